@@ -1,0 +1,1 @@
+//! The instrument: paced sessions over epoll, thread per core

@@ -1,0 +1,1 @@
+//! Charts, HTML and Markdown: pure functions of a run record

@@ -1,0 +1,1 @@
+//! What the routes do, as data: the same steps and bytes for every Rust server

@@ -1,0 +1,1 @@
+//! The callback server: the work contract on a libuv-style loop

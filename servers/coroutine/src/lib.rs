@@ -1,0 +1,1 @@
+//! The coroutine server: the work contract on tokio

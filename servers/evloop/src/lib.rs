@@ -1,0 +1,1 @@
+//! libuv in miniature, on mio
