@@ -1,0 +1,141 @@
+//! The words both roles share: methods, versions, request targets.
+//!
+//! Knows their spelling (RFC 9110 §9, RFC 9112 §2.3 and §3.2); must never know framing or connections.
+
+use core::fmt;
+
+/// A request method (RFC 9110 §9.1). The case matters: `get` is [`Method::Other`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// `GET`
+    Get,
+    /// `HEAD`: answered like `GET`, without the body.
+    Head,
+    /// `POST`
+    Post,
+    /// `PUT`
+    Put,
+    /// `DELETE`
+    Delete,
+    /// `OPTIONS`
+    Options,
+    /// Any other token, `CONNECT` and `TRACE` included: for the application to answer 405 or 501.
+    Other,
+}
+
+impl Method {
+    /// The method a request line spells.
+    pub(crate) fn from_token(token: &str) -> Self {
+        match token {
+            "GET" => Self::Get,
+            "HEAD" => Self::Head,
+            "POST" => Self::Post,
+            "PUT" => Self::Put,
+            "DELETE" => Self::Delete,
+            "OPTIONS" => Self::Options,
+            _ => Self::Other,
+        }
+    }
+
+    /// The method as a request line spells it; `None` for [`Method::Other`], which has no one spelling.
+    pub const fn as_str(self) -> Option<&'static str> {
+        match self {
+            Self::Get => Some("GET"),
+            Self::Head => Some("HEAD"),
+            Self::Post => Some("POST"),
+            Self::Put => Some("PUT"),
+            Self::Delete => Some("DELETE"),
+            Self::Options => Some("OPTIONS"),
+            Self::Other => None,
+        }
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str().unwrap_or("(other method)"))
+    }
+}
+
+/// The version a peer speaks; every other one is refused (RFC 9112 §2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// `HTTP/1.0`: connections close unless `keep-alive` is asked for, and there is no chunked coding.
+    Http10,
+    /// `HTTP/1.1`
+    Http11,
+}
+
+/// Whether `target` can stand in a request line as origin-form (RFC 9112 §3.2.1): `/path` or `/path?query` in visible
+/// ASCII, without a fragment.
+pub fn is_origin_form(target: &str) -> bool {
+    target.starts_with('/') && has_only_target_bytes(target)
+}
+
+/// Whether every byte may stand in a request target. Laxer than RFC 3986 in one way, as browsers are: visible ASCII that
+/// a URI would escape (`{`, `|`, `"` …) is let through.
+pub(crate) fn has_only_target_bytes(target: &str) -> bool {
+    target
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'#')
+}
+
+/// Whether `byte` may stand in a token: a method or a field name (RFC 9110 §5.6.2).
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
+    matches!(byte,
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.'
+        | b'^' | b'_' | b'`' | b'|' | b'~')
+}
+
+/// Whether `byte` may stand in a field value (RFC 9110 §5.5).
+pub(crate) const fn is_value_byte(byte: u8) -> bool {
+    matches!(byte, b'\t' | b' '..=b'~' | 0x80..=0xFF)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_read_back_as_they_are_spelled() {
+        for method in [
+            Method::Get,
+            Method::Head,
+            Method::Post,
+            Method::Put,
+            Method::Delete,
+            Method::Options,
+        ] {
+            let spelling = method.as_str().unwrap();
+            assert_eq!(Method::from_token(spelling), method);
+            assert_eq!(
+                Method::from_token(&spelling.to_ascii_lowercase()),
+                Method::Other
+            );
+        }
+        assert_eq!(Method::from_token("CONNECT"), Method::Other);
+        assert_eq!(Method::Other.as_str(), None);
+    }
+
+    #[test]
+    fn origin_form_is_a_path_in_visible_ascii() {
+        for good in ["/", "/a/b?c=d&e", "/%20", "/a{b}|c", "//"] {
+            assert!(is_origin_form(good), "{good:?}");
+        }
+        for bad in [
+            "",
+            "a",
+            "*",
+            "?a",
+            "/a b",
+            "/a#b",
+            "/\r\n",
+            "/\u{7f}",
+            "/\u{e9}",
+            "/\0",
+            "http://a/",
+        ] {
+            assert!(!is_origin_form(bad), "{bad:?}");
+        }
+    }
+}
