@@ -146,6 +146,10 @@ impl Chunks {
     }
 
     /// The step after `byte`, anywhere but inside chunk data.
+    #[allow(
+        clippy::match_same_arms,
+        reason = "a table reads by what comes, in the order it comes"
+    )]
     fn framing_byte(&mut self, byte: u8) -> Result<Step, Fault> {
         match (self.step, byte) {
             (Step::Size, _) if byte.is_ascii_hexdigit() => self.size_digit(byte),

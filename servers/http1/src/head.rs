@@ -357,7 +357,7 @@ impl Fields {
                 6 if name.eq_ignore_ascii_case("expect") => fields.add_expectation(value),
                 10 if name.eq_ignore_ascii_case("connection") => fields.add_connection(value),
                 14 if name.eq_ignore_ascii_case("content-length") => {
-                    fields.add_content_length(value)?
+                    fields.add_content_length(value)?;
                 }
                 17 if name.eq_ignore_ascii_case("transfer-encoding") => fields.add_codings(value),
                 _ => {}
