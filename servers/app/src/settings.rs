@@ -5,6 +5,7 @@
 
 use alloc::string::String;
 use core::net::SocketAddr;
+use core::num::NonZeroUsize;
 
 /// How a server is to be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,9 +13,9 @@ pub struct Settings {
     /// Where to listen; port 0 takes any free one.
     pub addr: SocketAddr,
     /// Threads for blocking work: files and offloaded computation.
-    pub pool_threads: usize,
+    pub pool_threads: NonZeroUsize,
     /// Threads that run the server's loop or its scheduler; a server that has one by nature takes no notice.
-    pub workers: usize,
+    pub workers: NonZeroUsize,
     /// Length of the queue of connections that are not accepted yet (`listen(2)`).
     pub backlog: u32,
     /// `TCP_NODELAY` on accepted connections and on those to the upstream.
@@ -32,8 +33,8 @@ impl Settings {
     pub fn new(addr: SocketAddr) -> Self {
         Self {
             addr,
-            pool_threads: 4,
-            workers: 1,
+            pool_threads: DEFAULT_POOL_THREADS,
+            workers: NonZeroUsize::MIN,
             backlog: 1024,
             nodelay: true,
             data_dir: String::from("."),
@@ -42,6 +43,9 @@ impl Settings {
         }
     }
 }
+
+/// As many as libuv's pool has (`UV_THREADPOOL_SIZE` in its documentation).
+const DEFAULT_POOL_THREADS: NonZeroUsize = NonZeroUsize::new(4).expect("4 is not 0");
 
 /// Most connections to the upstream at once, idle ones included; further calls wait for one to come free.
 pub const MAX_UPSTREAM_CONNECTIONS: usize = 4096;

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 /// A computation that holds whichever thread runs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
-    /// Marsaglia's xorshift32 (13, 17, 5), so many rounds from [`XORSHIFT_SEED`].
+    /// Marsaglia's xorshift32 (13, 17, 5), so many rounds from 2463534242.
     Xorshift {
         /// Number of rounds.
         rounds: u32,
