@@ -1,0 +1,97 @@
+//! Does a job's steps, as coroutines: each step is a function that waits where it stands.
+//!
+//! Knows how tokio waits. Must never know routes or HTTP. To be read beside the callback server's interpreter: the
+//! steps are the same, and how they are written down is the difference that the benchmark is about.
+
+use std::io;
+
+use std::time::Duration;
+
+use app::{Answer, Call, FailedStep, Job, Place, Step, UpstreamError, Work, file_name};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::time;
+
+use crate::Server;
+use crate::upstream::Called;
+
+/// Does every step in turn, and gives the answer. Dropped on the way, it takes back what can be taken back.
+pub(crate) async fn run(mut job: Job, server: &Server) -> Answer {
+    while let Some(step) = job.next_step() {
+        match step {
+            Step::Sleep { ms } => sleep(&mut job, ms).await,
+            Step::Call(call) => call_upstream(&mut job, server, call).await,
+            Step::CallAll { calls, ms } => {
+                call_upstream_in_parallel(&mut job, server, calls, ms).await;
+            }
+            Step::ReadFile { kib } => read_file(&mut job, server, kib).await,
+            Step::Compute {
+                work,
+                place: Place::Loop,
+            } => compute(&mut job, work),
+            Step::Compute {
+                work,
+                place: Place::Pool,
+            } => compute_in_pool(&mut job, server, work).await,
+            Step::Stats => job.on_stats(&server.stats()),
+        }
+    }
+    job.into_answer()
+}
+
+async fn sleep(job: &mut Job, ms: u32) {
+    time::sleep(Duration::from_millis(ms.into())).await;
+    job.on_slept();
+}
+
+async fn call_upstream(job: &mut Job, server: &Server, call: Call) {
+    let Some(upstream) = &server.upstream else {
+        return job.on_failed(&FailedStep::NoUpstream);
+    };
+    report_call(job, upstream.call(call).await);
+}
+
+/// The calls share this task: they mostly wait, and a task for each would cost more than it could win.
+async fn call_upstream_in_parallel(job: &mut Job, server: &Server, calls: u32, ms: u32) {
+    let Some(upstream) = &server.upstream else {
+        return job.on_failed(&FailedStep::NoUpstream);
+    };
+    let mut calls: FuturesUnordered<_> = Call::each(calls, ms)
+        .map(|call| upstream.call(call))
+        .collect();
+    // Where one call fails, the rest are dropped on the way out and their connections with them.
+    while !job.is_done() {
+        let Some(called) = calls.next().await else {
+            return;
+        };
+        report_call(job, called);
+    }
+}
+
+fn report_call(job: &mut Job, called: Result<Called<'_>, UpstreamError>) {
+    match called {
+        Ok(called) => job.on_called(called.reply()),
+        Err(error) => job.on_failed(&FailedStep::Upstream(error)),
+    }
+}
+
+async fn read_file(job: &mut Job, server: &Server, kib: u32) {
+    let path = server.data_dir.join(file_name(kib));
+    match server.pool.run(move || std::fs::read(path)).await {
+        Some(Ok(bytes)) => job.on_file(bytes),
+        Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => job.on_missing_file(),
+        Some(Err(_)) => job.on_failed(&FailedStep::File),
+        None => job.on_failed(&FailedStep::Pool),
+    }
+}
+
+/// Holds the thread, and every task that would like to run on it, as the step demands.
+fn compute(job: &mut Job, work: Work) {
+    job.on_computed(work.run());
+}
+
+async fn compute_in_pool(job: &mut Job, server: &Server, work: Work) {
+    match server.pool.run(move || work.run()).await {
+        Some(computed) => job.on_computed(computed),
+        None => job.on_failed(&FailedStep::Pool),
+    }
+}

@@ -1,0 +1,97 @@
+//! Blocking work, in tokio's pool.
+//!
+//! tokio's stable metrics do not tell how many jobs wait for a thread, so they are counted here, as the callback
+//! server's pool counts its own. Jobs start in the order in which they were handed in.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::task::spawn_blocking;
+
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    depth: Arc<Depth>,
+}
+
+#[derive(Debug, Default)]
+struct Depth {
+    waiting: AtomicU64,
+    waiting_max: AtomicU64,
+}
+
+impl Pool {
+    /// Runs `work` on a thread of the pool. `None` where it never ran because the server stopped.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let depth = Arc::clone(&self.depth);
+        depth.enter();
+        let done = spawn_blocking(move || {
+            depth.leave();
+            work()
+        });
+        done.await.ok()
+    }
+
+    /// Jobs that no thread has begun.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.depth.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Most jobs that ever waited at once. A job that finds a thread free waits too, for as long as it takes to wake it.
+    pub(crate) fn waiting_max(&self) -> u64 {
+        self.depth.waiting_max.load(Ordering::Relaxed)
+    }
+}
+
+impl Depth {
+    fn enter(&self) {
+        let waiting = self.waiting.fetch_add(1, Ordering::Relaxed) + 1;
+        self.waiting_max.fetch_max(waiting, Ordering::Relaxed);
+    }
+
+    fn leave(&self) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Mutex, mpsc};
+
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    #[test]
+    fn jobs_start_in_order_and_those_that_wait_are_counted() {
+        let runtime = Builder::new_current_thread()
+            .max_blocking_threads(1)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let pool = Pool::default();
+            let started = Arc::new(Mutex::new(Vec::new()));
+            let (begun, has_begun) = mpsc::channel();
+            let (release, released) = mpsc::channel();
+            let first = pool.run(move || {
+                begun.send(()).unwrap();
+                released.recv().unwrap();
+            });
+            let others = (1..=3).map(|i| {
+                let started = Arc::clone(&started);
+                pool.run(move || started.lock().unwrap().push(i))
+            });
+            let check = async {
+                has_begun.recv().unwrap();
+                assert_eq!((pool.waiting(), pool.waiting_max() >= 3), (3, true));
+                release.send(()).unwrap();
+            };
+            let all = futures_util::future::join_all(others);
+            assert_eq!(tokio::join!(first, all, check).0, Some(()));
+            assert_eq!(*started.lock().unwrap(), [1, 2, 3]);
+            assert_eq!(pool.waiting(), 0);
+        });
+    }
+}
