@@ -1,1 +1,24 @@
-//! Pure data and arithmetic of the harness
+//! Pure data and arithmetic of the harness: what to measure, what was measured, and what it means.
+//!
+//! The types follow one sentence, one type per arrow: [`scenario::Scenario`] → [`plan::Plan`] (a seeded list of
+//! [`plan::Trial`]s) → a [`target::Target`] is launched → load is driven as [`load::Load`] says → a
+//! [`recording::Recording`] → a [`summary::Summary`] → a [`record::RunRecord`].
+//!
+//! This crate knows numbers and their meaning. It must never know a socket, a file, a clock, an environment
+//! variable or a thread: dates, seeds and times of day arrive as parameters, so the same input gives the same bytes.
+
+pub mod compare;
+pub mod encode;
+pub mod ledger;
+pub mod load;
+pub mod names;
+pub mod plan;
+pub mod record;
+pub mod recording;
+pub mod sample;
+pub mod scenario;
+pub mod schedule;
+pub mod summary;
+pub mod target;
+pub mod units;
+pub mod validity;

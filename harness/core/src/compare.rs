@@ -1,0 +1,621 @@
+//! Comparing two targets: paired, block by block, without assuming a distribution.
+//!
+//! The unit is the block, not the request: within a block both targets were measured alternately, so that the machine's
+//! drift cancels, and a block gives one paired difference of logarithms a metric. If the targets were alike, each
+//! difference could as well have had the other sign. The test asks how many of all sign patterns give a mean at least as
+//! far from zero (the sign-flip test of Fisher, *The Design of Experiments*, 1935, section 21); the interval is made of
+//! the ratios that this test would not reject.
+//!
+//! Everything here is a function of slices, a policy and its seed.
+
+use std::collections::BTreeMap;
+
+use rand::{Rng, SeedableRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::names;
+use crate::record::{EpochRecord, TargetRecord};
+use crate::recording::Recording;
+use crate::summary::{Summary, Times};
+
+/// Up to this many blocks all sign patterns are tried (65,536); beyond it, [`MONTE_CARLO_FLIPS`] random ones.
+pub const MAX_EXACT_BLOCKS: usize = 16;
+/// Random sign patterns where there are too many to try them all. With the observed pattern they are 10,000, so that a
+/// p-value of 0.05 is known to 0.004 (two standard errors).
+pub const MONTE_CARLO_FLIPS: usize = 9_999;
+/// The most blocks that are compared.
+pub const MAX_BLOCKS: usize = 10_000;
+/// Values beyond these are taken for a broken measurement and left out. Within them no ratio or interval overflows.
+pub const USABLE: std::ops::RangeInclusive<f64> = 1e-60..=1e60;
+/// The power that the minimal detectable effect is stated for.
+pub const POWER: f64 = 0.8;
+
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Median response time in nanoseconds.
+    ResponseTimeNsP50,
+    /// 99th percentile of response time in nanoseconds.
+    ResponseTimeNsP99,
+    /// Median service time in nanoseconds.
+    ServiceTimeNsP50,
+    /// 99th percentile of service time in nanoseconds.
+    ServiceTimeNsP99,
+    /// Requests answered rightly, a second.
+    ThroughputPerS,
+    /// Server CPU microseconds per request answered.
+    ServerCpuUsPerRequest,
+    /// Largest resident set of the server in bytes.
+    ServerRssBytesMax,
+}
+
+/// What a change of a metric is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// A time: less of it is *faster*.
+    Time,
+    /// A rate: more of it is *faster*.
+    Rate,
+    /// A cost: *less* or *more*.
+    Cost,
+}
+
+impl Metric {
+    /// Every metric, in the order of records.
+    pub const ALL: [Self; 7] = [
+        Self::ResponseTimeNsP50,
+        Self::ResponseTimeNsP99,
+        Self::ServiceTimeNsP50,
+        Self::ServiceTimeNsP99,
+        Self::ThroughputPerS,
+        Self::ServerCpuUsPerRequest,
+        Self::ServerRssBytesMax,
+    ];
+
+    /// The name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ResponseTimeNsP50 => "response_time_ns_p50",
+            Self::ResponseTimeNsP99 => "response_time_ns_p99",
+            Self::ServiceTimeNsP50 => "service_time_ns_p50",
+            Self::ServiceTimeNsP99 => "service_time_ns_p99",
+            Self::ThroughputPerS => "throughput_per_s",
+            Self::ServerCpuUsPerRequest => "server_cpu_us_per_request",
+            Self::ServerRssBytesMax => "server_rss_bytes_max",
+        }
+    }
+
+    /// What a change of it is called.
+    pub fn direction(self) -> Direction {
+        match self {
+            Self::ResponseTimeNsP50
+            | Self::ResponseTimeNsP99
+            | Self::ServiceTimeNsP50
+            | Self::ServiceTimeNsP99 => Direction::Time,
+            Self::ThroughputPerS => Direction::Rate,
+            Self::ServerCpuUsPerRequest | Self::ServerRssBytesMax => Direction::Cost,
+        }
+    }
+
+    /// True where less of it is better.
+    pub fn lower_is_better(self) -> bool {
+        self.direction() != Direction::Rate
+    }
+
+    /// The metric of a name in records.
+    pub fn named(name: &str) -> Result<Self, UnknownMetric> {
+        Self::ALL
+            .into_iter()
+            .find(|metric| metric.name() == name)
+            .ok_or_else(|| UnknownMetric {
+                name: names::shortened(name),
+                nearest: names::nearest(name, Self::ALL.map(Self::name)),
+            })
+    }
+}
+
+/// A name that no metric has.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("no metric is called `{name}`{}; known are {}", nearest.map(|nearest| format!(" (did you mean `{nearest}`?)")).unwrap_or_default(), Metric::ALL.map(Metric::name).join(", "))]
+pub struct UnknownMetric {
+    /// The name asked for.
+    pub name: String,
+    /// The one that was probably meant.
+    pub nearest: Option<&'static str>,
+}
+
+/// One metric of one target against another's. Ratios are head over base.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// What was compared.
+    pub metric: Metric,
+    /// Name of the target compared against.
+    pub base: String,
+    /// Name of the target compared.
+    pub head: String,
+    /// Head over base: the geometric mean over the blocks.
+    pub ratio: f64,
+    /// Lower end of the interval of the ratio, at confidence 1 − α (95 % unless told otherwise), not adjusted.
+    pub ci_low: f64,
+    /// Upper end.
+    pub ci_high: f64,
+    /// Two-sided p-value of the sign-flip test against a ratio of 1; in a run record adjusted by Holm's method over all
+    /// metrics of the pair.
+    pub p_value: f64,
+    /// The smallest effect that a test like this would have detected four times in five, as a share: 0.06 stands for a ratio
+    /// of 1.06, or of 1/1.06. Beside *inconclusive* it says how much the run could have overlooked.
+    pub mde: f64,
+    /// What that comes to.
+    pub verdict: ComparisonVerdict,
+    /// How many blocks were paired.
+    pub blocks: u32,
+}
+
+/// What a comparison comes to: how the head is, against the base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ComparisonVerdict {
+    /// It takes less time, or serves more.
+    Faster,
+    /// It takes more time, or serves less.
+    Slower,
+    /// It costs less.
+    Less,
+    /// It costs more.
+    More,
+    /// The whole interval lies within the margin: any difference is too small to matter.
+    Equivalent,
+    /// None of these can be said from these blocks.
+    Inconclusive,
+}
+
+impl ComparisonVerdict {
+    /// The word in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Faster => "faster",
+            Self::Slower => "slower",
+            Self::Less => "less",
+            Self::More => "more",
+            Self::Equivalent => "equivalent",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// When a difference counts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Policy {
+    /// δ: above 0, at most 1.
+    margin: f64,
+    /// α: from 0.001, which the random flips can still resolve, to 0.5.
+    alpha: f64,
+    /// Seeds the random flips.
+    seed: u64,
+}
+
+impl Policy {
+    /// The usual policy: a margin of 5 % and an α of 5 %.
+    pub fn usual(seed: u64) -> Self {
+        Self {
+            margin: 0.05,
+            alpha: 0.05,
+            seed,
+        }
+    }
+
+    /// A policy of one's own.
+    ///
+    /// `margin`: ratios from 1/(1 + margin) to 1 + margin don't matter; above 0, at most 1.
+    /// `alpha`: how often targets that are alike may be called different; 0.001 to 0.5.
+    pub fn new(margin: f64, alpha: f64, seed: u64) -> Result<Self, PolicyError> {
+        if !(margin > 0.0 && margin <= 1.0) {
+            return Err(PolicyError::Margin { margin });
+        }
+        if !(0.001..=0.5).contains(&alpha) {
+            return Err(PolicyError::Alpha { alpha });
+        }
+        Ok(Self {
+            margin,
+            alpha,
+            seed,
+        })
+    }
+
+    /// The margin δ.
+    pub fn margin(&self) -> f64 {
+        self.margin
+    }
+
+    /// The level α.
+    pub fn alpha(&self) -> f64 {
+        self.alpha
+    }
+}
+
+/// What is wrong with a policy.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum PolicyError {
+    /// A margin out of range.
+    #[error("a margin must be above 0 and at most 1, not {margin}: 0.05 stands for 5 %")]
+    Margin {
+        /// The margin.
+        margin: f64,
+    },
+    /// A level out of range.
+    #[error(
+        "a level must be from 0.001 to 0.5, not {alpha}: 0.05 stands for one false alarm in twenty"
+    )]
+    Alpha {
+        /// The level.
+        alpha: f64,
+    },
+}
+
+/// Why a metric was not compared.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NotCompared {
+    /// Too few blocks in which both targets have the metric.
+    #[error("{metric} is known of both targets in {paired} blocks of {blocks}, and the test needs {needed}: measure longer", metric = metric.name())]
+    TooFewBlocks {
+        /// The metric.
+        metric: Metric,
+        /// Blocks in which both targets have a usable value.
+        paired: usize,
+        /// Blocks in all.
+        blocks: usize,
+        /// Blocks without which no test can reject.
+        needed: usize,
+    },
+    /// More blocks than are compared.
+    #[error("{blocks} blocks are more than the {MAX_BLOCKS} that are compared")]
+    TooManyBlocks {
+        /// Blocks in all.
+        blocks: usize,
+    },
+}
+
+/// Compares every target with the first, metric by metric, and adjusts the p-values of each pair over its metrics.
+///
+/// Returns the comparisons that a run record carries, and what could not be compared, with the name of the target.
+pub fn compare_targets(
+    targets: &[TargetRecord],
+    policy: &Policy,
+) -> (Vec<Comparison>, Vec<(String, NotCompared)>) {
+    let Some((base, heads)) = targets.split_first() else {
+        return (Vec::new(), Vec::new());
+    };
+    let mut compared = Vec::new();
+    let mut not_compared = Vec::new();
+    for head in heads {
+        let mut pair = Vec::new();
+        for metric in Metric::ALL {
+            let (base_blocks, head_blocks) = paired_blocks(&base.epochs, &head.epochs, metric);
+            match compare(&base_blocks, &head_blocks, metric, policy) {
+                Ok(comparison) => pair.push(Comparison {
+                    base: base.name.clone(),
+                    head: head.name.clone(),
+                    ..comparison
+                }),
+                Err(reason) => not_compared.push((head.name.clone(), reason)),
+            }
+        }
+        holm(&mut pair, policy);
+        compared.append(&mut pair);
+    }
+    (compared, not_compared)
+}
+
+/// Compares one metric of two targets.
+///
+/// `base_blocks`, `head_blocks`: the metric's value in each block, in its own unit, of equal length; `None` where a target
+/// has none. Blocks in which either value is missing, zero, negative or not finite are left out. Target names are empty,
+/// and the p-value and the verdict not yet adjusted for other metrics: see [`holm`].
+pub fn compare(
+    base_blocks: &[Option<f64>],
+    head_blocks: &[Option<f64>],
+    metric: Metric,
+    policy: &Policy,
+) -> Result<Comparison, NotCompared> {
+    assert_eq!(
+        base_blocks.len(),
+        head_blocks.len(),
+        "both targets have the same blocks"
+    );
+    let blocks = base_blocks.len();
+    if blocks > MAX_BLOCKS {
+        return Err(NotCompared::TooManyBlocks { blocks });
+    }
+    let usable = |value: &Option<f64>| value.filter(|value| USABLE.contains(value));
+    let pairs = base_blocks
+        .iter()
+        .zip(head_blocks)
+        .filter_map(|(base, head)| Some((usable(base)?, usable(head)?)));
+    let differences: Vec<f64> = pairs.map(|(base, head)| head.ln() - base.ln()).collect();
+    let needed = min_blocks(policy.alpha, 1) as usize;
+    if differences.len() < needed {
+        return Err(NotCompared::TooFewBlocks {
+            metric,
+            paired: differences.len(),
+            blocks,
+            needed,
+        });
+    }
+    let test = sign_flip(&differences, policy);
+    let comparison = Comparison {
+        metric,
+        base: String::new(),
+        head: String::new(),
+        ratio: test.mean.exp(),
+        ci_low: test.low.exp(),
+        ci_high: test.high.exp(),
+        p_value: test.p_value,
+        mde: minimal_detectable(&differences, policy.alpha).exp_m1(),
+        verdict: ComparisonVerdict::Inconclusive,
+        blocks: u32::try_from(differences.len()).expect("at most MAX_BLOCKS"),
+    };
+    Ok(Comparison {
+        verdict: verdict(&comparison, policy),
+        ..comparison
+    })
+}
+
+/// Adjusts p-values over the given comparisons by Holm's step-down method (Holm, *A simple sequentially rejective multiple
+/// test procedure*, Scandinavian Journal of Statistics 6, 1979), and the verdicts with them.
+pub fn holm(comparisons: &mut [Comparison], policy: &Policy) {
+    let count = comparisons.len();
+    let mut ascending: Vec<&mut Comparison> = comparisons.iter_mut().collect();
+    ascending.sort_by(|a, b| a.p_value.total_cmp(&b.p_value));
+    let mut largest = 0.0_f64;
+    for (index, comparison) in ascending.into_iter().enumerate() {
+        largest = largest.max((comparison.p_value * (count - index) as f64).min(1.0));
+        comparison.p_value = largest;
+        comparison.verdict = verdict(comparison, policy);
+    }
+}
+
+/// The fewest blocks with which the smallest of `metrics` p-values can reach `alpha` at all, after Holm's adjustment:
+/// the exact two-sided test over n blocks has no p-value below 2/2^n.
+pub fn min_blocks(alpha: f64, metrics: usize) -> u32 {
+    let patterns = 2.0 * metrics.max(1) as f64 / alpha;
+    (1..64)
+        .find(|&blocks| 2.0_f64.powi(blocks) > patterns)
+        .map_or(64, i32::unsigned_abs)
+}
+
+/// The values of a metric in the blocks of a base and a head, aligned for [`compare`].
+pub fn paired_blocks(
+    base: &[EpochRecord],
+    head: &[EpochRecord],
+    metric: Metric,
+) -> (Vec<Option<f64>>, Vec<Option<f64>>) {
+    let blocks = base.iter().chain(head).map(|epoch| epoch.block);
+    let numbers: std::collections::BTreeSet<u32> = blocks.collect();
+    let (base, head) = (block_values(base, metric), block_values(head, metric));
+    let aligned = |values: &BTreeMap<u32, f64>| {
+        numbers
+            .iter()
+            .map(|block| values.get(block).copied())
+            .collect()
+    };
+    (aligned(&base), aligned(&head))
+}
+
+/// The value of a metric in each block of one target: the geometric mean over its epochs there, in the metric's unit.
+///
+/// A block is left out where an epoch is missing (the run was interrupted) or has no usable value of the metric: one half
+/// of a block alone would carry the drift that the other half cancels.
+pub fn block_values(epochs: &[EpochRecord], metric: Metric) -> BTreeMap<u32, f64> {
+    let mut logs = BTreeMap::<u32, Vec<Option<f64>>>::new();
+    for epoch in epochs {
+        let value = epoch
+            .metrics
+            .get(metric.name())
+            .copied()
+            .filter(|value| USABLE.contains(value));
+        logs.entry(epoch.block)
+            .or_default()
+            .push(value.map(f64::ln));
+    }
+    let full = logs.values().map(Vec::len).max().unwrap_or(0);
+    logs.into_iter()
+        .filter(|(_, logs)| logs.len() == full)
+        .filter_map(|(block, logs)| {
+            let sum: f64 = logs.into_iter().sum::<Option<f64>>()?;
+            Some((block, (sum / full as f64).exp()))
+        })
+        .collect()
+}
+
+/// The metrics of one epoch, by name; those that could not be measured are left out.
+///
+/// `cpu_us_per_request`, `rss_bytes_max`: what the epoch cost the server, where it could be watched.
+pub fn metrics_of(
+    recording: &Recording,
+    cpu_us_per_request: Option<f64>,
+    rss_bytes_max: Option<u64>,
+) -> BTreeMap<String, f64> {
+    let summary = Summary::of(recording);
+    let percentile = |times: &Times, name| times.named(name).map(|ns| ns as f64);
+    Metric::ALL
+        .into_iter()
+        .filter_map(|metric| {
+            let value = match metric {
+                Metric::ResponseTimeNsP50 => percentile(&summary.response_time, "p50"),
+                Metric::ResponseTimeNsP99 => percentile(&summary.response_time, "p99"),
+                Metric::ServiceTimeNsP50 => percentile(&summary.service_time, "p50"),
+                Metric::ServiceTimeNsP99 => percentile(&summary.service_time, "p99"),
+                Metric::ThroughputPerS => Some(summary.throughput_per_s),
+                Metric::ServerCpuUsPerRequest => cpu_us_per_request,
+                Metric::ServerRssBytesMax => rss_bytes_max.map(|bytes| bytes as f64),
+            };
+            Some((metric.name().to_owned(), value?))
+        })
+        .collect()
+}
+
+/// *Faster* and *slower* (for a cost *less* and *more*) where the adjusted p-value is below α and the whole interval lies
+/// beyond the margin; *equivalent* where all of it lies within; *inconclusive* otherwise. The margin is taken on the
+/// logarithm, 1/(1 + δ) to 1 + δ, so that exchanging base and head mirrors the verdict.
+fn verdict(comparison: &Comparison, policy: &Policy) -> ComparisonVerdict {
+    let (low, high) = (1.0 / (1.0 + policy.margin), 1.0 + policy.margin);
+    let significant = comparison.p_value < policy.alpha;
+    if comparison.ci_low >= low && comparison.ci_high <= high {
+        return ComparisonVerdict::Equivalent;
+    }
+    let rises = significant && comparison.ci_low > high;
+    let falls = significant && comparison.ci_high < low;
+    match (comparison.metric.direction(), rises, falls) {
+        (Direction::Time, false, true) | (Direction::Rate, true, false) => {
+            ComparisonVerdict::Faster
+        }
+        (Direction::Time, true, false) | (Direction::Rate, false, true) => {
+            ComparisonVerdict::Slower
+        }
+        (Direction::Cost, false, true) => ComparisonVerdict::Less,
+        (Direction::Cost, true, false) => ComparisonVerdict::More,
+        _ => ComparisonVerdict::Inconclusive,
+    }
+}
+
+/// The sign-flip test of a mean and its inversion.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct SignFlip {
+    mean: f64,
+    low: f64,
+    high: f64,
+    p_value: f64,
+}
+
+/// Tests whether the differences are centred on zero, and collects the centres that the test would not reject.
+///
+/// Both come from one list. Flipping the signs of a subset lifts the sum above the observed one exactly where the subset's
+/// own mean is below zero; the same holds around any other centre. So the sorted means of all subsets are where the p-value
+/// steps, and the ends of the interval are two of them (Hartigan, *Using subsample values as typical values*, JASA 64,
+/// 1969). Past [`MAX_EXACT_BLOCKS`] random subsets stand for all, with the observed pattern counted in (Phipson and Smyth,
+/// *Permutation p-values should never be zero*, 2010).
+fn sign_flip(differences: &[f64], policy: &Policy) -> SignFlip {
+    let mut means = subset_means(differences, policy.seed);
+    means.sort_by(f64::total_cmp);
+    let mean = differences.iter().sum::<f64>() / differences.len() as f64;
+    // Every pattern but the empty one, which is the observed pattern and counts with both tails.
+    let patterns = (means.len() + 1) as f64;
+    // Differences that cancel exactly may leave a rest of their last digits; it still counts as a tie.
+    let tie = 1e-12
+        * differences
+            .iter()
+            .fold(0.0, |largest, difference| difference.abs().max(largest));
+    let at_most = means.partition_point(|&subset| subset <= tie);
+    let at_least = means.len() - means.partition_point(|&subset| subset < -tie);
+    let tail = (1 + at_most.min(at_least)) as f64 / patterns;
+    // A centre stays inside while more than α/2 of the patterns lie on either side of it.
+    let rank = whole(policy.alpha / 2.0 * patterns).clamp(1, means.len());
+    SignFlip {
+        mean,
+        low: means[rank - 1],
+        high: means[means.len() - rank],
+        p_value: (2.0 * tail).min(1.0),
+    }
+}
+
+/// The means of all non-empty subsets, or of [`MONTE_CARLO_FLIPS`] random ones.
+fn subset_means(differences: &[f64], seed: u64) -> Vec<f64> {
+    if differences.len() <= MAX_EXACT_BLOCKS {
+        return (1_u32..1 << differences.len())
+            .map(|subset| subset_mean(differences, |index| subset >> index & 1 == 1))
+            .collect();
+    }
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+    (0..MONTE_CARLO_FLIPS)
+        .map(|_| {
+            // A random pattern is empty once in 2^17 or more; it then counts as an extreme one, like the observed.
+            let mut bits = 0;
+            subset_mean(differences, |index| {
+                if index % 64 == 0 {
+                    bits = random.next_u64();
+                }
+                bits >> (index % 64) & 1 == 1
+            })
+        })
+        .collect()
+}
+
+fn subset_mean(differences: &[f64], mut contains: impl FnMut(usize) -> bool) -> f64 {
+    let mut sum = 0.0;
+    let mut count = 0_u32;
+    for (index, difference) in differences.iter().enumerate() {
+        if contains(index) {
+            sum += difference;
+            count += 1;
+        }
+    }
+    sum / f64::from(count.max(1))
+}
+
+/// The smallest difference of logarithms that a two-sided test at `alpha` detects with [`POWER`]: the standard error times
+/// the sum of both quantiles of Student's t (Bloom, *Minimum detectable effects*, Evaluation Review 19, 1995).
+///
+/// An approximation: it takes the sign-flip test for as powerful as the t-test, which it is for differences that are nearly
+/// normal, and takes no account of the adjustment over several metrics.
+fn minimal_detectable(differences: &[f64], alpha: f64) -> f64 {
+    let count = differences.len() as f64;
+    let mean = differences.iter().sum::<f64>() / count;
+    let variance = differences
+        .iter()
+        .map(|difference| (difference - mean).powi(2))
+        .sum::<f64>()
+        / (count - 1.0);
+    let freedom = differences.len() - 1;
+    (student_t_quantile(1.0 - alpha / 2.0, freedom) + student_t_quantile(POWER, freedom))
+        * (variance / count).sqrt()
+}
+
+/// The quantile of Student's t above the median, by bisection of its distribution function. `p` from 0.5 to 0.9995,
+/// `freedom` at least 1.
+fn student_t_quantile(p: f64, freedom: usize) -> f64 {
+    // With one degree of freedom the 0.9995 quantile is 636.6; more only bring it nearer.
+    let (mut low, mut high) = (0.0, 1000.0);
+    for _ in 0..80 {
+        let middle = f64::midpoint(low, high);
+        if student_t_within(middle, freedom) < 2.0 * p - 1.0 {
+            low = middle
+        } else {
+            high = middle
+        }
+    }
+    f64::midpoint(low, high)
+}
+
+/// The probability that |t| stays below `t`: the finite series for whole degrees of freedom (Abramowitz and Stegun,
+/// *Handbook of Mathematical Functions*, 26.7.3 and 26.7.4).
+fn student_t_within(t: f64, freedom: usize) -> f64 {
+    let angle = (t / (freedom as f64).sqrt()).atan();
+    let (sin, cos) = angle.sin_cos();
+    let odd = freedom % 2 == 1;
+    let mut term = if odd { cos } else { 1.0 };
+    let mut sum = if odd && freedom == 1 { 0.0 } else { term };
+    let mut factor = if odd { 2.0 } else { 1.0 };
+    for _ in 0..(freedom / 2).saturating_sub(1) {
+        term *= cos * cos * factor / (factor + 1.0);
+        factor += 2.0;
+        sum += term;
+    }
+    if odd {
+        std::f64::consts::FRAC_2_PI * (angle + sin * sum)
+    } else {
+        sin * sum
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of at most 2^16 patterns"
+)]
+fn whole(value: f64) -> usize {
+    // α/2 times a power of two is exact where it is a whole number, but 0.025 × 10,000 need not be.
+    (value + 1e-9).floor() as usize
+}

@@ -1,0 +1,83 @@
+//! What load to drive: the arrivals, for how long, over how many connections.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::{Nanos, Rate};
+
+/// When requests are sent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Arrival {
+    /// The next request follows the previous reply on its connection: measures capacity.
+    Closed,
+    /// Requests fall due on a schedule, whatever the server does: measures latency.
+    Open {
+        /// Mean arrivals a second.
+        rate: Rate,
+        /// How the gaps between arrivals are distributed.
+        process: Process,
+    },
+}
+
+/// The distribution of the gaps of an open loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Process {
+    /// Equal gaps.
+    Constant,
+    /// Exponential gaps: what many independent users look like.
+    Poisson,
+}
+
+impl Arrival {
+    /// The name of the arrival process in flags, records and charts: `closed`, `constant` or `poisson`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open {
+                process: Process::Constant,
+                ..
+            } => "constant",
+            Self::Open {
+                process: Process::Poisson,
+                ..
+            } => "poisson",
+        }
+    }
+
+    /// The scheduled rate; none in a closed loop.
+    pub fn rate(self) -> Option<Rate> {
+        match self {
+            Self::Closed => None,
+            Self::Open { rate, .. } => Some(rate),
+        }
+    }
+}
+
+/// One drive of load at one address: everything the instrument needs to know beside the requests.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Load {
+    /// When requests are sent.
+    pub arrival: Arrival,
+    /// How many connections are kept open, over all generator threads.
+    pub connections: NonZeroU32,
+    /// Load before the measurement that is driven and answered but not recorded.
+    pub warmup: Duration,
+    /// How long arrivals are measured.
+    pub duration: Duration,
+    /// How long, after the last arrival, requests already sent may still be answered. What is unanswered then is *unfinished*.
+    pub drain: Duration,
+    /// A request unanswered this long after it was sent is a *timeout*; its connection is replaced.
+    pub timeout: Duration,
+    /// Stop after this many measured requests, if that comes before `duration`.
+    pub request_limit: Option<u64>,
+    /// The length of one interval of the time series.
+    pub interval: Duration,
+    /// Seeds the arrivals and the mix of requests: the same seed replays both.
+    pub seed: u64,
+}
+
+/// The longest a schedule may run, in nanoseconds.
+pub const MAX_SCHEDULE_NS: Nanos = 7 * 24 * 3600 * crate::units::NANOS_PER_S;

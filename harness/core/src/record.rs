@@ -1,0 +1,568 @@
+//! The run record: everything about a run, in ordered keys with their units in their names.
+//!
+//! `run.json` is one [`RunRecord`]; `bench load --json` prints one [`LoadReport`], which is also each target's part of a
+//! run record. Readers check [`SCHEMA_VERSION`] first.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::compare::{self, Comparison};
+use crate::encode;
+use crate::ledger::{ErrorCounts, Ledger};
+use crate::load::Load;
+use crate::plan::Trial;
+use crate::recording::{Interval, Recording};
+use crate::summary::{self, Summary, Times};
+use crate::units::NANOS_PER_S;
+use crate::validity::Validity;
+
+/// The version of the record's format. It grows when a key changes its meaning or goes away, not when one is added.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The longest record that is read. An hour's run of sixteen targets stays below half of it.
+pub const MAX_RECORD_BYTES: usize = 256 * 1024 * 1024;
+
+/// What one load at one target measured: the shape of `bench load --json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoadReport {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// What was driven.
+    pub load: LoadRecord,
+    /// The ledger.
+    pub requests: Ledger,
+    /// Failures by group and kind.
+    pub errors: ErrorCounts,
+    /// Requests answered rightly, a second.
+    pub throughput_per_s: f64,
+    /// From the moment the schedule meant to send to the last byte.
+    pub response_time_ns: Times,
+    /// From the moment of sending to the last byte.
+    pub service_time_ns: Times,
+    /// From the moment the schedule meant to send to the moment of sending.
+    pub send_lag_ns: Times,
+    /// From `connect` to a usable connection.
+    pub connect_time_ns: Times,
+    /// Connections over the whole drive.
+    pub connections: ConnectionRecord,
+    /// What the generator spent.
+    pub generator: GeneratorRecord,
+    /// Whether to believe it.
+    pub validity: Validity,
+}
+
+impl LoadReport {
+    /// The report of a recording under the load that was driven.
+    pub fn of(load: &Load, recording: &Recording, validity: Validity) -> Self {
+        let summary = Summary::of(recording);
+        Self {
+            schema_version: SCHEMA_VERSION,
+            load: LoadRecord::of(load, recording.measured_ns as f64 / 1e9),
+            requests: recording.ledger,
+            errors: recording.errors.clone(),
+            throughput_per_s: summary.throughput_per_s,
+            response_time_ns: summary.response_time,
+            service_time_ns: summary.service_time,
+            send_lag_ns: summary.send_lag,
+            connect_time_ns: summary.connect_time,
+            connections: ConnectionRecord {
+                opened: recording.connections.opened,
+                reopened: recording.connections.reopened,
+                never_served: recording.connections.never_served,
+            },
+            generator: GeneratorRecord {
+                cpu_us_per_request: summary.generator_cpu_us_per_request,
+                cpu_share: summary.generator_cpu_share,
+                spin_share: if recording.generator.cpu_ns == 0 {
+                    0.0
+                } else {
+                    recording.generator.spin_ns as f64 / recording.generator.cpu_ns as f64
+                },
+                threads: recording.generator.threads,
+            },
+            validity,
+        }
+    }
+}
+
+/// The load as driven.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LoadRecord {
+    /// `closed`, `constant` or `poisson`.
+    pub arrival: String,
+    /// Scheduled requests a second; `null` in a closed loop.
+    pub rate_per_s: Option<f64>,
+    /// Connections.
+    pub connections: u32,
+    /// Measured seconds, all epochs together.
+    pub duration_s: f64,
+    /// Seeds arrivals and mix.
+    pub seed: u64,
+}
+
+impl LoadRecord {
+    fn of(load: &Load, duration_s: f64) -> Self {
+        Self {
+            arrival: load.arrival.name().to_owned(),
+            rate_per_s: load.arrival.rate().map(crate::units::Rate::as_per_s),
+            connections: load.connections.get(),
+            duration_s,
+            seed: load.seed,
+        }
+    }
+}
+
+/// Connections over the whole drive, warm-up included.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionRecord {
+    /// Opened in all.
+    pub opened: u64,
+    /// Lost, or given up after a timeout, and so opened again.
+    pub reopened: u64,
+    /// Never carried a measured reply.
+    pub never_served: u64,
+}
+
+/// What the generator spent while it measured.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct GeneratorRecord {
+    /// CPU microseconds per request answered.
+    pub cpu_us_per_request: Option<f64>,
+    /// Share of its cores, 0 to 1.
+    pub cpu_share: f64,
+    /// Share of its CPU time that was spent spinning for a due time, 0 to 1.
+    pub spin_share: f64,
+    /// Threads.
+    pub threads: u32,
+}
+
+/// A whole run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// [`SCHEMA_VERSION`].
+    pub schema_version: u32,
+    /// `<time>-<scenario>`: also the name of its directory.
+    pub id: String,
+    /// Version of `bench`.
+    pub bench_version: String,
+    /// When it began, RFC 3339.
+    pub started_at: String,
+    /// How long it took, set-up included, in seconds.
+    pub elapsed_s: f64,
+    /// Whether it came to its end.
+    pub completion: Completion,
+    /// The command that repeats it, word by word.
+    pub command: Vec<String>,
+    /// Seeds the plan, the arrivals and the mix.
+    pub seed: u64,
+    /// The scenario as it was run.
+    pub scenario: ScenarioRecord,
+    /// How the measurement was laid out.
+    pub plan: PlanRecord,
+    /// Where it ran.
+    pub environment: Environment,
+    /// Which cores served and which generated.
+    pub pinning: Pinning,
+    /// Every target, in the order asked for.
+    pub targets: Vec<TargetRecord>,
+    /// The upstream backend; none where the scenario needs none.
+    pub backend: Option<BackendRecord>,
+    /// Every target against the first, metric by metric.
+    pub comparisons: Vec<Comparison>,
+    /// Whether to believe the run as a whole.
+    pub validity: Validity,
+}
+
+impl RunRecord {
+    /// Reads `run.json`.
+    ///
+    /// `file_name`: where the text came from, as people would find it again.
+    pub fn from_json(text: &str, file_name: &str) -> Result<Self, RecordError> {
+        let file = || file_name.to_owned();
+        if text.len() > MAX_RECORD_BYTES {
+            return Err(RecordError::TooLarge {
+                file: file(),
+                bytes: text.len(),
+            });
+        }
+        // The version first: a later record may differ in anything else.
+        let corrupt = |error: serde_json::Error| RecordError::Corrupt {
+            file: file(),
+            line: error.line(),
+            what: error.to_string(),
+        };
+        let version = serde_json::from_str::<Versioned>(text)
+            .map_err(corrupt)?
+            .schema_version;
+        if version > SCHEMA_VERSION {
+            return Err(RecordError::Newer {
+                file: file(),
+                version,
+            });
+        }
+        serde_json::from_str(text).map_err(corrupt)
+    }
+
+    /// `run.json`: indented, keys in the order of the fields, with a line feed at the end.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self)
+            .expect("a record has only string keys, and its values serialise");
+        text.push('\n');
+        text
+    }
+}
+
+/// The one key that every version of a record has.
+#[derive(Deserialize)]
+struct Versioned {
+    schema_version: u32,
+}
+
+/// Why a record can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum RecordError {
+    /// Longer than any record.
+    #[error(
+        "{file} has {bytes} bytes, and a record at most {MAX_RECORD_BYTES}: check that this is a run.json"
+    )]
+    TooLarge {
+        /// The file.
+        file: String,
+        /// Its length.
+        bytes: usize,
+    },
+    /// Written by a later version.
+    #[error(
+        "{file} has schema version {version}, and this bench reads up to {SCHEMA_VERSION}: read it with the version that wrote it, or later"
+    )]
+    Newer {
+        /// The file.
+        file: String,
+        /// Its version.
+        version: u32,
+    },
+    /// Not a record.
+    #[error(
+        "{file}:{line}: this is no run record ({what}): check that it is the run.json of a run, and that nothing has changed it since"
+    )]
+    Corrupt {
+        /// The file.
+        file: String,
+        /// The line, from 1; 0 where no line is to blame.
+        line: usize,
+        /// What the reader says.
+        what: String,
+    },
+}
+
+/// Whether a run came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Completion {
+    /// All trials of the plan were measured.
+    Complete,
+    /// It was interrupted: what was measured until then is here.
+    Interrupted,
+    /// A target failed: the others' results are here, and its own until then.
+    TargetFailed,
+}
+
+/// The scenario as it was run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ScenarioRecord {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub description: String,
+    /// The question it answers.
+    pub question: String,
+    /// Its requests.
+    pub requests: Vec<RequestRecord>,
+    /// Its objectives, as `p99 <= 50 ms`.
+    pub objectives: Vec<ObjectiveRecord>,
+    /// The TOML that it was read from.
+    pub source: String,
+}
+
+/// One kind of request in the mix.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RequestRecord {
+    /// `GET /sleep/5`.
+    pub request: String,
+    /// Its share of all requests, 0 to 1.
+    pub share: f64,
+}
+
+/// A service-level objective.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectiveRecord {
+    /// The percentile of response time it bounds: `p99`.
+    pub percentile: String,
+    /// The bound in nanoseconds.
+    pub at_most_ns: u64,
+}
+
+/// How the measurement was laid out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlanRecord {
+    /// `quick`, `default` or `thorough`.
+    pub effort: String,
+    /// Rounds: each starts its targets afresh.
+    pub rounds: u32,
+    /// Blocks a round: each yields one paired difference a metric.
+    pub blocks_per_round: u32,
+    /// Epochs of each target in a block.
+    pub epochs_per_block: u32,
+    /// Length of an epoch in seconds.
+    pub epoch_s: f64,
+    /// Warm-up of each target in each round, in seconds.
+    pub warmup_s: f64,
+    /// The order of the targets by index, a list a block: `[0,1,1,0]`.
+    pub order: Vec<Vec<usize>>,
+}
+
+/// Where a run ran. Records whose environments differ are compared only with a warning.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Environment {
+    /// Kernel name and release.
+    pub kernel: String,
+    /// Processor model.
+    pub cpu_model: String,
+    /// Cores that this process may use.
+    pub cores: u32,
+    /// Frequency governor of the first core; `null` where the system does not tell.
+    pub governor: Option<String>,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+    /// Open file limit after raising it.
+    pub open_files_max: u64,
+    /// Load average over one minute before the run.
+    pub load_average: Option<f64>,
+    /// Share of time that the hypervisor took away during the run, 0 to 1.
+    pub steal_share: Option<f64>,
+    /// Times the control group throttled this process during the run.
+    pub throttled_periods: Option<u64>,
+    /// Hypervisor or container, where it shows.
+    pub virtualization: Option<String>,
+    /// SHA-256 of the `bench` binary.
+    pub binary_sha256: String,
+}
+
+/// Which cores served and which generated.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pinning {
+    /// Cores of the servers; empty where they were not pinned.
+    pub server_cpus: Vec<u32>,
+    /// Cores of the generator and the backend; empty where they were not pinned.
+    pub load_cpus: Vec<u32>,
+}
+
+/// A target: who it was, what was measured of it, what it cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TargetRecord {
+    /// The name it goes by in this run; unique.
+    pub name: String,
+    /// What it is.
+    pub manifest: Manifest,
+    /// What the load measured, all epochs together.
+    #[serde(flatten)]
+    pub report: LoadReport,
+    /// What it cost the server.
+    pub server: ServerRecord,
+    /// Epoch by epoch, in the order they were measured.
+    pub epochs: Vec<EpochRecord>,
+    /// The time series.
+    pub intervals: Vec<IntervalRecord>,
+    /// The full distributions.
+    pub histograms: Histograms,
+    /// What went wrong, where something did.
+    pub failure: Option<Failure>,
+}
+
+/// What a target is: these stand in every legend and record.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// `callback`, `coroutine`, `node` …: which built-in target, or the name of a user's own.
+    pub kind: String,
+    /// Language runtime or library, as `tokio`.
+    pub runtime: String,
+    /// Its version.
+    pub version: String,
+    /// The event loop: `evloop on mio`, `tokio multi_thread`.
+    pub event_loop: String,
+    /// Threads or processes that serve.
+    pub workers: u32,
+    /// Threads of the pool for blocking work.
+    pub pool_threads: u32,
+}
+
+impl Manifest {
+    /// `tokio 1.54 (multi_thread, 1 worker)`: what a legend says beside the target's name.
+    pub fn legend(&self) -> String {
+        let workers = if self.workers == 1 {
+            "1 worker".to_owned()
+        } else {
+            format!("{} workers", self.workers)
+        };
+        format!(
+            "{} {} ({}, {workers})",
+            self.runtime, self.version, self.event_loop
+        )
+    }
+}
+
+/// What serving cost, over the measured parts of all epochs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServerRecord {
+    /// CPU microseconds per request answered; `null` where the process could not be watched.
+    pub cpu_us_per_request: Option<f64>,
+    /// Share of a core that the server used, 1 = one full core.
+    pub cpu_share: Option<f64>,
+    /// The user part of its CPU time, 0 to 1.
+    pub cpu_user_share: Option<f64>,
+    /// Largest resident set in bytes.
+    pub rss_bytes_max: Option<u64>,
+    /// Largest number of threads.
+    pub threads_max: Option<u32>,
+    /// Voluntary context switches per 1,000 requests.
+    pub context_switches_voluntary_per_1000: Option<f64>,
+    /// Involuntary context switches per 1,000 requests.
+    pub context_switches_involuntary_per_1000: Option<f64>,
+    /// What `/stats` said at the end of the last round.
+    pub stats: Option<serde_json::Value>,
+    /// Samples over time.
+    pub samples: Vec<ServerSample>,
+}
+
+/// The server at one moment of the run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ServerSample {
+    /// Seconds since the run began.
+    pub at_s: f64,
+    /// Share of a core used since the sample before, 1 = one full core.
+    pub cpu_share: f64,
+    /// Resident set in bytes.
+    pub rss_bytes: u64,
+}
+
+/// One epoch of one target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// Round, from 0.
+    pub round: u32,
+    /// Block within the whole run, from 0.
+    pub block: u32,
+    /// Place within the block, from 0.
+    pub position: u32,
+    /// Seconds from the start of the run to the start of its measured part.
+    pub started_s: f64,
+    /// Measured seconds.
+    pub duration_s: f64,
+    /// Its ledger.
+    pub requests: Ledger,
+    /// The metrics that are compared, by name (see [`crate::compare::Metric`]); those that could not be measured are left out.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+impl EpochRecord {
+    /// What one trial recorded.
+    ///
+    /// `started_s`: seconds from the start of the run to the start of the measured part. `cpu_us_per_request`,
+    /// `rss_bytes_max`: what it cost the server, where it could be watched.
+    pub fn of(
+        trial: &Trial,
+        started_s: f64,
+        recording: &Recording,
+        cpu_us_per_request: Option<f64>,
+        rss_bytes_max: Option<u64>,
+    ) -> Self {
+        Self {
+            round: trial.round,
+            block: trial.block,
+            position: trial.position,
+            started_s,
+            duration_s: recording.measured_ns as f64 / NANOS_PER_S as f64,
+            requests: recording.ledger,
+            metrics: compare::metrics_of(recording, cpu_us_per_request, rss_bytes_max),
+        }
+    }
+}
+
+/// One interval of the time series.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct IntervalRecord {
+    /// Seconds since the run began.
+    pub start_s: f64,
+    /// Its length in seconds.
+    pub duration_s: f64,
+    /// Requests answered rightly in it.
+    pub ok: u64,
+    /// Requests that failed in it.
+    pub failed: u64,
+    /// Median response time of those that ended in it, in nanoseconds; `null` as in [`Times`].
+    pub response_time_ns_p50: Option<u64>,
+    /// 99th percentile.
+    pub response_time_ns_p99: Option<u64>,
+    /// Largest.
+    pub response_time_ns_max: Option<u64>,
+}
+
+impl IntervalRecord {
+    /// An interval of an epoch whose measured part began `epoch_started_s` seconds after the run.
+    pub fn of(interval: &Interval, epoch_started_s: f64) -> Self {
+        let percentile = |per_10_000| summary::value_at_counts(&interval.response_time, per_10_000);
+        Self {
+            start_s: epoch_started_s + interval.start_ns as f64 / NANOS_PER_S as f64,
+            duration_s: interval.length_ns as f64 / NANOS_PER_S as f64,
+            ok: interval.ok,
+            failed: interval.failed,
+            response_time_ns_p50: percentile(5_000),
+            response_time_ns_p99: percentile(9_900),
+            response_time_ns_max: interval.response_time.last().map(|&(value_ns, _)| value_ns),
+        }
+    }
+}
+
+/// Full distributions as HdrHistogram's V2 format, deflated, in base64: what a line of an `.hlog` carries.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Histograms {
+    /// Response times in nanoseconds.
+    pub response_time_v2_base64: String,
+    /// Service times in nanoseconds.
+    pub service_time_v2_base64: String,
+    /// Send lags in nanoseconds.
+    pub send_lag_v2_base64: String,
+}
+
+impl Histograms {
+    /// The distributions of a recording.
+    pub fn of(recording: &Recording) -> Self {
+        Self {
+            response_time_v2_base64: encode::histogram_base64(&recording.response_time),
+            service_time_v2_base64: encode::histogram_base64(&recording.service_time),
+            send_lag_v2_base64: encode::histogram_base64(&recording.send_lag),
+        }
+    }
+}
+
+/// How a target failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What happened, in a sentence.
+    pub what: String,
+    /// What it last said on its standard output and error.
+    pub last_output: String,
+}
+
+/// The upstream backend.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct BackendRecord {
+    /// Calls that it answered.
+    pub calls: u64,
+    /// How much later than it should have, in nanoseconds.
+    pub lateness_ns: Times,
+    /// Share of a core that it used, 1 = one full core.
+    pub cpu_share: Option<f64>,
+}

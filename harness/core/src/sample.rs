@@ -1,0 +1,290 @@
+//! A made-up record for tests and docs.
+//!
+//! Nothing here was measured. The distributions come from a seeded generator and run through the same types as a real
+//! run's, so that the record is whole and consistent: counts add up, histograms decode, comparisons follow from the epochs.
+
+use std::time::Duration;
+
+use rand::SeedableRng;
+use rand_distr::{Distribution, Exp1, StandardNormal};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use crate::compare::{self, Policy};
+use crate::load::{Arrival, Load};
+use crate::plan::{Effort, Plan, PlanSpec, Trial};
+use crate::record::{
+    BackendRecord, Completion, Environment, EpochRecord, Histograms, IntervalRecord, LoadReport,
+    Manifest, Pinning, RunRecord, SCHEMA_VERSION, ServerRecord, ServerSample, TargetRecord,
+};
+use crate::recording::{ConnectionCounts, GeneratorUse, Recorder, Recording, empty_histogram};
+use crate::scenario::Scenario;
+use crate::schedule::Schedule;
+use crate::summary::Times;
+use crate::target::DEFAULT_PAIR;
+use crate::units::{Nanos, Rate, duration_ns};
+use crate::validity::Validity;
+
+const SEED: u64 = 1;
+const INTERVAL_NS: Nanos = 100_000_000;
+const MS: f64 = 1e6;
+
+/// A whole run of the built-in scenario `io-heavy` on `callback` and `coroutine`: ten blocks, no failures. Always the same.
+pub fn run_record() -> RunRecord {
+    let scenario = Scenario::built_in("io-heavy").expect("it is built in");
+    let spec = PlanSpec {
+        effort: Effort::Default,
+        targets: DEFAULT_PAIR.len(),
+        rounds: None,
+        duration: None,
+        warmup: None,
+        seed: SEED,
+    };
+    let plan = Plan::new(&spec).expect("the default plan is possible");
+    let arrival = scenario
+        .arrival
+        .at_capacity(Rate::per_s(1.0).expect("a positive rate"))
+        .expect("the scenario names its rate");
+    let load = Load {
+        arrival,
+        connections: scenario.connections,
+        warmup: plan.warmup,
+        duration: plan.epoch,
+        drain: Duration::from_secs(1),
+        timeout: scenario.timeout,
+        request_limit: None,
+        interval: Duration::from_nanos(INTERVAL_NS),
+        seed: SEED,
+    };
+    let targets: Vec<TargetRecord> = (0..)
+        .zip(DEFAULT_PAIR)
+        .map(|(index, name)| {
+            target(
+                index,
+                name,
+                &plan,
+                &Load {
+                    duration: plan.measured(),
+                    ..load.clone()
+                },
+            )
+        })
+        .collect();
+    let (comparisons, _) = compare::compare_targets(&targets, &Policy::usual(SEED));
+    RunRecord {
+        schema_version: SCHEMA_VERSION,
+        id: "2026-11-23T10-15-00Z-io-heavy".to_owned(),
+        bench_version: "0.1.0".to_owned(),
+        started_at: "2026-11-23T10:15:00Z".to_owned(),
+        elapsed_s: 64.25,
+        completion: Completion::Complete,
+        command: ["bench", "run", "--scenario", "io-heavy", "--seed", "1"]
+            .map(str::to_owned)
+            .to_vec(),
+        seed: SEED,
+        scenario: scenario.record(),
+        plan: plan.record(),
+        environment: environment(),
+        pinning: Pinning {
+            server_cpus: vec![0],
+            load_cpus: vec![1],
+        },
+        targets,
+        backend: Some(backend()),
+        comparisons,
+        validity: Validity::from_cautions(Vec::new()),
+    }
+}
+
+/// A made-up target: how long its requests take and what they cost.
+struct Character {
+    /// What it adds to the time that a request waits, in milliseconds.
+    overhead_ms: f64,
+    cpu_us_per_request: f64,
+    rss_bytes: f64,
+    manifest: Manifest,
+}
+
+fn character(name: &str) -> Character {
+    let manifest = |runtime: &str, version: &str, event_loop: &str| Manifest {
+        kind: name.to_owned(),
+        runtime: runtime.to_owned(),
+        version: version.to_owned(),
+        event_loop: event_loop.to_owned(),
+        workers: 1,
+        pool_threads: 4,
+    };
+    match name {
+        "callback" => Character {
+            overhead_ms: 0.21,
+            cpu_us_per_request: 41.0,
+            rss_bytes: 6.1e6,
+            manifest: manifest("evloop", "0.1.0", "evloop on mio"),
+        },
+        _ => Character {
+            overhead_ms: 0.28,
+            cpu_us_per_request: 50.0,
+            rss_bytes: 8.4e6,
+            manifest: manifest("tokio", "1.54.0", "tokio multi_thread"),
+        },
+    }
+}
+
+fn target(index: usize, name: &str, plan: &Plan, load: &Load) -> TargetRecord {
+    let character = character(name);
+    let mut whole = Recording::empty();
+    let mut epochs = Vec::new();
+    let mut intervals = Vec::new();
+    let mut samples = Vec::new();
+    for trial in plan.trials().filter(|trial| trial.target == index) {
+        // Every trial takes its length and a little, and each target warms up at the start of a round.
+        let warmups = f64::from(trial.round + 1) * plan.warmup.as_secs_f64() * 2.0;
+        let started_s = 0.5 + warmups + trial.index as f64 * (plan.epoch.as_secs_f64() + 0.05);
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(trial.seed ^ index as u64);
+        let recording = epoch(&trial, load.arrival, plan.epoch, &character, &mut random);
+        let cpu_us_per_request = character.cpu_us_per_request * (1.0 + 0.01 * normal(&mut random));
+        let rss_bytes = whole_number(character.rss_bytes * (1.0 + 0.004 * f64::from(trial.block)));
+        epochs.push(EpochRecord::of(
+            &trial,
+            started_s,
+            &recording,
+            Some(cpu_us_per_request),
+            Some(rss_bytes),
+        ));
+        intervals.extend(
+            recording
+                .intervals
+                .iter()
+                .map(|interval| IntervalRecord::of(interval, started_s)),
+        );
+        let cpu_share =
+            cpu_us_per_request * 1e-6 * recording.ledger.ok as f64 / plan.epoch.as_secs_f64();
+        samples.extend((0..12).map(|tenth| ServerSample {
+            at_s: started_s + f64::from(tenth) * 0.1,
+            cpu_share,
+            rss_bytes,
+        }));
+        whole.append_epoch(&recording, 0);
+    }
+    TargetRecord {
+        name: name.to_owned(),
+        manifest: character.manifest,
+        report: LoadReport::of(load, &whole, Validity::from_cautions(Vec::new())),
+        server: ServerRecord {
+            cpu_us_per_request: Some(character.cpu_us_per_request),
+            cpu_share: Some(character.cpu_us_per_request / 1000.0),
+            cpu_user_share: Some(0.45),
+            rss_bytes_max: samples.iter().map(|sample| sample.rss_bytes).max(),
+            threads_max: Some(5),
+            context_switches_voluntary_per_1000: Some(2_150.0),
+            context_switches_involuntary_per_1000: Some(1.5),
+            stats: None,
+            samples,
+        },
+        epochs,
+        intervals,
+        histograms: Histograms::of(&whole),
+        failure: None,
+    }
+}
+
+/// One epoch of made-up requests, through the same recorder as real ones.
+fn epoch(
+    trial: &Trial,
+    arrival: Arrival,
+    length: Duration,
+    character: &Character,
+    random: &mut Xoshiro256PlusPlus,
+) -> Recording {
+    let end_ns = duration_ns(length);
+    // The machine drifts from block to block, and both targets with it.
+    let drift = 1.0 + 0.03 * (f64::from(trial.block) * 1.7).sin();
+    let due = Schedule::new(arrival, trial.seed, 0, 1)
+        .expect("the scenario is open")
+        .take_while(|&due_ns| due_ns < end_ns);
+    let mut fates: Vec<[Nanos; 3]> = due
+        .map(|due_ns| {
+            let waits_ms = [15.0, 15.0, 15.0, 15.0, 15.0, 15.0, 15.0, 0.1, 0.1, 10.0]
+                [usize::try_from(due_ns % 10).expect("a digit")];
+            let overhead_ms = character.overhead_ms * drift * (0.5 * normal(random)).exp();
+            let slow_ms: f64 = if due_ns % 97 == 0 {
+                Exp1.sample(random)
+            } else {
+                0.0
+            };
+            let sent_ns = due_ns + whole_number(500.0 + 300.0 * normal(random).abs());
+            [
+                due_ns,
+                sent_ns,
+                sent_ns + whole_number((waits_ms + overhead_ms + 4.0 * slow_ms) * MS),
+            ]
+        })
+        .collect();
+    fates.sort_by_key(|&[.., received_ns]| received_ns);
+    let mut recorder = Recorder::new(0, INTERVAL_NS);
+    recorder.on_scheduled(fates.len() as u64);
+    for [due_ns, sent_ns, received_ns] in &fates {
+        recorder.on_ok(*due_ns, *sent_ns, *received_ns);
+    }
+    let end_ns = fates
+        .last()
+        .map_or(end_ns, |[.., received_ns]| end_ns.max(*received_ns));
+    let connections = ConnectionCounts {
+        opened: 256,
+        reopened: 0,
+        never_served: 0,
+    };
+    let generator = GeneratorUse {
+        cpu_ns: end_ns / 5,
+        spin_ns: end_ns / 8,
+        threads: 1,
+    };
+    Recording {
+        measured_ns: duration_ns(length),
+        ..recorder.finish(end_ns, connections, generator)
+    }
+}
+
+fn environment() -> Environment {
+    Environment {
+        kernel: "Linux 6.12.0".to_owned(),
+        cpu_model: "Made-up Processor 3000".to_owned(),
+        cores: 2,
+        governor: Some("performance".to_owned()),
+        memory_bytes: 8 << 30,
+        open_files_max: 1_048_576,
+        load_average: Some(0.15),
+        steal_share: Some(0.0),
+        throttled_periods: Some(0),
+        virtualization: None,
+        binary_sha256: "00".repeat(32),
+    }
+}
+
+fn backend() -> BackendRecord {
+    let mut lateness = empty_histogram();
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(SEED);
+    for _ in 0..20_000 {
+        let late_us: f64 = Exp1.sample(&mut random);
+        lateness
+            .record(whole_number(30_000.0 + late_us * 20_000.0))
+            .expect("microseconds are within bounds");
+    }
+    BackendRecord {
+        calls: 100_800,
+        lateness_ns: Times::of(&lateness),
+        cpu_share: Some(0.04),
+    }
+}
+
+fn normal(random: &mut Xoshiro256PlusPlus) -> f64 {
+    StandardNormal.sample(random)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "made-up times and sizes are positive and small"
+)]
+fn whole_number(value: f64) -> u64 {
+    value as u64
+}

@@ -1,0 +1,427 @@
+//! Targets: what may be measured, as data.
+//!
+//! This module knows names and addresses. It must never know how a target is launched: whoever does, matches on
+//! [`Kind`]. Another sort of target joins as another variant.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::names::{self, NameError};
+
+/// One target of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetSpec {
+    /// What it is called in this run: passes [`names::check`], and is unique (see [`unique`]).
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+}
+
+/// What a target is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// One callback loop on one thread, a pool for blocking work.
+    Callback,
+    /// One such loop a core, on a shared port.
+    CallbackCluster,
+    /// Coroutines, scheduled by work stealing.
+    Coroutine,
+    /// Coroutines on a single thread.
+    CoroutineSingle,
+    /// A server that runs already.
+    Url(BaseUrl),
+}
+
+/// A target that `bench` brings along.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuiltIn {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is.
+    pub kind: Kind,
+    /// What it is, in a line.
+    pub description: &'static str,
+}
+
+/// Every target that `bench` brings along, in the order of lists.
+pub const BUILT_IN: &[BuiltIn] = &[
+    BuiltIn {
+        name: "callback",
+        kind: Kind::Callback,
+        description: "callbacks on one libuv-style loop and one thread, a pool for blocking work",
+    },
+    BuiltIn {
+        name: "callback-cluster",
+        kind: Kind::CallbackCluster,
+        description: "one such loop a core on a shared port, as Node's cluster does",
+    },
+    BuiltIn {
+        name: "coroutine",
+        kind: Kind::Coroutine,
+        description: "coroutines on tokio's work-stealing scheduler",
+    },
+    BuiltIn {
+        name: "coroutine-single",
+        kind: Kind::CoroutineSingle,
+        description: "coroutines on tokio's scheduler for one thread",
+    },
+];
+
+/// The pair that is compared where nothing else is asked for.
+pub const DEFAULT_PAIR: [&str; 2] = ["callback", "coroutine"];
+
+impl TargetSpec {
+    /// Reads a target as people name it: `callback`, or `before=callback` under another name.
+    pub fn parse(text: &str) -> Result<Self, TargetError> {
+        let (name, kind) = text.split_once('=').unwrap_or((text, text));
+        let built_in = BUILT_IN
+            .iter()
+            .find(|built_in| built_in.name == kind)
+            .ok_or_else(|| TargetError::Unknown {
+                name: names::shortened(kind),
+                nearest: names::nearest(kind, BUILT_IN.iter().map(|built_in| built_in.name)),
+            })?;
+        names::check(name)?;
+        Ok(Self {
+            name: name.to_owned(),
+            kind: built_in.kind.clone(),
+        })
+    }
+
+    /// Reads a running server as people name it: `mine=http://127.0.0.1:8080`.
+    pub fn parse_url(text: &str) -> Result<Self, TargetError> {
+        // Without a name the first `=` would belong to the address, if it stood there at all.
+        let named = text.split_once('=').filter(|(name, _)| !name.contains(':'));
+        let (name, url) = named.ok_or_else(|| TargetError::NoName {
+            text: names::shortened(text),
+        })?;
+        names::check(name)?;
+        Ok(Self {
+            name: name.to_owned(),
+            kind: Kind::Url(url.parse()?),
+        })
+    }
+}
+
+impl Kind {
+    /// The name in lists and records; `url` for a server that runs already.
+    pub fn name(&self) -> &'static str {
+        BUILT_IN
+            .iter()
+            .find(|built_in| built_in.kind == *self)
+            .map_or("url", |built_in| built_in.name)
+    }
+}
+
+/// Checks that no two targets of a run go by the same name.
+pub fn unique(targets: &[TargetSpec]) -> Result<(), TargetError> {
+    let mut seen = BTreeSet::new();
+    match targets.iter().find(|target| !seen.insert(&target.name)) {
+        None => Ok(()),
+        Some(twice) => Err(TargetError::Twice {
+            name: twice.name.clone(),
+            kind: twice.kind.name(),
+        }),
+    }
+}
+
+/// The address of a running server, without a path: routes come from the scenario.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl {
+    /// Never empty; an IPv6 address without its brackets.
+    host: String,
+    port: u16,
+}
+
+/// The longest host name (RFC 1035, section 2.3.4).
+pub const MAX_HOST_BYTES: usize = 253;
+
+impl BaseUrl {
+    /// The host: a name or an address.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port: 80 where none was given.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Host and port, as a `Host` header and a resolver want them.
+    pub fn authority(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}", self.authority())
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = TargetError;
+
+    /// `http://host`, `http://host:port`, `http://[::1]:port`, each with or without a slash at the end.
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        let error = |why| TargetError::Url {
+            text: names::shortened(text),
+            why,
+        };
+        let rest = match text.split_once("://") {
+            Some(("http", rest)) => rest,
+            Some(("https", _)) => {
+                return Err(error("HTTPS is not spoken: name the plain HTTP port"));
+            }
+            _ => return Err(error("it begins with http://")),
+        };
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        if authority.contains(['/', '?', '#']) {
+            return Err(error(
+                "leave path and query out: the scenario names the routes",
+            ));
+        }
+        if authority.contains('@') {
+            return Err(error("user names and passwords are not sent"));
+        }
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(bracketed) => {
+                let (host, after) = bracketed
+                    .split_once(']')
+                    .ok_or_else(|| error("the bracket is not closed"))?;
+                if host.parse::<std::net::Ipv6Addr>().is_err() {
+                    return Err(error("only an IPv6 address stands in brackets"));
+                }
+                (
+                    host,
+                    if after.is_empty() {
+                        None
+                    } else {
+                        Some(
+                            after
+                                .strip_prefix(':')
+                                .ok_or_else(|| error("a port follows after `:`"))?,
+                        )
+                    },
+                )
+            }
+            None => authority
+                .split_once(':')
+                .map_or((authority, None), |(host, port)| (host, Some(port))),
+        };
+        let in_name =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':');
+        if host.is_empty() || host.len() > MAX_HOST_BYTES || !host.bytes().all(in_name) {
+            return Err(error("the host must be a name or an address"));
+        }
+        let digits = |port: &&str| port.bytes().all(|byte| byte.is_ascii_digit());
+        let port = match port {
+            None => Some(80),
+            Some(port) => Some(port)
+                .filter(digits)
+                .and_then(|port| port.parse().ok())
+                .filter(|&port| port > 0),
+        };
+        Ok(Self {
+            host: host.to_owned(),
+            port: port.ok_or_else(|| error("the port must be from 1 to 65535"))?,
+        })
+    }
+}
+
+/// What is wrong with the name of a target.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TargetError {
+    /// No such target.
+    #[error("no target is called `{name}`{}; known are {}, and `--url NAME=http://…` for a server that runs already", hint(*nearest), built_in_names())]
+    Unknown {
+        /// The name asked for.
+        name: String,
+        /// The one that was probably meant.
+        nearest: Option<&'static str>,
+    },
+    /// A name that can't be one.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// An address without a name.
+    #[error("`{text}` has no name: write NAME=URL, as in `mine=http://127.0.0.1:8080`")]
+    NoName {
+        /// What was typed.
+        text: String,
+    },
+    /// An address that can't be one.
+    #[error("`{text}` can't be measured: {why}, as in `http://127.0.0.1:8080`")]
+    Url {
+        /// What was typed.
+        text: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Two targets of the same name.
+    #[error("two targets are called `{name}`: give one another name, as in `{name}-2={kind}`")]
+    Twice {
+        /// The name.
+        name: String,
+        /// What the second one is.
+        kind: &'static str,
+    },
+}
+
+fn hint(nearest: Option<&str>) -> String {
+    nearest
+        .map(|nearest| format!(" (did you mean `{nearest}`?)"))
+        .unwrap_or_default()
+}
+
+fn built_in_names() -> String {
+    BUILT_IN
+        .iter()
+        .map(|built_in| built_in.name)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, name: &str, kind: &Kind) {
+        assert_eq!(
+            TargetSpec::parse(text),
+            Ok(TargetSpec {
+                name: name.to_owned(),
+                kind: kind.clone()
+            }),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_target_goes_by_its_own_name_or_by_an_alias() {
+        for built_in in BUILT_IN {
+            check(built_in.name, built_in.name, &built_in.kind);
+            assert_eq!(built_in.kind.name(), built_in.name);
+        }
+        check("before=callback", "before", &Kind::Callback);
+        check("a=coroutine-single", "a", &Kind::CoroutineSingle);
+        for name in DEFAULT_PAIR {
+            assert!(TargetSpec::parse(name).is_ok());
+        }
+    }
+
+    #[test]
+    fn a_mistyped_target_is_answered_with_the_nearest() {
+        let error = TargetSpec::parse("calback").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no target is called `calback` (did you mean `callback`?); known are callback, callback-cluster, coroutine, \
+             coroutine-single, and `--url NAME=http://…` for a server that runs already"
+        );
+        assert!(matches!(
+            TargetSpec::parse("zebra"),
+            Err(TargetError::Unknown { nearest: None, .. })
+        ));
+        assert!(matches!(
+            TargetSpec::parse("A b=callback"),
+            Err(TargetError::Name(_))
+        ));
+        assert!(matches!(
+            TargetSpec::parse("=callback"),
+            Err(TargetError::Name(_))
+        ));
+        assert!(matches!(
+            TargetSpec::parse("x="),
+            Err(TargetError::Unknown { .. })
+        ));
+    }
+
+    #[test]
+    fn addresses_are_read_whole_or_refused() {
+        let cases = [
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+            ("http://localhost", "http://localhost:80"),
+            ("http://[::1]:65535", "http://[::1]:65535"),
+            ("http://[::1]", "http://[::1]:80"),
+        ];
+        for (text, url) in cases {
+            assert_eq!(
+                text.parse::<BaseUrl>().map(|url| url.to_string()),
+                Ok(url.to_owned()),
+                "{text}"
+            );
+        }
+        let longest = format!("http://{}", "h".repeat(MAX_HOST_BYTES));
+        assert!(longest.parse::<BaseUrl>().is_ok());
+        let too_long = format!("http://{}", "h".repeat(MAX_HOST_BYTES + 1));
+        for text in [
+            "",
+            "127.0.0.1:8080",
+            "https://x",
+            "ftp://x",
+            "http://",
+            "http://:80",
+            "http://x:",
+            "http://x:0",
+            "http://x:65536",
+            "http://x:+1",
+            "http://x/path",
+            "http://x?q",
+            "http://u@x",
+            "http://[::1",
+            "http://[x]:1",
+            "http://[::1]80",
+            "http://a b",
+            "http://x\r\nHost: y",
+            &too_long,
+        ] {
+            assert!(
+                matches!(text.parse::<BaseUrl>(), Err(TargetError::Url { .. })),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_running_server_needs_a_name() {
+        let target = TargetSpec::parse_url("mine=http://127.0.0.1:8080").unwrap();
+        assert_eq!((target.name.as_str(), target.kind.name()), ("mine", "url"));
+        for text in [
+            "http://127.0.0.1:8080",
+            "http://127.0.0.1:8080/?a=b",
+            "mine",
+        ] {
+            assert!(
+                matches!(TargetSpec::parse_url(text), Err(TargetError::NoName { .. })),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn two_targets_of_one_name_are_refused_with_the_remedy() {
+        let twice = [
+            TargetSpec::parse("callback").unwrap(),
+            TargetSpec::parse("callback").unwrap(),
+        ];
+        assert_eq!(
+            unique(&twice).unwrap_err().to_string(),
+            "two targets are called `callback`: give one another name, as in `callback-2=callback`"
+        );
+        assert_eq!(
+            unique(&[
+                TargetSpec::parse("callback").unwrap(),
+                TargetSpec::parse("b=callback").unwrap()
+            ]),
+            Ok(())
+        );
+        assert_eq!(unique(&[]), Ok(()));
+    }
+}

@@ -1,0 +1,547 @@
+//! Whether a measurement may be believed, and what to do where it may not.
+
+use serde::{Deserialize, Serialize};
+
+use crate::load::{Arrival, Load};
+use crate::recording::Recording;
+use crate::summary::{MIN_SAMPLES_BEYOND, Summary, Times, value_at};
+use crate::units::{Nanos, format_ns};
+
+/// In a closed loop a generator this busy, spinning left out, was the limit itself.
+pub const SATURATED_SHARE: f64 = 0.9;
+
+/// The generator's own lag at the 99th percentile from which on it is worth a word.
+pub const NOTABLE_LAG_P99_NS: Nanos = 1_000_000;
+
+/// A single lag of the generator's own that is worth a word: the generator stood still.
+pub const NOTABLE_LAG_MAX_NS: Nanos = 50_000_000;
+
+/// The generator's own median lag that voids a measurement, where it is also [`VOIDING_LAG_SHARE`] of the median
+/// response time: then the typical figure is the generator's.
+pub const VOIDING_LAG_P50_NS: Nanos = 100_000;
+
+/// See [`VOIDING_LAG_P50_NS`].
+pub const VOIDING_LAG_SHARE: f64 = 0.25;
+
+/// An open loop whose answered share of the scheduled requests is below this missed its rate.
+pub const REACHED_SHARE: f64 = 0.99;
+
+/// Backend lateness at the 99th percentile that is worth a word.
+pub const NOTABLE_BACKEND_P99_NS: Nanos = 1_000_000;
+
+/// Median backend lateness that voids a measurement.
+pub const VOIDING_BACKEND_P50_NS: Nanos = 1_000_000;
+
+/// Share of time taken by the hypervisor that is worth a word.
+pub const NOTABLE_STEAL_SHARE: f64 = 0.02;
+
+/// Requests a connection, on average, from which on a connection that was never served is worth a word.
+pub const FAIR_REQUESTS_PER_CONNECTION: u64 = 20;
+
+/// What the recording itself cannot know.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Circumstances {
+    /// How late the backend was; none where none was used.
+    pub backend_lateness: Option<Times>,
+    /// Share of time that the hypervisor took away, 0 to 1.
+    pub steal_share: Option<f64>,
+    /// Times the control group throttled the processor.
+    pub throttled_periods: Option<u64>,
+    /// Generator and server shared a core.
+    pub shared_core: bool,
+}
+
+/// Judges what was measured of one target.
+pub fn assess(load: &Load, recording: &Recording, circumstances: &Circumstances) -> Validity {
+    let cautions = [
+        saturated(load, recording),
+        lagging(load, recording),
+        backend_late(circumstances),
+        rate_missed(load, recording),
+        failures(recording),
+        unfinished(recording),
+        connections(recording),
+        steal(circumstances),
+        throttled(circumstances),
+        shared_core(circumstances),
+        too_few_samples(recording),
+    ];
+    Validity::from_cautions(cautions.into_iter().flatten().collect())
+}
+
+/// The verdict on a measurement and everything that a reader should know before believing it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Validity {
+    /// Whether the figures measure the target at all.
+    pub verdict: Believable,
+    /// What a reader should know, gravest first.
+    pub cautions: Vec<Caution>,
+}
+
+/// Whether the figures measure the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Believable {
+    /// They do, with the cautions beside them.
+    Valid,
+    /// They don't: exit code 3.
+    Invalid,
+}
+
+impl Validity {
+    /// The verdict that the cautions imply, with the gravest of them first and the order otherwise kept.
+    pub fn from_cautions(mut cautions: Vec<Caution>) -> Self {
+        cautions.sort_by_key(|caution| !caution.voids);
+        let verdict = if cautions.iter().any(|caution| caution.voids) {
+            Believable::Invalid
+        } else {
+            Believable::Valid
+        };
+        Self { verdict, cautions }
+    }
+
+    /// True where the figures measure the target.
+    pub fn is_valid(&self) -> bool {
+        self.verdict == Believable::Valid
+    }
+}
+
+/// One thing that a reader should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caution {
+    /// Which.
+    pub code: CautionCode,
+    /// The figure and its threshold, in a sentence.
+    pub detail: String,
+    /// What to do about it.
+    pub advice: String,
+    /// Whether it voids the measurement.
+    pub voids: bool,
+}
+
+/// The kinds of caution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CautionCode {
+    /// The generator's core was full: the run measured the generator.
+    GeneratorSaturated,
+    /// Requests were sent later than the schedule meant, by the generator's own fault.
+    SendLag,
+    /// The arrivals reached fell short of the schedule.
+    RateMissed,
+    /// The backend answered later than it should have.
+    BackendLate,
+    /// The hypervisor took the processor away.
+    StealTime,
+    /// The control group throttled the processor.
+    Throttled,
+    /// Requests failed.
+    Failures,
+    /// Requests were unfinished at the end and stand in the percentiles as lower bounds.
+    Unfinished,
+    /// Connections could not be opened, or were lost and opened again.
+    Connections,
+    /// Too few samples for a percentile; it is `null`.
+    TooFewSamples,
+    /// Generator and server shared a core.
+    SharedCore,
+    /// The epochs of a target disagree among themselves.
+    Unsteady,
+    /// Throughput times response time does not give the requests in flight (Little's law).
+    LittlesLaw,
+    /// Some connections were never served, or served far less than others.
+    Unfair,
+    /// The run was interrupted: what was measured until then is kept.
+    Partial,
+    /// A target failed; its figures end where it did.
+    TargetFailed,
+}
+
+impl CautionCode {
+    fn caution(self, voids: bool, detail: String, advice: &str) -> Caution {
+        Caution {
+            code: self,
+            detail,
+            advice: advice.to_owned(),
+            voids,
+        }
+    }
+}
+
+fn saturated(load: &Load, recording: &Recording) -> Option<Caution> {
+    let summary = Summary::of(recording);
+    let generator = recording.generator;
+    let spinning = if generator.cpu_ns == 0 {
+        0.0
+    } else {
+        generator.spin_ns as f64 / generator.cpu_ns as f64
+    };
+    let working_share = summary.generator_cpu_share * (1.0 - spinning);
+    let closed = load.arrival == Arrival::Closed;
+    (working_share >= SATURATED_SHARE).then(|| {
+        let consequence = if closed { "the throughput is the generator's, not the server's" } else { "due requests may have waited for the generator" };
+        CautionCode::GeneratorSaturated.caution(
+            closed,
+            format!("the generator used {:.0} % of its cores (limit {:.0} %): {consequence}", working_share * 100.0, SATURATED_SHARE * 100.0),
+            "give it more cores with --load-cpus, or compare server CPU per request at a rate below the limit (-R)",
+        )
+    })
+}
+
+fn lagging(load: &Load, recording: &Recording) -> Option<Caution> {
+    if load.arrival == Arrival::Closed {
+        return None;
+    }
+    let lag = &recording.generator_lag;
+    let median = value_at(lag, 5_000)?;
+    let p99 = value_at(lag, 9_900).unwrap_or_default();
+    let response_median = value_at(&recording.response_time, 5_000)?;
+    let voids =
+        median >= VOIDING_LAG_P50_NS && median as f64 >= VOIDING_LAG_SHARE * response_median as f64;
+    let notable = p99 >= NOTABLE_LAG_P99_NS || lag.max() >= NOTABLE_LAG_MAX_NS;
+    (voids || notable).then(|| {
+        CautionCode::SendLag.caution(
+            voids,
+            format!(
+                "the generator itself sent late: median {}, p99 {}, worst {} (worth a word from p99 {} or worst {})",
+                format_ns(median),
+                format_ns(p99),
+                format_ns(lag.max()),
+                format_ns(NOTABLE_LAG_P99_NS),
+                format_ns(NOTABLE_LAG_MAX_NS)
+            ),
+            "response times include this lag and service times don't: close other programs, or give the generator a core of its own with --load-cpus",
+        )
+    })
+}
+
+fn backend_late(circumstances: &Circumstances) -> Option<Caution> {
+    let lateness = circumstances.backend_lateness?;
+    let median = lateness.p50?;
+    let p99 = lateness.p99.unwrap_or_default();
+    let voids = median >= VOIDING_BACKEND_P50_NS;
+    (voids || p99 >= NOTABLE_BACKEND_P99_NS).then(|| {
+        CautionCode::BackendLate.caution(
+            voids,
+            format!("the backend answered late: median {}, p99 {} (worth a word from p99 {})", format_ns(median), format_ns(p99), format_ns(NOTABLE_BACKEND_P99_NS)),
+            "every target waited for it alike, so compare ratios; for absolute times lower the rate or give it a core of its own with --load-cpus",
+        )
+    })
+}
+
+fn rate_missed(load: &Load, recording: &Recording) -> Option<Caution> {
+    let rate = load.arrival.rate()?;
+    let ledger = &recording.ledger;
+    let answered = ledger.scheduled - ledger.unfinished;
+    let share = answered as f64 / ledger.scheduled.max(1) as f64;
+    (ledger.scheduled > 0 && share < REACHED_SHARE).then(|| {
+        CautionCode::RateMissed.caution(
+            false,
+            format!("{:.1} % of the requests scheduled at {rate} were answered in time (limit {:.0} %)", share * 100.0, REACHED_SHARE * 100.0),
+            "the target can't carry this rate with these connections: lower -R, or raise -c if replies are slow and connections few",
+        )
+    })
+}
+
+fn failures(recording: &Recording) -> Option<Caution> {
+    let ledger = &recording.ledger;
+    (ledger.failed() > 0).then(|| {
+        let kinds: Vec<String> = recording
+            .errors
+            .kinds
+            .iter()
+            .map(|(kind, count)| format!("{count} {}", kind.words()))
+            .chain((ledger.timeout > 0).then(|| format!("{} timed out", ledger.timeout)))
+            .collect();
+        CautionCode::Failures.caution(
+            false,
+            format!("{} of {} requests failed: {}", ledger.failed(), ledger.scheduled, kinds.join(", ")),
+            "percentiles leave errors out and hold timeouts as lower bounds: read them beside the failures",
+        )
+    })
+}
+
+fn unfinished(recording: &Recording) -> Option<Caution> {
+    let ledger = &recording.ledger;
+    (ledger.unfinished > 0).then(|| {
+        CautionCode::Unfinished.caution(
+            false,
+            format!(
+                "{} of {} requests were unfinished at the end and count as lower bounds",
+                ledger.unfinished, ledger.scheduled
+            ),
+            "true percentiles are at least as high as those shown",
+        )
+    })
+}
+
+fn connections(recording: &Recording) -> Option<Caution> {
+    let counts = recording.connections;
+    let per_connection = recording.ledger.ok / counts.opened.max(1);
+    let starved = counts.never_served > 0 && per_connection >= FAIR_REQUESTS_PER_CONNECTION;
+    (counts.reopened > 0 || recording.errors.connect > 0 || starved).then(|| {
+        CautionCode::Connections.caution(
+            false,
+            format!(
+                "{} connections were lost and opened again, {} could not be opened, {} never carried a reply",
+                counts.reopened, recording.errors.connect, counts.never_served
+            ),
+            "look at the target's own output: it closed connections, or is short of descriptors or backlog",
+        )
+    })
+}
+
+fn steal(circumstances: &Circumstances) -> Option<Caution> {
+    let share = circumstances
+        .steal_share
+        .filter(|&share| share >= NOTABLE_STEAL_SHARE)?;
+    Some(CautionCode::StealTime.caution(
+        false,
+        format!("the hypervisor took {:.1} % of the time away (worth a word from {:.0} %)", share * 100.0, NOTABLE_STEAL_SHARE * 100.0),
+        "absolute times drift on such a machine: compare ratios within this run, and CPU per request before latency",
+    ))
+}
+
+fn throttled(circumstances: &Circumstances) -> Option<Caution> {
+    let periods = circumstances
+        .throttled_periods
+        .filter(|&periods| periods > 0)?;
+    Some(CautionCode::Throttled.caution(
+        false,
+        format!("the control group throttled the processor {periods} times"),
+        "raise the CPU quota of the container, or the stalls in the tail are the quota's",
+    ))
+}
+
+fn shared_core(circumstances: &Circumstances) -> Option<Caution> {
+    circumstances.shared_core.then(|| {
+        CautionCode::SharedCore.caution(
+            false,
+            "generator and server shared a core".to_owned(),
+            "they took turns, so every time includes the other's work: use two cores or more, or compare CPU per request only",
+        )
+    })
+}
+
+fn too_few_samples(recording: &Recording) -> Option<Caution> {
+    let missing = Times::of(&recording.response_time).missing();
+    (!missing.is_empty()).then(|| {
+        CautionCode::TooFewSamples.caution(
+            false,
+            format!(
+                "{} of {} response times: fewer than {MIN_SAMPLES_BEYOND} samples lie beyond",
+                missing.join(", ").replace('_', "."),
+                recording.response_time.len()
+            ),
+            "measure longer (-d) for percentiles further out",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::ErrorKind;
+    use crate::load::Process;
+    use crate::recording::{ConnectionCounts, GeneratorUse, Recorder};
+    use crate::units::Rate;
+    use std::time::Duration;
+
+    const MS: Nanos = 1_000_000;
+
+    fn load(arrival: Arrival) -> Load {
+        Load {
+            arrival,
+            connections: std::num::NonZeroU32::MIN,
+            warmup: Duration::ZERO,
+            duration: Duration::from_secs(1),
+            drain: Duration::ZERO,
+            timeout: Duration::from_secs(1),
+            request_limit: None,
+            interval: Duration::from_secs(1),
+            seed: 0,
+        }
+    }
+
+    fn open() -> Arrival {
+        Arrival::Open {
+            rate: Rate::per_s(2000.0).unwrap(),
+            process: Process::Constant,
+        }
+    }
+
+    /// 2,000 requests over a second, each answered after `response_ns`, sent `lag_ns` late by the generator.
+    fn recorder(response_ns: Nanos, lag_ns: Nanos) -> Recorder {
+        let mut recorder = Recorder::new(0, 1_000 * MS);
+        recorder.on_scheduled(2000);
+        for index in 0..2000 {
+            let due = index * MS / 2;
+            recorder.on_sent(lag_ns);
+            recorder.on_ok(due, due + lag_ns, due + response_ns);
+        }
+        recorder
+    }
+
+    fn judge(
+        arrival: Arrival,
+        recorder: Recorder,
+        cpu_ns: Nanos,
+        spin_ns: Nanos,
+        circumstances: Circumstances,
+    ) -> Validity {
+        let generator = GeneratorUse {
+            cpu_ns,
+            spin_ns,
+            threads: 1,
+        };
+        assess(
+            &load(arrival),
+            &recorder.finish(1_000 * MS, ConnectionCounts::default(), generator),
+            &circumstances,
+        )
+    }
+
+    fn codes(validity: &Validity) -> Vec<CautionCode> {
+        validity
+            .cautions
+            .iter()
+            .map(|caution| caution.code)
+            .filter(|&code| code != CautionCode::TooFewSamples)
+            .collect()
+    }
+
+    #[test]
+    fn a_quiet_measurement_has_nothing_to_be_said_against_it() {
+        let validity = judge(
+            open(),
+            recorder(5 * MS, 0),
+            100 * MS,
+            0,
+            Circumstances::default(),
+        );
+        assert!(
+            validity.is_valid() && codes(&validity).is_empty(),
+            "{validity:?}"
+        );
+    }
+
+    #[test]
+    fn a_full_generator_voids_a_closed_loop_unless_it_was_spinning() {
+        let at_limit = judge(
+            Arrival::Closed,
+            recorder(MS, 0),
+            900 * MS,
+            0,
+            Circumstances::default(),
+        );
+        assert_eq!(
+            (at_limit.is_valid(), codes(&at_limit)),
+            (false, vec![CautionCode::GeneratorSaturated])
+        );
+        let below = judge(
+            Arrival::Closed,
+            recorder(MS, 0),
+            899 * MS,
+            0,
+            Circumstances::default(),
+        );
+        assert!(codes(&below).is_empty());
+        let spinning = judge(
+            open(),
+            recorder(MS, 0),
+            1_000 * MS,
+            800 * MS,
+            Circumstances::default(),
+        );
+        assert!(codes(&spinning).is_empty());
+    }
+
+    #[test]
+    fn a_generator_that_lags_is_told_and_voids_what_is_mostly_lag() {
+        let told = judge(
+            open(),
+            recorder(50 * MS, MS + MS / 100),
+            0,
+            0,
+            Circumstances::default(),
+        );
+        assert_eq!(
+            (told.is_valid(), codes(&told)),
+            (true, vec![CautionCode::SendLag])
+        );
+        let void = judge(open(), recorder(MS, MS / 2), 0, 0, Circumstances::default());
+        assert_eq!(
+            (void.is_valid(), codes(&void)),
+            (false, vec![CautionCode::SendLag])
+        );
+    }
+
+    #[test]
+    fn a_generator_frozen_once_is_told() {
+        let mut frozen = recorder(5 * MS, 0);
+        frozen.on_sent(200 * MS);
+        let validity = judge(open(), frozen, 0, 0, Circumstances::default());
+        assert_eq!(
+            (validity.is_valid(), codes(&validity)),
+            (true, vec![CautionCode::SendLag])
+        );
+        assert!(
+            validity.cautions[0].detail.contains("worst 200 ms"),
+            "{validity:?}"
+        );
+    }
+
+    #[test]
+    fn failures_and_unfinished_requests_are_said_with_their_kinds() {
+        let mut recorder = recorder(5 * MS, 0);
+        recorder.on_scheduled(32);
+        recorder.on_error(ErrorKind::WrongBody, 900 * MS);
+        recorder.on_timeout(0, 0, 950 * MS);
+        for _ in 0..30 {
+            recorder.on_unfinished(960 * MS, None, 1_000 * MS);
+        }
+        let validity = judge(open(), recorder, 0, 0, Circumstances::default());
+        assert_eq!(
+            codes(&validity),
+            [
+                CautionCode::RateMissed,
+                CautionCode::Failures,
+                CautionCode::Unfinished
+            ]
+        );
+        assert_eq!(
+            validity.cautions[1].detail,
+            "2 of 2032 requests failed: 1 with a wrong body, 1 timed out"
+        );
+    }
+
+    #[test]
+    fn circumstances_are_said() {
+        let lateness = |p50, p99| {
+            Some(Times {
+                p50: Some(p50),
+                p99: Some(p99),
+                ..Times::default()
+            })
+        };
+        let around = Circumstances {
+            backend_lateness: lateness(10_000, MS),
+            steal_share: Some(0.02),
+            throttled_periods: Some(1),
+            shared_core: true,
+        };
+        let told = judge(open(), recorder(5 * MS, 0), 0, 0, around);
+        let expected = [
+            CautionCode::BackendLate,
+            CautionCode::StealTime,
+            CautionCode::Throttled,
+            CautionCode::SharedCore,
+        ];
+        assert_eq!((told.is_valid(), codes(&told)), (true, expected.to_vec()));
+        let late = Circumstances {
+            backend_lateness: lateness(MS, 2 * MS),
+            ..Circumstances::default()
+        };
+        assert!(!judge(open(), recorder(5 * MS, 0), 0, 0, late).is_valid());
+    }
+}
