@@ -1,1 +1,30 @@
-//! The instrument: paced sessions over epoll, thread per core
+//! The instrument: it sends requests when they are due, and writes down when they were answered.
+//!
+//! A thread per core, each with its own epoll loop, its own schedule, its own connections and its own recorder;
+//! nothing is shared between them while load is driven. It runs on neither of the loops that it measures: a change
+//! to a loop under test must not move the ruler.
+//!
+//! - [`drive`] is the one way to put load on an address; closed and open loops, warm-up, and stopping are values in
+//!   [`bench_core::load::Load`].
+//! - [`exchange`] (one request and its reply) and [`pacer`] (when the next one is due) are pure: bytes and times in,
+//!   decisions out. [`worker`] is the only place that touches a socket or a clock on the measured path.
+//! - [`backend`] is the upstream that servers under test call: part of the ruler, because its lateness would be
+//!   mistaken for theirs.
+//!
+//! Needs Linux 5.11 or later, for `epoll_pwait2` and its nanosecond time-outs.
+
+#![allow(clippy::disallowed_methods, reason = "the instrument is where the clock is read")]
+
+pub mod backend;
+mod clock;
+pub mod control;
+pub mod drive;
+pub mod exchange;
+pub mod pacer;
+mod reactor;
+mod worker;
+pub mod workload;
+
+pub use control::{Control, Phase};
+pub use drive::{DriveError, Options, drive};
+pub use workload::{Expect, Request, Workload};

@@ -1,0 +1,70 @@
+//! What may be said to a drive while it runs, and what it says of itself.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Shared between a drive and whoever watches it. Cheap to read at any moment.
+#[derive(Default)]
+pub struct Control {
+    stop: AtomicBool,
+    ok: AtomicU64,
+    failed: AtomicU64,
+    on_phase: Option<Box<OnPhase>>,
+}
+
+/// Called on a generator thread, so it must return within microseconds.
+type OnPhase = dyn Fn(Phase) + Send + Sync;
+
+/// The moments of a drive at which a watcher reads the server's meters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// All connections are open, the warm-up is over, and nothing measured has been sent yet.
+    Measuring,
+    /// The last reply that will be waited for has come, and no connection is closed yet.
+    Drained,
+}
+
+impl Control {
+    /// A control that calls `on_phase` at each phase, from one generator thread.
+    pub fn watching(on_phase: impl Fn(Phase) + Send + Sync + 'static) -> Self {
+        Self { on_phase: Some(Box::new(on_phase)), ..Self::default() }
+    }
+
+    /// Asks the drive to end now: what was measured until then is kept.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the drive was asked to end.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Measured requests answered rightly so far.
+    pub fn ok(&self) -> u64 {
+        self.ok.load(Ordering::Relaxed)
+    }
+
+    /// Measured requests that failed so far.
+    pub fn failed(&self) -> u64 {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn reached(&self, phase: Phase) {
+        if let Some(on_phase) = &self.on_phase {
+            on_phase(phase);
+        }
+    }
+
+    /// Adds what a thread has seen since it last said so.
+    pub(crate) fn add(&self, ok: u64, failed: u64) {
+        self.ok.fetch_add(ok, Ordering::Relaxed);
+        self.failed.fetch_add(failed, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Control").field("stop", &self.stop).field("ok", &self.ok).field("failed", &self.failed).finish_non_exhaustive()
+    }
+}

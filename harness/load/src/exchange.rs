@@ -1,0 +1,237 @@
+//! One request and its reply: bytes in, a fate out. No socket and no clock.
+
+use bench_core::ledger::ErrorKind;
+use http1::Method;
+use http1::client::{Part, ReplyDecoder};
+
+use crate::workload::Expect;
+
+/// A reply being read and checked. Made once a connection and begun anew for every request, so that steady state
+/// allocates nothing.
+#[derive(Debug)]
+pub struct Exchange {
+    decoder: ReplyDecoder,
+    /// Bytes received but not yet decodable: a head or a chunk line cut in two.
+    pending: Vec<u8>,
+    keep_alive: bool,
+    /// Body bytes seen so far.
+    body_bytes: usize,
+    /// The first thing found wrong; the rest of the reply is still read, to keep the connection in step.
+    wrong: Option<ErrorKind>,
+    started: bool,
+}
+
+/// How far a reply has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// More bytes are needed.
+    NeedInput,
+    /// The reply is complete.
+    Done {
+        /// Answered rightly, or what was wrong.
+        fate: Result<(), ErrorKind>,
+        /// Whether the connection may carry the next request.
+        reusable: bool,
+    },
+}
+
+impl Exchange {
+    /// An exchange that waits to be begun.
+    pub fn new() -> Self {
+        Self { decoder: ReplyDecoder::new(Method::Get), pending: Vec::new(), keep_alive: true, body_bytes: 0, wrong: None, started: false }
+    }
+
+    /// A request with this method was sent: its reply is expected from here on.
+    pub fn begin(&mut self, method: Method) {
+        self.decoder = ReplyDecoder::new(method);
+        self.pending.clear();
+        self.keep_alive = true;
+        self.body_bytes = 0;
+        self.wrong = None;
+        self.started = false;
+    }
+
+    /// Takes bytes in the order they arrived.
+    pub fn receive(&mut self, bytes: &[u8], expect: &Expect) -> Progress {
+        self.started = true;
+        if self.pending.is_empty() {
+            let (consumed, progress) = self.decode(bytes, expect);
+            self.pending.extend_from_slice(&bytes[consumed..]);
+            return self.without_leftovers(progress);
+        }
+        let mut joined = std::mem::take(&mut self.pending);
+        joined.extend_from_slice(bytes);
+        let (consumed, progress) = self.decode(&joined, expect);
+        joined.drain(..consumed);
+        self.pending = joined;
+        self.without_leftovers(progress)
+    }
+
+    /// The peer closed its side.
+    pub fn eof(&mut self, expect: &Expect) -> Result<(), ErrorKind> {
+        if !self.started {
+            return Err(ErrorKind::Closed);
+        }
+        match self.decoder.eof() {
+            Ok(()) => self.fate(expect),
+            Err(_) => Err(ErrorKind::ShortBody),
+        }
+    }
+
+    fn decode(&mut self, bytes: &[u8], expect: &Expect) -> (usize, Progress) {
+        let mut consumed = 0;
+        loop {
+            let Ok((count, part)) = self.decoder.decode(&bytes[consumed..]) else {
+                return (bytes.len(), Progress::Done { fate: Err(ErrorKind::Malformed), reusable: false });
+            };
+            consumed += count;
+            match part {
+                Part::NeedInput => return (consumed, Progress::NeedInput),
+                Part::Head(head) => {
+                    self.keep_alive = head.keep_alive;
+                    if !expect.accepts(head.status) {
+                        self.wrong = Some(ErrorKind::Status);
+                    }
+                }
+                Part::Body(body) => self.check_body(body, expect),
+                Part::End => return (consumed, Progress::Done { fate: self.fate(expect), reusable: self.keep_alive }),
+            }
+        }
+    }
+
+    fn check_body(&mut self, body: &[u8], expect: &Expect) {
+        let from = self.body_bytes;
+        self.body_bytes += body.len();
+        if let Some(expected) = &expect.body
+            && expected.get(from..self.body_bytes) != Some(body)
+        {
+            // A wrong status explains a wrong body; the other way round says nothing.
+            self.wrong.get_or_insert(ErrorKind::WrongBody);
+        }
+    }
+
+    fn fate(&self, expect: &Expect) -> Result<(), ErrorKind> {
+        match (self.wrong, &expect.body) {
+            (Some(kind), _) => Err(kind),
+            (None, Some(expected)) if expected.len() != self.body_bytes => Err(ErrorKind::WrongBody),
+            (None, _) => Ok(()),
+        }
+    }
+
+    /// Bytes beyond the end of a reply belong to no request: the peer is out of step.
+    fn without_leftovers(&mut self, progress: Progress) -> Progress {
+        match progress {
+            Progress::Done { fate, .. } if !self.pending.is_empty() => {
+                self.pending.clear();
+                Progress::Done { fate: fate.and(Err(ErrorKind::Malformed)), reusable: false }
+            }
+            other => other,
+        }
+    }
+}
+
+impl Default for Exchange {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Expect {
+    /// Whether this status is what must come back.
+    pub fn accepts(&self, status: u16) -> bool {
+        match self.status {
+            Some(expected) => status == expected,
+            None => (200..400).contains(&status),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn expect(body: &[u8]) -> Expect {
+        Expect { status: Some(200), body: Some(body.to_vec()) }
+    }
+
+    /// Feeds a reply in pieces of at most `piece` bytes and returns what became of it.
+    fn check(reply: &[u8], expect: &Expect, piece: usize) -> Progress {
+        let mut exchange = Exchange::new();
+        exchange.begin(Method::Get);
+        for bytes in reply.chunks(piece) {
+            let progress = exchange.receive(bytes, expect);
+            if progress != Progress::NeedInput {
+                return progress;
+            }
+        }
+        Progress::NeedInput
+    }
+
+    fn done(fate: Result<(), ErrorKind>, reusable: bool) -> Progress {
+        Progress::Done { fate, reusable }
+    }
+
+    #[test]
+    fn fates_do_not_depend_on_how_the_reply_was_cut() {
+        let cases: [(&str, &[u8], Progress); 9] = [
+            ("right", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", done(Ok(()), true)),
+            ("right, closing", b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello", done(Ok(()), false)),
+            ("chunked", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", done(Ok(()), true)),
+            ("status", b"HTTP/1.1 503 No\r\nContent-Length: 5\r\n\r\nhello", done(Err(ErrorKind::Status), true)),
+            ("status before body", b"HTTP/1.1 503 No\r\nContent-Length: 4\r\n\r\noops", done(Err(ErrorKind::Status), true)),
+            ("another body", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhellO", done(Err(ErrorKind::WrongBody), true)),
+            ("a shorter body", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhell", done(Err(ErrorKind::WrongBody), true)),
+            ("a longer body", b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello!", done(Err(ErrorKind::WrongBody), true)),
+            ("no HTTP", b"SSH-2.0-OpenSSH_9.9\r\n\r\n", done(Err(ErrorKind::Malformed), false)),
+        ];
+        for (name, reply, expected) in cases {
+            for piece in 1..=reply.len() {
+                assert_eq!(check(reply, &expect(b"hello"), piece), expected, "{name} in pieces of {piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn bytes_beyond_the_reply_are_an_error() {
+        let reply = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\n";
+        assert_eq!(check(reply, &expect(b"hello"), reply.len()), done(Err(ErrorKind::Malformed), false));
+    }
+
+    #[test]
+    fn an_end_before_the_reply_is_told_from_an_end_within_it() {
+        let mut exchange = Exchange::new();
+        exchange.begin(Method::Get);
+        assert_eq!(exchange.eof(&expect(b"hello")), Err(ErrorKind::Closed));
+        exchange.begin(Method::Get);
+        exchange.receive(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", &expect(b"hello"));
+        assert_eq!(exchange.eof(&expect(b"hello")), Err(ErrorKind::ShortBody));
+        exchange.begin(Method::Get);
+        exchange.receive(b"HTTP/1.1 200 OK\r\n\r\nhello", &expect(b"hello"));
+        assert_eq!(exchange.eof(&expect(b"hello")), Ok(()));
+    }
+
+    #[test]
+    fn an_exchange_forgets_the_one_before() {
+        let mut exchange = Exchange::new();
+        exchange.begin(Method::Get);
+        exchange.receive(b"HTTP/1.1 500 No\r\nConnection: close\r\nContent-Length: 3\r\n\r\nab", &expect(b"hello"));
+        exchange.begin(Method::Get);
+        let progress = exchange.receive(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", &expect(b"hello"));
+        assert_eq!(progress, done(Ok(()), true));
+    }
+
+    #[test]
+    fn any_success_or_redirection_will_do_where_the_answer_is_not_known() {
+        let expect = Expect { status: None, body: None };
+        let accepted: Vec<u16> = [199, 200, 204, 301, 399, 400, 500].into_iter().filter(|&status| expect.accepts(status)).collect();
+        assert_eq!(accepted, [200, 204, 301, 399]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), piece in 1_usize..50) {
+            check(&bytes, &expect(b"hello"), piece);
+        }
+    }
+}

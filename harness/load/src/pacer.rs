@@ -1,0 +1,131 @@
+//! When the next request is due, and how long to wait for it: a pure function of the schedule and `now`.
+//!
+//! No queue of due requests is kept. A request that finds no free connection simply stays at the head of the
+//! schedule, which is seeded and replays itself; so an overloaded hour needs no more memory than a quiet second.
+
+use std::iter::Peekable;
+
+use bench_core::schedule::Schedule;
+use bench_core::units::Nanos;
+
+/// How long before a due time the wait ends and spinning begins, where spinning is allowed: longer than the kernel's
+/// wake-up takes on a busy machine, short enough to leave the core alone for most of a gap.
+pub const SPIN_AHEAD_NS: Nanos = 60_000;
+
+/// The arrivals of one generator thread, up to the end of the measured part.
+#[derive(Debug)]
+pub struct Pacer {
+    schedule: Peekable<Schedule>,
+    end_ns: Nanos,
+}
+
+/// What to do until the next request falls due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Sleep at most this long, in nanoseconds.
+    Sleep(Nanos),
+    /// Look for replies without sleeping: the next request is due within [`SPIN_AHEAD_NS`].
+    Spin,
+    /// No further request will fall due.
+    Done,
+}
+
+impl Pacer {
+    /// The arrivals of `schedule` before `end_ns`.
+    pub fn new(schedule: Schedule, end_ns: Nanos) -> Self {
+        Self { schedule: schedule.peekable(), end_ns }
+    }
+
+    /// The due time of the next request if it is due by `now`; it stays at the head until [`Self::pop`].
+    pub fn due(&mut self, now: Nanos) -> Option<Nanos> {
+        self.next_due().filter(|&due| due <= now)
+    }
+
+    /// Takes the request at the head off the schedule.
+    pub fn pop(&mut self) {
+        self.schedule.next();
+    }
+
+    /// Ends the schedule early, at `now`: an interrupted run has scheduled nothing beyond it.
+    pub fn cut(&mut self, now: Nanos) {
+        self.end_ns = self.end_ns.min(now);
+    }
+
+    /// What to do at `now`, where `spin` says whether spinning is allowed.
+    pub fn wait(&mut self, now: Nanos, spin: bool) -> Wait {
+        match self.next_due() {
+            None => Wait::Done,
+            Some(due) if !spin => Wait::Sleep(due.saturating_sub(now)),
+            Some(due) => match due.saturating_sub(now) {
+                near if near <= SPIN_AHEAD_NS => Wait::Spin,
+                far => Wait::Sleep(far - SPIN_AHEAD_NS),
+            },
+        }
+    }
+
+    fn next_due(&mut self) -> Option<Nanos> {
+        self.schedule.peek().copied().filter(|&due| due < self.end_ns)
+    }
+}
+
+impl Iterator for Pacer {
+    type Item = Nanos;
+
+    /// The remaining due times before the end: what was never sent.
+    fn next(&mut self) -> Option<Nanos> {
+        let due = self.next_due()?;
+        self.pop();
+        Some(due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bench_core::load::{Arrival, Process};
+    use bench_core::units::Rate;
+
+    const MS: Nanos = 1_000_000;
+
+    /// One request every millisecond, from 0.
+    fn pacer(end_ns: Nanos) -> Pacer {
+        let arrival = Arrival::Open { rate: Rate::per_s(1000.0).unwrap(), process: Process::Constant };
+        Pacer::new(Schedule::new(arrival, 1, 0, 1).unwrap(), end_ns)
+    }
+
+    #[test]
+    fn a_request_is_due_at_its_time_and_stays_due_until_taken() {
+        let mut pacer = pacer(10 * MS);
+        assert_eq!(pacer.due(0), Some(0));
+        assert_eq!(pacer.due(5 * MS), Some(0), "late requests keep their own due time");
+        pacer.pop();
+        assert_eq!(pacer.due(MS - 1), None);
+        assert_eq!(pacer.due(MS), Some(MS));
+    }
+
+    #[test]
+    fn a_wait_ends_early_by_the_spin_and_not_at_all_without_it() {
+        let mut pacer = pacer(10 * MS);
+        pacer.pop();
+        assert_eq!(pacer.wait(0, false), Wait::Sleep(MS));
+        assert_eq!(pacer.wait(0, true), Wait::Sleep(MS - SPIN_AHEAD_NS));
+        assert_eq!(pacer.wait(MS - SPIN_AHEAD_NS - 1, true), Wait::Sleep(1));
+        assert_eq!(pacer.wait(MS - SPIN_AHEAD_NS, true), Wait::Spin);
+        assert_eq!(pacer.wait(2 * MS, false), Wait::Sleep(0));
+    }
+
+    #[test]
+    fn the_end_is_exclusive_and_the_rest_is_what_was_never_sent() {
+        let mut cut = pacer(3 * MS);
+        cut.pop();
+        assert_eq!(cut.by_ref().collect::<Vec<_>>(), [MS, 2 * MS]);
+        assert_eq!(cut.wait(0, true), Wait::Done);
+    }
+
+    #[test]
+    fn an_interrupted_schedule_ends_at_the_interruption() {
+        let mut pacer = pacer(10 * MS);
+        pacer.cut(2 * MS);
+        assert_eq!(pacer.collect::<Vec<_>>(), [0, MS]);
+    }
+}
