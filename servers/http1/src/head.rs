@@ -211,17 +211,25 @@ fn syntax_fault(error: httparse::Error, input: &[u8]) -> Fault {
     }
 }
 
-/// Whether the first line holds a well-formed version, if not one of ours: at the end of a request line, or at the start of
-/// a status line.
+/// Whether the first line is a request line or a status line but for its version, which is well-formed and not ours.
 fn names_another_version(input: &[u8]) -> bool {
-    let is_version = |word: &[u8]| matches!(word, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit());
+    let is_another_version = |word: &[u8]| match word {
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] => {
+            major.is_ascii_digit()
+                && minor.is_ascii_digit()
+                && !matches!((major, minor), (b'1', b'0' | b'1'))
+        }
+        _ => false,
+    };
     let line = input
         .split(|byte| *byte == b'\n')
         .next()
         .unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or_default();
     let mut words = line.split(|byte| *byte == b' ');
-    words.next_back().is_some_and(is_version) || words.next().is_some_and(is_version)
+    let (first, second, third) = (words.next(), words.next(), words.next());
+    let ends_request_line = third.is_some_and(is_another_version) && words.next().is_none();
+    ends_request_line || (second.is_some() && first.is_some_and(is_another_version))
 }
 
 /// httparse takes a bare LF for a line end. Every line but the first starts where a field name or the last empty line

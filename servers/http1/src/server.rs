@@ -229,7 +229,9 @@ impl Connection {
 
     /// Whether the head is complete.
     fn read_head(&mut self, out: &mut Vec<u8>) -> Result<bool, Fault> {
-        self.skip_empty_lines()?;
+        if !self.skip_empty_lines()? {
+            return Ok(false);
+        }
         let input = self.input.unread();
         let is_news = self.head_scanned == 0 || input[self.head_scanned..].contains(&b'\n');
         if !is_news && input.len() < crate::MAX_HEAD_BYTES {
@@ -264,11 +266,11 @@ impl Connection {
         Ok(true)
     }
 
-    /// RFC 9112 §2.2: some clients send an empty line after a body.
-    fn skip_empty_lines(&mut self) -> Result<(), Fault> {
+    /// Whether the input's front is the start of a request. RFC 9112 §2.2: some clients send an empty line after a body.
+    fn skip_empty_lines(&mut self) -> Result<bool, Fault> {
         while let [b'\r', rest @ ..] = self.input.unread() {
             match rest.first() {
-                None => return Ok(()),
+                None => return Ok(false),
                 Some(b'\n') if self.empty_lines < MAX_EMPTY_LINES => {
                     self.empty_lines += 1;
                     self.input.advance(2);
@@ -279,7 +281,7 @@ impl Connection {
                 Some(_) => return Err(Fault::Malformed("CR without LF")),
             }
         }
-        Ok(())
+        Ok(!self.input.is_empty())
     }
 
     /// Whether the body is complete. Chunks are joined in place, right behind the head.
