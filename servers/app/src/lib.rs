@@ -30,7 +30,7 @@ pub use route::{
 pub use settings::{
     ACCEPT_RETRY_MAX_MS, ACCEPT_RETRY_MIN_MS, CALL_EXTRA_MS, KEPT_OUTPUT_BYTES, LAG_SAMPLE_MS,
     LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES, MAX_CALL_ATTEMPTS, MAX_UPSTREAM_CONNECTIONS,
-    MAX_UPSTREAM_IDLE, READ_BUFFER_BYTES, Settings, accept_retry_ms,
+    READ_BUFFER_BYTES, Settings, accept_retry_ms,
 };
 pub use stats::{Lag, Stats};
 pub use upstream::{Call, Exchange, MAX_REPLY_BYTES, Progress, UpstreamError};

@@ -47,12 +47,10 @@ impl Settings {
 /// As many as libuv's pool has (`UV_THREADPOOL_SIZE` in its documentation).
 const DEFAULT_POOL_THREADS: NonZeroUsize = NonZeroUsize::new(4).expect("4 is not 0");
 
-/// Most connections to the upstream at once, idle ones included; further calls wait for one to come free.
+/// Most connections to the upstream at once, idle ones included; further calls wait for one to come free. Idle ones are
+/// kept until the upstream closes them: opening connections anew after a pause would be measured as part of the next
+/// burst.
 pub const MAX_UPSTREAM_CONNECTIONS: usize = 4096;
-
-/// Most connections to the upstream that are kept while nobody uses them. As many as there may be at all: closing and
-/// opening connections between two bursts would be measured as part of the next burst.
-pub const MAX_UPSTREAM_IDLE: usize = MAX_UPSTREAM_CONNECTIONS;
 
 /// How often a call is tried at most. A kept connection may have been closed by the upstream a moment ago, which only
 /// shows when it is used; then the call is made once more, on a new connection (RFC 9112 §9.3.1 allows it for GET).

@@ -24,14 +24,8 @@ use crate::{Server, interpreter, scratch};
 
 /// Serves one connection to its end. Holds `stopping` until then, which is how the server knows.
 pub(crate) async fn serve(stream: TcpStream, server: Arc<Server>, stopping: watch::Receiver<bool>) {
-    let mut connection = Connection {
-        stream,
-        http: http1::server::Connection::new(),
-        out: Vec::new(),
-        date: DateCache::default(),
-    };
     // The client is gone, or the network is; there is nobody to tell, and the connection ends either way.
-    let _ = connection.serve(&server, stopping).await;
+    let _ = Connection::new(stream).serve(&server, stopping).await;
 }
 
 struct Connection {
@@ -54,6 +48,15 @@ enum Batch {
 }
 
 impl Connection {
+    fn new(stream: TcpStream) -> Self {
+        Self {
+            stream,
+            http: http1::server::Connection::new(),
+            out: Vec::new(),
+            date: DateCache::default(),
+        }
+    }
+
     async fn serve(
         &mut self,
         server: &Arc<Server>,
@@ -145,18 +148,108 @@ impl Connection {
     /// (RFC 9112 §9.6): say that nothing more will come, and listen a little longer.
     async fn linger(&mut self) -> io::Result<()> {
         self.stream.shutdown().await?;
-        let drain = async {
-            let mut left = LINGER_BYTES;
-            while left > 0 {
-                match scratch::read(&mut self.stream, |_| ()).await? {
-                    0 => break,
-                    n => left = left.saturating_sub(n),
-                }
+        let limit = Duration::from_millis(LINGER_MS);
+        timeout(limit, self.drain()).await.unwrap_or(Ok(()))
+    }
+
+    /// Throws away what the client sends, up to its end or [`LINGER_BYTES`].
+    async fn drain(&mut self) -> io::Result<()> {
+        let mut left = LINGER_BYTES;
+        while left > 0 {
+            match scratch::read(&mut self.stream, |_| ()).await? {
+                0 => break,
+                n => left = left.saturating_sub(n),
             }
-            Ok(())
-        };
-        timeout(Duration::from_millis(LINGER_MS), drain)
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use app::Settings;
+    use tokio::io::AsyncReadExt;
+    use tokio::net::{TcpListener, TcpSocket};
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::Scheduler;
+
+    /// Both ends of a connection, with as little room in the kernel as it allows.
+    async fn connection() -> (Connection, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        let client = socket
+            .connect(listener.local_addr().unwrap())
             .await
-            .unwrap_or(Ok(()))
+            .unwrap();
+        let (stream, _) = listener.accept().await.unwrap();
+        (Connection::new(stream), client)
+    }
+
+    #[tokio::test]
+    async fn a_batch_of_answers_is_bounded_however_much_was_asked() {
+        let settings = Settings::new(([127, 0, 0, 1], 0).into());
+        let server = Arc::new(Server::new(&settings, Scheduler::CurrentThread));
+        let stopping = server.stopping();
+        let (mut connection, _client) = connection().await;
+        let request = b"GET /plaintext HTTP/1.1\r\nHost: test\r\n\r\n";
+        // Far more answers than the kernel takes from a client that reads nothing.
+        connection.http.receive(&request.repeat(200_000));
+        tokio::select! {
+            biased;
+            batch = connection.answer(&server, &stopping) => panic!("{batch:?}: the client reads nothing"),
+            () = ready(()) => {}
+        }
+        let waiting_bytes = connection.out.len();
+        let one_answer_bytes = 200;
+        assert!(
+            (MAX_BATCH_BYTES..MAX_BATCH_BYTES + one_answer_bytes).contains(&waiting_bytes),
+            "{waiting_bytes} bytes wait"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_large_output_buffer_is_given_back() {
+        let (mut connection, mut client) = connection().await;
+        for bytes in [KEPT_OUTPUT_BYTES, KEPT_OUTPUT_BYTES * 4] {
+            connection.out = vec![0; bytes];
+            let mut received = vec![0; bytes];
+            let (flushed, read) =
+                tokio::join!(connection.flush(), client.read_exact(&mut received));
+            flushed.unwrap();
+            read.unwrap();
+            assert_eq!(
+                connection.out.capacity(),
+                KEPT_OUTPUT_BYTES,
+                "after {bytes} bytes"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_client_is_listened_to_for_so_many_bytes() {
+        let (mut connection, mut client) = connection().await;
+        let sent = vec![0; LINGER_BYTES];
+        // The client keeps the connection open: only the bound ends this.
+        let (drained, wrote) = tokio::join!(connection.drain(), client.write_all(&sent));
+        drained.unwrap();
+        wrote.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_client_is_listened_to_for_so_long() {
+        let (mut connection, _client) = connection().await;
+        let begun = Instant::now();
+        connection.linger().await.unwrap();
+        let limit = Duration::from_millis(LINGER_MS);
+        let lasted = begun.elapsed();
+        assert!(
+            lasted >= limit && lasted <= limit + Duration::from_millis(1),
+            "{lasted:?}"
+        );
     }
 }

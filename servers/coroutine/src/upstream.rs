@@ -7,10 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use app::{
-    Call, Exchange, MAX_CALL_ATTEMPTS, MAX_UPSTREAM_CONNECTIONS, MAX_UPSTREAM_IDLE, Progress,
-    UpstreamError,
-};
+use app::{Call, Exchange, MAX_CALL_ATTEMPTS, MAX_UPSTREAM_CONNECTIONS, Progress, UpstreamError};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -105,10 +102,10 @@ impl Upstream {
     }
 
     fn keep(&self, connection: Connection) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < MAX_UPSTREAM_IDLE {
-            idle.push(connection);
-        }
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(connection);
     }
 }
 
@@ -165,5 +162,89 @@ impl Connection {
                 return Ok(());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const CALL: Call = Call { number: 7, ms: 1 };
+    const REPLY: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n7";
+
+    /// An upstream whose every connection gives `replies` and is closed then, and a count of its connections.
+    async fn upstream_that_gives(replies: usize) -> (Upstream, Arc<AtomicU32>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream = Upstream::new(listener.local_addr().unwrap(), true);
+        let connections = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&connections);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::Relaxed);
+                tokio::spawn(async move {
+                    for _ in 0..replies {
+                        // One read brings a whole call: it is small, and the next comes after its reply.
+                        if stream.read(&mut [0; 1024]).await.unwrap() == 0 {
+                            break;
+                        }
+                        stream.write_all(REPLY).await.unwrap();
+                    }
+                });
+            }
+        });
+        (upstream, connections)
+    }
+
+    #[tokio::test]
+    async fn at_the_bound_calls_wait_for_a_connection() {
+        let (upstream, connections) = upstream_that_gives(usize::MAX).await;
+        upstream
+            .permits
+            .forget_permits(MAX_UPSTREAM_CONNECTIONS - 1);
+        let calls = (0..5).map(|_| async {
+            upstream
+                .call(CALL)
+                .await
+                .map(|called| called.reply().to_vec())
+        });
+        for reply in futures_util::future::join_all(calls).await {
+            assert_eq!(reply.as_deref(), Ok(&b"7"[..]));
+        }
+        assert_eq!(connections.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn a_call_is_made_once_more_and_not_again() {
+        let (upstream, connections) = upstream_that_gives(1).await;
+        drop(upstream.call(CALL).await.unwrap());
+        // The idle connection is closed by now, or is when the call finds out; a new one serves the call.
+        drop(upstream.call(CALL).await.unwrap());
+        assert_eq!(connections.load(Ordering::Relaxed), 2);
+
+        // New connections are closed at once: those get no second try.
+        let (upstream, connections) = upstream_that_gives(0).await;
+        assert_eq!(upstream.call(CALL).await.err(), Some(UpstreamError::Lost));
+        assert_eq!(connections.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upstream_that_never_answers_is_given_up_at_the_limit() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let upstream = Upstream::new(listener.local_addr().unwrap(), true);
+        let begun = Instant::now();
+        assert_eq!(upstream.call(CALL).await.err(), Some(UpstreamError::Silent));
+        let limit = Duration::from_millis(CALL.limit_ms());
+        let lasted = begun.elapsed();
+        assert!(
+            lasted >= limit && lasted <= limit + Duration::from_millis(1),
+            "{lasted:?}"
+        );
     }
 }
