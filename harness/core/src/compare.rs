@@ -619,3 +619,470 @@ fn whole(value: f64) -> usize {
     // α/2 times a power of two is exact where it is a whole number, but 0.025 × 10,000 need not be.
     (value + 1e-9).floor() as usize
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Ledger;
+    use proptest::prelude::*;
+    use rand_distr::{Distribution, StandardNormal};
+
+    #[derive(Deserialize)]
+    struct Reference {
+        cases: Vec<Case>,
+        student_t: Vec<Quantile>,
+    }
+
+    #[derive(Deserialize)]
+    struct Case {
+        name: String,
+        base: Vec<f64>,
+        head: Vec<f64>,
+        ratio: f64,
+        ci_low: f64,
+        ci_high: f64,
+        p_value: f64,
+        mde: f64,
+    }
+
+    #[derive(Deserialize)]
+    struct Quantile {
+        p: f64,
+        freedom: usize,
+        t: f64,
+    }
+
+    /// What SciPy says; see `tests/reference/compare.py`.
+    fn reference() -> Reference {
+        serde_json::from_str(include_str!("../tests/reference/compare.json")).unwrap()
+    }
+
+    const TIME: Metric = Metric::ResponseTimeNsP50;
+
+    fn some(values: &[f64]) -> Vec<Option<f64>> {
+        values.iter().copied().map(Some).collect()
+    }
+
+    fn compared(base: &[f64], head: &[f64], metric: Metric) -> Comparison {
+        compare(&some(base), &some(head), metric, &Policy::usual(1)).unwrap()
+    }
+
+    /// Ten blocks around a ratio, with a spread that the alternating sign keeps centred.
+    fn around(ratio: f64, spread: f64) -> (Vec<f64>, Vec<f64>) {
+        let sign = |block| if block % 2 == 0 { 1.0 } else { -1.0 };
+        let head = (0..10)
+            .map(|block| 100.0 * ratio * (spread * sign(block)).exp())
+            .collect();
+        (vec![100.0; 10], head)
+    }
+
+    fn verdict_at(ratio: f64, spread: f64, metric: Metric) -> ComparisonVerdict {
+        let (base, head) = around(ratio, spread);
+        compared(&base, &head, metric).verdict
+    }
+
+    #[test]
+    fn figures_agree_with_scipy() {
+        for case in reference().cases {
+            let ours = compared(&case.base, &case.head, TIME);
+            let pairs = [
+                ("ratio", ours.ratio, case.ratio),
+                ("ci_low", ours.ci_low, case.ci_low),
+                ("ci_high", ours.ci_high, case.ci_high),
+                ("p_value", ours.p_value, case.p_value),
+                ("mde", ours.mde, case.mde),
+            ];
+            for (field, ours, theirs) in pairs {
+                assert!(
+                    (ours / theirs - 1.0).abs() < 1e-9,
+                    "{}: {field} is {ours}, SciPy says {theirs}",
+                    case.name
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn quantiles_of_student_t_agree_with_scipy() {
+        for Quantile { p, freedom, t } in reference().student_t {
+            let ours = student_t_quantile(p, freedom);
+            assert!(
+                (ours / t - 1.0).abs() < 1e-9,
+                "t({p}, {freedom}) is {ours}, SciPy says {t}"
+            );
+        }
+    }
+
+    #[test]
+    fn random_flips_come_near_the_exact_figures_and_repeat_with_their_seed() {
+        // Sixteen blocks are tried in full, and the same blocks with a seventeenth at random.
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(3);
+        let differences: Vec<f64> = (0..16).map(|_| 0.03 + 0.05 * normal(&mut random)).collect();
+        let policy = Policy::usual(9);
+        let exact = sign_flip(&differences, &policy);
+        let longer: Vec<f64> = differences.iter().copied().chain([exact.mean]).collect();
+        let sampled = sign_flip(&longer, &policy);
+        assert!(
+            (exact.low - sampled.low).abs() < 0.006 && (exact.high - sampled.high).abs() < 0.006,
+            "{exact:?} {sampled:?}"
+        );
+        assert_eq!(sampled, sign_flip(&longer, &policy));
+        assert_ne!(sampled, sign_flip(&longer, &Policy::usual(10)));
+        // The observed pattern is one of the patterns, so that no p-value is zero.
+        let far = sign_flip(&[1.0; MAX_EXACT_BLOCKS + 1], &policy);
+        assert!(
+            far.p_value >= 2.0 / (MONTE_CARLO_FLIPS as f64 + 1.0),
+            "{far:?}"
+        );
+    }
+
+    #[test]
+    fn alike_targets_are_called_different_one_time_in_twenty_at_most_and_intervals_cover() {
+        // Normal differences, and some with a heavy tail: exact with 6, 8 and 10 blocks, at random with 20.
+        check_level(6, 2000, |random| normal(random));
+        check_level(8, 2000, |random| normal(random));
+        check_level(10, 1000, |random| normal(random).powi(3));
+        check_level(MAX_EXACT_BLOCKS + 4, 200, |random| normal(random));
+    }
+
+    /// Draws differences around a known centre and counts how often the test rejects it and the interval misses it.
+    fn check_level(blocks: usize, runs: u32, draw: impl Fn(&mut Xoshiro256PlusPlus) -> f64) {
+        let centre = 0.1;
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(blocks as u64);
+        let (mut rejected, mut missed) = (0_u32, 0_u32);
+        for run in 0..runs {
+            let noise: Vec<f64> = (0..blocks).map(|_| 0.05 * draw(&mut random)).collect();
+            rejected +=
+                u32::from(sign_flip(&noise, &Policy::usual(u64::from(run))).p_value <= 0.05);
+            let shifted: Vec<f64> = noise.iter().map(|noise| centre + noise).collect();
+            let test = sign_flip(&shifted, &Policy::usual(u64::from(run)));
+            missed += u32::from(!(test.low..=test.high).contains(&centre));
+        }
+        // Four standard errors of a share of 5 %.
+        let slack = 4.0 * (0.05 * 0.95 / f64::from(runs)).sqrt();
+        for (what, count) in [("rejected", rejected), ("missed", missed)] {
+            let share = f64::from(count) / f64::from(runs);
+            assert!(
+                share <= 0.05 + slack,
+                "{blocks} blocks: {what} in {share} of the runs"
+            );
+        }
+        assert!(
+            rejected > 0,
+            "{blocks} blocks: a test that never rejects tests nothing"
+        );
+    }
+
+    #[test]
+    fn the_same_target_twice_is_called_different_in_few_runs() {
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(5);
+        let runs = 300;
+        let policy = Policy::usual(1);
+        let mut alarms = 0_u32;
+        for _ in 0..runs {
+            let mut pair: Vec<Comparison> = Metric::ALL
+                .into_iter()
+                .map(|metric| {
+                    let mut blocks = || {
+                        (0..10)
+                            .map(|_| Some((0.1 * normal(&mut random)).exp()))
+                            .collect::<Vec<_>>()
+                    };
+                    compare(&blocks(), &blocks(), metric, &policy).unwrap()
+                })
+                .collect();
+            holm(&mut pair, &policy);
+            let different = |comparison: &Comparison| {
+                !matches!(
+                    comparison.verdict,
+                    ComparisonVerdict::Equivalent | ComparisonVerdict::Inconclusive
+                )
+            };
+            alarms += u32::from(pair.iter().any(different));
+        }
+        assert!(
+            f64::from(alarms) / f64::from(runs) <= 0.05,
+            "{alarms} of {runs} runs"
+        );
+    }
+
+    #[test]
+    fn a_real_difference_is_found_as_often_as_the_minimal_detectable_effect_says() {
+        let (blocks, spread, runs) = (10, 0.05, 400_u32);
+        let effect = minimal_detectable(
+            &around(1.0, spread * 0.95)
+                .1
+                .iter()
+                .map(|value| (value / 100.0).ln())
+                .collect::<Vec<_>>(),
+            0.05,
+        );
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(11);
+        let found = (0..runs)
+            .filter(|_| {
+                let differences: Vec<f64> = (0..blocks)
+                    .map(|_| effect + spread * normal(&mut random))
+                    .collect();
+                sign_flip(&differences, &Policy::usual(1)).p_value <= 0.05
+            })
+            .count();
+        // 80 %, within four standard errors and what the approximation leaves out.
+        let share = found as f64 / f64::from(runs);
+        assert!((0.68..=0.90).contains(&share), "{share}");
+    }
+
+    #[test]
+    fn verdicts_say_faster_for_less_time_and_for_more_throughput_and_less_for_cost() {
+        use ComparisonVerdict::{Equivalent, Faster, Inconclusive, Less, More, Slower};
+        let rate = Metric::ThroughputPerS;
+        let cost = Metric::ServerCpuUsPerRequest;
+        let cases = [
+            (0.8, 0.01, TIME, Faster),
+            (1.25, 0.01, TIME, Slower),
+            (0.8, 0.01, rate, Slower),
+            (1.25, 0.01, rate, Faster),
+            (0.8, 0.01, cost, Less),
+            (1.25, 0.01, cost, More),
+            (1.02, 0.01, TIME, Equivalent),
+            // Certain, but within the margin; beyond it, but uncertain; across it.
+            (1.04, 0.001, TIME, Equivalent),
+            (1.25, 0.5, TIME, Inconclusive),
+            (1.05, 0.01, TIME, Inconclusive),
+            // Without any spread the answer is plain.
+            (1.0, 0.0, TIME, Equivalent),
+            (2.0, 0.0, TIME, Slower),
+        ];
+        for (ratio, spread, metric, expected) in cases {
+            assert_eq!(
+                verdict_at(ratio, spread, metric),
+                expected,
+                "ratio {ratio}, spread {spread}, {metric:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_seventh_metric_can_still_be_significant_with_nine_blocks_and_not_with_eight() {
+        assert_eq!((min_blocks(0.05, 1), min_blocks(0.05, 7)), (6, 9));
+        let policy = Policy::usual(1);
+        let smallest = |blocks: usize| {
+            let mut pair: Vec<Comparison> = Metric::ALL
+                .into_iter()
+                .map(|metric| {
+                    compare(
+                        &vec![Some(1.0); blocks],
+                        &vec![Some(2.0); blocks],
+                        metric,
+                        &policy,
+                    )
+                    .unwrap()
+                })
+                .collect();
+            holm(&mut pair, &policy);
+            pair[0].p_value
+        };
+        assert!(smallest(8) > 0.05);
+        assert!(smallest(9) < 0.05);
+    }
+
+    #[test]
+    fn holm_adjusts_as_by_hand() {
+        let one = compared(&[1.0; 6], &[2.0; 6], TIME);
+        // Sorted 0.01, 0.02, 0.03, 0.04 times 4, 3, 2, 1, each at least the one before: 0.04, 0.06, 0.06, 0.06.
+        let mut comparisons = [0.04, 0.01, 0.03, 0.02].map(|p_value| Comparison {
+            p_value,
+            ..one.clone()
+        });
+        holm(&mut comparisons, &Policy::usual(1));
+        for (comparison, expected) in comparisons.iter().zip([0.06, 0.04, 0.06, 0.06]) {
+            assert!(
+                (comparison.p_value - expected).abs() < 1e-12,
+                "{}",
+                comparison.p_value
+            );
+        }
+        let verdicts = comparisons.map(|comparison| comparison.verdict);
+        assert_eq!(
+            verdicts,
+            [
+                ComparisonVerdict::Inconclusive,
+                ComparisonVerdict::Slower,
+                ComparisonVerdict::Inconclusive,
+                ComparisonVerdict::Inconclusive
+            ]
+        );
+        let mut capped = [0.9, 0.8].map(|p_value| Comparison {
+            p_value,
+            ..one.clone()
+        });
+        holm(&mut capped, &Policy::usual(1));
+        assert!(
+            capped
+                .iter()
+                .all(|comparison| (comparison.p_value - 1.0).abs() < f64::EPSILON)
+        );
+        holm(&mut [], &Policy::usual(1));
+    }
+
+    #[test]
+    fn five_blocks_can_never_reject_so_they_are_not_compared() {
+        assert_eq!(
+            compare(&[Some(1.0); 5], &[Some(2.0); 5], TIME, &Policy::usual(1))
+                .unwrap_err()
+                .to_string(),
+            "response_time_ns_p50 is known of both targets in 5 blocks of 5, and the test needs 6: measure longer"
+        );
+        assert_eq!(compared(&[1.0; 6], &[2.0; 6], TIME).blocks, 6);
+    }
+
+    #[test]
+    fn values_without_a_logarithm_are_left_out_and_counted() {
+        let mut base = some(&[1.0; 13]);
+        for (block, bad) in [
+            None,
+            Some(0.0),
+            Some(-1.0),
+            Some(f64::NAN),
+            Some(f64::INFINITY),
+            Some(1e61),
+            Some(1e-61),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            base[block] = bad;
+        }
+        let head = some(&[1.0; 13]);
+        assert_eq!(
+            compare(&base, &head, TIME, &Policy::usual(1))
+                .unwrap()
+                .blocks,
+            6
+        );
+        assert_eq!(
+            compare(&head[..12], &base[..12], TIME, &Policy::usual(1)),
+            Err(NotCompared::TooFewBlocks {
+                metric: TIME,
+                paired: 5,
+                blocks: 12,
+                needed: 6
+            })
+        );
+    }
+
+    #[test]
+    fn blocks_are_bounded() {
+        let most = vec![Some(1.0); MAX_BLOCKS];
+        assert_eq!(
+            compare(&most, &most, TIME, &Policy::usual(1))
+                .unwrap()
+                .verdict,
+            ComparisonVerdict::Equivalent
+        );
+        let more = vec![Some(1.0); MAX_BLOCKS + 1];
+        assert_eq!(
+            compare(&more, &more, TIME, &Policy::usual(1)),
+            Err(NotCompared::TooManyBlocks {
+                blocks: MAX_BLOCKS + 1
+            })
+        );
+    }
+
+    #[test]
+    fn a_policy_is_possible_or_refused() {
+        assert!(Policy::new(1.0, 0.5, 1).is_ok() && Policy::new(0.001, 0.001, 1).is_ok());
+        for margin in [0.0, -0.1, 1.1, f64::NAN] {
+            assert!(
+                matches!(
+                    Policy::new(margin, 0.05, 1),
+                    Err(PolicyError::Margin { .. })
+                ),
+                "{margin}"
+            );
+        }
+        for alpha in [0.0, 0.0009, 0.51, f64::NAN] {
+            assert!(
+                matches!(Policy::new(0.05, alpha, 1), Err(PolicyError::Alpha { .. })),
+                "{alpha}"
+            );
+        }
+    }
+
+    #[test]
+    fn metrics_are_found_by_the_names_that_records_have() {
+        for metric in Metric::ALL {
+            assert_eq!(Metric::named(metric.name()), Ok(metric));
+            assert_eq!(
+                serde_json::to_string(&metric).unwrap(),
+                format!("\"{}\"", metric.name())
+            );
+        }
+        assert_eq!(
+            Metric::named("response_time_ns_p98").unwrap_err().nearest,
+            Some("response_time_ns_p99")
+        );
+    }
+
+    fn epoch(block: u32, value: Option<f64>) -> EpochRecord {
+        EpochRecord {
+            round: 0,
+            block,
+            position: 0,
+            started_s: 0.0,
+            duration_s: 1.0,
+            requests: Ledger::default(),
+            metrics: value
+                .map(|value| (TIME.name().to_owned(), value))
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn a_block_is_the_geometric_mean_of_all_its_epochs_or_nothing() {
+        let epochs = [
+            epoch(0, Some(2.0)),
+            epoch(0, Some(8.0)),
+            epoch(1, Some(2.0)),
+            epoch(1, None),
+            epoch(2, Some(0.0)),
+            epoch(2, Some(1.0)),
+            epoch(3, Some(5.0)),
+        ];
+        let values = block_values(&epochs, TIME);
+        assert_eq!(values.keys().copied().collect::<Vec<_>>(), [0]);
+        assert!((values[&0] - 4.0).abs() < 1e-12);
+        let (base, head) = paired_blocks(&epochs, &[epoch(5, Some(1.0))], TIME);
+        assert_eq!(
+            (base.len(), head.iter().flatten().count(), head.last()),
+            (5, 1, Some(&Some(1.0)))
+        );
+        assert!(block_values(&[], TIME).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn exchanging_base_and_head_mirrors_everything(values in prop::collection::vec((1e-60_f64..1e60, 1e-60_f64..1e60), 6..12)) {
+            let (base, head): (Vec<f64>, Vec<f64>) = values.into_iter().unzip();
+            let forth = compared(&base, &head, TIME);
+            let back = compared(&head, &base, TIME);
+            prop_assert!((forth.ratio.ln() + back.ratio.ln()).abs() < 1e-9);
+            prop_assert!((forth.ci_low.ln() + back.ci_high.ln()).abs() < 1e-9);
+            prop_assert!((forth.p_value - back.p_value).abs() < 1e-12);
+            prop_assert!(forth.ci_low <= forth.ratio && forth.ratio <= forth.ci_high);
+        }
+
+        #[test]
+        fn no_values_make_it_panic_or_overflow(values in prop::collection::vec((any::<Option<f64>>(), any::<Option<f64>>()), 0..20)) {
+            let (base, head): (Vec<_>, Vec<_>) = values.into_iter().unzip();
+            if let Ok(comparison) = compare(&base, &head, TIME, &Policy::usual(1)) {
+                let figures = [comparison.ratio, comparison.ci_low, comparison.ci_high, comparison.p_value, comparison.mde];
+                prop_assert!(figures.into_iter().all(f64::is_finite), "{comparison:?}");
+            }
+        }
+    }
+
+    fn normal(random: &mut Xoshiro256PlusPlus) -> f64 {
+        StandardNormal.sample(random)
+    }
+}
