@@ -263,11 +263,8 @@ fn target_span(method: &str, target: &str, start: usize) -> Result<TargetSpan, F
         end,
         lacks_slash: false,
     };
-    if target.starts_with('/') || (target == "*" && method == "OPTIONS") {
-        return Ok(whole);
-    }
     if method == "CONNECT" {
-        let is_authority = target.bytes().all(is_authority_byte) && target.contains(':');
+        let is_authority = target.contains(':') && target.bytes().all(is_authority_byte);
         return if is_authority {
             Ok(whole)
         } else {
@@ -275,6 +272,9 @@ fn target_span(method: &str, target: &str, start: usize) -> Result<TargetSpan, F
                 "the target of CONNECT is not a host and port",
             ))
         };
+    }
+    if target.starts_with('/') || (target == "*" && method == "OPTIONS") {
+        return Ok(whole);
     }
     let authority = strip_scheme(target).ok_or(Fault::Malformed(
         "the target is neither a path nor an http URI",

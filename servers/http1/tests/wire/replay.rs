@@ -76,20 +76,25 @@ pub(crate) fn serve_on<'a>(
     Served { requests, end, out }
 }
 
-/// A request on one line: `POST /path 1.1 body`.
+/// A request on one line: `POST /path 1.1 body`; of a long body, its length and a sum that depends on the order.
 pub(crate) fn describe(request: &Request<'_>) -> String {
+    const LONG_BYTES: usize = 4_096;
     let version = if request.version == Version::Http11 {
         "1.1"
     } else {
         "1.0"
     };
-    let space = if request.body.is_empty() { "" } else { " " };
-    format!(
-        "{} {} {version}{space}{}",
-        request.method,
-        request.target,
-        request.body.escape_ascii()
-    )
+    let start = format!("{} {} {version}", request.method, request.target);
+    match request.body {
+        [] => start,
+        long if long.len() > LONG_BYTES => {
+            let sum = long.iter().fold(0_u32, |sum, byte| {
+                sum.wrapping_mul(31).wrapping_add(u32::from(*byte))
+            });
+            format!("{start} ({} bytes, {sum:08x})", long.len())
+        }
+        short => format!("{start} {}", short.escape_ascii()),
+    }
 }
 
 /// Cuts `input` at each of `cuts`, which rise.
