@@ -32,7 +32,7 @@ use alloc::vec::Vec;
 use crate::body::Body;
 use crate::encode;
 use crate::head::{self, Fault};
-use crate::message::{Method, is_origin_form, is_value_byte};
+use crate::message::{Method, is_authority, is_origin_form};
 use crate::state::{Event, Role, State, next};
 use crate::{MAX_HEAD_BYTES, MAX_INTERIM_HEADS};
 
@@ -41,8 +41,8 @@ pub use crate::head::ReplyHead;
 
 /// Appends a request. With a body, or for `POST` and `PUT` even without (RFC 9110 §8.6), `Content-Length` is added.
 ///
-/// Panics on [`Method::Other`], on a target that is not [`is_origin_form`], and on a host or field that would split the
-/// head: whoever took these from a user checks them there.
+/// Panics on [`Method::Other`], on a target that is not [`is_origin_form`], on a host that is not [`is_authority`], and on
+/// a field that would split the head or is written here anyway: whoever took these from a user checks them there.
 pub fn encode_request(
     method: Method,
     target: &str,
@@ -56,10 +56,7 @@ pub fn encode_request(
         is_origin_form(target),
         "{target:?} is not a path with a query in visible ASCII"
     );
-    assert!(
-        host.bytes().all(|byte| is_value_byte(byte) && byte != b' '),
-        "{host:?} is not a host and port"
-    );
+    assert!(is_authority(host), "{host:?} is not a host and port");
     for part in [token, " ", target, " HTTP/1.1\r\nHost: ", host, "\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }

@@ -8,7 +8,7 @@ use core::mem::MaybeUninit;
 use httparse::{Header, ParserConfig, Status};
 
 use crate::body::BodyLength;
-use crate::message::{Method, Version, has_only_target_bytes, is_token_byte};
+use crate::message::{Method, Version, has_only_target_bytes, is_authority_byte, is_token_byte};
 use crate::{MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_HEADERS};
 
 /// A request head, with places as offsets into the input it was read from.
@@ -301,14 +301,6 @@ fn strip_scheme(target: &str) -> Option<&str> {
         let (start, rest) = target.split_at_checked(scheme.len())?;
         start.eq_ignore_ascii_case(scheme).then_some(rest)
     })
-}
-
-/// Whether `byte` may stand in a host and port (RFC 3986 §3.2.2 and §3.2.3): a registered name or an address, without
-/// user information, path, query or fragment.
-const fn is_authority_byte(byte: u8) -> bool {
-    matches!(byte,
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')'
-        | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'[' | b']')
 }
 
 /// What the header fields say about the connection and the body.

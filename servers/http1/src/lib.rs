@@ -42,7 +42,7 @@ pub mod server;
 mod state;
 
 pub use date::{BadDate, Date};
-pub use message::{Method, Version, is_origin_form};
+pub use message::{Method, Version, is_authority, is_origin_form};
 
 /// Longest head, request line or status line included: longer ones are answered 431 (as Node and hyper bound theirs,
 /// at 16 KiB and 400 KiB).

@@ -72,12 +72,26 @@ pub fn is_origin_form(target: &str) -> bool {
     target.starts_with('/') && has_only_target_bytes(target)
 }
 
+/// Whether `host` can stand in a `Host` field (RFC 9110 §7.2): a name or an address and perhaps a port, without user
+/// information.
+pub fn is_authority(host: &str) -> bool {
+    host.bytes().all(is_authority_byte)
+}
+
 /// Whether every byte may stand in a request target. Laxer than RFC 3986 in one way, as browsers are: visible ASCII that
 /// a URI would escape (`{`, `|`, `"` …) is let through.
 pub(crate) fn has_only_target_bytes(target: &str) -> bool {
     target
         .bytes()
         .all(|byte| byte.is_ascii_graphic() && byte != b'#')
+}
+
+/// Whether `byte` may stand in a host and port (RFC 3986 §3.2.2 and §3.2.3). Bytes are all that is checked: what names a
+/// host is the resolver's business.
+pub(crate) const fn is_authority_byte(byte: u8) -> bool {
+    matches!(byte,
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')'
+        | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'[' | b']')
 }
 
 /// Whether `byte` may stand in a token: a method or a field name (RFC 9110 §5.6.2).
@@ -136,6 +150,15 @@ mod tests {
             "http://a/",
         ] {
             assert!(!is_origin_form(bad), "{bad:?}");
+        }
+    }
+    #[test]
+    fn an_authority_is_a_host_and_perhaps_a_port() {
+        for good in ["a", "a.b:80", "127.0.0.1:8080", "[::1]:80", ""] {
+            assert!(is_authority(good), "{good:?}");
+        }
+        for bad in ["a/b", "u@a", "a b", "a\r\nX: y", "a?b", "a#b", "\u{e9}"] {
+            assert!(!is_authority(bad), "{bad:?}");
         }
     }
 }

@@ -31,7 +31,7 @@ fn answer(connection: &mut Connection, response: &Response<'_>) -> String {
     );
     connection.respond(response, &Date::EPOCH, &mut out);
     String::from_utf8(out)
-        .unwrap()
+        .expect("our answers are ASCII")
         .replace("Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n", "")
 }
 
@@ -182,6 +182,18 @@ fn a_second_answer_is_a_bug() {
     let mut connection = received(GET);
     answer(&mut connection, &OK);
     connection.respond(&OK, &Date::EPOCH, &mut Vec::new());
+}
+
+#[test]
+#[should_panic(expected = "Content-Length is written by http1 itself")]
+fn a_length_of_the_callers_own_is_a_bug() {
+    answer(
+        &mut received(GET),
+        &Response {
+            headers: &[("Content-Length", "3")],
+            ..OK
+        },
+    );
 }
 
 #[test]

@@ -235,7 +235,11 @@ fn every_case_whole() {
 #[test]
 fn every_case_byte_by_byte() {
     for case in CASES {
-        check(case, serve(case.input.as_bytes().chunks(1)), "byte by byte");
+        check(
+            case,
+            &serve(case.input.as_bytes().chunks(1)),
+            "byte by byte",
+        );
     }
 }
 
@@ -245,7 +249,7 @@ fn every_case_cut_in_two_anywhere() {
         for at in 0..=case.input.len() {
             check(
                 case,
-                serve(cut(case.input.as_bytes(), &[at])),
+                &serve(cut(case.input.as_bytes(), &[at])),
                 &format!("cut at {at}"),
             );
         }
@@ -329,9 +333,9 @@ fn names_are_given_once() {
     );
 }
 
-fn check(case: &Case, served: Served, how: &str) {
+fn check(case: &Case, served: &Served, how: &str) {
     assert_eq!(
-        served,
+        *served,
         serve([case.input.as_bytes()]),
         "{} {how}",
         case.name
