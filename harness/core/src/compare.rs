@@ -742,7 +742,7 @@ mod tests {
         check_level(6, 2000, |random| normal(random));
         check_level(8, 2000, |random| normal(random));
         check_level(10, 1000, |random| normal(random).powi(3));
-        check_level(MAX_EXACT_BLOCKS + 4, 200, |random| normal(random));
+        check_level(MAX_EXACT_BLOCKS + 4, 100, |random| normal(random));
     }
 
     /// Draws differences around a known centre and counts how often the test rejects it and the interval misses it.

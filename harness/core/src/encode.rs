@@ -153,24 +153,26 @@ pub fn intervals_csv(record: &RunRecord) -> String {
 ///
 /// `scale`: what values are divided by, as [`NANOS_PER_MS`] to print nanoseconds in milliseconds.
 pub fn hgrm(histogram: &Histogram<u64>, scale: f64) -> String {
-    let digits = usize::from(SIGNIFICANT_DIGITS);
+    let scaled = |value: f64| java_fixed(value / scale, usize::from(SIGNIFICANT_DIGITS));
     let mut text = String::new();
     let mut line = |arguments: std::fmt::Arguments<'_>| {
         text.write_fmt(arguments)
-            .expect("a string takes all that is written")
+            .expect("a string takes all that is written");
     };
     line(format_args!(
         "{:>12} {:>14} {:>10} {:>14}\n\n",
         "Value", "Percentile", "TotalCount", "1/(1-Percentile)"
     ));
-    let mut seen = 0;
-    for step in histogram.iter_quantiles(TICKS_PER_HALF_DISTANCE) {
-        seen += step.count_since_last_iteration();
-        let value = histogram.highest_equivalent(step.value_iterated_to()) as f64 / scale;
-        let quantile = step.quantile_iterated_to();
-        line(format_args!("{value:12.digits$} {quantile:2.12} {seen:10}"));
-        if quantile < 1.0 {
-            line(format_args!(" {:14.2}", 1.0 / (1.0 - quantile)));
+    for step in percentile_steps(histogram) {
+        let share = step.percent / 100.0;
+        line(format_args!(
+            "{:>12} {} {:>10}",
+            scaled(step.value_ns as f64),
+            java_fixed(share, 12),
+            step.seen
+        ));
+        if share < 1.0 {
+            line(format_args!(" {:>14}", java_fixed(1.0 / (1.0 - share), 2)));
         }
         line(format_args!("\n"));
     }
@@ -181,17 +183,17 @@ pub fn hgrm(histogram: &Histogram<u64>, scale: f64) -> String {
         (histogram.mean(), histogram.stdev())
     };
     line(format_args!(
-        "#[Mean    = {:12.digits$}, StdDeviation   = {:12.digits$}]\n",
-        mean / scale,
-        deviation / scale
+        "#[Mean    = {:>12}, StdDeviation   = {:>12}]\n",
+        scaled(mean),
+        scaled(deviation)
     ));
     line(format_args!(
-        "#[Max     = {:12.digits$}, Total count    = {:12}]\n",
-        histogram.max() as f64 / scale,
+        "#[Max     = {:>12}, Total count    = {:>12}]\n",
+        scaled(histogram.max() as f64),
         histogram.len()
     ));
     line(format_args!(
-        "#[Buckets = {:12}, SubBuckets     = {:12}]\n",
+        "#[Buckets = {:>12}, SubBuckets     = {:>12}]\n",
         histogram.buckets(),
         sub_buckets()
     ));
@@ -337,6 +339,79 @@ fn check_header(plain: &[u8]) -> Result<(), HistogramError> {
     Ok(())
 }
 
+/// A line of a percentile table: so many samples are at most this value.
+struct Step {
+    value_ns: u64,
+    percent: f64,
+    seen: u64,
+}
+
+/// The steps of Java's `PercentileIterator`, in its arithmetic: it counts in per cent and adds up its levels, and what
+/// counts in shares instead rounds some levels to the other side of a value.
+fn percentile_steps(histogram: &Histogram<u64>) -> Vec<Step> {
+    let total = histogram.len();
+    let mut steps = Vec::new();
+    let mut level = 0.0;
+    let mut seen = 0;
+    for bucket in histogram.iter_recorded() {
+        seen += bucket.count_since_last_iteration();
+        let value_ns = histogram.highest_equivalent(bucket.value_iterated_to());
+        while 100.0 * seen as f64 / total as f64 >= level {
+            steps.push(Step {
+                value_ns,
+                percent: level,
+                seen,
+            });
+            let next = next_level(level);
+            // The last value ends the table; so does a level so near 100 that a float has none beyond it.
+            if seen == total || next <= level || next >= 100.0 {
+                steps.push(Step {
+                    value_ns: histogram.max(),
+                    percent: 100.0,
+                    seen: total,
+                });
+                return steps;
+            }
+            level = next;
+        }
+    }
+    steps
+}
+
+/// The level after this one, in per cent: as many steps on each halving of the distance to 100 %.
+fn next_level(level: f64) -> f64 {
+    let halvings = ((100.0 / (100.0 - level)).ln() / std::f64::consts::LN_2).floor();
+    level + 100.0 / (f64::from(TICKS_PER_HALF_DISTANCE) * (halvings + 1.0).exp2())
+}
+
+/// A number with so many decimals, as Java's `%.3f` rounds it: the shortest decimal that stands for the float, half up.
+/// Rust rounds the float's exact value instead, and so half of all ties the other way.
+///
+/// `value`: finite and not negative.
+fn java_fixed(value: f64, decimals: usize) -> String {
+    let shortest = value.to_string();
+    let (whole, fraction) = shortest.split_once('.').unwrap_or((&shortest, ""));
+    if fraction.len() <= decimals {
+        return format!("{whole}.{fraction:0<decimals$}");
+    }
+    let mut digits: Vec<u8> = [whole, &fraction[..decimals]].concat().into_bytes();
+    if fraction.as_bytes()[decimals] >= b'5' {
+        let nines = digits
+            .iter()
+            .rev()
+            .take_while(|&&digit| digit == b'9')
+            .count();
+        let carried = digits.len() - nines;
+        digits[carried..].fill(b'0');
+        match carried {
+            0 => digits.insert(0, b'1'),
+            _ => digits[carried - 1] += 1,
+        }
+    }
+    digits.insert(digits.len() - decimals, b'.');
+    String::from_utf8(digits).expect("digits and a point")
+}
+
 /// Java's count of sub-buckets: the power of two that resolves twice ten to the significant digits.
 fn sub_buckets() -> u64 {
     (2 * 10_u64.pow(u32::from(SIGNIFICANT_DIGITS))).next_power_of_two()
@@ -378,5 +453,252 @@ impl Table {
             .into_inner()
             .expect("memory takes all that is written");
         String::from_utf8(bytes).expect("the cells were strings")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::{ConnectionCounts, GeneratorUse, Recorder};
+    use crate::sample;
+    use proptest::prelude::*;
+
+    /// Histograms, and the table that Java's library prints of each; see `tests/reference/HdrReference.java`.
+    const HISTOGRAMS: &str = include_str!("../tests/reference/histograms.txt");
+    const TABLES: [(&str, &str); 9] = [
+        ("empty", include_str!("../tests/reference/empty.hgrm")),
+        ("one", include_str!("../tests/reference/one.hgrm")),
+        ("zero", include_str!("../tests/reference/zero.hgrm")),
+        ("same", include_str!("../tests/reference/same.hgrm")),
+        ("two", include_str!("../tests/reference/two.hgrm")),
+        ("ramp", include_str!("../tests/reference/ramp.hgrm")),
+        ("week", include_str!("../tests/reference/week.hgrm")),
+        (
+            "first9999",
+            include_str!("../tests/reference/first9999.hgrm"),
+        ),
+        ("random", include_str!("../tests/reference/random.hgrm")),
+    ];
+
+    fn histogram(values: impl IntoIterator<Item = u64>) -> Histogram<u64> {
+        let mut histogram = empty_histogram();
+        for value in values {
+            histogram.record(value).unwrap();
+        }
+        histogram
+    }
+
+    #[test]
+    fn percentile_tables_are_javas_byte_for_byte() {
+        let encoded: Vec<(&str, &str)> = HISTOGRAMS
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .collect();
+        assert_eq!(encoded.len(), TABLES.len());
+        for ((name, base64), (file, table)) in encoded.into_iter().zip(TABLES) {
+            assert_eq!(name, file);
+            assert_eq!(
+                hgrm(&histogram_from_base64(base64).unwrap(), NANOS_PER_MS),
+                table,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_round_as_java_rounds_them() {
+        let cases = [
+            (0.0, "0.000"),
+            (1.0, "1.000"),
+            (1.0005, "1.001"),
+            (1.000_499, "1.000"),
+            (9.9995, "10.000"),
+            (999.999_9, "1000.000"),
+            (0.0004, "0.000"),
+            (0.0995, "0.100"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(java_fixed(value, 3), text);
+        }
+    }
+
+    #[test]
+    fn an_interval_log_is_what_java_read() {
+        let mut recorder = Recorder::new(0, 100_000_000);
+        for request in 0..1000 {
+            let due_ns = request * 300_000;
+            recorder.on_ok(due_ns, due_ns, due_ns + 1_000_000 + request);
+        }
+        let recording = recorder.finish(
+            500_000_000,
+            ConnectionCounts::default(),
+            GeneratorUse::default(),
+        );
+        assert_eq!(
+            recording.intervals.len(),
+            5,
+            "the last is empty and left out of the log"
+        );
+        let log = hlog(1_795_428_900.25, &recording.intervals, "callback");
+        assert_eq!(log, include_str!("../tests/reference/intervals.hlog"));
+        let read: Vec<String> = recording
+            .intervals
+            .iter()
+            .filter(|interval| interval.ok > 0)
+            .map(|interval| {
+                format!(
+                    "{} {}",
+                    interval.ok,
+                    interval.response_time.last().unwrap().0
+                )
+            })
+            .collect();
+        let java: Vec<&str> = include_str!("../tests/reference/intervals.read")
+            .lines()
+            .map(|line| line.splitn(4, ' ').last().unwrap())
+            .collect();
+        assert_eq!(read, java);
+    }
+
+    #[test]
+    fn a_summary_has_a_line_a_target_and_names_its_units() {
+        let mut record = sample::run_record();
+        record.targets[1].manifest.runtime = "tokio, \"quoted\"".to_owned();
+        record.targets[1].report.load.rate_per_s = None;
+        insta::assert_snapshot!(summary_csv(&record));
+    }
+
+    #[test]
+    fn intervals_have_a_line_each_and_empty_cells_for_what_is_not_known() {
+        let mut record = sample::run_record();
+        for target in &mut record.targets {
+            target.intervals.truncate(2);
+        }
+        record.targets[0].intervals[1].response_time_ns_p50 = None;
+        insta::assert_snapshot!(intervals_csv(&record), @r"
+        target,start_s,duration_s,ok,failed,response_time_ns_p50,response_time_ns_p99,response_time_ns_max
+        callback,2.5,0.1,90,0,15163391,,23117823
+        callback,2.6,0.1,109,0,,,15564799
+        coroutine,3.75,0.1,90,0,15171583,,16908287
+        coroutine,3.85,0.1,109,0,15196159,,15802367
+        ");
+    }
+
+    #[test]
+    fn damaged_histograms_are_refused() {
+        let good = histogram_base64(&histogram((0..5000).map(|value| value * value)));
+        for end in (0..good.len()).step_by(7) {
+            assert!(histogram_from_base64(&good[..end]).is_err(), "cut at {end}");
+        }
+        assert_eq!(
+            histogram_from_base64("not base64!"),
+            Err(HistogramError::NotBase64)
+        );
+        assert_eq!(histogram_from_base64(""), Err(HistogramError::NotV2));
+        assert_eq!(
+            histogram_from_base64("aGVsbG8="),
+            Err(HistogramError::NotV2)
+        );
+    }
+
+    #[test]
+    fn histograms_of_other_bounds_are_refused() {
+        let mut two_digits = Histogram::<u64>::new_with_bounds(1, MAX_RECORDABLE_NS, 2).unwrap();
+        two_digits.record(5).unwrap();
+        assert_eq!(
+            histogram_from_base64(&histogram_base64(&two_digits)),
+            Err(HistogramError::OtherBounds)
+        );
+        let endless = Histogram::<u64>::new_with_bounds(1, u64::MAX, 3).unwrap();
+        assert_eq!(
+            histogram_from_base64(&histogram_base64(&endless)),
+            Err(HistogramError::OtherBounds)
+        );
+        // Java grows its histograms to what they hold; a smaller one still fits into ours.
+        let mut small = Histogram::<u64>::new_with_bounds(1, 1_000_000, 3).unwrap();
+        small.record_n(777, 3).unwrap();
+        let read = histogram_from_base64(&histogram_base64(&small)).unwrap();
+        assert_eq!(
+            (read.len(), read.count_at(777), read.high()),
+            (3, 3, MAX_RECORDABLE_NS)
+        );
+    }
+
+    #[test]
+    fn a_small_text_cannot_ask_for_much_memory() {
+        let deflated = |plain: &[u8]| {
+            let mut encoder =
+                flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+            std::io::Write::write_all(&mut encoder, plain).unwrap();
+            let stream = encoder.finish().unwrap();
+            let length = u32::try_from(stream.len()).unwrap().to_be_bytes();
+            STANDARD.encode([&V2_DEFLATED_COOKIE[..], &length, &stream].concat())
+        };
+        let header = |payload: u32| {
+            let mut plain = V2_COOKIE.to_vec();
+            plain.extend(payload.to_be_bytes());
+            plain.extend([0; 4]);
+            plain.extend(3_u32.to_be_bytes());
+            plain.extend(1_u64.to_be_bytes());
+            plain.extend(MAX_RECORDABLE_NS.to_be_bytes());
+            plain.extend(1.0_f64.to_be_bytes());
+            plain
+        };
+        assert_eq!(
+            histogram_from_base64(&deflated(&header(0))).unwrap().len(),
+            0
+        );
+        assert_eq!(
+            histogram_from_base64(&deflated(&header(u32::MAX))),
+            Err(HistogramError::NotV2)
+        );
+        assert_eq!(
+            histogram_from_base64(&deflated(&vec![0; 10_000_000])),
+            Err(HistogramError::NotV2)
+        );
+        let longest = "A".repeat(MAX_HISTOGRAM_BASE64_BYTES);
+        assert_eq!(histogram_from_base64(&longest), Err(HistogramError::NotV2));
+        let bytes = MAX_HISTOGRAM_BASE64_BYTES + 4;
+        assert_eq!(
+            histogram_from_base64(&"A".repeat(bytes)),
+            Err(HistogramError::TooLong { bytes })
+        );
+    }
+
+    #[test]
+    fn the_longest_histogram_fits() {
+        // A large, different count in every place: nothing to deflate.
+        let mut full = empty_histogram();
+        let mut value = 0;
+        let mut count = 0x9e37_79b9_7f4a_7c15_u64;
+        while value < MAX_RECORDABLE_NS {
+            count = count.wrapping_mul(0xbf58_476d_1ce4_e5b9) ^ count >> 27;
+            full.record_n(value, count >> 17).unwrap();
+            value = full.next_non_equivalent(value);
+        }
+        let text = histogram_base64(&full);
+        assert!(
+            text.len() <= MAX_HISTOGRAM_BASE64_BYTES,
+            "{} bytes",
+            text.len()
+        );
+        assert_eq!(histogram_from_base64(&text), Ok(full));
+    }
+
+    proptest! {
+        #[test]
+        fn histograms_come_back_as_they_went(values in prop::collection::vec(0..=MAX_RECORDABLE_NS, 0..50)) {
+            let histogram = histogram(values);
+            prop_assert_eq!(histogram_from_base64(&histogram_base64(&histogram)), Ok(histogram));
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+            std::io::Write::write_all(&mut encoder, &[&V2_COOKIE[..], &bytes].concat()).unwrap();
+            let stream = encoder.finish().unwrap();
+            let _ = histogram_from_base64(&STANDARD.encode([&V2_DEFLATED_COOKIE[..], &[0, 0, 1, 0], &stream].concat()));
+            let _ = histogram_from_base64(&STANDARD.encode(&bytes));
+        }
     }
 }

@@ -21,8 +21,9 @@ use crate::validity::Validity;
 /// The version of the record's format. It grows when a key changes its meaning or goes away, not when one is added.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// The longest record that is read. An hour's run of sixteen targets stays below half of it.
-pub const MAX_RECORD_BYTES: usize = 256 * 1024 * 1024;
+/// The longest record that is read. Ten intervals a second of a quarter of a kilobyte each make half an hour of sixteen
+/// targets.
+pub const MAX_RECORD_BYTES: usize = 72 * 1024 * 1024;
 
 /// What one load at one target measured: the shape of `bench load --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -565,4 +566,129 @@ pub struct BackendRecord {
     pub lateness_ns: Times,
     /// Share of a core that it used, 1 = one full core.
     pub cpu_share: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn a_record_comes_back_as_it_went() {
+        let mut record = sample::run_record();
+        let target = &mut record.targets[0];
+        target.server.stats =
+            Some(serde_json::json!({ "loop_turns": 12, "loop_lag_us": { "p50": null } }));
+        target.failure = Some(Failure {
+            what: "it \"ended\"\n".to_owned(),
+            last_output: "é\u{1b}[0m".to_owned(),
+        });
+        target
+            .report
+            .errors
+            .count(crate::ledger::ErrorKind::ShortBody);
+        target.report.load.seed = u64::MAX;
+        record.completion = Completion::TargetFailed;
+        record.backend = None;
+        let text = record.to_json();
+        assert_eq!(RunRecord::from_json(&text, "run.json"), Ok(record.clone()));
+        assert_eq!(
+            RunRecord::from_json(&text, "run.json").unwrap().to_json(),
+            text
+        );
+    }
+
+    #[test]
+    fn keys_stand_in_order_with_their_units() {
+        let mut record = sample::run_record();
+        record.plan.order.truncate(1);
+        record.targets.truncate(1);
+        record.comparisons.truncate(1);
+        record.scenario.source = String::new();
+        let target = &mut record.targets[0];
+        target.epochs.truncate(1);
+        target.intervals.truncate(1);
+        target.server.samples.truncate(1);
+        target.histograms = Histograms::default();
+        target.failure = Some(Failure {
+            what: "It ended.".to_owned(),
+            last_output: String::new(),
+        });
+        insta::assert_snapshot!(record.to_json());
+    }
+
+    #[test]
+    fn a_record_of_a_later_version_is_refused_whatever_else_it_holds() {
+        let text = format!(
+            "{{\"schema_version\":{},\"anything\":[1]}}",
+            SCHEMA_VERSION + 1
+        );
+        assert_eq!(
+            RunRecord::from_json(&text, "old/run.json")
+                .unwrap_err()
+                .to_string(),
+            "old/run.json has schema version 2, and this bench reads up to 1: read it with the version that wrote it, or later"
+        );
+    }
+
+    #[test]
+    fn a_damaged_record_names_the_file_the_line_and_the_remedy() {
+        let text = sample::run_record().to_json();
+        let cut = RunRecord::from_json(&text[..1000], "cut/run.json")
+            .unwrap_err()
+            .to_string();
+        assert!(cut.starts_with("cut/run.json:"), "{cut}");
+        assert!(
+            cut.ends_with(
+                "check that it is the run.json of a run, and that nothing has changed it since"
+            ),
+            "{cut}"
+        );
+        for other in [
+            "",
+            "[]",
+            "{}",
+            "{\"schema_version\":1}",
+            "{\"schema_version\":\"1\"}",
+            "{\"schema_version\":-1}",
+            "null",
+        ] {
+            assert!(
+                matches!(
+                    RunRecord::from_json(other, "run.json"),
+                    Err(RecordError::Corrupt { .. })
+                ),
+                "{other}"
+            );
+        }
+    }
+
+    #[test]
+    fn keys_of_a_later_bench_are_read_past() {
+        let text = sample::run_record()
+            .to_json()
+            .replacen('{', "{\n  \"added_later\": 1,", 1);
+        assert_eq!(
+            RunRecord::from_json(&text, "run.json"),
+            Ok(sample::run_record())
+        );
+    }
+
+    #[test]
+    fn a_record_is_read_up_to_its_longest_and_no_further() {
+        let mut text = "x".repeat(MAX_RECORD_BYTES);
+        assert!(matches!(
+            RunRecord::from_json(&text, "run.json"),
+            Err(RecordError::Corrupt { .. })
+        ));
+        text.push('x');
+        let bytes = MAX_RECORD_BYTES + 1;
+        assert_eq!(
+            RunRecord::from_json(&text, "run.json"),
+            Err(RecordError::TooLarge {
+                file: "run.json".to_owned(),
+                bytes
+            })
+        );
+    }
 }

@@ -288,3 +288,51 @@ fn normal(random: &mut Xoshiro256PlusPlus) -> f64 {
 fn whole_number(value: f64) -> u64 {
     value as u64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode::histogram_from_base64;
+
+    #[test]
+    fn the_sample_is_whole_and_always_the_same() {
+        let record = run_record();
+        assert_eq!(record, run_record());
+        let names: Vec<&str> = record
+            .targets
+            .iter()
+            .map(|target| target.name.as_str())
+            .collect();
+        assert_eq!(names, DEFAULT_PAIR);
+        assert_eq!(record.comparisons.len(), compare::Metric::ALL.len());
+        for target in &record.targets {
+            assert!(target.report.requests.balances());
+            assert_eq!(target.report.requests.scheduled, target.report.requests.ok);
+            assert_eq!(
+                target
+                    .epochs
+                    .iter()
+                    .map(|epoch| epoch.requests.ok)
+                    .sum::<u64>(),
+                target.report.requests.ok
+            );
+            assert_eq!(
+                target
+                    .intervals
+                    .iter()
+                    .map(|interval| interval.ok)
+                    .sum::<u64>(),
+                target.report.requests.ok
+            );
+            let histogram =
+                histogram_from_base64(&target.histograms.response_time_v2_base64).unwrap();
+            assert_eq!(Times::of(&histogram), target.report.response_time_ns);
+            assert!(
+                target
+                    .epochs
+                    .iter()
+                    .all(|epoch| epoch.metrics.len() == compare::Metric::ALL.len())
+            );
+        }
+    }
+}
