@@ -1,1 +1,7 @@
-//! Charts, HTML and Markdown: pure functions of a run record
+//! Charts, HTML and Markdown: pure functions of a run record.
+//!
+//! This crate knows how a run is shown to people. It must never know a clock, a file or the environment: the same
+//! record gives the same bytes, whenever and wherever it is shown. What a figure means is decided in `bench-core`.
+
+pub mod charts;
+pub mod figures;

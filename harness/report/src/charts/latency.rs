@@ -1,0 +1,389 @@
+//! Response times as distributions: by percentile, and as a histogram.
+
+use std::f64::consts::LOG10_2;
+
+use bench_core::compare::Metric;
+use bench_core::record::{ObjectiveRecord, RunRecord, TargetRecord};
+use plotters::prelude::DrawingBackend;
+
+use super::ChartError;
+use super::axis::{Axis, Unit};
+use super::canvas::{Canvas, Point, Refusal, Stroke};
+use super::distribution::Distribution;
+use super::frame::{Area, Panel, PanelPlan, Reference, panels};
+use super::look::{Dash, Look};
+use crate::figures::{percentile, time};
+
+/// Points of a curve: two a nominal pixel are as many as a chart can show.
+const CURVE_POINTS: u32 = 1_800;
+/// Bins across the whole range of a histogram, if the range is wide enough for them.
+const BINS: f64 = 72.0;
+/// A bin is never narrower than this ratio: recorded values are exact to a thousandth, and narrower bins would show the
+/// recorder's own steps.
+const BIN_RATIO_MIN: f64 = 1.005;
+/// An objective is drawn where it stretches a linear axis at most this many times, a logarithmic one by its square.
+const STRETCH_MAX: f64 = 3.0;
+
+/// Every target's distribution of response times, in the order of the targets.
+pub(super) fn distributions(record: &RunRecord) -> Result<Vec<Option<Distribution>>, ChartError> {
+    record
+        .targets
+        .iter()
+        .map(|target| {
+            Distribution::read(&target.histograms.response_time_v2_base64).map_err(|what| {
+                ChartError::Histogram {
+                    target: target.name.clone(),
+                    what: what.to_string(),
+                }
+            })
+        })
+        .collect()
+}
+
+/// HdrHistogram's chart: how long the slowest tenth, hundredth, thousandth of all requests took at least.
+pub(super) fn by_percentile<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    room: Area,
+    record: &RunRecord,
+    looks: &[Look],
+    distributions: &[Option<Distribution>],
+) -> Result<(), Refusal> {
+    let known = || distributions.iter().flatten();
+    let epochs: Vec<[Vec<f64>; 2]> = record
+        .targets
+        .iter()
+        .map(|target| EPOCH_METRICS.map(|(metric, _)| of_epochs(target, metric)))
+        .collect();
+    let (low, high) = range(known());
+    // The fastest half takes the left edge of the picture only, and must not choose its scale.
+    let median = known()
+        .map(|distribution| distribution.at_nines(LOG10_2).0)
+        .fold(high, f64::min);
+    let y = with_objectives(&record.scenario.objectives, low, median, high);
+    let x = Axis::percentiles(known().map(Distribution::end_nines).fold(0.0, f64::max));
+    let plan = PanelPlan {
+        caption: format!("Response time, {}", y.scale_name()),
+        note: "dotted where fewer than 10 requests were slower; dots beside 50 % and 99 %: epochs one by one".to_owned(),
+        y,
+        references: record.scenario.objectives.iter().map(objective).collect(),
+        weight: 1.0,
+    };
+    let panel = panels(
+        canvas,
+        room,
+        &x,
+        "Percentile of requests (each step right: a tenth as many)",
+        vec![plan],
+    )?
+    .remove(0);
+    if known().next().is_none() {
+        return panel.say(canvas, "No data: nothing was measured");
+    }
+    for (index, (spread, look)) in epochs.iter().zip(looks).enumerate() {
+        let shift = shift(index, epochs.len());
+        for ((_, nines), values) in EPOCH_METRICS.iter().zip(spread) {
+            whisker(canvas, &panel, *nines, shift, values, *look)?;
+        }
+    }
+    for (distribution, look) in distributions.iter().zip(looks) {
+        if let Some(distribution) = distribution {
+            curve(canvas, &panel, distribution, *look)?;
+        }
+    }
+    Ok(())
+}
+
+/// Which share of requests took how long, in bins whose width grows with time.
+pub(super) fn histogram<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    room: Area,
+    looks: &[Look],
+    distributions: &[Option<Distribution>],
+) -> Result<(), Refusal> {
+    let (low, high) = range(distributions.iter().flatten());
+    let x = Axis::log_times(low, high, 8);
+    let edges = edges(x.low, x.high);
+    let shares: Vec<Option<Vec<f64>>> = distributions
+        .iter()
+        .map(|distribution| {
+            distribution
+                .as_ref()
+                .map(|distribution| distribution.shares(&edges))
+        })
+        .collect();
+    let highest = shares
+        .iter()
+        .flatten()
+        .flatten()
+        .copied()
+        .fold(0.0, f64::max);
+    let plan = PanelPlan {
+        caption: "Share of requests in each bin".to_owned(),
+        note: format!(
+            "{} bins of equal width on the scale below; shares of each target's own requests",
+            edges.len() - 1
+        ),
+        y: Axis::from_zero(highest, Unit::Percent, 5),
+        references: Vec::new(),
+        weight: 1.0,
+    };
+    let title = format!("Response time, {}", x.scale_name());
+    let panel = panels(canvas, room, &x, &title, vec![plan])?.remove(0);
+    let present = shares.iter().flatten().count();
+    if present == 0 {
+        return panel.say(canvas, "No data: nothing was measured");
+    }
+    for (index, (shares, look)) in shares.iter().zip(looks).enumerate() {
+        let Some(shares) = shares else { continue };
+        let outline = outline(&panel, &edges, shares);
+        // More than three filled shapes on top of one another turn to mud.
+        if present <= 3 {
+            canvas.fill(&outline, look.colour, 0.12)?;
+        }
+        canvas.line(&outline, Stroke::of(*look))?;
+        for bin in marked_bins(shares, index) {
+            canvas.marker(
+                panel.point((edges[bin] * edges[bin + 1]).sqrt(), shares[bin]),
+                *look,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// An objective as a line to hold the data against.
+pub(super) fn objective(objective: &ObjectiveRecord) -> Reference {
+    let bound_ns = objective.at_most_ns as f64;
+    Reference {
+        value: bound_ns,
+        meaning: format!(
+            "objective {} ≤ {}",
+            percentile(&objective.percentile),
+            time(bound_ns)
+        ),
+    }
+}
+
+/// The metrics that every epoch keeps, and where their percentile stands on the axis (as log10 1/(1−q)).
+const EPOCH_METRICS: [(Metric, f64); 2] = [
+    (Metric::ResponseTimeNsP50, LOG10_2),
+    (Metric::ResponseTimeNsP99, 2.0),
+];
+
+fn of_epochs(target: &TargetRecord, metric: Metric) -> Vec<f64> {
+    target
+        .epochs
+        .iter()
+        .filter_map(|epoch| epoch.metrics.get(metric.name()).copied())
+        .filter(|value| value.is_finite())
+        .collect()
+}
+
+/// The smallest and the largest time of all; some range or other where there is none.
+fn range<'a>(distributions: impl Iterator<Item = &'a Distribution>) -> (f64, f64) {
+    distributions
+        .map(|distribution| (distribution.min_ns(), distribution.max_ns()))
+        .reduce(|(low, high), (min, max)| (low.min(min), high.max(max)))
+        .unwrap_or((1e6, 1e7))
+}
+
+/// The axis of the data, stretched to show objectives that are not too far away.
+fn with_objectives(objectives: &[ObjectiveRecord], low: f64, median: f64, high: f64) -> Axis {
+    const TICKS: u32 = 6;
+    let log = Axis::spread_out(median, high);
+    let stretch = if log {
+        STRETCH_MAX * STRETCH_MAX
+    } else {
+        STRETCH_MAX
+    };
+    let bounds = objectives
+        .iter()
+        .map(|objective| objective.at_most_ns as f64);
+    let high = bounds
+        .filter(|&bound| bound <= high * stretch)
+        .fold(high, f64::max);
+    if log {
+        Axis::log_times(low, high, TICKS)
+    } else {
+        Axis::from_zero(high, Unit::Time, TICKS)
+    }
+}
+
+fn curve<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    panel: &Panel,
+    distribution: &Distribution,
+    look: Look,
+) -> Result<(), Refusal> {
+    let end = distribution.end_nines().min(panel.x.high);
+    let (mut believed, mut beyond): (Vec<Point>, Vec<Point>) = (Vec::new(), Vec::new());
+    for index in 0..=CURVE_POINTS {
+        let nines = end * f64::from(index) / f64::from(CURVE_POINTS);
+        let (value_ns, enough) = distribution.at_nines(nines);
+        let point = panel.point(nines, value_ns);
+        if enough {
+            push_corner(&mut believed, point);
+        } else {
+            push_corner(&mut beyond, point);
+        }
+    }
+    if let Some(&last) = believed.last() {
+        beyond.insert(0, last);
+    }
+    canvas.line(
+        &beyond,
+        Stroke {
+            width: 1.25,
+            dash: Dash::Dotted,
+            ..Stroke::of(look)
+        },
+    )?;
+    canvas.line(&believed, Stroke::of(look))?;
+    for tick in &panel.x.ticks {
+        let (value_ns, enough) = distribution.at_nines(tick.value);
+        if enough && tick.value > 0.0 {
+            canvas.marker(panel.point(tick.value, value_ns), look)?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds a point to a curve, and drops the one before it where it lies on the straight line between its neighbours.
+fn push_corner(points: &mut Vec<Point>, point: Point) {
+    if let [.., (_, before), (_, last)] = points[..]
+        && (before - last).abs() < 1e-9
+        && (last - point.1).abs() < 1e-9
+    {
+        points.pop();
+    }
+    points.push(point);
+}
+
+/// The epochs of one target at one percentile: a dot each, and a line from the smallest to the largest.
+fn whisker<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    panel: &Panel,
+    nines: f64,
+    shift: f64,
+    values: &[f64],
+    look: Look,
+) -> Result<(), Refusal> {
+    if nines > panel.x.high || values.is_empty() {
+        return Ok(());
+    }
+    let x = panel.at_x(nines) + shift;
+    let (low, high) = values
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| {
+            (low.min(value), high.max(value))
+        });
+    let stroke = Stroke {
+        opacity: 0.5,
+        ..Stroke::thin(look.colour)
+    };
+    canvas.line(&[(x, panel.at_y(low)), (x, panel.at_y(high))], stroke)?;
+    for &value in values {
+        canvas.dot((x, panel.at_y(value)), 2.25, look.colour, 0.35)?;
+    }
+    Ok(())
+}
+
+/// How far beside its percentile a target's epochs stand, in nominal pixels, so that targets don't hide each other.
+fn shift(index: usize, of: usize) -> f64 {
+    const APART: f64 = 7.0;
+    const WIDTH_MAX: f64 = 44.0;
+    let apart = if of > 1 {
+        APART.min(WIDTH_MAX / (of - 1) as f64)
+    } else {
+        0.0
+    };
+    // Always beside the curve's own marker, never under it.
+    12.0 + index as f64 * apart
+}
+
+/// Edges of bins with one ratio, from just below `low` to `high`.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the number of bins lies between 1 and BINS"
+)]
+fn edges(low: f64, high: f64) -> Vec<f64> {
+    let span = (high / low).ln();
+    let bins = (span / BIN_RATIO_MIN.ln()).floor().clamp(1.0, BINS) as u32;
+    let ratio = (span / f64::from(bins)).exp();
+    // The first edge lies a hair below the lowest value: a bin does not contain its own lower edge.
+    std::iter::once(low * 0.999)
+        .chain(
+            (1..=bins).map(|bin| {
+                low * ratio.powi(i32::try_from(bin).expect("BINS is small")) * 1.000_001
+            }),
+        )
+        .collect()
+}
+
+/// The upper contour of a target's bins, from the ground to the ground.
+fn outline(panel: &Panel, edges: &[f64], shares: &[f64]) -> Vec<Point> {
+    let first = shares.iter().position(|&share| share > 0.0).unwrap_or(0);
+    let last = shares.iter().rposition(|&share| share > 0.0).unwrap_or(0);
+    let mut outline = vec![panel.point(edges[first], 0.0)];
+    for bin in first..=last {
+        outline.push(panel.point(edges[bin], shares[bin]));
+        outline.push(panel.point(edges[bin + 1], shares[bin]));
+    }
+    outline.push(panel.point(edges[last + 1], 0.0));
+    outline
+}
+
+/// The bins that carry a target's marker: its fullest, and among those of some height every sixth, staggered by target.
+fn marked_bins(shares: &[f64], target: usize) -> Vec<usize> {
+    const EVERY: usize = 6;
+    const HEIGHT_MIN: f64 = 0.02;
+    let (fullest, highest) = shares
+        .iter()
+        .copied()
+        .enumerate()
+        .max_by(|(_, a), (_, b)| a.total_cmp(b))
+        .unwrap_or((0, 0.0));
+    let tall = |bin: usize| shares[bin] > highest * HEIGHT_MIN;
+    (0..shares.len())
+        .filter(|&bin| bin == fullest || (tall(bin) && bin % EVERY == target % EVERY))
+        .collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::float_cmp, reason = "ends of axes are exact, or wrong")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_objective_stretches_the_axis_only_so_far() {
+        let objective = |ms: u64| {
+            [ObjectiveRecord {
+                percentile: "p99".to_owned(),
+                at_most_ns: ms * 1_000_000,
+            }]
+        };
+        assert_eq!(with_objectives(&objective(25), 1e3, 5e6, 10e6).high, 25e6);
+        assert_eq!(with_objectives(&objective(31), 1e3, 5e6, 10e6).high, 10e6);
+        assert_eq!(with_objectives(&[], 1e3, 5e6, 10e6).high, 10e6);
+    }
+
+    #[test]
+    fn bins_cover_the_range_and_are_never_finer_than_the_recording() {
+        for (low, high, bins) in [(1.0, 3.6e12, 72), (5e6, 5.2e6, 7), (5e6, 5e6 * 1.001, 1)] {
+            let edges = edges(low, high);
+            assert_eq!(edges.len() - 1, bins);
+            assert!(edges[0] < low && edges[bins] >= high);
+            assert!(edges.is_sorted());
+        }
+    }
+
+    #[test]
+    fn a_level_stretch_of_a_curve_keeps_its_ends_only() {
+        let mut points = Vec::new();
+        for point in [(0.0, 1.0), (1.0, 1.0), (2.0, 1.0), (3.0, 2.0), (4.0, 2.0)] {
+            push_corner(&mut points, point);
+        }
+        assert_eq!(points, [(0.0, 1.0), (2.0, 1.0), (3.0, 2.0), (4.0, 2.0)]);
+    }
+}

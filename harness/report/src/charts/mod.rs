@@ -1,0 +1,400 @@
+//! Charts of a run, as SVG with real text and as PNG: one font, one look, one size.
+//!
+//! A chart answers one question, which its title asks. It draws every target of a run in the colours that target has in
+//! every other chart, and says beside the data what a reader needs who sees nothing but the picture: load, date,
+//! machine, versions, and whether the run is to be believed. The same record gives the same bytes, on a machine
+//! without fonts too. This module knows records and ink; it must never know a file or a clock.
+
+mod axis;
+mod canvas;
+mod distribution;
+mod frame;
+mod latency;
+mod look;
+mod series;
+
+use bench_core::record::{RunRecord, TargetRecord};
+use plotters::backend::{BitMapBackend, SVGBackend};
+use plotters::prelude::DrawingBackend;
+
+use crate::figures::{NONE, count, maybe_time, mib, per_s, time};
+use canvas::{Canvas, DETAIL, HEIGHT, Refusal, WIDTH, legible, level};
+use distribution::Distribution;
+use frame::Figures;
+use look::Look;
+
+/// A chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Chart {
+    /// Response time against percentile, on HdrHistogram's axis.
+    LatencyByPercentile,
+    /// Median and tail of response time, interval by interval.
+    LatencyOverTime,
+    /// Shares of requests by response time.
+    LatencyHistogram,
+    /// Requests answered and failed a second, interval by interval.
+    Throughput,
+    /// CPU of the servers over time.
+    ServerCpu,
+    /// Memory of the servers over time.
+    ServerMemory,
+}
+
+/// Why a chart could not be drawn.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ChartError {
+    /// A histogram in the record is not what `bench` writes.
+    #[error(
+        "the response times of target {target:?} cannot be read ({what}): `histograms.response_time_v2_base64` in run.json \
+         is damaged; restore the file, or run again"
+    )]
+    Histogram {
+        /// Whose.
+        target: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// The drawing library refused.
+    #[error("chart {chart} could not be drawn: {what}")]
+    Draw {
+        /// [`Chart::file_stem`].
+        chart: &'static str,
+        /// What it said.
+        what: String,
+    },
+}
+
+impl Chart {
+    /// Every chart, in the order in which a report shows them.
+    pub const ALL: [Self; 6] = [
+        Self::LatencyByPercentile,
+        Self::LatencyOverTime,
+        Self::LatencyHistogram,
+        Self::Throughput,
+        Self::ServerCpu,
+        Self::ServerMemory,
+    ];
+
+    /// Its file's name without the ending: `latency-by-percentile`.
+    pub fn file_stem(self) -> &'static str {
+        match self {
+            Self::LatencyByPercentile => "latency-by-percentile",
+            Self::LatencyOverTime => "latency-over-time",
+            Self::LatencyHistogram => "latency-histogram",
+            Self::Throughput => "throughput",
+            Self::ServerCpu => "server-cpu",
+            Self::ServerMemory => "server-memory",
+        }
+    }
+
+    /// The question that it answers, what it shows, and of which scenario.
+    pub fn title(self, record: &RunRecord) -> String {
+        let question = match self {
+            Self::LatencyByPercentile => "How long do requests take? Response time by percentile",
+            Self::LatencyOverTime => "When were requests slow? Response time over the run",
+            Self::LatencyHistogram => {
+                "How are response times spread? Share of requests by response time"
+            }
+            Self::Throughput => {
+                "How much is answered, and what fails? Requests a second over the run"
+            }
+            Self::ServerCpu => "What does it cost? CPU of the server over the run",
+            Self::ServerMemory => {
+                "How much memory does it take? Resident memory of the server over the run"
+            }
+        };
+        format!("{question}, {}", record.scenario.name)
+    }
+
+    /// How to read it, in a sentence or two.
+    pub fn how_to_read(self) -> &'static str {
+        match self {
+            Self::LatencyByPercentile => {
+                "Lower is better. At 99 %, the height is the time within which 99 of 100 requests were answered, counted \
+                 from the moment the schedule meant to send them; each step to the right looks at a tenth as many requests. \
+                 The pale dots beside 50 % and 99 % are the epochs one by one: differences smaller than their spread mean little."
+            }
+            Self::LatencyOverTime => {
+                "Lower is better. A level line is a steady server; a spike is a moment in which requests had to wait. \
+                 Targets take turns, so each shows only in its own epochs, and gaps are not bridged."
+            }
+            Self::LatencyHistogram => {
+                "Further left is faster, narrower is steadier. Bins grow with the time they hold, and heights are shares of \
+                 one target's own requests; a second hump is a second kind of request, or something that holds some of them up."
+            }
+            Self::Throughput => {
+                "Under a fixed schedule, all targets that keep up lie on the dotted line, so a level line is good and more is \
+                 not to be had; without a schedule, higher is better. Failed requests have a panel of their own, if there were any."
+            }
+            Self::ServerCpu => {
+                "Lower is better under the same load: all targets answered the same schedule, so the height is what it cost \
+                 them. The legend gives it per request."
+            }
+            Self::ServerMemory => {
+                "Lower is better. A line that keeps rising while the load stays the same is a leak, or a cache that has not \
+                 filled yet."
+            }
+        }
+    }
+
+    /// The chart in words, for whoever can't see it: each target with its figures.
+    pub fn alt(self, record: &RunRecord) -> String {
+        let figures: Vec<String> = record
+            .targets
+            .iter()
+            .map(|target| {
+                format!(
+                    "{}: {}",
+                    target.name,
+                    self.figures(target)
+                        .map_or_else(|| "no data".to_owned(), |figures| figures.full)
+                )
+            })
+            .collect();
+        let figures = if figures.is_empty() {
+            "no targets".to_owned()
+        } else {
+            figures.join("; ")
+        };
+        let warning = frame::warning(record)
+            .map(|warning| format!(" {warning}."))
+            .unwrap_or_default();
+        format!("{}. {figures}.{warning}", self.title(record))
+    }
+
+    /// A target's figures for this chart; none where there is nothing to draw.
+    fn figures(self, target: &TargetRecord) -> Option<Figures> {
+        let times = &target.report.response_time_ns;
+        let server = &target.server;
+        match self {
+            Self::LatencyByPercentile | Self::LatencyHistogram | Self::LatencyOverTime => {
+                times.max.map(|max| {
+                    let max = time(max as f64);
+                    Figures {
+                        full: format!(
+                            "p50 {}, p99 {}, max {max}",
+                            maybe_time(times.p50),
+                            maybe_time(times.p99)
+                        ),
+                        brief: times.p99.map_or_else(
+                            || format!("max {max}"),
+                            |p99| format!("p99 {}", time(p99 as f64)),
+                        ),
+                    }
+                })
+            }
+            Self::Throughput => (target.report.requests.scheduled > 0).then(|| {
+                let rate = per_s(target.report.throughput_per_s);
+                let failed = target.report.requests.failed();
+                Figures {
+                    full: format!("{rate}, {} failed", count(failed)),
+                    brief: if failed == 0 {
+                        rate
+                    } else {
+                        format!("{rate}, {} failed", count(failed))
+                    },
+                }
+            }),
+            Self::ServerCpu => (!server.samples.is_empty()).then(|| {
+                let per_request = server
+                    .cpu_us_per_request
+                    .map_or_else(|| NONE.to_owned(), |us| time(us * 1e3));
+                Figures {
+                    full: format!("{per_request} of CPU per request"),
+                    brief: format!("{per_request}/request"),
+                }
+            }),
+            Self::ServerMemory => (!server.samples.is_empty()).then(|| {
+                let most = server
+                    .rss_bytes_max
+                    .map_or_else(|| NONE.to_owned(), |bytes| mib(bytes as f64));
+                Figures {
+                    full: format!("at most {most}"),
+                    brief: most,
+                }
+            }),
+        }
+    }
+}
+
+/// Draws a chart as SVG: 960 by 540 nominal pixels, scaling to any size, text as text, with a title and a description
+/// for screen readers.
+pub fn svg(record: &RunRecord, chart: Chart) -> Result<String, ChartError> {
+    let mut body = String::new();
+    let mut backend = SVGBackend::with_string(&mut body, SIZE);
+    draw(&mut backend, record, chart)?;
+    backend
+        .present()
+        .map_err(|error| refused(chart, &Refusal(error.to_string())))?;
+    drop(backend);
+    // plotters opens with a tag of its own, which knows no role and is as large as its units.
+    let (_, body) = body
+        .split_once(">\n")
+        .expect("plotters writes the root element first, on a line of its own");
+    let (width, height) = SIZE;
+    Ok(format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" role=\"img\" \
+         aria-label=\"{title}\">\n<title>{title}</title>\n<desc>{alt}</desc>\n{body}",
+        body = level(body),
+        title = escaped(&chart.title(record)),
+        alt = escaped(&format!("{} {}", chart.alt(record), chart.how_to_read())),
+    ))
+}
+
+/// Draws a chart as PNG, twice the SVG's nominal size: 1,920 by 1,080 pixels.
+pub fn png(record: &RunRecord, chart: Chart) -> Result<Vec<u8>, ChartError> {
+    let (width, height) = SIZE;
+    let mut pixels = vec![0; CHANNELS * width as usize * height as usize];
+    let mut backend = BitMapBackend::with_buffer(&mut pixels, SIZE);
+    draw(&mut backend, record, chart)?;
+    backend
+        .present()
+        .map_err(|error| refused(chart, &Refusal(error.to_string())))?;
+    drop(backend);
+    let pixels = averaged(&pixels, width as usize);
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width / AVERAGED, height / AVERAGED);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    let written = encoder.write_header().and_then(|mut writer| {
+        writer.write_image_data(&pixels)?;
+        writer.finish()
+    });
+    written.map_err(|error| refused(chart, &Refusal(error.to_string())))?;
+    Ok(bytes)
+}
+
+/// Width and height in drawing units.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the nominal size is a small whole number"
+)]
+const SIZE: (u32, u32) = (WIDTH as u32 * DETAIL, HEIGHT as u32 * DETAIL);
+
+/// Bytes a pixel: red, green, blue.
+const CHANNELS: usize = 3;
+
+/// Drawing units that make one pixel of a PNG, each way. plotters does not smooth thick lines; averaging does.
+const AVERAGED: u32 = 2;
+
+fn draw<B: DrawingBackend>(
+    backend: &mut B,
+    record: &RunRecord,
+    chart: Chart,
+) -> Result<(), ChartError> {
+    let names: Vec<&str> = record
+        .targets
+        .iter()
+        .map(|target| target.name.as_str())
+        .collect();
+    let looks = look::looks(&names);
+    let (looks, distributions) = match chart {
+        Chart::LatencyByPercentile | Chart::LatencyHistogram => {
+            (looks, latency::distributions(record)?)
+        }
+        // Over time a peak could hide in the gap of a dashed line.
+        Chart::LatencyOverTime | Chart::Throughput | Chart::ServerCpu | Chart::ServerMemory => {
+            (looks.into_iter().map(Look::solid).collect(), Vec::new())
+        }
+    };
+    draw_on(
+        &mut Canvas::new(backend),
+        record,
+        chart,
+        &looks,
+        &distributions,
+    )
+    .map_err(|refusal| refused(chart, &refusal))
+}
+
+fn draw_on<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    record: &RunRecord,
+    chart: Chart,
+    looks: &[Look],
+    distributions: &[Option<Distribution>],
+) -> Result<(), Refusal> {
+    let entries: Vec<frame::Entry> = record
+        .targets
+        .iter()
+        .zip(looks)
+        .map(|(target, &look)| frame::Entry {
+            look,
+            name: target.name.clone(),
+            figures: chart.figures(target),
+            manifest: target.manifest.legend(),
+        })
+        .collect();
+    let room = frame::frame(canvas, record, &chart.title(record), &entries)?;
+    match chart {
+        Chart::LatencyByPercentile => {
+            latency::by_percentile(canvas, room, record, looks, distributions)
+        }
+        Chart::LatencyOverTime => series::response_times(canvas, room, record, looks),
+        Chart::LatencyHistogram => latency::histogram(canvas, room, looks, distributions),
+        Chart::Throughput => series::throughput(canvas, room, record, looks),
+        Chart::ServerCpu => series::server_cpu(canvas, room, record, looks),
+        Chart::ServerMemory => series::server_memory(canvas, room, record, looks),
+    }
+}
+
+fn refused(chart: Chart, refusal: &Refusal) -> ChartError {
+    ChartError::Draw {
+        chart: chart.file_stem(),
+        what: refusal.0.clone(),
+    }
+}
+
+/// The mean of each square of pixels.
+fn averaged(pixels: &[u8], width: usize) -> Vec<u8> {
+    let side = AVERAGED as usize;
+    let mut mean = Vec::with_capacity(pixels.len() / (side * side));
+    let stride = width * CHANNELS;
+    for rows in pixels.chunks_exact(stride * side) {
+        for x in (0..stride).step_by(side * CHANNELS) {
+            for channel in x..x + CHANNELS {
+                let mut sum = 0;
+                for row in 0..side {
+                    for column in 0..side {
+                        sum += usize::from(rows[row * stride + column * CHANNELS + channel]);
+                    }
+                }
+                mean.push(u8::try_from(sum / (side * side)).expect("a mean of bytes is a byte"));
+            }
+        }
+    }
+    mean
+}
+
+/// Text as XML spells it.
+fn escaped(text: &str) -> String {
+    legible(text)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn averaging_halves_both_ways() {
+        // Two rows of four pixels.
+        let pixels: Vec<u8> = [[0, 100, 10, 10], [200, 100, 10, 14]]
+            .concat()
+            .into_iter()
+            .flat_map(|v: u8| [v, 0, 255])
+            .collect();
+        assert_eq!(averaged(&pixels, 4), [100, 0, 255, 11, 0, 255]);
+    }
+
+    #[test]
+    fn every_chart_has_a_name_of_its_own() {
+        let stems: std::collections::BTreeSet<&str> =
+            Chart::ALL.iter().map(|chart| chart.file_stem()).collect();
+        assert_eq!(stems.len(), Chart::ALL.len());
+    }
+}

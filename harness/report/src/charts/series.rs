@@ -1,0 +1,581 @@
+//! What happened over time: response times, throughput and failures, the server's CPU and memory.
+//!
+//! All share an axis of seconds since the run began. Targets take turns, so each is seen in its own epochs; the gaps
+//! between them are not bridged.
+
+use bench_core::record::{IntervalRecord, RunRecord, ServerSample};
+use plotters::prelude::DrawingBackend;
+
+use super::axis::{Axis, Unit, nice_step};
+use super::canvas::{Canvas, Point, Refusal, Stroke};
+use super::frame::{Area, Panel, PanelPlan, Reference, panels};
+use super::latency::objective;
+use super::look::Look;
+use crate::figures::{per_s, seconds};
+
+const SECONDS_TITLE: &str = "Seconds since the run began";
+const X_TICKS: u32 = 10;
+/// Markers of a target stand at least this far apart, in nominal pixels.
+const MARKERS_APART: f64 = 45.0;
+/// A rate is counted over at least this part of the run. Shorter intervals hold so few requests that they show chance only.
+const RATE_PARTS: f64 = 200.0;
+/// A pause of this many spacings between samples of the server is a gap: it was not running, or not measured.
+const GAP_SPACINGS: f64 = 2.5;
+
+/// Median and tail of the response times, interval by interval.
+pub(super) fn response_times<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    room: Area,
+    record: &RunRecord,
+    looks: &[Look],
+) -> Result<(), Refusal> {
+    let median = |interval: &IntervalRecord| interval.response_time_ns_p50.map(|ns| ns as f64);
+    let tail = tail(record);
+    let tails = |interval: &IntervalRecord| tail.of(interval).map(|ns| ns as f64);
+    let axis = |values: Vec<f64>| {
+        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = values.iter().copied().fold(0.0, f64::max);
+        if values.is_empty() {
+            Axis::from_zero(0.0, Unit::Time, 4)
+        } else {
+            Axis::times(low, high, 4)
+        }
+    };
+    let all = |value: &dyn Fn(&IntervalRecord) -> Option<f64>| -> Vec<f64> {
+        intervals(record).filter_map(value).collect()
+    };
+    let (tail_axis, median_axis) = (axis(all(&tails)), axis(all(&median)));
+    let plan = |caption: &str, percentile: &str, y: Axis| PanelPlan {
+        caption: caption.to_owned(),
+        note: y.scale_name().to_owned(),
+        y,
+        references: record
+            .scenario
+            .objectives
+            .iter()
+            .filter(|bound| bound.percentile == percentile)
+            .map(objective)
+            .collect(),
+        weight: 1.0,
+    };
+    let plans = vec![
+        plan(tail.caption(), tail.name(), tail_axis),
+        plan("Median response time of each interval", "p50", median_axis),
+    ];
+    let panels = panels(canvas, room, &seconds_axis(record), SECONDS_TITLE, plans)?;
+    for (panel, value) in panels
+        .iter()
+        .zip([&tails as &dyn Fn(&IntervalRecord) -> Option<f64>, &median])
+    {
+        draw(
+            canvas,
+            panel,
+            looks,
+            record
+                .targets
+                .iter()
+                .map(|target| runs(&target.intervals, value))
+                .collect(),
+        )?;
+    }
+    Ok(())
+}
+
+/// Requests answered rightly a second, and below them those that failed.
+pub(super) fn throughput<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    room: Area,
+    record: &RunRecord,
+    looks: &[Look],
+) -> Result<(), Refusal> {
+    let x = seconds_axis(record);
+    let least_s = nice_step(x.high / RATE_PARTS);
+    let series: Vec<Vec<IntervalRecord>> = record
+        .targets
+        .iter()
+        .map(|target| merged(&target.intervals, least_s))
+        .collect();
+    let ok = |interval: &IntervalRecord| rate(interval, interval.ok);
+    let failed = |interval: &IntervalRecord| rate(interval, interval.failed);
+    let highest = |value: &dyn Fn(&IntervalRecord) -> Option<f64>| {
+        series
+            .iter()
+            .flatten()
+            .filter_map(value)
+            .fold(0.0, f64::max)
+    };
+    let scheduled = record
+        .targets
+        .first()
+        .and_then(|target| target.report.load.rate_per_s);
+    let failures = highest(&failed);
+    let answered = highest(&ok);
+    let without = if answered > 0.0 && failures == 0.0 {
+        "; no request failed"
+    } else {
+        ""
+    };
+    let mut plans = vec![PanelPlan {
+        caption: "Answered rightly".to_owned(),
+        note: format!("means over at least {}{without}", seconds(least_s)),
+        y: Axis::from_zero(answered.max(scheduled.unwrap_or(0.0)), Unit::PerSecond, 5),
+        references: scheduled
+            .map(|value| Reference {
+                value,
+                meaning: format!("scheduled {}", per_s(value)),
+            })
+            .into_iter()
+            .collect(),
+        weight: 2.0,
+    }];
+    if failures > 0.0 {
+        plans.push(PanelPlan {
+            caption: "Failed".to_owned(),
+            note: "errors and timeouts".to_owned(),
+            y: Axis::from_zero(failures, Unit::PerSecond, 3),
+            references: Vec::new(),
+            weight: 1.0,
+        });
+    }
+    let panels = panels(canvas, room, &x, SECONDS_TITLE, plans)?;
+    draw(
+        canvas,
+        &panels[0],
+        looks,
+        series
+            .iter()
+            .map(|intervals| steps(intervals, &ok))
+            .collect(),
+    )?;
+    if let Some(panel) = panels.get(1) {
+        for (intervals, look) in series.iter().zip(looks) {
+            impulses(canvas, panel, intervals, *look)?;
+        }
+    }
+    Ok(())
+}
+
+/// Share of a core that the server used.
+pub(super) fn server_cpu<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    room: Area,
+    record: &RunRecord,
+    looks: &[Look],
+) -> Result<(), Refusal> {
+    let of_core = (
+        "CPU of the server",
+        "100 % = one full core; all of its threads and processes together",
+    );
+    server(
+        canvas,
+        room,
+        record,
+        looks,
+        of_core,
+        Unit::Percent,
+        |sample| sample.cpu_share,
+    )
+}
+
+/// Memory that the server held.
+pub(super) fn server_memory<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    room: Area,
+    record: &RunRecord,
+    looks: &[Look],
+) -> Result<(), Refusal> {
+    let resident = (
+        "Resident memory of the server",
+        "all of its processes together",
+    );
+    server(canvas, room, record, looks, resident, Unit::Mib, |sample| {
+        sample.rss_bytes as f64
+    })
+}
+
+fn server<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    room: Area,
+    record: &RunRecord,
+    looks: &[Look],
+    (caption, note): (&str, &str),
+    unit: Unit,
+    value: impl Fn(&ServerSample) -> f64,
+) -> Result<(), Refusal> {
+    let samples = record
+        .targets
+        .iter()
+        .flat_map(|target| &target.server.samples);
+    let high = samples
+        .map(&value)
+        .filter(|value| value.is_finite())
+        .fold(0.0, f64::max);
+    let plan = PanelPlan {
+        caption: caption.to_owned(),
+        note: note.to_owned(),
+        y: Axis::from_zero(high, unit, 5),
+        references: Vec::new(),
+        weight: 1.0,
+    };
+    let panel = panels(
+        canvas,
+        room,
+        &seconds_axis(record),
+        SECONDS_TITLE,
+        vec![plan],
+    )?
+    .remove(0);
+    draw(
+        canvas,
+        &panel,
+        looks,
+        record
+            .targets
+            .iter()
+            .map(|target| sample_runs(&target.server.samples, &value))
+            .collect(),
+    )
+}
+
+/// Draws every target's lines with its markers, or says that there are none.
+fn draw<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    panel: &Panel,
+    looks: &[Look],
+    targets: Vec<Vec<Vec<Point>>>,
+) -> Result<(), Refusal> {
+    if targets.iter().all(Vec::is_empty) {
+        return panel.say(canvas, "No data: nothing was measured");
+    }
+    let count = targets.len();
+    for (index, (lines, look)) in targets.into_iter().zip(looks).enumerate() {
+        // Staggered, so that targets with the same values don't hide each other's markers.
+        let mut free_from = panel.area.left + index as f64 * MARKERS_APART / count as f64;
+        for line in lines {
+            let places: Vec<Point> = line.into_iter().map(|(x, y)| panel.point(x, y)).collect();
+            let line = thinned(&places);
+            canvas.line(
+                &line,
+                Stroke {
+                    width: 1.5,
+                    ..Stroke::of(*look)
+                },
+            )?;
+            for &point in &line {
+                if point.0 >= free_from || line.len() == 1 {
+                    canvas.marker(point, *look)?;
+                    free_from = point.0 + MARKERS_APART;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One stroke from the ground for each interval with failures, with the target's marker on top.
+fn impulses<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    panel: &Panel,
+    intervals: &[IntervalRecord],
+    look: Look,
+) -> Result<(), Refusal> {
+    for interval in intervals.iter().filter(|interval| interval.failed > 0) {
+        let Some(rate) = rate(interval, interval.failed) else {
+            continue;
+        };
+        let (x, y) = panel.point(middle(interval), rate);
+        canvas.line(
+            &[(x, panel.area.bottom), (x, y)],
+            Stroke {
+                width: 2.0,
+                ..Stroke::thin(look.colour)
+            },
+        )?;
+        canvas.marker((x, y), look)?;
+    }
+    Ok(())
+}
+
+/// Which tail the intervals tell.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Tail {
+    P99,
+    Max,
+}
+
+impl Tail {
+    fn of(self, interval: &IntervalRecord) -> Option<u64> {
+        match self {
+            Self::P99 => interval.response_time_ns_p99,
+            Self::Max => interval.response_time_ns_max,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::P99 => "p99",
+            Self::Max => "max",
+        }
+    }
+
+    fn caption(self) -> &'static str {
+        match self {
+            Self::P99 => "99th percentile of response time in each interval",
+            Self::Max => "Slowest response in each interval (too few requests for a p99)",
+        }
+    }
+}
+
+/// The 99th percentile where most intervals of every target have one, the maximum otherwise: one picture never mixes them.
+fn tail(record: &RunRecord) -> Tail {
+    let busy = intervals(record)
+        .filter(|interval| interval.response_time_ns_max.is_some())
+        .count();
+    let known = intervals(record)
+        .filter(|interval| interval.response_time_ns_p99.is_some())
+        .count();
+    if known * 2 >= busy && known > 0 {
+        Tail::P99
+    } else {
+        Tail::Max
+    }
+}
+
+fn intervals(record: &RunRecord) -> impl Iterator<Item = &IntervalRecord> {
+    record.targets.iter().flat_map(|target| &target.intervals)
+}
+
+fn rate(interval: &IntervalRecord, count: u64) -> Option<f64> {
+    (interval.duration_s > 0.0).then(|| count as f64 / interval.duration_s)
+}
+
+fn middle(interval: &IntervalRecord) -> f64 {
+    interval.start_s + interval.duration_s / 2.0
+}
+
+/// True where one interval follows the other without a pause. Half an interval of tolerance: the record rounds starts.
+fn follows(before: &IntervalRecord, after: &IntervalRecord) -> bool {
+    after.start_s <= before.start_s + before.duration_s * 1.5
+}
+
+/// Counts of neighbouring intervals added up, so that each covers at least `least_s` seconds where its neighbours allow;
+/// no percentiles, which don't add up. A remainder too short to stand alone joins the interval before it.
+fn merged(intervals: &[IntervalRecord], least_s: f64) -> Vec<IntervalRecord> {
+    let mut merged: Vec<IntervalRecord> = Vec::new();
+    for stretch in intervals.chunk_by(follows) {
+        let begun = merged.len();
+        for interval in stretch {
+            match merged[begun..].last_mut() {
+                Some(last) if last.duration_s < least_s => add(last, interval),
+                _ => merged.push(IntervalRecord {
+                    response_time_ns_p50: None,
+                    response_time_ns_p99: None,
+                    response_time_ns_max: None,
+                    ..*interval
+                }),
+            }
+        }
+        if merged.len() > begun + 1 && merged.last().is_some_and(|last| last.duration_s < least_s) {
+            let rest = merged.pop().expect("two at least were begun");
+            add(merged.last_mut().expect("one at least is left"), &rest);
+        }
+    }
+    merged
+}
+
+fn add(sum: &mut IntervalRecord, interval: &IntervalRecord) {
+    sum.duration_s += interval.duration_s;
+    sum.ok += interval.ok;
+    sum.failed += interval.failed;
+}
+
+/// From the start of the run to the end of the last thing known of it.
+fn seconds_axis(record: &RunRecord) -> Axis {
+    let ends = intervals(record).map(|interval| interval.start_s + interval.duration_s);
+    let samples = record
+        .targets
+        .iter()
+        .flat_map(|target| &target.server.samples)
+        .map(|sample| sample.at_s);
+    let end = ends
+        .chain(samples)
+        .filter(|end| end.is_finite())
+        .fold(0.0, f64::max);
+    Axis::from_zero(end, Unit::Seconds, X_TICKS)
+}
+
+/// The same values as a line that stays level over each interval.
+fn steps(
+    intervals: &[IntervalRecord],
+    value: &dyn Fn(&IntervalRecord) -> Option<f64>,
+) -> Vec<Vec<Point>> {
+    let level = |interval: &IntervalRecord| {
+        let value = value(interval)?;
+        Some([
+            (interval.start_s, value),
+            (interval.start_s + interval.duration_s, value),
+        ])
+    };
+    let lines = intervals.chunk_by(follows).map(|stretch| {
+        stretch
+            .iter()
+            .filter_map(level)
+            .flatten()
+            .collect::<Vec<Point>>()
+    });
+    lines.filter(|line| !line.is_empty()).collect()
+}
+
+/// Values of neighbouring intervals, joined; a pause, or an interval without a value, begins a new line.
+fn runs(
+    intervals: &[IntervalRecord],
+    value: &dyn Fn(&IntervalRecord) -> Option<f64>,
+) -> Vec<Vec<Point>> {
+    let mut runs: Vec<Vec<Point>> = Vec::new();
+    for stretch in intervals.chunk_by(follows) {
+        for run in
+            stretch.chunk_by(|before, after| value(before).is_some() && value(after).is_some())
+        {
+            let points: Vec<Point> = run
+                .iter()
+                .filter_map(|interval| Some((middle(interval), value(interval)?)))
+                .collect();
+            if !points.is_empty() {
+                runs.push(points);
+            }
+        }
+    }
+    runs
+}
+
+/// The same of samples, which have no length: a pause is told from their usual spacing.
+fn sample_runs(samples: &[ServerSample], value: &impl Fn(&ServerSample) -> f64) -> Vec<Vec<Point>> {
+    let mut spacings: Vec<f64> = samples
+        .windows(2)
+        .map(|pair| pair[1].at_s - pair[0].at_s)
+        .filter(|spacing| *spacing > 0.0)
+        .collect();
+    spacings.sort_by(f64::total_cmp);
+    let usual = spacings
+        .get(spacings.len() / 2)
+        .copied()
+        .unwrap_or(f64::INFINITY);
+    let mut runs: Vec<Vec<Point>> = Vec::new();
+    let mut last = f64::NEG_INFINITY;
+    for sample in samples.iter().filter(|sample| value(sample).is_finite()) {
+        if runs.is_empty() || sample.at_s - last > usual * GAP_SPACINGS {
+            runs.push(Vec::new());
+        }
+        runs.last_mut()
+            .expect("a line was begun above")
+            .push((sample.at_s, value(sample)));
+        last = sample.at_s;
+    }
+    runs
+}
+
+/// Keeps, of the points that fall into one half of a nominal pixel, the first, the lowest, the highest and the last: a long run
+/// looks the same, and its picture stays small.
+fn thinned(points: &[Point]) -> Vec<Point> {
+    let column = |point: &Point| (point.0 * 2.0).floor();
+    let mut thin = Vec::with_capacity(points.len());
+    for group in points.chunk_by(|a, b| column(a).total_cmp(&column(b)).is_eq()) {
+        if group.len() <= 4 {
+            thin.extend_from_slice(group);
+            continue;
+        }
+        let extreme = |sign: f64| {
+            let at = group
+                .iter()
+                .enumerate()
+                .max_by(|(_, a), (_, b)| (a.1 * sign).total_cmp(&(b.1 * sign)));
+            at.map_or(0, |(index, _)| index)
+        };
+        let mut kept = [0, extreme(1.0), extreme(-1.0), group.len() - 1];
+        kept.sort_unstable();
+        thin.extend(kept.map(|index| group[index]));
+    }
+    thin.dedup();
+    thin
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interval(start_s: f64, p50: Option<u64>) -> IntervalRecord {
+        IntervalRecord {
+            start_s,
+            duration_s: 0.1,
+            ok: 10,
+            failed: 0,
+            response_time_ns_p50: p50,
+            response_time_ns_p99: None,
+            response_time_ns_max: p50,
+        }
+    }
+
+    #[test]
+    fn a_pause_or_a_missing_value_begins_a_new_line() {
+        let intervals = [
+            interval(0.0, Some(1)),
+            interval(0.1, Some(2)),
+            interval(0.2, None),
+            interval(0.3, Some(3)),
+            interval(5.0, Some(4)),
+        ];
+        let runs = runs(&intervals, &|interval| {
+            interval.response_time_ns_p50.map(|ns| ns as f64)
+        });
+        let values: Vec<Vec<f64>> = runs
+            .iter()
+            .map(|run| run.iter().map(|point| point.1).collect())
+            .collect();
+        assert_eq!(values, [vec![1.0, 2.0], vec![3.0], vec![4.0]]);
+    }
+
+    #[test]
+    fn merged_intervals_keep_every_count_and_cross_no_pause() {
+        let intervals: Vec<IntervalRecord> = [0.0, 0.1, 0.2, 0.3, 0.4, 5.0]
+            .map(|start_s| interval(start_s, Some(1)))
+            .to_vec();
+        let merged = merged(&intervals, 0.19);
+        let shape: Vec<(u64, f64)> = merged
+            .iter()
+            .map(|interval| (interval.ok, (interval.duration_s * 10.0).round()))
+            .collect();
+        assert_eq!(shape, [(20, 2.0), (30, 3.0), (10, 1.0)]);
+    }
+
+    #[test]
+    fn samples_break_where_the_server_was_not_running() {
+        let samples = [0.0, 0.1, 0.2, 3.0, 3.1].map(|at_s| ServerSample {
+            at_s,
+            cpu_share: 0.5,
+            rss_bytes: 1,
+        });
+        let runs = sample_runs(&samples, &|sample| sample.cpu_share);
+        assert_eq!(runs.iter().map(Vec::len).collect::<Vec<_>>(), [3, 2]);
+        assert_eq!(
+            sample_runs(&samples[..1], &|sample| sample.cpu_share).len(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_long_line_is_thinned_to_its_envelope() {
+        let points: Vec<Point> = (0..10_000)
+            .map(|i| {
+                (
+                    f64::from(i) / 10_000.0,
+                    if i == 5_123 { 99.0 } else { f64::from(i % 7) },
+                )
+            })
+            .collect();
+        let thin = thinned(&points);
+        assert!(thin.len() <= 8, "{} points are left", thin.len());
+        assert!(thin.iter().any(|point| point.1 > 98.0));
+        assert_eq!((thin.first(), thin.last()), (points.first(), points.last()));
+        assert_eq!(thinned(&points[..3]), points[..3]);
+    }
+}

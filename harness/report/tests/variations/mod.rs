@@ -1,0 +1,401 @@
+//! Records of every kind that a report has to bear: what the tests check and the example draws.
+
+#![allow(
+    unreachable_pub,
+    reason = "shared by tests and an example, each of which sees its own copy"
+)]
+
+use bench_core::encode::histogram_base64;
+use bench_core::ledger::{ErrorCounts, ErrorKind, Ledger};
+use bench_core::record::{
+    Completion, EpochRecord, Failure, Histograms, IntervalRecord, Manifest, ObjectiveRecord,
+    RunRecord, ServerRecord, TargetRecord,
+};
+use bench_core::recording::{MAX_RECORDABLE_NS, Recording, empty_histogram};
+use bench_core::sample::run_record;
+use bench_core::summary::Times;
+use bench_core::validity::{Caution, CautionCode, Validity};
+
+/// Every variation with its name.
+pub fn all() -> Vec<(&'static str, RunRecord)> {
+    vec![
+        ("two", run_record()),
+        ("eleven", eleven()),
+        ("forty", forty()),
+        ("one", one()),
+        ("failed", failed()),
+        ("empty", empty()),
+        ("extreme", extreme()),
+        ("failures", failures()),
+        ("interrupted", interrupted()),
+        ("invalid", invalid()),
+        ("hostile", hostile()),
+        ("close", close()),
+    ]
+}
+
+/// One target, and so no comparison.
+pub fn one() -> RunRecord {
+    let mut record = run_record();
+    record.targets.truncate(1);
+    record.comparisons.clear();
+    record
+}
+
+/// The eleven built-in targets, in turn.
+pub fn eleven() -> RunRecord {
+    let names = [
+        ("callback", "evloop", "0.1.0", "evloop on mio", 1),
+        ("callback-cluster", "evloop", "0.1.0", "evloop on mio", 2),
+        ("coroutine", "tokio", "1.54.0", "tokio multi_thread", 2),
+        (
+            "coroutine-single",
+            "tokio",
+            "1.54.0",
+            "tokio current_thread",
+            1,
+        ),
+        (
+            "coroutine-asyncio",
+            "asyncio-shaped scheduler",
+            "0.1.0",
+            "ready queue and timer heap on mio",
+            1,
+        ),
+        ("node", "Node.js", "v24.11.1", "libuv 1.51.0", 1),
+        ("node-cluster", "Node.js", "v24.11.1", "libuv 1.51.0", 2),
+        (
+            "fastapi",
+            "CPython",
+            "3.14.0, FastAPI 0.121.3",
+            "asyncio",
+            1,
+        ),
+        (
+            "fastapi-uvloop",
+            "CPython",
+            "3.14.0, FastAPI 0.121.3",
+            "uvloop 0.22.1",
+            1,
+        ),
+        ("uvicorn", "CPython", "3.14.0, Uvicorn 0.38.0", "asyncio", 1),
+        (
+            "uvicorn-uvloop",
+            "CPython",
+            "3.14.0, Uvicorn 0.38.0",
+            "uvloop 0.22.1",
+            1,
+        ),
+    ];
+    let mut record = run_record();
+    let template = record.targets.clone();
+    let compared = record.comparisons.clone();
+    record.targets.clear();
+    record.comparisons.clear();
+    for (index, (name, runtime, version, event_loop, workers)) in names.into_iter().enumerate() {
+        let manifest = Manifest {
+            kind: name.to_owned(),
+            runtime: runtime.to_owned(),
+            version: version.to_owned(),
+            event_loop: event_loop.to_owned(),
+            workers,
+            pool_threads: 4,
+        };
+        record.targets.push(slowed(
+            &template[index % 2],
+            name,
+            manifest,
+            1.0 + 0.35 * index as f64,
+        ));
+        if index > 0 {
+            record
+                .comparisons
+                .extend(compared.iter().cloned().map(|mut comparison| {
+                    name.clone_into(&mut comparison.head);
+                    comparison
+                }));
+        }
+    }
+    record
+}
+
+/// More targets than a legend holds.
+pub fn forty() -> RunRecord {
+    let mut record = one();
+    let template = record.targets[0].clone();
+    let manifest = template.manifest.clone();
+    record.targets = (0..40)
+        .map(|index| {
+            slowed(
+                &template,
+                &format!("mine-{index}"),
+                manifest.clone(),
+                1.0 + f64::from(index) * 0.05,
+            )
+        })
+        .collect();
+    record
+}
+
+/// The second target failed before anything was measured.
+pub fn failed() -> RunRecord {
+    let mut record = run_record();
+    record.completion = Completion::TargetFailed;
+    record.comparisons.clear();
+    nothing_measured(&mut record.targets[1]);
+    record.targets[1].failure = Some(Failure {
+        what: "coroutine ended with exit code 1 before it was ready".to_owned(),
+        last_output: "Error: address already in use (os error 98)\n".to_owned(),
+    });
+    record.validity = Validity::from_cautions(vec![caution(
+        CautionCode::TargetFailed,
+        "coroutine failed before it was measured",
+        false,
+    )]);
+    record
+}
+
+/// A record of nothing.
+pub fn empty() -> RunRecord {
+    let mut record = run_record();
+    record.targets.clear();
+    record.comparisons.clear();
+    record.backend = None;
+    record.completion = Completion::Interrupted;
+    record
+}
+
+/// From a nanosecond to the longest time that can be recorded.
+pub fn extreme() -> RunRecord {
+    let mut record = run_record();
+    for (target, values) in record
+        .targets
+        .iter_mut()
+        .zip([[1, 2, 5], [1_000, 3_600_000_000_000 * 5, MAX_RECORDABLE_NS]])
+    {
+        let mut histogram = empty_histogram();
+        for (value, count) in values.into_iter().zip([100_000, 500, 5]) {
+            histogram.record_n(value, count).unwrap();
+        }
+        target.report.response_time_ns = Times::of(&histogram);
+        target.histograms.response_time_v2_base64 = histogram_base64(&histogram);
+        target.intervals = (0..3)
+            .map(|index| IntervalRecord {
+                start_s: f64::from(index) * 86_400.0,
+                duration_s: 86_400.0,
+                ok: u64::from(u32::MAX),
+                failed: 0,
+                response_time_ns_p50: Some(values[0]),
+                response_time_ns_p99: Some(values[1]),
+                response_time_ns_max: Some(values[2]),
+            })
+            .collect();
+        target
+            .server
+            .samples
+            .iter_mut()
+            .for_each(|sample| sample.rss_bytes = 64 << 40);
+        target.epochs.clear();
+    }
+    record
+}
+
+/// Requests failed at one target, while it was slow.
+pub fn failures() -> RunRecord {
+    let mut record = run_record();
+    let target = &mut record.targets[1];
+    let third = target.intervals.len() / 3;
+    let mut failed = 0;
+    for interval in &mut target.intervals[third..third + 8] {
+        interval.failed = 12;
+        interval.ok = interval.ok.saturating_sub(12);
+        failed += 12;
+    }
+    let Ledger { scheduled, ok, .. } = target.report.requests;
+    target.report.requests = Ledger {
+        scheduled,
+        ok: ok - failed,
+        error: failed - 10,
+        timeout: 10,
+        unfinished: 0,
+    };
+    let mut errors = ErrorCounts::default();
+    for index in 0..failed - 10 {
+        errors.count(if index % 3 == 0 {
+            ErrorKind::WrongBody
+        } else {
+            ErrorKind::Reset
+        });
+    }
+    target.report.errors = errors;
+    record.scenario.objectives = vec![
+        ObjectiveRecord {
+            percentile: "p99".to_owned(),
+            at_most_ns: 24_000_000,
+        },
+        ObjectiveRecord {
+            percentile: "p99_9".to_owned(),
+            at_most_ns: 2_000_000_000,
+        },
+    ];
+    record.validity = Validity::from_cautions(vec![caution(
+        CautionCode::Failures,
+        "96 of 5,000 requests to coroutine failed (1.9 %)",
+        false,
+    )]);
+    record
+}
+
+/// Interrupted in the middle.
+pub fn interrupted() -> RunRecord {
+    let mut record = run_record();
+    record.completion = Completion::Interrupted;
+    for target in &mut record.targets {
+        target.intervals.truncate(12);
+        target.server.samples.truncate(12);
+        target.epochs.truncate(1);
+    }
+    record.comparisons.clear();
+    record.validity = Validity::from_cautions(vec![caution(
+        CautionCode::Partial,
+        "interrupted after 2 of 20 epochs",
+        false,
+    )]);
+    record
+}
+
+/// The generator was the bottleneck.
+pub fn invalid() -> RunRecord {
+    let mut record = run_record();
+    record.validity = Validity::from_cautions(vec![
+        caution(
+            CautionCode::StealTime,
+            "the hypervisor took 2.1 % of the processor away (at most 1 % is fine)",
+            false,
+        ),
+        caution(
+            CautionCode::GeneratorSaturated,
+            "the generator used 99 % of its core (at most 90 % is fine)",
+            true,
+        ),
+    ]);
+    record
+}
+
+/// Text from a user's own files, made to break out of wherever it is put.
+pub fn hostile() -> RunRecord {
+    let mut record = run_record();
+    let evil =
+        "</script><script>alert(1)</script>\"'&]]>\u{0}\u{1b}[31m|`*_ http://example.invalid/x.js";
+    record.scenario.name = evil.to_owned();
+    record.scenario.question = evil.to_owned();
+    record.scenario.description = evil.to_owned();
+    record.environment.cpu_model = evil.to_owned();
+    record.command.push(evil.to_owned());
+    for target in &mut record.targets {
+        target.name = format!("{} {evil}", target.name);
+        target.manifest.runtime = evil.to_owned();
+    }
+    record.targets[0].failure = Some(Failure {
+        what: evil.to_owned(),
+        last_output: evil.to_owned(),
+    });
+    for comparison in &mut record.comparisons {
+        comparison.base.clone_from(&record.targets[0].name);
+        comparison.head.clone_from(&record.targets[1].name);
+    }
+    record.validity = Validity::from_cautions(vec![caution(CautionCode::Failures, evil, true)]);
+    record
+}
+
+/// Two targets that differ by almost nothing.
+pub fn close() -> RunRecord {
+    let mut record = run_record();
+    for (target, offset) in record.targets.iter_mut().zip([0, 20_000]) {
+        let mut histogram = empty_histogram();
+        for index in 0..20_000_u64 {
+            histogram
+                .record(5_000_000 + offset + (index * index) % 150_000)
+                .unwrap();
+        }
+        target.report.response_time_ns = Times::of(&histogram);
+        target.histograms.response_time_v2_base64 = histogram_base64(&histogram);
+        target.epochs.clear();
+    }
+    record
+}
+
+/// A caution with some advice.
+pub fn caution(code: CautionCode, detail: &str, voids: bool) -> Caution {
+    Caution {
+        code,
+        detail: detail.to_owned(),
+        advice: "Run again on a quiet machine, or give the generator a core of its own.".to_owned(),
+        voids,
+    }
+}
+
+/// A target like another, with times `factor` as long.
+fn slowed(template: &TargetRecord, name: &str, manifest: Manifest, factor: f64) -> TargetRecord {
+    let times = |ns: u64| (ns as f64 * factor) as u64;
+    let mut target = template.clone();
+    target.name = name.to_owned();
+    target.manifest = manifest;
+    let histogram =
+        bench_core::encode::histogram_from_base64(&template.histograms.response_time_v2_base64)
+            .unwrap();
+    let mut slow = empty_histogram();
+    for step in histogram.iter_recorded() {
+        slow.record_n(
+            times(step.value_iterated_to()),
+            step.count_since_last_iteration(),
+        )
+        .unwrap();
+    }
+    target.report.response_time_ns = Times::of(&slow);
+    target.histograms.response_time_v2_base64 = histogram_base64(&slow);
+    for interval in &mut target.intervals {
+        interval.response_time_ns_p50 = interval.response_time_ns_p50.map(times);
+        interval.response_time_ns_p99 = interval.response_time_ns_p99.map(times);
+        interval.response_time_ns_max = interval.response_time_ns_max.map(times);
+    }
+    for epoch in &mut target.epochs {
+        let slower = |(name, value): (&String, &f64)| {
+            (
+                name.clone(),
+                if name.contains("_ns_") {
+                    value * factor
+                } else {
+                    *value
+                },
+            )
+        };
+        epoch.metrics = epoch.metrics.iter().map(slower).collect();
+    }
+    for sample in &mut target.server.samples {
+        sample.cpu_share *= factor;
+        sample.rss_bytes = times(sample.rss_bytes);
+    }
+    target.server.cpu_us_per_request = target.server.cpu_us_per_request.map(|us| us * factor);
+    target.server.rss_bytes_max = target.server.rss_bytes_max.map(times);
+    target
+}
+
+fn nothing_measured(target: &mut TargetRecord) {
+    let none = Recording::empty();
+    target.report.requests = none.ledger;
+    target.report.errors = none.errors;
+    target.report.throughput_per_s = 0.0;
+    for times in [
+        &mut target.report.response_time_ns,
+        &mut target.report.service_time_ns,
+        &mut target.report.send_lag_ns,
+        &mut target.report.connect_time_ns,
+    ] {
+        *times = Times::default();
+    }
+    target.server = ServerRecord::default();
+    target.epochs = Vec::<EpochRecord>::new();
+    target.intervals.clear();
+    target.histograms = Histograms::default();
+}
