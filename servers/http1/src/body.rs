@@ -9,6 +9,9 @@ use crate::head::Fault;
 use crate::message::{is_token_byte, is_value_byte};
 use crate::{MAX_CHUNK_EXTENSION_BYTES, MAX_CHUNK_SIZE_DIGITS, MAX_TRAILER_BYTES};
 
+// Two error texts below name the bounds.
+const _: () = assert!(MAX_CHUNK_SIZE_DIGITS == 16 && MAX_CHUNK_EXTENSION_BYTES == 16 << 10);
+
 /// How a head says its body ends (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyLength {

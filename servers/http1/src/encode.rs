@@ -9,6 +9,7 @@ use crate::Date;
 use crate::head::Fault;
 use crate::message::{is_token_byte, is_value_byte};
 use crate::server::Response;
+use crate::{MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, MAX_TRAILER_BYTES};
 
 /// The interim answer to `Expect: 100-continue` (RFC 9110 §10.1.1).
 pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -68,6 +69,10 @@ pub(crate) fn response(
         out.extend_from_slice(response.body);
     }
 }
+
+// The texts below name the bounds.
+const _: () = assert!(MAX_BODY_BYTES == 1 << 20 && MAX_HEAD_BYTES == 16 << 10);
+const _: () = assert!(MAX_HEADERS == 100 && MAX_TRAILER_BYTES == 8 << 10);
 
 /// Appends the answer to input that can't be read on; it is always the last.
 pub(crate) fn refusal(fault: Fault, with_body: bool, date: &Date, out: &mut Vec<u8>) {

@@ -45,7 +45,7 @@ pub use date::{BadDate, Date};
 pub use message::{Method, Version, is_authority, is_origin_form};
 
 /// Longest head, request line or status line included: longer ones are answered 431 (as Node and hyper bound theirs,
-/// at 16 KiB and 400 KiB).
+/// at 16 KiB and about 400 KiB).
 pub const MAX_HEAD_BYTES: usize = 16 * 1024;
 /// Longest request body: longer ones are answered 413 as soon as their length is known. Replies are not bounded, since
 /// a reply is read in place and never stored.
