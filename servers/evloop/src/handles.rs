@@ -4,6 +4,7 @@
 
 use crate::event_loop::Loop;
 use crate::listener::{Listener, ListenerState};
+use crate::remote::{Wakeup, WakeupState};
 use crate::tcp::{Tcp, TcpState};
 use crate::timers::{Timer, TimerState};
 use crate::watchers::{Watcher, WatcherState};
@@ -21,6 +22,8 @@ pub enum Handle {
     Tcp(Tcp),
     /// A listening socket.
     Listener(Listener),
+    /// A callback that other threads can have run.
+    Wakeup(Wakeup),
 }
 
 impl Loop {
@@ -68,6 +71,7 @@ impl Loop {
             Handle::Watcher(watcher) => self.stop_watcher(watcher),
             Handle::Tcp(tcp) => self.release_tcp(tcp),
             Handle::Listener(listener) => self.release_listener(listener),
+            Handle::Wakeup(_) => {}
         }
         self.handles.change_life(handle, |life| {
             life.active = false;
@@ -87,6 +91,7 @@ impl Loop {
                 Handle::Watcher(watcher) => drop(self.handles.watchers.remove(watcher.0)),
                 Handle::Tcp(tcp) => self.finish_closing_tcp(tcp),
                 Handle::Listener(listener) => drop(self.handles.listeners.remove(listener.0)),
+                Handle::Wakeup(wakeup) => drop(self.handles.wakeups.remove(wakeup.0)),
             }
             if let Some(on_closed) = on_closed {
                 self.metrics.callbacks += 1;
@@ -117,6 +122,7 @@ pub(crate) struct Handles {
     pub(crate) watchers: Arena<WatcherState>,
     pub(crate) tcps: Arena<TcpState>,
     pub(crate) listeners: Arena<ListenerState>,
+    pub(crate) wakeups: Arena<WakeupState>,
     /// Handles both active and referenced; changed by `change_life` alone.
     pub(crate) active: usize,
 }
@@ -132,6 +138,7 @@ impl Handles {
             Handle::Watcher(watcher) => self.watchers.life_mut(watcher.0),
             Handle::Tcp(tcp) => self.tcps.life_mut(tcp.0),
             Handle::Listener(listener) => self.listeners.life_mut(listener.0),
+            Handle::Wakeup(wakeup) => self.wakeups.life_mut(wakeup.0),
         };
         if let Some(life) = life {
             let counted = life.keeps_alive();
@@ -146,6 +153,7 @@ impl Handles {
             Handle::Watcher(watcher) => self.watchers.life(watcher.0),
             Handle::Tcp(tcp) => self.tcps.life(tcp.0),
             Handle::Listener(listener) => self.listeners.life(listener.0),
+            Handle::Wakeup(wakeup) => self.wakeups.life(wakeup.0),
         }
     }
 }
@@ -295,5 +303,11 @@ impl From<Tcp> for Handle {
 impl From<Listener> for Handle {
     fn from(listener: Listener) -> Self {
         Self::Listener(listener)
+    }
+}
+
+impl From<Wakeup> for Handle {
+    fn from(wakeup: Wakeup) -> Self {
+        Self::Wakeup(wakeup)
     }
 }

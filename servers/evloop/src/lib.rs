@@ -28,7 +28,7 @@
 //!   list and served in the next poll phase, which then doesn't wait.
 //! - The poll phase waits until the next timer is due by the clock, where libuv subtracts from its cached time
 //!   and so waits longer by as much as timer callbacks took.
-//! - When descriptors run out, accepting pauses for [`ACCEPT_BACKOFF_MS`]; libuv gives up a spare descriptor to
+//! - When descriptors run out, accepting pauses as the listener was told; libuv gives up a spare descriptor to
 //!   accept and drop the connection, which other threads can spoil.
 //!
 //! ```
@@ -67,12 +67,12 @@ mod write_queue;
 pub use clock::{Clock, ManualClock};
 pub use event_loop::{Loop, Settings};
 pub use handles::Handle;
-pub use listener::{ACCEPT_BACKOFF_MS, BindSettings, Listener, MAX_ACCEPTS_PER_TURN, bind};
+pub use listener::{AcceptRetry, BindSettings, Listener, MAX_ACCEPTS_PER_TURN, bind};
 pub use metrics::Metrics;
 pub use pending::MAX_PENDING_ROUNDS;
 pub use poll::MAX_EVENTS_PER_POLL;
 pub use pool::{MAX_POOL_THREADS, MAX_QUEUED_WORK, PoolFull};
-pub use remote::{MAX_POSTS, PostError, Remote};
+pub use remote::{MAX_POSTS, PostError, Remote, Wakeup};
 pub use tcp::{MAX_READS_PER_TURN, READ_BUFFER_BYTES, Read, Tcp};
 pub use timers::Timer;
 pub use watchers::{Phase, Watcher};

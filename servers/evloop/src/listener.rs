@@ -17,8 +17,9 @@ use std::net::SocketAddr;
 /// connected waiting. The rest are accepted in the next turn.
 pub const MAX_ACCEPTS_PER_TURN: usize = 64;
 
-/// For how long accepting pauses after it failed for want of descriptors or memory. Clients wait in the backlog.
-pub const ACCEPT_BACKOFF_MS: u64 = 100;
+/// How long to wait, in milliseconds, before accepting is tried again after it failed so many times in a row for want of
+/// descriptors or memory. Clients wait in the backlog meanwhile.
+pub type AcceptRetry = fn(failures: u32) -> u64;
 
 /// Names a listening socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,7 +59,8 @@ impl Loop {
     pub fn listen(
         &mut self,
         listener: std::net::TcpListener,
-        on_connection: impl FnMut(&mut Loop, Tcp) + 'static,
+        retry_ms: AcceptRetry,
+        on_connection: impl FnMut(&mut Loop, Listener, Tcp) + 'static,
     ) -> io::Result<Listener> {
         listener.set_nonblocking(true)?;
         let mut socket = mio::net::TcpListener::from_std(listener);
@@ -66,7 +68,9 @@ impl Loop {
             socket: None,
             on_connection: Some(Box::new(on_connection)),
             left_over: false,
-            backoff: None,
+            retry_ms,
+            failures: 0,
+            retry: None,
         });
         let registered = self.poll.registry().register(
             &mut socket,
@@ -94,7 +98,7 @@ impl Loop {
             .handles
             .listeners
             .open(key)
-            .is_some_and(|state| !state.left_over && state.backoff.is_none())
+            .is_some_and(|state| !state.left_over && state.retry.is_none())
         {
             self.accept_share(Listener(key));
         }
@@ -136,10 +140,13 @@ impl Loop {
     }
 
     fn announce(&mut self, listener: Listener, tcp: Tcp) {
-        let state = self.handles.listeners.open_mut(listener.0);
-        if let Some(mut on_connection) = state.and_then(|state| state.on_connection.take()) {
+        let Some(state) = self.handles.listeners.open_mut(listener.0) else {
+            return;
+        };
+        state.failures = 0;
+        if let Some(mut on_connection) = state.on_connection.take() {
             self.metrics.callbacks += 1;
-            on_connection(self, tcp);
+            on_connection(self, listener, tcp);
             if let Some(state) = self.handles.listeners.open_mut(listener.0) {
                 state.on_connection = Some(on_connection);
             }
@@ -147,19 +154,24 @@ impl Loop {
     }
 
     fn pause_accepting(&mut self, listener: Listener) {
+        let Some(state) = self.handles.listeners.open_mut(listener.0) else {
+            return;
+        };
+        state.failures = state.failures.saturating_add(1);
+        let wait_ms = (state.retry_ms)(state.failures);
         self.metrics.accept_pauses += 1;
-        let backoff = self.add_timer(move |event_loop, timer| {
-            event_loop.close(timer);
+        let retry = self.add_timer(move |event_loop, itself| {
+            event_loop.close(itself);
             if let Some(state) = event_loop.handles.listeners.open_mut(listener.0) {
-                state.backoff = None;
+                state.retry = None;
                 state.left_over = true;
                 event_loop.still_ready.push_back(Ready::Listener(listener));
             }
         });
-        self.unref(backoff);
-        self.start_timer(backoff, ACCEPT_BACKOFF_MS, 0);
+        self.unref(retry);
+        self.start_timer(retry, wait_ms, 0);
         if let Some(state) = self.handles.listeners.open_mut(listener.0) {
-            state.backoff = Some(backoff);
+            state.retry = Some(retry);
         }
     }
 
@@ -168,18 +180,18 @@ impl Loop {
         let Some(state) = self.handles.listeners.open_mut(listener.0) else {
             return;
         };
-        let backoff = state.backoff.take();
+        let retry = state.retry.take();
         if let Some(mut socket) = state.socket.take() {
             // It fails only for a descriptor that isn't registered, and this one goes now either way.
             let _ = self.poll.registry().deregister(&mut socket);
         }
-        if let Some(backoff) = backoff {
-            self.close(backoff);
+        if let Some(retry) = retry {
+            self.close(retry);
         }
     }
 }
 
-type ConnectionCallback = Box<dyn FnMut(&mut Loop, Tcp)>;
+type ConnectionCallback = Box<dyn FnMut(&mut Loop, Listener, Tcp)>;
 
 pub(crate) struct ListenerState {
     socket: Option<mio::net::TcpListener>,
@@ -187,8 +199,11 @@ pub(crate) struct ListenerState {
     on_connection: Option<ConnectionCallback>,
     /// Whether the listener is on the loop's list of those with input left over.
     left_over: bool,
+    retry_ms: AcceptRetry,
+    /// Times in a row that accepting has failed for want of something.
+    failures: u32,
     /// Runs while accepting pauses.
-    backoff: Option<Timer>,
+    retry: Option<Timer>,
 }
 
 impl fmt::Debug for ListenerState {
@@ -220,5 +235,93 @@ fn after_accept_error(error: &io::Error) -> AfterError {
         | Kind::HostUnreachable
         | Kind::TimedOut => AfterError::TryNext,
         _ => AfterError::Pause,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Clock, ManualClock, Settings};
+    use std::cell::Cell;
+    use std::net::TcpStream;
+    use std::rc::Rc;
+
+    #[test]
+    fn accepting_goes_on_after_pauses_that_know_how_many_came_before() {
+        let (mut event_loop, socket) = loop_and_socket();
+        let client = TcpStream::connect(socket.local_addr().unwrap()).unwrap();
+        let accepted_ms = Rc::new(Cell::new(None));
+        let seen = Rc::clone(&accepted_ms);
+        let retry_ms = |failures| u64::from(failures) * 10;
+        let on_connection = move |event_loop: &mut Loop, _, _| {
+            seen.set(Some(event_loop.now_ms()));
+            event_loop.stop();
+        };
+        let listener = event_loop.listen(socket, retry_ms, on_connection).unwrap();
+        event_loop.pause_accepting(listener);
+        if let Some(retry) = event_loop
+            .handles
+            .listeners
+            .open_mut(listener.0)
+            .unwrap()
+            .retry
+            .take()
+        {
+            event_loop.close(retry);
+        }
+        event_loop.pause_accepting(listener);
+        event_loop.run().unwrap();
+        drop(client);
+        assert_eq!(accepted_ms.get(), Some(20));
+        assert_eq!(event_loop.metrics().accept_pauses, 2);
+        let state = event_loop.handles.listeners.open(listener.0).unwrap();
+        assert_eq!(state.failures, 0, "one that is accepted ends the row");
+    }
+
+    #[test]
+    fn a_listener_closed_during_a_pause_leaves_nothing_behind() {
+        let (mut event_loop, socket) = loop_and_socket();
+        let listener = event_loop.listen(socket, |_| 10, |_, _, _| {}).unwrap();
+        event_loop.pause_accepting(listener);
+        event_loop.close(listener);
+        assert!(!event_loop.run().unwrap());
+        assert_eq!(event_loop.now_ms(), 0);
+    }
+
+    fn loop_and_socket() -> (Loop, std::net::TcpListener) {
+        let clock = Clock::Manual(ManualClock::new());
+        let event_loop = Loop::new(Settings {
+            clock,
+            ..Settings::default()
+        })
+        .unwrap();
+        let addr = SocketAddr::from(([127, 0, 0, 1], 0));
+        let socket = bind(&BindSettings {
+            addr,
+            backlog: 8,
+            reuse_port: false,
+        })
+        .unwrap();
+        (event_loop, socket)
+    }
+
+    #[test]
+    fn only_want_of_resources_pauses() {
+        // Linux's numbers: EMFILE, ENFILE, ENOMEM, ECONNABORTED, EAGAIN, EPROTO's neighbour ENETDOWN.
+        let cases = [
+            (24, AfterError::Pause),
+            (23, AfterError::Pause),
+            (12, AfterError::Pause),
+            (103, AfterError::TryNext),
+            (11, AfterError::Drained),
+            (100, AfterError::TryNext),
+        ];
+        for (code, expected) in cases {
+            assert_eq!(
+                after_accept_error(&io::Error::from_raw_os_error(code)),
+                expected,
+                "errno {code}"
+            );
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! one wake-up, and are read in the poll phase, in the order they were put (libuv's `uv_async_t`).
 
 use crate::event_loop::Loop;
+use crate::handles::{Handle, Key};
 use crate::pool::WorkResult;
 use std::fmt;
 use std::mem;
@@ -11,6 +12,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Callbacks that may wait in a loop's mailbox at once. A loop so far behind gains nothing from another.
 pub const MAX_POSTS: usize = 65_536;
+
+/// Names a callback of the loop's own that other threads can have run (libuv's `uv_async_t`).
+///
+/// The callback may capture what isn't for other threads; its name may be handed to them, beside a [`Remote`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Wakeup(pub(crate) Key);
 
 /// Sends callbacks to a loop on another thread. Clones reach the same loop.
 #[derive(Debug, Clone)]
@@ -34,6 +41,20 @@ impl Remote {
         }
         inbox.posts += 1;
         self.mailbox.put(inbox, Letter::Call(Box::new(callback)));
+        Ok(())
+    }
+
+    /// Has the loop run the callback that `wakeup` names, which must be one of its own, in its next poll phase: once, however
+    /// often it is asked for until then (`uv_async_send`).
+    pub fn wake(&self, wakeup: Wakeup) -> Result<(), PostError> {
+        let mut inbox = self.mailbox.lock();
+        if inbox.closed {
+            return Err(PostError::LoopGone);
+        }
+        if !inbox.wakeups.contains(&wakeup) {
+            inbox.wakeups.push(wakeup);
+            self.mailbox.put(inbox, Letter::Wake(wakeup));
+        }
         Ok(())
     }
 }
@@ -64,11 +85,20 @@ impl fmt::Display for PostError {
 impl std::error::Error for PostError {}
 
 impl Loop {
+    /// A callback that other threads can have run by [`Remote::wake`]. It keeps the loop alive until it is closed.
+    pub fn add_wakeup(&mut self, callback: impl FnMut(&mut Loop, Wakeup) + 'static) -> Wakeup {
+        let callback: Option<WakeupCallback> = Some(Box::new(callback));
+        let wakeup = Wakeup(self.handles.wakeups.insert(WakeupState { callback }));
+        self.handles.set_active(Handle::Wakeup(wakeup), true);
+        wakeup
+    }
+
     /// Reads the mailbox; letters put meanwhile come with another wake-up.
     pub(crate) fn read_mailbox(&mut self) {
         let letters = {
             let mut inbox = self.mailbox.lock();
             inbox.posts = 0;
+            inbox.wakeups.clear();
             mem::take(&mut inbox.letters)
         };
         for letter in letters {
@@ -77,9 +107,36 @@ impl Loop {
                     self.metrics.callbacks += 1;
                     callback(self);
                 }
+                Letter::Wake(wakeup) => self.wake_up(wakeup),
                 Letter::Work { ticket, result } => self.finish_work(ticket, result),
             }
         }
+    }
+}
+
+impl Loop {
+    fn wake_up(&mut self, wakeup: Wakeup) {
+        let state = self.handles.wakeups.open_mut(wakeup.0);
+        if let Some(mut callback) = state.and_then(|state| state.callback.take()) {
+            self.metrics.callbacks += 1;
+            callback(self, wakeup);
+            if let Some(state) = self.handles.wakeups.open_mut(wakeup.0) {
+                state.callback = Some(callback);
+            }
+        }
+    }
+}
+
+type WakeupCallback = Box<dyn FnMut(&mut Loop, Wakeup)>;
+
+pub(crate) struct WakeupState {
+    /// Taken out while it runs.
+    callback: Option<WakeupCallback>,
+}
+
+impl fmt::Debug for WakeupState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WakeupState")
     }
 }
 
@@ -105,11 +162,14 @@ struct Inbox {
     letters: Vec<Letter>,
     /// How many of the letters came from a `Remote`; results of work are bounded by the pool's own queue.
     posts: usize,
+    /// Wake-ups among the letters, each once, which bounds them by the loop's own handles.
+    wakeups: Vec<Wakeup>,
     closed: bool,
 }
 
 pub(crate) enum Letter {
     Call(Box<dyn FnOnce(&mut Loop) + Send>),
+    Wake(Wakeup),
     Work { ticket: usize, result: WorkResult },
 }
 

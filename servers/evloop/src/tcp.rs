@@ -371,6 +371,7 @@ impl Loop {
         else {
             return false;
         };
+        let room = buf.len();
         let read = match stream.read(buf) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return true,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -383,7 +384,7 @@ impl Loop {
         };
         match &read {
             // A short read has drained the socket (epoll(7)), but not of an end that was already announced.
-            Read::Data(bytes) => state.readable = state.hung_up || bytes.len() == READ_BUFFER_BYTES,
+            Read::Data(bytes) => state.readable = state.hung_up || bytes.len() == room,
             Read::End | Read::Failed(_) => {
                 state.readable = false;
                 state.reading = false;
@@ -545,4 +546,92 @@ fn closed_meanwhile() -> io::Error {
         io::ErrorKind::ConnectionAborted,
         "the stream was closed before the operation ended",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BindSettings, Clock, ManualClock, Settings, bind};
+    use std::cell::RefCell;
+    use std::io::Write as _;
+    use std::net::TcpStream as StdStream;
+    use std::rc::Rc;
+
+    /// With a buffer of 16 bytes, a share of a turn is 32 reads of 16 bytes.
+    #[test]
+    fn a_stream_with_much_to_read_gets_32_reads_a_turn_and_others_get_theirs() {
+        const BUF_BYTES: usize = 16;
+        let clock = Clock::Manual(ManualClock::new());
+        let mut event_loop = Loop::new(Settings {
+            clock,
+            ..Settings::default()
+        })
+        .unwrap();
+        event_loop.read_buffer = vec![0; BUF_BYTES];
+        let addr = SocketAddr::from(([127, 0, 0, 1], 0));
+        let socket = bind(&BindSettings {
+            addr,
+            backlog: 8,
+            reuse_port: false,
+        })
+        .unwrap();
+        let mut clients = [0; 2].map(|_| StdStream::connect(socket.local_addr().unwrap()).unwrap());
+        clients[0]
+            .write_all(&[7; 2 * MAX_READS_PER_TURN * BUF_BYTES + 1])
+            .unwrap();
+        clients[1].write_all(&[8]).unwrap();
+        let reads: Rc<RefCell<Vec<(u64, u8, usize)>>> = Rc::default();
+        let seen = Rc::clone(&reads);
+        let (mut accepted, clients_expected) = (0, clients.len());
+        event_loop
+            .listen(
+                socket,
+                |_| 0,
+                move |event_loop, listener, tcp| {
+                    accepted += 1;
+                    if accepted == clients_expected {
+                        event_loop.close(listener);
+                    }
+                    let seen = Rc::clone(&seen);
+                    event_loop.read_start(tcp, move |event_loop, tcp, read| match read {
+                        Read::Data(bytes) => {
+                            seen.borrow_mut().push((
+                                event_loop.metrics().turns,
+                                bytes[0],
+                                bytes.len(),
+                            ));
+                        }
+                        Read::End => event_loop.close(tcp),
+                        Read::Failed(error) => panic!("{error}"),
+                    });
+                },
+            )
+            .unwrap();
+        for client in &clients {
+            client.shutdown(Shutdown::Write).unwrap();
+        }
+        assert!(!event_loop.run().unwrap());
+
+        let reads = reads.borrow();
+        let (large, small): (Vec<_>, Vec<_>) = reads.iter().copied().partition(|read| read.1 == 7);
+        let first_turn = large[0].0;
+        let in_turn = |turn| {
+            large
+                .iter()
+                .filter(|read| read.0 == first_turn + turn)
+                .count()
+        };
+        assert_eq!(
+            [0, 1, 2].map(in_turn),
+            [MAX_READS_PER_TURN, MAX_READS_PER_TURN, 1]
+        );
+        assert!(
+            small[0].0 <= first_turn + 1,
+            "the other stream waits for one share at most"
+        );
+        assert_eq!(
+            large.iter().map(|read| read.2).sum::<usize>(),
+            2 * MAX_READS_PER_TURN * BUF_BYTES + 1
+        );
+    }
 }

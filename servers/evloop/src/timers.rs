@@ -77,7 +77,7 @@ impl Loop {
             self.handles.set_active(Handle::Timer(Timer(key)), false);
             self.metrics.record_timer_late(
                 self.now_ns
-                    .saturating_sub(due.due_ms.saturating_mul(1_000_000)),
+                    .saturating_sub(due.at_ms.saturating_mul(1_000_000)),
             );
             self.timers_ready.push_back(Timer(key));
         }
@@ -108,9 +108,11 @@ impl Loop {
     }
 }
 
+type TimerCallback = Box<dyn FnMut(&mut Loop, Timer)>;
+
 pub(crate) struct TimerState {
     /// Taken out while it runs.
-    callback: Option<Box<dyn FnMut(&mut Loop, Timer)>>,
+    callback: Option<TimerCallback>,
     repeat_ms: u64,
     /// Collected as due in this turn, and not run, stopped or started again since.
     ready: bool,
@@ -141,7 +143,7 @@ pub(crate) struct TimerHeap {
 /// A started timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Due {
-    pub(crate) due_ms: u64,
+    pub(crate) at_ms: u64,
     start_id: u64,
     pub(crate) index: usize,
 }
@@ -150,7 +152,7 @@ const ABSENT: usize = usize::MAX;
 
 impl TimerHeap {
     /// Adds a timer that isn't in the heap.
-    pub(crate) fn insert(&mut self, index: usize, due_ms: u64) {
+    pub(crate) fn insert(&mut self, index: usize, at_ms: u64) {
         if self.places.len() <= index {
             self.places.resize(index + 1, ABSENT);
         }
@@ -162,7 +164,7 @@ impl TimerHeap {
         self.next_start_id += 1;
         let place = self.entries.len();
         self.entries.push(Due {
-            due_ms,
+            at_ms,
             start_id,
             index,
         });
@@ -184,15 +186,12 @@ impl TimerHeap {
 
     /// When the first timer is due, in milliseconds of loop time.
     pub(crate) fn next_due_ms(&self) -> Option<u64> {
-        self.entries.first().map(|first| first.due_ms)
+        self.entries.first().map(|first| first.at_ms)
     }
 
     /// Removes the first timer if it is due.
     pub(crate) fn pop_due(&mut self, now_ms: u64) -> Option<Due> {
-        let first = *self
-            .entries
-            .first()
-            .filter(|first| first.due_ms <= now_ms)?;
+        let first = *self.entries.first().filter(|first| first.at_ms <= now_ms)?;
         self.remove_place(0);
         Some(first)
     }

@@ -30,7 +30,7 @@ impl Loop {
         phase: Phase,
         callback: impl FnMut(&mut Loop, Watcher) + 'static,
     ) -> Watcher {
-        let callback: Option<Box<dyn FnMut(&mut Loop, Watcher)>> = Some(Box::new(callback));
+        let callback: Option<WatcherCallback> = Some(Box::new(callback));
         Watcher(self.handles.watchers.insert(WatcherState {
             phase,
             callback,
@@ -91,10 +91,12 @@ impl Loop {
     }
 }
 
+type WatcherCallback = Box<dyn FnMut(&mut Loop, Watcher)>;
+
 pub(crate) struct WatcherState {
     phase: Phase,
     /// Taken out while it runs.
-    callback: Option<Box<dyn FnMut(&mut Loop, Watcher)>>,
+    callback: Option<WatcherCallback>,
     /// Which start is the present one, or none.
     start_id: Option<u64>,
 }
