@@ -581,9 +581,9 @@ fn student_t_quantile(p: f64, freedom: usize) -> f64 {
     for _ in 0..80 {
         let middle = f64::midpoint(low, high);
         if student_t_within(middle, freedom) < 2.0 * p - 1.0 {
-            low = middle
+            low = middle;
         } else {
-            high = middle
+            high = middle;
         }
     }
     f64::midpoint(low, high)
@@ -739,10 +739,10 @@ mod tests {
     #[test]
     fn alike_targets_are_called_different_one_time_in_twenty_at_most_and_intervals_cover() {
         // Normal differences, and some with a heavy tail: exact with 6, 8 and 10 blocks, at random with 20.
-        check_level(6, 2000, |random| normal(random));
-        check_level(8, 2000, |random| normal(random));
+        check_level(6, 2000, normal);
+        check_level(8, 2000, normal);
         check_level(10, 1000, |random| normal(random).powi(3));
-        check_level(MAX_EXACT_BLOCKS + 4, 100, |random| normal(random));
+        check_level(MAX_EXACT_BLOCKS + 4, 100, normal);
     }
 
     /// Draws differences around a known centre and counts how often the test rejects it and the interval misses it.

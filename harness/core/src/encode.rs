@@ -22,8 +22,8 @@ use crate::units::NANOS_PER_S;
 pub const NANOS_PER_MS: f64 = 1e6;
 /// Steps of a percentile table on each halving of the distance to 100 %: what Java's tools print by default.
 pub const TICKS_PER_HALF_DISTANCE: u32 = 5;
-/// The longest histogram that is read, as base64. Each of the 39,936 counts that our bounds allow takes at most nine
-/// bytes before it is deflated.
+/// The longest histogram that is read, as base64. Our bounds allow nearly 42,000 counts, and each takes at most nine bytes
+/// before it is deflated.
 pub const MAX_HISTOGRAM_BASE64_BYTES: usize = 512 * 1024;
 
 /// `summary.csv`: one line a target, units in the column names, an empty cell for what is not known.
@@ -210,7 +210,7 @@ pub fn hlog(start_epoch_s: f64, intervals: &[Interval], tag: &str) -> String {
     let mut text = String::from("#[Histogram log format version 1.3]\n");
     let mut line = |arguments: std::fmt::Arguments<'_>| {
         text.write_fmt(arguments)
-            .expect("a string takes all that is written")
+            .expect("a string takes all that is written");
     };
     line(format_args!(
         "#[StartTime: {start_epoch_s:.3} (seconds since epoch), {}]\n",

@@ -1,7 +1,7 @@
 //! Pure data and arithmetic of the harness: what to measure, what was measured, and what it means.
 //!
 //! The types follow one sentence, one type per arrow: [`scenario::Scenario`] → [`plan::Plan`] (a seeded list of
-//! [`plan::Trial`]s) → a [`target::Target`] is launched → load is driven as [`load::Load`] says → a
+//! [`plan::Trial`]s) → a [`target::TargetSpec`] is launched → load is driven as [`load::Load`] says → a
 //! [`recording::Recording`] → a [`summary::Summary`] → a [`record::RunRecord`].
 //!
 //! This crate knows numbers and their meaning. It must never know a socket, a file, a clock, an environment

@@ -18,7 +18,7 @@ pub const NANOS_PER_S: u64 = 1_000_000_000;
 pub const MAX_RATE_PER_S: f64 = 1e9;
 
 /// The longest duration that is accepted anywhere: a week.
-pub const MAX_DURATION: Duration = Duration::from_secs(7 * 24 * 3600);
+pub const MAX_DURATION: Duration = Duration::from_hours(7 * 24);
 
 /// Requests a second: finite, above zero, at most [`MAX_RATE_PER_S`].
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -94,12 +94,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
         text: text.to_owned(),
     };
     let trimmed = text.trim();
-    let duration = match trimmed.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|_| bad())?,
-        Err(_) => {
-            let signed: jiff::SignedDuration = trimmed.parse().map_err(|_| bad())?;
-            Duration::try_from(signed).map_err(|_| bad())?
-        }
+    let duration = if let Ok(seconds) = trimmed.parse::<f64>() {
+        Duration::try_from_secs_f64(seconds).map_err(|_| bad())?
+    } else {
+        let signed: jiff::SignedDuration = trimmed.parse().map_err(|_| bad())?;
+        Duration::try_from(signed).map_err(|_| bad())?
     };
     if duration > MAX_DURATION {
         return Err(UnitError::DurationTooLong {

@@ -1,0 +1,212 @@
+//! What is wrong with a scenario, and where: the one look that all its errors have.
+
+use std::fmt;
+use std::ops::Range;
+
+use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+
+use crate::names;
+
+/// What is wrong with a scenario, and where.
+#[derive(Debug, Clone)]
+pub struct ScenarioError(Box<Details>);
+
+#[derive(Debug, Clone)]
+struct Details {
+    source: NamedSource<String>,
+    span: Range<usize>,
+    line: u32,
+    column: u32,
+    what: String,
+    help: String,
+    known: Vec<String>,
+    nearest: Option<String>,
+}
+
+impl ScenarioError {
+    /// The file.
+    pub fn file_name(&self) -> &str {
+        self.0.source.name()
+    }
+
+    /// The line, from 1.
+    pub fn line(&self) -> u32 {
+        self.0.line
+    }
+
+    /// The column in characters, from 1.
+    pub fn column(&self) -> u32 {
+        self.0.column
+    }
+
+    /// What is wrong.
+    pub fn what(&self) -> &str {
+        &self.0.what
+    }
+
+    /// What to do about it.
+    pub fn remedy(&self) -> &str {
+        &self.0.help
+    }
+
+    /// What could have stood there instead, where that is a list.
+    pub fn known(&self) -> &[String] {
+        &self.0.known
+    }
+
+    /// Which of the known ones was probably meant.
+    pub fn nearest(&self) -> Option<&str> {
+        self.0.nearest.as_deref()
+    }
+}
+
+impl fmt::Display for ScenarioError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}:{}:{}: {}",
+            self.file_name(),
+            self.0.line,
+            self.0.column,
+            self.0.what
+        )
+    }
+}
+
+impl std::error::Error for ScenarioError {}
+
+impl Diagnostic for ScenarioError {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.remedy()))
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.0.source)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let label = self
+            .nearest()
+            .map(|nearest| format!("did you mean `{nearest}`?"))
+            .or_else(|| Some("here".to_owned()));
+        Some(Box::new(std::iter::once(LabeledSpan::new(
+            label,
+            self.0.span.start,
+            self.0.span.len(),
+        ))))
+    }
+}
+
+/// The source and its name: what an error needs beside the place.
+pub(super) struct Text<'a> {
+    pub(super) source: &'a str,
+    pub(super) file_name: &'a str,
+}
+
+impl Text<'_> {
+    pub(super) fn error(
+        &self,
+        span: Range<usize>,
+        what: impl Into<String>,
+        help: impl Into<String>,
+    ) -> ScenarioError {
+        self.details(span, what.into(), help.into(), Vec::new(), None)
+    }
+
+    /// An unknown key or value, among known ones.
+    pub(super) fn unknown(
+        &self,
+        span: Range<usize>,
+        what: String,
+        known: Vec<String>,
+        nearest: Option<String>,
+    ) -> ScenarioError {
+        let list = known
+            .iter()
+            .map(|known| format!("`{known}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let help = match &nearest {
+            Some(nearest) => format!("did you mean `{nearest}`? Known here: {list}"),
+            None => format!("known here: {list}"),
+        };
+        self.details(span, what, help, known, nearest)
+    }
+
+    /// What the TOML reader found, in the words of this module.
+    pub(super) fn toml_error(&self, error: &toml::de::Error) -> ScenarioError {
+        let span = error.span().unwrap_or(0..0);
+        let message = error.message();
+        if let Some(key) = message.strip_prefix("missing field ") {
+            let help = format!("add {key}; `bench list scenarios` shows scenarios to start from");
+            return self.error(span, format!("{key} is missing"), help);
+        }
+        let unknown = message
+            .split_once(", expected ")
+            .filter(|_| message.starts_with("unknown "));
+        let Some((what, expected)) = unknown else {
+            let what = message
+                .replace("expected i64", "expected a whole number")
+                .replace("expected f64", "expected a number");
+            let help = "correct this line; `bench list scenarios` shows scenarios to start from";
+            return self.error(span, what, help);
+        };
+        let known = quoted(expected);
+        let typed = quoted(what).into_iter().next().unwrap_or_default();
+        let nearest = names::nearest(&typed, known.iter().map(String::as_str)).map(str::to_owned);
+        let what = what.replacen("unknown field", "unknown key", 1).replacen(
+            "unknown variant",
+            "unknown value",
+            1,
+        );
+        self.unknown(span, what, known, nearest)
+    }
+
+    fn details(
+        &self,
+        span: Range<usize>,
+        what: String,
+        help: String,
+        known: Vec<String>,
+        nearest: Option<String>,
+    ) -> ScenarioError {
+        let (line, column) = self.place(span.start);
+        let source = NamedSource::new(self.file_name, self.source.to_owned());
+        ScenarioError(Box::new(Details {
+            source,
+            span,
+            line,
+            column,
+            what,
+            help,
+            known,
+            nearest,
+        }))
+    }
+
+    /// Line and column of a byte, both from 1, the column in characters.
+    pub(super) fn place(&self, byte: usize) -> (u32, u32) {
+        let before = self.source.get(..byte).unwrap_or(self.source);
+        let line = before.matches('\n').count() + 1;
+        let column = before
+            .rsplit('\n')
+            .next()
+            .unwrap_or_default()
+            .chars()
+            .count()
+            + 1;
+        (
+            u32::try_from(line).unwrap_or(u32::MAX),
+            u32::try_from(column).unwrap_or(u32::MAX),
+        )
+    }
+}
+
+/// The names between backticks, of which serde makes its lists: expected one of `a`, `b`.
+fn quoted(text: &str) -> Vec<String> {
+    text.split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
