@@ -1,0 +1,350 @@
+//! One client's requests and answers.
+//!
+//! Knows when to read, to answer and to write. Must never know what a route does or how HTTP is spelled.
+//!
+//! A small request costs one `read` and one `write`: everything that one read brought is answered before anything is
+//! written, and the loop does not read again where the last read left room in the buffer. A reader that is slow stops the
+//! reading of further requests once [`MAX_QUEUED_BYTES`] wait for it. A client that resets its connection in the middle of a
+//! request is let go at once; one that only says it will send no more still gets its answer.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use app::{Answer, Job, KEPT_OUTPUT_BYTES, LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES};
+use evloop::{Loop, Read, Tcp, Timer};
+use http1::server::Poll;
+
+use crate::{Server, interpreter};
+
+/// While more bytes than these wait for a client to take them, its further requests are neither read nor begun.
+pub(crate) const MAX_QUEUED_BYTES: usize = MAX_BATCH_BYTES;
+
+/// Serves a connection that was accepted, to its end. The server's list holds it until then.
+pub(crate) fn accept(event_loop: &mut Loop, server: &Rc<Server>, tcp: Tcp) {
+    // Without the option the connection is slower, but not wrong.
+    let _ = event_loop.set_nodelay(tcp, server.nodelay);
+    let mut connections = server.connections.borrow_mut();
+    let entry = connections.vacant_entry();
+    let connection = Rc::new(Connection::new(Rc::clone(server), tcp, entry.key()));
+    entry.insert(Rc::clone(&connection));
+    event_loop.read_start(tcp, move |event_loop, _, read| {
+        connection.on_read(event_loop, &read);
+    });
+}
+
+pub(crate) struct Connection {
+    server: Rc<Server>,
+    tcp: Tcp,
+    /// Where the server's list holds it.
+    place: usize,
+    /// Made when first needed: for a request that sleeps, or for the end of a refused connection.
+    timer: Cell<Option<Timer>>,
+    /// What the timer is started for.
+    on_timer: Cell<Option<TimerCallback>>,
+    /// Never borrowed while something is called that could come back here.
+    state: RefCell<State>,
+}
+
+type TimerCallback = Box<dyn FnOnce(&mut Loop)>;
+
+struct State {
+    http: http1::server::Connection,
+    /// Answers that wait to be written.
+    out: Vec<u8>,
+    phase: Phase,
+    /// The request that is being worked on.
+    job: Option<Job>,
+    /// The number of that request, or of the next.
+    request: u64,
+    reading: bool,
+    /// More than [`MAX_QUEUED_BYTES`] wait for the client.
+    blocked: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Serving,
+    /// A request could not be taken; of what the client still sends so much is thrown away before it is closed.
+    Lingering {
+        left_bytes: usize,
+    },
+    /// The last answer was given, but not all of it taken.
+    Ending,
+    Closed,
+}
+
+/// What there is to do next.
+enum Next {
+    /// To wait: for input, for the job, or for the client to take its answers.
+    Wait,
+    /// To give an answer for which nothing had to be done.
+    Answer(Answer),
+    /// To do the steps of the job that was just begun.
+    Run,
+    /// To end the connection, as its last answer or the client said.
+    End,
+    /// To end the connection because of a request that could not be taken, of which more may be under way.
+    Refuse,
+}
+
+impl Connection {
+    fn new(server: Rc<Server>, tcp: Tcp, place: usize) -> Self {
+        let state = State {
+            http: http1::server::Connection::new(),
+            out: Vec::new(),
+            phase: Phase::Serving,
+            job: None,
+            request: 0,
+            reading: true,
+            blocked: false,
+        };
+        Self {
+            server,
+            tcp,
+            place,
+            timer: Cell::default(),
+            on_timer: Cell::default(),
+            state: RefCell::new(state),
+        }
+    }
+
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// The request that is being worked on.
+    pub(crate) fn task(client: &Rc<Self>) -> Task {
+        Task {
+            client: Rc::clone(client),
+            request: client.state.borrow().request,
+        }
+    }
+
+    /// The answer of the request that is being worked on, if it is done.
+    pub(crate) fn take_answer(&self) -> Option<Answer> {
+        let mut state = self.state.borrow_mut();
+        let done = state.job.take_if(|job| job.is_done())?;
+        state.request += 1;
+        Some(done.into_answer())
+    }
+
+    /// Takes the answer of a request that had to be waited for, and goes on with those behind it.
+    pub(crate) fn on_answer(self: &Rc<Self>, event_loop: &mut Loop, answer: &Answer) {
+        self.respond(answer);
+        self.serve(event_loop);
+    }
+
+    /// Has `callback` called once, so many milliseconds from now, unless the connection is closed before. There is one timer:
+    /// a connection never waits for two.
+    pub(crate) fn after(
+        self: &Rc<Self>,
+        event_loop: &mut Loop,
+        ms: u64,
+        callback: impl FnOnce(&mut Loop) + 'static,
+    ) {
+        self.on_timer.set(Some(Box::new(callback)));
+        let timer = self.timer.get().unwrap_or_else(|| {
+            let client = Rc::clone(self);
+            event_loop.add_timer(move |event_loop, _| {
+                if let Some(callback) = client.on_timer.take() {
+                    callback(event_loop);
+                }
+            })
+        });
+        self.timer.set(Some(timer));
+        event_loop.start_timer(timer, ms, 0);
+    }
+
+    /// Makes the next answer the last; a connection without a request ends at once.
+    pub(crate) fn retire(self: &Rc<Self>, event_loop: &mut Loop) {
+        self.state.borrow_mut().http.close_after_response();
+        self.serve(event_loop);
+    }
+
+    fn on_read(self: &Rc<Self>, event_loop: &mut Loop, read: &Read<'_>) {
+        let mut state = self.state.borrow_mut();
+        match (read, &mut state.phase) {
+            (Read::Data(bytes), Phase::Serving) => state.http.receive(bytes),
+            (Read::End, Phase::Serving) => {
+                state.http.receive_eof();
+                state.reading = false;
+            }
+            (Read::Data(bytes), Phase::Lingering { left_bytes }) if bytes.len() < *left_bytes => {
+                *left_bytes -= bytes.len();
+                return;
+            }
+            // Nobody listens any more, or has been listened to long enough.
+            (_, _) => {
+                drop(state);
+                return self.close(event_loop);
+            }
+        }
+        drop(state);
+        self.serve(event_loop);
+    }
+
+    /// Answers every request that has come whole, up to one that has to be waited for, and writes the answers together.
+    fn serve(self: &Rc<Self>, event_loop: &mut Loop) {
+        loop {
+            match self.next() {
+                Next::Wait => break self.flush(event_loop),
+                Next::Answer(answer) => self.respond(&answer),
+                Next::Run => {
+                    // Those who were answered before need not wait for this one.
+                    self.flush(event_loop);
+                    match interpreter::run(event_loop, self) {
+                        Some(answer) => self.respond(&answer),
+                        None => break,
+                    }
+                }
+                Next::End => return self.end(event_loop),
+                Next::Refuse => return self.refuse(event_loop),
+            }
+            if self.state.borrow().out.len() >= MAX_BATCH_BYTES {
+                self.flush(event_loop);
+            }
+        }
+        self.regulate_reading(event_loop);
+    }
+
+    fn next(&self) -> Next {
+        let state = &mut *self.state.borrow_mut();
+        if state.job.is_some() || state.blocked || state.phase != Phase::Serving {
+            return Next::Wait;
+        }
+        let said = state.out.len();
+        let job = match state
+            .http
+            .poll(&self.server.heartbeat.date(), &mut state.out)
+        {
+            Poll::Request(request) => app::begin(&request),
+            Poll::NeedInput => return Next::Wait,
+            Poll::Closing if state.out.len() > said => return Next::Refuse,
+            Poll::Closing => return Next::End,
+        };
+        if job.is_done() {
+            return Next::Answer(job.into_answer());
+        }
+        state.job = Some(job);
+        Next::Run
+    }
+
+    fn respond(&self, answer: &Answer) {
+        let state = &mut *self.state.borrow_mut();
+        state.http.respond(
+            &answer.response(),
+            &self.server.heartbeat.date(),
+            &mut state.out,
+        );
+    }
+
+    fn flush(self: &Rc<Self>, event_loop: &mut Loop) {
+        let state = &mut *self.state.borrow_mut();
+        if state.out.is_empty() {
+            return;
+        }
+        let queued_bytes = event_loop.write(self.tcp, &state.out);
+        state.out.clear();
+        state.out.shrink_to(KEPT_OUTPUT_BYTES);
+        if queued_bytes > MAX_QUEUED_BYTES && !state.blocked {
+            state.blocked = true;
+            let client = Rc::clone(self);
+            event_loop.on_drained(self.tcp, move |event_loop, _, outcome| match outcome {
+                Ok(()) => client.on_drained(event_loop),
+                Err(_) => client.close(event_loop),
+            });
+        }
+    }
+
+    fn on_drained(self: &Rc<Self>, event_loop: &mut Loop) {
+        self.state.borrow_mut().blocked = false;
+        self.serve(event_loop);
+    }
+
+    /// Reads while there is use for it.
+    fn regulate_reading(&self, event_loop: &mut Loop) {
+        let mut state = self.state.borrow_mut();
+        let wanted = match state.phase {
+            Phase::Serving => state.http.wants_input() && !state.blocked,
+            Phase::Lingering { .. } => true,
+            Phase::Ending | Phase::Closed => false,
+        };
+        if wanted != state.reading {
+            state.reading = wanted;
+            if wanted {
+                event_loop.read_resume(self.tcp);
+            } else {
+                event_loop.read_stop(self.tcp);
+            }
+        }
+    }
+
+    /// Closes the connection when the client has taken everything.
+    fn end(self: &Rc<Self>, event_loop: &mut Loop) {
+        self.flush(event_loop);
+        if event_loop.write_queue_bytes(self.tcp) == 0 {
+            return self.close(event_loop);
+        }
+        self.state.borrow_mut().phase = Phase::Ending;
+        let client = Rc::clone(self);
+        event_loop.shutdown(self.tcp, move |event_loop, _| client.close(event_loop));
+        self.regulate_reading(event_loop);
+    }
+
+    /// Closing while the client still sends would make its kernel throw the refusal away before it is read
+    /// (RFC 9112 §9.6): say that nothing more will come, and listen a little longer.
+    fn refuse(self: &Rc<Self>, event_loop: &mut Loop) {
+        self.flush(event_loop);
+        self.state.borrow_mut().phase = Phase::Lingering {
+            left_bytes: LINGER_BYTES,
+        };
+        // A client that can't be told is found out by reading.
+        event_loop.shutdown(self.tcp, |_, _| {});
+        let client = Rc::clone(self);
+        self.after(event_loop, LINGER_MS, move |event_loop| {
+            client.close(event_loop);
+        });
+        self.regulate_reading(event_loop);
+    }
+
+    fn close(&self, event_loop: &mut Loop) {
+        {
+            let mut state = self.state.borrow_mut();
+            if state.phase == Phase::Closed {
+                return;
+            }
+            state.phase = Phase::Closed;
+            state.job = None;
+            state.request += 1;
+        }
+        event_loop.close(self.tcp);
+        if let Some(timer) = self.timer.take() {
+            event_loop.close(timer);
+        }
+        self.on_timer.take();
+        self.server.forget(event_loop, self.place);
+    }
+}
+
+/// A request that is being worked on, as callbacks know it: it may be over before they are called.
+#[derive(Clone)]
+pub(crate) struct Task {
+    client: Rc<Connection>,
+    request: u64,
+}
+
+impl Task {
+    pub(crate) fn client(&self) -> &Rc<Connection> {
+        &self.client
+    }
+
+    /// Does something with the request's job; `None` if the request is over.
+    pub(crate) fn with_job<T>(&self, change: impl FnOnce(&mut Job) -> T) -> Option<T> {
+        let mut state = self.client.state.borrow_mut();
+        if state.request == self.request {
+            state.job.as_mut().map(change)
+        } else {
+            None
+        }
+    }
+}

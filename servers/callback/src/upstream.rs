@@ -1,0 +1,288 @@
+//! Kept-alive connections to the backend.
+//!
+//! Knows which connection a call uses and when one is opened, kept or given up. What goes over it is
+//! [`app::Exchange`]'s.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::rc::Rc;
+
+use app::{
+    Call, Exchange, MAX_CALL_ATTEMPTS, MAX_REPLY_BYTES, MAX_UPSTREAM_CONNECTIONS, Progress,
+    UpstreamError,
+};
+use evloop::{Loop, Read, Tcp, Timer};
+
+/// Makes one call; `on_called` gets the body of the reply, or why there is none, never from inside this call.
+pub(crate) fn call(
+    event_loop: &mut Loop,
+    upstream: &Rc<Upstream>,
+    call: Call,
+    on_called: impl FnOnce(&mut Loop, Result<&[u8], UpstreamError>) + 'static,
+) {
+    let deadline_ms = event_loop.now_ms().saturating_add(call.limit_ms());
+    let asked = Asked {
+        call,
+        deadline_ms,
+        attempt: 1,
+        on_called: Box::new(on_called),
+    };
+    upstream.start(event_loop, asked);
+}
+
+pub(crate) struct Upstream {
+    addr: SocketAddr,
+    host: String,
+    nodelay: bool,
+    max_connections: usize,
+    /// Last in, first out: the one used a moment ago is the least likely to have been closed meanwhile.
+    idle: RefCell<Vec<Rc<Connection>>>,
+    /// Connections in use and idle together.
+    open: Cell<usize>,
+    /// Calls that wait for a connection to come free, first come, first served.
+    waiting: RefCell<VecDeque<Waiting>>,
+    next_ticket: Cell<u64>,
+}
+
+type OnCalled = Box<dyn FnOnce(&mut Loop, Result<&[u8], UpstreamError>)>;
+
+/// A call on its way.
+struct Asked {
+    call: Call,
+    /// When it counts as failed, in loop time.
+    deadline_ms: u64,
+    /// Which try this is, from 1.
+    attempt: u32,
+    on_called: OnCalled,
+}
+
+struct Waiting {
+    ticket: u64,
+    asked: Asked,
+    /// Fires at the deadline.
+    timer: Timer,
+}
+
+/// Callbacks share it, and it is made before them.
+#[derive(Default)]
+struct Connection {
+    /// Both of these are set once, when it is opened.
+    tcp: Cell<Option<Tcp>>,
+    /// Fires at the deadline of the call that uses the connection.
+    timer: Cell<Option<Timer>>,
+    exchange: RefCell<Exchange>,
+    out: RefCell<Vec<u8>>,
+    /// The call that uses the connection; none while it is idle.
+    asked: Cell<Option<Asked>>,
+    /// Whether the connection had been idle when its call got it, so that the upstream may have closed it.
+    was_idle: Cell<bool>,
+    closed: Cell<bool>,
+}
+
+impl Upstream {
+    pub(crate) fn new(addr: SocketAddr, nodelay: bool) -> Self {
+        Self {
+            addr,
+            host: addr.to_string(),
+            nodelay,
+            max_connections: MAX_UPSTREAM_CONNECTIONS,
+            idle: RefCell::default(),
+            open: Cell::default(),
+            waiting: RefCell::default(),
+            next_ticket: Cell::default(),
+        }
+    }
+
+    /// Drops the calls that wait, without telling anybody.
+    pub(crate) fn let_go(&self) {
+        self.waiting.take();
+    }
+
+    /// Gives the call an idle connection, or a new one, or has it wait.
+    fn start(self: &Rc<Self>, event_loop: &mut Loop, asked: Asked) {
+        // Where an idle connection turned out to be closed, its neighbours likely are too.
+        let idle = if asked.attempt == 1 {
+            self.idle.borrow_mut().pop()
+        } else {
+            None
+        };
+        if let Some(connection) = idle {
+            connection.was_idle.set(true);
+            connection.send(event_loop, &self.host, asked);
+        } else if self.open.get() < self.max_connections {
+            self.open(event_loop).send(event_loop, &self.host, asked);
+        } else {
+            self.wait(event_loop, asked);
+        }
+    }
+
+    fn open(self: &Rc<Self>, event_loop: &mut Loop) -> Rc<Connection> {
+        self.open.set(self.open.get() + 1);
+        let connection: Rc<Connection> = Rc::default();
+
+        let (upstream, client) = (Rc::clone(self), Rc::clone(&connection));
+        connection
+            .timer
+            .set(Some(event_loop.add_timer(move |event_loop, _| {
+                upstream.fail(event_loop, &client, UpstreamError::Silent);
+            })));
+
+        let (upstream, client) = (Rc::clone(self), Rc::clone(&connection));
+        let tcp = event_loop.connect(self.addr, move |event_loop, _, outcome| {
+            if outcome.is_err() {
+                upstream.fail(event_loop, &client, UpstreamError::Unreachable);
+            }
+        });
+        connection.tcp.set(Some(tcp));
+        // Without the option calls are slower, but not wrong.
+        let _ = event_loop.set_nodelay(tcp, self.nodelay);
+
+        let (upstream, client) = (Rc::clone(self), Rc::clone(&connection));
+        event_loop.read_start(tcp, move |event_loop, _, read| {
+            upstream.on_read(event_loop, &client, &read);
+        });
+        connection
+    }
+
+    fn on_read(
+        self: &Rc<Self>,
+        event_loop: &mut Loop,
+        connection: &Rc<Connection>,
+        read: &Read<'_>,
+    ) {
+        // Dropped before anybody is told: a callback may make the next call, over this very connection.
+        let progress = {
+            let mut exchange = connection.exchange.borrow_mut();
+            match read {
+                Read::Data(bytes) => exchange.receive(bytes),
+                Read::End => exchange.receive_eof().map(|()| Progress::Complete),
+                Read::Failed(_) => Err(UpstreamError::Lost),
+            }
+        };
+        match (progress, connection.asked.take()) {
+            (Ok(Progress::Complete), Some(asked)) => self.finish(event_loop, connection, asked),
+            (Ok(Progress::Partial), asked @ Some(_)) => connection.asked.set(asked),
+            (Err(error), asked @ Some(_)) => {
+                connection.asked.set(asked);
+                self.fail(event_loop, connection, error);
+            }
+            // An idle connection that ends, or that says something nobody asked for.
+            (_, None) => self.close(event_loop, connection),
+        }
+    }
+
+    /// The reply is complete: the connection is free before the caller is told, who may want it again.
+    fn finish(self: &Rc<Self>, event_loop: &mut Loop, connection: &Rc<Connection>, asked: Asked) {
+        event_loop.stop_timer(connection.timer());
+        let mut reply = [0; MAX_REPLY_BYTES];
+        let (reply, is_reusable) = {
+            let exchange = connection.exchange.borrow();
+            let reply = &mut reply[..exchange.reply().len()];
+            reply.copy_from_slice(exchange.reply());
+            (reply, exchange.is_reusable())
+        };
+        if is_reusable {
+            self.idle.borrow_mut().push(Rc::clone(connection));
+        } else {
+            self.close(event_loop, connection);
+        }
+        self.serve_waiting(event_loop);
+        (asked.on_called)(event_loop, Ok(reply));
+    }
+
+    /// The call over this connection gets no reply; if it may, it is made once more.
+    fn fail(
+        self: &Rc<Self>,
+        event_loop: &mut Loop,
+        connection: &Rc<Connection>,
+        error: UpstreamError,
+    ) {
+        let asked = connection.asked.take();
+        let may_retry = connection.was_idle.get() && connection.exchange.borrow().may_retry();
+        self.close(event_loop, connection);
+        let Some(mut asked) = asked else { return };
+        if may_retry && error == UpstreamError::Lost && asked.attempt < MAX_CALL_ATTEMPTS {
+            asked.attempt += 1;
+            self.start(event_loop, asked);
+        } else {
+            (asked.on_called)(event_loop, Err(error));
+        }
+        self.serve_waiting(event_loop);
+    }
+
+    fn close(&self, event_loop: &mut Loop, connection: &Rc<Connection>) {
+        if connection.closed.replace(true) {
+            return;
+        }
+        event_loop.close(connection.tcp());
+        event_loop.close(connection.timer());
+        self.idle
+            .borrow_mut()
+            .retain(|idle| !Rc::ptr_eq(idle, connection));
+        self.open.set(self.open.get() - 1);
+    }
+
+    /// Has the call wait for a connection, and no longer than for its reply.
+    fn wait(self: &Rc<Self>, event_loop: &mut Loop, asked: Asked) {
+        let ticket = self.next_ticket.replace(self.next_ticket.get() + 1);
+        let upstream = Rc::clone(self);
+        let timer = event_loop.add_timer(move |event_loop, itself| {
+            event_loop.close(itself);
+            let place = upstream
+                .waiting
+                .borrow()
+                .iter()
+                .position(|waiting| waiting.ticket == ticket);
+            if let Some(given_up) =
+                place.and_then(|place| upstream.waiting.borrow_mut().remove(place))
+            {
+                (given_up.asked.on_called)(event_loop, Err(UpstreamError::Silent));
+            }
+        });
+        event_loop.start_timer(
+            timer,
+            asked.deadline_ms.saturating_sub(event_loop.now_ms()),
+            0,
+        );
+        self.waiting.borrow_mut().push_back(Waiting {
+            ticket,
+            asked,
+            timer,
+        });
+    }
+
+    /// Starts waiting calls as long as there is a connection for them.
+    fn serve_waiting(self: &Rc<Self>, event_loop: &mut Loop) {
+        while !self.idle.borrow().is_empty() || self.open.get() < self.max_connections {
+            let Some(waiting) = self.waiting.borrow_mut().pop_front() else {
+                break;
+            };
+            event_loop.close(waiting.timer);
+            self.start(event_loop, waiting.asked);
+        }
+    }
+}
+
+impl Connection {
+    fn tcp(&self) -> Tcp {
+        self.tcp.get().expect("set when it was opened")
+    }
+
+    fn timer(&self) -> Timer {
+        self.timer.get().expect("set when it was opened")
+    }
+
+    fn send(&self, event_loop: &mut Loop, host: &str, asked: Asked) {
+        event_loop.start_timer(
+            self.timer(),
+            asked.deadline_ms.saturating_sub(event_loop.now_ms()),
+            0,
+        );
+        let mut out = self.out.borrow_mut();
+        out.clear();
+        self.exchange.borrow_mut().begin(asked.call, host, &mut out);
+        self.asked.set(Some(asked));
+        event_loop.write(self.tcp(), &out);
+    }
+}
