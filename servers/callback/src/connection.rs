@@ -348,3 +348,243 @@ impl Task {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{ErrorKind, Write};
+    use std::net::{Shutdown, TcpListener, TcpStream};
+    use std::time::Duration;
+
+    use app::Settings;
+    use evloop::{Clock, ManualClock, Phase as LoopPhase};
+    use socket2::SockRef;
+
+    use super::*;
+    use crate::Loops;
+
+    /// A server on a loop of virtual time that runs when the test says so, on the test's own thread.
+    struct Bench {
+        event_loop: Loop,
+        server: Rc<Server>,
+        clock: ManualClock,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let clock = ManualClock::new();
+            let mut event_loop = Loop::new(evloop::Settings {
+                clock: Clock::Manual(clock.clone()),
+                pool_threads: 1,
+            })
+            .unwrap();
+            let mut settings = Settings::new(([127, 0, 0, 1], 0).into());
+            settings.upstream = Some(([127, 0, 0, 1], 1).into());
+            let server = Rc::new(Server::new(&settings, Loops::One));
+            // A turn a run, whether or not anything has happened.
+            let idle = event_loop.add_watcher(LoopPhase::Idle, |event_loop, _| event_loop.stop());
+            event_loop.start_watcher(idle);
+            Self {
+                event_loop,
+                server,
+                clock,
+            }
+        }
+
+        fn connect(&mut self) -> TcpStream {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let accepting = Rc::clone(&self.server);
+            let accept = move |event_loop: &mut Loop, listener, tcp| {
+                event_loop.close(listener);
+                accept(event_loop, &accepting, tcp);
+            };
+            self.event_loop.listen(listener, |_| 0, accept).unwrap();
+            let connected = self.server.connections.borrow().len() + 1;
+            self.turn_until("the connection is accepted", |bench| {
+                bench.server.connections.borrow().len() == connected
+            });
+            client
+        }
+
+        fn connection(&self) -> Rc<Connection> {
+            let connections = self.server.connections.borrow();
+            Rc::clone(connections.iter().next().expect("one is connected").1)
+        }
+
+        fn turn(&mut self) {
+            self.event_loop.run().unwrap();
+        }
+
+        /// Turns far more often than the kernel or another thread takes to do its part.
+        fn turn_until(&mut self, what: &str, is_so: impl Fn(&Self) -> bool) {
+            for _ in 0..10_000_000 {
+                if is_so(self) {
+                    return;
+                }
+                self.turn();
+            }
+            panic!("waited in vain until {what}");
+        }
+    }
+
+    fn get(target: &str) -> String {
+        format!("GET {target} HTTP/1.1\r\nHost: test\r\n\r\n")
+    }
+
+    #[test]
+    fn a_client_that_takes_nothing_is_not_read_from_and_what_waits_for_it_is_bounded() {
+        let mut bench = Bench::new();
+        let mut client = bench.connect();
+        let connection = bench.connection();
+        client.set_nonblocking(true).unwrap();
+        let requests = get("/plaintext").repeat(1_000);
+        let mut send_some = |bench: &mut Bench| {
+            match client.write(requests.as_bytes()) {
+                Ok(_) => {}
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+            bench.turn();
+        };
+        for _ in 0..100_000 {
+            send_some(&mut bench);
+            if connection.state.borrow().blocked {
+                break;
+            }
+        }
+        assert!(
+            connection.state.borrow().blocked,
+            "the kernel can't have taken all of that"
+        );
+        for _ in 0..1_000 {
+            send_some(&mut bench);
+        }
+        let queued_bytes = bench.event_loop.write_queue_bytes(connection.tcp);
+        let one_answer_bytes = 200;
+        let bounds = MAX_QUEUED_BYTES + 1..MAX_QUEUED_BYTES + MAX_BATCH_BYTES + one_answer_bytes;
+        assert!(bounds.contains(&queued_bytes), "{queued_bytes} bytes wait");
+        assert!(
+            !bench.event_loop.is_active(connection.tcp),
+            "nothing is read"
+        );
+        assert!(connection.state.borrow().out.is_empty());
+    }
+
+    #[test]
+    fn a_large_output_buffer_is_given_back() {
+        let mut bench = Bench::new();
+        let _client = bench.connect();
+        let connection = bench.connection();
+        for bytes in [KEPT_OUTPUT_BYTES, KEPT_OUTPUT_BYTES * 4] {
+            connection.state.borrow_mut().out = vec![0; bytes];
+            connection.flush(&mut bench.event_loop);
+            assert_eq!(
+                connection.state.borrow().out.capacity(),
+                KEPT_OUTPUT_BYTES,
+                "after {bytes} bytes"
+            );
+        }
+    }
+
+    #[test]
+    fn steps_that_end_at_once_do_not_nest() {
+        const REQUESTS: usize = 100_000;
+        let mut bench = Bench::new();
+        let client = bench.connect();
+        let connection = bench.connection();
+        // Nested, so many answers would take more stack than there is.
+        let requests = get("/cpu/0").repeat(REQUESTS);
+        let mut reader = client.try_clone().unwrap();
+        let received =
+            std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()).unwrap());
+        connection
+            .state
+            .borrow_mut()
+            .http
+            .receive(requests.as_bytes());
+        connection.serve(&mut bench.event_loop);
+        bench.turn_until("all are answered", |bench| {
+            connection.state.borrow().http.is_idle()
+                && bench.event_loop.write_queue_bytes(connection.tcp) == 0
+        });
+        client.shutdown(Shutdown::Write).unwrap();
+        bench.turn_until("the connection ends", |bench| {
+            bench.server.connections.borrow().is_empty()
+        });
+        assert!(received.join().unwrap() > 100 * REQUESTS as u64);
+    }
+
+    #[test]
+    fn clients_that_disappear_in_the_middle_leave_nothing_behind() {
+        for target in [
+            "/plaintext",
+            "/sleep/60000",
+            "/upstream?calls=3&ms=5",
+            "/file/1",
+            "/cpu/1000?offload=1",
+            "/stats",
+        ] {
+            for request in [get(target), get(target)[..10].to_owned()] {
+                for is_reset in [false, true] {
+                    let mut bench = Bench::new();
+                    let mut client = bench.connect();
+                    client.write_all(request.as_bytes()).unwrap();
+                    bench.turn();
+                    if is_reset {
+                        SockRef::from(&client)
+                            .set_linger(Some(Duration::ZERO))
+                            .unwrap();
+                    }
+                    drop(client);
+                    if is_reset {
+                        bench
+                            .turn_until("it is closed, without waiting for the request", |bench| {
+                                bench.server.connections.borrow().is_empty()
+                            });
+                    }
+                    bench.clock.advance_ms(60_000);
+                    bench.turn_until("it is closed", |bench| {
+                        bench.server.connections.borrow().is_empty()
+                    });
+                    drop(bench.event_loop);
+                    assert_eq!(
+                        Rc::strong_count(&bench.server),
+                        1,
+                        "{request:?}, reset: {is_reset}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_refused_client_is_listened_to_for_so_long() {
+        let mut bench = Bench::new();
+        let mut client = bench.connect();
+        client.write_all(b"nonsense\r\n\r\n").unwrap();
+        let connection = bench.connection();
+        let is_lingering = || matches!(connection.state.borrow().phase, Phase::Lingering { .. });
+        bench.turn_until("it is refused", |_| is_lingering());
+        bench.clock.advance_ms(LINGER_MS - 1);
+        client.write_all(b"more").unwrap();
+        bench.turn();
+        assert!(is_lingering());
+        bench.clock.advance_ms(1);
+        bench.turn();
+        assert_eq!(connection.state.borrow().phase, Phase::Closed);
+    }
+
+    #[test]
+    fn a_refused_client_is_listened_to_for_so_many_bytes() {
+        let mut bench = Bench::new();
+        let mut client = bench.connect();
+        client.write_all(b"nonsense\r\n\r\n").unwrap();
+        let connection = bench.connection();
+        bench.turn_until("it is refused", |_| {
+            connection.state.borrow().phase != Phase::Serving
+        });
+        for (bytes, is_last) in [(LINGER_BYTES - 1, false), (1, true)] {
+            connection.on_read(&mut bench.event_loop, &Read::Data(&vec![0; bytes]));
+            assert_eq!(connection.state.borrow().phase == Phase::Closed, is_last);
+        }
+    }
+}

@@ -286,3 +286,131 @@ impl Connection {
         event_loop.write(self.tcp(), &out);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::thread;
+
+    use evloop::{Clock, ManualClock, Settings};
+
+    use super::*;
+
+    const CALL: Call = Call { number: 7, ms: 1 };
+    const REPLY: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n7";
+
+    type Replies = Rc<RefCell<Vec<Result<Vec<u8>, UpstreamError>>>>;
+
+    /// An upstream whose every connection gives `replies` and is closed then, and a count of its connections.
+    fn upstream_that_gives(
+        replies: usize,
+        max_connections: usize,
+    ) -> (Rc<Upstream>, Arc<AtomicU32>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let upstream = Upstream {
+            max_connections,
+            ..Upstream::new(addr, true)
+        };
+        let connections = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&connections);
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                count.fetch_add(1, Ordering::Relaxed);
+                thread::spawn(move || {
+                    for _ in 0..replies {
+                        // One read brings a whole call: it is small, and the next comes after its reply.
+                        if stream.read(&mut [0; 1024]).unwrap() == 0 {
+                            break;
+                        }
+                        stream.write_all(REPLY).unwrap();
+                    }
+                });
+            }
+        });
+        (Rc::new(upstream), connections)
+    }
+
+    /// Makes so many calls at once and waits for all; the loop's time stands still meanwhile.
+    fn make_calls(
+        event_loop: &mut Loop,
+        upstream: &Rc<Upstream>,
+        calls: usize,
+    ) -> Vec<Result<Vec<u8>, UpstreamError>> {
+        let replies = Replies::default();
+        for _ in 0..calls {
+            let replies = Rc::clone(&replies);
+            call(event_loop, upstream, CALL, move |event_loop, reply| {
+                replies.borrow_mut().push(reply.map(<[u8]>::to_vec));
+                if replies.borrow().len() == calls {
+                    event_loop.stop();
+                }
+            });
+        }
+        event_loop.run().unwrap();
+        replies.take()
+    }
+
+    fn real_loop() -> Loop {
+        Loop::new(Settings::default()).unwrap()
+    }
+
+    #[test]
+    fn at_the_bound_calls_wait_for_a_connection() {
+        let (upstream, connections) = upstream_that_gives(usize::MAX, 2);
+        let replies = make_calls(&mut real_loop(), &upstream, 10);
+        assert_eq!(replies, vec![Ok(b"7".to_vec()); 10]);
+        assert_eq!(connections.load(Ordering::Relaxed), 2);
+        assert_eq!((upstream.open.get(), upstream.idle.borrow().len()), (2, 2));
+    }
+
+    #[test]
+    fn a_call_is_made_once_more_and_not_again() {
+        let (upstream, connections) = upstream_that_gives(1, 1);
+        let mut event_loop = real_loop();
+        for _ in 0..2 {
+            // The idle connection is closed by now, or is when the call finds out; a new one serves the call.
+            assert_eq!(
+                make_calls(&mut event_loop, &upstream, 1),
+                [Ok(b"7".to_vec())]
+            );
+        }
+        assert_eq!(connections.load(Ordering::Relaxed), 2);
+
+        // New connections are closed at once: those get no second try.
+        let (upstream, connections) = upstream_that_gives(0, 1);
+        assert_eq!(
+            make_calls(&mut event_loop, &upstream, 1),
+            [Err(UpstreamError::Lost)]
+        );
+        assert_eq!(connections.load(Ordering::Relaxed), 1);
+        assert_eq!(upstream.open.get(), 0);
+    }
+
+    #[test]
+    fn an_upstream_that_never_answers_is_given_up_at_the_limit_also_by_those_who_wait() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let upstream = Rc::new(Upstream {
+            max_connections: 1,
+            ..Upstream::new(addr, true)
+        });
+        let clock = Clock::Manual(ManualClock::new());
+        let mut event_loop = Loop::new(Settings {
+            clock,
+            ..Settings::default()
+        })
+        .unwrap();
+        let replies = make_calls(&mut event_loop, &upstream, 3);
+        assert_eq!(replies, vec![Err(UpstreamError::Silent); 3]);
+        assert_eq!(event_loop.now_ms(), CALL.limit_ms());
+        assert_eq!(
+            (upstream.open.get(), upstream.waiting.borrow().len()),
+            (0, 0)
+        );
+    }
+}
