@@ -1,2 +1,58 @@
-//! bench
-fn main() {}
+//! `bench`: which concurrency model serves better, by how much, and how sure.
+//!
+//! The only crate that prints, starts processes, and reads the machine. What was typed ([`args`]) becomes what it means,
+//! then one `match` ([`commands`]). A run reads as one sentence in [`commands::run`].
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the command line is the rim: clocks, sleeps and environment are read here"
+)]
+
+mod args;
+mod check;
+mod commands;
+mod control_client;
+mod cores;
+mod data_files;
+mod environment;
+mod files;
+mod exit;
+mod interrupt;
+mod launch;
+mod manifest;
+mod measure;
+mod meter;
+mod run_event;
+mod store;
+mod terminal;
+mod workload;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+use crate::exit::{Exit, Failure};
+
+fn main() -> std::process::ExitCode {
+    let args = Args::parse();
+    args.color.apply();
+    terminal::set_error_layout();
+    let outcome = run(args.command);
+    let exit = outcome.unwrap_or_else(|failure| {
+        terminal::print_failure(&failure);
+        failure.exit
+    });
+    exit.into()
+}
+
+fn run(command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(args) => commands::run::run(&args),
+        Command::Load(args) => commands::load::run(&args),
+        Command::List(args) => commands::list::run(&args),
+        Command::Check(args) => commands::check::run(&args),
+        Command::Report(args) => commands::report::run(&args),
+        Command::Doctor(args) => commands::doctor::run(&args),
+        Command::Serve(args) => commands::serve::run(&args),
+        Command::Completions(args) => commands::completions::run(&args),
+    }
+}

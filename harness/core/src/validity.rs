@@ -51,22 +51,33 @@ pub struct Circumstances {
     pub shared_core: bool,
 }
 
-/// Judges what was measured of one target.
-pub fn assess(load: &Load, recording: &Recording, circumstances: &Circumstances) -> Validity {
+/// What a reader should know about one drive of load, from the recording itself.
+pub fn assess(load: &Load, recording: &Recording) -> Vec<Caution> {
     let cautions = [
         saturated(load, recording),
         lagging(load, recording),
-        backend_late(circumstances),
         rate_missed(load, recording),
         failures(recording),
         unfinished(recording),
         connections(recording),
-        steal(circumstances),
-        throttled(circumstances),
-        shared_core(circumstances),
         too_few_samples(recording),
     ];
-    Validity::from_cautions(cautions.into_iter().flatten().collect())
+    cautions.into_iter().flatten().collect()
+}
+
+impl Circumstances {
+    /// What a reader should know about the machine and the backend while load was driven.
+    pub fn cautions(&self) -> Vec<Caution> {
+        [
+            backend_late(self),
+            steal(self),
+            throttled(self),
+            shared_core(self),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
 }
 
 /// The verdict on a measurement and everything that a reader should know before believing it.
@@ -394,11 +405,12 @@ mod tests {
             spin_ns,
             threads: 1,
         };
-        assess(
-            &load(arrival),
-            &recorder.finish(1_000 * MS, ConnectionCounts::default(), generator),
-            &circumstances,
-        )
+        {
+            let recording = recorder.finish(1_000 * MS, ConnectionCounts::default(), generator);
+            Validity::from_cautions(
+                [assess(&load(arrival), &recording), circumstances.cautions()].concat(),
+            )
+        }
     }
 
     fn codes(validity: &Validity) -> Vec<CautionCode> {

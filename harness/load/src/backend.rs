@@ -83,7 +83,11 @@ pub fn serve(listener: &TcpListener, stop: &AtomicBool) -> io::Result<()> {
 
 /// Binds a listener on the loopback address for [`serve`]; port 0 lets the system choose.
 pub fn bind(addr: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
-    let socket = socket2::Socket::new(socket2::Domain::for_address(addr), socket2::Type::STREAM, None)?;
+    let socket = socket2::Socket::new(
+        socket2::Domain::for_address(addr),
+        socket2::Type::STREAM,
+        None,
+    )?;
     socket.set_reuse_address(true)?;
     socket.bind(&addr.into())?;
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
@@ -129,7 +133,9 @@ enum Ask {
 
 impl Backend {
     fn until_next(&self, now: Nanos) -> Nanos {
-        self.due.peek().map_or(Nanos::MAX, |Reverse(owed)| owed.at_ns.saturating_sub(now))
+        self.due
+            .peek()
+            .map_or(Nanos::MAX, |Reverse(owed)| owed.at_ns.saturating_sub(now))
     }
 
     fn accept(&mut self, listener: &TcpListener, reactor: &Reactor) -> io::Result<()> {
@@ -140,19 +146,30 @@ impl Backend {
                     sockopt::set_tcp_nodelay(&socket, true)?;
                     let entry = self.peers.vacant_entry();
                     reactor.add(socket.as_fd(), entry.key() as u64)?;
-                    entry.insert(Peer { socket, connection: Connection::new(), output: Vec::new(), serial: self.next_serial });
+                    entry.insert(Peer {
+                        socket,
+                        connection: Connection::new(),
+                        output: Vec::new(),
+                        serial: self.next_serial,
+                    });
                     self.next_serial += 1;
                 }
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {}
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted
+                    ) => {}
                 Err(error) => return Err(error),
             }
         }
     }
 
     fn on_ready(&mut self, ready: Ready) {
-        let Ok(key) = usize::try_from(ready.token) else { return };
+        let Ok(key) = usize::try_from(ready.token) else {
+            return;
+        };
         // A peer may have been closed by an earlier report of the same wait.
         if !self.peers.contains(key) {
             return;
@@ -193,15 +210,30 @@ impl Backend {
             match ask {
                 Some(Ask::Call { number, delay_ms }) => {
                     let at_ns = self.clock.now() + delay_ms * 1_000_000;
-                    self.due.push(Reverse(Owed { at_ns, serial: self.next_serial, peer: key, peer_serial: peer.serial, number }));
+                    self.due.push(Reverse(Owed {
+                        at_ns,
+                        serial: self.next_serial,
+                        peer: key,
+                        peer_serial: peer.serial,
+                        number,
+                    }));
                     self.next_serial += 1;
                 }
                 Some(Ask::Stats) => {
-                    let stats = BackendStats { calls: self.lateness.len(), lateness_ns: Times::of(&self.lateness) };
+                    let stats = BackendStats {
+                        calls: self.lateness.len(),
+                        lateness_ns: Times::of(&self.lateness),
+                    };
                     let body = serde_json::to_vec(&stats).expect("plain numbers serialise");
                     respond(peer, &self.date, 200, "application/json", &body);
                 }
-                None => respond(peer, &self.date, 404, "text/plain; charset=utf-8", b"try /call/{i}?ms={D} or /stats"),
+                None => respond(
+                    peer,
+                    &self.date,
+                    404,
+                    "text/plain; charset=utf-8",
+                    b"try /call/{i}?ms={D} or /stats",
+                ),
             }
         }
         self.flush(key);
@@ -214,9 +246,21 @@ impl Backend {
             && owed.at_ns <= now
         {
             let Reverse(owed) = self.due.pop().expect("just looked at");
-            if let Some(peer) = self.peers.get_mut(owed.peer).filter(|peer| peer.serial == owed.peer_serial) {
-                self.lateness.record(now - owed.at_ns).expect("no answer is a week late");
-                respond(peer, &self.date, 200, "text/plain; charset=utf-8", owed.number.to_string().as_bytes());
+            if let Some(peer) = self
+                .peers
+                .get_mut(owed.peer)
+                .filter(|peer| peer.serial == owed.peer_serial)
+            {
+                self.lateness
+                    .record(now - owed.at_ns)
+                    .expect("no answer is a week late");
+                respond(
+                    peer,
+                    &self.date,
+                    200,
+                    "text/plain; charset=utf-8",
+                    owed.number.to_string().as_bytes(),
+                );
                 // The next pipelined call may already be there.
                 self.converse(owed.peer);
             }
@@ -230,7 +274,12 @@ impl Backend {
             match peer.socket.write(&peer.output) {
                 Ok(count) => drop(peer.output.drain(..count)),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && peer.output.len() <= MAX_UNREAD_BYTES => return,
+                Err(error)
+                    if error.kind() == io::ErrorKind::WouldBlock
+                        && peer.output.len() <= MAX_UNREAD_BYTES =>
+                {
+                    return;
+                }
                 Err(_) => {
                     self.peers.remove(key);
                     return;
@@ -252,7 +301,16 @@ impl Backend {
 }
 
 fn respond(peer: &mut Peer, date: &Date, status: u16, content_type: &str, body: &[u8]) {
-    peer.connection.respond(&Response { status, content_type, headers: &[], body }, date, &mut peer.output);
+    peer.connection.respond(
+        &Response {
+            status,
+            content_type,
+            headers: &[],
+            body,
+        },
+        date,
+        &mut peer.output,
+    );
 }
 
 /// `/call/{i}?ms={D}` with D at most [`MAX_DELAY_MS`], or `/stats`.
@@ -261,14 +319,24 @@ fn parse(target: &str) -> Option<Ask> {
         return Some(Ask::Stats);
     }
     let (number, delay_ms) = target.strip_prefix("/call/")?.split_once("?ms=")?;
-    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+    let digits = |text: &str| {
+        text.bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| text.parse().ok())
+            .flatten()
+    };
     let delay_ms = digits(delay_ms).filter(|&delay_ms| delay_ms <= MAX_DELAY_MS)?;
-    Some(Ask::Call { number: digits(number)?, delay_ms })
+    Some(Ask::Call {
+        number: digits(number)?,
+        delay_ms,
+    })
 }
 
 /// The date for the Date header (RFC 9110 §6.6.1), to the second.
 fn date() -> Date {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
     let text = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + now);
     Date::try_from(text.as_str()).expect("httpdate writes IMF-fixdate")
 }
@@ -294,7 +362,11 @@ mod tests {
             let stop = Arc::clone(&stop);
             move || serve(&listener, &stop)
         });
-        Running { addr, stop, thread: Some(thread) }
+        Running {
+            addr,
+            stop,
+            thread: Some(thread),
+        }
     }
 
     impl Drop for Running {
@@ -342,14 +414,30 @@ mod tests {
     #[test]
     fn pipelined_calls_are_answered_with_their_number_in_order() {
         let running = start();
-        let replies = check(&running, &["/call/7?ms=3", "/call/8?ms=0", "/call/18446744073709551615?ms=1"]);
-        assert_eq!(replies, [(200, "7".into()), (200, "8".into()), (200, "18446744073709551615".into())]);
+        let replies = check(
+            &running,
+            &[
+                "/call/7?ms=3",
+                "/call/8?ms=0",
+                "/call/18446744073709551615?ms=1",
+            ],
+        );
+        assert_eq!(
+            replies,
+            [
+                (200, "7".into()),
+                (200, "8".into()),
+                (200, "18446744073709551615".into())
+            ]
+        );
     }
 
     #[test]
     fn it_tells_how_many_calls_it_answered_and_how_late() {
         let running = start();
-        let calls: Vec<String> = (1..=25).map(|number| format!("/call/{number}?ms=1")).collect();
+        let calls: Vec<String> = (1..=25)
+            .map(|number| format!("/call/{number}?ms=1"))
+            .collect();
         let targets: Vec<&str> = calls.iter().map(String::as_str).chain(["/stats"]).collect();
         let (status, body) = check(&running, &targets).pop().unwrap();
         let stats: BackendStats = serde_json::from_str(&body).unwrap();
@@ -360,9 +448,24 @@ mod tests {
     #[test]
     fn what_it_does_not_know_is_404() {
         let limit = format!("/call/1?ms={MAX_DELAY_MS}");
-        assert_eq!(parse(&limit), Some(Ask::Call { number: 1, delay_ms: MAX_DELAY_MS }));
+        assert_eq!(
+            parse(&limit),
+            Some(Ask::Call {
+                number: 1,
+                delay_ms: MAX_DELAY_MS
+            })
+        );
         let over = format!("/call/1?ms={}", MAX_DELAY_MS + 1);
-        for target in [over.as_str(), "/", "/call/", "/call/1", "/call/x?ms=1", "/call/+1?ms=1", "/call/1?ms=-1", "/call/?ms="] {
+        for target in [
+            over.as_str(),
+            "/",
+            "/call/",
+            "/call/1",
+            "/call/x?ms=1",
+            "/call/+1?ms=1",
+            "/call/1?ms=-1",
+            "/call/?ms=",
+        ] {
             assert_eq!(parse(target), None, "{target}");
         }
         let running = start();
@@ -373,7 +476,9 @@ mod tests {
     fn a_caller_that_leaves_before_its_answer_disturbs_nobody() {
         let running = start();
         let mut leaver = TcpStream::connect(running.addr).unwrap();
-        leaver.write_all(b"GET /call/1?ms=20 HTTP/1.1\r\nHost: backend\r\n\r\n").unwrap();
+        leaver
+            .write_all(b"GET /call/1?ms=20 HTTP/1.1\r\nHost: backend\r\n\r\n")
+            .unwrap();
         drop(leaver);
         assert_eq!(check(&running, &["/call/2?ms=40"]), [(200, "2".into())]);
     }

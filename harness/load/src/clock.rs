@@ -14,7 +14,9 @@ pub(crate) struct Clock {
 impl Clock {
     /// A clock that reads 0 now.
     pub(crate) fn start() -> Self {
-        Self { origin: Instant::now() }
+        Self {
+            origin: Instant::now(),
+        }
     }
 
     pub(crate) fn now(self) -> Nanos {

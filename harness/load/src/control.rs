@@ -27,7 +27,10 @@ pub enum Phase {
 impl Control {
     /// A control that calls `on_phase` at each phase, from one generator thread.
     pub fn watching(on_phase: impl Fn(Phase) + Send + Sync + 'static) -> Self {
-        Self { on_phase: Some(Box::new(on_phase)), ..Self::default() }
+        Self {
+            on_phase: Some(Box::new(on_phase)),
+            ..Self::default()
+        }
     }
 
     /// Asks the drive to end now: what was measured until then is kept.
@@ -65,6 +68,10 @@ impl Control {
 
 impl fmt::Debug for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Control").field("stop", &self.stop).field("ok", &self.ok).field("failed", &self.failed).finish_non_exhaustive()
+        f.debug_struct("Control")
+            .field("stop", &self.stop)
+            .field("ok", &self.ok)
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
     }
 }

@@ -32,9 +32,19 @@ pub struct Options {
 /// Connections are opened first; the schedule begins when all of them are. The drive ends after `load.warmup +
 /// load.duration`, when `load.request_limit` requests have been scheduled, or when `control` says so, and then waits at
 /// most `load.drain` for replies still out.
-pub fn drive(load: &Load, workload: &Workload, addr: SocketAddr, options: &Options, control: &Control) -> Result<Recording, DriveError> {
+pub fn drive(
+    load: &Load,
+    workload: &Workload,
+    addr: SocketAddr,
+    options: &Options,
+    control: &Control,
+) -> Result<Recording, DriveError> {
     let wanted = load.connections.get();
-    let cpus: Vec<Option<u32>> = if options.cpus.is_empty() { vec![None] } else { options.cpus.iter().copied().map(Some).collect() };
+    let cpus: Vec<Option<u32>> = if options.cpus.is_empty() {
+        vec![None]
+    } else {
+        options.cpus.iter().copied().map(Some).collect()
+    };
     // A thread without a connection could never send what its schedule holds.
     let threads = u32::try_from(cpus.len()).unwrap_or(u32::MAX).min(wanted);
     let clock = Clock::start();
@@ -52,7 +62,9 @@ pub fn drive(load: &Load, workload: &Workload, addr: SocketAddr, options: &Optio
                 let start = &start;
                 std::thread::Builder::new()
                     .name(format!("load-{thread}"))
-                    .spawn_scoped(scope, move || worker::run(load, workload, addr, &share, clock, start, control))
+                    .spawn_scoped(scope, move || {
+                        worker::run(load, workload, addr, &share, clock, start, control)
+                    })
                     .map_err(|source| {
                         start.give_up();
                         DriveError::Thread { source }
@@ -61,20 +73,30 @@ pub fn drive(load: &Load, workload: &Workload, addr: SocketAddr, options: &Optio
             .collect();
         handles
             .into_iter()
-            .map(|handle| handle?.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .map(|handle| {
+                handle?
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
             .collect()
     });
     let mut merged: Option<Recording> = None;
     for recording in recordings {
         // A thread that was let go by another's failure has recorded nothing.
-        let Some(recording) = recording? else { continue };
+        let Some(recording) = recording? else {
+            continue;
+        };
         match &mut merged {
             Some(merged) => merged.merge_thread(&recording),
             None => merged = Some(recording),
         }
     }
     let merged = merged.expect("there is at least one thread");
-    assert!(merged.ledger.balances(), "every scheduled request has exactly one fate: {:?}", merged.ledger);
+    assert!(
+        merged.ledger.balances(),
+        "every scheduled request has exactly one fate: {:?}",
+        merged.ledger
+    );
     Ok(merged)
 }
 
@@ -87,7 +109,10 @@ pub(crate) struct StartLine {
 
 impl StartLine {
     fn new(threads: u32) -> Self {
-        Self { missing: Mutex::new(Some(threads)), changed: Condvar::new() }
+        Self {
+            missing: Mutex::new(Some(threads)),
+            changed: Condvar::new(),
+        }
     }
 
     /// Waits for the other threads. False where one of them gave up.
@@ -95,7 +120,9 @@ impl StartLine {
         let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
         *missing = missing.map(|count| count - 1);
         self.changed.notify_all();
-        let missing = self.changed.wait_while(missing, |missing| missing.is_some_and(|count| count > 0));
+        let missing = self
+            .changed
+            .wait_while(missing, |missing| missing.is_some_and(|count| count > 0));
         missing.unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
@@ -128,7 +155,9 @@ pub enum DriveError {
         source: io::Error,
     },
     /// A generator thread could not be pinned.
-    #[error("could not pin a generator thread to core {cpu}: {source}; choose cores that `bench doctor` lists")]
+    #[error(
+        "could not pin a generator thread to core {cpu}: {source}; choose cores that `bench doctor` lists"
+    )]
     Pin {
         /// The core.
         cpu: u32,

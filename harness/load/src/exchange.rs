@@ -38,7 +38,14 @@ pub enum Progress {
 impl Exchange {
     /// An exchange that waits to be begun.
     pub fn new() -> Self {
-        Self { decoder: ReplyDecoder::new(Method::Get), pending: Vec::new(), keep_alive: true, body_bytes: 0, wrong: None, started: false }
+        Self {
+            decoder: ReplyDecoder::new(Method::Get),
+            pending: Vec::new(),
+            keep_alive: true,
+            body_bytes: 0,
+            wrong: None,
+            started: false,
+        }
     }
 
     /// A request with this method was sent: its reply is expected from here on.
@@ -82,7 +89,13 @@ impl Exchange {
         let mut consumed = 0;
         loop {
             let Ok((count, part)) = self.decoder.decode(&bytes[consumed..]) else {
-                return (bytes.len(), Progress::Done { fate: Err(ErrorKind::Malformed), reusable: false });
+                return (
+                    bytes.len(),
+                    Progress::Done {
+                        fate: Err(ErrorKind::Malformed),
+                        reusable: false,
+                    },
+                );
             };
             consumed += count;
             match part {
@@ -94,7 +107,15 @@ impl Exchange {
                     }
                 }
                 Part::Body(body) => self.check_body(body, expect),
-                Part::End => return (consumed, Progress::Done { fate: self.fate(expect), reusable: self.keep_alive }),
+                Part::End => {
+                    return (
+                        consumed,
+                        Progress::Done {
+                            fate: self.fate(expect),
+                            reusable: self.keep_alive,
+                        },
+                    );
+                }
             }
         }
     }
@@ -113,7 +134,9 @@ impl Exchange {
     fn fate(&self, expect: &Expect) -> Result<(), ErrorKind> {
         match (self.wrong, &expect.body) {
             (Some(kind), _) => Err(kind),
-            (None, Some(expected)) if expected.len() != self.body_bytes => Err(ErrorKind::WrongBody),
+            (None, Some(expected)) if expected.len() != self.body_bytes => {
+                Err(ErrorKind::WrongBody)
+            }
             (None, _) => Ok(()),
         }
     }
@@ -123,7 +146,10 @@ impl Exchange {
         match progress {
             Progress::Done { fate, .. } if !self.pending.is_empty() => {
                 self.pending.clear();
-                Progress::Done { fate: fate.and(Err(ErrorKind::Malformed)), reusable: false }
+                Progress::Done {
+                    fate: fate.and(Err(ErrorKind::Malformed)),
+                    reusable: false,
+                }
             }
             other => other,
         }
@@ -152,7 +178,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn expect(body: &[u8]) -> Expect {
-        Expect { status: Some(200), body: Some(body.to_vec()) }
+        Expect {
+            status: Some(200),
+            body: Some(body.to_vec()),
+        }
     }
 
     /// Feeds a reply in pieces of at most `piece` bytes and returns what became of it.
@@ -187,7 +216,11 @@ mod tests {
         ];
         for (name, reply, expected) in cases {
             for piece in 1..=reply.len() {
-                assert_eq!(check(reply, &expect(b"hello"), piece), expected, "{name} in pieces of {piece}");
+                assert_eq!(
+                    check(reply, &expect(b"hello"), piece),
+                    expected,
+                    "{name} in pieces of {piece}"
+                );
             }
         }
     }
@@ -195,7 +228,10 @@ mod tests {
     #[test]
     fn bytes_beyond_the_reply_are_an_error() {
         let reply = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\n";
-        assert_eq!(check(reply, &expect(b"hello"), reply.len()), done(Err(ErrorKind::Malformed), false));
+        assert_eq!(
+            check(reply, &expect(b"hello"), reply.len()),
+            done(Err(ErrorKind::Malformed), false)
+        );
     }
 
     #[test]
@@ -204,7 +240,10 @@ mod tests {
         exchange.begin(Method::Get);
         assert_eq!(exchange.eof(&expect(b"hello")), Err(ErrorKind::Closed));
         exchange.begin(Method::Get);
-        exchange.receive(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel", &expect(b"hello"));
+        exchange.receive(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel",
+            &expect(b"hello"),
+        );
         assert_eq!(exchange.eof(&expect(b"hello")), Err(ErrorKind::ShortBody));
         exchange.begin(Method::Get);
         exchange.receive(b"HTTP/1.1 200 OK\r\n\r\nhello", &expect(b"hello"));
@@ -215,16 +254,28 @@ mod tests {
     fn an_exchange_forgets_the_one_before() {
         let mut exchange = Exchange::new();
         exchange.begin(Method::Get);
-        exchange.receive(b"HTTP/1.1 500 No\r\nConnection: close\r\nContent-Length: 3\r\n\r\nab", &expect(b"hello"));
+        exchange.receive(
+            b"HTTP/1.1 500 No\r\nConnection: close\r\nContent-Length: 3\r\n\r\nab",
+            &expect(b"hello"),
+        );
         exchange.begin(Method::Get);
-        let progress = exchange.receive(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", &expect(b"hello"));
+        let progress = exchange.receive(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+            &expect(b"hello"),
+        );
         assert_eq!(progress, done(Ok(()), true));
     }
 
     #[test]
     fn any_success_or_redirection_will_do_where_the_answer_is_not_known() {
-        let expect = Expect { status: None, body: None };
-        let accepted: Vec<u16> = [199, 200, 204, 301, 399, 400, 500].into_iter().filter(|&status| expect.accepts(status)).collect();
+        let expect = Expect {
+            status: None,
+            body: None,
+        };
+        let accepted: Vec<u16> = [199, 200, 204, 301, 399, 400, 500]
+            .into_iter()
+            .filter(|&status| expect.accepts(status))
+            .collect();
         assert_eq!(accepted, [200, 204, 301, 399]);
     }
 

@@ -13,7 +13,10 @@
 //!
 //! Needs Linux 5.11 or later, for `epoll_pwait2` and its nanosecond time-outs.
 
-#![allow(clippy::disallowed_methods, reason = "the instrument is where the clock is read")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the instrument is where the clock is read"
+)]
 
 pub mod backend;
 mod clock;

@@ -33,7 +33,10 @@ pub enum Wait {
 impl Pacer {
     /// The arrivals of `schedule` before `end_ns`.
     pub fn new(schedule: Schedule, end_ns: Nanos) -> Self {
-        Self { schedule: schedule.peekable(), end_ns }
+        Self {
+            schedule: schedule.peekable(),
+            end_ns,
+        }
     }
 
     /// The due time of the next request if it is due by `now`; it stays at the head until [`Self::pop`].
@@ -64,7 +67,10 @@ impl Pacer {
     }
 
     fn next_due(&mut self) -> Option<Nanos> {
-        self.schedule.peek().copied().filter(|&due| due < self.end_ns)
+        self.schedule
+            .peek()
+            .copied()
+            .filter(|&due| due < self.end_ns)
     }
 }
 
@@ -89,7 +95,10 @@ mod tests {
 
     /// One request every millisecond, from 0.
     fn pacer(end_ns: Nanos) -> Pacer {
-        let arrival = Arrival::Open { rate: Rate::per_s(1000.0).unwrap(), process: Process::Constant };
+        let arrival = Arrival::Open {
+            rate: Rate::per_s(1000.0).unwrap(),
+            process: Process::Constant,
+        };
         Pacer::new(Schedule::new(arrival, 1, 0, 1).unwrap(), end_ns)
     }
 
@@ -97,7 +106,11 @@ mod tests {
     fn a_request_is_due_at_its_time_and_stays_due_until_taken() {
         let mut pacer = pacer(10 * MS);
         assert_eq!(pacer.due(0), Some(0));
-        assert_eq!(pacer.due(5 * MS), Some(0), "late requests keep their own due time");
+        assert_eq!(
+            pacer.due(5 * MS),
+            Some(0),
+            "late requests keep their own due time"
+        );
         pacer.pop();
         assert_eq!(pacer.due(MS - 1), None);
         assert_eq!(pacer.due(MS), Some(MS));

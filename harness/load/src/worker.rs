@@ -68,7 +68,10 @@ pub(crate) fn run(
         .and_then(|()| Worker::new(load, workload, addr, share, clock, control))
         .and_then(|mut worker| worker.open_all().map(|()| worker));
     match opened {
-        Ok(worker) => Ok(start.arrive().then(|| worker.drive(load, share)).transpose()?),
+        Ok(worker) => Ok(start
+            .arrive()
+            .then(|| worker.drive(load, share))
+            .transpose()?),
         Err(error) => {
             start.give_up();
             Err(error)
@@ -78,11 +81,16 @@ pub(crate) fn run(
 
 /// Pins the thread, and asks for timers that are not rounded: Linux adds 50 µs to a sleep unless told otherwise.
 fn prepare_thread(share: &Share) -> Result<(), DriveError> {
-    set_current_timer_slack(NonZeroU64::new(1)).map_err(|errno| DriveError::Epoll { source: errno.into() })?;
+    set_current_timer_slack(NonZeroU64::new(1)).map_err(|errno| DriveError::Epoll {
+        source: errno.into(),
+    })?;
     let Some(cpu) = share.cpu else { return Ok(()) };
     let mut set = CpuSet::new();
     set.set(cpu as usize);
-    sched_setaffinity(None, &set).map_err(|errno| DriveError::Pin { cpu, source: errno.into() })
+    sched_setaffinity(None, &set).map_err(|errno| DriveError::Pin {
+        cpu,
+        source: errno.into(),
+    })
 }
 
 struct Worker<'a> {
@@ -132,7 +140,11 @@ struct Recorders {
 
 impl Recorders {
     fn for_due(&mut self, due_ns: Nanos) -> &mut Recorder {
-        if due_ns < self.measured_from_ns { &mut self.warmup } else { &mut self.measured }
+        if due_ns < self.measured_from_ns {
+            &mut self.warmup
+        } else {
+            &mut self.measured
+        }
     }
 }
 
@@ -171,9 +183,22 @@ struct Timeline {
 }
 
 impl<'a> Worker<'a> {
-    fn new(load: &Load, workload: &'a Workload, addr: SocketAddr, share: &Share, clock: Clock, control: &'a Control) -> Result<Self, DriveError> {
+    fn new(
+        load: &Load,
+        workload: &'a Workload,
+        addr: SocketAddr,
+        share: &Share,
+        clock: Clock,
+        control: &'a Control,
+    ) -> Result<Self, DriveError> {
         let sessions = (0..share.connections)
-            .map(|_| Session { socket: None, state: State::Closed, exchange: Exchange::new(), generation: 0, served: 0 })
+            .map(|_| Session {
+                socket: None,
+                state: State::Closed,
+                exchange: Exchange::new(),
+                generation: 0,
+                served: 0,
+            })
             .collect::<Vec<_>>();
         let limit = load.request_limit.unwrap_or(u64::MAX);
         let (thread, threads) = (u64::from(share.thread), u64::from(share.threads));
@@ -208,7 +233,12 @@ impl<'a> Worker<'a> {
         let wanted = u32::try_from(self.sessions.len()).expect("a thread's connections were a u32");
         loop {
             let opened = u32::try_from(self.free.len()).expect("at most all");
-            let failed = |source| DriveError::Connect { addr, opened, wanted, source };
+            let failed = |source| DriveError::Connect {
+                addr,
+                opened,
+                wanted,
+                source,
+            };
             if opened == wanted || self.control.is_stopped() {
                 return Ok(());
             }
@@ -280,7 +310,17 @@ impl<'a> Worker<'a> {
             self.on_all_ready(woken_ns);
         }
         let cpu_ns = thread_cpu_ns() - cpu_before_ns;
-        self.finish(load, share, &timeline, start_ns, GeneratorUse { cpu_ns, spin_ns: spin_ns.min(cpu_ns), threads: 1 })
+        self.finish(
+            load,
+            share,
+            &timeline,
+            start_ns,
+            GeneratorUse {
+                cpu_ns,
+                spin_ns: spin_ns.min(cpu_ns),
+                threads: 1,
+            },
+        )
     }
 
     /// The first thread speaks for all: their clocks are one.
@@ -339,7 +379,9 @@ impl<'a> Worker<'a> {
     }
 
     fn wait(&mut self, timeout_ns: Option<Nanos>) -> Result<(), DriveError> {
-        self.reactor.wait(timeout_ns).map_err(|source| DriveError::Epoll { source })
+        self.reactor
+            .wait(timeout_ns)
+            .map_err(|source| DriveError::Epoll { source })
     }
 
     fn on_all_ready(&mut self, now: Nanos) {
@@ -359,7 +401,9 @@ impl<'a> Worker<'a> {
         }
         match session.state {
             State::Closed => None,
-            State::Connecting { since_ns } if ready.is_writable() => self.on_connected(index, since_ns, now),
+            State::Connecting { since_ns } if ready.is_writable() => {
+                self.on_connected(index, since_ns, now)
+            }
             State::Connecting { .. } => None,
             State::Free { .. } => {
                 if ready.is_readable() {
@@ -368,7 +412,9 @@ impl<'a> Worker<'a> {
                 None
             }
             State::Busy(sent) => {
-                if ready.is_writable() && sent.written < self.workload.request(sent.request).bytes.len() {
+                if ready.is_writable()
+                    && sent.written < self.workload.request(sent.request).bytes.len()
+                {
                     self.flush(index);
                 }
                 if ready.is_readable() && matches!(self.sessions[index].state, State::Busy(_)) {
@@ -382,7 +428,10 @@ impl<'a> Worker<'a> {
     fn on_connected(&mut self, index: usize, since_ns: Nanos, now: Nanos) -> Option<Errno> {
         self.connecting -= 1;
         let session = &mut self.sessions[index];
-        let socket = session.socket.as_ref().expect("a connecting session has a socket");
+        let socket = session
+            .socket
+            .as_ref()
+            .expect("a connecting session has a socket");
         match sockopt::socket_error(socket).unwrap_or_else(Err) {
             Ok(()) => {
                 session.state = State::Free { since_ns: now };
@@ -400,8 +449,12 @@ impl<'a> Worker<'a> {
 
     /// A free connection became readable: an end, or bytes that nobody asked for. Either way it is of no more use.
     fn lose_free(&mut self, index: usize, ready: Ready, now: Nanos) {
-        let socket = self.sessions[index].socket.as_ref().expect("a free session has a socket");
-        let nothing_there = !ready.is_hangup() && net::recv(socket, &mut self.read_buffer[..1], RecvFlags::PEEK) == Err(Errno::AGAIN);
+        let socket = self.sessions[index]
+            .socket
+            .as_ref()
+            .expect("a free session has a socket");
+        let nothing_there = !ready.is_hangup()
+            && net::recv(socket, &mut self.read_buffer[..1], RecvFlags::PEEK) == Err(Errno::AGAIN);
         if !nothing_there {
             self.free.retain(|&free| free != index);
             self.reopen(index, now);
@@ -419,7 +472,9 @@ impl<'a> Worker<'a> {
     /// Sends the next request of a closed loop, if there is to be one.
     fn send_next(&mut self, index: usize) {
         match self.source {
-            Source::Closed { end_ns } if self.remaining > 0 && self.clock.now() < end_ns => self.send(index, None),
+            Source::Closed { end_ns } if self.remaining > 0 && self.clock.now() < end_ns => {
+                self.send(index, None)
+            }
             _ => self.free.push_back(index),
         }
     }
@@ -430,9 +485,18 @@ impl<'a> Worker<'a> {
         let due_ns = due_ns.unwrap_or(sent_ns);
         let request = self.mix.choose();
         let session = &mut self.sessions[index];
-        let State::Free { since_ns } = session.state else { unreachable!("only free sessions carry a request") };
-        session.exchange.begin(self.workload.request(request).method);
-        session.state = State::Busy(Sent { due_ns, sent_ns, request, written: 0 });
+        let State::Free { since_ns } = session.state else {
+            unreachable!("only free sessions carry a request")
+        };
+        session
+            .exchange
+            .begin(self.workload.request(request).method);
+        session.state = State::Busy(Sent {
+            due_ns,
+            sent_ns,
+            request,
+            written: 0,
+        });
         self.busy += 1;
         if due_ns >= self.recorders.measured_from_ns {
             self.remaining -= 1;
@@ -446,9 +510,14 @@ impl<'a> Worker<'a> {
     /// Writes what remains of a request.
     fn flush(&mut self, index: usize) {
         let session = &mut self.sessions[index];
-        let State::Busy(sent) = &mut session.state else { unreachable!("only a busy session has something to write") };
+        let State::Busy(sent) = &mut session.state else {
+            unreachable!("only a busy session has something to write")
+        };
         let bytes = &self.workload.request(sent.request).bytes;
-        let socket = session.socket.as_ref().expect("a busy session has a socket");
+        let socket = session
+            .socket
+            .as_ref()
+            .expect("a busy session has a socket");
         while sent.written < bytes.len() {
             match net::send(socket, &bytes[sent.written..], SendFlags::NOSIGNAL) {
                 Ok(count) => sent.written += count,
@@ -466,8 +535,15 @@ impl<'a> Worker<'a> {
         // What was readable when epoll returned had arrived by then; later reads of a long reply read the clock anew.
         let mut arrived_ns = woken_ns;
         loop {
-            let Session { socket, state, exchange, .. } = &mut self.sessions[index];
-            let State::Busy(sent) = state else { unreachable!("read is for busy sessions") };
+            let Session {
+                socket,
+                state,
+                exchange,
+                ..
+            } = &mut self.sessions[index];
+            let State::Busy(sent) = state else {
+                unreachable!("read is for busy sessions")
+            };
             let expect = &self.workload.request(sent.request).expect;
             let socket = socket.as_ref().expect("a busy session has a socket");
             match net::recv(socket, &mut self.read_buffer[..], RecvFlags::empty()) {
@@ -476,9 +552,16 @@ impl<'a> Worker<'a> {
                     return self.complete(index, fate, false, arrived_ns);
                 }
                 Ok((count, _)) => {
-                    if let Progress::Done { fate, reusable } = exchange.receive(&self.read_buffer[..count], expect) {
+                    if let Progress::Done { fate, reusable } =
+                        exchange.receive(&self.read_buffer[..count], expect)
+                    {
                         // After a hang-up no further report would come for this socket.
-                        return self.complete(index, fate, reusable && !ready.is_hangup(), arrived_ns);
+                        return self.complete(
+                            index,
+                            fate,
+                            reusable && !ready.is_hangup(),
+                            arrived_ns,
+                        );
                     }
                     // A short read has emptied the socket (epoll(7)), unless its end is still to be read.
                     if count < READ_BUFFER_BYTES && !ready.is_hangup() {
@@ -496,7 +579,9 @@ impl<'a> Worker<'a> {
     /// The request on this session has met its fate.
     fn complete(&mut self, index: usize, fate: Result<(), ErrorKind>, reusable: bool, now: Nanos) {
         let session = &mut self.sessions[index];
-        let State::Busy(sent) = session.state else { unreachable!("only a busy session completes") };
+        let State::Busy(sent) = session.state else {
+            unreachable!("only a busy session completes")
+        };
         if fate.is_ok() && sent.due_ns >= self.recorders.measured_from_ns {
             session.served += 1;
         }
@@ -551,15 +636,26 @@ impl<'a> Worker<'a> {
     }
 
     fn open(&mut self, index: usize, now: Nanos) -> Result<(), Errno> {
-        let family = if self.addr.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-        let socket = net::socket_with(family, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
+        let family = if self.addr.is_ipv4() {
+            AddressFamily::INET
+        } else {
+            AddressFamily::INET6
+        };
+        let socket = net::socket_with(
+            family,
+            SocketType::STREAM,
+            SocketFlags::NONBLOCK | SocketFlags::CLOEXEC,
+            None,
+        )?;
         sockopt::set_tcp_nodelay(&socket, true)?;
         match net::connect(&socket, &self.addr) {
             Ok(()) | Err(Errno::INPROGRESS) => {}
             Err(errno) => return Err(errno),
         }
         let session = &mut self.sessions[index];
-        self.reactor.add(&socket, token(index, session.generation)).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        self.reactor
+            .add(&socket, token(index, session.generation))
+            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
         session.socket = Some(socket);
         session.state = State::Connecting { since_ns: now };
         self.connecting += 1;
@@ -575,15 +671,21 @@ impl<'a> Worker<'a> {
             return;
         }
         self.next_housekeeping_ns = now + HOUSEKEEPING_NS;
-        self.recorders.measured.rotate(now.max(self.recorders.measured_from_ns));
+        self.recorders
+            .measured
+            .rotate(now.max(self.recorders.measured_from_ns));
         for index in 0..self.sessions.len() {
             match self.sessions[index].state {
                 State::Busy(sent) if sent.sent_ns + self.timeout_ns <= now => {
-                    self.recorders.for_due(sent.due_ns).on_timeout(sent.due_ns, sent.sent_ns, now);
+                    self.recorders
+                        .for_due(sent.due_ns)
+                        .on_timeout(sent.due_ns, sent.sent_ns, now);
                     self.busy -= 1;
                     self.reopen(index, now);
                 }
-                State::Connecting { since_ns } if since_ns + duration_ns(CONNECT_TIMEOUT) <= now => {
+                State::Connecting { since_ns }
+                    if since_ns + duration_ns(CONNECT_TIMEOUT) <= now =>
+                {
                     self.connecting -= 1;
                     self.open_failed(index, ErrorKind::ConnectTimeout, now);
                 }
@@ -597,7 +699,14 @@ impl<'a> Worker<'a> {
     }
 
     /// No request is sent any more: waits for replies still out, and enters what remains as unfinished.
-    fn finish(mut self, load: &Load, share: &Share, timeline: &Timeline, start_ns: Nanos, generator: GeneratorUse) -> Result<Recording, DriveError> {
+    fn finish(
+        mut self,
+        load: &Load,
+        share: &Share,
+        timeline: &Timeline,
+        start_ns: Nanos,
+        generator: GeneratorUse,
+    ) -> Result<Recording, DriveError> {
         let source = std::mem::replace(&mut self.source, Source::Quiet);
         let drain_until_ns = self.clock.now() + duration_ns(load.drain);
         let mut now = self.clock.now();
@@ -608,10 +717,18 @@ impl<'a> Worker<'a> {
             self.keep_house(now);
         }
         self.tell(share, Phase::Drained);
-        let Self { mut recorders, sessions, mut connections, remaining, .. } = self;
+        let Self {
+            mut recorders,
+            sessions,
+            mut connections,
+            remaining,
+            ..
+        } = self;
         for session in &sessions {
             if let State::Busy(sent) = session.state {
-                recorders.for_due(sent.due_ns).on_unfinished(sent.due_ns, Some(sent.sent_ns), now);
+                recorders
+                    .for_due(sent.due_ns)
+                    .on_unfinished(sent.due_ns, Some(sent.sent_ns), now);
             }
         }
         if let Source::Paced(mut pacer) = source
@@ -624,10 +741,17 @@ impl<'a> Worker<'a> {
                 recorder.on_unfinished(start_ns + due, None, now);
             }
         }
-        connections.never_served = sessions.iter().filter(|session| session.served == 0).count() as u64;
+        connections.never_served = sessions
+            .iter()
+            .filter(|session| session.served == 0)
+            .count() as u64;
         // With a bound on their number the requests end the measurement, otherwise the clock does.
         let end_ns = if remaining == 0 { now } else { timeline.end_ns };
-        Ok(recorders.measured.finish(end_ns.max(timeline.measured_from_ns), connections, generator))
+        Ok(recorders.measured.finish(
+            end_ns.max(timeline.measured_from_ns),
+            connections,
+            generator,
+        ))
     }
 }
 
@@ -645,7 +769,10 @@ fn token(index: usize, generation: u32) -> u64 {
     (u64::from(generation) << 32) | index as u64
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the inverse of `token`: each half fits")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the inverse of `token`: each half fits"
+)]
 fn untoken(token: u64) -> (usize, u32) {
     ((token & u64::from(u32::MAX)) as usize, (token >> 32) as u32)
 }

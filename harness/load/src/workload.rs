@@ -52,10 +52,22 @@ pub struct Expect {
 
 impl Request {
     /// A request for `target` (path and query) at `host` (for the Host header), with extra headers and a body.
-    pub fn new(method: Method, target: &str, host: &str, headers: &[(&str, &str)], body: Option<&[u8]>, expect: Expect) -> Self {
+    pub fn new(
+        method: Method,
+        target: &str,
+        host: &str,
+        headers: &[(&str, &str)],
+        body: Option<&[u8]>,
+        expect: Expect,
+    ) -> Self {
         let mut bytes = Vec::new();
         encode_request(method, target, host, headers, body, &mut bytes);
-        Self { bytes, method, weight: 1, expect }
+        Self {
+            bytes,
+            method,
+            weight: 1,
+            expect,
+        }
     }
 
     /// The same request with another weight in the mix.

@@ -59,7 +59,9 @@ fn serve(mut socket: TcpStream, habit: Habit) {
                     return;
                 }
                 Habit::Reset => {
-                    socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO)).unwrap();
+                    socket2::SockRef::from(&socket)
+                        .set_linger(Some(Duration::ZERO))
+                        .unwrap();
                     return;
                 }
                 Habit::Ignore => {}
@@ -83,16 +85,32 @@ fn load(arrival: Arrival, connections: u32, requests: Option<u64>) -> Load {
 }
 
 fn open(per_s: f64) -> Arrival {
-    Arrival::Open { rate: Rate::per_s(per_s).unwrap(), process: Process::Poisson }
+    Arrival::Open {
+        rate: Rate::per_s(per_s).unwrap(),
+        process: Process::Poisson,
+    }
 }
 
 fn workload(addr: SocketAddr) -> Workload {
-    let expect = Expect { status: Some(200), body: Some(b"hello".to_vec()) };
-    Workload::new(vec![Request::new(Method::Get, "/", &addr.to_string(), &[], None, expect)])
+    let expect = Expect {
+        status: Some(200),
+        body: Some(b"hello".to_vec()),
+    };
+    Workload::new(vec![Request::new(
+        Method::Get,
+        "/",
+        &addr.to_string(),
+        &[],
+        None,
+        expect,
+    )])
 }
 
 fn options() -> Options {
-    Options { cpus: Vec::new(), spin: false }
+    Options {
+        cpus: Vec::new(),
+        spin: false,
+    }
 }
 
 fn check(habit: Habit, load: &Load) -> Recording {
@@ -106,63 +124,155 @@ fn check(habit: Habit, load: &Load) -> Recording {
 fn right_answers_are_counted_once_in_both_loops() {
     for arrival in [Arrival::Closed, open(2000.0)] {
         let recording = check(Habit::Say(GOOD), &load(arrival, 7, Some(300)));
-        assert_eq!((recording.ledger.scheduled, recording.ledger.ok), (300, 300), "{arrival:?}");
+        assert_eq!(
+            (recording.ledger.scheduled, recording.ledger.ok),
+            (300, 300),
+            "{arrival:?}"
+        );
         assert_eq!(recording.response_time.len(), 300);
-        assert_eq!((recording.connections.opened, recording.connections.reopened), (7, 0));
-        assert_eq!(recording.intervals.iter().map(|interval| interval.ok).sum::<u64>(), 300);
+        assert_eq!(
+            (recording.connections.opened, recording.connections.reopened),
+            (7, 0)
+        );
+        assert_eq!(
+            recording
+                .intervals
+                .iter()
+                .map(|interval| interval.ok)
+                .sum::<u64>(),
+            300
+        );
     }
 }
 
 #[test]
 fn every_way_to_fail_has_its_own_count() {
     let cases = [
-        ("status", Habit::Say(b"HTTP/1.1 503 No\r\nContent-Length: 5\r\n\r\nhello"), ErrorKind::Status),
-        ("wrong body", Habit::Say(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhullo"), ErrorKind::WrongBody),
-        ("short body", Habit::SayAndClose(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"), ErrorKind::ShortBody),
-        ("malformed", Habit::SayAndClose(b"no HTTP at all\r\n\r\n"), ErrorKind::Malformed),
+        (
+            "status",
+            Habit::Say(b"HTTP/1.1 503 No\r\nContent-Length: 5\r\n\r\nhello"),
+            ErrorKind::Status,
+        ),
+        (
+            "wrong body",
+            Habit::Say(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhullo"),
+            ErrorKind::WrongBody,
+        ),
+        (
+            "short body",
+            Habit::SayAndClose(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel"),
+            ErrorKind::ShortBody,
+        ),
+        (
+            "malformed",
+            Habit::SayAndClose(b"no HTTP at all\r\n\r\n"),
+            ErrorKind::Malformed,
+        ),
         ("closed", Habit::SayAndClose(b""), ErrorKind::Closed),
         ("reset", Habit::Reset, ErrorKind::Reset),
     ];
     for (name, habit, kind) in cases {
         let recording = check(habit, &load(Arrival::Closed, 3, Some(30)));
-        assert_eq!(recording.ledger.error, 30, "{name}: {:?} {:?}", recording.ledger, recording.errors);
-        assert_eq!(recording.errors.kinds, BTreeMap::from([(kind, 30)]), "{name}");
-        assert_eq!(recording.response_time.len(), 0, "{name}: a failed request is no latency");
+        assert_eq!(
+            recording.ledger.error, 30,
+            "{name}: {:?} {:?}",
+            recording.ledger, recording.errors
+        );
+        assert_eq!(
+            recording.errors.kinds,
+            BTreeMap::from([(kind, 30)]),
+            "{name}"
+        );
+        assert_eq!(
+            recording.response_time.len(),
+            0,
+            "{name}: a failed request is no latency"
+        );
     }
 }
 
 #[test]
 fn a_connection_per_request_is_reopened_and_its_answers_count() {
-    let closing = Habit::SayAndClose(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello");
+    let closing = Habit::SayAndClose(
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello",
+    );
     let recording = check(closing, &load(Arrival::Closed, 3, Some(60)));
     assert_eq!(recording.ledger.ok, 60);
-    assert!(recording.connections.opened >= 60 && recording.connections.reopened >= 57, "{:?}", recording.connections);
+    assert!(
+        recording.connections.opened >= 60 && recording.connections.reopened >= 57,
+        "{:?}",
+        recording.connections
+    );
 }
 
 #[test]
 fn an_unanswered_request_times_out_and_is_a_lower_bound() {
-    let load = Load { timeout: Duration::from_millis(30), ..load(Arrival::Closed, 2, Some(6)) };
+    let load = Load {
+        timeout: Duration::from_millis(30),
+        ..load(Arrival::Closed, 2, Some(6))
+    };
     let recording = check(Habit::Ignore, &load);
-    assert_eq!((recording.ledger.timeout, recording.response_time.len()), (6, 6));
-    assert!(recording.response_time.min() >= 29_000_000, "{}", recording.response_time.min());
+    assert_eq!(
+        (recording.ledger.timeout, recording.response_time.len()),
+        (6, 6)
+    );
+    assert!(
+        recording.response_time.min() >= 29_000_000,
+        "{}",
+        recording.response_time.min()
+    );
 }
 
 #[test]
 fn what_was_never_sent_is_unfinished() {
-    let load = Load { duration: Duration::from_millis(200), drain: Duration::ZERO, ..load(Arrival::Open { rate: Rate::per_s(1000.0).unwrap(), process: Process::Constant }, 2, None) };
+    let load = Load {
+        duration: Duration::from_millis(200),
+        drain: Duration::ZERO,
+        ..load(
+            Arrival::Open {
+                rate: Rate::per_s(1000.0).unwrap(),
+                process: Process::Constant,
+            },
+            2,
+            None,
+        )
+    };
     let recording = check(Habit::Ignore, &load);
     // One request a millisecond for 200 ms: two of them on the wire, the others never sent, all of them accounted for.
-    assert_eq!((recording.ledger.scheduled, recording.ledger.unfinished), (200, 200));
-    assert_eq!((recording.response_time.len(), recording.service_time.len()), (200, 2));
+    assert_eq!(
+        (recording.ledger.scheduled, recording.ledger.unfinished),
+        (200, 200)
+    );
+    assert_eq!(
+        (recording.response_time.len(), recording.service_time.len()),
+        (200, 2)
+    );
 }
 
 #[test]
 fn threads_share_connections_and_requests_without_losing_any() {
     let addr = server(Habit::Say(GOOD));
-    let options = Options { cpus: vec![0, 0, 0], spin: false };
+    let options = Options {
+        cpus: vec![0, 0, 0],
+        spin: false,
+    };
     for arrival in [Arrival::Closed, open(2000.0)] {
-        let recording = drive(&load(arrival, 8, Some(100)), &workload(addr), addr, &options, &Control::default()).unwrap();
-        assert_eq!((recording.ledger.ok, recording.connections.opened, recording.generator.threads), (100, 8, 3));
+        let recording = drive(
+            &load(arrival, 8, Some(100)),
+            &workload(addr),
+            addr,
+            &options,
+            &Control::default(),
+        )
+        .unwrap();
+        assert_eq!(
+            (
+                recording.ledger.ok,
+                recording.connections.opened,
+                recording.generator.threads
+            ),
+            (100, 8, 3)
+        );
     }
 }
 
@@ -172,9 +282,23 @@ fn warm_up_is_driven_and_forgotten() {
     let load = Load {
         warmup: Duration::from_millis(100),
         duration: Duration::from_millis(100),
-        ..load(Arrival::Open { rate: Rate::per_s(500.0).unwrap(), process: Process::Constant }, 4, None)
+        ..load(
+            Arrival::Open {
+                rate: Rate::per_s(500.0).unwrap(),
+                process: Process::Constant,
+            },
+            4,
+            None,
+        )
     };
-    let recording = drive(&load, &workload(addr), addr, &options(), &Control::default()).unwrap();
+    let recording = drive(
+        &load,
+        &workload(addr),
+        addr,
+        &options(),
+        &Control::default(),
+    )
+    .unwrap();
     assert_eq!((recording.ledger.scheduled, recording.ledger.ok), (50, 50));
 }
 
@@ -191,9 +315,20 @@ fn a_stop_keeps_what_was_measured() {
             control.stop();
         }
     });
-    let recording = drive(&load(open(1000.0), 4, None), &workload(addr), addr, &options(), &control).unwrap();
+    let recording = drive(
+        &load(open(1000.0), 4, None),
+        &workload(addr),
+        addr,
+        &options(),
+        &control,
+    )
+    .unwrap();
     watcher.join().unwrap();
-    assert!(recording.ledger.ok >= 50 && recording.ledger.balances(), "{:?}", recording.ledger);
+    assert!(
+        recording.ledger.ok >= 50 && recording.ledger.balances(),
+        "{:?}",
+        recording.ledger
+    );
     assert!(recording.measured_ns < 20_000_000_000);
 }
 
@@ -205,15 +340,38 @@ fn a_server_that_is_not_there_is_an_error_before_the_first_request() {
     };
     for cpus in [vec![], vec![0, 0]] {
         let options = Options { cpus, spin: false };
-        let error = drive(&load(Arrival::Closed, 4, Some(1)), &workload(addr), addr, &options, &Control::default()).unwrap_err();
-        assert!(matches!(error, DriveError::Connect { opened: 0, .. }), "{error}");
+        let error = drive(
+            &load(Arrival::Closed, 4, Some(1)),
+            &workload(addr),
+            addr,
+            &options,
+            &Control::default(),
+        )
+        .unwrap_err();
+        assert!(
+            matches!(error, DriveError::Connect { opened: 0, .. }),
+            "{error}"
+        );
     }
 }
 
 #[test]
 fn a_core_that_does_not_exist_is_named() {
     let addr = server(Habit::Say(GOOD));
-    let options = Options { cpus: vec![1000], spin: false };
-    let error = drive(&load(Arrival::Closed, 1, Some(1)), &workload(addr), addr, &options, &Control::default()).unwrap_err();
-    assert!(matches!(error, DriveError::Pin { cpu: 1000, .. }), "{error}");
+    let options = Options {
+        cpus: vec![1000],
+        spin: false,
+    };
+    let error = drive(
+        &load(Arrival::Closed, 1, Some(1)),
+        &workload(addr),
+        addr,
+        &options,
+        &Control::default(),
+    )
+    .unwrap_err();
+    assert!(
+        matches!(error, DriveError::Pin { cpu: 1000, .. }),
+        "{error}"
+    );
 }

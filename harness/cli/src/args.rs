@@ -1,0 +1,384 @@
+//! What may be typed. Nothing here acts; each command turns its arguments into what they mean.
+
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bench_core::load::Process;
+use bench_core::units::{Rate, parse_duration};
+use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+use crate::cores::CpuList;
+
+/// Compare servers that differ only in their concurrency model, and see how sure the answer is.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bench",
+    version,
+    propagate_version = true,
+    after_long_help = "Examples:
+  bench run --scenario io-heavy                    compare callback and coroutine
+  bench run --scenario ping --quick                the same within 20 seconds, less sure
+  bench load http://127.0.0.1:8080/ -R 1000 -d 10s load any address, as with wrk2
+  bench list scenarios                             what can be run
+
+Exit codes: 0 fine, 1 internal error, 2 usage or bad input file, 3 invalid measurement,
+5 a target failed, 130 interrupted (what was measured is kept)."
+)]
+pub(crate) struct Args {
+    /// Colour the output.
+    #[arg(long, value_enum, default_value_t, global = true)]
+    pub(crate) color: Color,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a scenario against two or more targets and compare them.
+    Run(RunArgs),
+    /// Load one address and print what it took.
+    Load(LoadArgs),
+    /// Show what there is: scenarios, targets, routes.
+    List(ListArgs),
+    /// Prove that a target serves every route rightly and withstands hostile input.
+    Check(CheckArgs),
+    /// Draw the report of earlier runs again.
+    Report(ReportArgs),
+    /// Say what about this machine disturbs measurements.
+    Doctor(DoctorArgs),
+    /// Start one server alone: a target, or the upstream backend.
+    Serve(ServeArgs),
+    /// Print a completion script for a shell.
+    Completions(CompletionsArgs),
+}
+
+/// When to colour the output.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// Sets the choice for everything that is printed from here on.
+    pub(crate) fn apply(self) {
+        match self {
+            Self::Auto => {}
+            Self::Always => anstream::ColorChoice::Always.write_global(),
+            Self::Never => anstream::ColorChoice::Never.write_global(),
+        }
+    }
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    group = ArgGroup::new("effort").args(["quick", "thorough"]),
+    after_long_help = "Examples:
+  bench run --scenario io-heavy
+  bench run --scenario cpu-heavy --target callback --target coroutine-single --quick
+  bench run --scenario ./mine.toml --target a=callback --target b=callback
+  bench run --scenario ping --target callback --url mine=http://127.0.0.1:8080
+
+Every target gets the same seeded load in alternating epochs (A B B A), each round with fresh
+processes. The record, its charts and a report go to results/runs/<time>-<scenario>/."
+)]
+pub(crate) struct RunArgs {
+    /// A built-in scenario, a TOML file, or `-` for standard input.
+    #[arg(long, short, value_name = "NAME|FILE")]
+    pub(crate) scenario: String,
+
+    /// A target: NAME, or ALIAS=NAME to measure it under another name. May be repeated; the first is the base of all
+    /// comparisons. [default: callback and coroutine]
+    #[arg(long, short, value_name = "NAME|ALIAS=NAME")]
+    pub(crate) target: Vec<String>,
+
+    /// A server that runs already. May be repeated.
+    #[arg(long, value_name = "NAME=URL")]
+    pub(crate) url: Vec<String>,
+
+    /// Connections, instead of the scenario's.
+    #[arg(long, short, value_name = "N")]
+    pub(crate) connections: Option<NonZeroU32>,
+
+    /// Requests a second, instead of the scenario's arrivals: `1000`, `20k`.
+    #[arg(long, short = 'R', value_name = "RATE")]
+    pub(crate) rate: Option<Rate>,
+
+    /// Measured time per target, over all of its epochs.
+    #[arg(long, short, visible_short_alias = 'z', value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) duration: Option<Duration>,
+
+    /// Warm-up of each target in each round.
+    #[arg(long, short, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) warmup: Option<Duration>,
+
+    /// Rounds; each starts its targets afresh.
+    #[arg(long, value_name = "N")]
+    pub(crate) rounds: Option<NonZeroU32>,
+
+    /// At most 20 seconds for the default pair; less sure.
+    #[arg(long)]
+    pub(crate) quick: bool,
+
+    /// As long as the statistics ask for; several minutes.
+    #[arg(long)]
+    pub(crate) thorough: bool,
+
+    /// Cores of the servers, as in `1` or `2-3`. [default: the upper half of those there are]
+    #[arg(long, value_name = "LIST")]
+    pub(crate) server_cpus: Option<CpuList>,
+
+    /// Cores of the generator and the backend. [default: the lower half]
+    #[arg(long, value_name = "LIST")]
+    pub(crate) load_cpus: Option<CpuList>,
+
+    /// Seeds the order of targets, the arrivals and the mix of requests.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// Directory for this run's files; must be new or empty. [default: results/runs/<time>-<scenario>]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Print the run record to standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  bench load http://127.0.0.1:8080/                     as fast as it goes, for 10 seconds
+  bench load http://127.0.0.1:8080/ -c 100 -R 1000      1,000 requests a second, whatever the server does
+  bench load http://127.0.0.1:8080/ -n 10000 --json     10,000 requests, the result as JSON
+
+Without -R the loop is closed: the next request follows the reply, which measures capacity. With -R requests fall
+due on a schedule made beforehand, and response time counts from the moment they were due: that measures latency.")]
+pub(crate) struct LoadArgs {
+    /// What to request, as http://host:port/path?query.
+    #[arg(value_name = "URL")]
+    pub(crate) url: String,
+
+    /// Connections.
+    #[arg(long, short, value_name = "N", default_value = "50")]
+    pub(crate) connections: NonZeroU32,
+
+    /// Requests a second on a schedule: `1000`, `20k`. Without it the loop is closed.
+    #[arg(long, short = 'R', value_name = "RATE")]
+    pub(crate) rate: Option<Rate>,
+
+    /// How long to measure.
+    #[arg(long, short, visible_short_alias = 'z', value_name = "TIME", value_parser = parse_duration, default_value = "10s")]
+    pub(crate) duration: Duration,
+
+    /// Load before the measurement that is not recorded.
+    #[arg(long, short, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
+    pub(crate) warmup: Duration,
+
+    /// Stop after this many requests, if that comes before the end of the duration.
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) requests: Option<NonZeroU64>,
+
+    /// How the gaps between scheduled requests are distributed.
+    #[arg(long, value_enum, default_value = "constant", requires = "rate")]
+    pub(crate) arrival: ArrivalName,
+
+    /// A request unanswered for this long has failed.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "5s")]
+    pub(crate) timeout: Duration,
+
+    /// Request method.
+    #[arg(long, short = 'X', value_name = "METHOD", default_value = "GET")]
+    pub(crate) method: MethodName,
+
+    /// A request header, as `Name: value`. May be repeated.
+    #[arg(long, short = 'H', value_name = "NAME: VALUE")]
+    pub(crate) header: Vec<String>,
+
+    /// Request body; `@FILE` reads it from a file, `@-` from standard input.
+    #[arg(long, short = 'D', value_name = "TEXT|@FILE")]
+    pub(crate) body: Option<String>,
+
+    /// Accept only this status. [default: 200 to 399]
+    #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(100..=599))]
+    pub(crate) expect_status: Option<u16>,
+
+    /// Cores of the generator, one thread each. [default: one thread, not pinned]
+    #[arg(long, value_name = "LIST")]
+    pub(crate) load_cpus: Option<CpuList>,
+
+    /// Spin for due times: exact to a microsecond, and needs a core that nobody else uses.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) spin: SpinChoice,
+
+    /// Seeds the arrivals.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The arrival processes of an open loop, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ArrivalName {
+    /// Equal gaps.
+    Constant,
+    /// Exponential gaps, as of many independent users.
+    Poisson,
+}
+
+impl From<ArrivalName> for Process {
+    fn from(name: ArrivalName) -> Self {
+        match name {
+            ArrivalName::Constant => Self::Constant,
+            ArrivalName::Poisson => Self::Poisson,
+        }
+    }
+}
+
+/// The request methods that can be loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "UPPER")]
+pub(crate) enum MethodName {
+    Get,
+    Head,
+    Post,
+    Put,
+    Delete,
+    Options,
+}
+
+impl From<MethodName> for http1::Method {
+    fn from(name: MethodName) -> Self {
+        match name {
+            MethodName::Get => Self::Get,
+            MethodName::Head => Self::Head,
+            MethodName::Post => Self::Post,
+            MethodName::Put => Self::Put,
+            MethodName::Delete => Self::Delete,
+            MethodName::Options => Self::Options,
+        }
+    }
+}
+
+/// Whether the generator may spin.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SpinChoice {
+    /// Only where --load-cpus gives the generator cores of its own.
+    #[default]
+    Auto,
+    /// Never: sleep until a request is due.
+    Never,
+    /// Always, even beside the server.
+    Always,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ListArgs {
+    /// What to list; everything if left out.
+    #[arg(value_enum)]
+    pub(crate) what: Option<Listing>,
+}
+
+/// What can be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Listing {
+    /// The built-in scenarios and the questions they answer.
+    Scenarios,
+    /// The built-in targets.
+    Targets,
+    /// The routes that every target serves.
+    Routes,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  bench check callback
+  bench check callback coroutine
+  bench check --url mine=http://127.0.0.1:8080")]
+#[command(group = ArgGroup::new("which").args(["target", "url"]).required(true).multiple(true))]
+pub(crate) struct CheckArgs {
+    /// Targets to check: NAME, or ALIAS=NAME.
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: Vec<String>,
+
+    /// A server that runs already. May be repeated.
+    #[arg(long, value_name = "NAME=URL")]
+    pub(crate) url: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  bench report results/runs/20261123T101500Z-io-heavy     draw its charts and report.html again
+  bench report A B -o both.html                           one report of two runs
+  bench report RUN --markdown                             a summary to paste into a document")]
+pub(crate) struct ReportArgs {
+    /// Run directories, or run.json files; `-` reads one from standard input.
+    #[arg(value_name = "RUN", required = true)]
+    pub(crate) runs: Vec<PathBuf>,
+
+    /// Write the report here (`-` is standard output). [default: report.html beside each run]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Print a Markdown summary instead.
+    #[arg(long, conflicts_with = "output")]
+    pub(crate) markdown: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct DoctorArgs {
+    /// Print the findings as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  bench serve backend --port 9000
+  bench serve callback --port 8080 --upstream 127.0.0.1:9000
+  bench serve coroutine --port 0 --workers 2")]
+pub(crate) struct ServeArgs {
+    /// callback, callback-cluster, coroutine, coroutine-single or backend.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+
+    /// Port on 127.0.0.1; 0 takes a free one and prints it.
+    #[arg(long, value_name = "N", default_value_t = 8080)]
+    pub(crate) port: u16,
+
+    /// Directory with the files of /file/{kib}; made where it doesn't exist. [default: bench's cache directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Threads for blocking work.
+    #[arg(long, value_name = "N")]
+    pub(crate) pool: Option<NonZeroUsize>,
+
+    /// Threads that serve. [default: 1, for callback-cluster and coroutine one for each core]
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<NonZeroUsize>,
+
+    /// Address of the backend that /upstream calls.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) upstream: Option<std::net::SocketAddr>,
+
+    /// End with this process, however it ends. Set by `bench run`.
+    #[arg(long, value_name = "PID", hide = true)]
+    pub(crate) parent: Option<i32>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}

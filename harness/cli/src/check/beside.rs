@@ -1,0 +1,138 @@
+//! Whether requests wait for each other: some connections keep the server busy, and others must be served meanwhile.
+//!
+//! What counts is the order of completion, not the time it takes: every quick request must be answered while the busy
+//! ones still are not. That needs no limit that a slow machine could miss.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use app::Route;
+use http1::Method;
+use http1::client::encode_request;
+
+use crate::check::CASE_TIMEOUT;
+use crate::check::problem::Problem;
+use crate::check::script::Expected;
+use crate::check::wire::{Said, Wire};
+
+/// How many quick requests follow each other, each on a new connection. The first may overtake a busy one that has only
+/// just arrived; one of the others would find the server held up.
+const QUICK_REQUESTS: usize = 8;
+
+/// How long `/sleep` sleeps, in milliseconds, in the first attempt and in the second. Where the machine itself stood
+/// still for the first, all answers are there when they are looked at, and their order can't be told.
+const SLEEPS_MS: [u32; 2] = [300, 1_200];
+
+/// Connections that keep the server busy.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Busy {
+    /// How many.
+    pub(super) connections: usize,
+    /// With what.
+    pub(super) with: Occupation,
+}
+
+/// What a busy connection does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Occupation {
+    /// It waits for `/sleep`.
+    Sleeping,
+    /// It has sent half a request, and the rest does not come.
+    HalfSent,
+}
+
+/// Serves quick requests beside busy connections.
+pub(super) fn play(busy: &Busy, addr: SocketAddr, host: &str) -> Result<(), Problem> {
+    let deadline = Instant::now() + CASE_TIMEOUT;
+    match busy.with {
+        Occupation::HalfSent => {
+            let request = request(Route::Plaintext, host);
+            let half = &request[..request.len() / 2];
+            let mut wires = occupy(busy.connections, half, addr, deadline)?;
+            serve_quick(addr, host, deadline)?;
+            if count_heard(&mut wires)? == 0 {
+                Ok(())
+            } else {
+                Err(Problem::wrong(
+                    "half a request was answered before the rest could come".to_owned(),
+                ))
+            }
+        }
+        Occupation::Sleeping => {
+            for ms in SLEEPS_MS {
+                if is_overtaken(busy.connections, ms, addr, host, deadline)? {
+                    return Ok(());
+                }
+            }
+            let [.., longest_ms] = SLEEPS_MS;
+            Err(Problem::wrong(format!(
+                "GET /plaintext was answered only after GET /sleep/{longest_ms} on another connection: requests that wait hold up the others"
+            )))
+        }
+    }
+}
+
+/// Whether the quick requests were all answered before any of the sleeping ones.
+fn is_overtaken(
+    connections: usize,
+    ms: u32,
+    addr: SocketAddr,
+    host: &str,
+    deadline: Instant,
+) -> Result<bool, Problem> {
+    let slow = Route::Sleep { ms };
+    let mut sleeping = occupy(connections, &request(slow, host), addr, deadline)?;
+    serve_quick(addr, host, deadline)?;
+    let overtaken = count_heard(&mut sleeping)? == 0;
+    for wire in &mut sleeping {
+        expect(wire, slow).map_err(|problem| problem.within(&slow.target()))?;
+    }
+    Ok(overtaken)
+}
+
+fn occupy(
+    connections: usize,
+    bytes: &[u8],
+    addr: SocketAddr,
+    deadline: Instant,
+) -> Result<Vec<Wire>, Problem> {
+    let open = |_| {
+        let mut wire = Wire::open(addr, deadline)?;
+        wire.send(bytes)?;
+        Ok(wire)
+    };
+    (0..connections).map(open).collect()
+}
+
+fn serve_quick(addr: SocketAddr, host: &str, deadline: Instant) -> Result<(), Problem> {
+    let quick = Route::Plaintext;
+    for _ in 0..QUICK_REQUESTS {
+        let mut wire = Wire::open(addr, deadline)?;
+        wire.send(&request(quick, host))?;
+        expect(&mut wire, quick)
+            .map_err(|problem| problem.within("GET /plaintext while other connections wait"))?;
+    }
+    Ok(())
+}
+
+fn count_heard(wires: &mut [Wire]) -> Result<usize, Problem> {
+    wires
+        .iter_mut()
+        .map(|wire| wire.has_heard().map(usize::from))
+        .sum()
+}
+
+fn expect(wire: &mut Wire, route: Route) -> Result<(), Problem> {
+    match wire.next(Method::Get)? {
+        Said::Reply(reply) => Expected::served(Method::Get, route).judge(&reply),
+        Said::End => Err(Problem::wrong(
+            "the server closed the connection without a reply".to_owned(),
+        )),
+    }
+}
+
+fn request(route: Route, host: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_request(Method::Get, &route.target(), host, &[], None, &mut bytes);
+    bytes
+}

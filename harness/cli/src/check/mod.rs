@@ -1,0 +1,154 @@
+//! Proves that a target serves the work contract before any load is put on it.
+//!
+//! The cases are data ([`cases`]): what is sent, and every answer that would be right. [`script`] plays one case on a
+//! connection of its own ([`wire`]); [`beside`] plays those that take several connections. This module knows HTTP as
+//! its clients see it. It must never know how a target is launched, nor which one it is: where the RFCs leave servers
+//! a choice, the case names all of the choices.
+
+mod beside;
+mod cases;
+mod problem;
+mod script;
+mod wire;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::check::cases::{Case, Script};
+use crate::check::problem::Problem;
+
+/// How long one case may take: a server that is silent for longer hangs. Far more than the slowest case needs on a busy
+/// machine.
+pub(crate) const CASE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// After so many cases to which the server gave no answer at all, the rest is left out: a server that hangs everywhere
+/// would otherwise be waited for in every case, which is a quarter of an hour.
+pub(crate) const MAX_UNANSWERED: usize = 3;
+
+/// What a target needs to be asked, and may be asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Needs {
+    /// It was started with a backend; without one, `/upstream` may also be answered 503.
+    pub(crate) has_upstream: bool,
+    /// It says that it serves any number of waiting requests at once.
+    pub(crate) claims_concurrency: bool,
+    /// It reads HTTP by this workspace's `http1`: that makes the strict choice wherever the RFCs leave one, and its
+    /// bounds hold to the byte. Other servers may choose otherwise, and count what is in a head in their own way.
+    pub(crate) is_strict: bool,
+}
+
+/// What became of one case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// The case, unique within its group: `GET /file/64`.
+    pub(crate) case: String,
+    /// The group it belongs to.
+    pub(crate) group: Group,
+    /// What was expected and what came instead; `None` where all was right.
+    pub(crate) problem: Option<String>,
+}
+
+/// What a case is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Group {
+    /// Every route's status, fields and body.
+    Routes,
+    /// HEAD: the head of GET, and no body.
+    Head,
+    /// 404, 400 and 405.
+    Errors,
+    /// How long a connection is used.
+    KeepAlive,
+    /// Several requests in one write.
+    Pipelining,
+    /// One request in several writes.
+    Fragmented,
+    /// Request bodies: framed and skipped.
+    Bodies,
+    /// The contract's bounds: at them, and beyond.
+    Limits,
+    /// What no well-meaning client sends.
+    Hostile,
+    /// Whether requests wait for each other.
+    Concurrency,
+}
+
+impl Group {
+    /// Whether its cases could leave a server that serves nobody any more, which is then looked at after each of them.
+    fn may_harm(self) -> bool {
+        matches!(self, Self::Bodies | Self::Limits | Self::Hostile)
+    }
+}
+
+impl fmt::Display for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Routes => "routes",
+            Self::Head => "HEAD",
+            Self::Errors => "errors",
+            Self::KeepAlive => "keep-alive",
+            Self::Pipelining => "pipelining",
+            Self::Fragmented => "fragmented",
+            Self::Bodies => "bodies",
+            Self::Limits => "limits",
+            Self::Hostile => "hostile",
+            Self::Concurrency => "concurrency",
+        })
+    }
+}
+
+/// Plays every case against the server at `addr`, group by group, and tells each outcome as soon as it is known.
+///
+/// `host` is what the requests' `Host` field says. Each case gets a fresh connection and at most [`CASE_TIMEOUT`]; after
+/// [`MAX_UNANSWERED`] cases without an answer the rest is left out, which is itself a failed outcome.
+pub(crate) fn check(
+    addr: SocketAddr,
+    host: &str,
+    needs: Needs,
+    on_case: &mut dyn FnMut(&Outcome),
+) -> Vec<Outcome> {
+    let mut outcomes = Vec::new();
+    let mut record = |outcome: Outcome| {
+        on_case(&outcome);
+        outcomes.push(outcome);
+    };
+    let cases = cases::all(host, needs);
+    let mut unanswered = 0;
+    for (at, case) in cases.iter().enumerate() {
+        if unanswered == MAX_UNANSWERED {
+            record(left_out(case.group, cases.len() - at));
+            break;
+        }
+        let problem = play(case, addr, host).err();
+        unanswered += usize::from(problem.as_ref().is_some_and(|problem| problem.is_silence));
+        record(Outcome {
+            case: case.name.clone(),
+            group: case.group,
+            problem: problem.map(|problem| problem.text),
+        });
+    }
+    outcomes
+}
+
+fn left_out(group: Group, cases: usize) -> Outcome {
+    Outcome {
+        case: format!("the {cases} cases from here on"),
+        group,
+        problem: Some(format!(
+            "left out, because {MAX_UNANSWERED} cases got no answer in time; mend those first"
+        )),
+    }
+}
+
+fn play(case: &Case, addr: SocketAddr, host: &str) -> Result<(), Problem> {
+    match &case.script {
+        Script::Alone(steps) => script::play(steps, addr, host)?,
+        Script::Beside(busy) => beside::play(busy, addr, host)?,
+    }
+    if case.group.may_harm() {
+        script::play(&cases::plain_request(host), addr, host)
+            .map_err(|problem| problem.within("afterwards, on a new connection"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,417 @@
+//! A case as steps on one connection: what is sent, and what must come.
+//!
+//! Knows how to play steps and how to judge replies. Must never know which cases there are.
+
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use app::{Route, Stats};
+use http1::{Date, Method};
+use serde_json::Value;
+
+use crate::check::CASE_TIMEOUT;
+use crate::check::problem::{Problem, difference, shown};
+use crate::check::wire::{Heard, Reply, Said, Wire};
+
+/// Pause between the pieces of a request, so that the server sees each by itself: nothing relies on it, but without it
+/// the kernel would mostly hand several over at once.
+const PIECE_GAP: Duration = Duration::from_millis(1);
+
+/// How long a server may say nothing to bad input before it is told that there will be no more. It may wait for the
+/// rest of what it takes for an unfinished request; then it must give up.
+const SILENCE_LIMIT: Duration = Duration::from_secs(1);
+
+/// Most replies that are read after the one that bad input deserves.
+const MAX_REPLIES_AFTER: usize = 4;
+
+/// The request that follows bad input, where the connection still takes one. No other case asks for it, so that no reply
+/// to smuggled bytes passes for its own.
+const PROBE: Route = Route::Cpu {
+    rounds: 7,
+    offload: false,
+};
+
+/// One step of a case.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    /// Sends in one write.
+    Send(Vec<u8>),
+    /// Sends in several writes, with a pause between them.
+    SendPieces(Vec<Vec<u8>>),
+    /// Waits for an interim 100 and then sends this body; a final reply, which must then come anyway, takes its place.
+    SendOnceContinued(Vec<u8>),
+    /// Says that nothing more will be sent.
+    FinishSending,
+    /// This reply must come.
+    Reply(Expected),
+    /// This reply must come, or the server closes; not the latter where its last reply said `keep-alive`.
+    ReplyOrEnd(Expected),
+    /// The server must close and say nothing more.
+    End,
+    /// What was sent is bad: the server must refuse it or close, and must not find another request in it. The last step.
+    Refusal(Refusal),
+}
+
+/// Every reply that would be right.
+#[derive(Debug, Clone)]
+pub(super) struct Expected {
+    /// The method of the request.
+    pub(super) to: Method,
+    /// At least one.
+    pub(super) any_of: Vec<Accept>,
+}
+
+/// A reply that would be right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Accept {
+    /// 200, and all that the work contract says of this route.
+    Served(Route),
+    /// This status, whatever else.
+    Status(u16),
+    /// 405, with an `Allow` that names GET.
+    NotAllowed,
+}
+
+/// How bad input may be answered, other than by closing the connection.
+#[derive(Debug, Clone)]
+pub(super) struct Refusal {
+    /// Each of these.
+    pub(super) statuses: Vec<u16>,
+    /// Where the RFC, or the order in which a server may work, lets it serve the request after all: what it then serves.
+    pub(super) or_served: Option<Route>,
+}
+
+/// Plays the steps on a connection of their own, within [`CASE_TIMEOUT`].
+pub(super) fn play(steps: &[Step], addr: SocketAddr, host: &str) -> Result<(), Problem> {
+    let mut wire = Wire::open(addr, Instant::now() + CASE_TIMEOUT)?;
+    let mut last = None;
+    let replies = steps.iter().filter(|step| step.is_reply()).count();
+    let mut reply = 0;
+    for step in steps {
+        reply += usize::from(step.is_reply());
+        let at = |problem: Problem| {
+            if replies > 1 && step.is_reply() {
+                problem.within(&format!("reply {reply} of {replies}"))
+            } else {
+                problem
+            }
+        };
+        match step {
+            Step::Send(bytes) => wire.send(bytes)?,
+            Step::SendPieces(pieces) => send_pieces(&mut wire, pieces)?,
+            Step::SendOnceContinued(body) => {
+                if wire.takes_continue()? {
+                    wire.send(body)?;
+                }
+            }
+            Step::FinishSending => wire.finish_sending(),
+            Step::Reply(expected) => match wire.next(expected.to).map_err(at)? {
+                Said::Reply(reply) => {
+                    expected.judge(&reply).map_err(at)?;
+                    last = Some(reply);
+                }
+                Said::End => return Err(at(expected.closed_instead())),
+            },
+            Step::ReplyOrEnd(expected) => match wire.next(expected.to).map_err(at)? {
+                Said::Reply(reply) => {
+                    expected.judge(&reply).map_err(at)?;
+                    last = Some(reply);
+                }
+                Said::End if last.as_ref().is_some_and(promises_more) => {
+                    return Err(at(Problem::wrong(
+                        "the connection was closed, though the reply before said keep-alive"
+                            .to_owned(),
+                    )));
+                }
+                Said::End => return Ok(()),
+            },
+            Step::End => must_end(&mut wire)?,
+            Step::Refusal(refusal) => return refusal.play(&mut wire, host),
+        }
+    }
+    match wire.unasked() {
+        [] => Ok(()),
+        bytes => Err(Problem::wrong(format!(
+            "behind the last reply came {}",
+            shown(bytes)
+        ))),
+    }
+}
+
+impl Step {
+    fn is_reply(&self) -> bool {
+        matches!(self, Self::Reply(_) | Self::ReplyOrEnd(_))
+    }
+}
+
+impl Expected {
+    /// 200 to this request of `route`, and all that the work contract says of it.
+    pub(super) fn served(to: Method, route: Route) -> Self {
+        Self {
+            to,
+            any_of: vec![Accept::Served(route)],
+        }
+    }
+
+    /// One of these statuses, whatever else.
+    pub(super) fn statuses(to: Method, statuses: &[u16]) -> Self {
+        Self {
+            to,
+            any_of: statuses.iter().copied().map(Accept::Status).collect(),
+        }
+    }
+
+    /// Whether `reply` is one of those expected.
+    pub(super) fn judge(&self, reply: &Reply) -> Result<(), Problem> {
+        let fitting = self.any_of.iter().find(|accept| accept.status() == reply.status);
+        match fitting {
+            Some(Accept::Served(route)) => judge_served(reply, *route, self.to),
+            Some(Accept::NotAllowed) => judge_not_allowed(reply),
+            Some(Accept::Status(_)) => Ok(()),
+            None => Err(Problem::wrong(format!(
+                "expected {}, got {}",
+                self.shown(),
+                reply.shown()
+            ))),
+        }
+    }
+
+    fn closed_instead(&self) -> Problem {
+        Problem::wrong(format!(
+            "expected {}, but the server closed the connection without a reply",
+            self.shown()
+        ))
+    }
+
+    fn shown(&self) -> String {
+        let statuses = self.any_of.iter().map(|accept| accept.status());
+        one_of(statuses)
+    }
+}
+
+impl Accept {
+    fn status(self) -> u16 {
+        match self {
+            Self::Served(_) => 200,
+            Self::Status(status) => status,
+            Self::NotAllowed => 405,
+        }
+    }
+}
+
+impl Refusal {
+    /// Reads the answer to bad input. Then asks for [`PROBE`]: whatever comes between is a reply to a request that the
+    /// server has found in the bad input, and must not be a good one.
+    fn play(&self, wire: &mut Wire, host: &str) -> Result<(), Problem> {
+        if wire.listen(SILENCE_LIMIT)? == Heard::Silence {
+            wire.finish_sending();
+        }
+        let neither = |problem: Problem| problem.within("the bad input was neither answered nor the connection closed");
+        let Said::Reply(reply) = wire.next(Method::Get).map_err(neither)? else {
+            return Ok(());
+        };
+        self.judge(&reply)?;
+        // What closes is not asked any more: data for a closed socket makes the kernel reset it, and with that a
+        // further reply might be lost before it is read.
+        if reply.keep_alive && !wire.is_sending_over() {
+            let mut probe = Vec::new();
+            http1::client::encode_request(Method::Get, &PROBE.target(), host, &[], None, &mut probe);
+            wire.send(&probe)?;
+        }
+        for _ in 0..MAX_REPLIES_AFTER {
+            let open = |problem: Problem| problem.within("behind the answer to bad input");
+            match wire.next(Method::Get).map_err(open)? {
+                Said::End => return Ok(()),
+                Said::Reply(reply) if is_probe(&reply) => return Ok(()),
+                // The rest of the bad input, refused as well.
+                Said::Reply(reply) if reply.status >= 400 => {}
+                Said::Reply(reply) => {
+                    return Err(Problem::wrong(format!(
+                        "a part of the bad input was answered as a request of its own: {}",
+                        reply.shown()
+                    )));
+                }
+            }
+        }
+        Err(Problem::wrong(format!(
+            "more than {MAX_REPLIES_AFTER} replies followed the refusal"
+        )))
+    }
+
+    fn judge(&self, reply: &Reply) -> Result<(), Problem> {
+        match self.or_served {
+            Some(route) if reply.status == 200 => judge_served(reply, route, Method::Get),
+            _ if self.statuses.contains(&reply.status) => Ok(()),
+            _ => Err(Problem::wrong(format!(
+                "expected {} or a closed connection, got {}",
+                one_of(self.statuses.iter().copied()),
+                reply.shown()
+            ))),
+        }
+    }
+}
+
+fn send_pieces(wire: &mut Wire, pieces: &[Vec<u8>]) -> Result<(), Problem> {
+    for (i, piece) in pieces.iter().enumerate() {
+        if i > 0 {
+            thread::sleep(PIECE_GAP);
+        }
+        wire.send(piece)?;
+    }
+    Ok(())
+}
+
+fn must_end(wire: &mut Wire) -> Result<(), Problem> {
+    match wire.listen(CASE_TIMEOUT)? {
+        Heard::Silence => Err(Problem::silence(
+            "the server did not close the connection".to_owned(),
+        )),
+        Heard::End => Ok(()),
+        Heard::Bytes => match wire.next(Method::Get)? {
+            Said::End => Ok(()),
+            Said::Reply(reply) => Err(Problem::wrong(format!(
+                "expected the server to close the connection, got another reply: {}",
+                reply.shown()
+            ))),
+        },
+    }
+}
+
+/// What the work contract says of a route's reply.
+fn judge_served(reply: &Reply, route: Route, to: Method) -> Result<(), Problem> {
+    if reply.status != 200 {
+        return Err(Problem::wrong(format!("expected 200, got {}", reply.shown())));
+    }
+    let expected = (to != Method::Head).then(|| route.expected_body()).flatten();
+    if let Some(expected) = expected
+        && reply.body != *expected
+    {
+        return Err(Problem::wrong(format!(
+            "the body is wrong: {}",
+            difference(&expected, &reply.body)
+        )));
+    }
+    if route == Route::Stats && to != Method::Head {
+        judge_stats(&reply.body)?;
+    }
+    judge_length(reply, route, to)?;
+    judge_content_type(reply, route)?;
+    judge_date(reply)
+}
+
+/// `Content-Length` is one of the contract's bytes: a chunked reply would cost the servers different work.
+fn judge_length(reply: &Reply, route: Route, to: Method) -> Result<(), Problem> {
+    let got = only(reply, "Content-Length")?;
+    let expected = match (to, route.expected_body()) {
+        (Method::Head, Some(body)) => body.len(),
+        // The figures may have grown a digit since: any length is right.
+        (Method::Head, None) => return Ok(()),
+        _ => reply.body.len(),
+    };
+    if got == expected.to_string() {
+        Ok(())
+    } else {
+        Err(Problem::wrong(format!(
+            "Content-Length must be {expected}, not {}",
+            shown(got.as_bytes())
+        )))
+    }
+}
+
+/// The media type must be the contract's; a charset may be left out, but not be another than UTF-8.
+fn judge_content_type(reply: &Reply, route: Route) -> Result<(), Problem> {
+    let got = only(reply, "Content-Type")?;
+    let expected = route.expected_content_type();
+    let parts = |text: &str| {
+        let mut parts = text.split(';').map(|part| part.trim().to_ascii_lowercase());
+        (parts.next(), parts.collect::<Vec<_>>())
+    };
+    let (media_type, parameters) = parts(got);
+    let is_utf8 = |parameter: &String| matches!(parameter.as_str(), "charset=utf-8" | "charset=\"utf-8\"");
+    if media_type == parts(expected).0 && parameters.iter().all(is_utf8) {
+        Ok(())
+    } else {
+        Err(Problem::wrong(format!(
+            "Content-Type must be `{expected}`, not {}",
+            shown(got.as_bytes())
+        )))
+    }
+}
+
+/// RFC 9110 §6.6.1: a server with a clock sends it, as an IMF-fixdate.
+fn judge_date(reply: &Reply) -> Result<(), Problem> {
+    let got = only(reply, "Date")?;
+    match Date::try_from(got) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(Problem::wrong(format!(
+            "Date is {}, which is {error}",
+            shown(got.as_bytes())
+        ))),
+    }
+}
+
+/// RFC 9110 §15.5.6.
+fn judge_not_allowed(reply: &Reply) -> Result<(), Problem> {
+    let allows_get = reply
+        .values("Allow")
+        .flat_map(|value| value.split(','))
+        .any(|method| method.trim() == "GET");
+    if allows_get {
+        Ok(())
+    } else {
+        Err(Problem::wrong(
+            "405 must come with an Allow field that names GET".to_owned(),
+        ))
+    }
+}
+
+/// An object with every key of [`Stats`]; each value is of its kind, or null where the runtime can't tell.
+fn judge_stats(body: &[u8]) -> Result<(), Problem> {
+    let wrong = |what: String| Problem::wrong(format!("/stats {what}"));
+    let stats: Value = serde_json::from_slice(body)
+        .map_err(|error| wrong(format!("is not JSON: {error}; got {}", shown(body))))?;
+    let known = serde_json::to_value(Stats::default()).expect("numbers and names can be written as JSON");
+    for key in known.as_object().into_iter().flat_map(|known| known.keys()) {
+        let value = stats
+            .get(key)
+            .ok_or_else(|| wrong(format!("has no key {key}; where the runtime can't tell, it is null")))?;
+        let is_right = match (key.as_str(), value) {
+            ("runtime", value) => value.as_str().is_some_and(|name| !name.is_empty()),
+            (_, Value::Null) => true,
+            ("loop_lag_us", value) => ["p50", "p99", "max"].iter().all(|key| value[*key].is_u64()),
+            (_, value) => value.is_u64(),
+        };
+        if !is_right {
+            return Err(wrong(format!("has {key} {}", shown(value.to_string().as_bytes()))));
+        }
+    }
+    Ok(())
+}
+
+/// The value of a field that must be there once.
+fn only<'a>(reply: &'a Reply, name: &'static str) -> Result<&'a str, Problem> {
+    let mut values = reply.values(name);
+    match (values.next(), values.next()) {
+        (Some(value), None) => Ok(value),
+        (None, _) => Err(Problem::wrong(format!("the reply has no {name}"))),
+        (Some(_), Some(_)) => Err(Problem::wrong(format!("the reply has {name} more than once"))),
+    }
+}
+
+/// Whether a reply says in so many words that the connection stays; HTTP/1.0 clients are told so.
+fn promises_more(reply: &Reply) -> bool {
+    reply
+        .values("Connection")
+        .flat_map(|value| value.split(','))
+        .any(|word| word.trim().eq_ignore_ascii_case("keep-alive"))
+}
+
+fn is_probe(reply: &Reply) -> bool {
+    reply.status == 200 && Some(&*reply.body) == PROBE.expected_body().as_deref()
+}
+
+fn one_of(statuses: impl Iterator<Item = u16>) -> String {
+    let words: Vec<String> = statuses.map(|status| status.to_string()).collect();
+    words.join(" or ")
+}

@@ -1,0 +1,138 @@
+//! `bench doctor`: what about this machine disturbs measurements, and what to do about it.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::args::DoctorArgs;
+use crate::cores;
+use crate::environment::{self, CpuTicks};
+use crate::exit::{Exit, Explain, Failure};
+use crate::terminal::print_findings;
+
+/// How long the machine is watched for stolen time and for the lateness of its timers.
+const WATCH: Duration = Duration::from_millis(500);
+
+/// A timer later than this, at the 99th percentile, makes a slow generator.
+const LATE_TIMER: Duration = Duration::from_micros(500);
+
+/// Descriptors that a scenario with many connections asks for.
+const WANTED_FILES: u64 = 16_384;
+
+/// Ports that a scenario with a connection per request asks for.
+const WANTED_PORTS: u32 = 20_000;
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Finding {
+    /// What was looked at.
+    pub(crate) what: &'static str,
+    /// What was found.
+    pub(crate) found: String,
+    /// What to do about it; none where all is well.
+    pub(crate) advice: Option<&'static str>,
+}
+
+/// Looks at the machine and says what it found. A finding is advice, not an error.
+pub(crate) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
+    let findings = examine();
+    if args.json {
+        let json = serde_json::to_string_pretty(&findings).or_internal(|| "cannot write JSON".to_owned())?;
+        anstream::println!("{json}");
+    } else {
+        print_findings(&findings);
+    }
+    Ok(Exit::Success)
+}
+
+fn examine() -> Vec<Finding> {
+    let environment = environment::read();
+    let ticks_before = CpuTicks::now();
+    let late = timer_lateness();
+    let steal = CpuTicks::now().steal_share_since(ticks_before);
+    let mut findings = vec![
+        Finding { what: "processor", found: environment.cpu_model.clone(), advice: None },
+        Finding { what: "kernel", found: environment.kernel.clone(), advice: None },
+        cores(),
+        finding(
+            "frequency governor",
+            environment.governor.clone().unwrap_or_else(|| "not told by this system".to_owned()),
+            environment.governor.as_deref().is_some_and(|governor| governor != "performance"),
+            "set it to performance (cpupower frequency-set -g performance): clocks that rise under load favour whoever runs second",
+        ),
+        finding(
+            "virtualization",
+            environment.virtualization.clone().unwrap_or_else(|| "none".to_owned()),
+            environment.virtualization.is_some(),
+            "neighbours share this machine: trust ratios of one run, not times of two",
+        ),
+    ];
+    if let Some(steal) = steal {
+        findings.push(finding(
+            "time taken by the hypervisor",
+            format!("{:.1} % over {} ms", steal * 100.0, WATCH.as_millis()),
+            steal >= bench_core::validity::NOTABLE_STEAL_SHARE,
+            "compare CPU per request before latency, and use more rounds (--thorough)",
+        ));
+    }
+    if let Some(average) = environment.load_average {
+        findings.push(finding(
+            "load average",
+            format!("{average:.2}"),
+            average > 0.5,
+            "something else is running: stop it, or wait until it is done",
+        ));
+    }
+    findings.push(finding(
+        "timer lateness",
+        format!("median {:?}, 99th percentile {:?}", late.0, late.1),
+        late.1 > LATE_TIMER,
+        "the system wakes the generator late: response times will include it; give it a core of its own with --load-cpus",
+    ));
+    findings.push(finding(
+        "open files",
+        format!("{} now, {} at most", environment::open_files(), environment::open_files_allowed()),
+        environment::open_files_allowed() < WANTED_FILES,
+        "raise the hard limit (ulimit -Hn) for scenarios with many connections",
+    ));
+    if let Some((first, last)) = environment::local_ports() {
+        findings.push(finding(
+            "local ports",
+            format!("{first} to {last}"),
+            last.saturating_sub(first) < WANTED_PORTS,
+            "widen net.ipv4.ip_local_port_range for scenarios that open a connection per request",
+        ));
+    }
+    findings
+}
+
+fn cores() -> Finding {
+    let available = cores::available();
+    let pinning = cores::divide(&available, None, None).unwrap_or_default();
+    let found = format!(
+        "{} ({}): servers on {}, generator on {}",
+        available.len(),
+        cores::names(&available),
+        cores::names(&pinning.server_cpus),
+        cores::names(&pinning.load_cpus)
+    );
+    finding("cores", found, cores::is_shared(&pinning), "with a single core generator and server take turns: compare CPU per request only")
+}
+
+fn finding(what: &'static str, found: String, is_bad: bool, advice: &'static str) -> Finding {
+    Finding { what, found, advice: is_bad.then_some(advice) }
+}
+
+/// How late one-millisecond sleeps end: median and 99th percentile.
+fn timer_lateness() -> (Duration, Duration) {
+    let began = Instant::now();
+    let mut late = Vec::new();
+    while began.elapsed() < WATCH {
+        let asked = Instant::now();
+        std::thread::sleep(Duration::from_millis(1));
+        late.push(asked.elapsed().saturating_sub(Duration::from_millis(1)));
+    }
+    late.sort_unstable();
+    let at = |share: usize| late[(late.len() * share / 100).min(late.len() - 1)];
+    (at(50), at(99))
+}

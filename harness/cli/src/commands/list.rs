@@ -1,0 +1,46 @@
+//! `bench list`: what there is to run.
+
+use bench_core::scenario::{BUILT_IN as SCENARIOS, Scenario};
+use bench_core::target::BUILT_IN as TARGETS;
+
+use crate::args::{ListArgs, Listing};
+use crate::exit::{Exit, Failure};
+use crate::terminal::print_columns;
+
+/// Prints names and what they are, one a line.
+pub(crate) fn run(args: &ListArgs) -> Result<Exit, Failure> {
+    let listings = match args.what {
+        Some(one) => vec![one],
+        None => vec![Listing::Scenarios, Listing::Targets, Listing::Routes],
+    };
+    for (index, &listing) in listings.iter().enumerate() {
+        if args.what.is_none() {
+            let gap = if index == 0 { "" } else { "\n" };
+            anstream::println!("{gap}{}:", title(listing));
+        }
+        print_columns(&rows(listing)?);
+    }
+    Ok(Exit::Success)
+}
+
+fn title(listing: Listing) -> &'static str {
+    match listing {
+        Listing::Scenarios => "Scenarios (bench run --scenario NAME)",
+        Listing::Targets => "Targets (bench run --target NAME)",
+        Listing::Routes => "Routes (what every target serves)",
+    }
+}
+
+fn rows(listing: Listing) -> Result<Vec<(String, String)>, Failure> {
+    match listing {
+        Listing::Scenarios => SCENARIOS
+            .iter()
+            .map(|(name, _)| {
+                let scenario = Scenario::built_in(name).map_err(Failure::usage_of)?;
+                Ok(((*name).to_owned(), scenario.question))
+            })
+            .collect(),
+        Listing::Targets => Ok(TARGETS.iter().map(|target| (target.name.to_owned(), target.description.to_owned())).collect()),
+        Listing::Routes => Ok(app::Route::KNOWN.iter().map(|route| ((*route).to_owned(), String::new())).collect()),
+    }
+}

@@ -1,0 +1,197 @@
+//! `bench load`: one address, one load, one result.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bench_core::load::{Arrival, Load};
+use bench_core::record::LoadReport;
+use bench_core::recording::Recording;
+use bench_core::validity::{self, Circumstances, Validity};
+use load::{Control, Expect, Options, Request, Workload};
+use reqwest::Url;
+
+use crate::args::{LoadArgs, SpinChoice};
+use crate::cores;
+use crate::environment::{self, CpuTicks};
+use crate::exit::{Exit, Explain, Failure};
+use crate::files;
+use crate::interrupt::Interrupt;
+use crate::terminal::{LiveLine, show_load};
+
+/// How long replies may still come after the last request fell due.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// How often the live line is drawn, and an interrupt is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// The length of one interval of the time series.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Largest request body, in bytes.
+const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
+
+/// Loads one address and prints what it took.
+pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
+    let (addr, workload) = understand(args)?;
+    environment::allow_connections(args.connections.get())?;
+    let load = load_of(args);
+    let options = options(args)?;
+    let interrupt = Interrupt::catch()?;
+    let ticks_before = CpuTicks::now();
+    let throttled_before = environment::throttled_periods();
+    let recording = drive(&load, &workload, addr, &options, &interrupt)?;
+    let circumstances = Circumstances {
+        backend_lateness: None,
+        steal_share: CpuTicks::now().steal_share_since(ticks_before),
+        throttled_periods: throttled_before
+            .zip(environment::throttled_periods())
+            .map(|(before, after)| after.saturating_sub(before)),
+        shared_core: false,
+    };
+    let validity = Validity::from_cautions([validity::assess(&load, &recording), circumstances.cautions()].concat());
+    let report = LoadReport::of(&load, &recording, validity);
+    show_load(args, &report, &recording);
+    Ok(match &report {
+        _ if interrupt.is_asked() => Exit::Interrupted,
+        report if report.requests.ok == 0 => Exit::TargetFailed,
+        report if !report.validity.is_valid() => Exit::Invalid,
+        _ => Exit::Success,
+    })
+}
+
+/// Drives the load on a thread of its own, while this one watches for Ctrl-C and draws the live line.
+fn drive(load: &Load, workload: &Workload, addr: SocketAddr, options: &Options, interrupt: &Interrupt) -> Result<Recording, Failure> {
+    let control = Control::default();
+    let is_done = AtomicBool::new(false);
+    let watcher = std::thread::current();
+    std::thread::scope(|scope| {
+        let driver = scope.spawn(|| {
+            let driven = load::drive(load, workload, addr, options, &control);
+            is_done.store(true, Ordering::Relaxed);
+            watcher.unpark();
+            driven
+        });
+        let live = LiveLine::new(load);
+        while !is_done.load(Ordering::Relaxed) {
+            std::thread::park_timeout(LOOK_EVERY);
+            if interrupt.is_asked() {
+                control.stop();
+            }
+            live.draw(control.ok(), control.failed());
+        }
+        live.clear();
+        driver.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+    .map_err(|error| Failure::target(miette::miette!("{error}")))
+}
+
+fn load_of(args: &LoadArgs) -> Load {
+    let arrival = match args.rate {
+        None => Arrival::Closed,
+        Some(rate) => Arrival::Open { rate, process: args.arrival.into() },
+    };
+    Load {
+        arrival,
+        connections: args.connections,
+        warmup: args.warmup,
+        duration: args.duration,
+        // Where the number of requests ends the run, all of them are waited for.
+        drain: if args.requests.is_some() { args.timeout } else { DRAIN.min(args.timeout) },
+        timeout: args.timeout,
+        request_limit: args.requests.map(std::num::NonZeroU64::get),
+        interval: INTERVAL,
+        seed: args.seed,
+    }
+}
+
+fn options(args: &LoadArgs) -> Result<Options, Failure> {
+    let cpus = match &args.load_cpus {
+        None => Vec::new(),
+        Some(list) => cores::divide(&cores::available(), None, Some(list)).map_err(Failure::usage_of)?.load_cpus,
+    };
+    let spin = match args.spin {
+        SpinChoice::Always => true,
+        SpinChoice::Never => false,
+        SpinChoice::Auto => !cpus.is_empty(),
+    };
+    Ok(Options { cpus, spin })
+}
+
+/// The address and the request that the arguments mean.
+fn understand(args: &LoadArgs) -> Result<(SocketAddr, Workload), Failure> {
+    let help = "write it as http://host:port/path";
+    let url = Url::parse(&args.url).or_usage(|| format!("`{}` is not a URL", args.url), help)?;
+    if url.scheme() != "http" {
+        return Err(Failure::usage(miette::miette!(help = help, "`{}` has the scheme {}, and only http is loaded", args.url, url.scheme())));
+    }
+    let host = url.host_str().ok_or_else(|| Failure::usage(miette::miette!(help = help, "`{}` names no host", args.url)))?;
+    let port = url.port_or_known_default().unwrap_or(80);
+    // A URL writes an IPv6 address in brackets; the resolver wants it without.
+    let name = host.trim_start_matches('[').trim_end_matches(']');
+    let addr = (name, port)
+        .to_socket_addrs()
+        .or_usage(|| format!("cannot resolve {host}"), "check the host's name")?
+        .next()
+        .ok_or_else(|| Failure::usage(miette::miette!(help = "check the host's name", "{host} has no address")))?;
+    let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+    let headers = headers(&args.header)?;
+    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let body = args.body.as_deref().map(body).transpose()?;
+    let expect = Expect { status: args.expect_status, body: None };
+    let request = Request::new(args.method.into(), &target, &authority, &headers, body.as_deref(), expect);
+    Ok((addr, Workload::new(vec![request])))
+}
+
+fn headers(lines: &[String]) -> Result<Vec<(String, String)>, Failure> {
+    lines
+        .iter()
+        .map(|line| {
+            let bad = |why: &str| Failure::usage(miette::miette!(help = "write it as -H 'Name: value'", "`{}` is not a header: {why}", line.escape_debug()));
+            let (name, value) = line.split_once(':').ok_or_else(|| bad("it has no colon"))?;
+            let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+            if name.is_empty() || !name.bytes().all(is_token) {
+                return Err(bad("its name is not a token (RFC 9110 §5.1)"));
+            }
+            if !value.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f)) {
+                return Err(bad("its value has a control character (RFC 9110 §5.5)"));
+            }
+            if ["host", "content-length", "transfer-encoding", "connection"].contains(&name.to_ascii_lowercase().as_str()) {
+                return Err(bad("this one is written by bench itself"));
+            }
+            Ok((name.to_owned(), value.trim().to_owned()))
+        })
+        .collect()
+}
+
+/// The body as text, or `@FILE`.
+fn body(text: &str) -> Result<Vec<u8>, Failure> {
+    let Some(name) = text.strip_prefix('@') else { return Ok(text.as_bytes().to_vec()) };
+    files::read(Path::new(name), MAX_BODY_BYTES)
+        .or_usage(|| format!("cannot read the body from {name}"), "write the text itself, @FILE, or @- for standard input")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_read_and_those_that_would_break_the_request_refused() {
+        let read = |line: &str| headers(&[line.to_owned()]);
+        assert_eq!(read("Accept:  text/plain ").unwrap(), [("Accept".to_owned(), "text/plain".to_owned())]);
+        for line in ["no colon", ": empty", "bad name: x", "X: a\r\nY: b", "Host: other", "content-length: 3"] {
+            assert!(read(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_the_text_or_a_file() {
+        assert_eq!(body("{}").unwrap(), b"{}");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"from a file").unwrap();
+        assert_eq!(body(&format!("@{}", file.path().display())).unwrap(), b"from a file");
+        assert!(body("@/nowhere/at/all").is_err());
+    }
+}

@@ -1,0 +1,71 @@
+//! `bench report`: the charts and the report of earlier runs, drawn again from their records.
+
+use std::path::{Path, PathBuf};
+
+use bench_core::record::{MAX_RECORD_BYTES, RunRecord};
+
+use crate::args::ReportArgs;
+use crate::commands::run::write_pictures;
+use crate::exit::{Exit, Explain, Failure};
+use crate::files::{self, STDIN};
+
+/// Draws reports from records.
+pub(crate) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
+    let records = args.runs.iter().map(|run| read(run)).collect::<Result<Vec<_>, _>>()?;
+    if args.markdown {
+        for record in &records {
+            anstream::println!("{}", report::markdown::markdown(record));
+        }
+        return Ok(Exit::Success);
+    }
+    match &args.output {
+        Some(output) => write_one(&records, output)?,
+        None => {
+            for (record, run) in records.iter().zip(&args.runs) {
+                draw_again(record, run)?;
+            }
+        }
+    }
+    Ok(Exit::Success)
+}
+
+/// Reads the record of a run directory, a `run.json`, or standard input.
+fn read(run: &Path) -> Result<RunRecord, Failure> {
+    let help = "name a directory below results/runs, or its run.json";
+    let path = if run.is_dir() { run.join("run.json") } else { run.to_owned() };
+    let text = files::read_text(&path, MAX_RECORD_BYTES).or_usage(|| format!("cannot read {}", path.display()), help)?;
+    RunRecord::from_json(&text, &path.display().to_string()).map_err(Failure::usage_of)
+}
+
+/// One report of all records.
+fn write_one(records: &[RunRecord], output: &Path) -> Result<(), Failure> {
+    let html = report::html::html(records).or_internal(|| "cannot write the report".to_owned())?;
+    if output == Path::new(STDIN) {
+        anstream::print!("{html}");
+        return Ok(());
+    }
+    std::fs::write(output, html).or_usage(|| format!("cannot write {}", output.display()), "name a writable file with -o")?;
+    anstream::println!("{}", output.display());
+    Ok(())
+}
+
+/// The charts and the report beside a record.
+fn draw_again(record: &RunRecord, run: &Path) -> Result<(), Failure> {
+    let dir = match run {
+        run if run == Path::new(STDIN) => {
+            return Err(Failure::usage(miette::miette!(
+                help = "name a file with -o, or `-o -` for standard output",
+                "a record from standard input has no directory for its report"
+            )));
+        }
+        run if run.is_dir() => run.to_owned(),
+        run => run.parent().map(Path::to_owned).unwrap_or_else(|| PathBuf::from(".")),
+    };
+    write_pictures(record, |name, bytes| {
+        let path = dir.join(name);
+        let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, bytes));
+        written.or_usage(|| format!("cannot write {}", path.display()), "name a writable file with -o")
+    })?;
+    anstream::println!("{}", dir.join("report.html").display());
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! `bench run`: a scenario, a plan, targets launched, load driven, a record.
+
+use std::path::Path;
+
+use bench_core::encode;
+use bench_core::load::Process;
+use bench_core::plan::{Effort, Plan, PlanSpec};
+use bench_core::record::{Completion, Pinning, RunRecord};
+use bench_core::scenario::{ArrivalSpec, BUILT_IN, MAX_SOURCE_BYTES, Pace, Scenario};
+use bench_core::target::{self, DEFAULT_PAIR, TargetSpec};
+use report::charts::{self, Chart};
+
+use crate::args::RunArgs;
+use crate::cores;
+use crate::environment;
+use crate::exit::{Exit, Explain, Failure};
+use crate::files::{self, STDIN};
+use crate::interrupt::Interrupt;
+use crate::measure::{Measured, measure};
+use crate::run_event::RunEvent;
+use crate::store::{RUNS, Store};
+use crate::terminal::Terminal;
+use crate::workload::Routes;
+
+/// What a run was asked to do, all of it checked.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) scenario: Scenario,
+    pub(crate) routes: Routes,
+    pub(crate) arrival: ArrivalSpec,
+    pub(crate) connections: std::num::NonZeroU32,
+    pub(crate) targets: Vec<TargetSpec>,
+    pub(crate) plan: Plan,
+    pub(crate) pinning: Pinning,
+}
+
+/// Runs a scenario and writes its record.
+pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
+    let request = understand(args)?;
+    environment::allow_connections(request.connections.get())?;
+    let id = format!("{}-{}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"), request.scenario.name);
+    let place = args.out.clone().unwrap_or_else(|| Path::new(RUNS).join(&id));
+    let store = Store::prepare(&place)?;
+    let interrupt = Interrupt::catch()?;
+    let mut terminal = Terminal::new();
+    let measured = measure(&request, &id, command(), &interrupt, &mut |event| terminal.on(&event))?;
+    terminal.on(&RunEvent::Writing);
+    write(&store, &measured)?;
+    let place = store.publish()?;
+    terminal.show_run(&measured.record, &place, args.json);
+    Ok(exit_of(&measured.record))
+}
+
+/// What the arguments mean.
+fn understand(args: &RunArgs) -> Result<Request, Failure> {
+    let scenario = scenario(&args.scenario)?;
+    let routes = Routes::of(&scenario)?;
+    let targets = targets(&args.target, &args.url)?;
+    let effort = match (args.quick, args.thorough) {
+        (true, _) => Effort::Quick,
+        (_, true) => Effort::Thorough,
+        _ => Effort::Default,
+    };
+    let plan = Plan::new(&PlanSpec {
+        effort,
+        targets: targets.len(),
+        rounds: args.rounds.map(std::num::NonZeroU32::get),
+        duration: args.duration,
+        warmup: args.warmup,
+        seed: args.seed,
+    })
+    .map_err(Failure::usage_of)?;
+    let pinning = cores::divide(&cores::available(), args.server_cpus.as_ref(), args.load_cpus.as_ref())
+        .map_err(Failure::usage_of)?;
+    Ok(Request {
+        arrival: arrival(&scenario, args),
+        connections: args.connections.unwrap_or(scenario.connections),
+        scenario,
+        routes,
+        targets,
+        plan,
+        pinning,
+    })
+}
+
+/// A scenario by name, from a file, or from standard input.
+fn scenario(name: &str) -> Result<Scenario, Failure> {
+    let path = Path::new(name);
+    let is_built_in = BUILT_IN.iter().any(|(known, _)| *known == name);
+    let looks_like_a_file = path.extension().is_some() || name.contains('/') || path.is_file();
+    if name != STDIN && (is_built_in || !looks_like_a_file) {
+        return Scenario::built_in(name).map_err(Failure::usage_of);
+    }
+    let source = files::read_text(path, MAX_SOURCE_BYTES).or_usage(|| format!("cannot read the scenario {name}"), "see `bench list scenarios`, or name a TOML file")?;
+    Scenario::parse(&source, name).map_err(Failure::usage)
+}
+
+/// The targets that were named, or the default pair.
+pub(crate) fn targets(names: &[String], urls: &[String]) -> Result<Vec<TargetSpec>, Failure> {
+    let mut targets = Vec::new();
+    for name in names {
+        targets.push(TargetSpec::parse(name).map_err(Failure::usage_of)?);
+    }
+    for url in urls {
+        targets.push(TargetSpec::parse_url(url).map_err(Failure::usage_of)?);
+    }
+    if targets.is_empty() {
+        for name in DEFAULT_PAIR {
+            targets.push(TargetSpec::parse(name).map_err(Failure::usage_of)?);
+        }
+    }
+    target::unique(&targets).map_err(Failure::usage_of)?;
+    Ok(targets)
+}
+
+/// The scenario's arrivals, at another rate if one was given.
+fn arrival(scenario: &Scenario, args: &RunArgs) -> ArrivalSpec {
+    match (args.rate, scenario.arrival) {
+        (None, arrival) => arrival,
+        (Some(rate), ArrivalSpec::Open { process, .. }) => ArrivalSpec::Open { pace: Pace::Rate(rate), process },
+        (Some(rate), ArrivalSpec::Closed) => ArrivalSpec::Open { pace: Pace::Rate(rate), process: Process::Poisson },
+    }
+}
+
+/// The command that repeats this run.
+fn command() -> Vec<String> {
+    let mut words: Vec<String> = std::env::args().collect();
+    if let Some(program) = words.first_mut() {
+        "bench".clone_into(program);
+    }
+    words
+}
+
+/// Writes every file of a run.
+fn write(store: &Store, measured: &Measured) -> Result<(), Failure> {
+    let record = &measured.record;
+    store.write("run.json", record.to_json().as_bytes())?;
+    store.write("summary.csv", encode::summary_csv(record).as_bytes())?;
+    store.write("intervals.csv", encode::intervals_csv(record).as_bytes())?;
+    for (target, recording) in record.targets.iter().zip(&measured.recordings) {
+        let hgrm = encode::hgrm(&recording.response_time, encode::NANOS_PER_MS);
+        store.write(&format!("{}.hgrm", target.name), hgrm.as_bytes())?;
+        let hlog = encode::hlog(measured.started_epoch_s, &recording.intervals, &target.name);
+        store.write(&format!("{}.hlog", target.name), hlog.as_bytes())?;
+    }
+    write_pictures(record, |name, bytes| store.write(name, bytes))
+}
+
+/// Draws the charts and the report of a record.
+pub(crate) fn write_pictures(
+    record: &RunRecord,
+    mut write: impl FnMut(&str, &[u8]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    for chart in Chart::ALL {
+        let drawn = |error: &charts::ChartError| miette::miette!("cannot draw {}: {error}", chart.file_stem());
+        let svg = charts::svg(record, chart).map_err(|error| Failure::internal(drawn(&error)))?;
+        write(&format!("charts/{}.svg", chart.file_stem()), svg.as_bytes())?;
+        let png = charts::png(record, chart).map_err(|error| Failure::internal(drawn(&error)))?;
+        write(&format!("charts/{}.png", chart.file_stem()), &png)?;
+    }
+    let html = report::html::html(std::slice::from_ref(record)).or_internal(|| "cannot write report.html".to_owned())?;
+    write("report.html", html.as_bytes())
+}
+
+/// The exit code that a record deserves, gravest first.
+fn exit_of(record: &RunRecord) -> Exit {
+    match record.completion {
+        Completion::Interrupted => Exit::Interrupted,
+        Completion::TargetFailed => Exit::TargetFailed,
+        Completion::Complete if !record.validity.is_valid() => Exit::Invalid,
+        Completion::Complete => Exit::Success,
+    }
+}

@@ -1,0 +1,61 @@
+//! Requests that control a run and are never measured: is it there, does it answer rightly, what does it say of itself.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use reqwest::blocking::Client;
+
+use crate::exit::{Explain, Failure};
+
+/// How long a control request may take: longer than the slowest route of any sensible scenario.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Longest part of a wrong body that is shown, in characters.
+const SHOWN_CHARS: usize = 60;
+
+/// A client that keeps no connection, so that a server has none but the load's.
+#[derive(Debug, Clone)]
+pub(crate) struct ControlClient(Client);
+
+impl ControlClient {
+    pub(crate) fn new() -> Result<Self, Failure> {
+        Client::builder()
+            .no_proxy()
+            .timeout(TIMEOUT)
+            .pool_max_idle_per_host(0)
+            .build()
+            .map(Self)
+            .or_internal(|| "cannot make an HTTP client".to_owned())
+    }
+
+    /// Requests `target` once and says what is wrong with the answer.
+    pub(crate) fn expect(&self, addr: SocketAddr, target: &str, status: u16, body: Option<&[u8]>) -> Result<(), String> {
+        let failed = |error: reqwest::Error| format!("GET {target} failed: {error}");
+        let reply = self.0.get(format!("http://{addr}{target}")).send().map_err(failed)?;
+        if reply.status().as_u16() != status {
+            return Err(format!("GET {target} must be answered with status {status}, not {}", reply.status().as_u16()));
+        }
+        let got = reply.bytes().map_err(failed)?;
+        match body {
+            Some(expected) if got != expected => {
+                Err(format!("GET {target} must be answered with {}, not {}", shown(expected), shown(&got)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What a server says of itself; `None` where it says nothing that can be read.
+    pub(crate) fn stats(&self, addr: SocketAddr) -> Option<serde_json::Value> {
+        let reply = self.0.get(format!("http://{addr}/stats")).send().ok()?;
+        if !reply.status().is_success() {
+            return None;
+        }
+        serde_json::from_slice(&reply.bytes().ok()?).ok()
+    }
+}
+
+/// A body for people: its length and how it begins.
+fn shown(body: &[u8]) -> String {
+    let text: String = body.escape_ascii().to_string().chars().take(SHOWN_CHARS).collect();
+    format!("{} bytes `{text}`", body.len())
+}

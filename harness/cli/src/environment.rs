@@ -1,0 +1,148 @@
+//! Where a run takes place: what the record says of the machine, and the limits that are raised before a run.
+
+use std::path::Path;
+
+use bench_core::record::Environment;
+use procfs::{Current, CurrentSI};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sha2::{Digest, Sha256};
+
+use crate::cores;
+use crate::exit::{Explain, Failure};
+
+/// File descriptors that a process needs beside its connections: standard streams, epoll, listeners, logs.
+pub(crate) const SPARE_FILES: u64 = 128;
+
+/// Time that the hypervisor took away and all time, over all cores, in clock ticks since the system started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct CpuTicks {
+    steal: u64,
+    all: u64,
+}
+
+impl CpuTicks {
+    /// Reads `/proc/stat`; zeros where it can't be read.
+    pub(crate) fn now() -> Self {
+        let Ok(stat) = procfs::KernelStats::current() else { return Self::default() };
+        let total = stat.total;
+        let steal = total.steal.unwrap_or_default();
+        let others = [total.iowait, total.irq, total.softirq].into_iter().flatten().sum::<u64>();
+        Self { steal, all: total.user + total.nice + total.system + total.idle + others + steal }
+    }
+
+    /// The share of time, 0 to 1, that was taken away since `before`.
+    pub(crate) fn steal_share_since(self, before: Self) -> Option<f64> {
+        let all = self.all.checked_sub(before.all).filter(|&all| all > 0)?;
+        Some(self.steal.saturating_sub(before.steal) as f64 / all as f64)
+    }
+}
+
+/// How often the control group has throttled this process so far, where it counts.
+pub(crate) fn throttled_periods() -> Option<u64> {
+    let groups = procfs::process::Process::myself().ok()?.cgroups().ok()?;
+    let unified = groups.into_iter().find(|group| group.hierarchy == 0)?;
+    let path = Path::new("/sys/fs/cgroup").join(unified.pathname.trim_start_matches('/')).join("cpu.stat");
+    let text = std::fs::read_to_string(path).ok()?;
+    text.lines().find_map(|line| line.strip_prefix("nr_throttled ")?.trim().parse().ok())
+}
+
+/// The machine as the record describes it, before the run.
+pub(crate) fn read() -> Environment {
+    let kernel = procfs::sys::kernel::Version::current().map(|version| format!("Linux {}.{}.{}", version.major, version.minor, version.patch));
+    let cpus = procfs::CpuInfo::current().ok();
+    Environment {
+        kernel: kernel.unwrap_or_default(),
+        cpu_model: cpus.as_ref().and_then(|cpus| cpus.model_name(0).map(str::to_owned)).unwrap_or_default(),
+        cores: u32::try_from(cores::available().len()).unwrap_or_default(),
+        governor: governor(),
+        memory_bytes: procfs::Meminfo::current().map(|memory| memory.mem_total).unwrap_or_default(),
+        open_files_max: open_files(),
+        load_average: procfs::LoadAverage::current().ok().map(|average| f64::from(average.one)),
+        steal_share: None,
+        throttled_periods: None,
+        virtualization: virtualization(cpus.as_ref()),
+        binary_sha256: binary_sha256(),
+    }
+}
+
+/// The frequency governor of the first core.
+pub(crate) fn governor() -> Option<String> {
+    let text = std::fs::read_to_string("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").ok()?;
+    Some(text.trim().to_owned())
+}
+
+fn virtualization(cpus: Option<&procfs::CpuInfo>) -> Option<String> {
+    let product = std::fs::read_to_string("/sys/class/dmi/id/product_name").ok();
+    let product = product.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    let is_guest = cpus.and_then(|cpus| cpus.flags(0)).is_some_and(|flags| flags.contains(&"hypervisor"));
+    is_guest.then(|| product.unwrap_or_else(|| "hypervisor".to_owned()))
+}
+
+fn binary_sha256() -> String {
+    let Ok(binary) = std::fs::read("/proc/self/exe") else { return String::new() };
+    Sha256::digest(binary).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The open file limit.
+pub(crate) fn open_files() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// How far the open file limit may be raised.
+pub(crate) fn open_files_allowed() -> u64 {
+    getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
+}
+
+/// The first and the last local port that outgoing connections take.
+pub(crate) fn local_ports() -> Option<(u32, u32)> {
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let (first, last) = text.trim().split_once(char::is_whitespace)?;
+    Some((first.trim().parse().ok()?, last.trim().parse().ok()?))
+}
+
+/// Raises the open file limit of this process, and of those it will start, to what `connections` need, or says that the
+/// system does not allow it.
+pub(crate) fn allow_connections(connections: u32) -> Result<(), Failure> {
+    let needed = u64::from(connections) + SPARE_FILES;
+    let limit = getrlimit(Resource::Nofile);
+    // A limit that is not set at all is no limit.
+    if limit.current.is_none_or(|current| current >= needed) {
+        return Ok(());
+    }
+    let help = format!("lower -c, or raise the limit with `ulimit -n {needed}` (as root, or in limits.conf)");
+    if limit.maximum.is_some_and(|maximum| maximum < needed) {
+        let maximum = limit.maximum.unwrap_or_default();
+        return Err(Failure::usage(miette::miette!(
+            help = help,
+            "{connections} connections need {needed} file descriptors, and this system allows {maximum}"
+        )));
+    }
+    setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum: limit.maximum })
+        .or_usage(|| format!("cannot raise the limit of open files to {needed}"), &help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stolen_share_is_of_the_time_between() {
+        let before = CpuTicks { steal: 10, all: 1000 };
+        let after = CpuTicks { steal: 15, all: 1100 };
+        assert_eq!(after.steal_share_since(before), Some(0.05));
+        assert_eq!(before.steal_share_since(before), None);
+    }
+
+    #[test]
+    fn more_connections_than_the_system_allows_are_refused_with_the_number_needed() {
+        let Some(maximum) = getrlimit(Resource::Nofile).maximum else {
+            // Without a limit every number is allowed.
+            assert!(allow_connections(u32::MAX).is_ok());
+            return;
+        };
+        let too_many = u32::try_from(maximum - SPARE_FILES + 1).unwrap();
+        let failure = allow_connections(too_many).unwrap_err();
+        assert!(failure.report.to_string().contains(&(maximum + 1).to_string()), "{:?}", failure.report);
+        assert!(allow_connections(too_many - 1).is_ok());
+    }
+}

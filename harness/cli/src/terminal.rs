@@ -1,0 +1,348 @@
+//! What a person reads: progress on standard error, results on standard output, failures with a remedy.
+//!
+//! Standard output is data, standard error is conversation. Everything reads without colour, and progress is drawn on a
+//! terminal only.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use bench_core::load::{Arrival, Load};
+use bench_core::record::{LoadReport, RunRecord, TargetRecord};
+use bench_core::recording::Recording;
+use bench_core::summary::{PERCENTILES, Times};
+use bench_core::units::{format_ns, significant};
+use bench_core::validity::{Caution, CautionCode, Validity};
+use comfy_table::{CellAlignment, Table, presets};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use miette::MietteHandlerOpts;
+use report::{figures, sentences};
+
+use crate::args::LoadArgs;
+use crate::commands::doctor::Finding;
+use crate::cores;
+use crate::exit::Failure;
+use crate::run_event::RunEvent;
+
+/// Widest line that is printed.
+const WIDTH: u16 = 100;
+
+/// Redraws of progress a second, at most: it runs on the generator's cores.
+const REDRAWS_PER_S: u8 = 4;
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const GOOD: Style = AnsiColor::Green.on_default();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const WARN: Style = AnsiColor::Yellow.on_default();
+
+/// The display of one run.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    bar: ProgressBar,
+    trials_done: u64,
+}
+
+impl Terminal {
+    /// A display that has shown nothing yet.
+    pub(crate) fn new() -> Self {
+        Self { bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()), trials_done: 0 }
+    }
+
+    /// Shows what happened.
+    pub(crate) fn on(&mut self, event: &RunEvent<'_>) {
+        match event {
+            RunEvent::Planned { scenario, targets, plan, pinning, expected } => {
+                let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+                self.say(&format!("{BOLD}{}{BOLD:#}: {}", scenario.name, scenario.question));
+                self.say(&format!(
+                    "{DIM}{}: {} rounds of {} blocks, epochs of {} in alternation, about {}{DIM:#}",
+                    names.join(", "),
+                    plan.rounds,
+                    plan.blocks_per_round,
+                    format_ns(bench_core::units::duration_ns(plan.epoch)),
+                    approximate(*expected)
+                ));
+                let shared = if cores::is_shared(pinning) { ", shared: times include the other's work" } else { "" };
+                self.say(&format!(
+                    "{DIM}servers on core {}, generator on core {}{shared}{DIM:#}",
+                    cores::names(&pinning.server_cpus),
+                    cores::names(&pinning.load_cpus)
+                ));
+                self.begin(plan.len() as u64);
+            }
+            RunEvent::RoundStarted { round, rounds } => {
+                self.bar.set_message(format!("round {} of {rounds}: starting servers", round + 1));
+            }
+            RunEvent::CapacityMeasured { target, capacity } => {
+                self.say(&format!("{DIM}{target} carries {} requests/s in a closed loop{DIM:#}", figures::per_s(capacity.as_per_s())));
+            }
+            RunEvent::TrialStarted { trial, trials, target } => {
+                self.bar.set_message(format!("round {}, block {}: {target} ({} of {trials})", trial.round + 1, trial.block + 1, trial.index + 1));
+            }
+            RunEvent::TrialEnded { target, epoch } => {
+                self.trials_done += 1;
+                self.bar.set_position(self.trials_done);
+                let median = epoch.metrics.get("response_time_ns_p50").map_or_else(|| "–".to_owned(), |&ns| figures::time(ns));
+                let failed = if epoch.requests.failed() > 0 { format!(", {} failed", epoch.requests.failed()) } else { String::new() };
+                self.bar.set_message(format!("{target}: {} ok{failed}, median {median}", epoch.requests.ok));
+            }
+            RunEvent::TargetFailed { target, failure } => {
+                self.say(&format!("{BAD}{target} failed{BAD:#}: {}", failure.what));
+                for line in failure.last_output.lines() {
+                    self.say(&format!("  {DIM}{line}{DIM:#}"));
+                }
+            }
+            RunEvent::Writing => self.bar.finish_and_clear(),
+        }
+    }
+
+    /// Prints the result of a run: the verdict first, then the figures, what to beware of, and where the files are. With
+    /// `json`, standard output gets the record and standard error the rest.
+    pub(crate) fn show_run(&self, record: &RunRecord, place: &Path, json: bool) {
+        let text = run_text(record, place);
+        if json {
+            anstream::eprint!("{text}");
+            anstream::println!("{}", record.to_json());
+        } else {
+            anstream::print!("{text}");
+        }
+    }
+
+    fn begin(&mut self, trials: u64) {
+        self.bar = ProgressBar::with_draw_target(Some(trials), ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_S));
+        let style = ProgressStyle::with_template("{bar:24} {elapsed} of about {duration}  {msg}");
+        self.bar.set_style(style.expect("the template is a constant that indicatif reads"));
+    }
+
+    /// A line of conversation, above the bar where there is one.
+    fn say(&self, line: &str) {
+        self.bar.suspend(|| anstream::eprintln!("{line}"));
+    }
+}
+
+/// The result of a run as text.
+fn run_text(record: &RunRecord, place: &Path) -> String {
+    let mut text = String::new();
+    for sentence in sentences::headlines(record) {
+        text += &format!("{BOLD}{sentence}{BOLD:#}\n");
+    }
+    for sentence in sentences::objectives(record) {
+        text += &format!("{sentence}\n");
+    }
+    text += &format!("{}\n", sentences::belief(record));
+    text += &format!("\n{}\n", targets_table(&record.targets));
+    text += &cautions_text(record);
+    text += &format!("\n{DIM}Report:{DIM:#}  {}\n", place.join("report.html").display());
+    text += &format!("{DIM}Charts:{DIM:#}  {}\n", place.join("charts").display());
+    text += &format!("{DIM}Repeat:{DIM:#}  {}\n", record.command.join(" "));
+    text
+}
+
+/// The targets, one a row.
+fn targets_table(targets: &[TargetRecord]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_width(WIDTH);
+    table.set_header(["target", "p50", "p99", "p99.9", "max", "requests/s", "failed", "server CPU/request", "memory"]);
+    for target in targets {
+        let times = &target.report.response_time_ns;
+        let server = &target.server;
+        let dash = || "–".to_owned();
+        table.add_row([
+            target.name.clone(),
+            figures::maybe_time(times.p50),
+            figures::maybe_time(times.p99),
+            figures::maybe_time(times.p99_9),
+            figures::maybe_time(times.max),
+            figures::per_s(target.report.throughput_per_s),
+            target.report.requests.failed().to_string(),
+            server.cpu_us_per_request.map_or_else(dash, |us| format!("{} µs", significant(us))),
+            server.rss_bytes_max.map_or_else(dash, |bytes| figures::mib(bytes as f64)),
+        ]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+/// What to beware of, the run's own first. Percentiles that are missing for want of samples show as dashes and are not
+/// told again.
+fn cautions_text(record: &RunRecord) -> String {
+    let of_run = record.validity.cautions.iter().map(|caution| (None, caution));
+    let of_targets = record.targets.iter().flat_map(|target| {
+        let own = target.report.validity.cautions.iter().filter(|caution| !caution.voids && caution.code != CautionCode::TargetFailed);
+        own.map(|caution| (Some(target.name.as_str()), caution))
+    });
+    let told = of_run.chain(of_targets).filter(|(_, caution)| caution.code != CautionCode::TooFewSamples);
+    let mut text = String::new();
+    for (target, caution) in told {
+        if text.is_empty() {
+            text.push('\n');
+        }
+        text += &caution_line(target, caution);
+    }
+    text
+}
+
+fn caution_line(target: Option<&str>, caution: &Caution) -> String {
+    let (style, word) = if caution.voids { (BAD, "INVALID") } else { (WARN, "Caution") };
+    let target = target.map(|name| format!("{name}: ")).unwrap_or_default();
+    format!("{style}{word}{style:#}: {target}{}\n  {DIM}{}{DIM:#}\n", caution.detail, caution.advice)
+}
+
+/// The result of `bench load`.
+pub(crate) fn show_load(args: &LoadArgs, report: &LoadReport, recording: &Recording) {
+    if args.json {
+        let json = serde_json::to_string_pretty(report).expect("a report is plain data");
+        anstream::println!("{json}");
+    } else {
+        anstream::print!("{}", load_text(&args.url, report, recording));
+    }
+}
+
+fn load_text(url: &str, report: &LoadReport, recording: &Recording) -> String {
+    let load = &report.load;
+    let rate = load.rate_per_s.map_or_else(|| "closed loop".to_owned(), |rate| format!("{} arrivals at {}/s", load.arrival, figures::per_s(rate)));
+    let requests = &report.requests;
+    let mut text = format!("{BOLD}{url}{BOLD:#}: {rate}, {} connections, {:.3} s\n\n", load.connections, load.duration_s);
+    text += &format!(
+        "Requests     {} scheduled = {} ok + {} error + {} timeout + {} unfinished\n",
+        requests.scheduled, requests.ok, requests.error, requests.timeout, requests.unfinished
+    );
+    text += &format!("Throughput   {}/s\n\n", figures::per_s(report.throughput_per_s));
+    text += &format!("{}\n\n", times_table(report));
+    text += &spectrum(recording);
+    let generator = &report.generator;
+    text += &format!(
+        "\nGenerator    {:.0} % of {} thread{}, of which {:.0} % spinning{}\n",
+        generator.cpu_share * 100.0,
+        generator.threads,
+        if generator.threads == 1 { "" } else { "s" },
+        generator.spin_share * 100.0,
+        generator.cpu_us_per_request.map(|us| format!("; {} µs a request", significant(us))).unwrap_or_default()
+    );
+    text += &validity_text(&report.validity);
+    text
+}
+
+/// The three clocks, one a row.
+fn times_table(report: &LoadReport) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_width(WIDTH);
+    let names: Vec<String> = PERCENTILES.iter().map(|percentile| figures::percentile(percentile.name)).collect();
+    table.set_header(["".to_owned(), "mean".to_owned()].into_iter().chain(names).chain(["max".to_owned()]));
+    let clocks = [
+        ("Response time", &report.response_time_ns),
+        ("Service time", &report.service_time_ns),
+        ("Send lag", &report.send_lag_ns),
+        ("Connect time", &report.connect_time_ns),
+    ];
+    for (name, times) in clocks {
+        table.add_row([name.to_owned()].into_iter().chain(row(times)));
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn row(times: &Times) -> impl Iterator<Item = String> + '_ {
+    let percentiles = PERCENTILES.iter().map(|percentile| figures::maybe_time(times.named(percentile.name)));
+    [figures::maybe_time(times.mean)].into_iter().chain(percentiles).chain([figures::maybe_time(times.max)])
+}
+
+/// The response time's percentiles, ever finer towards the end, as far as the samples carry them.
+fn spectrum(recording: &Recording) -> String {
+    let mut text = String::from("Response time by percentile\n");
+    let steps = [5_000, 7_500, 9_000, 9_500, 9_750, 9_900, 9_950, 9_975, 9_990, 9_995, 9_999];
+    for per_10_000 in steps {
+        let Some(ns) = bench_core::summary::value_at(&recording.response_time, per_10_000) else { break };
+        text += &format!("  {:>7.2} %  {:>9}\n", f64::from(per_10_000 as u32) / 100.0, format_ns(ns));
+    }
+    if !recording.response_time.is_empty() {
+        text += &format!("  {:>7.2} %  {:>9}\n", 100.0, format_ns(recording.response_time.max()));
+    }
+    text
+}
+
+fn validity_text(validity: &Validity) -> String {
+    validity.cautions.iter().map(|caution| caution_line(None, caution)).collect()
+}
+
+/// The one line that `bench load` redraws while it runs.
+#[derive(Debug)]
+pub(crate) struct LiveLine {
+    bar: ProgressBar,
+}
+
+impl LiveLine {
+    /// A line for this load; on a terminal only.
+    pub(crate) fn new(load: &Load) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_S));
+        let kind = match load.arrival {
+            Arrival::Closed => "closed loop".to_owned(),
+            Arrival::Open { rate, .. } => format!("{rate}"),
+        };
+        let style = ProgressStyle::with_template("{elapsed} {prefix}  {msg}");
+        bar.set_style(style.expect("the template is a constant that indicatif reads"));
+        bar.set_prefix(kind);
+        Self { bar }
+    }
+
+    /// Draws the counts so far.
+    pub(crate) fn draw(&self, ok: u64, failed: u64) {
+        self.bar.set_message(format!("{ok} ok, {failed} failed"));
+        self.bar.tick();
+    }
+
+    /// Takes the line away.
+    pub(crate) fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// Prints names and what they are in two columns.
+pub(crate) fn print_columns(rows: &[(String, String)]) {
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    for (name, description) in rows {
+        anstream::println!("{}", format!("  {name:width$}  {description}").trim_end());
+    }
+}
+
+/// Prints what `bench doctor` found.
+pub(crate) fn print_findings(findings: &[Finding]) {
+    let width = findings.iter().map(|finding| finding.what.len()).max().unwrap_or(0);
+    for finding in findings {
+        let (style, word) = if finding.advice.is_some() { (WARN, "look") } else { (GOOD, "ok  ") };
+        anstream::println!("{style}{word}{style:#}  {:width$}  {}", finding.what, finding.found);
+        if let Some(advice) = finding.advice {
+            anstream::println!("      {:width$}  {DIM}{advice}{DIM:#}", "");
+        }
+    }
+}
+
+/// Sets how errors are laid out: names and paths are never broken, so that they can be copied.
+pub(crate) fn set_error_layout() {
+    let hook = miette::set_hook(Box::new(|_| {
+        let options = MietteHandlerOpts::new()
+            .break_words(false)
+            .word_separator(textwrap::WordSeparator::AsciiSpace)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation);
+        Box::new(options.build())
+    }));
+    hook.expect("the layout is set once, at the start");
+}
+
+/// Prints an error with its place and remedy.
+pub(crate) fn print_failure(failure: &Failure) {
+    anstream::eprintln!("{:?}", failure.report);
+}
+
+/// A duration for people: `50 s`, `3 min`.
+fn approximate(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds.div_ceil(60)),
+    }
+}

@@ -1,0 +1,335 @@
+//! Runs end in order however they end: nothing is left running, and what was measured is kept.
+//!
+//! These tests run the real program with real servers. They assert on outcomes, never on times; every wait is bounded
+//! and ends on an event.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use bench_core::record::{Completion, RunRecord};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Longest wait for anything: far more than a busy machine needs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn bench(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
+    command
+        .args(args)
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// A run of `scenario` into `out`, long enough to be disturbed.
+fn start_run(scenario: &str, out: &Path, duration: &str) -> Child {
+    let out = out.to_str().unwrap();
+    bench(&[
+        "run",
+        "--scenario",
+        scenario,
+        "-d",
+        duration,
+        "--rounds",
+        "1",
+        "-w",
+        "0s",
+        "--out",
+        out,
+    ])
+    .spawn()
+    .unwrap()
+}
+
+/// The servers that a run has started, by name: they carry the run's process id on their command line.
+fn servers_of(parent: u32) -> Vec<(String, i32)> {
+    let mark = ["--parent".to_owned(), parent.to_string()];
+    let processes = procfs::process::all_processes().unwrap().flatten();
+    processes
+        .filter(|process| process.stat().is_ok_and(|stat| stat.state != 'Z'))
+        .filter_map(|process| {
+            let words = process.cmdline().ok()?;
+            words
+                .windows(2)
+                .any(|pair| pair == mark)
+                .then(|| (words[2].clone(), process.pid))
+        })
+        .collect()
+}
+
+/// Waits until `ready` gives something, as long as [`PATIENCE`] allows.
+fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(value) = ready() {
+            return value;
+        }
+        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits until both servers have used CPU time beyond their start, that is, until load is being driven.
+fn wait_until_measuring(run: &Child) -> Vec<(String, i32)> {
+    let servers = wait_for("the servers", || {
+        Some(servers_of(run.id())).filter(|servers| servers.len() >= 2)
+    });
+    wait_for("load on the servers", || {
+        let has_peers = |&(_, pid): &(String, i32)| {
+            procfs::process::Process::new(pid)
+                .and_then(|process| process.fd_count())
+                .is_ok_and(|count| count > 20)
+        };
+        servers.iter().any(has_peers).then_some(())
+    });
+    servers
+}
+
+fn signal(pid: i32, signal: Signal) {
+    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+}
+
+fn record(out: &Path) -> RunRecord {
+    let path = out.join("run.json");
+    RunRecord::from_json(&std::fs::read_to_string(&path).unwrap(), "run.json").unwrap()
+}
+
+fn end(run: Child) -> Output {
+    let output = run.wait_with_output().unwrap();
+    println!(
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+fn scratch() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    (dir, out)
+}
+
+#[test]
+fn a_run_writes_every_file_and_leaves_nothing_running() {
+    let (_dir, out) = scratch();
+    let run = start_run("io-heavy", &out, "4s");
+    let id = run.id();
+    let output = end(run);
+    let record = record(&out);
+    // A noisy machine may void the measurement, and then the exit code says so.
+    let expected = if record.validity.is_valid() { 0 } else { 3 };
+    assert_eq!(output.status.code(), Some(expected));
+    assert_eq!(record.completion, Completion::Complete);
+    assert!(servers_of(id).is_empty());
+    for target in &record.targets {
+        assert!(
+            target.report.requests.balances() && target.report.requests.ok > 0,
+            "{:?}",
+            target.report.requests
+        );
+        assert_eq!(
+            target.report.requests.error, 0,
+            "{:?}",
+            target.report.errors
+        );
+        assert!(target.server.cpu_us_per_request.is_some_and(|us| us > 0.0));
+        assert!(target.server.rss_bytes_max.is_some_and(|bytes| bytes > 0));
+        assert!(target.server.stats.is_some());
+        for ending in ["hgrm", "hlog"] {
+            assert!(out.join(format!("{}.{ending}", target.name)).is_file());
+        }
+    }
+    assert!(record.backend.is_some_and(|backend| backend.calls > 0));
+    for file in ["summary.csv", "intervals.csv", "report.html"] {
+        assert!(out.join(file).is_file(), "{file}");
+    }
+    for chart in report::charts::Chart::ALL {
+        for ending in ["svg", "png"] {
+            assert!(
+                out.join(format!("charts/{}.{ending}", chart.file_stem()))
+                    .is_file()
+            );
+        }
+    }
+}
+
+#[test]
+fn killing_the_run_outright_leaves_no_server() {
+    let (_dir, out) = scratch();
+    let mut run = start_run("io-heavy", &out, "60s");
+    wait_until_measuring(&run);
+    let id = run.id();
+    signal(id.cast_signed(), Signal::KILL);
+    run.wait().unwrap();
+    wait_for("the servers to end", || {
+        servers_of(id).is_empty().then_some(())
+    });
+    assert!(!out.exists(), "a killed run leaves no half of a record");
+}
+
+#[test]
+fn a_server_that_is_killed_is_told_and_the_other_one_measured() {
+    let (_dir, out) = scratch();
+    let run = start_run("ping", &out, "6s");
+    let servers = wait_until_measuring(&run);
+    let (_, victim) = servers
+        .iter()
+        .find(|(name, _)| name == "coroutine")
+        .unwrap();
+    signal(*victim, Signal::KILL);
+    let id = run.id();
+    let output = end(run);
+    assert_eq!(output.status.code(), Some(5));
+    let record = record(&out);
+    assert_eq!(record.completion, Completion::TargetFailed);
+    let [callback, coroutine] = record.targets.as_slice() else {
+        panic!("two targets")
+    };
+    let failure = coroutine.failure.as_ref().unwrap();
+    assert!(failure.what.contains("signal 9"), "{failure:?}");
+    assert!(callback.failure.is_none() && callback.report.requests.ok > 0);
+    assert!(servers_of(id).is_empty());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("coroutine failed"));
+}
+
+#[test]
+fn an_interrupt_keeps_what_was_measured() {
+    let (_dir, out) = scratch();
+    let run = start_run("ping", &out, "60s");
+    wait_until_measuring(&run);
+    let id = run.id();
+    signal(id.cast_signed(), Signal::INT);
+    let output = end(run);
+    assert_eq!(output.status.code(), Some(130));
+    assert_eq!(record(&out).completion, Completion::Interrupted);
+    assert!(servers_of(id).is_empty());
+}
+
+#[test]
+fn a_second_interrupt_ends_at_once() {
+    let (_dir, out) = scratch();
+    let run = start_run("ping", &out, "60s");
+    wait_until_measuring(&run);
+    let id = run.id();
+    // The second may find the process gone already, which is as good.
+    signal(id.cast_signed(), Signal::INT);
+    let _ = kill_process(Pid::from_raw(id.cast_signed()).unwrap(), Signal::INT);
+    assert_eq!(end(run).status.code(), Some(130));
+    wait_for("the servers to end", || {
+        servers_of(id).is_empty().then_some(())
+    });
+}
+
+#[test]
+fn a_port_in_use_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    for name in [
+        "callback",
+        "callback-cluster",
+        "coroutine",
+        "coroutine-single",
+        "backend",
+    ] {
+        let output = end(bench(&["serve", name, "--port", &port]).spawn().unwrap());
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(5), "{name}: {text}");
+        assert!(
+            text.contains(&port) && text.contains("--port"),
+            "{name}: {text}"
+        );
+    }
+}
+
+#[test]
+fn a_target_that_is_not_there_fails_and_the_other_one_is_measured() {
+    let (_dir, out) = scratch();
+    let unused = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let url = format!("nobody=http://{unused}");
+    let args = [
+        "run",
+        "--scenario",
+        "ping",
+        "-d",
+        "4s",
+        "--rounds",
+        "1",
+        "--target",
+        "callback",
+        "--url",
+        &url,
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    let output = end(bench(&args).spawn().unwrap());
+    assert_eq!(output.status.code(), Some(5));
+    let record = record(&out);
+    assert!(record.targets[1].failure.is_some() && record.targets[0].report.requests.ok > 0);
+}
+
+#[test]
+fn load_prints_the_agreed_json() {
+    let mut server = bench(&[
+        "serve",
+        "coroutine-single",
+        "--port",
+        "0",
+        "--data-dir",
+        std::env::temp_dir().to_str().unwrap(),
+    ])
+    .spawn()
+    .unwrap();
+    let mut line = String::new();
+    let mut stdout = std::io::BufReader::new(server.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut stdout, &mut line).unwrap();
+    let addr = line
+        .trim()
+        .strip_prefix("listening on ")
+        .unwrap()
+        .to_owned();
+    let output = end(bench(&[
+        "load",
+        &format!("http://{addr}/json"),
+        "-n",
+        "500",
+        "-c",
+        "10",
+        "--json",
+    ])
+    .spawn()
+    .unwrap());
+    signal(server.id().cast_signed(), Signal::TERM);
+    assert!(
+        server.wait().unwrap().success(),
+        "a server asked to end ends in order"
+    );
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["schema_version"], 1);
+    assert_eq!(json["load"]["arrival"], "closed");
+    assert_eq!(
+        (&json["requests"]["scheduled"], &json["requests"]["ok"]),
+        (&500.into(), &500.into())
+    );
+    for key in [
+        "errors",
+        "throughput_per_s",
+        "response_time_ns",
+        "service_time_ns",
+        "send_lag_ns",
+        "generator",
+        "validity",
+    ] {
+        assert!(!json[key].is_null(), "{key}");
+    }
+    assert!(
+        json["response_time_ns"]["p99_99"].is_null(),
+        "500 samples carry no p99.99"
+    );
+}
