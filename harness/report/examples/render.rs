@@ -1,9 +1,11 @@
-//! Draws every chart of made-up records into a directory, to be looked at: `cargo run -p report --example render DIR [NAME]`.
+//! Draws and writes made-up records into a directory, to be looked at: `cargo run -p report --example render DIR [NAME]`.
 
 use std::error::Error;
 use std::path::Path;
 
 use report::charts::{Chart, png, svg};
+use report::html::html;
+use report::markdown::markdown;
 
 #[path = "../tests/variations/mod.rs"]
 mod variations;
@@ -18,6 +20,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         let directory = Path::new(&directory).join(name);
         std::fs::create_dir_all(&directory)?;
+        std::fs::write(
+            directory.join("report.html"),
+            html(std::slice::from_ref(&record))?,
+        )?;
+        std::fs::write(directory.join("summary.md"), markdown(&record))?;
         for chart in Chart::ALL {
             std::fs::write(
                 directory.join(chart.file_stem()).with_extension("svg"),

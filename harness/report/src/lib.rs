@@ -5,3 +5,7 @@
 
 pub mod charts;
 pub mod figures;
+pub mod html;
+pub mod markdown;
+pub mod sentences;
+mod tables;

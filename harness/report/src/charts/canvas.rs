@@ -300,7 +300,7 @@ pub(super) fn level(svg: &str) -> String {
 }
 
 /// Text without control characters, which XML has no way to spell and a page no way to show.
-pub(super) fn legible(text: &str) -> String {
+pub(crate) fn legible(text: &str) -> String {
     text.chars()
         .map(|c| {
             if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') {

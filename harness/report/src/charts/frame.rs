@@ -193,7 +193,7 @@ fn legend<B: DrawingBackend>(
         )
     };
     for (index, entry) in shown.iter().enumerate() {
-        legend_entry(canvas, entry, cell(index), column_width - 12.0)?;
+        legend_entry(canvas, entry, cell(index), column_width - 12.0, columns > 1)?;
     }
     if hidden > 0 {
         let (x, y) = cell(shown.len());
@@ -211,6 +211,7 @@ fn legend_entry<B: DrawingBackend>(
     entry: &Entry,
     (x, y): Point,
     room: f64,
+    brief: bool,
 ) -> Result<(), Refusal> {
     const SAMPLE: f64 = 36.0;
     const GAP: f64 = 8.0;
@@ -225,8 +226,8 @@ fn legend_entry<B: DrawingBackend>(
     let room = x + room - detail_x;
     let detail = |figures: &str| format!("{figures} · {}", entry.manifest);
     let detail = match &entry.figures {
-        Some(Figures { full, .. }) if width_of(&detail(full), detail_face) <= room => detail(full),
-        Some(Figures { brief, .. }) => detail(brief),
+        Some(figures) if brief => detail(&figures.brief),
+        Some(figures) => detail(&figures.full),
         None => detail("no data"),
     };
     canvas.text(

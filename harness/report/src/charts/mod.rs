@@ -13,12 +13,14 @@ mod latency;
 mod look;
 mod series;
 
+use bench_core::encode::HistogramError;
 use bench_core::record::{RunRecord, TargetRecord};
 use plotters::backend::{BitMapBackend, SVGBackend};
 use plotters::prelude::DrawingBackend;
 
 use crate::figures::{NONE, count, maybe_time, mib, per_s, time};
-use canvas::{Canvas, DETAIL, HEIGHT, Refusal, WIDTH, legible, level};
+pub(crate) use canvas::legible;
+use canvas::{Canvas, DETAIL, HEIGHT, Refusal, WIDTH, level};
 use distribution::Distribution;
 use frame::Figures;
 use look::Look;
@@ -45,14 +47,13 @@ pub enum Chart {
 pub enum ChartError {
     /// A histogram in the record is not what `bench` writes.
     #[error(
-        "the response times of target {target:?} cannot be read ({what}): `histograms.response_time_v2_base64` in run.json \
-         is damaged; restore the file, or run again"
+        "the response times of target {target:?} cannot be read from the record (`histograms.response_time_v2_base64`): {source}; restore the record, or run again"
     )]
     Histogram {
         /// Whose.
         target: String,
         /// What is wrong with it.
-        what: String,
+        source: HistogramError,
     },
     /// The drawing library refused.
     #[error("chart {chart} could not be drawn: {what}")]
@@ -127,8 +128,8 @@ impl Chart {
                  not to be had; without a schedule, higher is better. Failed requests have a panel of their own, if there were any."
             }
             Self::ServerCpu => {
-                "Lower is better under the same load: all targets answered the same schedule, so the height is what it cost \
-                 them. The legend gives it per request."
+                "Lower is better where all targets answered the same schedule: the height is what it cost them. Where each \
+                 answered as much as it could, compare the cost per request, which the legend gives."
             }
             Self::ServerMemory => {
                 "Lower is better. A line that keeps rising while the load stays the same is a leak, or a cache that has not \
@@ -262,6 +263,24 @@ pub fn png(record: &RunRecord, chart: Chart) -> Result<Vec<u8>, ChartError> {
     });
     written.map_err(|error| refused(chart, &Refusal(error.to_string())))?;
     Ok(bytes)
+}
+
+/// The colours of the targets of a run, as CSS writes them, in the targets' order.
+pub(crate) fn colours(record: &RunRecord) -> Vec<String> {
+    let names: Vec<&str> = record
+        .targets
+        .iter()
+        .map(|target| target.name.as_str())
+        .collect();
+    look::looks(&names)
+        .into_iter()
+        .map(
+            |Look {
+                 colour: plotters::style::RGBColor(red, green, blue),
+                 ..
+             }| format!("#{red:02x}{green:02x}{blue:02x}"),
+        )
+        .collect()
 }
 
 /// Width and height in drawing units.

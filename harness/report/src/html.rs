@@ -1,0 +1,240 @@
+//! A report as one HTML file that needs nothing but a browser: no script, no network, no other file.
+//!
+//! The template lays out, this module gathers: every figure comes as text from the tables that Markdown has too and
+//! from [`crate::sentences`], every picture from [`crate::charts`]. Whatever comes from a record is escaped by the template;
+//! only the charts, which escape their own text, are put in as they are.
+
+use askama::Template;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bench_core::encode::{intervals_csv, summary_csv};
+use bench_core::record::RunRecord;
+use bench_core::validity::Caution;
+
+use crate::charts::{Chart, ChartError, svg};
+use crate::sentences;
+use crate::tables::{
+    self, ClockRow, ComparisonRow, LedgerRow, SpreadRow, TARGET_COLUMNS, TargetRow, command_line,
+};
+
+/// Why a report could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum HtmlError {
+    /// A chart could not be drawn.
+    #[error(transparent)]
+    Chart(#[from] ChartError),
+    /// A record could not be written as JSON.
+    #[error("run {id:?} cannot be embedded as JSON: {source}")]
+    Json {
+        /// Which run.
+        id: String,
+        /// What serde said.
+        source: serde_json::Error,
+    },
+    /// The template could not be filled.
+    #[error("the report's template could not be filled: {0}")]
+    Template(#[from] askama::Error),
+}
+
+/// Writes a report of one run or of several, one after the other: `report.html`.
+pub fn html(records: &[RunRecord]) -> Result<String, HtmlError> {
+    let runs = records
+        .iter()
+        .map(run)
+        .collect::<Result<Vec<Run>, HtmlError>>()?;
+    let title = match runs.as_slice() {
+        [] => "bench: no runs".to_owned(),
+        [run] => format!("bench: {}", run.scenario),
+        runs => format!("bench: {} runs", runs.len()),
+    };
+    let page = Page {
+        title,
+        runs,
+        target_columns: TARGET_COLUMNS,
+    }
+    .render()?;
+    // Escaped or not, a control character has no place in a page. Line breaks stay: output and files are shown with them.
+    Ok(page.replace(
+        |c: char| c.is_control() && !matches!(c, '\n' | '\t'),
+        "\u{fffd}",
+    ))
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page {
+    title: String,
+    runs: Vec<Run>,
+    target_columns: [&'static str; TARGET_COLUMNS.len()],
+}
+
+/// One run, as text.
+struct Run {
+    id: String,
+    scenario: String,
+    question: String,
+    description: String,
+    started_at: String,
+    valid: bool,
+    belief: String,
+    verdicts: Vec<String>,
+    objectives: Vec<String>,
+    loads: String,
+    cautions: Vec<Note>,
+    failures: Vec<FailureNote>,
+    targets: Vec<TargetRow>,
+    clocks: Vec<ClockRow>,
+    charts: Vec<Figure>,
+    comparisons: Vec<ComparisonRow>,
+    spread: Vec<SpreadRow>,
+    ledger: Vec<LedgerRow>,
+    requests: Vec<(String, String)>,
+    source: String,
+    circumstances: Vec<(&'static str, String)>,
+    command: String,
+    downloads: Vec<Download>,
+}
+
+struct Note {
+    /// The target that it is about; empty for the whole run.
+    of: String,
+    voids: bool,
+    detail: String,
+    advice: String,
+}
+
+struct FailureNote {
+    name: String,
+    what: String,
+    last_output: String,
+}
+
+struct Figure {
+    stem: &'static str,
+    svg: String,
+    how_to_read: &'static str,
+}
+
+struct Download {
+    name: &'static str,
+    what: &'static str,
+    uri: String,
+}
+
+fn run(record: &RunRecord) -> Result<Run, HtmlError> {
+    let charts = Chart::ALL.into_iter().map(|chart| {
+        // Inside HTML an SVG needs no namespace, and the page then holds no address at all.
+        let svg = svg(record, chart)?.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1);
+        Ok(Figure {
+            stem: chart.file_stem(),
+            svg,
+            how_to_read: chart.how_to_read(),
+        })
+    });
+    let charts = charts.collect::<Result<Vec<Figure>, ChartError>>()?;
+    let scenario = &record.scenario;
+    Ok(Run {
+        id: record.id.clone(),
+        scenario: scenario.name.clone(),
+        question: scenario.question.clone(),
+        description: scenario.description.clone(),
+        started_at: record.started_at.clone(),
+        valid: record.validity.is_valid()
+            && record
+                .targets
+                .iter()
+                .all(|target| target.report.validity.is_valid()),
+        belief: sentences::belief(record),
+        verdicts: sentences::headlines(record),
+        objectives: sentences::objectives(record),
+        loads: record
+            .targets
+            .first()
+            .map(sentences::load)
+            .unwrap_or_default(),
+        cautions: cautions(record),
+        failures: failures(record),
+        targets: tables::targets(record),
+        clocks: tables::clocks(record),
+        charts,
+        comparisons: tables::comparisons(record),
+        spread: tables::spread(record),
+        ledger: tables::ledger(record),
+        requests: scenario
+            .requests
+            .iter()
+            .map(|kind| (kind.request.clone(), crate::figures::percent(kind.share)))
+            .collect(),
+        source: scenario.source.clone(),
+        circumstances: tables::circumstances(record),
+        command: command_line(&record.command),
+        downloads: downloads(record)?,
+    })
+}
+
+/// The run's cautions and then each target's own, without those that say the same.
+fn cautions(record: &RunRecord) -> Vec<Note> {
+    let note = |of: &str, caution: &Caution| Note {
+        of: of.to_owned(),
+        voids: caution.voids,
+        detail: caution.detail.clone(),
+        advice: caution.advice.clone(),
+    };
+    let mut notes: Vec<Note> = record
+        .validity
+        .cautions
+        .iter()
+        .map(|caution| note("", caution))
+        .collect();
+    for target in &record.targets {
+        for caution in &target.report.validity.cautions {
+            if !notes.iter().any(|known| known.detail == caution.detail) {
+                notes.push(note(&target.name, caution));
+            }
+        }
+    }
+    notes
+}
+
+fn failures(record: &RunRecord) -> Vec<FailureNote> {
+    let failed = record
+        .targets
+        .iter()
+        .filter_map(|target| Some((target, target.failure.as_ref()?)));
+    let note = |(target, failure): (
+        &bench_core::record::TargetRecord,
+        &bench_core::record::Failure,
+    )| FailureNote {
+        name: target.name.clone(),
+        what: failure.what.clone(),
+        last_output: failure.last_output.clone(),
+    };
+    failed.map(note).collect()
+}
+
+fn downloads(record: &RunRecord) -> Result<Vec<Download>, HtmlError> {
+    let json = serde_json::to_string_pretty(record).map_err(|source| HtmlError::Json {
+        id: record.id.clone(),
+        source,
+    })?;
+    let embedded = |name, what, kind: &str, text: &str| Download {
+        name,
+        what,
+        uri: format!("data:{kind};base64,{}", STANDARD.encode(text)),
+    };
+    Ok(vec![
+        embedded("run.json", "the whole record", "application/json", &json),
+        embedded(
+            "summary.csv",
+            "a line for each target",
+            "text/csv",
+            &summary_csv(record),
+        ),
+        embedded(
+            "intervals.csv",
+            "a line for each interval",
+            "text/csv",
+            &intervals_csv(record),
+        ),
+    ])
+}

@@ -1,0 +1,645 @@
+//! What figures come to, in words: one wording for the terminal, the HTML report and the Markdown summary.
+//!
+//! This module knows how a comparison is said. It must never decide one: verdicts, intervals and cautions are in the record.
+
+use bench_core::compare::{Comparison, ComparisonVerdict, Metric};
+use bench_core::record::{Completion, ObjectiveRecord, RunRecord, TargetRecord};
+
+use crate::figures::{count, figure, mib, per_s, percentile, plural, separated, time};
+
+/// From this ratio on, and from its inverse down, people say `2.4 times` rather than `140 % more`.
+const TIMES_FROM: f64 = 2.0;
+
+/// A comparison as a sentence: who, against whom, how much, how sure.
+///
+/// `coroutine used 18 % less server CPU per request than callback (95 % interval: 15 to 21 %).` Where no difference was
+/// found it says how large a difference the run would have found.
+pub fn sentence(comparison: &Comparison) -> String {
+    let Comparison {
+        head, base, metric, ..
+    } = comparison;
+    match comparison.verdict {
+        ComparisonVerdict::Faster
+        | ComparisonVerdict::Slower
+        | ComparisonVerdict::Less
+        | ComparisonVerdict::More => {
+            format!(
+                "{} ({}).",
+                claim(comparison, ""),
+                interval_phrase(comparison)
+            )
+        }
+        ComparisonVerdict::Equivalent => format!(
+            "{head} and {base} are as good as equal in {}: any difference is too small to matter ({}).",
+            name(*metric),
+            interval_phrase(comparison)
+        ),
+        // A ratio of 1 outside the interval is a difference, only not one that the test or the margin lets pass.
+        ComparisonVerdict::Inconclusive
+            if !(comparison.ci_low..=comparison.ci_high).contains(&1.0) =>
+        {
+            format!(
+                "{} ({}), which is too small or too uncertain to call a difference.",
+                claim(comparison, "probably "),
+                interval_phrase(comparison)
+            )
+        }
+        ComparisonVerdict::Inconclusive => format!(
+            "No difference in {} found between {head} and {base} ({}); this run could have detected {}.",
+            name(*metric),
+            interval_phrase(comparison),
+            detectable(comparison.mde)
+        ),
+    }
+}
+
+/// The comparisons that answer most questions: response time, throughput, CPU and memory. The record's table has the rest.
+///
+/// Two targets get a sentence a metric. More get one too, in which those with the same verdict stand together; a
+/// sentence for each pair would bury what matters.
+pub fn headlines(record: &RunRecord) -> Vec<String> {
+    const TOLD: [Metric; 5] = [
+        Metric::ResponseTimeNsP50,
+        Metric::ResponseTimeNsP99,
+        Metric::ThroughputPerS,
+        Metric::ServerCpuUsPerRequest,
+        Metric::ServerRssBytesMax,
+    ];
+    let of = |metric: Metric| -> Vec<&Comparison> {
+        record
+            .comparisons
+            .iter()
+            .filter(|comparison| comparison.metric == metric)
+            .collect()
+    };
+    TOLD.into_iter()
+        .filter_map(|metric| match of(metric).as_slice() {
+            [] => None,
+            [one] => Some(sentence(one)),
+            many => Some(grouped(metric, many)),
+        })
+        .collect()
+}
+
+/// One metric of many targets against the same base: `Peak memory, against callback: less: a (−18 %); more: b (+22 %).`
+fn grouped(metric: Metric, comparisons: &[&Comparison]) -> String {
+    let mut verdicts: Vec<ComparisonVerdict> = comparisons
+        .iter()
+        .map(|comparison| comparison.verdict)
+        .collect();
+    verdicts.sort_unstable();
+    verdicts.dedup();
+    let groups = verdicts.into_iter().map(|group| {
+        let members = comparisons
+            .iter()
+            .filter(|comparison| comparison.verdict == group);
+        let members: Vec<String> = members
+            .map(|member| format!("{} ({})", member.head, change(member.ratio)))
+            .collect();
+        format!("{}: {}", verdict(group), members.join(", "))
+    });
+    let (base, name) = (&comparisons[0].base, name(metric));
+    let name = name[..1].to_uppercase() + &name[1..];
+    format!(
+        "{name}, against {base}: {}.",
+        groups.collect::<Vec<_>>().join("; ")
+    )
+}
+
+/// Whether to believe the run, and whether it is whole, in sentences.
+pub fn belief(record: &RunRecord) -> String {
+    let mut sentences = Vec::new();
+    let noted = record.validity.cautions.len();
+    sentences.push(match (record.validity.is_valid(), noted) {
+        (true, 0) => "The measurement is valid, and nothing speaks against it.".to_owned(),
+        (true, _) => format!(
+            "The measurement is valid, with {}.",
+            plural(noted as u64, "caution", "cautions")
+        ),
+        (false, _) => {
+            "The measurement is not valid: its figures do not measure the targets.".to_owned()
+        }
+    });
+    for target in record
+        .targets
+        .iter()
+        .filter(|target| !target.report.validity.is_valid())
+    {
+        sentences.push(format!("The figures of {} do not measure it.", target.name));
+    }
+    match record.completion {
+        Completion::Complete => {}
+        Completion::Interrupted => sentences
+            .push("The run was interrupted: what was measured until then is shown.".to_owned()),
+        Completion::TargetFailed => {
+            sentences.push("A target failed: its figures end where it did.".to_owned());
+        }
+    }
+    sentences.join(" ")
+}
+
+/// What was driven at the targets: `Open loop: 1,000 requests/s (poisson) on 256 connections, 24 s measured per target.`
+pub fn load(target: &TargetRecord) -> String {
+    let load = &target.report.load;
+    let connections = plural(u64::from(load.connections), "connection", "connections");
+    let measured = format!(
+        "{} measured per target",
+        crate::figures::seconds(load.duration_s)
+    );
+    match load.rate_per_s {
+        Some(rate) => format!(
+            "Open loop: {} requests/s ({}) on {connections}, {measured}.",
+            figure(rate),
+            load.arrival
+        ),
+        None => format!(
+            "Closed loop: {connections}, each sending its next request once the last was answered, {measured}."
+        ),
+    }
+}
+
+/// Each objective of the scenario: who meets it, who misses it, and of whom it cannot be told.
+pub fn objectives(record: &RunRecord) -> Vec<String> {
+    record
+        .scenario
+        .objectives
+        .iter()
+        .map(|bound| objective(bound, &record.targets))
+        .collect()
+}
+
+fn objective(bound: &ObjectiveRecord, targets: &[TargetRecord]) -> String {
+    let (mut met, mut missed, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    for target in targets {
+        match target.report.response_time_ns.named(&bound.percentile) {
+            Some(found) if found <= bound.at_most_ns => {
+                met.push(format!("{} ({})", target.name, time(found as f64)));
+            }
+            Some(found) => missed.push(format!("{} ({})", target.name, time(found as f64))),
+            None => unknown.push(target.name.clone()),
+        }
+    }
+    let groups = [
+        ("met by", met),
+        ("missed by", missed),
+        ("not to be told, for want of requests, of", unknown),
+    ];
+    let told = groups.into_iter().filter(|(_, names)| !names.is_empty());
+    let told: Vec<String> = told
+        .map(|(fate, names)| format!("{fate} {}", names.join(", ")))
+        .collect();
+    let told = if told.is_empty() {
+        "nobody was measured against it".to_owned()
+    } else {
+        told.join("; ")
+    };
+    format!(
+        "Objective {} ≤ {}: {told}.",
+        percentile(&bound.percentile),
+        time(bound.at_most_ns as f64)
+    )
+}
+
+/// The smallest difference that a run could have detected: a share as a percentage, to a tenth and never less than one.
+pub fn detectable(mde: f64) -> String {
+    share(mde.max(0.001))
+}
+
+/// A metric's name in words.
+pub fn name(metric: Metric) -> &'static str {
+    match metric {
+        Metric::ResponseTimeNsP50 => "median response time",
+        Metric::ResponseTimeNsP99 => "99th percentile of response time",
+        Metric::ServiceTimeNsP50 => "median service time",
+        Metric::ServiceTimeNsP99 => "99th percentile of service time",
+        Metric::ThroughputPerS => "throughput",
+        Metric::ServerCpuUsPerRequest => "server CPU per request",
+        Metric::ServerRssBytesMax => "peak memory",
+    }
+}
+
+/// A metric's value with its unit, from the unit that records keep it in.
+pub fn value(metric: Metric, value: f64) -> String {
+    match metric {
+        Metric::ResponseTimeNsP50
+        | Metric::ResponseTimeNsP99
+        | Metric::ServiceTimeNsP50
+        | Metric::ServiceTimeNsP99 => time(value),
+        Metric::ThroughputPerS => per_s(value),
+        Metric::ServerCpuUsPerRequest => time(value * 1e3),
+        Metric::ServerRssBytesMax => mib(value),
+    }
+}
+
+/// A ratio as a change: `−18 %`, `+6.3 %`, `2.4 times`.
+pub fn change(ratio: f64) -> String {
+    if in_times(ratio) {
+        return format!("{} times", figure(ratio));
+    }
+    let percent = (ratio - 1.0) * 100.0;
+    format!("{} %", signed(percent, decimals(percent)))
+}
+
+/// An interval of ratios as changes: `−21 to −15 %`, `2.1 to 2.7 times`.
+pub fn interval(low: f64, high: f64) -> String {
+    match (in_times(low), in_times(high)) {
+        (true, true) => format!("{} to {} times", figure(low), figure(high)),
+        (false, false) => {
+            let (low, high) = ((low - 1.0) * 100.0, (high - 1.0) * 100.0);
+            let decimals = decimals_between(low, high);
+            format!("{} to {} %", signed(low, decimals), signed(high, decimals))
+        }
+        _ => format!("{} to {}", change(low), change(high)),
+    }
+}
+
+/// A verdict as a reader of a table sees it.
+pub fn verdict(verdict: ComparisonVerdict) -> &'static str {
+    match verdict {
+        ComparisonVerdict::Equivalent => "as good as equal",
+        ComparisonVerdict::Inconclusive => "no verdict",
+        ComparisonVerdict::Faster
+        | ComparisonVerdict::Slower
+        | ComparisonVerdict::Less
+        | ComparisonVerdict::More => verdict.name(),
+    }
+}
+
+/// A target's ledger in a sentence: every request with its one fate.
+pub fn ledger(target: &TargetRecord) -> String {
+    let requests = &target.report.requests;
+    let mut fates = vec![format!("{} answered rightly", count(requests.ok))];
+    let rest = [
+        (requests.error, "wrong or lost"),
+        (requests.timeout, "timed out"),
+        (requests.unfinished, "unfinished at the end"),
+    ];
+    fates.extend(
+        rest.iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, fate)| format!("{} {fate}", count(*number))),
+    );
+    let balance = if requests.balances() {
+        ""
+    } else {
+        ", which does not add up: please report this as a bug"
+    };
+    format!(
+        "{}: {} fell due, {}{balance}.",
+        target.name,
+        plural(requests.scheduled, "request", "requests"),
+        fates.join(", ")
+    )
+}
+
+/// Who did what, how much more or less than whom.
+fn claim(comparison: &Comparison, hedge: &str) -> String {
+    let Comparison {
+        head,
+        base,
+        metric,
+        ratio,
+        ..
+    } = comparison;
+    let ratio = *ratio;
+    let (more, times) = (ratio > 1.0, in_times(ratio));
+    let amount = if times {
+        format!("{} times", figure(ratio))
+    } else {
+        share((ratio - 1.0).abs())
+    };
+    let than = |more_word: &str, less_word: &str| {
+        if more {
+            more_word.to_owned()
+        } else {
+            less_word.to_owned()
+        }
+    };
+    match metric {
+        Metric::ResponseTimeNsP50
+        | Metric::ResponseTimeNsP99
+        | Metric::ServiceTimeNsP50
+        | Metric::ServiceTimeNsP99 => {
+            let what = name(*metric);
+            if times {
+                format!("The {what} of {head} was {hedge}{amount} that of {base}")
+            } else {
+                format!(
+                    "The {what} of {head} was {hedge}{amount} {} than that of {base}",
+                    than("longer", "shorter")
+                )
+            }
+        }
+        Metric::ThroughputPerS => said(
+            head,
+            hedge,
+            "answered",
+            &amount,
+            times,
+            &than("more", "fewer"),
+            "as many",
+            "requests a second",
+            base,
+        ),
+        Metric::ServerCpuUsPerRequest => said(
+            head,
+            hedge,
+            "used",
+            &amount,
+            times,
+            &than("more", "less"),
+            "as much",
+            "server CPU per request",
+            base,
+        ),
+        Metric::ServerRssBytesMax => said(
+            head,
+            hedge,
+            "held",
+            &amount,
+            times,
+            &than("more", "less"),
+            "as much",
+            "memory at its peak",
+            base,
+        ),
+    }
+}
+
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the parts of one sentence, in its order"
+)]
+fn said(
+    head: &str,
+    hedge: &str,
+    verb: &str,
+    amount: &str,
+    times: bool,
+    more: &str,
+    as_much: &str,
+    what: &str,
+    base: &str,
+) -> String {
+    if times {
+        format!("{head} {hedge}{verb} {amount} {as_much} {what} as {base}")
+    } else {
+        format!("{head} {hedge}{verb} {amount} {more} {what} than {base}")
+    }
+}
+
+/// `95 % interval: 15 to 21 %`. Signs are left out where both ends go the way that the sentence has said already.
+fn interval_phrase(comparison: &Comparison) -> String {
+    let Comparison {
+        ratio,
+        ci_low,
+        ci_high,
+        verdict,
+        ..
+    } = *comparison;
+    let one_way = (ci_low > 1.0 && ratio > 1.0) || (ci_high < 1.0 && ratio < 1.0);
+    let spoken = verdict != ComparisonVerdict::Equivalent
+        && one_way
+        && ![ratio, ci_low, ci_high].into_iter().any(in_times);
+    if !spoken {
+        return format!("95 % interval: {}", interval(ci_low, ci_high));
+    }
+    let (near, far) = if ratio > 1.0 {
+        (ci_low - 1.0, ci_high - 1.0)
+    } else {
+        (1.0 - ci_high, 1.0 - ci_low)
+    };
+    let (near, far) = (near * 100.0, far * 100.0);
+    let decimals = decimals_between(near, far);
+    format!(
+        "95 % interval: {} to {} %",
+        separated(near, decimals),
+        separated(far, decimals)
+    )
+}
+
+fn in_times(ratio: f64) -> bool {
+    ratio >= TIMES_FROM
+}
+
+/// A share as a percentage with the precision that an estimate deserves: `0.4 %`, `6.3 %`, `18 %`.
+fn share(share: f64) -> String {
+    let percent = share * 100.0;
+    format!("{} %", separated(percent, decimals(percent)))
+}
+
+/// A number with its sign, unless it is written as zero.
+fn signed(value: f64, decimals: usize) -> String {
+    let written = separated(value, decimals);
+    let sign = if value > 0.0 && written.chars().any(|c| matches!(c, '1'..='9')) {
+        "+"
+    } else {
+        ""
+    };
+    format!("{sign}{written}")
+}
+
+fn decimals(percent: f64) -> usize {
+    usize::from(percent.abs() < 9.95)
+}
+
+/// Both ends of an interval are written alike, and finely enough to differ where the interval is narrow.
+fn decimals_between(low: f64, high: f64) -> usize {
+    decimals(low.abs().max(high.abs())).max(usize::from((high - low).abs() < 2.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bench_core::sample::run_record;
+
+    fn comparison(
+        metric: Metric,
+        [ratio, ci_low, ci_high]: [f64; 3],
+        verdict: ComparisonVerdict,
+    ) -> Comparison {
+        Comparison {
+            metric,
+            base: "callback".to_owned(),
+            head: "coroutine".to_owned(),
+            ratio,
+            ci_low,
+            ci_high,
+            p_value: 0.01,
+            mde: 0.06,
+            verdict,
+            blocks: 10,
+        }
+    }
+
+    fn check(metric: Metric, ratios: [f64; 3], verdict: ComparisonVerdict, text: &str) {
+        assert_eq!(sentence(&comparison(metric, ratios, verdict)), text);
+    }
+
+    #[test]
+    fn a_difference_names_who_and_how_much() {
+        check(
+            Metric::ServerCpuUsPerRequest,
+            [0.82, 0.79, 0.85],
+            ComparisonVerdict::Less,
+            "coroutine used 18 % less server CPU per request than callback (95 % interval: 15 to 21 %).",
+        );
+        check(
+            Metric::ResponseTimeNsP99,
+            [1.083, 1.061, 1.1],
+            ComparisonVerdict::Slower,
+            "The 99th percentile of response time of coroutine was 8.3 % longer than that of callback (95 % interval: 6 to 10 %).",
+        );
+        check(
+            Metric::ThroughputPerS,
+            [1.2, 1.1, 1.3],
+            ComparisonVerdict::Faster,
+            "coroutine answered 20 % more requests a second than callback (95 % interval: 10 to 30 %).",
+        );
+    }
+
+    #[test]
+    fn large_ratios_are_said_in_times() {
+        check(
+            Metric::ServerRssBytesMax,
+            [2.4, 2.1, 2.7],
+            ComparisonVerdict::More,
+            "coroutine held 2.40 times as much memory at its peak as callback (95 % interval: 2.10 to 2.70 times).",
+        );
+        check(
+            Metric::ResponseTimeNsP50,
+            [2.2, 1.9, 2.5],
+            ComparisonVerdict::Slower,
+            "The median response time of coroutine was 2.20 times that of callback (95 % interval: +90 % to 2.50 times).",
+        );
+    }
+
+    #[test]
+    fn no_difference_says_what_could_have_been_found() {
+        check(
+            Metric::ResponseTimeNsP99,
+            [1.02, 0.96, 1.09],
+            ComparisonVerdict::Inconclusive,
+            "No difference in 99th percentile of response time found between coroutine and callback (95 % interval: −4.0 to +9.0 %); \
+             this run could have detected 6.0 %.",
+        );
+        check(
+            Metric::ThroughputPerS,
+            [1.001, 0.998, 1.004],
+            ComparisonVerdict::Equivalent,
+            "coroutine and callback are as good as equal in throughput: any difference is too small to matter \
+             (95 % interval: −0.2 to +0.4 %).",
+        );
+    }
+
+    #[test]
+    fn a_difference_within_the_margin_is_not_called_none() {
+        check(
+            Metric::ServerCpuUsPerRequest,
+            [1.06, 1.03, 1.09],
+            ComparisonVerdict::Inconclusive,
+            "coroutine probably used 6.0 % more server CPU per request than callback (95 % interval: 3.0 to 9.0 %), which is too small \
+             or too uncertain to call a difference.",
+        );
+    }
+
+    #[test]
+    fn changes_carry_their_sign() {
+        let cases = [
+            (0.82, "−18 %"),
+            (1.063, "+6.3 %"),
+            (1.0, "0.0 %"),
+            (1.0001, "0.0 %"),
+            (3.456, "3.46 times"),
+            (0.1, "−90 %"),
+        ];
+        for (ratio, text) in cases {
+            assert_eq!(change(ratio), text, "{ratio}");
+        }
+        assert_eq!(
+            (detectable(0.0), detectable(0.063)),
+            ("0.1 %".to_owned(), "6.3 %".to_owned())
+        );
+    }
+
+    #[test]
+    fn many_targets_share_a_sentence_a_metric() {
+        let mut record = run_record();
+        assert!(
+            headlines(&record)[3].starts_with("coroutine used "),
+            "{}",
+            headlines(&record)[3]
+        );
+        let with = |head: &str, ratio, verdict| Comparison {
+            head: head.to_owned(),
+            ..comparison(Metric::ServerRssBytesMax, [ratio, ratio, ratio], verdict)
+        };
+        record.comparisons = vec![
+            with("a", 2.5, ComparisonVerdict::More),
+            with("b", 0.8, ComparisonVerdict::Less),
+            with("c", 1.3, ComparisonVerdict::More),
+            with("d", 1.01, ComparisonVerdict::Inconclusive),
+        ];
+        assert_eq!(
+            headlines(&record),
+            [
+                "Peak memory, against callback: less: b (−20 %); more: a (2.50 times), c (+30 %); no verdict: d (+1.0 %)."
+            ]
+        );
+    }
+
+    #[test]
+    fn an_objective_is_met_missed_or_unknown() {
+        let mut record = run_record();
+        record.targets.truncate(1);
+        let objective = |percentile: &str, at_most_ns| bench_core::record::ObjectiveRecord {
+            percentile: percentile.to_owned(),
+            at_most_ns,
+        };
+        record.scenario.objectives = vec![
+            objective("p50", 1_000_000_000),
+            objective("p50", 1_000),
+            objective("p99_99", 1_000),
+        ];
+        record.targets[0].report.response_time_ns.p99_99 = None;
+        let told = objectives(&record);
+        assert!(
+            told[0].starts_with("Objective p50 ≤ 1.00 s: met by callback ("),
+            "{}",
+            told[0]
+        );
+        assert!(
+            told[1].starts_with("Objective p50 ≤ 1.00 µs: missed by callback ("),
+            "{}",
+            told[1]
+        );
+        assert_eq!(
+            told[2],
+            "Objective p99.99 ≤ 1.00 µs: not to be told, for want of requests, of callback."
+        );
+        record.targets.clear();
+        assert_eq!(
+            objectives(&record)[0],
+            "Objective p50 ≤ 1.00 s: nobody was measured against it."
+        );
+    }
+
+    #[test]
+    fn a_ledger_names_only_the_fates_that_occurred() {
+        let mut record = run_record();
+        let target = &mut record.targets[0];
+        target.report.requests = bench_core::ledger::Ledger {
+            scheduled: 1_000,
+            ok: 990,
+            error: 0,
+            timeout: 4,
+            unfinished: 6,
+        };
+        assert_eq!(
+            ledger(target),
+            "callback: 1,000 requests fell due, 990 answered rightly, 4 timed out, 6 unfinished at the end."
+        );
+        target.report.requests.ok = 1;
+        assert!(ledger(target).contains("does not add up"));
+    }
+}

@@ -1,0 +1,396 @@
+//! The tables that every written report has, as text cell by cell: HTML and Markdown only put lines around them.
+
+use bench_core::compare::{Comparison, Metric};
+use bench_core::record::{EpochRecord, RunRecord, TargetRecord};
+
+use crate::charts::colours;
+use crate::figures::{NONE, count, figure, maybe_time, mib, per_s, percent, time};
+use crate::sentences;
+
+/// One target's figures.
+pub(crate) struct TargetRow {
+    pub(crate) name: String,
+    /// `#0072b2`, as in the charts.
+    pub(crate) colour: String,
+    pub(crate) manifest: String,
+    /// In the order of [`TARGET_COLUMNS`].
+    pub(crate) figures: Vec<String>,
+}
+
+/// What stands above [`TargetRow::figures`].
+pub(crate) const TARGET_COLUMNS: [&str; 9] = [
+    "p50",
+    "p99",
+    "p99.9",
+    "max",
+    "answered",
+    "failed",
+    "unfinished",
+    "server CPU per request",
+    "peak memory",
+];
+
+/// A row for each target, in the order asked for.
+pub(crate) fn targets(record: &RunRecord) -> Vec<TargetRow> {
+    let colours = colours(record);
+    record
+        .targets
+        .iter()
+        .zip(colours)
+        .map(|(target, colour)| TargetRow {
+            name: target.name.clone(),
+            colour,
+            manifest: target.manifest.legend(),
+            figures: figures(target),
+        })
+        .collect()
+}
+
+fn figures(target: &TargetRecord) -> Vec<String> {
+    let times = &target.report.response_time_ns;
+    let requests = &target.report.requests;
+    let measured = requests.scheduled > 0;
+    let counted = |number: u64| {
+        if measured {
+            count(number)
+        } else {
+            NONE.to_owned()
+        }
+    };
+    vec![
+        maybe_time(times.p50),
+        maybe_time(times.p99),
+        maybe_time(times.p99_9),
+        maybe_time(times.max),
+        if measured {
+            per_s(target.report.throughput_per_s)
+        } else {
+            NONE.to_owned()
+        },
+        counted(requests.failed()),
+        counted(requests.unfinished),
+        target
+            .server
+            .cpu_us_per_request
+            .map_or_else(|| NONE.to_owned(), |us| time(us * 1e3)),
+        target
+            .server
+            .rss_bytes_max
+            .map_or_else(|| NONE.to_owned(), |bytes| mib(bytes as f64)),
+    ]
+}
+
+/// One target's times by one clock.
+pub(crate) struct ClockRow {
+    pub(crate) name: String,
+    pub(crate) clock: &'static str,
+    /// Mean, p50, p90, p99, p99.9, p99.99, max.
+    pub(crate) figures: Vec<String>,
+}
+
+/// A row for each target and each clock.
+pub(crate) fn clocks(record: &RunRecord) -> Vec<ClockRow> {
+    let rows = record.targets.iter().flat_map(|target| {
+        let report = &target.report;
+        let clocks = [
+            ("response time", &report.response_time_ns),
+            ("service time", &report.service_time_ns),
+            ("send lag", &report.send_lag_ns),
+            ("connect time", &report.connect_time_ns),
+        ];
+        clocks.map(|(clock, times)| ClockRow {
+            name: target.name.clone(),
+            clock,
+            figures: [
+                times.mean,
+                times.p50,
+                times.p90,
+                times.p99,
+                times.p99_9,
+                times.p99_99,
+                times.max,
+            ]
+            .map(maybe_time)
+            .to_vec(),
+        })
+    });
+    rows.collect()
+}
+
+/// One comparison.
+pub(crate) struct ComparisonRow {
+    pub(crate) head: String,
+    pub(crate) base: String,
+    pub(crate) metric: &'static str,
+    pub(crate) change: String,
+    pub(crate) interval: String,
+    pub(crate) p_value: String,
+    pub(crate) mde: String,
+    pub(crate) blocks: String,
+    pub(crate) verdict: &'static str,
+}
+
+/// A row for each comparison, in the record's order.
+pub(crate) fn comparisons(record: &RunRecord) -> Vec<ComparisonRow> {
+    let row = |comparison: &Comparison| ComparisonRow {
+        head: comparison.head.clone(),
+        base: comparison.base.clone(),
+        metric: sentences::name(comparison.metric),
+        change: sentences::change(comparison.ratio),
+        interval: sentences::interval(comparison.ci_low, comparison.ci_high),
+        // Below a thousandth the test itself has no more to tell.
+        p_value: if comparison.p_value < 0.001 {
+            "< 0.001".to_owned()
+        } else {
+            format!("{:.3}", comparison.p_value)
+        },
+        mde: sentences::detectable(comparison.mde),
+        blocks: count(u64::from(comparison.blocks)),
+        verdict: sentences::verdict(comparison.verdict),
+    };
+    record.comparisons.iter().map(row).collect()
+}
+
+/// How far the epochs of one target lie apart in one metric.
+pub(crate) struct SpreadRow {
+    pub(crate) name: String,
+    pub(crate) metric: &'static str,
+    pub(crate) epochs: String,
+    pub(crate) min: String,
+    pub(crate) median: String,
+    pub(crate) max: String,
+    /// The largest over the smallest, as a change.
+    pub(crate) apart: String,
+}
+
+/// A row for each target and each metric that its epochs have.
+pub(crate) fn spread(record: &RunRecord) -> Vec<SpreadRow> {
+    let rows = record
+        .targets
+        .iter()
+        .flat_map(|target| Metric::ALL.into_iter().map(move |metric| (target, metric)));
+    rows.filter_map(|(target, metric)| spread_row(&target.name, metric, &target.epochs))
+        .collect()
+}
+
+fn spread_row(name: &str, metric: Metric, epochs: &[EpochRecord]) -> Option<SpreadRow> {
+    let known = epochs
+        .iter()
+        .filter_map(|epoch| epoch.metrics.get(metric.name()).copied());
+    let mut values: Vec<f64> = known.filter(|value| value.is_finite()).collect();
+    values.sort_by(f64::total_cmp);
+    let (&min, &max) = (values.first()?, values.last()?);
+    let written = |value: f64| sentences::value(metric, value);
+    Some(SpreadRow {
+        name: name.to_owned(),
+        metric: sentences::name(metric),
+        epochs: count(values.len() as u64),
+        min: written(min),
+        median: written(values[values.len() / 2]),
+        max: written(max),
+        apart: if min > 0.0 {
+            sentences::change(max / min)
+        } else {
+            NONE.to_owned()
+        },
+    })
+}
+
+/// One target's requests by their fate, and its failures by kind.
+pub(crate) struct LedgerRow {
+    pub(crate) name: String,
+    /// Scheduled, ok, error, timeout, unfinished.
+    pub(crate) counts: Vec<String>,
+    /// `wrong_body 4, reset 2`.
+    pub(crate) kinds: String,
+    pub(crate) balances: bool,
+}
+
+/// A row for each target.
+pub(crate) fn ledger(record: &RunRecord) -> Vec<LedgerRow> {
+    record
+        .targets
+        .iter()
+        .map(|target| {
+            let requests = &target.report.requests;
+            let kinds = target.report.errors.kinds.iter().map(|(kind, number)| {
+                // The name that the record gives it.
+                let kind = serde_json::to_value(kind)
+                    .ok()
+                    .and_then(|name| name.as_str().map(str::to_owned))
+                    .unwrap_or_default();
+                format!("{} {}", kind.replace('_', " "), count(*number))
+            });
+            let kinds: Vec<String> = kinds.collect();
+            LedgerRow {
+                name: target.name.clone(),
+                counts: [
+                    requests.scheduled,
+                    requests.ok,
+                    requests.error,
+                    requests.timeout,
+                    requests.unfinished,
+                ]
+                .map(count)
+                .to_vec(),
+                kinds: if kinds.is_empty() {
+                    NONE.to_owned()
+                } else {
+                    kinds.join(", ")
+                },
+                balances: requests.balances(),
+            }
+        })
+        .collect()
+}
+
+/// Where and how a run was measured: name and value.
+pub(crate) fn circumstances(record: &RunRecord) -> Vec<(&'static str, String)> {
+    let environment = &record.environment;
+    let plan = &record.plan;
+    let cpus = |cpus: &[u32]| match cpus {
+        [] => "not pinned".to_owned(),
+        cpus => cpus
+            .iter()
+            .map(u32::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
+    };
+    let unknown = || "unknown".to_owned();
+    let mut facts = vec![
+        ("started", record.started_at.clone()),
+        ("took", crate::figures::seconds(record.elapsed_s)),
+        ("bench", record.bench_version.clone()),
+        ("seed", record.seed.to_string()),
+        (
+            "plan",
+            format!(
+                "{}: {} of {}, {} of each target in each, {} an epoch after {} of warm-up a round",
+                plan.effort,
+                crate::figures::plural(u64::from(plan.rounds), "round", "rounds"),
+                crate::figures::plural(u64::from(plan.blocks_per_round), "block", "blocks"),
+                crate::figures::plural(u64::from(plan.epochs_per_block), "epoch", "epochs"),
+                crate::figures::seconds(plan.epoch_s),
+                crate::figures::seconds(plan.warmup_s),
+            ),
+        ),
+        (
+            "processor",
+            format!(
+                "{}, {}",
+                environment.cpu_model,
+                crate::figures::plural(u64::from(environment.cores), "core", "cores")
+            ),
+        ),
+        ("servers on cores", cpus(&record.pinning.server_cpus)),
+        ("generator on cores", cpus(&record.pinning.load_cpus)),
+        ("kernel", environment.kernel.clone()),
+        ("memory", mib(environment.memory_bytes as f64)),
+        (
+            "frequency governor",
+            environment.governor.clone().unwrap_or_else(unknown),
+        ),
+        ("open files at most", count(environment.open_files_max)),
+        (
+            "load average before",
+            environment.load_average.map_or_else(unknown, figure),
+        ),
+        (
+            "stolen by the hypervisor",
+            environment.steal_share.map_or_else(unknown, percent),
+        ),
+        (
+            "throttled periods",
+            environment.throttled_periods.map_or_else(unknown, count),
+        ),
+        (
+            "virtualization",
+            environment
+                .virtualization
+                .clone()
+                .unwrap_or_else(|| "none seen".to_owned()),
+        ),
+        ("SHA-256 of bench", environment.binary_sha256.clone()),
+    ];
+    if let Some(backend) = &record.backend {
+        let late = maybe_time(backend.lateness_ns.p99);
+        facts.push((
+            "upstream backend",
+            format!(
+                "{} answered, 99 % of them at most {late} late",
+                crate::figures::plural(backend.calls, "call", "calls")
+            ),
+        ));
+    }
+    for target in &record.targets {
+        let generator = &target.report.generator;
+        let per_request = generator
+            .cpu_us_per_request
+            .map_or_else(|| NONE.to_owned(), |us| time(us * 1e3));
+        let lag = maybe_time(target.report.send_lag_ns.p99);
+        facts.push((
+            "generator",
+            format!(
+                "against {}: {per_request} of CPU per request, {} of its cores ({} of that spinning), p99 of send lag {lag}",
+                target.name,
+                percent(generator.cpu_share),
+                percent(generator.spin_share),
+            ),
+        ));
+    }
+    facts
+}
+
+/// The command that repeats the run, as a shell reads it.
+pub(crate) fn command_line(words: &[String]) -> String {
+    let plain = |word: &str| {
+        !word.is_empty()
+            && word
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c))
+    };
+    let quoted = |word: &String| {
+        if plain(word) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    };
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bench_core::sample::run_record;
+
+    #[test]
+    fn every_row_has_a_cell_for_every_column() {
+        let rows = targets(&run_record());
+        assert_eq!(rows.len(), 2);
+        assert!(
+            rows.iter()
+                .all(|row| row.figures.len() == TARGET_COLUMNS.len())
+        );
+    }
+
+    #[test]
+    fn words_are_quoted_as_a_shell_needs_them() {
+        let words = ["bench", "run", "--scenario=io-heavy", "a b", "it's", ""].map(str::to_owned);
+        assert_eq!(
+            command_line(&words),
+            r"bench run --scenario=io-heavy 'a b' 'it'\''s' ''"
+        );
+    }
+
+    #[test]
+    fn spread_names_the_extremes_of_the_epochs() {
+        let record = run_record();
+        let row = &spread(&record)[0];
+        assert_eq!(
+            (row.name.as_str(), row.metric, row.epochs.as_str()),
+            ("callback", "median response time", "20")
+        );
+        assert!(row.apart.starts_with('+'), "{}", row.apart);
+    }
+}

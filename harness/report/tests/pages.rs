@@ -1,0 +1,154 @@
+//! The HTML report and the Markdown summary: whole, escaped, and in need of nothing from outside.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod variations;
+
+use bench_core::record::RunRecord;
+use report::html::html;
+use report::markdown::markdown;
+use roxmltree::{Document, ParsingOptions};
+
+/// Parses a report, which is written so that it is XML too, and checks what must hold for every one.
+fn check(page: &str) {
+    let document = Document::parse_with_options(
+        page,
+        ParsingOptions {
+            allow_dtd: true,
+            ..ParsingOptions::default()
+        },
+    )
+    .unwrap_or_else(|error| panic!("{error}"));
+    for node in document.descendants().filter(roxmltree::Node::is_element) {
+        let tag = node.tag_name().name();
+        assert!(
+            ![
+                "script", "link", "iframe", "object", "embed", "img", "base", "form"
+            ]
+            .contains(&tag),
+            "<{tag}> in a report"
+        );
+        for attribute in node.attributes() {
+            assert!(!attribute.name().starts_with("on"), "{attribute:?}");
+            if ["href", "src", "srcset", "action", "background"].contains(&attribute.name()) {
+                assert!(
+                    attribute.value().starts_with('#') || attribute.value().starts_with("data:"),
+                    "{attribute:?}"
+                );
+            }
+        }
+    }
+    let style = document
+        .descendants()
+        .find(|node| node.has_tag_name("style"))
+        .and_then(|node| node.text())
+        .unwrap();
+    assert!(!style.contains("url(") && !style.contains("@import"));
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
+    assert!(
+        document
+            .descendants()
+            .any(|node| node.attribute("content") == Some(policy))
+    );
+}
+
+/// A page without its style, pictures and embedded files: what a reader reads.
+fn readable(page: &str) -> String {
+    let without = |page: &str, from: &str, to: &str| {
+        let mut parts = page.split(from);
+        let mut kept = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            kept.push_str(from);
+            kept.push('…');
+            kept.push_str(&part[part.find(to).unwrap()..]);
+        }
+        kept
+    };
+    let page = without(page, "<style>", "</style>");
+    let page = without(&page, "<svg", "</svg>");
+    without(&page, ";base64,", "\"")
+}
+
+#[test]
+fn every_record_makes_a_whole_page_that_asks_for_nothing() {
+    for (name, record) in variations::all() {
+        let page = html(std::slice::from_ref(&record)).unwrap();
+        check(&page);
+        assert_eq!(page.matches("<svg").count(), 6, "{name}");
+        if name != "hostile" {
+            assert!(
+                !page.contains("http://") && !page.contains("https://"),
+                "{name}: an address in the page"
+            );
+        }
+    }
+}
+
+#[test]
+fn hostile_text_stays_text() {
+    let record = variations::hostile();
+    let page = html(std::slice::from_ref(&record)).unwrap();
+    check(&page);
+    assert!(!page.contains("<script"));
+    let summary = markdown(&record).replace("<br>", "");
+    assert!(!summary.contains('\u{1b}'));
+    // An indented line is code, which Markdown shows as it is.
+    for line in summary.lines().filter(|line| !line.starts_with("    ")) {
+        assert_eq!(
+            line.matches('<').count(),
+            line.matches(r"\<").count(),
+            "{line}"
+        );
+        let cells = line.matches('|').count() - line.matches(r"\|").count();
+        assert!(cells == 0 || cells == 11, "{line}");
+    }
+}
+
+#[test]
+fn the_same_records_give_the_same_bytes() {
+    let records = [variations::two(), variations::failures()];
+    assert_eq!(html(&records).unwrap(), html(&records).unwrap());
+    assert_eq!(markdown(&records[1]), markdown(&records[1]));
+}
+
+#[test]
+fn several_runs_share_a_page_with_a_list_of_them() {
+    let page = html(&[variations::two(), variations::invalid()]).unwrap();
+    check(&page);
+    assert!(page.contains("<a href=\"#run-2\">io-heavy</a>") && page.contains("id=\"run-2\""));
+    check(&html(&[]).unwrap());
+}
+
+#[test]
+fn the_embedded_record_is_the_record() {
+    use base64::Engine as _;
+    let record = variations::failures();
+    let page = html(std::slice::from_ref(&record)).unwrap();
+    let (_, rest) = page.split_once("data:application/json;base64,").unwrap();
+    let (encoded, _) = rest.split_once('"').unwrap();
+    let json = base64::engine::general_purpose::STANDARD
+        .decode(encoded)
+        .unwrap();
+    let read: RunRecord = serde_json::from_slice(&json).unwrap();
+    assert_eq!(read, record);
+}
+
+#[test]
+fn pages_read_as_reviewed() {
+    insta::assert_snapshot!("two-html", readable(&html(&[variations::two()]).unwrap()));
+    insta::assert_snapshot!(
+        "failed-html",
+        readable(&html(&[variations::failed()]).unwrap())
+    );
+}
+
+#[test]
+fn summaries_read_as_reviewed() {
+    let cases = ["two", "eleven", "failures", "failed", "empty", "invalid"];
+    for (name, record) in variations::all()
+        .into_iter()
+        .filter(|(name, _)| cases.contains(name))
+    {
+        insta::assert_snapshot!(format!("{name}-markdown"), markdown(&record));
+    }
+}
