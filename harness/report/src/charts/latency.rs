@@ -30,10 +30,10 @@ pub(super) fn distributions(record: &RunRecord) -> Result<Vec<Option<Distributio
         .targets
         .iter()
         .map(|target| {
-            Distribution::read(&target.histograms.response_time_v2_base64).map_err(|what| {
+            Distribution::read(&target.histograms.response_time_v2_base64).map_err(|source| {
                 ChartError::Histogram {
                     target: target.name.clone(),
-                    what: what.to_string(),
+                    source,
                 }
             })
         })
