@@ -3,6 +3,8 @@
 //! These tests run the real program with real servers. They assert on outcomes, never on times; every wait is bounded
 //! and ends on an event.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout, reason = "a helper of a test may fail it, and waits for other processes")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};

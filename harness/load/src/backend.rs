@@ -440,9 +440,9 @@ mod tests {
             .collect();
         let targets: Vec<&str> = calls.iter().map(String::as_str).chain(["/stats"]).collect();
         let (status, body) = check(&running, &targets).pop().unwrap();
-        let stats: BackendStats = serde_json::from_str(&body).unwrap();
-        assert_eq!((status, stats.calls), (200, 25));
-        assert!(stats.lateness_ns.p50.is_some() && stats.lateness_ns.max >= stats.lateness_ns.p50);
+        let told: BackendStats = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, told.calls), (200, 25));
+        assert!(told.lateness_ns.p50.is_some() && told.lateness_ns.max >= told.lateness_ns.p50);
     }
 
     #[test]

@@ -163,12 +163,12 @@ enum State {
     Closed,
     Connecting { since_ns: Nanos },
     Free { since_ns: Nanos },
-    Busy(Sent),
+    Busy(InFlight),
 }
 
 /// A request on the wire.
 #[derive(Clone, Copy)]
-struct Sent {
+struct InFlight {
     due_ns: Nanos,
     sent_ns: Nanos,
     request: usize,
@@ -338,14 +338,14 @@ impl<'a> Worker<'a> {
                 *since_ns = start_ns;
             }
         }
-        match Schedule::new(load.arrival, load.seed, share.thread, share.threads) {
+        if let Some(schedule) = Schedule::new(load.arrival, load.seed, share.thread, share.threads)
+        {
             // Schedules count from their own beginning, the clock from the drive's.
-            Some(schedule) => self.source = Source::Paced(Pacer::new(schedule, end_ns - start_ns)),
-            None => {
-                self.source = Source::Closed { end_ns };
-                for index in std::mem::take(&mut self.free) {
-                    self.send_next(index);
-                }
+            self.source = Source::Paced(Pacer::new(schedule, end_ns - start_ns));
+        } else {
+            self.source = Source::Closed { end_ns };
+            for index in std::mem::take(&mut self.free) {
+                self.send_next(index);
             }
         }
     }
@@ -400,11 +400,10 @@ impl<'a> Worker<'a> {
             return None;
         }
         match session.state {
-            State::Closed => None,
             State::Connecting { since_ns } if ready.is_writable() => {
                 self.on_connected(index, since_ns, now)
             }
-            State::Connecting { .. } => None,
+            State::Closed | State::Connecting { .. } => None,
             State::Free { .. } => {
                 if ready.is_readable() {
                     self.lose_free(index, ready, now);
@@ -473,7 +472,7 @@ impl<'a> Worker<'a> {
     fn send_next(&mut self, index: usize) {
         match self.source {
             Source::Closed { end_ns } if self.remaining > 0 && self.clock.now() < end_ns => {
-                self.send(index, None)
+                self.send(index, None);
             }
             _ => self.free.push_back(index),
         }
@@ -491,7 +490,7 @@ impl<'a> Worker<'a> {
         session
             .exchange
             .begin(self.workload.request(request).method);
-        session.state = State::Busy(Sent {
+        session.state = State::Busy(InFlight {
             due_ns,
             sent_ns,
             request,

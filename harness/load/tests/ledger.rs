@@ -2,6 +2,8 @@
 //!
 //! Nothing here asserts on a time. Loads are bounded by their number of requests; durations are only upper bounds.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
+
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};

@@ -200,8 +200,9 @@ struct Bad {
 enum Leeway {
     /// Nothing.
     None,
-    /// To serve `/json`, and to take the input for this one request: the RFC offers a way to read it, or the server may
-    /// answer before it has come to what is bad.
+    /// To serve `/json`, and to take the input for this one request: the RFC offers a way to read it, the server may
+    /// answer before it has come to what is bad, or it is known that a widespread runtime does so against the RFC. No
+    /// leeway is ever given to find a second request in it.
     Served,
 }
 
@@ -235,7 +236,7 @@ const CLIENT_HELLO: &[u8] = b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03\x5b\x
 #[rustfmt::skip]
 const HOSTILE: &[Bad] = &[
     // Where the body ends (RFC 9112 §6.1 to §6.3). Equal lengths may be taken for one; a length beside a coding may be
-    // ignored, if the connection closes afterwards.
+    // ignored, if the connection closes afterwards. Node answers a GET with a coding that it does not know, against §6.3.
     bad("two different Content-Lengths", &[400], b"GET /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: 0\r\nContent-Length: 40\r\n\r\nGET /plaintext HTTP/1.1\r\nHost: $HOST\r\n\r\n"),
     lax("the same Content-Length twice", &[400], b"GET /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi"),
     lax("a list as Content-Length", &[400], b"GET /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: 2, 2\r\n\r\nhi"),
@@ -247,10 +248,10 @@ const HOSTILE: &[Bad] = &[
     bad("Content-Length in hexadecimal", &[400], b"GET /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: 0x2\r\n\r\nhi"),
     bad("Content-Length of two numbers", &[400], b"GET /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: 2 2\r\n\r\nhi"),
     bad("an empty Content-Length", &[400], b"GET /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length:\r\n\r\n"),
-    bad("a Content-Length beyond 64 bits", &[400, 413], b"GET /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: 18446744073709551618\r\n\r\nhi"),
-    bad("an unknown transfer coding", &[400, 501], b"GET /json HTTP/1.1\r\nHost: $HOST\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
+    lax("a Content-Length beyond 64 bits", &[400, 413], b"GET /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: 18446744073709551618\r\n\r\nhi"),
+    lax("an unknown transfer coding", &[400, 501], b"GET /json HTTP/1.1\r\nHost: $HOST\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
     bad("chunked and then another coding", &[400, 501], b"GET /json HTTP/1.1\r\nHost: $HOST\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n"),
-    bad("chunked with a parameter", &[400, 501], b"GET /json HTTP/1.1\r\nHost: $HOST\r\nTransfer-Encoding: chunked;a=b\r\n\r\n0\r\n\r\n"),
+    lax("chunked with a parameter", &[400, 501], b"GET /json HTTP/1.1\r\nHost: $HOST\r\nTransfer-Encoding: chunked;a=b\r\n\r\n0\r\n\r\n"),
     bad("chunked behind a vertical tab", &[400, 501], b"GET /json HTTP/1.1\r\nHost: $HOST\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n"),
     lax("chunked in HTTP/1.0", &[400], b"GET /json HTTP/1.0\r\nHost: $HOST\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /plaintext HTTP/1.1\r\nHost: $HOST\r\n\r\n"),
 
@@ -267,7 +268,7 @@ const HOSTILE: &[Bad] = &[
     // a bare CR and a NUL within a value for a space.
     lax("a bare LF for every line end", &[400], b"GET /json HTTP/1.1\nHost: $HOST\n\n"),
     lax("a bare LF after a field", &[400], b"GET /json HTTP/1.1\r\nHost: $HOST\nA: b\r\n\r\n"),
-    bad("a bare CR for every line end", &[400], b"GET /json HTTP/1.1\rHost: $HOST\r\r"),
+    cut("a bare CR for every line end", &[400], b"GET /json HTTP/1.1\rHost: $HOST\r\r"),
     lax("a bare CR in a value", &[400], b"GET /json HTTP/1.1\r\nHost: $HOST\r\nA: b\rc\r\n\r\n"),
     bad("a bare CR in a name", &[400], b"GET /json HTTP/1.1\r\nHost: $HOST\r\nA\rB: c\r\n\r\n"),
     lax("a value folded by a space", &[400], b"GET /json HTTP/1.1\r\nHost: $HOST\r\nA: b\r\n c\r\n\r\n"),
@@ -280,16 +281,17 @@ const HOSTILE: &[Bad] = &[
     bad("a field without a name", &[400], b"GET /json HTTP/1.1\r\nHost: $HOST\r\n: b\r\n\r\n"),
     bad("a field without a colon", &[400], b"GET /json HTTP/1.1\r\nHost: $HOST\r\nA\r\n\r\n"),
 
-    // Host (RFC 9112 §3.2): once, no more and no less.
-    bad("no Host", &[400], b"GET /json HTTP/1.1\r\n\r\n"),
-    bad("two Hosts", &[400], b"GET /json HTTP/1.1\r\nHost: $HOST\r\nHost: elsewhere\r\n\r\n"),
+    // Host (RFC 9112 §3.2): once, no more and no less, and else 400. Uvicorn does not look at it, and Node not for a
+    // second one.
+    lax("no Host", &[400], b"GET /json HTTP/1.1\r\n\r\n"),
+    lax("two Hosts", &[400], b"GET /json HTTP/1.1\r\nHost: $HOST\r\nHost: elsewhere\r\n\r\n"),
 
     // Request lines (RFC 9112 §3). What a target holds may also be looked for, and not found. A higher minor version
-    // may be read as 1.1 (RFC 9110 §2.5).
-    bad("HTTP/2.0", &[400, 505], b"GET /json HTTP/2.0\r\nHost: $HOST\r\n\r\n"),
-    bad("HTTP/2's preface", &[400, 405, 505], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    // may be read as 1.1 (RFC 9110 §2.5); Node and Uvicorn read higher major ones and none at all like that as well.
+    lax("HTTP/2.0", &[400, 505], b"GET /json HTTP/2.0\r\nHost: $HOST\r\n\r\n"),
+    bad("HTTP/2's preface", &[400, 404, 405, 505], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     lax("HTTP/1.2", &[400, 505], b"GET /json HTTP/1.2\r\nHost: $HOST\r\n\r\n"),
-    bad("HTTP/0.9", &[400, 505], b"GET /json\r\n\r\n"),
+    lax("HTTP/0.9", &[400, 505], b"GET /json\r\n\r\n"),
     bad("a version in lower case", &[400, 505], b"GET /json http/1.1\r\nHost: $HOST\r\n\r\n"),
     bad("a method that is no token", &[400, 405, 501], b"G@T /json HTTP/1.1\r\nHost: $HOST\r\n\r\n"),
     bad("a method in lower case", &[400, 405, 501], b"get /json HTTP/1.1\r\nHost: $HOST\r\n\r\n"),
@@ -680,7 +682,12 @@ impl Asking<'_> {
             ),
             refused("body of 1 MiB + 1 → 413".to_owned(), too_large, &format!("{announced}{body}")),
             refused("body of 1 MiB + 1 in chunks → 413".to_owned(), too_large, &in_chunks),
-            refused("body of 1 MiB + 1, only announced → 413".to_owned(), too_large, &announced),
+            // Whoever counts what comes, and not what is announced, waits for it and then misses it.
+            refused(
+                "body of 1 MiB + 1, only announced → 413".to_owned(),
+                self.strictly(&[413], &[413, 405, 400, 408]),
+                &announced,
+            ),
             lenient("too long a chunk extension", &[400, 413, 431], extension.as_bytes()),
             lenient("too long a trailer", &[400, 413, 431], trailer.as_bytes()),
         ]
@@ -701,16 +708,17 @@ impl Asking<'_> {
         let left = |(name, input): (&str, &[u8])| {
             alone(Group::Hostile, name.to_owned(), vec![Step::Send(self.raw(input))])
         };
-        let mut good_then_bad = self.get("/json");
-        good_then_bad.extend(b"nonsense\r\n\r\n");
-        let good_then_bad = vec![
-            Step::Send(good_then_bad),
-            Step::Reply(self.served(Method::Get, "/json")),
-            Step::Refusal(Refusal {
-                statuses: vec![400],
-                or_served: None,
-            }),
-        ];
+        let mut both = self.get("/json");
+        both.extend(b"nonsense\r\n\r\n");
+        let mut good_then_bad = vec![Step::Send(both)];
+        if self.needs.is_strict {
+            good_then_bad.push(Step::Reply(self.served(Method::Get, "/json")));
+        }
+        // Whoever reads all before answering any may refuse the two together.
+        good_then_bad.push(Step::Refusal(Refusal {
+            statuses: vec![400],
+            or_served: self.if_lax(Leeway::Served),
+        }));
         HOSTILE
             .iter()
             .map(bad)

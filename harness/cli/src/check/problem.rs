@@ -42,9 +42,12 @@ pub(super) fn shown(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "nothing".to_owned();
     }
+    // Quotes need no escape: what is shown stands between backquotes.
     let escaped = bytes[..bytes.len().min(SHOWN_CHARS + 1)]
         .escape_ascii()
-        .to_string();
+        .to_string()
+        .replace("\\\"", "\"")
+        .replace("\\'", "'");
     let unit = if bytes.len() == 1 { "byte" } else { "bytes" };
     match escaped.char_indices().nth(SHOWN_CHARS) {
         Some((end, _)) => format!("{} {unit} `{}…`", bytes.len(), &escaped[..end]),
@@ -74,6 +77,7 @@ mod tests {
         for (bytes, text) in [
             (&b""[..], "nothing".to_owned()),
             (b"a", "1 byte `a`".to_owned()),
+            (br#"{"a":'b'}"#, r#"9 bytes `{"a":'b'}`"#.to_owned()),
             (b"\x1b[2J\r\n", r"6 bytes `\x1b[2J\r\n`".to_owned()),
             (
                 &[b'a'; SHOWN_CHARS],

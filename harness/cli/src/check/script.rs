@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use app::{Route, Stats};
+use http1::client::encode_request;
 use http1::{Date, Method};
 use serde_json::Value;
 
@@ -204,11 +205,7 @@ impl Refusal {
     /// Reads the answer to bad input. Then asks for [`PROBE`]: whatever comes between is a reply to a request that the
     /// server has found in the bad input, and must not be a good one.
     fn play(&self, wire: &mut Wire, host: &str) -> Result<(), Problem> {
-        if wire.listen(SILENCE_LIMIT)? == Heard::Silence {
-            wire.finish_sending();
-        }
-        let neither = |problem: Problem| problem.within("the bad input was neither answered nor the connection closed");
-        let Said::Reply(reply) = wire.next(Method::Get).map_err(neither)? else {
+        let Said::Reply(reply) = hear_out(wire)? else {
             return Ok(());
         };
         self.judge(&reply)?;
@@ -216,12 +213,11 @@ impl Refusal {
         // further reply might be lost before it is read.
         if reply.keep_alive && !wire.is_sending_over() {
             let mut probe = Vec::new();
-            http1::client::encode_request(Method::Get, &PROBE.target(), host, &[], None, &mut probe);
+            encode_request(Method::Get, &PROBE.target(), host, &[], None, &mut probe);
             wire.send(&probe)?;
         }
         for _ in 0..MAX_REPLIES_AFTER {
-            let open = |problem: Problem| problem.within("behind the answer to bad input");
-            match wire.next(Method::Get).map_err(open)? {
+            match hear_out(wire)? {
                 Said::End => return Ok(()),
                 Said::Reply(reply) if is_probe(&reply) => return Ok(()),
                 // The rest of the bad input, refused as well.
@@ -235,7 +231,7 @@ impl Refusal {
             }
         }
         Err(Problem::wrong(format!(
-            "more than {MAX_REPLIES_AFTER} replies followed the refusal"
+            "more than {MAX_REPLIES_AFTER} replies followed the answer to bad input"
         )))
     }
 
@@ -250,6 +246,15 @@ impl Refusal {
             ))),
         }
     }
+}
+
+/// What is said to bad input. To a server that says nothing, the end of the input is told, and then it must say or close.
+fn hear_out(wire: &mut Wire) -> Result<Said, Problem> {
+    if wire.listen(SILENCE_LIMIT)? == Heard::Silence {
+        wire.finish_sending();
+    }
+    wire.next(Method::Get)
+        .map_err(|problem| problem.within("bad input must be answered, or the connection closed"))
 }
 
 fn send_pieces(wire: &mut Wire, pieces: &[Vec<u8>]) -> Result<(), Problem> {
