@@ -29,17 +29,32 @@ impl ControlClient {
     }
 
     /// Requests `target` once and says what is wrong with the answer.
-    pub(crate) fn expect(&self, addr: SocketAddr, target: &str, status: u16, body: Option<&[u8]>) -> Result<(), String> {
+    pub(crate) fn expect(
+        &self,
+        addr: SocketAddr,
+        target: &str,
+        status: u16,
+        body: Option<&[u8]>,
+    ) -> Result<(), String> {
         let failed = |error: reqwest::Error| format!("GET {target} failed: {error}");
-        let reply = self.0.get(format!("http://{addr}{target}")).send().map_err(failed)?;
+        let reply = self
+            .0
+            .get(format!("http://{addr}{target}"))
+            .send()
+            .map_err(failed)?;
         if reply.status().as_u16() != status {
-            return Err(format!("GET {target} must be answered with status {status}, not {}", reply.status().as_u16()));
+            return Err(format!(
+                "GET {target} must be answered with status {status}, not {}",
+                reply.status().as_u16()
+            ));
         }
         let got = reply.bytes().map_err(failed)?;
         match body {
-            Some(expected) if got != expected => {
-                Err(format!("GET {target} must be answered with {}, not {}", shown(expected), shown(&got)))
-            }
+            Some(expected) if got != expected => Err(format!(
+                "GET {target} must be answered with {}, not {}",
+                shown(expected),
+                shown(&got)
+            )),
             _ => Ok(()),
         }
     }
@@ -56,6 +71,11 @@ impl ControlClient {
 
 /// A body for people: its length and how it begins.
 fn shown(body: &[u8]) -> String {
-    let text: String = body.escape_ascii().to_string().chars().take(SHOWN_CHARS).collect();
+    let text: String = body
+        .escape_ascii()
+        .to_string()
+        .chars()
+        .take(SHOWN_CHARS)
+        .collect();
     format!("{} bytes `{text}`", body.len())
 }

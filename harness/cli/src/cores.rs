@@ -19,8 +19,17 @@ impl FromStr for CpuList {
     type Err = CpuListError;
 
     fn from_str(text: &str) -> Result<Self, CpuListError> {
-        let bad = || CpuListError { text: text.to_owned() };
-        let number = |digits: &str| digits.trim().parse::<u32>().ok().filter(|&cpu| cpu <= MAX_CPU).ok_or_else(bad);
+        let bad = || CpuListError {
+            text: text.to_owned(),
+        };
+        let number = |digits: &str| {
+            digits
+                .trim()
+                .parse::<u32>()
+                .ok()
+                .filter(|&cpu| cpu <= MAX_CPU)
+                .ok_or_else(bad)
+        };
         let mut cpus = BTreeSet::new();
         for part in text.split(',') {
             let (first, last) = match part.split_once('-') {
@@ -44,7 +53,9 @@ impl fmt::Display for CpuList {
 
 /// A list of cores that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{text}` is not a list of cores from 0 to {MAX_CPU}: write them as in `1`, `0-3` or `0,2`")]
+#[error(
+    "`{text}` is not a list of cores from 0 to {MAX_CPU}: write them as in `1`, `0-3` or `0,2`"
+)]
 pub(crate) struct CpuListError {
     text: String,
 }
@@ -61,7 +72,9 @@ pub(crate) struct UnavailableCpu {
 /// The cores that this process may use, ascending.
 pub(crate) fn available() -> Vec<u32> {
     let set = sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new());
-    (0..=MAX_CPU).filter(|&cpu| set.is_set(cpu as usize)).collect()
+    (0..=MAX_CPU)
+        .filter(|&cpu| set.is_set(cpu as usize))
+        .collect()
 }
 
 /// Divides the available cores: servers get the upper half, the generator and the backend the lower. With one core they
@@ -72,14 +85,28 @@ pub(crate) fn divide(
     load: Option<&CpuList>,
 ) -> Result<Pinning, UnavailableCpu> {
     let asked = |flag, list: &CpuList| match list.0.iter().find(|cpu| !available.contains(cpu)) {
-        Some(&cpu) => Err(UnavailableCpu { flag, cpu, available: available.to_vec() }),
+        Some(&cpu) => Err(UnavailableCpu {
+            flag,
+            cpu,
+            available: available.to_vec(),
+        }),
         None => Ok(list.0.iter().copied().collect::<Vec<_>>()),
     };
-    let server = server.map(|list| asked("--server-cpus", list)).transpose()?;
+    let server = server
+        .map(|list| asked("--server-cpus", list))
+        .transpose()?;
     let load = load.map(|list| asked("--load-cpus", list)).transpose()?;
     let without = |taken: &[u32]| {
-        let rest: Vec<u32> = available.iter().copied().filter(|cpu| !taken.contains(cpu)).collect();
-        if rest.is_empty() { available.to_vec() } else { rest }
+        let rest: Vec<u32> = available
+            .iter()
+            .copied()
+            .filter(|cpu| !taken.contains(cpu))
+            .collect();
+        if rest.is_empty() {
+            available.to_vec()
+        } else {
+            rest
+        }
     };
     let (server_cpus, load_cpus) = match (server, load) {
         (Some(server), Some(load)) => (server, load),
@@ -87,15 +114,28 @@ pub(crate) fn divide(
         (None, Some(load)) => (without(&load), load),
         (None, None) => {
             let (lower, upper) = available.split_at(available.len() / 2);
-            (upper.to_vec(), if lower.is_empty() { upper.to_vec() } else { lower.to_vec() })
+            (
+                upper.to_vec(),
+                if lower.is_empty() {
+                    upper.to_vec()
+                } else {
+                    lower.to_vec()
+                },
+            )
         }
     };
-    Ok(Pinning { server_cpus, load_cpus })
+    Ok(Pinning {
+        server_cpus,
+        load_cpus,
+    })
 }
 
 /// Whether some core both serves and generates.
 pub(crate) fn is_shared(pinning: &Pinning) -> bool {
-    pinning.server_cpus.iter().any(|cpu| pinning.load_cpus.contains(cpu))
+    pinning
+        .server_cpus
+        .iter()
+        .any(|cpu| pinning.load_cpus.contains(cpu))
 }
 
 /// Pins the calling thread, and with it every thread and process that it starts from here on.
@@ -116,7 +156,13 @@ pub(crate) fn names(cpus: &[u32]) -> String {
             _ => runs.push((cpu, cpu)),
         }
     }
-    let run = |&(first, last): &(u32, u32)| if first == last { first.to_string() } else { format!("{first}-{last}") };
+    let run = |&(first, last): &(u32, u32)| {
+        if first == last {
+            first.to_string()
+        } else {
+            format!("{first}-{last}")
+        }
+    };
     runs.iter().map(run).collect::<Vec<_>>().join(",")
 }
 
@@ -130,7 +176,13 @@ mod tests {
 
     #[test]
     fn lists_read_as_taskset_writes_them() {
-        for (text, shown) in [("1", "1"), ("0-3", "0-3"), ("0,2,4-5,5", "0,2,4-5"), (" 7 ", "7"), ("1023", "1023")] {
+        for (text, shown) in [
+            ("1", "1"),
+            ("0-3", "0-3"),
+            ("0,2,4-5,5", "0,2,4-5"),
+            (" 7 ", "7"),
+            ("1023", "1023"),
+        ] {
             assert_eq!(list(text).to_string(), shown);
         }
         for text in ["", "a", "1-", "3-1", "1024", "-1", "0,,1"] {
@@ -141,22 +193,50 @@ mod tests {
     #[test]
     fn cores_are_divided_and_what_is_asked_for_is_kept() {
         let divided = |available: &[u32], server: Option<&str>, load: Option<&str>| {
-            let pinning = divide(available, server.map(list).as_ref(), load.map(list).as_ref()).unwrap();
-            (names(&pinning.server_cpus), names(&pinning.load_cpus), is_shared(&pinning))
+            let pinning = divide(
+                available,
+                server.map(list).as_ref(),
+                load.map(list).as_ref(),
+            )
+            .unwrap();
+            (
+                names(&pinning.server_cpus),
+                names(&pinning.load_cpus),
+                is_shared(&pinning),
+            )
         };
-        let expected = |server: &str, load: &str, shared| (server.to_owned(), load.to_owned(), shared);
+        let expected =
+            |server: &str, load: &str, shared| (server.to_owned(), load.to_owned(), shared);
         assert_eq!(divided(&[0, 1], None, None), expected("1", "0", false));
-        assert_eq!(divided(&[0, 1, 2, 3, 4], None, None), expected("2-4", "0-1", false));
+        assert_eq!(
+            divided(&[0, 1, 2, 3, 4], None, None),
+            expected("2-4", "0-1", false)
+        );
         assert_eq!(divided(&[3], None, None), expected("3", "3", true));
-        assert_eq!(divided(&[0, 1, 2, 3], Some("0"), None), expected("0", "1-3", false));
-        assert_eq!(divided(&[0, 1, 2, 3], None, Some("3")), expected("0-2", "3", false));
-        assert_eq!(divided(&[0, 1], Some("0-1"), None), expected("0-1", "0-1", true));
-        assert_eq!(divided(&[0, 1], Some("1"), Some("1")), expected("1", "1", true));
+        assert_eq!(
+            divided(&[0, 1, 2, 3], Some("0"), None),
+            expected("0", "1-3", false)
+        );
+        assert_eq!(
+            divided(&[0, 1, 2, 3], None, Some("3")),
+            expected("0-2", "3", false)
+        );
+        assert_eq!(
+            divided(&[0, 1], Some("0-1"), None),
+            expected("0-1", "0-1", true)
+        );
+        assert_eq!(
+            divided(&[0, 1], Some("1"), Some("1")),
+            expected("1", "1", true)
+        );
     }
 
     #[test]
     fn a_core_that_is_not_there_is_named() {
         let error = divide(&[0, 1], Some(&list("2")), None).unwrap_err();
-        assert_eq!(error.to_string(), "--server-cpus names core 2, which this process may not use; it may use 0-1");
+        assert_eq!(
+            error.to_string(),
+            "--server-cpus names core 2, which this process may not use; it may use 0-1"
+        );
     }
 }

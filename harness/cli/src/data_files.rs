@@ -23,7 +23,8 @@ pub(crate) fn prepare(dir: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(dir).or_usage(explain, help)?;
     for kib in app::FILE_SIZES_KIB {
         let path = dir.join(app::file_name(kib));
-        let is_there = std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() == u64::from(kib) * 1024);
+        let is_there =
+            std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() == u64::from(kib) * 1024);
         if !is_there {
             write_whole(dir, &path, &app::file_bytes(kib)).or_usage(explain, help)?;
         }
@@ -49,11 +50,23 @@ mod tests {
         prepare(dir.path()).unwrap();
         let one = dir.path().join(app::file_name(1));
         std::fs::write(&one, b"cut").unwrap();
-        let before = std::fs::metadata(dir.path().join(app::file_name(2))).unwrap().modified().unwrap();
+        let before = std::fs::metadata(dir.path().join(app::file_name(2)))
+            .unwrap()
+            .modified()
+            .unwrap();
         prepare(dir.path()).unwrap();
         assert_eq!(std::fs::read(&one).unwrap(), app::file_bytes(1));
-        assert_eq!(std::fs::metadata(dir.path().join(app::file_name(2))).unwrap().modified().unwrap(), before);
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), app::FILE_SIZES_KIB.len());
+        assert_eq!(
+            std::fs::metadata(dir.path().join(app::file_name(2)))
+                .unwrap()
+                .modified()
+                .unwrap(),
+            before
+        );
+        assert_eq!(
+            std::fs::read_dir(dir.path()).unwrap().count(),
+            app::FILE_SIZES_KIB.len()
+        );
     }
 
     #[test]
@@ -62,6 +75,10 @@ mod tests {
         let file = dir.path().join("a-file");
         std::fs::write(&file, b"").unwrap();
         let failure = prepare(&file.join("below")).unwrap_err();
-        assert!(failure.report.to_string().contains("a-file"), "{:?}", failure.report);
+        assert!(
+            failure.report.to_string().contains("a-file"),
+            "{:?}",
+            failure.report
+        );
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use bench_core::record::Environment;
+use data_encoding::HEXLOWER;
 use procfs::{Current, CurrentSI};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sha2::{Digest, Sha256};
@@ -23,11 +24,19 @@ pub(crate) struct CpuTicks {
 impl CpuTicks {
     /// Reads `/proc/stat`; zeros where it can't be read.
     pub(crate) fn now() -> Self {
-        let Ok(stat) = procfs::KernelStats::current() else { return Self::default() };
+        let Ok(stat) = procfs::KernelStats::current() else {
+            return Self::default();
+        };
         let total = stat.total;
         let steal = total.steal.unwrap_or_default();
-        let others = [total.iowait, total.irq, total.softirq].into_iter().flatten().sum::<u64>();
-        Self { steal, all: total.user + total.nice + total.system + total.idle + others + steal }
+        let others = [total.iowait, total.irq, total.softirq]
+            .into_iter()
+            .flatten()
+            .sum::<u64>();
+        Self {
+            steal,
+            all: total.user + total.nice + total.system + total.idle + others + steal,
+        }
     }
 
     /// The share of time, 0 to 1, that was taken away since `before`.
@@ -41,23 +50,38 @@ impl CpuTicks {
 pub(crate) fn throttled_periods() -> Option<u64> {
     let groups = procfs::process::Process::myself().ok()?.cgroups().ok()?;
     let unified = groups.into_iter().find(|group| group.hierarchy == 0)?;
-    let path = Path::new("/sys/fs/cgroup").join(unified.pathname.trim_start_matches('/')).join("cpu.stat");
+    let path = Path::new("/sys/fs/cgroup")
+        .join(unified.pathname.trim_start_matches('/'))
+        .join("cpu.stat");
     let text = std::fs::read_to_string(path).ok()?;
-    text.lines().find_map(|line| line.strip_prefix("nr_throttled ")?.trim().parse().ok())
+    text.lines()
+        .find_map(|line| line.strip_prefix("nr_throttled ")?.trim().parse().ok())
 }
 
 /// The machine as the record describes it, before the run.
 pub(crate) fn read() -> Environment {
-    let kernel = procfs::sys::kernel::Version::current().map(|version| format!("Linux {}.{}.{}", version.major, version.minor, version.patch));
+    let kernel = procfs::sys::kernel::Version::current().map(|version| {
+        format!(
+            "Linux {}.{}.{}",
+            version.major, version.minor, version.patch
+        )
+    });
     let cpus = procfs::CpuInfo::current().ok();
     Environment {
         kernel: kernel.unwrap_or_default(),
-        cpu_model: cpus.as_ref().and_then(|cpus| cpus.model_name(0).map(str::to_owned)).unwrap_or_default(),
+        cpu_model: cpus
+            .as_ref()
+            .and_then(|cpus| cpus.model_name(0).map(str::to_owned))
+            .unwrap_or_default(),
         cores: u32::try_from(cores::available().len()).unwrap_or_default(),
         governor: governor(),
-        memory_bytes: procfs::Meminfo::current().map(|memory| memory.mem_total).unwrap_or_default(),
+        memory_bytes: procfs::Meminfo::current()
+            .map(|memory| memory.mem_total)
+            .unwrap_or_default(),
         open_files_max: open_files(),
-        load_average: procfs::LoadAverage::current().ok().map(|average| f64::from(average.one)),
+        load_average: procfs::LoadAverage::current()
+            .ok()
+            .map(|average| f64::from(average.one)),
         steal_share: None,
         throttled_periods: None,
         virtualization: virtualization(cpus.as_ref()),
@@ -67,20 +91,27 @@ pub(crate) fn read() -> Environment {
 
 /// The frequency governor of the first core.
 pub(crate) fn governor() -> Option<String> {
-    let text = std::fs::read_to_string("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").ok()?;
+    let text =
+        std::fs::read_to_string("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").ok()?;
     Some(text.trim().to_owned())
 }
 
 fn virtualization(cpus: Option<&procfs::CpuInfo>) -> Option<String> {
     let product = std::fs::read_to_string("/sys/class/dmi/id/product_name").ok();
-    let product = product.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
-    let is_guest = cpus.and_then(|cpus| cpus.flags(0)).is_some_and(|flags| flags.contains(&"hypervisor"));
+    let product = product
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty());
+    let is_guest = cpus
+        .and_then(|cpus| cpus.flags(0))
+        .is_some_and(|flags| flags.contains(&"hypervisor"));
     is_guest.then(|| product.unwrap_or_else(|| "hypervisor".to_owned()))
 }
 
 fn binary_sha256() -> String {
-    let Ok(binary) = std::fs::read("/proc/self/exe") else { return String::new() };
-    Sha256::digest(binary).iter().map(|byte| format!("{byte:02x}")).collect()
+    let Ok(binary) = std::fs::read("/proc/self/exe") else {
+        return String::new();
+    };
+    HEXLOWER.encode(&Sha256::digest(binary))
 }
 
 /// The open file limit.
@@ -109,7 +140,9 @@ pub(crate) fn allow_connections(connections: u32) -> Result<(), Failure> {
     if limit.current.is_none_or(|current| current >= needed) {
         return Ok(());
     }
-    let help = format!("lower -c, or raise the limit with `ulimit -n {needed}` (as root, or in limits.conf)");
+    let help = format!(
+        "lower -c, or raise the limit with `ulimit -n {needed}` (as root, or in limits.conf)"
+    );
     if limit.maximum.is_some_and(|maximum| maximum < needed) {
         let maximum = limit.maximum.unwrap_or_default();
         return Err(Failure::usage(miette::miette!(
@@ -117,8 +150,17 @@ pub(crate) fn allow_connections(connections: u32) -> Result<(), Failure> {
             "{connections} connections need {needed} file descriptors, and this system allows {maximum}"
         )));
     }
-    setrlimit(Resource::Nofile, Rlimit { current: Some(needed), maximum: limit.maximum })
-        .or_usage(|| format!("cannot raise the limit of open files to {needed}"), &help)
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: Some(needed),
+            maximum: limit.maximum,
+        },
+    )
+    .or_usage(
+        || format!("cannot raise the limit of open files to {needed}"),
+        &help,
+    )
 }
 
 #[cfg(test)]
@@ -127,8 +169,14 @@ mod tests {
 
     #[test]
     fn the_stolen_share_is_of_the_time_between() {
-        let before = CpuTicks { steal: 10, all: 1000 };
-        let after = CpuTicks { steal: 15, all: 1100 };
+        let before = CpuTicks {
+            steal: 10,
+            all: 1000,
+        };
+        let after = CpuTicks {
+            steal: 15,
+            all: 1100,
+        };
         assert_eq!(after.steal_share_since(before), Some(0.05));
         assert_eq!(before.steal_share_since(before), None);
     }
@@ -142,7 +190,14 @@ mod tests {
         };
         let too_many = u32::try_from(maximum - SPARE_FILES + 1).unwrap();
         let failure = allow_connections(too_many).unwrap_err();
-        assert!(failure.report.to_string().contains(&(maximum + 1).to_string()), "{:?}", failure.report);
+        assert!(
+            failure
+                .report
+                .to_string()
+                .contains(&(maximum + 1).to_string()),
+            "{:?}",
+            failure.report
+        );
         assert!(allow_connections(too_many - 1).is_ok());
     }
 }

@@ -35,7 +35,10 @@ pub(crate) struct Failure {
 impl Failure {
     /// What the user typed, or a file that they named, is wrong.
     pub(crate) fn usage(report: impl Into<miette::Report>) -> Self {
-        Self { exit: Exit::Usage, report: report.into() }
+        Self {
+            exit: Exit::Usage,
+            report: report.into(),
+        }
     }
 
     /// As [`Self::usage`], from an error whose own words name the place and the remedy.
@@ -45,12 +48,18 @@ impl Failure {
 
     /// A target did not do what it must.
     pub(crate) fn target(report: impl Into<miette::Report>) -> Self {
-        Self { exit: Exit::TargetFailed, report: report.into() }
+        Self {
+            exit: Exit::TargetFailed,
+            report: report.into(),
+        }
     }
 
     /// The system refused, or this program is wrong.
     pub(crate) fn internal(report: impl Into<miette::Report>) -> Self {
-        Self { exit: Exit::Internal, report: report.into() }
+        Self {
+            exit: Exit::Internal,
+            report: report.into(),
+        }
     }
 }
 
@@ -64,7 +73,13 @@ pub(crate) trait Explain<T> {
 
 impl<T, E: std::fmt::Display> Explain<T> for Result<T, E> {
     fn or_usage(self, what: impl FnOnce() -> String, help: &str) -> Result<T, Failure> {
-        self.map_err(|error| Failure::usage(miette::miette!(help = help.to_owned(), "{}: {error}", what())))
+        self.map_err(|error| {
+            Failure::usage(miette::miette!(
+                help = help.to_owned(),
+                "{}: {error}",
+                what()
+            ))
+        })
     }
 
     fn or_internal(self, what: impl FnOnce() -> String) -> Result<T, Failure> {

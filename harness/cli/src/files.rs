@@ -11,19 +11,27 @@ pub(crate) fn read(path: &Path, limit_bytes: usize) -> io::Result<Vec<u8>> {
     let limit = u64::try_from(limit_bytes).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
     if path == Path::new(STDIN) {
-        io::stdin().take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+        io::stdin()
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)?;
     } else {
-        std::fs::File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+        std::fs::File::open(path)?
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)?;
     }
     if bytes.len() > limit_bytes {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {limit_bytes} bytes")));
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it has more than {limit_bytes} bytes"),
+        ));
     }
     Ok(bytes)
 }
 
 /// As [`read`], for text.
 pub(crate) fn read_text(path: &Path, limit_bytes: usize) -> io::Result<String> {
-    String::from_utf8(read(path, limit_bytes)?).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    String::from_utf8(read(path, limit_bytes)?)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 #[cfg(test)]
@@ -35,13 +43,19 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), b"12345").unwrap();
         assert_eq!(read(file.path(), 5).unwrap(), b"12345");
-        assert_eq!(read(file.path(), 4).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(
+            read(file.path(), 4).unwrap_err().kind(),
+            io::ErrorKind::FileTooLarge
+        );
     }
 
     #[test]
     fn text_must_be_text() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), [0xff, 0xfe]).unwrap();
-        assert_eq!(read_text(file.path(), 10).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(
+            read_text(file.path(), 10).unwrap_err().kind(),
+            io::ErrorKind::InvalidData
+        );
     }
 }

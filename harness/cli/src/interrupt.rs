@@ -19,9 +19,13 @@ impl Interrupt {
         let asked = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             // In this order: the second action is set off by a flag that the first signal has already raised.
-            flag::register_conditional_shutdown(signal, i32::from(Exit::Interrupted as u8), Arc::clone(&asked))
-                .and_then(|_| flag::register(signal, Arc::clone(&asked)))
-                .or_internal(|| "cannot catch signals".to_owned())?;
+            flag::register_conditional_shutdown(
+                signal,
+                i32::from(Exit::Interrupted as u8),
+                Arc::clone(&asked),
+            )
+            .and_then(|_| flag::register(signal, Arc::clone(&asked)))
+            .or_internal(|| "cannot catch signals".to_owned())?;
         }
         Ok(Self(asked))
     }

@@ -54,10 +54,17 @@ struct Output(Arc<Mutex<VecDeque<String>>>);
 pub(crate) enum LaunchError {
     /// The process itself.
     #[error("cannot start `bench serve {name}`: {source}")]
-    Spawn { name: String, source: std::io::Error },
+    Spawn {
+        name: String,
+        source: std::io::Error,
+    },
     /// It ended instead of listening.
     #[error("{name} ended before it listened ({status}){output}")]
-    Ended { name: String, status: String, output: String },
+    Ended {
+        name: String,
+        status: String,
+        output: String,
+    },
     /// It is silent.
     #[error("{name} did not listen within {} seconds{output}", START_TIMEOUT.as_secs())]
     Silent { name: String, output: String },
@@ -67,8 +74,16 @@ impl Server {
     /// Starts `bench serve NAME ARGS…` on a free port, pinned to `cpus`, and waits until it listens.
     ///
     /// `own_cpus`: the cores that the calling thread returns to; it must be the main thread.
-    pub(crate) fn launch(name: &str, args: &[String], cpus: &[u32], own_cpus: &[u32]) -> Result<Self, LaunchError> {
-        let spawn_error = |source| LaunchError::Spawn { name: name.to_owned(), source };
+    pub(crate) fn launch(
+        name: &str,
+        args: &[String],
+        cpus: &[u32],
+        own_cpus: &[u32],
+    ) -> Result<Self, LaunchError> {
+        let spawn_error = |source| LaunchError::Spawn {
+            name: name.to_owned(),
+            source,
+        };
         // The link stays true to the running program even if its file is replaced by a new build meanwhile.
         let mut command = Command::new("/proc/self/exe");
         command
@@ -90,21 +105,37 @@ impl Server {
         let stdout = child.stdout.take().expect("piped above");
         let stderr = child.stderr.take().expect("piped above");
         output.follow(stdout, move |line| {
-            if let Some(addr) = line.strip_prefix(LISTENING).and_then(|addr| addr.trim().parse().ok()) {
+            if let Some(addr) = line
+                .strip_prefix(LISTENING)
+                .and_then(|addr| addr.trim().parse().ok())
+            {
                 // Nobody listens any more once the first address has come.
                 let _ = sender.send(addr);
             }
         });
         output.follow(stderr, |_| {});
         match addresses.recv_timeout(START_TIMEOUT) {
-            Ok(addr) => Ok(Self { child, addr, output }),
+            Ok(addr) => Ok(Self {
+                child,
+                addr,
+                output,
+            }),
             Err(RecvTimeoutError::Timeout) => {
                 end_now(&mut child);
-                Err(LaunchError::Silent { name: name.to_owned(), output: output.quoted() })
+                Err(LaunchError::Silent {
+                    name: name.to_owned(),
+                    output: output.quoted(),
+                })
             }
             Err(RecvTimeoutError::Disconnected) => {
-                let status = child.wait().map_or_else(|error| error.to_string(), describe);
-                Err(LaunchError::Ended { name: name.to_owned(), status, output: output.quoted() })
+                let status = child
+                    .wait()
+                    .map_or_else(|error| error.to_string(), describe);
+                Err(LaunchError::Ended {
+                    name: name.to_owned(),
+                    status,
+                    output: output.quoted(),
+                })
             }
         }
     }
@@ -146,7 +177,10 @@ impl Server {
             std::thread::sleep(STOP_POLL);
         }
         end_now(&mut self.child);
-        Some(format!("it did not end within {} seconds of SIGTERM and was killed", STOP_TIMEOUT.as_secs()))
+        Some(format!(
+            "it did not end within {} seconds of SIGTERM and was killed",
+            STOP_TIMEOUT.as_secs()
+        ))
     }
 }
 
@@ -165,7 +199,13 @@ impl Output {
         std::thread::spawn(move || {
             let mut reader = BufReader::new(stream);
             let mut line = Vec::new();
-            while matches!(reader.by_ref().take(KEPT_LINE_BYTES).read_until(b'\n', &mut line), Ok(1..)) {
+            while matches!(
+                reader
+                    .by_ref()
+                    .take(KEPT_LINE_BYTES)
+                    .read_until(b'\n', &mut line),
+                Ok(1..)
+            ) {
                 let text = String::from_utf8_lossy(&line).trim_end().to_owned();
                 see(&text);
                 let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -179,13 +219,22 @@ impl Output {
     }
 
     fn lines(&self) -> Vec<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .iter()
+            .cloned()
+            .collect()
     }
 
     /// The output as the tail of an error message.
     fn quoted(&self) -> String {
         let lines = self.lines();
-        if lines.is_empty() { "; it printed nothing".to_owned() } else { format!("; it printed:\n  {}", lines.join("\n  ")) }
+        if lines.is_empty() {
+            "; it printed nothing".to_owned()
+        } else {
+            format!("; it printed:\n  {}", lines.join("\n  "))
+        }
     }
 }
 

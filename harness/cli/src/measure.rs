@@ -1,8 +1,8 @@
 //! Measuring: rounds of fresh processes, epochs in alternation, and the record of it all.
 
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use app::Route;
@@ -10,8 +10,8 @@ use bench_core::compare::{self, NotCompared, Policy};
 use bench_core::load::{Arrival, Load};
 use bench_core::plan::Trial;
 use bench_core::record::{
-    BackendRecord, Completion, EpochRecord, Histograms, IntervalRecord, LoadReport, Manifest, RunRecord, SCHEMA_VERSION, ServerRecord,
-    ServerSample, TargetRecord,
+    BackendRecord, Completion, EpochRecord, Histograms, IntervalRecord, LoadReport, Manifest,
+    RunRecord, SCHEMA_VERSION, ServerRecord, ServerSample, TargetRecord,
 };
 use bench_core::recording::Recording;
 use bench_core::target::{BaseUrl, Kind, TargetSpec};
@@ -113,7 +113,11 @@ pub(crate) fn measure(
     let client = ControlClient::new()?;
     let data_dir = data_files::default_dir()?;
     data_files::prepare(&data_dir)?;
-    let backend = request.routes.need_backend().then(|| launch_backend(request)).transpose()?;
+    let backend = request
+        .routes
+        .need_backend()
+        .then(|| launch_backend(request))
+        .transpose()?;
     let mut run = Run {
         request,
         interrupt,
@@ -125,7 +129,11 @@ pub(crate) fn measure(
         spin: backend.is_none() && !cores::is_shared(&request.pinning),
         tell,
     };
-    let mut subjects: Vec<Subject<'_>> = request.targets.iter().map(|spec| Subject::new(spec, request)).collect();
+    let mut subjects: Vec<Subject<'_>> = request
+        .targets
+        .iter()
+        .map(|spec| Subject::new(spec, request))
+        .collect();
     (run.tell)(RunEvent::Planned {
         scenario: &request.scenario,
         targets: &request.targets,
@@ -134,7 +142,9 @@ pub(crate) fn measure(
         expected: request.plan.total(),
     });
     let load = run.measure_all(&mut subjects);
-    let backend = backend.map(|server| backend_record(server, &run.client, started)).transpose()?;
+    let backend = backend
+        .map(|server| backend_record(server, &run.client, started))
+        .transpose()?;
     let is_interrupted = interrupt.is_asked();
     environment.steal_share = CpuTicks::now().steal_share_since(ticks_before);
     environment.throttled_periods = throttled_before
@@ -147,9 +157,12 @@ pub(crate) fn measure(
         throttled_periods: environment.throttled_periods,
         shared_core: cores::is_shared(&request.pinning),
     };
-    let (targets, recordings): (Vec<TargetRecord>, Vec<Recording>) =
-        subjects.into_iter().map(|subject| subject.into_record(&load)).unzip();
-    let (comparisons, not_compared) = compare::compare_targets(&targets, &Policy::usual(request.plan.seed));
+    let (targets, recordings): (Vec<TargetRecord>, Vec<Recording>) = subjects
+        .into_iter()
+        .map(|subject| subject.into_record(&load))
+        .unzip();
+    let (comparisons, not_compared) =
+        compare::compare_targets(&targets, &Policy::usual(request.plan.seed));
     let completion = match () {
         () if is_interrupted => Completion::Interrupted,
         () if targets.iter().any(|target| target.failure.is_some()) => Completion::TargetFailed,
@@ -173,7 +186,11 @@ pub(crate) fn measure(
         backend,
         comparisons,
     };
-    Ok(Measured { record, recordings, started_epoch_s: timestamp.as_millisecond() as f64 / 1e3 })
+    Ok(Measured {
+        record,
+        recordings,
+        started_epoch_s: timestamp.as_millisecond() as f64 / 1e3,
+    })
 }
 
 /// What all rounds share.
@@ -199,7 +216,10 @@ impl Run<'_> {
             if self.is_over(subjects) {
                 break;
             }
-            (self.tell)(RunEvent::RoundStarted { round, rounds: plan.rounds });
+            (self.tell)(RunEvent::RoundStarted {
+                round,
+                rounds: plan.rounds,
+            });
             for subject in &mut *subjects {
                 self.start(subject);
             }
@@ -210,7 +230,11 @@ impl Run<'_> {
                 if self.interrupt.is_asked() || subject.failure.is_some() {
                     continue;
                 }
-                (self.tell)(RunEvent::TrialStarted { trial, trials: trials.len(), target: &subject.spec.name });
+                (self.tell)(RunEvent::TrialStarted {
+                    trial,
+                    trials: trials.len(),
+                    target: &subject.spec.name,
+                });
                 self.measure_trial(trial, &load, subject);
             }
             for subject in &mut *subjects {
@@ -240,7 +264,10 @@ impl Run<'_> {
     }
 
     fn options(&self) -> Options {
-        Options { cpus: self.request.pinning.load_cpus.clone(), spin: self.spin }
+        Options {
+            cpus: self.request.pinning.load_cpus.clone(),
+            spin: self.spin,
+        }
     }
 
     /// Starts a target and makes sure that it answers every route of the scenario rightly.
@@ -250,7 +277,11 @@ impl Run<'_> {
         }
         match self.launch(subject) {
             Ok(process) => {
-                let wrong = self.request.routes.each().find_map(|route| self.client.verify(process.addr, route).err());
+                let wrong = self
+                    .request
+                    .routes
+                    .each()
+                    .find_map(|route| self.client.verify(process.addr, route).err());
                 subject.process = Some(process);
                 if let Some(what) = wrong {
                     self.fail(subject, what);
@@ -264,7 +295,11 @@ impl Run<'_> {
         let name = match &subject.spec.kind {
             Kind::Url(url) => {
                 let addr = resolve(url)?;
-                return Ok(Process { server: None, addr, workload: self.request.routes.workload(&url.authority()) });
+                return Ok(Process {
+                    server: None,
+                    addr,
+                    workload: self.request.routes.workload(&url.authority()),
+                });
             }
             built_in => built_in.name(),
         };
@@ -280,9 +315,14 @@ impl Run<'_> {
             args.extend(["--upstream".to_owned(), upstream.to_string()]);
         }
         let pinning = &self.request.pinning;
-        let server = Server::launch(name, &args, &pinning.server_cpus, &pinning.load_cpus).map_err(|error| error.to_string())?;
+        let server = Server::launch(name, &args, &pinning.server_cpus, &pinning.load_cpus)
+            .map_err(|error| error.to_string())?;
         let addr = server.addr;
-        Ok(Process { server: Some(server), addr, workload: self.request.routes.workload(&addr.to_string()) })
+        Ok(Process {
+            server: Some(server),
+            addr,
+            workload: self.request.routes.workload(&addr.to_string()),
+        })
     }
 
     /// The arrivals of the run; where they are a share of the targets' capacity, that is measured first.
@@ -290,43 +330,77 @@ impl Run<'_> {
         let spec = self.request.arrival;
         let any_rate = Rate::per_s(1.0).expect("1 is a rate");
         if !spec.needs_capacity() {
-            return spec.at_capacity(any_rate).expect("without a share there is nothing to compute");
+            return spec
+                .at_capacity(any_rate)
+                .expect("without a share there is nothing to compute");
         }
         let mut weakest: Option<Rate> = None;
         for subject in subjects {
             if self.interrupt.is_asked() || subject.failure.is_some() {
                 continue;
             }
-            let Some(process) = &subject.process else { continue };
-            let load = Load { duration: CAPACITY_PROBE, ..self.load_of(Arrival::Closed) };
-            let capacity = load::drive(&load, &process.workload, process.addr, &self.options(), &Control::default())
-                .map_err(|error| error.to_string())
-                .and_then(|recording| {
-                    let per_s = recording.ledger.ok as f64 * NANOS_PER_S as f64 / recording.measured_ns.max(1) as f64;
-                    Rate::per_s(per_s).map_err(|_| "it answered nothing while its capacity was measured".to_owned())
-                });
+            let Some(process) = &subject.process else {
+                continue;
+            };
+            let load = Load {
+                duration: CAPACITY_PROBE,
+                ..self.load_of(Arrival::Closed)
+            };
+            let capacity = load::drive(
+                &load,
+                &process.workload,
+                process.addr,
+                &self.options(),
+                &Control::default(),
+            )
+            .map_err(|error| error.to_string())
+            .and_then(|recording| {
+                let per_s = recording.ledger.ok as f64 * NANOS_PER_S as f64
+                    / recording.measured_ns.max(1) as f64;
+                Rate::per_s(per_s)
+                    .map_err(|_| "it answered nothing while its capacity was measured".to_owned())
+            });
             match capacity {
                 Ok(capacity) => {
-                    (self.tell)(RunEvent::CapacityMeasured { target: &subject.spec.name, capacity });
-                    weakest = Some(weakest.map_or(capacity, |weakest| if capacity < weakest { capacity } else { weakest }));
+                    (self.tell)(RunEvent::CapacityMeasured {
+                        target: &subject.spec.name,
+                        capacity,
+                    });
+                    weakest = Some(weakest.map_or(capacity, |weakest| {
+                        if capacity < weakest {
+                            capacity
+                        } else {
+                            weakest
+                        }
+                    }));
                 }
                 Err(what) => self.fail(subject, what),
             }
         }
-        spec.at_capacity(weakest.unwrap_or(any_rate)).expect("a share of a rate is a rate")
+        spec.at_capacity(weakest.unwrap_or(any_rate))
+            .expect("a share of a rate is a rate")
     }
 
     /// Measures one epoch.
     fn measure_trial(&mut self, trial: &Trial, load: &Load, subject: &mut Subject<'_>) {
-        let Some(process) = &mut subject.process else { return };
-        let load = Load { warmup: trial.warmup, seed: trial.seed, ..load.clone() };
+        let Some(process) = &mut subject.process else {
+            return;
+        };
+        let load = Load {
+            warmup: trial.warmup,
+            seed: trial.seed,
+            ..load.clone()
+        };
         let pid = process.server.as_ref().map(Server::pid);
         let marks = Arc::new(Mutex::new(Marks::default()));
         let control = Control::watching({
             let marks = Arc::clone(&marks);
             let started = self.started;
             move |phase| {
-                let mark = Mark { at: started.elapsed(), cpu_ns: pid.and_then(meter::cpu_ns) };
+                let mark = Mark {
+                    at: started.elapsed(),
+                    cpu_ns: pid.and_then(meter::cpu_ns),
+                };
                 let mut marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
                 match phase {
                     Phase::Measuring => marks.measuring = Some(mark),
@@ -337,11 +411,23 @@ impl Run<'_> {
         let before = pid.and_then(meter::reading);
         let is_done = AtomicBool::new(false);
         let (driven, samples) = std::thread::scope(|scope| {
-            let sampler = scope.spawn(|| sample(pid, self.started, self.interrupt, &control, &is_done));
-            let driven = load::drive(&load, &process.workload, process.addr, &self.options(), &control);
+            let sampler =
+                scope.spawn(|| sample(pid, self.started, self.interrupt, &control, &is_done));
+            let driven = load::drive(
+                &load,
+                &process.workload,
+                process.addr,
+                &self.options(),
+                &control,
+            );
             is_done.store(true, Ordering::Relaxed);
             sampler.thread().unpark();
-            (driven, sampler.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            (
+                driven,
+                sampler
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            )
         });
         let after = pid.and_then(meter::reading);
         let marks = std::mem::take(&mut *marks.lock().unwrap_or_else(PoisonError::into_inner));
@@ -349,16 +435,28 @@ impl Run<'_> {
         match driven {
             Ok(recording) => {
                 let is_whole = !self.interrupt.is_asked() && ended.is_none();
-                subject.take(trial, &recording, &marks, before.zip(after), samples, is_whole);
+                subject.take(
+                    trial,
+                    &recording,
+                    &marks,
+                    before.zip(after),
+                    samples,
+                    is_whole,
+                );
                 if is_whole && let Some(epoch) = subject.epochs.last() {
-                    (self.tell)(RunEvent::TrialEnded { target: &subject.spec.name, epoch });
+                    (self.tell)(RunEvent::TrialEnded {
+                        target: &subject.spec.name,
+                        epoch,
+                    });
                 }
                 if let Some(how) = ended {
                     self.fail(subject, format!("it ended while it was measured: {how}"));
                 }
             }
             Err(error) => {
-                let how = ended.map(|how| format!(" (it had ended: {how})")).unwrap_or_default();
+                let how = ended
+                    .map(|how| format!(" (it had ended: {how})"))
+                    .unwrap_or_default();
                 self.fail(subject, format!("{error}{how}"));
             }
         }
@@ -371,17 +469,26 @@ impl Run<'_> {
         if let Some(server) = server {
             server.stop();
         }
-        let failure = subject.failure.insert(bench_core::record::Failure { what, last_output });
-        (self.tell)(RunEvent::TargetFailed { target: &subject.spec.name, failure });
+        let failure = subject
+            .failure
+            .insert(bench_core::record::Failure { what, last_output });
+        (self.tell)(RunEvent::TargetFailed {
+            target: &subject.spec.name,
+            failure,
+        });
     }
 
     /// Asks a target what it has to say of itself and ends it.
     fn stop(&mut self, subject: &mut Subject<'_>) {
-        let Some(process) = &mut subject.process else { return };
+        let Some(process) = &mut subject.process else {
+            return;
+        };
         if let Some(stats) = self.client.stats(process.addr) {
             subject.cost.stats = Some(stats);
         }
-        let Some(mut server) = process.server.take() else { return };
+        let Some(mut server) = process.server.take() else {
+            return;
+        };
         if let Some(how) = server.ended() {
             process.server = Some(server);
             return self.fail(subject, format!("it ended between two epochs: {how}"));
@@ -389,8 +496,14 @@ impl Run<'_> {
         let last_output = server.last_output();
         subject.process = None;
         if let Some(how) = server.stop() {
-            let failure = subject.failure.insert(bench_core::record::Failure { what: format!("it did not end in order: {how}"), last_output });
-            (self.tell)(RunEvent::TargetFailed { target: &subject.spec.name, failure });
+            let failure = subject.failure.insert(bench_core::record::Failure {
+                what: format!("it did not end in order: {how}"),
+                last_output,
+            });
+            (self.tell)(RunEvent::TargetFailed {
+                target: &subject.spec.name,
+                failure,
+            });
         }
     }
 }
@@ -411,9 +524,17 @@ struct Marks {
 }
 
 /// Reads a server's meters until the epoch is done; ends the epoch early where the server died or the user wants it.
-fn sample(pid: Option<i32>, started: Instant, interrupt: &Interrupt, control: &Control, is_done: &AtomicBool) -> Vec<(ServerSample, Reading)> {
+fn sample(
+    pid: Option<i32>,
+    started: Instant,
+    interrupt: &Interrupt,
+    control: &Control,
+    is_done: &AtomicBool,
+) -> Vec<(ServerSample, Reading)> {
     let mut samples = Vec::new();
-    let mut last = pid.and_then(meter::cpu_ns).map(|cpu_ns| (started.elapsed(), cpu_ns));
+    let mut last = pid
+        .and_then(meter::cpu_ns)
+        .map(|cpu_ns| (started.elapsed(), cpu_ns));
     while !is_done.load(Ordering::Relaxed) {
         std::thread::park_timeout(SAMPLE_EVERY);
         if interrupt.is_asked() {
@@ -425,11 +546,17 @@ fn sample(pid: Option<i32>, started: Instant, interrupt: &Interrupt, control: &C
             continue;
         };
         let at = started.elapsed();
-        if let Some((last_at, last_cpu_ns)) = last
-            && at > last_at
-        {
-            let cpu_share = cpu_ns.saturating_sub(last_cpu_ns) as f64 / duration_ns(at - last_at) as f64;
-            samples.push((ServerSample { at_s: at.as_secs_f64(), cpu_share, rss_bytes: reading.rss_bytes }, reading));
+        if let Some((last_at, last_cpu_ns)) = last {
+            let wall_ns = duration_ns(at.saturating_sub(last_at)).max(1);
+            let cpu_share = cpu_ns.saturating_sub(last_cpu_ns) as f64 / wall_ns as f64;
+            samples.push((
+                ServerSample {
+                    at_s: at.as_secs_f64(),
+                    cpu_share,
+                    rss_bytes: reading.rss_bytes,
+                },
+                reading,
+            ));
         }
         last = Some((at, cpu_ns));
     }
@@ -462,18 +589,32 @@ impl<'a> Subject<'a> {
     ) {
         let started = marks.measuring.map_or(Duration::ZERO, |mark| mark.at);
         let spent = marks.measuring.zip(marks.drained).and_then(|(from, to)| {
-            Some((to.cpu_ns?.saturating_sub(from.cpu_ns?), duration_ns(to.at.saturating_sub(from.at))))
+            Some((
+                to.cpu_ns?.saturating_sub(from.cpu_ns?),
+                duration_ns(to.at.saturating_sub(from.at)),
+            ))
         });
         let cpu_us_per_request = spent
             .filter(|_| recording.ledger.ok > 0)
             .map(|(cpu_ns, _)| cpu_ns as f64 / 1e3 / recording.ledger.ok as f64);
         let rss_bytes_max = samples.iter().map(|(sample, _)| sample.rss_bytes).max();
         if is_whole {
-            let epoch = EpochRecord::of(trial, started.as_secs_f64(), recording, cpu_us_per_request, rss_bytes_max);
+            let epoch = EpochRecord::of(
+                trial,
+                started.as_secs_f64(),
+                recording,
+                cpu_us_per_request,
+                rss_bytes_max,
+            );
             self.epochs.push(epoch);
         }
         self.recording.append_epoch(recording, duration_ns(started));
-        self.intervals.extend(recording.intervals.iter().map(|interval| IntervalRecord::of(interval, started.as_secs_f64())));
+        self.intervals.extend(
+            recording
+                .intervals
+                .iter()
+                .map(|interval| IntervalRecord::of(interval, started.as_secs_f64())),
+        );
         self.cost.add(spent, readings, samples);
     }
 
@@ -503,7 +644,12 @@ impl<'a> Subject<'a> {
 }
 
 impl Cost {
-    fn add(&mut self, spent: Option<(Nanos, Nanos)>, readings: Option<(Reading, Reading)>, samples: Vec<(ServerSample, Reading)>) {
+    fn add(
+        &mut self,
+        spent: Option<(Nanos, Nanos)>,
+        readings: Option<(Reading, Reading)>,
+        samples: Vec<(ServerSample, Reading)>,
+    ) {
         if let Some((cpu_ns, wall_ns)) = spent {
             self.is_known = true;
             self.cpu_ns += cpu_ns;
@@ -512,8 +658,12 @@ impl Cost {
         if let Some((before, after)) = readings {
             self.user_ticks += after.user_ticks.saturating_sub(before.user_ticks);
             self.system_ticks += after.system_ticks.saturating_sub(before.system_ticks);
-            self.switches_voluntary += after.switches_voluntary.saturating_sub(before.switches_voluntary);
-            self.switches_involuntary += after.switches_involuntary.saturating_sub(before.switches_involuntary);
+            self.switches_voluntary += after
+                .switches_voluntary
+                .saturating_sub(before.switches_voluntary);
+            self.switches_involuntary += after
+                .switches_involuntary
+                .saturating_sub(before.switches_involuntary);
         }
         for (sample, reading) in samples {
             self.rss_bytes_max = self.rss_bytes_max.max(reading.rss_bytes_max);
@@ -524,10 +674,12 @@ impl Cost {
 
     fn into_record(self, ok: u64) -> ServerRecord {
         let known = |value: f64| self.is_known.then_some(value);
-        let per_1000 = |count: u64| (self.is_known && ok > 0).then(|| count as f64 * 1e3 / ok as f64);
+        let per_1000 =
+            |count: u64| (self.is_known && ok > 0).then(|| count as f64 * 1e3 / ok as f64);
         let ticks = self.user_ticks + self.system_ticks;
         ServerRecord {
-            cpu_us_per_request: (self.is_known && ok > 0).then(|| self.cpu_ns as f64 / 1e3 / ok as f64),
+            cpu_us_per_request: (self.is_known && ok > 0)
+                .then(|| self.cpu_ns as f64 / 1e3 / ok as f64),
             cpu_share: known(self.cpu_ns as f64 / self.wall_ns.max(1) as f64),
             cpu_user_share: (ticks > 0).then(|| self.user_ticks as f64 / ticks as f64),
             rss_bytes_max: (self.rss_bytes_max > 0).then_some(self.rss_bytes_max),
@@ -542,24 +694,41 @@ impl Cost {
 
 /// The address of a server that runs already.
 fn resolve(url: &BaseUrl) -> Result<SocketAddr, String> {
-    let addrs = (url.host(), url.port()).to_socket_addrs().map_err(|error| format!("cannot resolve {}: {error}", url.host()))?;
-    addrs.into_iter().next().ok_or_else(|| format!("{} has no address", url.host()))
+    let addrs = (url.host(), url.port())
+        .to_socket_addrs()
+        .map_err(|error| format!("cannot resolve {}: {error}", url.host()))?;
+    addrs
+        .into_iter()
+        .next()
+        .ok_or_else(|| format!("{} has no address", url.host()))
 }
 
 fn launch_backend(request: &Request) -> Result<Server, Failure> {
     let cpus = &request.pinning.load_cpus;
-    Server::launch("backend", &[], cpus, cpus).map_err(|error| Failure::target(miette::miette!("{error}")))
+    Server::launch("backend", &[], cpus, cpus)
+        .map_err(|error| Failure::target(miette::miette!("{error}")))
 }
 
 /// Asks the backend how it did, and ends it.
-fn backend_record(mut server: Server, client: &ControlClient, started: Instant) -> Result<BackendRecord, Failure> {
-    let cpu_share = meter::cpu_ns(server.pid()).map(|cpu_ns| cpu_ns as f64 / duration_ns(started.elapsed()).max(1) as f64);
-    let stats = client.stats(server.addr).and_then(|stats| serde_json::from_value::<BackendStats>(stats).ok());
+fn backend_record(
+    mut server: Server,
+    client: &ControlClient,
+    started: Instant,
+) -> Result<BackendRecord, Failure> {
+    let cpu_share = meter::cpu_ns(server.pid())
+        .map(|cpu_ns| cpu_ns as f64 / duration_ns(started.elapsed()).max(1) as f64);
+    let stats = client
+        .stats(server.addr)
+        .and_then(|stats| serde_json::from_value::<BackendStats>(stats).ok());
     let ended = server.ended();
     let last_output = server.last_output();
     let stopped = server.stop();
     match (stats, ended.or(stopped)) {
-        (Some(stats), None) => Ok(BackendRecord { calls: stats.calls, lateness_ns: stats.lateness_ns, cpu_share }),
+        (Some(stats), None) => Ok(BackendRecord {
+            calls: stats.calls,
+            lateness_ns: stats.lateness_ns,
+            cpu_share,
+        }),
         (_, how) => Err(Failure::target(miette::miette!(
             "the backend failed: {}\n{last_output}",
             how.unwrap_or_else(|| "it did not answer /stats".to_owned())
@@ -578,12 +747,21 @@ fn run_validity(
     cautions.extend(not_compared.iter().map(|(target, reason)| Caution {
         code: CautionCode::TooFewSamples,
         detail: format!("{target} could not be compared: {reason}"),
-        advice: "measure longer: the default plan instead of --quick, or more time with -d".to_owned(),
+        advice:
+            "measure longer: the default plan instead of --quick, or more time with -d".to_owned(),
         voids: false,
     }));
     for target in targets {
-        let voiding = target.report.validity.cautions.iter().filter(|caution| caution.voids);
-        cautions.extend(voiding.map(|caution| Caution { detail: format!("{}: {}", target.name, caution.detail), ..caution.clone() }));
+        let voiding = target
+            .report
+            .validity
+            .cautions
+            .iter()
+            .filter(|caution| caution.voids);
+        cautions.extend(voiding.map(|caution| Caution {
+            detail: format!("{}: {}", target.name, caution.detail),
+            ..caution.clone()
+        }));
         if let Some(failure) = &target.failure {
             cautions.push(Caution {
                 code: CautionCode::TargetFailed,
@@ -597,7 +775,8 @@ fn run_validity(
         cautions.push(Caution {
             code: CautionCode::Partial,
             detail: "the run was interrupted before its end".to_owned(),
-            advice: "what was measured until then is kept; run it again for the whole plan".to_owned(),
+            advice: "what was measured until then is kept; run it again for the whole plan"
+                .to_owned(),
             voids: false,
         });
     }
@@ -607,6 +786,11 @@ fn run_validity(
 /// Routes are verified by their canonical target.
 impl ControlClient {
     fn verify(&self, addr: SocketAddr, route: &Route) -> Result<(), String> {
-        self.expect(addr, &route.target(), SERVED, route.expected_body().as_deref())
+        self.expect(
+            addr,
+            &route.target(),
+            SERVED,
+            route.expected_body().as_deref(),
+        )
     }
 }

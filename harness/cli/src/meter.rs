@@ -68,7 +68,11 @@ mod tests {
         let pid = std::process::id().cast_signed();
         assert!(cpu_ns(pid).is_some_and(|ns| ns > 0));
         let reading = reading(pid).unwrap();
-        assert!(reading.rss_bytes > 0 && reading.rss_bytes <= reading.rss_bytes_max && reading.threads >= 1);
+        assert!(
+            reading.rss_bytes > 0
+                && reading.rss_bytes <= reading.rss_bytes_max
+                && reading.threads >= 1
+        );
         // Above the kernel's largest process id (`PID_MAX_LIMIT`, 2^22).
         assert_eq!((cpu_ns(5_000_000), super::reading(5_000_000)), (None, None));
     }

@@ -12,17 +12,33 @@ use bench_core::units::Rate;
 #[derive(Debug)]
 pub(crate) enum RunEvent<'a> {
     /// The run is about to begin.
-    Planned { scenario: &'a Scenario, targets: &'a [TargetSpec], plan: &'a Plan, pinning: &'a Pinning, expected: Duration },
+    Planned {
+        scenario: &'a Scenario,
+        targets: &'a [TargetSpec],
+        plan: &'a Plan,
+        pinning: &'a Pinning,
+        expected: Duration,
+    },
     /// The servers of a round are being started.
     RoundStarted { round: u32, rounds: u32 },
     /// What a target can carry was measured, to find the rate of the run.
     CapacityMeasured { target: &'a str, capacity: Rate },
     /// An epoch begins.
-    TrialStarted { trial: &'a Trial, trials: usize, target: &'a str },
+    TrialStarted {
+        trial: &'a Trial,
+        trials: usize,
+        target: &'a str,
+    },
     /// An epoch was measured.
-    TrialEnded { target: &'a str, epoch: &'a EpochRecord },
+    TrialEnded {
+        target: &'a str,
+        epoch: &'a EpochRecord,
+    },
     /// A target failed and is left out from here on.
-    TargetFailed { target: &'a str, failure: &'a Failure },
+    TargetFailed {
+        target: &'a str,
+        failure: &'a Failure,
+    },
     /// All is measured; the record is being written.
     Writing,
 }

@@ -20,22 +20,37 @@ impl Store {
     pub(crate) fn prepare(place: &Path) -> Result<Self, Failure> {
         let what = || format!("cannot write to {}", place.display());
         let help = "name a new or empty directory that you may write to with --out";
-        if std::fs::read_dir(place).is_ok_and(|mut entries| entries.next().is_some()) || place.is_file() {
-            return Err(Failure::usage(miette::miette!(help = help, "{} is not empty", place.display())));
+        if std::fs::read_dir(place).is_ok_and(|mut entries| entries.next().is_some())
+            || place.is_file()
+        {
+            return Err(Failure::usage(miette::miette!(
+                help = help,
+                "{} is not empty",
+                place.display()
+            )));
         }
         let parent = match place.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
         std::fs::create_dir_all(parent).or_usage(what, help)?;
-        let draft = tempfile::Builder::new().prefix(".bench-").tempdir_in(parent).or_usage(what, help)?;
-        Ok(Self { draft, place: place.to_owned() })
+        let draft = tempfile::Builder::new()
+            .prefix(".bench-")
+            .tempdir_in(parent)
+            .or_usage(what, help)?;
+        Ok(Self {
+            draft,
+            place: place.to_owned(),
+        })
     }
 
     /// Writes one file, named by its path below the run's directory.
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         let path = self.draft.path().join(name);
-        let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, bytes));
+        let written = path
+            .parent()
+            .map_or(Ok(()), std::fs::create_dir_all)
+            .and_then(|()| std::fs::write(&path, bytes));
         written.or_internal(|| format!("cannot write {name} for {}", self.place.display()))
     }
 
@@ -73,8 +88,14 @@ mod tests {
         store.write("charts/a.svg", b"<svg/>").unwrap();
         assert!(!place.exists());
         assert_eq!(store.publish().unwrap(), place);
-        assert_eq!(std::fs::read(place.join("charts/a.svg")).unwrap(), b"<svg/>");
-        assert_eq!(std::fs::read_dir(dir.path().join("runs")).unwrap().count(), 1);
+        assert_eq!(
+            std::fs::read(place.join("charts/a.svg")).unwrap(),
+            b"<svg/>"
+        );
+        assert_eq!(
+            std::fs::read_dir(dir.path().join("runs")).unwrap().count(),
+            1
+        );
     }
 
     #[test]
@@ -95,7 +116,11 @@ mod tests {
         store.write("run.json", b"{}").unwrap();
         store.publish().unwrap();
         let failure = Store::prepare(&place).unwrap_err();
-        assert!(failure.report.to_string().contains("is not empty"), "{:?}", failure.report);
+        assert!(
+            failure.report.to_string().contains("is not empty"),
+            "{:?}",
+            failure.report
+        );
     }
 
     #[test]

@@ -10,9 +10,9 @@ use anstyle::{AnsiColor, Style};
 use bench_core::load::{Arrival, Load};
 use bench_core::record::{LoadReport, RunRecord, TargetRecord};
 use bench_core::recording::Recording;
-use bench_core::summary::{PERCENTILES, Times};
+use bench_core::summary::{PERCENTILES, Times, value_at};
 use bench_core::units::{format_ns, significant};
-use bench_core::validity::{Caution, CautionCode, Validity};
+use bench_core::validity::{Caution, CautionCode};
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use miette::MietteHandlerOpts;
@@ -46,15 +46,27 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// A display that has shown nothing yet.
     pub(crate) fn new() -> Self {
-        Self { bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()), trials_done: 0 }
+        Self {
+            bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
+            trials_done: 0,
+        }
     }
 
     /// Shows what happened.
     pub(crate) fn on(&mut self, event: &RunEvent<'_>) {
         match event {
-            RunEvent::Planned { scenario, targets, plan, pinning, expected } => {
+            RunEvent::Planned {
+                scenario,
+                targets,
+                plan,
+                pinning,
+                expected,
+            } => {
                 let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
-                self.say(&format!("{BOLD}{}{BOLD:#}: {}", scenario.name, scenario.question));
+                self.say(&format!(
+                    "{BOLD}{}{BOLD:#}: {}",
+                    scenario.name, scenario.question
+                ));
                 self.say(&format!(
                     "{DIM}{}: {} rounds of {} blocks, epochs of {} in alternation, about {}{DIM:#}",
                     names.join(", "),
@@ -63,7 +75,11 @@ impl Terminal {
                     format_ns(bench_core::units::duration_ns(plan.epoch)),
                     approximate(*expected)
                 ));
-                let shared = if cores::is_shared(pinning) { ", shared: times include the other's work" } else { "" };
+                let shared = if cores::is_shared(pinning) {
+                    ", shared: times include the other's work"
+                } else {
+                    ""
+                };
                 self.say(&format!(
                     "{DIM}servers on core {}, generator on core {}{shared}{DIM:#}",
                     cores::names(&pinning.server_cpus),
@@ -72,20 +88,43 @@ impl Terminal {
                 self.begin(plan.len() as u64);
             }
             RunEvent::RoundStarted { round, rounds } => {
-                self.bar.set_message(format!("round {} of {rounds}: starting servers", round + 1));
+                self.bar
+                    .set_message(format!("round {} of {rounds}: starting servers", round + 1));
             }
             RunEvent::CapacityMeasured { target, capacity } => {
-                self.say(&format!("{DIM}{target} carries {} requests/s in a closed loop{DIM:#}", figures::per_s(capacity.as_per_s())));
+                self.say(&format!(
+                    "{DIM}{target} carries {} requests/s in a closed loop{DIM:#}",
+                    figures::per_s(capacity.as_per_s())
+                ));
             }
-            RunEvent::TrialStarted { trial, trials, target } => {
-                self.bar.set_message(format!("round {}, block {}: {target} ({} of {trials})", trial.round + 1, trial.block + 1, trial.index + 1));
+            RunEvent::TrialStarted {
+                trial,
+                trials,
+                target,
+            } => {
+                self.bar.set_message(format!(
+                    "round {}, block {}: {target} ({} of {trials})",
+                    trial.round + 1,
+                    trial.block + 1,
+                    trial.index + 1
+                ));
             }
             RunEvent::TrialEnded { target, epoch } => {
                 self.trials_done += 1;
                 self.bar.set_position(self.trials_done);
-                let median = epoch.metrics.get("response_time_ns_p50").map_or_else(|| "–".to_owned(), |&ns| figures::time(ns));
-                let failed = if epoch.requests.failed() > 0 { format!(", {} failed", epoch.requests.failed()) } else { String::new() };
-                self.bar.set_message(format!("{target}: {} ok{failed}, median {median}", epoch.requests.ok));
+                let median = epoch
+                    .metrics
+                    .get("response_time_ns_p50")
+                    .map_or_else(|| "–".to_owned(), |&ns| figures::time(ns));
+                let failed = if epoch.requests.failed() > 0 {
+                    format!(", {} failed", epoch.requests.failed())
+                } else {
+                    String::new()
+                };
+                self.bar.set_message(format!(
+                    "{target}: {} ok{failed}, median {median}",
+                    epoch.requests.ok
+                ));
             }
             RunEvent::TargetFailed { target, failure } => {
                 self.say(&format!("{BAD}{target} failed{BAD:#}: {}", failure.what));
@@ -97,22 +136,14 @@ impl Terminal {
         }
     }
 
-    /// Prints the result of a run: the verdict first, then the figures, what to beware of, and where the files are. With
-    /// `json`, standard output gets the record and standard error the rest.
-    pub(crate) fn show_run(&self, record: &RunRecord, place: &Path, json: bool) {
-        let text = run_text(record, place);
-        if json {
-            anstream::eprint!("{text}");
-            anstream::println!("{}", record.to_json());
-        } else {
-            anstream::print!("{text}");
-        }
-    }
-
     fn begin(&mut self, trials: u64) {
-        self.bar = ProgressBar::with_draw_target(Some(trials), ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_S));
+        self.bar = ProgressBar::with_draw_target(
+            Some(trials),
+            ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_S),
+        );
         let style = ProgressStyle::with_template("{bar:24} {elapsed} of about {duration}  {msg}");
-        self.bar.set_style(style.expect("the template is a constant that indicatif reads"));
+        self.bar
+            .set_style(style.expect("the template is a constant that indicatif reads"));
     }
 
     /// A line of conversation, above the bar where there is one.
@@ -121,29 +152,60 @@ impl Terminal {
     }
 }
 
+/// Prints the result of a run: the verdict first, then the figures, what to beware of, and where the files are. With
+/// `json`, standard output gets the record and standard error the rest.
+pub(crate) fn show_run(record: &RunRecord, place: &Path, json: bool) {
+    let text = run_text(record, place);
+    if json {
+        anstream::eprintln!("{text}");
+        anstream::println!("{}", record.to_json());
+    } else {
+        anstream::println!("{text}");
+    }
+}
+
 /// The result of a run as text.
 fn run_text(record: &RunRecord, place: &Path) -> String {
-    let mut text = String::new();
-    for sentence in sentences::headlines(record) {
-        text += &format!("{BOLD}{sentence}{BOLD:#}\n");
-    }
-    for sentence in sentences::objectives(record) {
-        text += &format!("{sentence}\n");
-    }
-    text += &format!("{}\n", sentences::belief(record));
-    text += &format!("\n{}\n", targets_table(&record.targets));
-    text += &cautions_text(record);
-    text += &format!("\n{DIM}Report:{DIM:#}  {}\n", place.join("report.html").display());
-    text += &format!("{DIM}Charts:{DIM:#}  {}\n", place.join("charts").display());
-    text += &format!("{DIM}Repeat:{DIM:#}  {}\n", record.command.join(" "));
-    text
+    let mut lines: Vec<String> = sentences::headlines(record)
+        .iter()
+        .map(|sentence| format!("{BOLD}{sentence}{BOLD:#}"))
+        .collect();
+    lines.extend(sentences::objectives(record));
+    lines.push(sentences::belief(record));
+    lines.push(format!("\n{}", targets_table(&record.targets)));
+    lines.extend(cautions(record));
+    lines.push(format!(
+        "\n{DIM}Report:{DIM:#}  {}",
+        place.join("report.html").display()
+    ));
+    lines.push(format!(
+        "{DIM}Charts:{DIM:#}  {}",
+        place.join("charts").display()
+    ));
+    lines.push(format!("{DIM}Repeat:{DIM:#}  {}", quoted(&record.command)));
+    lines.join("\n")
+}
+
+/// A command as it can be pasted into a shell.
+fn quoted(words: &[String]) -> String {
+    shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
 /// The targets, one a row.
 fn targets_table(targets: &[TargetRecord]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_width(WIDTH);
-    table.set_header(["target", "p50", "p99", "p99.9", "max", "requests/s", "failed", "server CPU/request", "memory"]);
+    table.set_header([
+        "target",
+        "p50",
+        "p99",
+        "p99.9",
+        "max",
+        "requests/s",
+        "failed",
+        "server CPU/request",
+        "memory",
+    ]);
     for target in targets {
         let times = &target.report.response_time_ns;
         let server = &target.server;
@@ -156,8 +218,12 @@ fn targets_table(targets: &[TargetRecord]) -> Table {
             figures::maybe_time(times.max),
             figures::per_s(target.report.throughput_per_s),
             target.report.requests.failed().to_string(),
-            server.cpu_us_per_request.map_or_else(dash, |us| format!("{} µs", significant(us))),
-            server.rss_bytes_max.map_or_else(dash, |bytes| figures::mib(bytes as f64)),
+            server
+                .cpu_us_per_request
+                .map_or_else(dash, |us| format!("{} µs", significant(us))),
+            server
+                .rss_bytes_max
+                .map_or_else(dash, |bytes| figures::mib(bytes as f64)),
         ]);
     }
     for column in table.column_iter_mut().skip(1) {
@@ -168,27 +234,42 @@ fn targets_table(targets: &[TargetRecord]) -> Table {
 
 /// What to beware of, the run's own first. Percentiles that are missing for want of samples show as dashes and are not
 /// told again.
-fn cautions_text(record: &RunRecord) -> String {
-    let of_run = record.validity.cautions.iter().map(|caution| (None, caution));
+fn cautions(record: &RunRecord) -> Vec<String> {
+    let of_run = record
+        .validity
+        .cautions
+        .iter()
+        .map(|caution| (None, caution));
     let of_targets = record.targets.iter().flat_map(|target| {
-        let own = target.report.validity.cautions.iter().filter(|caution| !caution.voids && caution.code != CautionCode::TargetFailed);
-        own.map(|caution| (Some(target.name.as_str()), caution))
+        let own = target.report.validity.cautions.iter();
+        let untold =
+            own.filter(|caution| !caution.voids && caution.code != CautionCode::TargetFailed);
+        untold.map(|caution| (Some(target.name.as_str()), caution))
     });
-    let told = of_run.chain(of_targets).filter(|(_, caution)| caution.code != CautionCode::TooFewSamples);
-    let mut text = String::new();
-    for (target, caution) in told {
-        if text.is_empty() {
-            text.push('\n');
-        }
-        text += &caution_line(target, caution);
+    let told = of_run
+        .chain(of_targets)
+        .filter(|(_, caution)| caution.code != CautionCode::TooFewSamples);
+    let lines: Vec<String> = told
+        .map(|(target, caution)| caution_lines(target, caution))
+        .collect();
+    if lines.is_empty() {
+        lines
+    } else {
+        [vec![String::new()], lines].concat()
     }
-    text
 }
 
-fn caution_line(target: Option<&str>, caution: &Caution) -> String {
-    let (style, word) = if caution.voids { (BAD, "INVALID") } else { (WARN, "Caution") };
+fn caution_lines(target: Option<&str>, caution: &Caution) -> String {
+    let (style, word) = if caution.voids {
+        (BAD, "INVALID")
+    } else {
+        (WARN, "Caution")
+    };
     let target = target.map(|name| format!("{name}: ")).unwrap_or_default();
-    format!("{style}{word}{style:#}: {target}{}\n  {DIM}{}{DIM:#}\n", caution.detail, caution.advice)
+    format!(
+        "{style}{word}{style:#}: {target}{}\n  {DIM}{}{DIM:#}",
+        caution.detail, caution.advice
+    )
 }
 
 /// The result of `bench load`.
@@ -197,41 +278,69 @@ pub(crate) fn show_load(args: &LoadArgs, report: &LoadReport, recording: &Record
         let json = serde_json::to_string_pretty(report).expect("a report is plain data");
         anstream::println!("{json}");
     } else {
-        anstream::print!("{}", load_text(&args.url, report, recording));
+        anstream::println!("{}", load_text(&args.url, report, recording));
     }
 }
 
 fn load_text(url: &str, report: &LoadReport, recording: &Recording) -> String {
     let load = &report.load;
-    let rate = load.rate_per_s.map_or_else(|| "closed loop".to_owned(), |rate| format!("{} arrivals at {}/s", load.arrival, figures::per_s(rate)));
+    let rate = load.rate_per_s.map_or_else(
+        || "closed loop".to_owned(),
+        |rate| format!("{} arrivals at {}/s", load.arrival, figures::per_s(rate)),
+    );
     let requests = &report.requests;
-    let mut text = format!("{BOLD}{url}{BOLD:#}: {rate}, {} connections, {:.3} s\n\n", load.connections, load.duration_s);
-    text += &format!(
-        "Requests     {} scheduled = {} ok + {} error + {} timeout + {} unfinished\n",
-        requests.scheduled, requests.ok, requests.error, requests.timeout, requests.unfinished
-    );
-    text += &format!("Throughput   {}/s\n\n", figures::per_s(report.throughput_per_s));
-    text += &format!("{}\n\n", times_table(report));
-    text += &spectrum(recording);
     let generator = &report.generator;
-    text += &format!(
-        "\nGenerator    {:.0} % of {} thread{}, of which {:.0} % spinning{}\n",
+    let mut lines = vec![
+        format!(
+            "{BOLD}{url}{BOLD:#}: {rate}, {} connections, {:.3} s\n",
+            load.connections, load.duration_s
+        ),
+        format!(
+            "Requests     {} scheduled = {} ok + {} error + {} timeout + {} unfinished",
+            requests.scheduled, requests.ok, requests.error, requests.timeout, requests.unfinished
+        ),
+        format!(
+            "Throughput   {}/s\n",
+            figures::per_s(report.throughput_per_s)
+        ),
+        format!("{}\n", times_table(report)),
+        "Response time by percentile".to_owned(),
+    ];
+    lines.extend(spectrum(recording));
+    lines.push(format!(
+        "\nGenerator    {:.0} % of {}, of which {:.0} % spinning{}",
         generator.cpu_share * 100.0,
-        generator.threads,
-        if generator.threads == 1 { "" } else { "s" },
+        figures::plural(u64::from(generator.threads), "thread", "threads"),
         generator.spin_share * 100.0,
-        generator.cpu_us_per_request.map(|us| format!("; {} µs a request", significant(us))).unwrap_or_default()
+        generator
+            .cpu_us_per_request
+            .map(|us| format!("; {} µs a request", significant(us)))
+            .unwrap_or_default()
+    ));
+    lines.extend(
+        report
+            .validity
+            .cautions
+            .iter()
+            .map(|caution| caution_lines(None, caution)),
     );
-    text += &validity_text(&report.validity);
-    text
+    lines.join("\n")
 }
 
 /// The three clocks, one a row.
 fn times_table(report: &LoadReport) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_width(WIDTH);
-    let names: Vec<String> = PERCENTILES.iter().map(|percentile| figures::percentile(percentile.name)).collect();
-    table.set_header(["".to_owned(), "mean".to_owned()].into_iter().chain(names).chain(["max".to_owned()]));
+    let names: Vec<String> = PERCENTILES
+        .iter()
+        .map(|percentile| figures::percentile(percentile.name))
+        .collect();
+    table.set_header(
+        [String::new(), "mean".to_owned()]
+            .into_iter()
+            .chain(names)
+            .chain(["max".to_owned()]),
+    );
     let clocks = [
         ("Response time", &report.response_time_ns),
         ("Service time", &report.service_time_ns),
@@ -248,26 +357,29 @@ fn times_table(report: &LoadReport) -> Table {
 }
 
 fn row(times: &Times) -> impl Iterator<Item = String> + '_ {
-    let percentiles = PERCENTILES.iter().map(|percentile| figures::maybe_time(times.named(percentile.name)));
-    [figures::maybe_time(times.mean)].into_iter().chain(percentiles).chain([figures::maybe_time(times.max)])
+    let percentiles = PERCENTILES
+        .iter()
+        .map(|percentile| figures::maybe_time(times.named(percentile.name)));
+    [figures::maybe_time(times.mean)]
+        .into_iter()
+        .chain(percentiles)
+        .chain([figures::maybe_time(times.max)])
 }
+
+/// The percentiles that the spectrum of `bench load` steps through, in hundredths of a percent.
+const SPECTRUM: [u64; 11] = [
+    5_000, 7_500, 9_000, 9_500, 9_750, 9_900, 9_950, 9_975, 9_990, 9_995, 9_999,
+];
 
 /// The response time's percentiles, ever finer towards the end, as far as the samples carry them.
-fn spectrum(recording: &Recording) -> String {
-    let mut text = String::from("Response time by percentile\n");
-    let steps = [5_000, 7_500, 9_000, 9_500, 9_750, 9_900, 9_950, 9_975, 9_990, 9_995, 9_999];
-    for per_10_000 in steps {
-        let Some(ns) = bench_core::summary::value_at(&recording.response_time, per_10_000) else { break };
-        text += &format!("  {:>7.2} %  {:>9}\n", f64::from(per_10_000 as u32) / 100.0, format_ns(ns));
-    }
-    if !recording.response_time.is_empty() {
-        text += &format!("  {:>7.2} %  {:>9}\n", 100.0, format_ns(recording.response_time.max()));
-    }
-    text
-}
-
-fn validity_text(validity: &Validity) -> String {
-    validity.cautions.iter().map(|caution| caution_line(None, caution)).collect()
+fn spectrum(recording: &Recording) -> Vec<String> {
+    let histogram = &recording.response_time;
+    let line = |percent: f64, ns| format!("  {percent:>7.2} %  {:>9}", format_ns(ns));
+    let carried = SPECTRUM.iter().map_while(|&per_10_000| {
+        value_at(histogram, per_10_000).map(|ns| line(per_10_000 as f64 / 100.0, ns))
+    });
+    let largest = (!histogram.is_empty()).then(|| line(100.0, histogram.max()));
+    carried.chain(largest).collect()
 }
 
 /// The one line that `bench load` redraws while it runs.
@@ -279,7 +391,8 @@ pub(crate) struct LiveLine {
 impl LiveLine {
     /// A line for this load; on a terminal only.
     pub(crate) fn new(load: &Load) -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_S));
+        let bar =
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_S));
         let kind = match load.arrival {
             Arrival::Closed => "closed loop".to_owned(),
             Arrival::Open { rate, .. } => format!("{rate}"),
@@ -304,7 +417,11 @@ impl LiveLine {
 
 /// Prints names and what they are in two columns.
 pub(crate) fn print_columns(rows: &[(String, String)]) {
-    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    let width = rows
+        .iter()
+        .map(|(name, _)| name.chars().count())
+        .max()
+        .unwrap_or(0);
     for (name, description) in rows {
         anstream::println!("{}", format!("  {name:width$}  {description}").trim_end());
     }
@@ -312,10 +429,22 @@ pub(crate) fn print_columns(rows: &[(String, String)]) {
 
 /// Prints what `bench doctor` found.
 pub(crate) fn print_findings(findings: &[Finding]) {
-    let width = findings.iter().map(|finding| finding.what.len()).max().unwrap_or(0);
+    let width = findings
+        .iter()
+        .map(|finding| finding.what.len())
+        .max()
+        .unwrap_or(0);
     for finding in findings {
-        let (style, word) = if finding.advice.is_some() { (WARN, "look") } else { (GOOD, "ok  ") };
-        anstream::println!("{style}{word}{style:#}  {:width$}  {}", finding.what, finding.found);
+        let (style, word) = if finding.advice.is_some() {
+            (WARN, "look")
+        } else {
+            (GOOD, "ok  ")
+        };
+        anstream::println!(
+            "{style}{word}{style:#}  {:width$}  {}",
+            finding.what,
+            finding.found
+        );
         if let Some(advice) = finding.advice {
             anstream::println!("      {:width$}  {DIM}{advice}{DIM:#}", "");
         }

@@ -1,5 +1,7 @@
 //! From a scenario's requests to bytes on the wire and the replies that they must get.
 
+use std::borrow::Cow;
+
 use app::Route;
 use bench_core::names;
 use bench_core::scenario::Scenario;
@@ -18,30 +20,45 @@ pub(crate) struct Routes(Vec<(Method, Route, u32, u16)>);
 impl Routes {
     /// Reads the routes of a scenario; one that no target serves is an error at its line.
     pub(crate) fn of(scenario: &Scenario) -> Result<Self, Failure> {
-        let requests = scenario.requests.iter().enumerate().map(|(index, request)| {
-            let refuse = |message: &str, help: &str| Failure::usage(scenario.route_error(index, message, help));
-            let route = Route::parse(&request.route).map_err(|error| refuse(&error.to_string(), &hint(&request.route)))?;
-            let method = match request.method.as_str() {
-                "GET" => Method::Get,
-                "HEAD" => Method::Head,
-                other => {
-                    return Err(refuse(&format!("{} does not take {other}", request.route), "use GET or HEAD"));
+        let requests = scenario
+            .requests
+            .iter()
+            .enumerate()
+            .map(|(index, request)| {
+                let refuse = |message: &str, help: &str| {
+                    Failure::usage(scenario.route_error(index, message, help))
+                };
+                let route = Route::parse(&request.route)
+                    .map_err(|error| refuse(&error.to_string(), &hint(&request.route)))?;
+                let method = match request.method.as_str() {
+                    "GET" => Method::Get,
+                    "HEAD" => Method::Head,
+                    other => {
+                        return Err(refuse(
+                            &format!("{} does not take {other}", request.route),
+                            "use GET or HEAD",
+                        ));
+                    }
+                };
+                if request.expect_status != SERVED {
+                    return Err(refuse(
+                        &format!(
+                            "{} answers {SERVED}, not {}",
+                            request.route, request.expect_status
+                        ),
+                        "leave expect_status out",
+                    ));
                 }
-            };
-            if request.expect_status != SERVED {
-                return Err(refuse(
-                    &format!("{} answers {SERVED}, not {}", request.route, request.expect_status),
-                    "leave expect_status out",
-                ));
-            }
-            Ok((method, route, request.weight.get(), request.expect_status))
-        });
+                Ok((method, route, request.weight.get(), request.expect_status))
+            });
         requests.collect::<Result<_, _>>().map(Self)
     }
 
     /// Whether some request needs the upstream backend.
     pub(crate) fn need_backend(&self) -> bool {
-        self.0.iter().any(|(_, route, ..)| matches!(route, Route::Upstream { .. }))
+        self.0
+            .iter()
+            .any(|(_, route, ..)| matches!(route, Route::Upstream { .. }))
     }
 
     /// Each route once, with what it must answer.
@@ -54,9 +71,12 @@ impl Routes {
         let requests = self.0.iter().map(|(method, route, weight, status)| {
             let body = match method {
                 Method::Head => Some(Vec::new()),
-                _ => route.expected_body().map(|body| body.into_owned()),
+                _ => route.expected_body().map(Cow::into_owned),
             };
-            let expect = Expect { status: Some(*status), body };
+            let expect = Expect {
+                status: Some(*status),
+                body,
+            };
             Request::new(*method, &route.target(), host, &[], None, expect).with_weight(*weight)
         });
         Workload::new(requests.collect())
@@ -67,9 +87,13 @@ impl Routes {
 fn hint(route: &str) -> String {
     let first = |path: &str| path.split(['/', '?']).nth(1).unwrap_or_default().to_owned();
     let known: Vec<String> = Route::KNOWN.iter().map(|route| first(route)).collect();
-    let meant = names::nearest(&first(route), known.iter().map(String::as_str)).filter(|meant| *meant != first(route));
+    let meant = names::nearest(&first(route), known.iter().map(String::as_str))
+        .filter(|meant| *meant != first(route));
     let list = "`bench list routes` shows what every target serves";
-    meant.map_or_else(|| list.to_owned(), |meant| format!("did you mean `/{meant}`? {list}"))
+    meant.map_or_else(
+        || list.to_owned(),
+        |meant| format!("did you mean `/{meant}`? {list}"),
+    )
 }
 
 #[cfg(test)]
@@ -93,15 +117,25 @@ mod tests {
 
     #[test]
     fn an_unknown_route_is_an_error_at_its_line() {
-        let scenario = scenario("[[requests]]\nroute = \"/sleep/1\"\n[[requests]]\nroute = \"/slep/1\"\n");
+        let scenario =
+            scenario("[[requests]]\nroute = \"/sleep/1\"\n[[requests]]\nroute = \"/slep/1\"\n");
         let failure = Routes::of(&scenario).unwrap_err();
         let text = failure.report.to_string();
-        assert!(text.contains("made-up.toml:9") && text.contains("/slep"), "{text}");
+        assert!(
+            text.contains("made-up.toml:9") && text.contains("/slep"),
+            "{text}"
+        );
     }
 
     #[test]
     fn a_status_that_the_route_never_gives_is_an_error() {
         let scenario = scenario("[[requests]]\nroute = \"/json\"\nexpect_status = 404\n");
-        assert!(Routes::of(&scenario).unwrap_err().report.to_string().contains("answers 200, not 404"));
+        assert!(
+            Routes::of(&scenario)
+                .unwrap_err()
+                .report
+                .to_string()
+                .contains("answers 200, not 404")
+        );
     }
 }

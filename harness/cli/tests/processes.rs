@@ -3,7 +3,12 @@
 //! These tests run the real program with real servers. They assert on outcomes, never on times; every wait is bounded
 //! and ends on an event.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout, reason = "a helper of a test may fail it, and waits for other processes")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a helper of a test may fail it, and waits for other processes"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -13,7 +18,7 @@ use bench_core::record::{Completion, RunRecord};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Longest wait for anything: far more than a busy machine needs.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn bench(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));

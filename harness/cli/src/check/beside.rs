@@ -136,3 +136,60 @@ fn request(route: Route, host: &str) -> Vec<u8> {
     encode_request(Method::Get, &route.target(), host, &[], None, &mut bytes);
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    const PLAINTEXT: &str = "HTTP/1.1 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, World!";
+
+    /// A server whose sleeps are answered before the requests that should overtake them, as one that serves a connection
+    /// after the other does.
+    fn check(sleeps: usize, with: Occupation) -> Result<(), Problem> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let attempts = if with == Occupation::Sleeping { SLEEPS_MS.len() } else { 1 };
+            for _ in 0..attempts * (sleeps + QUICK_REQUESTS) {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = [0; 1024];
+                let length = stream.read(&mut request).unwrap();
+                let text = String::from_utf8_lossy(&request[..length]);
+                let target = text.split(' ').nth(1).unwrap();
+                let body = target.replace("/sleep/", "slept ");
+                let reply = if body == target {
+                    PLAINTEXT.to_owned()
+                } else {
+                    let length = body.len();
+                    PLAINTEXT.replace("13", &length.to_string()).replace("Hello, World!", &body)
+                };
+                stream.write_all(reply.as_bytes()).unwrap();
+            }
+        });
+        let busy = Busy {
+            connections: sleeps,
+            with,
+        };
+        let result = play(&busy, addr, "test");
+        server.join().unwrap();
+        result
+    }
+
+    #[test]
+    fn sleeps_that_are_over_before_the_quick_ones_are_found() {
+        for sleeps in [1, 3] {
+            let problem = check(sleeps, Occupation::Sleeping).unwrap_err();
+            assert!(problem.text.contains("only after GET /sleep/1200"), "{problem:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_to_half_a_request_is_found() {
+        let problem = check(2, Occupation::HalfSent).unwrap_err();
+        assert!(problem.text.contains("half a request was answered"), "{problem:?}");
+    }
+}

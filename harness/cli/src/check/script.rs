@@ -420,3 +420,208 @@ fn one_of(statuses: impl Iterator<Item = u16>) -> String {
     let words: Vec<String> = statuses.map(|status| status.to_string()).collect();
     words.join(" or ")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    const DATE: &str = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+    const JSON: &str = "Content-Type: application/json\r\n";
+    const LENGTH: &str = "Content-Length: 27\r\n";
+    const BODY: &str = r#"{"message":"Hello, World!"}"#;
+
+    /// Plays the steps against a server that says `said` to whoever connects, then closes its side and reads on.
+    fn check(steps: &[Step], said: &str, problem: Option<&str>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let server = thread::spawn({
+            let said = said.to_owned();
+            move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                // The request, up to whatever of it is there first: nothing is said before it is asked.
+                assert!(stream.read(&mut [0; 1024]).is_ok());
+                stream.write_all(said.as_bytes()).unwrap();
+                finish(&mut stream);
+            }
+        });
+        let got = play(steps, addr, "test").err().map(|problem| problem.text);
+        server.join().unwrap();
+        let is_expected = match (&got, problem) {
+            (None, None) => true,
+            (Some(got), Some(part)) => got.contains(part),
+            _ => false,
+        };
+        assert!(is_expected, "{said:?}: expected {problem:?}, got {got:?}");
+    }
+
+    fn finish(stream: &mut TcpStream) {
+        // Both fail where the client has gone already.
+        drop(stream.shutdown(std::net::Shutdown::Write));
+        drop(stream.read_to_end(&mut Vec::new()));
+    }
+
+    fn get(expected: Expected) -> Vec<Step> {
+        vec![Step::Send(b"GET".to_vec()), Step::Reply(expected)]
+    }
+
+    fn json() -> Expected {
+        Expected::served(Method::Get, Route::Json)
+    }
+
+    fn ok(fields: &[&str], body: &str) -> String {
+        format!("HTTP/1.1 200 OK\r\n{}\r\n{body}", fields.concat())
+    }
+
+    #[test]
+    fn a_served_route_is_looked_at_from_all_sides() {
+        let right = ok(&[DATE, JSON, LENGTH], BODY);
+        for (said, problem) in [
+            (right.clone(), None),
+            (ok(&["Content-Type: Application/JSON; charset=\"UTF-8\"\r\n", DATE, LENGTH], BODY), None),
+            (right.replace("200 OK", "500 No"), Some("expected 200, got 500 with 27 bytes")),
+            (right.replace("World", "world"), Some("the body is wrong: expected 27 bytes `{\"message\":\"Hello, World!\"}`")),
+            (ok(&[DATE, JSON, "Content-Length: 2\r\n"], "{}"), Some("got 2 bytes `{}`")),
+            (ok(&[DATE, JSON, "Content-Length: 30\r\n"], BODY), Some("closed 3 bytes before")),
+            (ok(&[DATE, JSON], BODY), Some("has no Content-Length")),
+            (ok(&[DATE, JSON, "Transfer-Encoding: chunked\r\n"], &format!("1b\r\n{BODY}\r\n0\r\n\r\n")), Some("has no Content-Length")),
+            (ok(&[JSON, LENGTH], BODY), Some("has no Date")),
+            (ok(&["Date: today\r\n", JSON, LENGTH], BODY), Some("Date is 5 bytes `today`")),
+            (ok(&[DATE, DATE, JSON, LENGTH], BODY), Some("Date more than once")),
+            (ok(&[DATE, LENGTH], BODY), Some("has no Content-Type")),
+            (ok(&[DATE, "Content-Type: text/json\r\n", LENGTH], BODY), Some("Content-Type must be `application/json`")),
+            (ok(&[DATE, "Content-Type: application/json; charset=latin1\r\n", LENGTH], BODY), Some("Content-Type must be")),
+            (format!("{right}!"), Some("behind the last reply came 1 byte `!`")),
+            ("hello\r\n\r\n".to_owned(), Some("malformed")),
+            (String::new(), Some("closed the connection without a reply")),
+            ("HTTP/1.1 200 OK\r\n".to_owned(), Some("closed before the reply's head")),
+        ] {
+            check(&get(json()), &said, problem);
+        }
+    }
+
+    #[test]
+    fn an_answer_may_be_one_of_several() {
+        let either = Expected {
+            to: Method::Get,
+            any_of: vec![Accept::Served(Route::Json), Accept::Status(503)],
+        };
+        check(&get(either.clone()), "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", None);
+        check(&get(either), "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", Some("expected 200 or 503, got 404"));
+    }
+
+    #[test]
+    fn a_body_that_follows_the_head_of_head_is_found() {
+        let steps = [
+            Step::Send(b"HEAD".to_vec()),
+            Step::Reply(Expected::served(Method::Head, Route::Json)),
+            Step::Reply(json()),
+        ];
+        let head = ok(&[DATE, JSON, LENGTH], "");
+        let next = ok(&[DATE, JSON, LENGTH], BODY);
+        check(&steps, &format!("{head}{next}"), None);
+        check(&steps, &format!("{head}{BODY}{next}"), Some("reply 2 of 2: the reply is malformed"));
+        check(&steps, &format!("{}{next}", head.replace("27", "13")), Some("Content-Length must be 27"));
+    }
+
+    #[test]
+    fn a_405_names_the_methods_that_are_allowed() {
+        let steps = get(Expected {
+            to: Method::Post,
+            any_of: vec![Accept::NotAllowed],
+        });
+        for (allow, problem) in [
+            ("Allow: HEAD, GET\r\n", None),
+            ("Allow: HEAD\r\nAllow: GET\r\n", None),
+            ("Allow: HEAD\r\n", Some("names GET")),
+            ("", Some("names GET")),
+        ] {
+            check(&steps, &format!("HTTP/1.1 405 No\r\n{allow}Content-Length: 0\r\n\r\n"), problem);
+        }
+    }
+
+    #[test]
+    fn stats_have_the_agreed_keys_each_of_its_kind() {
+        let known = Stats {
+            runtime: "test",
+            loop_turns: Some(1),
+            ..Stats::default()
+        };
+        let right = serde_json::to_string(&known).unwrap();
+        for (body, problem) in [
+            (right.clone(), None),
+            (right.replace(r#""loop_lag_us":null"#, r#""loop_lag_us":{"p50":1,"p99":2,"max":3}"#), None),
+            (right.replace(r#""loop_lag_us":null"#, r#""loop_lag_us":{"p50":1}"#), Some("has loop_lag_us")),
+            (right.replace("loop_turns", "turns"), Some("has no key loop_turns")),
+            (right.replace(":1", ":-1"), Some("has loop_turns 2 bytes `-1`")),
+            (right.replace(":1", ":\"1\""), Some("has loop_turns")),
+            (right.replace("\"test\"", "null"), Some("has runtime")),
+            ("[]".to_owned(), Some("has no key")),
+            ("stats".to_owned(), Some("is not JSON")),
+        ] {
+            let length = format!("Content-Length: {}\r\n", body.len());
+            let steps = get(Expected::served(Method::Get, Route::Stats));
+            check(&steps, &ok(&[DATE, JSON, &length], &body), problem);
+        }
+    }
+
+    #[test]
+    fn bad_input_is_refused_and_nothing_else_found_in_it() {
+        let refusal = "HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n";
+        let last = "HTTP/1.1 400 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+        let served = ok(&[DATE, JSON, LENGTH], BODY);
+        let probe = ok(&["Content-Length: 8\r\n"], &String::from_utf8(PROBE.expected_body().unwrap().into()).unwrap());
+        for (said, or_served, problem) in [
+            (String::new(), None, None),
+            (last.to_owned(), None, None),
+            (refusal.to_owned(), None, None),
+            (format!("{refusal}{probe}"), None, None),
+            (format!("{refusal}{refusal}{probe}"), None, None),
+            (refusal.replace("400", "500"), None, Some("expected 400 or 501 or a closed connection, got 500")),
+            (served.clone(), None, Some("expected 400 or 501")),
+            (served.clone(), Some(Route::Json), None),
+            (format!("{served}{probe}"), Some(Route::Json), None),
+            (served.clone(), Some(Route::Plaintext), Some("the body is wrong")),
+            (format!("{refusal}{served}"), None, Some("as a request of its own: 200")),
+            (format!("{last}{served}"), None, Some("as a request of its own: 200")),
+            (format!("{served}{served}{probe}"), Some(Route::Json), Some("as a request of its own: 200")),
+            (refusal.repeat(MAX_REPLIES_AFTER), None, None),
+            (refusal.repeat(MAX_REPLIES_AFTER + 1), None, Some("more than 4 replies")),
+        ] {
+            let refusal = Refusal {
+                statuses: vec![400, 501],
+                or_served,
+            };
+            check(&[Step::Send(b"bad".to_vec()), Step::Refusal(refusal)], &said, problem);
+        }
+    }
+
+    #[test]
+    fn a_connection_ends_when_it_must_and_lasts_when_it_was_promised() {
+        let plain = ok(&[DATE, JSON, LENGTH], BODY);
+        let kept = ok(&[DATE, JSON, LENGTH, "Connection: Keep-Alive\r\n"], BODY);
+        let ends = [get(json()), vec![Step::End]].concat();
+        check(&ends, &plain, None);
+        check(&ends, &plain.repeat(2), Some("expected the server to close the connection, got another reply"));
+        let may_end = [get(json()), vec![Step::ReplyOrEnd(json())]].concat();
+        check(&may_end, &plain, None);
+        check(&may_end, &plain.repeat(2), None);
+        check(&may_end, &kept.repeat(2), None);
+        check(&may_end, &kept, Some("though the reply before said keep-alive"));
+    }
+
+    #[test]
+    fn a_body_waits_for_the_go_ahead() {
+        let steps = [
+            Step::Send(b"head".to_vec()),
+            Step::SendOnceContinued(b"body".to_vec()),
+            Step::Reply(json()),
+        ];
+        let reply = ok(&[DATE, JSON, LENGTH], BODY);
+        check(&steps, &format!("HTTP/1.1 100 Continue\r\n\r\n{reply}"), None);
+        check(&steps, &reply, None);
+        check(&steps, "HTTP/1.1 100 Continue\r\n\r\n", Some("without a reply"));
+    }
+}

@@ -6,8 +6,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use http1::Method;
 use http1::client::{Part, ReplyDecoder, ReplyError};
+use http1::{MAX_HEAD_BYTES, Method};
 
 use crate::check::problem::{Problem, shown};
 
@@ -18,7 +18,7 @@ pub(super) const MAX_REPLY_BYTES: usize = 2 * 1024 * 1024;
 const MIN_TIMEOUT: Duration = Duration::from_millis(1);
 
 /// How much is read at a time.
-const READ_BYTES: usize = 64 * 1024;
+const READ_BYTES: usize = 16 * 1024;
 
 /// A connection of one case. Dropping it closes it.
 #[derive(Debug)]
@@ -165,7 +165,7 @@ impl Wire {
         }
     }
 
-    /// Whether an interim `100 Continue` is next, which it then takes; false for any other head, which it leaves.
+    /// Whether an interim `100 Continue` is next, which it then takes; false for anything else, which it leaves.
     pub(super) fn takes_continue(&mut self) -> Result<bool, Problem> {
         const HEAD_END: &[u8] = b"\r\n\r\n";
         loop {
@@ -176,6 +176,9 @@ impl Wire {
                     self.received.drain(..end + HEAD_END.len());
                 }
                 return Ok(is_continue);
+            }
+            if self.received.len() > MAX_HEAD_BYTES {
+                return Ok(false);
             }
             match self.hear(self.deadline)? {
                 Heard::Bytes => {}
@@ -211,6 +214,10 @@ impl Wire {
     fn hear(&mut self, until: Instant) -> Result<Heard, Problem> {
         let mut buffer = [0; READ_BYTES];
         loop {
+            // A server that never stops trickling is not waited for any longer than one that is silent.
+            if Instant::now() >= self.deadline {
+                return Ok(Heard::Silence);
+            }
             let read = self
                 .stream
                 .set_read_timeout(Some(left(until)))

@@ -8,6 +8,11 @@ use crate::exit::{Exit, Failure};
 /// Prints the script for a shell.
 #[expect(clippy::unnecessary_wraps, reason = "every command has the same shape")]
 pub(crate) fn run(args: &CompletionsArgs) -> Result<Exit, Failure> {
-    clap_complete::generate(args.shell, &mut Args::command(), "bench", &mut std::io::stdout());
+    clap_complete::generate(
+        args.shell,
+        &mut Args::command(),
+        "bench",
+        &mut std::io::stdout(),
+    );
     Ok(Exit::Success)
 }

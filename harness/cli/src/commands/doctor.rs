@@ -37,7 +37,8 @@ pub(crate) struct Finding {
 pub(crate) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
     let findings = examine();
     if args.json {
-        let json = serde_json::to_string_pretty(&findings).or_internal(|| "cannot write JSON".to_owned())?;
+        let json = serde_json::to_string_pretty(&findings)
+            .or_internal(|| "cannot write JSON".to_owned())?;
         anstream::println!("{json}");
     } else {
         print_findings(&findings);
@@ -51,18 +52,35 @@ fn examine() -> Vec<Finding> {
     let late = timer_lateness();
     let steal = CpuTicks::now().steal_share_since(ticks_before);
     let mut findings = vec![
-        Finding { what: "processor", found: environment.cpu_model.clone(), advice: None },
-        Finding { what: "kernel", found: environment.kernel.clone(), advice: None },
+        Finding {
+            what: "processor",
+            found: environment.cpu_model.clone(),
+            advice: None,
+        },
+        Finding {
+            what: "kernel",
+            found: environment.kernel.clone(),
+            advice: None,
+        },
         cores(),
         finding(
             "frequency governor",
-            environment.governor.clone().unwrap_or_else(|| "not told by this system".to_owned()),
-            environment.governor.as_deref().is_some_and(|governor| governor != "performance"),
+            environment
+                .governor
+                .clone()
+                .unwrap_or_else(|| "not told by this system".to_owned()),
+            environment
+                .governor
+                .as_deref()
+                .is_some_and(|governor| governor != "performance"),
             "set it to performance (cpupower frequency-set -g performance): clocks that rise under load favour whoever runs second",
         ),
         finding(
             "virtualization",
-            environment.virtualization.clone().unwrap_or_else(|| "none".to_owned()),
+            environment
+                .virtualization
+                .clone()
+                .unwrap_or_else(|| "none".to_owned()),
             environment.virtualization.is_some(),
             "neighbours share this machine: trust ratios of one run, not times of two",
         ),
@@ -91,7 +109,11 @@ fn examine() -> Vec<Finding> {
     ));
     findings.push(finding(
         "open files",
-        format!("{} now, {} at most", environment::open_files(), environment::open_files_allowed()),
+        format!(
+            "{} now, {} at most",
+            environment::open_files(),
+            environment::open_files_allowed()
+        ),
         environment::open_files_allowed() < WANTED_FILES,
         "raise the hard limit (ulimit -Hn) for scenarios with many connections",
     ));
@@ -116,11 +138,20 @@ fn cores() -> Finding {
         cores::names(&pinning.server_cpus),
         cores::names(&pinning.load_cpus)
     );
-    finding("cores", found, cores::is_shared(&pinning), "with a single core generator and server take turns: compare CPU per request only")
+    finding(
+        "cores",
+        found,
+        cores::is_shared(&pinning),
+        "with a single core generator and server take turns: compare CPU per request only",
+    )
 }
 
 fn finding(what: &'static str, found: String, is_bad: bool, advice: &'static str) -> Finding {
-    Finding { what, found, advice: is_bad.then_some(advice) }
+    Finding {
+        what,
+        found,
+        advice: is_bad.then_some(advice),
+    }
 }
 
 /// How late one-millisecond sleeps end: median and 99th percentile.

@@ -40,7 +40,13 @@ fn rows(listing: Listing) -> Result<Vec<(String, String)>, Failure> {
                 Ok(((*name).to_owned(), scenario.question))
             })
             .collect(),
-        Listing::Targets => Ok(TARGETS.iter().map(|target| (target.name.to_owned(), target.description.to_owned())).collect()),
-        Listing::Routes => Ok(app::Route::KNOWN.iter().map(|route| ((*route).to_owned(), String::new())).collect()),
+        Listing::Targets => Ok(TARGETS
+            .iter()
+            .map(|target| (target.name.to_owned(), target.description.to_owned()))
+            .collect()),
+        Listing::Routes => Ok(app::Route::KNOWN
+            .iter()
+            .map(|route| ((*route).to_owned(), String::new()))
+            .collect()),
     }
 }

@@ -50,7 +50,13 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
             .map(|(before, after)| after.saturating_sub(before)),
         shared_core: false,
     };
-    let validity = Validity::from_cautions([validity::assess(&load, &recording), circumstances.cautions()].concat());
+    let validity = Validity::from_cautions(
+        [
+            validity::assess(&load, &recording),
+            circumstances.cautions(),
+        ]
+        .concat(),
+    );
     let report = LoadReport::of(&load, &recording, validity);
     show_load(args, &report, &recording);
     Ok(match &report {
@@ -62,7 +68,13 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
 }
 
 /// Drives the load on a thread of its own, while this one watches for Ctrl-C and draws the live line.
-fn drive(load: &Load, workload: &Workload, addr: SocketAddr, options: &Options, interrupt: &Interrupt) -> Result<Recording, Failure> {
+fn drive(
+    load: &Load,
+    workload: &Workload,
+    addr: SocketAddr,
+    options: &Options,
+    interrupt: &Interrupt,
+) -> Result<Recording, Failure> {
     let control = Control::default();
     let is_done = AtomicBool::new(false);
     let watcher = std::thread::current();
@@ -82,7 +94,9 @@ fn drive(load: &Load, workload: &Workload, addr: SocketAddr, options: &Options, 
             live.draw(control.ok(), control.failed());
         }
         live.clear();
-        driver.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        driver
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
     .map_err(|error| Failure::target(miette::miette!("{error}")))
 }
@@ -90,7 +104,10 @@ fn drive(load: &Load, workload: &Workload, addr: SocketAddr, options: &Options, 
 fn load_of(args: &LoadArgs) -> Load {
     let arrival = match args.rate {
         None => Arrival::Closed,
-        Some(rate) => Arrival::Open { rate, process: args.arrival.into() },
+        Some(rate) => Arrival::Open {
+            rate,
+            process: args.arrival.into(),
+        },
     };
     Load {
         arrival,
@@ -98,7 +115,11 @@ fn load_of(args: &LoadArgs) -> Load {
         warmup: args.warmup,
         duration: args.duration,
         // Where the number of requests ends the run, all of them are waited for.
-        drain: if args.requests.is_some() { args.timeout } else { DRAIN.min(args.timeout) },
+        drain: if args.requests.is_some() {
+            args.timeout
+        } else {
+            DRAIN.min(args.timeout)
+        },
         timeout: args.timeout,
         request_limit: args.requests.map(std::num::NonZeroU64::get),
         interval: INTERVAL,
@@ -109,7 +130,11 @@ fn load_of(args: &LoadArgs) -> Load {
 fn options(args: &LoadArgs) -> Result<Options, Failure> {
     let cpus = match &args.load_cpus {
         None => Vec::new(),
-        Some(list) => cores::divide(&cores::available(), None, Some(list)).map_err(Failure::usage_of)?.load_cpus,
+        Some(list) => {
+            cores::divide(&cores::available(), None, Some(list))
+                .map_err(Failure::usage_of)?
+                .load_cpus
+        }
     };
     let spin = match args.spin {
         SpinChoice::Always => true,
@@ -124,9 +149,16 @@ fn understand(args: &LoadArgs) -> Result<(SocketAddr, Workload), Failure> {
     let help = "write it as http://host:port/path";
     let url = Url::parse(&args.url).or_usage(|| format!("`{}` is not a URL", args.url), help)?;
     if url.scheme() != "http" {
-        return Err(Failure::usage(miette::miette!(help = help, "`{}` has the scheme {}, and only http is loaded", args.url, url.scheme())));
+        return Err(Failure::usage(miette::miette!(
+            help = help,
+            "`{}` has the scheme {}, and only http is loaded",
+            args.url,
+            url.scheme()
+        )));
     }
-    let host = url.host_str().ok_or_else(|| Failure::usage(miette::miette!(help = help, "`{}` names no host", args.url)))?;
+    let host = url.host_str().ok_or_else(|| {
+        Failure::usage(miette::miette!(help = help, "`{}` names no host", args.url))
+    })?;
     let port = url.port_or_known_default().unwrap_or(80);
     // A URL writes an IPv6 address in brackets; the resolver wants it without.
     let name = host.trim_start_matches('[').trim_end_matches(']');
@@ -134,14 +166,37 @@ fn understand(args: &LoadArgs) -> Result<(SocketAddr, Workload), Failure> {
         .to_socket_addrs()
         .or_usage(|| format!("cannot resolve {host}"), "check the host's name")?
         .next()
-        .ok_or_else(|| Failure::usage(miette::miette!(help = "check the host's name", "{host} has no address")))?;
-    let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-    let target = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        .ok_or_else(|| {
+            Failure::usage(miette::miette!(
+                help = "check the host's name",
+                "{host} has no address"
+            ))
+        })?;
+    let authority = url
+        .port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let target = url.query().map_or_else(
+        || url.path().to_owned(),
+        |query| format!("{}?{query}", url.path()),
+    );
     let headers = headers(&args.header)?;
-    let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let headers: Vec<(&str, &str)> = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
     let body = args.body.as_deref().map(body).transpose()?;
-    let expect = Expect { status: args.expect_status, body: None };
-    let request = Request::new(args.method.into(), &target, &authority, &headers, body.as_deref(), expect);
+    let expect = Expect {
+        status: args.expect_status,
+        body: None,
+    };
+    let request = Request::new(
+        args.method.into(),
+        &target,
+        &authority,
+        &headers,
+        body.as_deref(),
+        expect,
+    );
     Ok((addr, Workload::new(vec![request])))
 }
 
@@ -149,16 +204,28 @@ fn headers(lines: &[String]) -> Result<Vec<(String, String)>, Failure> {
     lines
         .iter()
         .map(|line| {
-            let bad = |why: &str| Failure::usage(miette::miette!(help = "write it as -H 'Name: value'", "`{}` is not a header: {why}", line.escape_debug()));
+            let bad = |why: &str| {
+                Failure::usage(miette::miette!(
+                    help = "write it as -H 'Name: value'",
+                    "`{}` is not a header: {why}",
+                    line.escape_debug()
+                ))
+            };
             let (name, value) = line.split_once(':').ok_or_else(|| bad("it has no colon"))?;
-            let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+            let is_token =
+                |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
             if name.is_empty() || !name.bytes().all(is_token) {
                 return Err(bad("its name is not a token (RFC 9110 §5.1)"));
             }
-            if !value.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f)) {
+            if !value
+                .bytes()
+                .all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
+            {
                 return Err(bad("its value has a control character (RFC 9110 §5.5)"));
             }
-            if ["host", "content-length", "transfer-encoding", "connection"].contains(&name.to_ascii_lowercase().as_str()) {
+            if ["host", "content-length", "transfer-encoding", "connection"]
+                .contains(&name.to_ascii_lowercase().as_str())
+            {
                 return Err(bad("this one is written by bench itself"));
             }
             Ok((name.to_owned(), value.trim().to_owned()))
@@ -168,9 +235,13 @@ fn headers(lines: &[String]) -> Result<Vec<(String, String)>, Failure> {
 
 /// The body as text, or `@FILE`.
 fn body(text: &str) -> Result<Vec<u8>, Failure> {
-    let Some(name) = text.strip_prefix('@') else { return Ok(text.as_bytes().to_vec()) };
-    files::read(Path::new(name), MAX_BODY_BYTES)
-        .or_usage(|| format!("cannot read the body from {name}"), "write the text itself, @FILE, or @- for standard input")
+    let Some(name) = text.strip_prefix('@') else {
+        return Ok(text.as_bytes().to_vec());
+    };
+    files::read(Path::new(name), MAX_BODY_BYTES).or_usage(
+        || format!("cannot read the body from {name}"),
+        "write the text itself, @FILE, or @- for standard input",
+    )
 }
 
 #[cfg(test)]
@@ -180,8 +251,18 @@ mod tests {
     #[test]
     fn headers_are_read_and_those_that_would_break_the_request_refused() {
         let read = |line: &str| headers(&[line.to_owned()]);
-        assert_eq!(read("Accept:  text/plain ").unwrap(), [("Accept".to_owned(), "text/plain".to_owned())]);
-        for line in ["no colon", ": empty", "bad name: x", "X: a\r\nY: b", "Host: other", "content-length: 3"] {
+        assert_eq!(
+            read("Accept:  text/plain ").unwrap(),
+            [("Accept".to_owned(), "text/plain".to_owned())]
+        );
+        for line in [
+            "no colon",
+            ": empty",
+            "bad name: x",
+            "X: a\r\nY: b",
+            "Host: other",
+            "content-length: 3",
+        ] {
             assert!(read(line).is_err(), "{line}");
         }
     }
@@ -191,7 +272,10 @@ mod tests {
         assert_eq!(body("{}").unwrap(), b"{}");
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), b"from a file").unwrap();
-        assert_eq!(body(&format!("@{}", file.path().display())).unwrap(), b"from a file");
+        assert_eq!(
+            body(&format!("@{}", file.path().display())).unwrap(),
+            b"from a file"
+        );
         assert!(body("@/nowhere/at/all").is_err());
     }
 }

@@ -11,7 +11,11 @@ use crate::files::{self, STDIN};
 
 /// Draws reports from records.
 pub(crate) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
-    let records = args.runs.iter().map(|run| read(run)).collect::<Result<Vec<_>, _>>()?;
+    let records = args
+        .runs
+        .iter()
+        .map(|run| read(run))
+        .collect::<Result<Vec<_>, _>>()?;
     if args.markdown {
         for record in &records {
             anstream::println!("{}", report::markdown::markdown(record));
@@ -32,8 +36,13 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
 /// Reads the record of a run directory, a `run.json`, or standard input.
 fn read(run: &Path) -> Result<RunRecord, Failure> {
     let help = "name a directory below results/runs, or its run.json";
-    let path = if run.is_dir() { run.join("run.json") } else { run.to_owned() };
-    let text = files::read_text(&path, MAX_RECORD_BYTES).or_usage(|| format!("cannot read {}", path.display()), help)?;
+    let path = if run.is_dir() {
+        run.join("run.json")
+    } else {
+        run.to_owned()
+    };
+    let text = files::read_text(&path, MAX_RECORD_BYTES)
+        .or_usage(|| format!("cannot read {}", path.display()), help)?;
     RunRecord::from_json(&text, &path.display().to_string()).map_err(Failure::usage_of)
 }
 
@@ -44,7 +53,10 @@ fn write_one(records: &[RunRecord], output: &Path) -> Result<(), Failure> {
         anstream::print!("{html}");
         return Ok(());
     }
-    std::fs::write(output, html).or_usage(|| format!("cannot write {}", output.display()), "name a writable file with -o")?;
+    std::fs::write(output, html).or_usage(
+        || format!("cannot write {}", output.display()),
+        "name a writable file with -o",
+    )?;
     anstream::println!("{}", output.display());
     Ok(())
 }
@@ -59,12 +71,20 @@ fn draw_again(record: &RunRecord, run: &Path) -> Result<(), Failure> {
             )));
         }
         run if run.is_dir() => run.to_owned(),
-        run => run.parent().map(Path::to_owned).unwrap_or_else(|| PathBuf::from(".")),
+        run => run
+            .parent()
+            .map_or_else(|| PathBuf::from("."), Path::to_owned),
     };
     write_pictures(record, |name, bytes| {
         let path = dir.join(name);
-        let written = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| std::fs::write(&path, bytes));
-        written.or_usage(|| format!("cannot write {}", path.display()), "name a writable file with -o")
+        let written = path
+            .parent()
+            .map_or(Ok(()), std::fs::create_dir_all)
+            .and_then(|()| std::fs::write(&path, bytes));
+        written.or_usage(
+            || format!("cannot write {}", path.display()),
+            "name a writable file with -o",
+        )
     })?;
     anstream::println!("{}", dir.join("report.html").display());
     Ok(())

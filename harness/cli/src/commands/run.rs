@@ -19,7 +19,7 @@ use crate::interrupt::Interrupt;
 use crate::measure::{Measured, measure};
 use crate::run_event::RunEvent;
 use crate::store::{RUNS, Store};
-use crate::terminal::Terminal;
+use crate::terminal::{Terminal, show_run};
 use crate::workload::Routes;
 
 /// What a run was asked to do, all of it checked.
@@ -38,16 +38,25 @@ pub(crate) struct Request {
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let request = understand(args)?;
     environment::allow_connections(request.connections.get())?;
-    let id = format!("{}-{}", jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"), request.scenario.name);
-    let place = args.out.clone().unwrap_or_else(|| Path::new(RUNS).join(&id));
+    let id = format!(
+        "{}-{}",
+        jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"),
+        request.scenario.name
+    );
+    let place = args
+        .out
+        .clone()
+        .unwrap_or_else(|| Path::new(RUNS).join(&id));
     let store = Store::prepare(&place)?;
     let interrupt = Interrupt::catch()?;
     let mut terminal = Terminal::new();
-    let measured = measure(&request, &id, command(), &interrupt, &mut |event| terminal.on(&event))?;
+    let measured = measure(&request, &id, command(), &interrupt, &mut |event| {
+        terminal.on(&event);
+    })?;
     terminal.on(&RunEvent::Writing);
     write(&store, &measured)?;
     let place = store.publish()?;
-    terminal.show_run(&measured.record, &place, args.json);
+    show_run(&measured.record, &place, args.json);
     Ok(exit_of(&measured.record))
 }
 
@@ -70,8 +79,12 @@ fn understand(args: &RunArgs) -> Result<Request, Failure> {
         seed: args.seed,
     })
     .map_err(Failure::usage_of)?;
-    let pinning = cores::divide(&cores::available(), args.server_cpus.as_ref(), args.load_cpus.as_ref())
-        .map_err(Failure::usage_of)?;
+    let pinning = cores::divide(
+        &cores::available(),
+        args.server_cpus.as_ref(),
+        args.load_cpus.as_ref(),
+    )
+    .map_err(Failure::usage_of)?;
     Ok(Request {
         arrival: arrival(&scenario, args),
         connections: args.connections.unwrap_or(scenario.connections),
@@ -91,7 +104,10 @@ fn scenario(name: &str) -> Result<Scenario, Failure> {
     if name != STDIN && (is_built_in || !looks_like_a_file) {
         return Scenario::built_in(name).map_err(Failure::usage_of);
     }
-    let source = files::read_text(path, MAX_SOURCE_BYTES).or_usage(|| format!("cannot read the scenario {name}"), "see `bench list scenarios`, or name a TOML file")?;
+    let source = files::read_text(path, MAX_SOURCE_BYTES).or_usage(
+        || format!("cannot read the scenario {name}"),
+        "see `bench list scenarios`, or name a TOML file",
+    )?;
     Scenario::parse(&source, name).map_err(Failure::usage)
 }
 
@@ -117,8 +133,14 @@ pub(crate) fn targets(names: &[String], urls: &[String]) -> Result<Vec<TargetSpe
 fn arrival(scenario: &Scenario, args: &RunArgs) -> ArrivalSpec {
     match (args.rate, scenario.arrival) {
         (None, arrival) => arrival,
-        (Some(rate), ArrivalSpec::Open { process, .. }) => ArrivalSpec::Open { pace: Pace::Rate(rate), process },
-        (Some(rate), ArrivalSpec::Closed) => ArrivalSpec::Open { pace: Pace::Rate(rate), process: Process::Poisson },
+        (Some(rate), ArrivalSpec::Open { process, .. }) => ArrivalSpec::Open {
+            pace: Pace::Rate(rate),
+            process,
+        },
+        (Some(rate), ArrivalSpec::Closed) => ArrivalSpec::Open {
+            pace: Pace::Rate(rate),
+            process: Process::Poisson,
+        },
     }
 }
 
@@ -152,13 +174,16 @@ pub(crate) fn write_pictures(
     mut write: impl FnMut(&str, &[u8]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     for chart in Chart::ALL {
-        let drawn = |error: &charts::ChartError| miette::miette!("cannot draw {}: {error}", chart.file_stem());
+        let drawn = |error: &charts::ChartError| {
+            miette::miette!("cannot draw {}: {error}", chart.file_stem())
+        };
         let svg = charts::svg(record, chart).map_err(|error| Failure::internal(drawn(&error)))?;
         write(&format!("charts/{}.svg", chart.file_stem()), svg.as_bytes())?;
         let png = charts::png(record, chart).map_err(|error| Failure::internal(drawn(&error)))?;
         write(&format!("charts/{}.png", chart.file_stem()), &png)?;
     }
-    let html = report::html::html(std::slice::from_ref(record)).or_internal(|| "cannot write report.html".to_owned())?;
+    let html = report::html::html(std::slice::from_ref(record))
+        .or_internal(|| "cannot write report.html".to_owned())?;
     write("report.html", html.as_bytes())
 }
 

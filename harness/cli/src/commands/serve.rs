@@ -34,7 +34,10 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
         return serve_backend(addr).map(|()| Exit::Success);
     }
     let spec = TargetSpec::parse(&args.name).map_err(|error| {
-        Failure::usage(miette::miette!(help = "`bench serve backend` starts the upstream backend", "{error}"))
+        Failure::usage(miette::miette!(
+            help = "`bench serve backend` starts the upstream backend",
+            "{error}"
+        ))
     })?;
     let settings = settings(args, addr, &spec.kind)?;
     let served = match spec.kind {
@@ -44,11 +47,16 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
         Kind::CoroutineSingle => coroutine::serve(&settings, Scheduler::CurrentThread, announce),
         Kind::Url(_) => unreachable!("a name alone is never an address"),
     };
-    served.map_err(|error| cannot_serve(&args.name, addr, &error)).map(|()| Exit::Success)
+    served
+        .map_err(|error| cannot_serve(&args.name, addr, &error))
+        .map(|()| Exit::Success)
 }
 
 fn settings(args: &ServeArgs, addr: SocketAddr, kind: &Kind) -> Result<Settings, Failure> {
-    let data_dir = args.data_dir.clone().map_or_else(data_files::default_dir, Ok)?;
+    let data_dir = args
+        .data_dir
+        .clone()
+        .map_or_else(data_files::default_dir, Ok)?;
     data_files::prepare(&data_dir)?;
     let defaults = Settings::new(addr);
     let cores = NonZeroUsize::new(cores::available().len()).unwrap_or(NonZeroUsize::MIN);
@@ -68,7 +76,8 @@ fn settings(args: &ServeArgs, addr: SocketAddr, kind: &Kind) -> Result<Settings,
 fn serve_backend(addr: SocketAddr) -> Result<(), Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
-        signal_hook::flag::register(signal, Arc::clone(&stop)).or_internal(|| "cannot catch signals".to_owned())?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))
+            .or_internal(|| "cannot catch signals".to_owned())?;
     }
     let failed = |error| cannot_serve(BACKEND, addr, &error);
     let listener = load::backend::bind(addr, BACKEND_BACKLOG).map_err(failed)?;
@@ -84,15 +93,27 @@ fn announce(addr: SocketAddr) {
 fn cannot_serve(name: &str, addr: SocketAddr, error: &std::io::Error) -> Failure {
     let help = match error.kind() {
         std::io::ErrorKind::AddrInUse => "choose another --port, or 0 for any free one",
-        std::io::ErrorKind::PermissionDenied => "ports below 1024 need privileges: choose another --port",
+        std::io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need privileges: choose another --port"
+        }
         _ => "see `bench doctor` for limits of this machine",
     };
-    Failure::target(miette::miette!(help = help, "{name} cannot serve on {addr}: {error}"))
+    Failure::target(miette::miette!(
+        help = help,
+        "{name} cannot serve on {addr}: {error}"
+    ))
 }
 
 /// Has the kernel end this process when its parent does, however the parent does.
 fn die_with(parent: i32) -> Result<(), Failure> {
-    set_parent_process_death_signal(Some(Signal::KILL)).or_internal(|| "cannot tie this process to its parent".to_owned())?;
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .or_internal(|| "cannot tie this process to its parent".to_owned())?;
     // The parent may have ended just before the kernel was told.
-    if getppid() == Pid::from_raw(parent) { Ok(()) } else { Err(Failure::internal(miette::miette!("the parent process has ended"))) }
+    if getppid() == Pid::from_raw(parent) {
+        Ok(())
+    } else {
+        Err(Failure::internal(miette::miette!(
+            "the parent process has ended"
+        )))
+    }
 }
