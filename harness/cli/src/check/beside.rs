@@ -153,7 +153,11 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         let server = thread::spawn(move || {
-            let attempts = if with == Occupation::Sleeping { SLEEPS_MS.len() } else { 1 };
+            let attempts = if with == Occupation::Sleeping {
+                SLEEPS_MS.len()
+            } else {
+                1
+            };
             for _ in 0..attempts * (sleeps + QUICK_REQUESTS) {
                 let (mut stream, _) = listener.accept().unwrap();
                 let mut request = [0; 1024];
@@ -165,7 +169,9 @@ mod tests {
                     PLAINTEXT.to_owned()
                 } else {
                     let length = body.len();
-                    PLAINTEXT.replace("13", &length.to_string()).replace("Hello, World!", &body)
+                    PLAINTEXT
+                        .replace("13", &length.to_string())
+                        .replace("Hello, World!", &body)
                 };
                 stream.write_all(reply.as_bytes()).unwrap();
             }
@@ -183,13 +189,19 @@ mod tests {
     fn sleeps_that_are_over_before_the_quick_ones_are_found() {
         for sleeps in [1, 3] {
             let problem = check(sleeps, Occupation::Sleeping).unwrap_err();
-            assert!(problem.text.contains("only after GET /sleep/1200"), "{problem:?}");
+            assert!(
+                problem.text.contains("only after GET /sleep/1200"),
+                "{problem:?}"
+            );
         }
     }
 
     #[test]
     fn an_answer_to_half_a_request_is_found() {
         let problem = check(2, Occupation::HalfSent).unwrap_err();
-        assert!(problem.text.contains("half a request was answered"), "{problem:?}");
+        assert!(
+            problem.text.contains("half a request was answered"),
+            "{problem:?}"
+        );
     }
 }

@@ -231,7 +231,8 @@ const fn cut(name: &'static str, statuses: &'static [u16], input: &'static [u8])
 }
 
 /// The first bytes of a TLS 1.2 `ClientHello`, as browsers send them to a plain port.
-const CLIENT_HELLO: &[u8] = b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03\x5b\x90\x9a\x9b\x1c\x00\xff\r\n\r\n\xc0\x2b";
+const CLIENT_HELLO: &[u8] =
+    b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03\x5b\x90\x9a\x9b\x1c\x00\xff\r\n\r\n\xc0\x2b";
 
 #[rustfmt::skip]
 const HOSTILE: &[Bad] = &[
@@ -317,7 +318,10 @@ const HOSTILE: &[Bad] = &[
 const LEFT: [(&str, &[u8]); 5] = [
     ("a client that only connects", b""),
     ("a client that leaves in the request line", b"GET /pl"),
-    ("a client that leaves in the head", b"GET /json HTTP/1.1\r\nHost: $HOST\r\nA"),
+    (
+        "a client that leaves in the head",
+        b"GET /json HTTP/1.1\r\nHost: $HOST\r\nA",
+    ),
     (
         "a client that leaves in the body",
         b"POST /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: 10\r\n\r\nhalf",
@@ -345,7 +349,12 @@ impl Asking<'_> {
         };
         let files = FILE_SIZES_KIB.map(|kib| Route::File { kib }.target());
         let files = files.iter().map(String::as_str);
-        TARGETS.into_iter().chain(files).chain(UPSTREAM_TARGETS).map(served).collect()
+        TARGETS
+            .into_iter()
+            .chain(files)
+            .chain(UPSTREAM_TARGETS)
+            .map(served)
+            .collect()
     }
 
     /// The GET behind each HEAD would find any byte of a body that should not be there.
@@ -383,9 +392,15 @@ impl Asking<'_> {
         let unknown = UNKNOWN_TARGETS.iter().map(|target| refused(target, &[404]));
         let paths = self.strictly(&[400], &[400, 404, 422]);
         let queries = self.strictly(&[400], &[400, 422]);
-        let strictly: &[&str] = if self.needs.is_strict { &STRICTLY_BAD } else { &[] };
+        let strictly: &[&str] = if self.needs.is_strict {
+            &STRICTLY_BAD
+        } else {
+            &[]
+        };
         let methods = [Method::Post, Method::Put, Method::Delete];
-        let others = EACH_ROUTE.into_iter().flat_map(|target| methods.map(|method| (method, target)));
+        let others = EACH_ROUTE
+            .into_iter()
+            .flat_map(|target| methods.map(|method| (method, target)));
         unknown
             .chain(BAD_PATHS.iter().map(|target| refused(target, paths)))
             .chain(BAD_QUERIES.iter().map(|target| refused(target, queries)))
@@ -400,7 +415,12 @@ impl Asking<'_> {
             .chain(["PATCH", "TRACE", "BREW"].map(|method| {
                 // Unknown methods are 501, known ones 405 (RFC 9110 §15.6.2); parsers refuse what they don't know.
                 let input = format!("{method} /json HTTP/1.1\r\nHost: $HOST\r\n\r\n");
-                self.refusal(Group::Errors, format!("{method} /json"), input.as_bytes(), &[400, 405, 501])
+                self.refusal(
+                    Group::Errors,
+                    format!("{method} /json"),
+                    input.as_bytes(),
+                    &[400, 405, 501],
+                )
             }))
             .collect()
     }
@@ -412,7 +432,10 @@ impl Asking<'_> {
                 Step::Reply(self.served(Method::Get, target)),
             ]
         };
-        let many = ["/plaintext", "/json"].into_iter().cycle().take(KEPT_REQUESTS);
+        let many = ["/plaintext", "/json"]
+            .into_iter()
+            .cycle()
+            .take(KEPT_REQUESTS);
         let json = || Step::Reply(self.served(Method::Get, "/json"));
         let last = |name: &str, input: &str| {
             let steps = vec![Step::Send(self.raw(input.as_bytes())), json(), Step::End];
@@ -441,14 +464,29 @@ impl Asking<'_> {
                 format!("{KEPT_REQUESTS} requests on one connection"),
                 many.flat_map(exchange).collect(),
             ),
-            last("Connection: close", "GET /json HTTP/1.1\r\nHost: $HOST\r\nConnection: close\r\n\r\n"),
-            last("Connection: CLOSE in capitals", "GET /json HTTP/1.1\r\nHost: $HOST\r\nConnection: CLOSE\r\n\r\n"),
+            last(
+                "Connection: close",
+                "GET /json HTTP/1.1\r\nHost: $HOST\r\nConnection: close\r\n\r\n",
+            ),
+            last(
+                "Connection: CLOSE in capitals",
+                "GET /json HTTP/1.1\r\nHost: $HOST\r\nConnection: CLOSE\r\n\r\n",
+            ),
             last(
                 "nothing is answered behind Connection: close",
-                &format!("GET /json HTTP/1.1\r\nHost: $HOST\r\nConnection: close\r\n\r\n{SMUGGLED}"),
+                &format!(
+                    "GET /json HTTP/1.1\r\nHost: $HOST\r\nConnection: close\r\n\r\n{SMUGGLED}"
+                ),
             ),
-            last("HTTP/1.0 closes", "GET /json HTTP/1.0\r\nHost: $HOST\r\n\r\n"),
-            alone(Group::KeepAlive, "HTTP/1.0 with keep-alive".to_owned(), kept_old),
+            last(
+                "HTTP/1.0 closes",
+                "GET /json HTTP/1.0\r\nHost: $HOST\r\n\r\n",
+            ),
+            alone(
+                Group::KeepAlive,
+                "HTTP/1.0 with keep-alive".to_owned(),
+                kept_old,
+            ),
             half_closed("/plaintext"),
             half_closed("/sleep/50"),
         ]
@@ -456,16 +494,33 @@ impl Asking<'_> {
 
     fn pipelining(&self) -> Vec<Case> {
         let pipelined = |name: String, asked: &[(Method, &str)]| {
-            let bytes = asked.iter().flat_map(|(method, target)| self.request(*method, target));
+            let bytes = asked
+                .iter()
+                .flat_map(|(method, target)| self.request(*method, target));
             let send = Step::Send(bytes.collect());
-            let replies = asked.iter().map(|(method, target)| Step::Reply(self.served(*method, target)));
-            alone(Group::Pipelining, name, [send].into_iter().chain(replies).collect())
+            let replies = asked
+                .iter()
+                .map(|(method, target)| Step::Reply(self.served(*method, target)));
+            alone(
+                Group::Pipelining,
+                name,
+                [send].into_iter().chain(replies).collect(),
+            )
         };
         let different: Vec<_> = PIPELINED.map(|target| (Method::Get, target)).into();
         let heads: Vec<_> = PIPELINED
             .iter()
             .enumerate()
-            .map(|(i, target)| (if i % 2 == 0 { Method::Head } else { Method::Get }, *target))
+            .map(|(i, target)| {
+                (
+                    if i % 2 == 0 {
+                        Method::Head
+                    } else {
+                        Method::Get
+                    },
+                    *target,
+                )
+            })
             .collect();
         let equal = [(Method::Get, "/plaintext"); PIPELINED.len()];
         let count = PIPELINED.len();
@@ -491,17 +546,24 @@ impl Asking<'_> {
 
     fn fragmented(&self) -> Vec<Case> {
         let fragmented = |name: &str, input: &str, size: usize, targets: &[&str]| {
-            let pieces = self.raw(input.as_bytes()).chunks(size).map(<[u8]>::to_vec).collect();
+            let pieces = self
+                .raw(input.as_bytes())
+                .chunks(size)
+                .map(<[u8]>::to_vec)
+                .collect();
             self.pieces(name, pieces, targets)
         };
         let with_length = "GET /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: 4\r\n\r\nbody";
         let chunked = "GET /json HTTP/1.1\r\nHost: $HOST\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n1\r\nd\r\n0\r\nA: b\r\n\r\n";
-        let two = "GET /json HTTP/1.1\r\nHost: $HOST\r\n\r\nGET /cpu/1 HTTP/1.1\r\nHost: $HOST\r\n\r\n";
+        let two =
+            "GET /json HTTP/1.1\r\nHost: $HOST\r\n\r\nGET /cpu/1 HTTP/1.1\r\nHost: $HOST\r\n\r\n";
         let cut_at = |name: &str, input: &str, places: &[&str]| {
             let mut rest = self.raw(input.as_bytes());
             let mut pieces = Vec::new();
             for place in places {
-                let at = rest.windows(place.len()).position(|bytes| bytes == place.as_bytes());
+                let at = rest
+                    .windows(place.len())
+                    .position(|bytes| bytes == place.as_bytes());
                 let behind = rest.split_off(at.expect("the place is in the input") + place.len());
                 pieces.push(std::mem::replace(&mut rest, behind));
             }
@@ -509,16 +571,42 @@ impl Asking<'_> {
             self.pieces(name, pieces, &["/json"])
         };
         vec![
-            fragmented("a head in single bytes", "GET /json HTTP/1.1\r\nHost: $HOST\r\n\r\n", 1, &["/json"]),
+            fragmented(
+                "a head in single bytes",
+                "GET /json HTTP/1.1\r\nHost: $HOST\r\n\r\n",
+                1,
+                &["/json"],
+            ),
             fragmented("a body in single bytes", with_length, 1, &["/json"]),
             fragmented("chunks in single bytes", chunked, 1, &["/json"]),
             fragmented("two requests in single bytes", two, 1, &["/json", "/cpu/1"]),
-            fragmented("two requests, 7 bytes at a time", two, 7, &["/json", "/cpu/1"]),
+            fragmented(
+                "two requests, 7 bytes at a time",
+                two,
+                7,
+                &["/json", "/cpu/1"],
+            ),
             cut_at("head and body apart", with_length, &["\r\n\r\n"]),
-            cut_at("cut between CR and LF", with_length, &["HTTP/1.1\r", "\n\r"]),
-            cut_at("cut within a name and a value", with_length, &["Ho", "Content-Length: "]),
-            cut_at("cut within a chunk's size, extension and data", chunked, &["\r\n\r\n", "3", "a", "\r\nab", "c"]),
-            cut_at("cut before the last chunk and its trailer", chunked, &["d\r", "\n0", "\r\nA:"]),
+            cut_at(
+                "cut between CR and LF",
+                with_length,
+                &["HTTP/1.1\r", "\n\r"],
+            ),
+            cut_at(
+                "cut within a name and a value",
+                with_length,
+                &["Ho", "Content-Length: "],
+            ),
+            cut_at(
+                "cut within a chunk's size, extension and data",
+                chunked,
+                &["\r\n\r\n", "3", "a", "\r\nab", "c"],
+            ),
+            cut_at(
+                "cut before the last chunk and its trailer",
+                chunked,
+                &["d\r", "\n0", "\r\nA:"],
+            ),
         ]
     }
 
@@ -560,7 +648,9 @@ impl Asking<'_> {
         vec![
             framed(
                 "GET with a body that looks like a request",
-                &format!("GET /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: {length}\r\n\r\n{smuggled}"),
+                &format!(
+                    "GET /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: {length}\r\n\r\n{smuggled}"
+                ),
                 json(),
             ),
             framed(
@@ -582,7 +672,9 @@ impl Asking<'_> {
             ),
             framed(
                 "POST with a body that looks like a request",
-                &format!("POST /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: {length}\r\n\r\n{smuggled}"),
+                &format!(
+                    "POST /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: {length}\r\n\r\n{smuggled}"
+                ),
                 refused(Method::Post),
             ),
             framed(
@@ -597,7 +689,9 @@ impl Asking<'_> {
             ),
             framed(
                 "POST of 1 MiB",
-                &format!("POST /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: {MAX_BODY_BYTES}\r\n\r\n{most}"),
+                &format!(
+                    "POST /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: {MAX_BODY_BYTES}\r\n\r\n{most}"
+                ),
                 refused(Method::Post),
             ),
             framed(
@@ -611,7 +705,11 @@ impl Asking<'_> {
                 ),
                 refused(Method::Post),
             ),
-            go_on("Expect: 100-continue", b"hello", Step::Reply(refused_at_once)),
+            go_on(
+                "Expect: 100-continue",
+                b"hello",
+                Step::Reply(refused_at_once),
+            ),
             // An expectation that is not known may be ignored (RFC 9110 §10.1.1).
             self.lenient_refusal(
                 Group::Bodies,
@@ -636,7 +734,10 @@ impl Asking<'_> {
             format!("GET /json HTTP/1.1\r\nHost: $HOST\r\nTransfer-Encoding: chunked\r\n\r\n{body}")
         };
         let served = |name: String, input: Vec<u8>| {
-            let steps = vec![Step::Send(input), Step::Reply(self.served(Method::Get, "/json"))];
+            let steps = vec![
+                Step::Send(input),
+                Step::Reply(self.served(Method::Get, "/json")),
+            ];
             alone(Group::Limits, name, steps)
         };
         let refused = |name: String, statuses: &[u16], input: &str| {
@@ -649,21 +750,42 @@ impl Asking<'_> {
         let kib = MAX_HEAD_BYTES / 1024;
         let over = MAX_BODY_BYTES + 1;
         let too_large = self.strictly(&[413], &[413, 405]);
-        let too_long_a_field = format!("GET /json HTTP/1.1\r\nHost: $HOST\r\nA: {}\r\n\r\n", "b".repeat(MAX_HEAD_BYTES));
-        let too_long_a_target = format!("GET /{} HTTP/1.1\r\nHost: $HOST\r\n\r\n", "b".repeat(MAX_HEAD_BYTES));
-        let announced = format!("POST /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: {over}\r\n\r\n");
+        let too_long_a_field = format!(
+            "GET /json HTTP/1.1\r\nHost: $HOST\r\nA: {}\r\n\r\n",
+            "b".repeat(MAX_HEAD_BYTES)
+        );
+        let too_long_a_target = format!(
+            "GET /{} HTTP/1.1\r\nHost: $HOST\r\n\r\n",
+            "b".repeat(MAX_HEAD_BYTES)
+        );
+        let announced =
+            format!("POST /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: {over}\r\n\r\n");
         let endless = "GET".repeat(MAX_HEAD_BYTES / 3 + 1);
         let body = "b".repeat(over);
         let in_chunks = format!(
             "POST /json HTTP/1.1\r\nHost: $HOST\r\nTransfer-Encoding: chunked\r\n\r\n{over:x}\r\n{body}\r\n0\r\n\r\n"
         );
-        let extension = chunked(&format!("1;{}\r\na\r\n0\r\n\r\n", "e".repeat(MAX_CHUNK_EXTENSION_BYTES)));
-        let trailer = chunked(&format!("0\r\nA: {}\r\n\r\n", "b".repeat(MAX_TRAILER_BYTES)));
+        let extension = chunked(&format!(
+            "1;{}\r\na\r\n0\r\n\r\n",
+            "e".repeat(MAX_CHUNK_EXTENSION_BYTES)
+        ));
+        let trailer = chunked(&format!(
+            "0\r\nA: {}\r\n\r\n",
+            "b".repeat(MAX_TRAILER_BYTES)
+        ));
         vec![
             served("head of 8 KiB".to_owned(), padded(MAX_HEAD_BYTES / 2)),
             served(format!("head of {kib} KiB"), padded(MAX_HEAD_BYTES)),
-            lenient(&format!("head of {kib} KiB + 1 → 431"), &[431, 400], &padded(MAX_HEAD_BYTES + 1)),
-            refused(format!("a field of {kib} KiB → 431"), self.strictly(&[431], &[431, 400]), &too_long_a_field),
+            lenient(
+                &format!("head of {kib} KiB + 1 → 431"),
+                &[431, 400],
+                &padded(MAX_HEAD_BYTES + 1),
+            ),
+            refused(
+                format!("a field of {kib} KiB → 431"),
+                self.strictly(&[431], &[431, 400]),
+                &too_long_a_field,
+            ),
             refused(
                 format!("a target of {kib} KiB → 431"),
                 self.strictly(&[431], &[431, 414, 400, 404]),
@@ -674,21 +796,36 @@ impl Asking<'_> {
                 self.strictly(&[431], &[431, 414, 400]),
                 &endless,
             ),
-            served(format!("{MAX_HEADERS} fields"), self.raw(fields(MAX_HEADERS).as_bytes())),
+            served(
+                format!("{MAX_HEADERS} fields"),
+                self.raw(fields(MAX_HEADERS).as_bytes()),
+            ),
             lenient(
                 &format!("{} fields → 431", MAX_HEADERS + 1),
                 &[431, 400],
                 fields(MAX_HEADERS + 1).as_bytes(),
             ),
-            refused("body of 1 MiB + 1 → 413".to_owned(), too_large, &format!("{announced}{body}")),
-            refused("body of 1 MiB + 1 in chunks → 413".to_owned(), too_large, &in_chunks),
+            refused(
+                "body of 1 MiB + 1 → 413".to_owned(),
+                too_large,
+                &format!("{announced}{body}"),
+            ),
+            refused(
+                "body of 1 MiB + 1 in chunks → 413".to_owned(),
+                too_large,
+                &in_chunks,
+            ),
             // Whoever counts what comes, and not what is announced, waits for it and then misses it.
             refused(
                 "body of 1 MiB + 1, only announced → 413".to_owned(),
                 self.strictly(&[413], &[413, 405, 400, 408]),
                 &announced,
             ),
-            lenient("too long a chunk extension", &[400, 413, 431], extension.as_bytes()),
+            lenient(
+                "too long a chunk extension",
+                &[400, 413, 431],
+                extension.as_bytes(),
+            ),
             lenient("too long a trailer", &[400, 413, 431], trailer.as_bytes()),
         ]
     }
@@ -706,7 +843,11 @@ impl Asking<'_> {
             alone(Group::Hostile, bad.name.to_owned(), steps)
         };
         let left = |(name, input): (&str, &[u8])| {
-            alone(Group::Hostile, name.to_owned(), vec![Step::Send(self.raw(input))])
+            alone(
+                Group::Hostile,
+                name.to_owned(),
+                vec![Step::Send(self.raw(input))],
+            )
         };
         let mut both = self.get("/json");
         both.extend(b"nonsense\r\n\r\n");
@@ -722,7 +863,11 @@ impl Asking<'_> {
         HOSTILE
             .iter()
             .map(bad)
-            .chain([alone(Group::Hostile, "a good request, then a bad one".to_owned(), good_then_bad)])
+            .chain([alone(
+                Group::Hostile,
+                "a good request, then a bad one".to_owned(),
+                good_then_bad,
+            )])
             .chain(LEFT.map(left))
             .collect()
     }
@@ -734,7 +879,11 @@ impl Asking<'_> {
             script: Script::Beside(Busy { connections, with }),
         };
         let mut cases = vec![
-            beside("/plaintext beside a /sleep".to_owned(), 1, Occupation::Sleeping),
+            beside(
+                "/plaintext beside a /sleep".to_owned(),
+                1,
+                Occupation::Sleeping,
+            ),
             beside(
                 format!("/plaintext beside {HALF_REQUESTS} halves of requests"),
                 HALF_REQUESTS,
@@ -749,8 +898,13 @@ impl Asking<'_> {
     }
 
     fn pieces(&self, name: &str, pieces: Vec<Vec<u8>>, targets: &[&str]) -> Case {
-        let replies = targets.iter().map(|target| Step::Reply(self.served(Method::Get, target)));
-        let steps = [Step::SendPieces(pieces)].into_iter().chain(replies).collect();
+        let replies = targets
+            .iter()
+            .map(|target| Step::Reply(self.served(Method::Get, target)));
+        let steps = [Step::SendPieces(pieces)]
+            .into_iter()
+            .chain(replies)
+            .collect();
         alone(Group::Fragmented, name.to_owned(), steps)
     }
 
@@ -759,7 +913,11 @@ impl Asking<'_> {
             statuses: statuses.to_vec(),
             or_served: None,
         };
-        alone(group, name, vec![Step::Send(self.raw(input)), Step::Refusal(refusal)])
+        alone(
+            group,
+            name,
+            vec![Step::Send(self.raw(input)), Step::Refusal(refusal)],
+        )
     }
 
     /// A refusal of a request for `/json`, which lenient servers may serve.
@@ -768,7 +926,11 @@ impl Asking<'_> {
             statuses: statuses.to_vec(),
             or_served: self.if_lax(Leeway::Served),
         };
-        alone(group, name.to_owned(), vec![Step::Send(self.raw(input)), Step::Refusal(refusal)])
+        alone(
+            group,
+            name.to_owned(),
+            vec![Step::Send(self.raw(input)), Step::Refusal(refusal)],
+        )
     }
 
     fn if_lax(&self, leeway: Leeway) -> Option<Route> {
@@ -902,7 +1064,10 @@ mod tests {
                 let Script::Alone(steps) = &case.script else {
                     panic!("{name} is played on one connection");
                 };
-                assert!(matches!(&steps[0], Step::Send(head) if head.len() == bytes), "{name} to {host}");
+                assert!(
+                    matches!(&steps[0], Step::Send(head) if head.len() == bytes),
+                    "{name} to {host}"
+                );
             }
         }
     }

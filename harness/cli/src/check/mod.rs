@@ -161,23 +161,34 @@ mod tests {
 
     #[test]
     fn a_server_that_is_not_there_is_asked_a_few_times_only() {
-        let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let nobody = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
         let needs = Needs {
             has_upstream: false,
             claims_concurrency: false,
             is_strict: false,
         };
         let mut told = Vec::new();
-        let outcomes = check(nobody, "test", needs, &mut |outcome| told.push(outcome.clone()));
+        let outcomes = check(nobody, "test", needs, &mut |outcome| {
+            told.push(outcome.clone())
+        });
         assert_eq!(told, outcomes);
         assert_eq!(outcomes.len(), MAX_UNANSWERED + 1);
         let (left_out, asked) = outcomes.split_last().unwrap();
         for outcome in asked {
             let problem = outcome.problem.as_ref().unwrap();
-            assert!(problem.starts_with("cannot connect to 127.0.0.1:"), "{problem}");
+            assert!(
+                problem.starts_with("cannot connect to 127.0.0.1:"),
+                "{problem}"
+            );
         }
         let cases = cases::all("test", needs).len();
-        assert_eq!(left_out.case, format!("the {} cases from here on", cases - MAX_UNANSWERED));
+        assert_eq!(
+            left_out.case,
+            format!("the {} cases from here on", cases - MAX_UNANSWERED)
+        );
         assert!(left_out.problem.is_some());
     }
 }

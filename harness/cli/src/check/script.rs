@@ -165,7 +165,10 @@ impl Expected {
 
     /// Whether `reply` is one of those expected.
     pub(super) fn judge(&self, reply: &Reply) -> Result<(), Problem> {
-        let fitting = self.any_of.iter().find(|accept| accept.status() == reply.status);
+        let fitting = self
+            .any_of
+            .iter()
+            .find(|accept| accept.status() == reply.status);
         match fitting {
             Some(Accept::Served(route)) => judge_served(reply, *route, self.to),
             Some(Accept::NotAllowed) => judge_not_allowed(reply),
@@ -286,9 +289,14 @@ fn must_end(wire: &mut Wire) -> Result<(), Problem> {
 /// What the work contract says of a route's reply.
 fn judge_served(reply: &Reply, route: Route, to: Method) -> Result<(), Problem> {
     if reply.status != 200 {
-        return Err(Problem::wrong(format!("expected 200, got {}", reply.shown())));
+        return Err(Problem::wrong(format!(
+            "expected 200, got {}",
+            reply.shown()
+        )));
     }
-    let expected = (to != Method::Head).then(|| route.expected_body()).flatten();
+    let expected = (to != Method::Head)
+        .then(|| route.expected_body())
+        .flatten();
     if let Some(expected) = expected
         && reply.body != *expected
     {
@@ -333,7 +341,8 @@ fn judge_content_type(reply: &Reply, route: Route) -> Result<(), Problem> {
         (parts.next(), parts.collect::<Vec<_>>())
     };
     let (media_type, parameters) = parts(got);
-    let is_utf8 = |parameter: &String| matches!(parameter.as_str(), "charset=utf-8" | "charset=\"utf-8\"");
+    let is_utf8 =
+        |parameter: &String| matches!(parameter.as_str(), "charset=utf-8" | "charset=\"utf-8\"");
     if media_type == parts(expected).0 && parameters.iter().all(is_utf8) {
         Ok(())
     } else {
@@ -376,11 +385,14 @@ fn judge_stats(body: &[u8]) -> Result<(), Problem> {
     let wrong = |what: String| Problem::wrong(format!("/stats {what}"));
     let stats: Value = serde_json::from_slice(body)
         .map_err(|error| wrong(format!("is not JSON: {error}; got {}", shown(body))))?;
-    let known = serde_json::to_value(Stats::default()).expect("numbers and names can be written as JSON");
+    let known =
+        serde_json::to_value(Stats::default()).expect("numbers and names can be written as JSON");
     for key in known.as_object().into_iter().flat_map(|known| known.keys()) {
-        let value = stats
-            .get(key)
-            .ok_or_else(|| wrong(format!("has no key {key}; where the runtime can't tell, it is null")))?;
+        let value = stats.get(key).ok_or_else(|| {
+            wrong(format!(
+                "has no key {key}; where the runtime can't tell, it is null"
+            ))
+        })?;
         let is_right = match (key.as_str(), value) {
             ("runtime", value) => value.as_str().is_some_and(|name| !name.is_empty()),
             (_, Value::Null) => true,
@@ -388,7 +400,10 @@ fn judge_stats(body: &[u8]) -> Result<(), Problem> {
             (_, value) => value.is_u64(),
         };
         if !is_right {
-            return Err(wrong(format!("has {key} {}", shown(value.to_string().as_bytes()))));
+            return Err(wrong(format!(
+                "has {key} {}",
+                shown(value.to_string().as_bytes())
+            )));
         }
     }
     Ok(())
@@ -400,7 +415,9 @@ fn only<'a>(reply: &'a Reply, name: &'static str) -> Result<&'a str, Problem> {
     match (values.next(), values.next()) {
         (Some(value), None) => Ok(value),
         (None, _) => Err(Problem::wrong(format!("the reply has no {name}"))),
-        (Some(_), Some(_)) => Err(Problem::wrong(format!("the reply has {name} more than once"))),
+        (Some(_), Some(_)) => Err(Problem::wrong(format!(
+            "the reply has {name} more than once"
+        ))),
     }
 }
 
@@ -480,23 +497,76 @@ mod tests {
         let right = ok(&[DATE, JSON, LENGTH], BODY);
         for (said, problem) in [
             (right.clone(), None),
-            (ok(&["Content-Type: Application/JSON; charset=\"UTF-8\"\r\n", DATE, LENGTH], BODY), None),
-            (right.replace("200 OK", "500 No"), Some("expected 200, got 500 with 27 bytes")),
-            (right.replace("World", "world"), Some("the body is wrong: expected 27 bytes `{\"message\":\"Hello, World!\"}`")),
-            (ok(&[DATE, JSON, "Content-Length: 2\r\n"], "{}"), Some("got 2 bytes `{}`")),
-            (ok(&[DATE, JSON, "Content-Length: 30\r\n"], BODY), Some("closed 3 bytes before")),
+            (
+                ok(
+                    &[
+                        "Content-Type: Application/JSON; charset=\"UTF-8\"\r\n",
+                        DATE,
+                        LENGTH,
+                    ],
+                    BODY,
+                ),
+                None,
+            ),
+            (
+                right.replace("200 OK", "500 No"),
+                Some("expected 200, got 500 with 27 bytes"),
+            ),
+            (
+                right.replace("World", "world"),
+                Some("the body is wrong: expected 27 bytes `{\"message\":\"Hello, World!\"}`"),
+            ),
+            (
+                ok(&[DATE, JSON, "Content-Length: 2\r\n"], "{}"),
+                Some("got 2 bytes `{}`"),
+            ),
+            (
+                ok(&[DATE, JSON, "Content-Length: 30\r\n"], BODY),
+                Some("closed 3 bytes before"),
+            ),
             (ok(&[DATE, JSON], BODY), Some("has no Content-Length")),
-            (ok(&[DATE, JSON, "Transfer-Encoding: chunked\r\n"], &format!("1b\r\n{BODY}\r\n0\r\n\r\n")), Some("has no Content-Length")),
+            (
+                ok(
+                    &[DATE, JSON, "Transfer-Encoding: chunked\r\n"],
+                    &format!("1b\r\n{BODY}\r\n0\r\n\r\n"),
+                ),
+                Some("has no Content-Length"),
+            ),
             (ok(&[JSON, LENGTH], BODY), Some("has no Date")),
-            (ok(&["Date: today\r\n", JSON, LENGTH], BODY), Some("Date is 5 bytes `today`")),
-            (ok(&[DATE, DATE, JSON, LENGTH], BODY), Some("Date more than once")),
+            (
+                ok(&["Date: today\r\n", JSON, LENGTH], BODY),
+                Some("Date is 5 bytes `today`"),
+            ),
+            (
+                ok(&[DATE, DATE, JSON, LENGTH], BODY),
+                Some("Date more than once"),
+            ),
             (ok(&[DATE, LENGTH], BODY), Some("has no Content-Type")),
-            (ok(&[DATE, "Content-Type: text/json\r\n", LENGTH], BODY), Some("Content-Type must be `application/json`")),
-            (ok(&[DATE, "Content-Type: application/json; charset=latin1\r\n", LENGTH], BODY), Some("Content-Type must be")),
-            (format!("{right}!"), Some("behind the last reply came 1 byte `!`")),
+            (
+                ok(&[DATE, "Content-Type: text/json\r\n", LENGTH], BODY),
+                Some("Content-Type must be `application/json`"),
+            ),
+            (
+                ok(
+                    &[
+                        DATE,
+                        "Content-Type: application/json; charset=latin1\r\n",
+                        LENGTH,
+                    ],
+                    BODY,
+                ),
+                Some("Content-Type must be"),
+            ),
+            (
+                format!("{right}!"),
+                Some("behind the last reply came 1 byte `!`"),
+            ),
             ("hello\r\n\r\n".to_owned(), Some("malformed")),
             (String::new(), Some("closed the connection without a reply")),
-            ("HTTP/1.1 200 OK\r\n".to_owned(), Some("closed before the reply's head")),
+            (
+                "HTTP/1.1 200 OK\r\n".to_owned(),
+                Some("closed before the reply's head"),
+            ),
         ] {
             check(&get(json()), &said, problem);
         }
@@ -508,8 +578,16 @@ mod tests {
             to: Method::Get,
             any_of: vec![Accept::Served(Route::Json), Accept::Status(503)],
         };
-        check(&get(either.clone()), "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n", None);
-        check(&get(either), "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", Some("expected 200 or 503, got 404"));
+        check(
+            &get(either.clone()),
+            "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n",
+            None,
+        );
+        check(
+            &get(either),
+            "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n",
+            Some("expected 200 or 503, got 404"),
+        );
     }
 
     #[test]
@@ -522,8 +600,16 @@ mod tests {
         let head = ok(&[DATE, JSON, LENGTH], "");
         let next = ok(&[DATE, JSON, LENGTH], BODY);
         check(&steps, &format!("{head}{next}"), None);
-        check(&steps, &format!("{head}{BODY}{next}"), Some("reply 2 of 2: the reply is malformed"));
-        check(&steps, &format!("{}{next}", head.replace("27", "13")), Some("Content-Length must be 27"));
+        check(
+            &steps,
+            &format!("{head}{BODY}{next}"),
+            Some("reply 2 of 2: the reply is malformed"),
+        );
+        check(
+            &steps,
+            &format!("{}{next}", head.replace("27", "13")),
+            Some("Content-Length must be 27"),
+        );
     }
 
     #[test]
@@ -538,7 +624,11 @@ mod tests {
             ("Allow: HEAD\r\n", Some("names GET")),
             ("", Some("names GET")),
         ] {
-            check(&steps, &format!("HTTP/1.1 405 No\r\n{allow}Content-Length: 0\r\n\r\n"), problem);
+            check(
+                &steps,
+                &format!("HTTP/1.1 405 No\r\n{allow}Content-Length: 0\r\n\r\n"),
+                problem,
+            );
         }
     }
 
@@ -552,10 +642,25 @@ mod tests {
         let right = serde_json::to_string(&known).unwrap();
         for (body, problem) in [
             (right.clone(), None),
-            (right.replace(r#""loop_lag_us":null"#, r#""loop_lag_us":{"p50":1,"p99":2,"max":3}"#), None),
-            (right.replace(r#""loop_lag_us":null"#, r#""loop_lag_us":{"p50":1}"#), Some("has loop_lag_us")),
-            (right.replace("loop_turns", "turns"), Some("has no key loop_turns")),
-            (right.replace(":1", ":-1"), Some("has loop_turns 2 bytes `-1`")),
+            (
+                right.replace(
+                    r#""loop_lag_us":null"#,
+                    r#""loop_lag_us":{"p50":1,"p99":2,"max":3}"#,
+                ),
+                None,
+            ),
+            (
+                right.replace(r#""loop_lag_us":null"#, r#""loop_lag_us":{"p50":1}"#),
+                Some("has loop_lag_us"),
+            ),
+            (
+                right.replace("loop_turns", "turns"),
+                Some("has no key loop_turns"),
+            ),
+            (
+                right.replace(":1", ":-1"),
+                Some("has loop_turns 2 bytes `-1`"),
+            ),
             (right.replace(":1", ":\"1\""), Some("has loop_turns")),
             (right.replace("\"test\"", "null"), Some("has runtime")),
             ("[]".to_owned(), Some("has no key")),
@@ -572,29 +677,60 @@ mod tests {
         let refusal = "HTTP/1.1 400 No\r\nContent-Length: 0\r\n\r\n";
         let last = "HTTP/1.1 400 No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
         let served = ok(&[DATE, JSON, LENGTH], BODY);
-        let probe = ok(&["Content-Length: 8\r\n"], &String::from_utf8(PROBE.expected_body().unwrap().into()).unwrap());
+        let probe = ok(
+            &["Content-Length: 8\r\n"],
+            &String::from_utf8(PROBE.expected_body().unwrap().into()).unwrap(),
+        );
         for (said, or_served, problem) in [
             (String::new(), None, None),
             (last.to_owned(), None, None),
             (refusal.to_owned(), None, None),
             (format!("{refusal}{probe}"), None, None),
             (format!("{refusal}{refusal}{probe}"), None, None),
-            (refusal.replace("400", "500"), None, Some("expected 400 or 501 or a closed connection, got 500")),
+            (
+                refusal.replace("400", "500"),
+                None,
+                Some("expected 400 or 501 or a closed connection, got 500"),
+            ),
             (served.clone(), None, Some("expected 400 or 501")),
             (served.clone(), Some(Route::Json), None),
             (format!("{served}{probe}"), Some(Route::Json), None),
-            (served.clone(), Some(Route::Plaintext), Some("the body is wrong")),
-            (format!("{refusal}{served}"), None, Some("as a request of its own: 200")),
-            (format!("{last}{served}"), None, Some("as a request of its own: 200")),
-            (format!("{served}{served}{probe}"), Some(Route::Json), Some("as a request of its own: 200")),
+            (
+                served.clone(),
+                Some(Route::Plaintext),
+                Some("the body is wrong"),
+            ),
+            (
+                format!("{refusal}{served}"),
+                None,
+                Some("as a request of its own: 200"),
+            ),
+            (
+                format!("{last}{served}"),
+                None,
+                Some("as a request of its own: 200"),
+            ),
+            (
+                format!("{served}{served}{probe}"),
+                Some(Route::Json),
+                Some("as a request of its own: 200"),
+            ),
             (refusal.repeat(MAX_REPLIES_AFTER), None, None),
-            (refusal.repeat(MAX_REPLIES_AFTER + 1), None, Some("more than 4 replies")),
+            (
+                refusal.repeat(MAX_REPLIES_AFTER + 1),
+                None,
+                Some("more than 4 replies"),
+            ),
         ] {
             let refusal = Refusal {
                 statuses: vec![400, 501],
                 or_served,
             };
-            check(&[Step::Send(b"bad".to_vec()), Step::Refusal(refusal)], &said, problem);
+            check(
+                &[Step::Send(b"bad".to_vec()), Step::Refusal(refusal)],
+                &said,
+                problem,
+            );
         }
     }
 
@@ -604,12 +740,20 @@ mod tests {
         let kept = ok(&[DATE, JSON, LENGTH, "Connection: Keep-Alive\r\n"], BODY);
         let ends = [get(json()), vec![Step::End]].concat();
         check(&ends, &plain, None);
-        check(&ends, &plain.repeat(2), Some("expected the server to close the connection, got another reply"));
+        check(
+            &ends,
+            &plain.repeat(2),
+            Some("expected the server to close the connection, got another reply"),
+        );
         let may_end = [get(json()), vec![Step::ReplyOrEnd(json())]].concat();
         check(&may_end, &plain, None);
         check(&may_end, &plain.repeat(2), None);
         check(&may_end, &kept.repeat(2), None);
-        check(&may_end, &kept, Some("though the reply before said keep-alive"));
+        check(
+            &may_end,
+            &kept,
+            Some("though the reply before said keep-alive"),
+        );
     }
 
     #[test]
@@ -620,8 +764,16 @@ mod tests {
             Step::Reply(json()),
         ];
         let reply = ok(&[DATE, JSON, LENGTH], BODY);
-        check(&steps, &format!("HTTP/1.1 100 Continue\r\n\r\n{reply}"), None);
+        check(
+            &steps,
+            &format!("HTTP/1.1 100 Continue\r\n\r\n{reply}"),
+            None,
+        );
         check(&steps, &reply, None);
-        check(&steps, "HTTP/1.1 100 Continue\r\n\r\n", Some("without a reply"));
+        check(
+            &steps,
+            "HTTP/1.1 100 Continue\r\n\r\n",
+            Some("without a reply"),
+        );
     }
 }

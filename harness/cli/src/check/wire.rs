@@ -143,7 +143,10 @@ impl Wire {
             if let Some(reply) = reply.take_if(|_| is_whole) {
                 return Ok(Said::Reply(reply));
             }
-            if reply.as_ref().is_some_and(|reply| reply.body.len() > MAX_REPLY_BYTES) {
+            if reply
+                .as_ref()
+                .is_some_and(|reply| reply.body.len() > MAX_REPLY_BYTES)
+            {
                 return Err(Problem::wrong(format!(
                     "the reply's body is longer than {MAX_REPLY_BYTES} bytes"
                 )));
@@ -169,7 +172,10 @@ impl Wire {
     pub(super) fn takes_continue(&mut self) -> Result<bool, Problem> {
         const HEAD_END: &[u8] = b"\r\n\r\n";
         loop {
-            let end = self.received.windows(HEAD_END.len()).position(|bytes| bytes == HEAD_END);
+            let end = self
+                .received
+                .windows(HEAD_END.len())
+                .position(|bytes| bytes == HEAD_END);
             if let Some(end) = end {
                 let is_continue = self.received.starts_with(b"HTTP/1.1 100");
                 if is_continue {
@@ -282,7 +288,9 @@ fn unreadable(error: ReplyError, received: &[u8]) -> Problem {
 }
 
 fn left(until: Instant) -> Duration {
-    until.saturating_duration_since(Instant::now()).max(MIN_TIMEOUT)
+    until
+        .saturating_duration_since(Instant::now())
+        .max(MIN_TIMEOUT)
 }
 
 /// How the kernel reports a time-out (`SO_RCVTIMEO` in socket(7)).
