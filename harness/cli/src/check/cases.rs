@@ -181,6 +181,13 @@ const MANY_SLEEPS: usize = 20;
 /// Connections that have each sent half a request.
 const HALF_REQUESTS: usize = 20;
 
+/// How a request begins whose rest is the case.
+const GET_JSON: &str = "GET /json HTTP/1.1\r\nHost: $HOST\r\n";
+const POST_JSON: &str = "POST /json HTTP/1.1\r\nHost: $HOST\r\n";
+
+/// The end of a head whose body comes in chunks.
+const CHUNKED: &str = "Transfer-Encoding: chunked\r\n\r\n";
+
 /// A body that would be a request of its own to a server that loses count.
 const SMUGGLED: &str = "GET /plaintext HTTP/1.1\r\nHost: $HOST\r\n\r\n";
 
@@ -612,221 +619,186 @@ impl Asking<'_> {
 
     /// Bodies that no route wants still have to be framed, or what is in them becomes the next request.
     fn bodies(&self) -> Vec<Case> {
-        let smuggled = self.raw(SMUGGLED.as_bytes());
-        let smuggled = String::from_utf8_lossy(&smuggled);
-        let length = smuggled.len();
-        let framed = |name: &str, input: &str, first: Step| {
+        let framed = |name: &str, input: &str, first: Expected| {
             let steps = vec![
                 Step::Send(self.raw(input.as_bytes())),
-                first,
+                Step::Reply(first),
                 Step::Send(self.get("/cpu/1")),
                 self.next_reply(self.served(Method::Get, "/cpu/1")),
             ];
             alone(Group::Bodies, name.to_owned(), steps)
         };
-        let json = || Step::Reply(self.served(Method::Get, "/json"));
-        let refused = |method| Step::Reply(not_allowed(method));
+        let get = |name: &str, rest: &str| {
+            let first = self.served(Method::Get, "/json");
+            framed(name, &format!("{GET_JSON}{rest}"), first)
+        };
+        let post = |name: &str, rest: &str| {
+            let first = not_allowed(Method::Post);
+            framed(name, &format!("{POST_JSON}{rest}"), first)
+        };
+        let smuggled = self.raw(SMUGGLED.as_bytes());
+        let smuggled = String::from_utf8_lossy(&smuggled);
+        let with_length = format!("Content-Length: {}\r\n\r\n{smuggled}", smuggled.len());
+        let one_chunk = format!("{:x}\r\n{smuggled}", smuggled.len());
         let most = "b".repeat(MAX_BODY_BYTES);
-        let halves = most.split_at(MAX_BODY_BYTES / 2);
-        let go_on = |name: &str, body: &[u8], reply: Step| {
-            let head = format!(
-                "POST /json HTTP/1.1\r\nHost: $HOST\r\nExpect: 100-continue\r\nContent-Length: {}\r\n\r\n",
-                body.len()
-            );
-            let steps = vec![
-                Step::Send(self.raw(head.as_bytes())),
-                Step::SendOnceContinued(body.to_vec()),
-                reply,
-            ];
-            alone(Group::Bodies, name.to_owned(), steps)
-        };
-        // Whoever refuses at once need not hear the body.
-        let refused_at_once = Expected {
-            to: Method::Post,
-            any_of: vec![Accept::NotAllowed, Accept::Status(413), Accept::Status(417)],
-        };
+        let half = "b".repeat(MAX_BODY_BYTES / 2);
+        let half_chunk = format!("{:x}\r\n{half}\r\n", half.len());
         vec![
-            framed(
-                "GET with a body that looks like a request",
-                &format!(
-                    "GET /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: {length}\r\n\r\n{smuggled}"
-                ),
-                json(),
-            ),
-            framed(
+            get("GET with a body that looks like a request", &with_length),
+            get(
                 "GET with chunks that look like a request",
-                &format!(
-                    "GET /json HTTP/1.1\r\nHost: $HOST\r\nTransfer-Encoding: chunked\r\n\r\n{length:x}\r\n{smuggled}\r\n0\r\n\r\n"
-                ),
-                json(),
+                &format!("{CHUNKED}{one_chunk}\r\n0\r\n\r\n"),
             ),
-            framed(
+            get(
                 "GET with chunk extensions and a trailer",
-                "GET /json HTTP/1.1\r\nHost: $HOST\r\nTransfer-Encoding: chunked\r\n\r\n3;a=\"b\"\r\nabc\r\n00\r\nA: b\r\n\r\n",
-                json(),
+                &format!("{CHUNKED}3;a=\"b\"\r\nabc\r\n00\r\nA: b\r\n\r\n"),
             ),
-            framed(
-                "GET with a length of 0",
-                "GET /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: 0\r\n\r\n",
-                json(),
-            ),
-            framed(
-                "POST with a body that looks like a request",
-                &format!(
-                    "POST /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: {length}\r\n\r\n{smuggled}"
-                ),
-                refused(Method::Post),
-            ),
-            framed(
+            get("GET with a length of 0", "Content-Length: 0\r\n\r\n"),
+            post("POST with a body that looks like a request", &with_length),
+            post(
                 "POST with chunks",
-                "POST /json HTTP/1.1\r\nHost: $HOST\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-                refused(Method::Post),
+                &format!("{CHUNKED}5\r\nhello\r\n0\r\n\r\n"),
             ),
-            framed(
-                "PUT with Chunked in capitals",
-                "PUT /json HTTP/1.1\r\nHost: $HOST\r\nTRANSFER-ENCODING: CHUNKED\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-                refused(Method::Put),
+            post(
+                "POST with Chunked in capitals",
+                &format!("{}5\r\nhello\r\n0\r\n\r\n", CHUNKED.to_ascii_uppercase()),
             ),
-            framed(
+            post(
                 "POST of 1 MiB",
-                &format!(
-                    "POST /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: {MAX_BODY_BYTES}\r\n\r\n{most}"
-                ),
-                refused(Method::Post),
+                &format!("Content-Length: {MAX_BODY_BYTES}\r\n\r\n{most}"),
             ),
-            framed(
+            post(
                 "POST of 1 MiB in chunks",
-                &format!(
-                    "POST /json HTTP/1.1\r\nHost: $HOST\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{}\r\n{:x}\r\n{}\r\n0\r\n\r\n",
-                    halves.0.len(),
-                    halves.0,
-                    halves.1.len(),
-                    halves.1
-                ),
-                refused(Method::Post),
+                &format!("{CHUNKED}{half_chunk}{half_chunk}0\r\n\r\n"),
             ),
-            go_on(
-                "Expect: 100-continue",
-                b"hello",
-                Step::Reply(refused_at_once),
-            ),
+            self.expectation(),
             // An expectation that is not known may be ignored (RFC 9110 §10.1.1).
             self.lenient_refusal(
                 Group::Bodies,
                 "Expect: something else",
-                b"GET /json HTTP/1.1\r\nHost: $HOST\r\nExpect: tea\r\n\r\n",
+                format!("{GET_JSON}Expect: tea\r\n\r\n").as_bytes(),
                 &[417],
             ),
         ]
     }
 
+    /// The body is sent once the server asks for it; one that refuses at once need not (RFC 9110 §10.1.1).
+    fn expectation(&self) -> Case {
+        let body = b"hello";
+        let head = format!(
+            "{POST_JSON}Expect: 100-continue\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let statuses = [Accept::NotAllowed, Accept::Status(413), Accept::Status(417)];
+        let steps = vec![
+            Step::Send(self.raw(head.as_bytes())),
+            Step::SendOnceContinued(body.to_vec()),
+            Step::Reply(Expected {
+                to: Method::Post,
+                any_of: statuses.to_vec(),
+            }),
+        ];
+        alone(Group::Bodies, "Expect: 100-continue".to_owned(), steps)
+    }
+
     fn limits(&self) -> Vec<Case> {
+        [self.head_limits(), self.body_limits()].concat()
+    }
+
+    fn head_limits(&self) -> Vec<Case> {
         let padded = |bytes: usize| {
-            let head = self.raw(b"GET /json HTTP/1.1\r\nHost: $HOST\r\nA: \r\n\r\n");
-            let pad = "b".repeat(bytes - head.len());
-            self.raw(format!("GET /json HTTP/1.1\r\nHost: $HOST\r\nA: {pad}\r\n\r\n").as_bytes())
+            let around = self.raw(format!("{GET_JSON}A: \r\n\r\n").as_bytes()).len();
+            let pad = "b".repeat(bytes - around);
+            self.raw(format!("{GET_JSON}A: {pad}\r\n\r\n").as_bytes())
         };
         let fields = |count: usize| {
             let others = "A: b\r\n".repeat(count - 1);
-            format!("GET /json HTTP/1.1\r\nHost: $HOST\r\n{others}\r\n")
-        };
-        let chunked = |body: &str| {
-            format!("GET /json HTTP/1.1\r\nHost: $HOST\r\nTransfer-Encoding: chunked\r\n\r\n{body}")
+            self.raw(format!("{GET_JSON}{others}\r\n").as_bytes())
         };
         let served = |name: String, input: Vec<u8>| {
-            let steps = vec![
-                Step::Send(input),
-                Step::Reply(self.served(Method::Get, "/json")),
-            ];
-            alone(Group::Limits, name, steps)
+            let reply = Step::Reply(self.served(Method::Get, "/json"));
+            alone(Group::Limits, name, vec![Step::Send(input), reply])
         };
         let refused = |name: String, statuses: &[u16], input: &str| {
+            let statuses = self.strictly(&[431], statuses);
             self.refusal(Group::Limits, name, input.as_bytes(), statuses)
         };
-        // Whoever counts less than the whole head as its size, or has no limit of this kind, serves these.
-        let lenient = |name: &str, statuses: &[u16], input: &[u8]| {
-            self.lenient_refusal(Group::Limits, name, input, statuses)
+        // Whoever counts less than the whole head as its size, or any number of fields, serves these.
+        let lenient = |name: String, input: &[u8]| {
+            let statuses = self.strictly(&[431], &[431, 400]);
+            self.lenient_refusal(Group::Limits, &name, input, statuses)
         };
         let kib = MAX_HEAD_BYTES / 1024;
-        let over = MAX_BODY_BYTES + 1;
-        let too_large = self.strictly(&[413], &[413, 405]);
-        let too_long_a_field = format!(
-            "GET /json HTTP/1.1\r\nHost: $HOST\r\nA: {}\r\n\r\n",
-            "b".repeat(MAX_HEAD_BYTES)
-        );
-        let too_long_a_target = format!(
-            "GET /{} HTTP/1.1\r\nHost: $HOST\r\n\r\n",
-            "b".repeat(MAX_HEAD_BYTES)
-        );
-        let announced =
-            format!("POST /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: {over}\r\n\r\n");
-        let endless = "GET".repeat(MAX_HEAD_BYTES / 3 + 1);
-        let body = "b".repeat(over);
-        let in_chunks = format!(
-            "POST /json HTTP/1.1\r\nHost: $HOST\r\nTransfer-Encoding: chunked\r\n\r\n{over:x}\r\n{body}\r\n0\r\n\r\n"
-        );
-        let extension = chunked(&format!(
-            "1;{}\r\na\r\n0\r\n\r\n",
-            "e".repeat(MAX_CHUNK_EXTENSION_BYTES)
-        ));
-        let trailer = chunked(&format!(
-            "0\r\nA: {}\r\n\r\n",
-            "b".repeat(MAX_TRAILER_BYTES)
-        ));
+        let long = "b".repeat(MAX_HEAD_BYTES);
         vec![
             served("head of 8 KiB".to_owned(), padded(MAX_HEAD_BYTES / 2)),
             served(format!("head of {kib} KiB"), padded(MAX_HEAD_BYTES)),
             lenient(
-                &format!("head of {kib} KiB + 1 → 431"),
-                &[431, 400],
+                format!("head of {kib} KiB + 1 → 431"),
                 &padded(MAX_HEAD_BYTES + 1),
             ),
             refused(
                 format!("a field of {kib} KiB → 431"),
-                self.strictly(&[431], &[431, 400]),
-                &too_long_a_field,
+                &[431, 400],
+                &format!("{GET_JSON}A: {long}\r\n\r\n"),
             ),
             refused(
                 format!("a target of {kib} KiB → 431"),
-                self.strictly(&[431], &[431, 414, 400, 404]),
-                &too_long_a_target,
+                &[431, 414, 400, 404],
+                &format!("GET /{long} HTTP/1.1\r\nHost: $HOST\r\n\r\n"),
             ),
             refused(
                 format!("a line of {kib} KiB without an end → 431"),
-                self.strictly(&[431], &[431, 414, 400]),
-                &endless,
+                &[431, 414, 400],
+                &format!("GET{long}"),
             ),
-            served(
-                format!("{MAX_HEADERS} fields"),
-                self.raw(fields(MAX_HEADERS).as_bytes()),
-            ),
+            served(format!("{MAX_HEADERS} fields"), fields(MAX_HEADERS)),
             lenient(
-                &format!("{} fields → 431", MAX_HEADERS + 1),
-                &[431, 400],
-                fields(MAX_HEADERS + 1).as_bytes(),
+                format!("{} fields → 431", MAX_HEADERS + 1),
+                &fields(MAX_HEADERS + 1),
+            ),
+        ]
+    }
+
+    fn body_limits(&self) -> Vec<Case> {
+        let refused = |name: &str, statuses: &[u16], input: &str| {
+            self.refusal(Group::Limits, name.to_owned(), input.as_bytes(), statuses)
+        };
+        // Whoever has no limit of its own for these serves them.
+        let lenient = |name: &str, body: &str| {
+            let input = format!("{GET_JSON}{CHUNKED}{body}\r\n\r\n");
+            self.lenient_refusal(Group::Limits, name, input.as_bytes(), &[400, 413, 431])
+        };
+        let over = MAX_BODY_BYTES + 1;
+        let body = "b".repeat(over);
+        let head = format!("{POST_JSON}Content-Length: {over}\r\n\r\n");
+        let chunk = format!("{over:x}\r\n{body}\r\n0\r\n\r\n");
+        let too_large = self.strictly(&[413], &[413, 405]);
+        vec![
+            refused(
+                "body of 1 MiB + 1 → 413",
+                too_large,
+                &format!("{head}{body}"),
             ),
             refused(
-                "body of 1 MiB + 1 → 413".to_owned(),
+                "body of 1 MiB + 1 in chunks → 413",
                 too_large,
-                &format!("{announced}{body}"),
-            ),
-            refused(
-                "body of 1 MiB + 1 in chunks → 413".to_owned(),
-                too_large,
-                &in_chunks,
+                &format!("{POST_JSON}{CHUNKED}{chunk}"),
             ),
             // Whoever counts what comes, and not what is announced, waits for it and then misses it.
             refused(
-                "body of 1 MiB + 1, only announced → 413".to_owned(),
+                "body of 1 MiB + 1, only announced → 413",
                 self.strictly(&[413], &[413, 405, 400, 408]),
-                &announced,
+                &head,
             ),
             lenient(
                 "too long a chunk extension",
-                &[400, 413, 431],
-                extension.as_bytes(),
+                &format!("1;{}\r\na\r\n0", "e".repeat(MAX_CHUNK_EXTENSION_BYTES)),
             ),
-            lenient("too long a trailer", &[400, 413, 431], trailer.as_bytes()),
+            lenient(
+                "too long a trailer",
+                &format!("0\r\nA: {}", "b".repeat(MAX_TRAILER_BYTES)),
+            ),
         ]
     }
 

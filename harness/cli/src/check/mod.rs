@@ -172,7 +172,7 @@ mod tests {
         };
         let mut told = Vec::new();
         let outcomes = check(nobody, "test", needs, &mut |outcome| {
-            told.push(outcome.clone())
+            told.push(outcome.clone());
         });
         assert_eq!(told, outcomes);
         assert_eq!(outcomes.len(), MAX_UNANSWERED + 1);

@@ -239,15 +239,21 @@ impl Refusal {
     }
 
     fn judge(&self, reply: &Reply) -> Result<(), Problem> {
-        match self.or_served {
-            Some(route) if reply.status == 200 => judge_served(reply, route, Method::Get),
-            _ if self.statuses.contains(&reply.status) => Ok(()),
-            _ => Err(Problem::wrong(format!(
-                "expected {} or a closed connection, got {}",
-                one_of(self.statuses.iter().copied()),
-                reply.shown()
-            ))),
+        let is_refused = self.statuses.contains(&reply.status);
+        let is_served =
+            |route| reply.status == 200 && judge_served(reply, route, Method::Get).is_ok();
+        if is_refused || self.or_served.is_some_and(is_served) {
+            return Ok(());
         }
+        let or_served = match self.or_served {
+            Some(route) => format!(", or what GET {} gets", route.target()),
+            None => String::new(),
+        };
+        Err(Problem::wrong(format!(
+            "expected {} or a closed connection{or_served}; got {}",
+            one_of(self.statuses.iter().copied()),
+            reply.shown()
+        )))
     }
 }
 
@@ -444,6 +450,7 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
 
     use super::*;
+    use crate::check::wire::MAX_REPLY_BYTES;
 
     const DATE: &str = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
     const JSON: &str = "Content-Type: application/json\r\n";
@@ -460,18 +467,20 @@ mod tests {
                 let (mut stream, _) = listener.accept().unwrap();
                 // The request, up to whatever of it is there first: nothing is said before it is asked.
                 assert!(stream.read(&mut [0; 1024]).is_ok());
-                stream.write_all(said.as_bytes()).unwrap();
+                // It fails where the client has heard enough.
+                drop(stream.write_all(said.as_bytes()));
                 finish(&mut stream);
             }
         });
         let got = play(steps, addr, "test").err().map(|problem| problem.text);
         server.join().unwrap();
+        let said = shown(said.as_bytes());
         let is_expected = match (&got, problem) {
             (None, None) => true,
             (Some(got), Some(part)) => got.contains(part),
             _ => false,
         };
-        assert!(is_expected, "{said:?}: expected {problem:?}, got {got:?}");
+        assert!(is_expected, "{said}: expected {problem:?}, got {got:?}");
     }
 
     fn finish(stream: &mut TcpStream) {
@@ -690,7 +699,7 @@ mod tests {
             (
                 refusal.replace("400", "500"),
                 None,
-                Some("expected 400 or 501 or a closed connection, got 500"),
+                Some("expected 400 or 501 or a closed connection; got 500"),
             ),
             (served.clone(), None, Some("expected 400 or 501")),
             (served.clone(), Some(Route::Json), None),
@@ -698,7 +707,7 @@ mod tests {
             (
                 served.clone(),
                 Some(Route::Plaintext),
-                Some("the body is wrong"),
+                Some("connection, or what GET /plaintext gets; got 200 with 27 bytes"),
             ),
             (
                 format!("{refusal}{served}"),
@@ -754,6 +763,15 @@ mod tests {
             &kept,
             Some("though the reply before said keep-alive"),
         );
+    }
+
+    #[test]
+    fn a_reply_without_an_end_is_not_read_for_ever() {
+        let steps = get(Expected::statuses(Method::Get, &[200]));
+        let reply = |bytes: usize| ok(&["Connection: close\r\n"], &"b".repeat(bytes));
+        check(&steps, &reply(MAX_REPLY_BYTES), None);
+        let problem = format!("longer than {MAX_REPLY_BYTES} bytes");
+        check(&steps, &reply(MAX_REPLY_BYTES + 1), Some(&problem));
     }
 
     #[test]

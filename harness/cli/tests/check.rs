@@ -1,0 +1,237 @@
+//! `bench check` as its users run it: against the servers that it brings along, and against some that are wrong.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a helper of a test may fail it, and starts other processes"
+)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+/// The groups of cases, in their order.
+const GROUPS: [&str; 10] = [
+    "routes",
+    "HEAD",
+    "errors",
+    "keep-alive",
+    "pipelining",
+    "fragmented",
+    "bodies",
+    "limits",
+    "hostile",
+    "concurrency",
+];
+
+#[test]
+fn the_servers_that_it_brings_along_pass() {
+    let targets = [
+        "callback",
+        "callback-cluster",
+        "coroutine",
+        "again=coroutine-single",
+    ];
+    let (exit, printed) = check(&targets);
+    assert_eq!(exit, 0, "{printed}");
+    for name in ["callback", "callback-cluster", "coroutine", "again"] {
+        assert_eq!(failures(&printed, name), Some(0), "{name}:\n{printed}");
+    }
+    for group in GROUPS {
+        let lines = printed
+            .lines()
+            .filter(|line| line.starts_with(&format!("  ✓ {group:11} ")))
+            .count();
+        assert_eq!(lines, targets.len(), "{group}:\n{printed}");
+    }
+}
+
+#[test]
+fn one_wrong_byte_in_one_reply_is_found_and_named() {
+    let cache = tempfile::tempdir().unwrap();
+    let (mut server, addr) = serve("coroutine", cache.path());
+    // The digest of 64 KiB, which nothing but GET /hash/64 answers.
+    let proxy = start(move |client| forward(client, addr, b"7daca2095d", b"8daca2095d"));
+    let (exit, printed) = check(&["--url", &format!("forged=http://{proxy}")]);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_eq!(exit, 5, "{printed}");
+    assert_eq!(failures(&printed, "forged"), Some(1), "{printed}");
+    assert!(
+        printed.contains(
+            "✗ failed GET /hash/64: the body is wrong: expected 64 bytes `7daca2095d0438"
+        ),
+        "{printed}"
+    );
+}
+
+#[test]
+fn a_server_that_answers_everything_alike_fails_in_every_group() {
+    let addr = start(answer_everything_alike);
+    let (exit, printed) = check(&["--url", &format!("alike=http://{addr}")]);
+    assert_eq!(exit, 5, "{printed}");
+    for group in GROUPS {
+        let line = format!("  ✗ {group:11} ");
+        assert!(
+            printed.lines().any(|printed| printed.starts_with(&line)),
+            "{group}:\n{printed}"
+        );
+    }
+    for problem in [
+        "GET /json: the body is wrong: expected 27 bytes `{\"message\":\"Hello, World!\"}`, got 13 bytes `Hello, World!`",
+        "GET /plaintext: the reply has no Date",
+        "GET /nope: reply 1 of 2: expected 404, got 200 with 13 bytes `Hello, World!`",
+        "POST /json: expected 405, got 200 with",
+        "a negative Content-Length: expected 400 or a closed connection; got 200 with",
+    ] {
+        assert!(
+            printed.contains(&format!("✗ failed {problem}")),
+            "{problem}\n{printed}"
+        );
+    }
+}
+
+#[test]
+fn a_server_that_hangs_is_given_up_and_named() {
+    // Connections are taken by the kernel, and nobody ever reads from them.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (exit, printed) = check(&["--url", &format!("mute=http://{addr}")]);
+    assert_eq!(exit, 5, "{printed}");
+    assert!(
+        printed.contains("✗ failed GET /plaintext: no reply came within 5 s"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("left out, because 3 cases got no answer in time"),
+        "{printed}"
+    );
+    assert_eq!(failures(&printed, "mute"), Some(4), "{printed}");
+}
+
+#[test]
+fn a_failed_target_does_not_keep_the_next_from_being_checked() {
+    let nobody = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    let (mut server, addr) = serve("coroutine-single", cache.path());
+    let (exit, printed) = check(&[
+        "--url",
+        &format!("nobody=http://{nobody}"),
+        "--url",
+        &format!("running=http://{addr}"),
+    ]);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_eq!(exit, 5, "{printed}");
+    assert!(
+        printed.contains("cannot connect to 127.0.0.1:"),
+        "{printed}"
+    );
+    assert_eq!(failures(&printed, "running"), Some(0), "{printed}");
+}
+
+/// Runs `bench check` and returns its exit code and what it printed.
+fn check(args: &[&str]) -> (i32, String) {
+    let cache = tempfile::tempdir().unwrap();
+    let output = bench("check", &cache, args).output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(errors, "", "nothing is said beside the results");
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(output.stdout).unwrap(),
+    )
+}
+
+fn bench(command: &str, cache: impl AsRef<Path>, args: &[&str]) -> Command {
+    let mut bench = Command::new(env!("CARGO_BIN_EXE_bench"));
+    bench
+        .arg(command)
+        .args(args)
+        .env("NO_COLOR", "1")
+        .env("XDG_CACHE_HOME", cache.as_ref())
+        .stdin(Stdio::null());
+    bench
+}
+
+/// How many cases failed for a target, from the line that ends its part.
+fn failures(printed: &str, target: &str) -> Option<usize> {
+    let start = format!("{target}: ");
+    let line = printed.lines().find_map(|line| line.strip_prefix(&start))?;
+    let (_, failed) = line.strip_suffix(" failed")?.split_once(" passed, ")?;
+    failed.parse().ok()
+}
+
+/// Starts a server of ours that runs on its own.
+fn serve(name: &str, cache: &Path) -> (Child, SocketAddr) {
+    let mut server = bench("serve", cache, &[name, "--port", "0"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(server.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let addr = line.trim().strip_prefix("listening on ").unwrap();
+    (server, addr.parse().unwrap())
+}
+
+/// Starts a server in this process that does `serve` with each connection, on a thread of its own.
+fn start(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            let serve = serve.clone();
+            let client = client.unwrap();
+            thread::spawn(move || serve(client));
+        }
+    });
+    addr
+}
+
+/// Answers whatever comes, whenever something comes, as no server should: alike, and without a date.
+fn answer_everything_alike(mut client: TcpStream) {
+    const ANSWER: &[u8] =
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 13\r\n\r\nHello, World!";
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(1..) = client.read(&mut buffer) {
+        if client.write_all(ANSWER).is_err() {
+            return;
+        }
+    }
+}
+
+/// Hands everything on in both directions, but for one thing that the server never said.
+fn forward(client: TcpStream, server: SocketAddr, said: &'static [u8], forged: &'static [u8]) {
+    let server = TcpStream::connect(server).unwrap();
+    let (from_client, to_client) = (client.try_clone().unwrap(), client);
+    let (from_server, to_server) = (server.try_clone().unwrap(), server);
+    let asking = thread::spawn(move || copy(from_client, to_server, <[u8]>::to_vec));
+    copy(from_server, to_client, |bytes| {
+        let mut bytes = bytes.to_vec();
+        let place = bytes.windows(said.len()).position(|part| part == said);
+        if let Some(at) = place {
+            bytes[at..at + said.len()].copy_from_slice(forged);
+        }
+        bytes
+    });
+    asking.join().unwrap();
+}
+
+/// Copies until either side ends, and passes the end on.
+fn copy(mut from: TcpStream, mut to: TcpStream, change: impl Fn(&[u8]) -> Vec<u8>) {
+    let mut buffer = [0; 16 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        if to.write_all(&change(&buffer[..length])).is_err() {
+            break;
+        }
+    }
+    // Both fail where that side is gone already.
+    let _ = to.shutdown(Shutdown::Write);
+    let _ = from.shutdown(Shutdown::Read);
+}
