@@ -277,6 +277,8 @@ impl<'a> Worker<'a> {
         loop {
             let now = self.clock.now();
             if now >= timeline.end_ns || self.is_over() {
+                // What fell due since the last look still belongs to the schedule.
+                self.send_due(now.min(timeline.end_ns), start_ns);
                 timeline.end_ns = timeline.end_ns.min(now);
                 break;
             }

@@ -252,6 +252,34 @@ fn what_was_never_sent_is_unfinished() {
 }
 
 #[test]
+fn a_request_due_in_the_last_moment_is_still_sent() {
+    // At 100,000 a second some request always falls due between the last look at the schedule and its end.
+    let arrival = Arrival::Open {
+        rate: Rate::per_s(100_000.0).unwrap(),
+        process: Process::Constant,
+    };
+    let addr = server(Habit::Say(GOOD));
+    let load = Load {
+        duration: Duration::from_millis(1),
+        ..load(arrival, 200, None)
+    };
+    for _ in 0..20 {
+        let recording = drive(
+            &load,
+            &workload(addr),
+            addr,
+            &options(),
+            &Control::default(),
+        )
+        .unwrap();
+        assert_eq!(
+            (recording.ledger.scheduled, recording.ledger.ok),
+            (100, 100)
+        );
+    }
+}
+
+#[test]
 fn threads_share_connections_and_requests_without_losing_any() {
     let addr = server(Habit::Say(GOOD));
     let options = Options {
