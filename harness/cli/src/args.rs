@@ -143,7 +143,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
 
-    /// Directory for this run's files; must be new or empty. [default: results/runs/<time>-<scenario>]
+    /// Directory for this run's files, new or empty; otherwise one below results/runs, named for the time and the scenario.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 

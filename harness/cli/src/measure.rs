@@ -693,7 +693,7 @@ impl Cost {
 }
 
 /// The address of a server that runs already.
-fn resolve(url: &BaseUrl) -> Result<SocketAddr, String> {
+pub(crate) fn resolve(url: &BaseUrl) -> Result<SocketAddr, String> {
     let addrs = (url.host(), url.port())
         .to_socket_addrs()
         .map_err(|error| format!("cannot resolve {}: {error}", url.host()))?;

@@ -93,7 +93,7 @@ impl Terminal {
             }
             RunEvent::CapacityMeasured { target, capacity } => {
                 self.say(&format!(
-                    "{DIM}{target} carries {} requests/s in a closed loop{DIM:#}",
+                    "{DIM}{target} carries {} in a closed loop{DIM:#}",
                     figures::per_s(capacity.as_per_s())
                 ));
             }
@@ -201,7 +201,7 @@ fn targets_table(targets: &[TargetRecord]) -> Table {
         "p99",
         "p99.9",
         "max",
-        "requests/s",
+        "throughput",
         "failed",
         "server CPU/request",
         "memory",
@@ -286,7 +286,7 @@ fn load_text(url: &str, report: &LoadReport, recording: &Recording) -> String {
     let load = &report.load;
     let rate = load.rate_per_s.map_or_else(
         || "closed loop".to_owned(),
-        |rate| format!("{} arrivals at {}/s", load.arrival, figures::per_s(rate)),
+        |rate| format!("{} arrivals at {}", load.arrival, figures::per_s(rate)),
     );
     let requests = &report.requests;
     let generator = &report.generator;
@@ -299,10 +299,7 @@ fn load_text(url: &str, report: &LoadReport, recording: &Recording) -> String {
             "Requests     {} scheduled = {} ok + {} error + {} timeout + {} unfinished",
             requests.scheduled, requests.ok, requests.error, requests.timeout, requests.unfinished
         ),
-        format!(
-            "Throughput   {}/s\n",
-            figures::per_s(report.throughput_per_s)
-        ),
+        format!("Throughput   {}\n", figures::per_s(report.throughput_per_s)),
         format!("{}\n", times_table(report)),
         "Response time by percentile".to_owned(),
     ];

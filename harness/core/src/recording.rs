@@ -212,6 +212,18 @@ impl Recorder {
         }
     }
 
+    /// The measured part begins at `start_ns` after all. Until then connections may have been opened, and nothing else
+    /// may have been recorded.
+    pub fn start_at(&mut self, start_ns: Nanos) {
+        assert_eq!(
+            self.recording.ledger.scheduled, 0,
+            "the measured part begins before its first request"
+        );
+        self.start_ns = start_ns;
+        self.latest_ns = start_ns;
+        self.current.start_ns = start_ns;
+    }
+
     /// A request fell due.
     pub fn on_scheduled(&mut self, count: u64) {
         self.recording.ledger.scheduled += count;
@@ -454,6 +466,24 @@ mod tests {
         assert_eq!(
             (series.as_slice(), recording.measured_ns),
             ([(0, 100, 0), (100, 20, 1)].as_slice(), 100 * MS)
+        );
+    }
+
+    #[test]
+    fn connections_opened_before_the_start_are_kept() {
+        let mut recorder = Recorder::new(0, 100 * MS);
+        recorder.on_connected(MS);
+        recorder.start_at(1_000 * MS);
+        recorder.on_scheduled(1);
+        recorder.on_ok(1_000 * MS, 1_000 * MS, 1_010 * MS);
+        let recording = finish(recorder, 1_100 * MS);
+        assert_eq!(
+            (
+                recording.connect_time.len(),
+                recording.measured_ns,
+                recording.intervals.len()
+            ),
+            (1, 100 * MS, 1)
         );
     }
 

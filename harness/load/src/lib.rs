@@ -4,10 +4,10 @@
 //! nothing is shared between them while load is driven. It runs on neither of the loops that it measures: a change
 //! to a loop under test must not move the ruler.
 //!
-//! - [`drive`] is the one way to put load on an address; closed and open loops, warm-up, and stopping are values in
+//! - [`drive()`] is the one way to put load on an address; closed and open loops, warm-up, and stopping are values in
 //!   [`bench_core::load::Load`].
 //! - [`exchange`] (one request and its reply) and [`pacer`] (when the next one is due) are pure: bytes and times in,
-//!   decisions out. [`worker`] is the only place that touches a socket or a clock on the measured path.
+//!   decisions out. `worker` is the only place that touches a socket or a clock on the measured path.
 //! - [`backend`] is the upstream that servers under test call: part of the ruler, because its lateness would be
 //!   mistaken for theirs.
 //!

@@ -139,6 +139,19 @@ struct Recorders {
 }
 
 impl Recorders {
+    fn new(load: &Load) -> Self {
+        Self {
+            warmup: Recorder::new(0, Nanos::MAX),
+            measured: Recorder::new(0, duration_ns(load.interval).max(1)),
+            measured_from_ns: 0,
+        }
+    }
+
+    fn start_at(&mut self, measured_from_ns: Nanos) {
+        self.measured.start_at(measured_from_ns);
+        self.measured_from_ns = measured_from_ns;
+    }
+
     fn for_due(&mut self, due_ns: Nanos) -> &mut Recorder {
         if due_ns < self.measured_from_ns {
             &mut self.warmup
@@ -217,8 +230,8 @@ impl<'a> Worker<'a> {
             source: Source::Quiet,
             mix: Mix::new(&workload.weights(), load.seed, share.thread),
             remaining: limit / threads + u64::from(thread < limit % threads),
-            // Until the schedule begins nothing is recorded but connect times.
-            recorders: recorders(load, 0),
+            // Until the schedule begins nothing is recorded but connections.
+            recorders: Recorders::new(load),
             connections: ConnectionCounts::default(),
             timeout_ns: duration_ns(load.timeout),
             next_housekeeping_ns: 0,
@@ -266,7 +279,7 @@ impl<'a> Worker<'a> {
             measured_from_ns: start_ns + duration_ns(load.warmup),
             end_ns: start_ns + duration_ns(load.warmup) + duration_ns(load.duration),
         };
-        self.recorders = recorders(load, timeline.measured_from_ns);
+        self.recorders.start_at(timeline.measured_from_ns);
         if load.warmup.is_zero() {
             self.tell(share, Phase::Measuring);
         }
@@ -753,15 +766,6 @@ impl<'a> Worker<'a> {
             connections,
             generator,
         ))
-    }
-}
-
-fn recorders(load: &Load, measured_from_ns: Nanos) -> Recorders {
-    let interval_ns = duration_ns(load.interval).max(1);
-    Recorders {
-        warmup: Recorder::new(0, Nanos::MAX),
-        measured: Recorder::new(measured_from_ns, interval_ns),
-        measured_from_ns,
     }
 }
 

@@ -132,6 +132,7 @@ fn right_answers_are_counted_once_in_both_loops() {
             "{arrival:?}"
         );
         assert_eq!(recording.response_time.len(), 300);
+        assert_eq!(recording.connect_time.len(), 7);
         assert_eq!(
             (recording.connections.opened, recording.connections.reopened),
             (7, 0)

@@ -1,10 +1,10 @@
 //! `bench check`: proves that targets serve every route rightly and withstand hostile input, before any load.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 
 use anstyle::{AnsiColor, Style};
 use bench_core::record::Pinning;
-use bench_core::target::{BaseUrl, Kind, TargetSpec};
+use bench_core::target::{Kind, TargetSpec};
 
 use crate::args::CheckArgs;
 use crate::check::{self, Group, Needs, Outcome};
@@ -14,6 +14,7 @@ use crate::data_files;
 use crate::exit::{Exit, Explain, Failure};
 use crate::launch::Server;
 use crate::manifest;
+use crate::measure::resolve;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -200,13 +201,4 @@ fn print_failure(what: &str) -> Tally {
         passed: 0,
         failed: 1,
     }
-}
-
-/// The address of a server that runs already.
-fn resolve(url: &BaseUrl) -> Result<SocketAddr, String> {
-    let resolved = (url.host(), url.port()).to_socket_addrs();
-    let mut addrs = resolved.map_err(|error| format!("cannot resolve {}: {error}", url.host()))?;
-    addrs
-        .next()
-        .ok_or_else(|| format!("{} has no address", url.host()))
 }
