@@ -7,6 +7,7 @@
 use evloop::{
     BindSettings, Clock, Loop, MAX_ACCEPTS_PER_TURN, ManualClock, Read, Settings, Tcp, bind,
 };
+use socket2::{Domain, Socket, Type};
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -53,7 +54,10 @@ fn an_echo_server_echoes() {
 
 #[test]
 fn a_slow_reader_gets_every_byte_and_the_writer_is_told_when_all_are_taken() {
-    const LEN: usize = 8 * 1024 * 1024;
+    // More than the kernel holds for a connection (4 MiB of unsent bytes unless somebody raised `tcp_wmem`), so that
+    // bytes must queue while the reader, with a small window of its own, does not read yet.
+    const LEN: usize = 16 * 1024 * 1024;
+    let (written, may_read) = mpsc::channel();
     let told: Rc<RefCell<Vec<&str>>> = Rc::default();
     let tells = Rc::clone(&told);
     let (mut event_loop, addr) = serve_once(move |event_loop, tcp| {
@@ -69,9 +73,10 @@ fn a_slow_reader_gets_every_byte_and_the_writer_is_told_when_all_are_taken() {
             second.borrow_mut().push("second half taken");
         });
         assert!(
-            queued > half && queued == event_loop.write_queue_bytes(tcp),
+            queued > 0 && queued == event_loop.write_queue_bytes(tcp),
             "{queued} bytes are queued"
         );
+        written.send(()).unwrap();
         event_loop.on_drained(tcp, move |event_loop, tcp, outcome| {
             outcome.unwrap();
             assert_eq!(event_loop.write_queue_bytes(tcp), 0);
@@ -85,11 +90,12 @@ fn a_slow_reader_gets_every_byte_and_the_writer_is_told_when_all_are_taken() {
         });
     });
     let client = thread::spawn(move || {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(64 * 1024).unwrap();
+        socket.connect(&addr.into()).unwrap();
+        may_read.recv().unwrap();
         let mut received = Vec::new();
-        TcpStream::connect(addr)
-            .unwrap()
-            .read_to_end(&mut received)
-            .unwrap();
+        TcpStream::from(socket).read_to_end(&mut received).unwrap();
         received
     });
     assert!(!event_loop.run().unwrap());
