@@ -131,10 +131,10 @@ pub(crate) fn local_ports() -> Option<(u32, u32)> {
     Some((first.trim().parse().ok()?, last.trim().parse().ok()?))
 }
 
-/// Raises the open file limit of this process, and of those it will start, to what `connections` need, or says that the
-/// system does not allow it.
-pub(crate) fn allow_connections(connections: u32) -> Result<(), Failure> {
-    let needed = u64::from(connections) + SPARE_FILES;
+/// Raises the open file limit of this process, and of those it will start, to what so many connections in one process
+/// need, or says that the system does not allow it.
+pub(crate) fn allow_connections(connections: u64) -> Result<(), Failure> {
+    let needed = connections.saturating_add(SPARE_FILES);
     let limit = getrlimit(Resource::Nofile);
     // A limit that is not set at all is no limit.
     if limit.current.is_none_or(|current| current >= needed) {
@@ -185,10 +185,10 @@ mod tests {
     fn more_connections_than_the_system_allows_are_refused_with_the_number_needed() {
         let Some(maximum) = getrlimit(Resource::Nofile).maximum else {
             // Without a limit every number is allowed.
-            assert!(allow_connections(u32::MAX).is_ok());
+            assert!(allow_connections(u64::MAX).is_ok());
             return;
         };
-        let too_many = u32::try_from(maximum - SPARE_FILES + 1).unwrap();
+        let too_many = maximum - SPARE_FILES + 1;
         let failure = allow_connections(too_many).unwrap_err();
         assert!(
             failure

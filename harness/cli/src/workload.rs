@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use app::Route;
+use app::{MAX_UPSTREAM_CONNECTIONS, Mode, Route};
 use bench_core::names;
 use bench_core::scenario::Scenario;
 use http1::Method;
@@ -59,6 +59,25 @@ impl Routes {
         self.0
             .iter()
             .any(|(_, route, ..)| matches!(route, Route::Upstream { .. }))
+    }
+
+    /// Sockets that the busiest process holds under this many connections: a server's own, and those to the backend.
+    pub(crate) fn sockets(&self, connections: u32) -> u64 {
+        let calls = |route: &Route| match route {
+            Route::Upstream {
+                mode: Mode::Parallel,
+                calls,
+                ..
+            } => u64::from(*calls),
+            Route::Upstream {
+                mode: Mode::Sequential,
+                ..
+            } => 1,
+            _ => 0,
+        };
+        let calls_at_once = self.each().map(calls).max().unwrap_or_default();
+        let most = MAX_UPSTREAM_CONNECTIONS as u64;
+        u64::from(connections) + (u64::from(connections) * calls_at_once).min(most)
     }
 
     /// Each route once, with what it must answer.
@@ -125,6 +144,18 @@ mod tests {
             text.contains("made-up.toml:9") && text.contains("/slep"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_server_needs_sockets_for_its_calls_too() {
+        let sockets = |route: &str| {
+            let scenario = scenario(&format!("[[requests]]\nroute = \"{route}\"\n"));
+            Routes::of(&scenario).unwrap().sockets(100)
+        };
+        assert_eq!(sockets("/plaintext"), 100);
+        assert_eq!(sockets("/upstream?calls=9&ms=1&mode=seq"), 200);
+        assert_eq!(sockets("/upstream?calls=9&ms=1&mode=par"), 1000);
+        assert_eq!(sockets("/upstream?calls=100&ms=1&mode=par"), 100 + 4096);
     }
 
     #[test]

@@ -81,8 +81,14 @@ fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
 
 /// Waits until both servers have used CPU time beyond their start, that is, until load is being driven.
 fn wait_until_measuring(run: &Child) -> Vec<(String, i32)> {
+    // The backend, where there is one, is started before the targets.
+    let are_there = |servers: &Vec<(String, i32)>| {
+        ["callback", "coroutine"]
+            .iter()
+            .all(|target| servers.iter().any(|(name, _)| name == target))
+    };
     let servers = wait_for("the servers", || {
-        Some(servers_of(run.id())).filter(|servers| servers.len() >= 2)
+        Some(servers_of(run.id())).filter(are_there)
     });
     wait_for("load on the servers", || {
         let has_peers = |&(_, pid): &(String, i32)| {
@@ -201,6 +207,30 @@ fn a_server_that_is_killed_is_told_and_the_other_one_measured() {
     assert!(callback.failure.is_none() && callback.report.requests.ok > 0);
     assert!(servers_of(id).is_empty());
     assert!(String::from_utf8_lossy(&output.stderr).contains("coroutine failed"));
+}
+
+#[test]
+fn a_backend_that_is_killed_voids_the_run_and_what_was_measured_is_kept() {
+    let (_dir, out) = scratch();
+    let run = start_run("io-heavy", &out, "6s");
+    let servers = wait_until_measuring(&run);
+    let (_, victim) = servers.iter().find(|(name, _)| name == "backend").unwrap();
+    signal(*victim, Signal::KILL);
+    let id = run.id();
+    assert_eq!(end(run).status.code(), Some(5));
+    let record = record(&out);
+    let cautions = &record.validity.cautions;
+    assert!(
+        !record.validity.is_valid() && cautions[0].detail.contains("the backend failed"),
+        "{cautions:?}"
+    );
+    assert!(
+        record
+            .targets
+            .iter()
+            .all(|target| target.report.requests.balances())
+    );
+    assert!(servers_of(id).is_empty());
 }
 
 #[test]

@@ -142,6 +142,8 @@ pub enum CautionCode {
     RateMissed,
     /// The backend answered later than it should have.
     BackendLate,
+    /// The backend failed.
+    BackendFailed,
     /// The hypervisor took the processor away.
     StealTime,
     /// The control group throttled the processor.

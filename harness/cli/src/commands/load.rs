@@ -35,7 +35,7 @@ const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 /// Loads one address and prints what it took.
 pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     let (addr, workload) = understand(args)?;
-    environment::allow_connections(args.connections.get())?;
+    environment::allow_connections(args.connections.get().into())?;
     let load = load_of(args);
     let options = options(args)?;
     let interrupt = Interrupt::catch()?;

@@ -37,7 +37,7 @@ pub(crate) struct Request {
 /// Runs a scenario and writes its record.
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let request = understand(args)?;
-    environment::allow_connections(request.connections.get())?;
+    environment::allow_connections(request.routes.sockets(request.connections.get()))?;
     let id = format!(
         "{}-{}",
         jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"),

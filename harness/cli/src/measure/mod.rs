@@ -1,8 +1,9 @@
 //! Measuring: rounds of fresh processes, epochs in alternation, and the record of it all.
 
+mod subject;
+mod watch;
+
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use app::Route;
@@ -10,15 +11,14 @@ use bench_core::compare::{self, NotCompared, Policy};
 use bench_core::load::{Arrival, Load};
 use bench_core::plan::Trial;
 use bench_core::record::{
-    BackendRecord, Completion, EpochRecord, Histograms, IntervalRecord, LoadReport, Manifest,
-    RunRecord, SCHEMA_VERSION, ServerRecord, ServerSample, TargetRecord,
+    BackendRecord, Completion, Pinning, RunRecord, SCHEMA_VERSION, TargetRecord,
 };
 use bench_core::recording::Recording;
-use bench_core::target::{BaseUrl, Kind, TargetSpec};
-use bench_core::units::{NANOS_PER_S, Nanos, Rate, duration_ns};
-use bench_core::validity::{self, Caution, CautionCode, Circumstances, Validity};
+use bench_core::target::{BaseUrl, Kind};
+use bench_core::units::{NANOS_PER_S, Rate, duration_ns};
+use bench_core::validity::{Caution, CautionCode, Circumstances, Validity};
 use load::backend::BackendStats;
-use load::{Control, Options, Phase, Workload};
+use load::{Control, Options};
 
 use crate::commands::run::Request;
 use crate::control_client::ControlClient;
@@ -28,12 +28,11 @@ use crate::environment::{self, CpuTicks};
 use crate::exit::{Explain, Failure};
 use crate::interrupt::Interrupt;
 use crate::launch::Server;
-use crate::manifest;
-use crate::meter::{self, Reading};
+use crate::meter;
 use crate::run_event::RunEvent;
 
-/// How often a server's meters are read while it is measured.
-const SAMPLE_EVERY: Duration = Duration::from_millis(100);
+use subject::{Process, Subject};
+use watch::watch;
 
 /// The length of one interval of the time series.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -57,44 +56,6 @@ pub(crate) struct Measured {
     pub(crate) started_epoch_s: f64,
 }
 
-/// A target and what has been measured of it so far.
-struct Subject<'a> {
-    spec: &'a TargetSpec,
-    manifest: Manifest,
-    process: Option<Process>,
-    recording: Recording,
-    epochs: Vec<EpochRecord>,
-    intervals: Vec<IntervalRecord>,
-    cost: Cost,
-    failure: Option<bench_core::record::Failure>,
-}
-
-/// A target that can be driven.
-struct Process {
-    /// The child, unless it ran already.
-    server: Option<Server>,
-    addr: SocketAddr,
-    workload: Workload,
-}
-
-/// What serving cost over all epochs so far.
-#[derive(Debug, Default)]
-struct Cost {
-    /// CPU time between the first measured request and the last reply of each epoch.
-    cpu_ns: Nanos,
-    /// Wall time of the same stretches.
-    wall_ns: Nanos,
-    user_ticks: u64,
-    system_ticks: u64,
-    switches_voluntary: u64,
-    switches_involuntary: u64,
-    rss_bytes_max: u64,
-    threads_max: u32,
-    samples: Vec<ServerSample>,
-    stats: Option<serde_json::Value>,
-    is_known: bool,
-}
-
 /// Measures what was asked for. Fails only where nothing could be measured at all; a target that fails is data.
 pub(crate) fn measure(
     request: &Request,
@@ -105,8 +66,7 @@ pub(crate) fn measure(
 ) -> Result<Measured, Failure> {
     let started = Instant::now();
     let timestamp = jiff::Timestamp::now();
-    let ticks_before = CpuTicks::now();
-    let throttled_before = environment::throttled_periods();
+    let before = Surroundings::read();
     let mut environment = environment::read();
     // The generator, the backend and this program's own threads share cores; servers get theirs at launch.
     cores::pin(&request.pinning.load_cpus).or_internal(|| "cannot pin the generator".to_owned())?;
@@ -144,30 +104,44 @@ pub(crate) fn measure(
     let load = run.measure_all(&mut subjects);
     let backend = backend
         .map(|server| backend_record(server, &run.client, started))
-        .transpose()?;
+        .transpose();
     let is_interrupted = interrupt.is_asked();
-    environment.steal_share = CpuTicks::now().steal_share_since(ticks_before);
-    environment.throttled_periods = throttled_before
-        .zip(environment::throttled_periods())
-        .map(|(before, after)| after.saturating_sub(before));
+    let since = Surroundings::read().since(before);
+    environment.steal_share = since.steal_share;
+    environment.throttled_periods = since.throttled_periods;
 
-    let circumstances = Circumstances {
-        backend_lateness: backend.as_ref().map(|backend| backend.lateness_ns),
-        steal_share: environment.steal_share,
-        throttled_periods: environment.throttled_periods,
-        shared_core: cores::is_shared(&request.pinning),
-    };
     let (targets, recordings): (Vec<TargetRecord>, Vec<Recording>) = subjects
         .into_iter()
         .map(|subject| subject.into_record(&load))
         .unzip();
     let (comparisons, not_compared) =
         compare::compare_targets(&targets, &Policy::usual(request.plan.seed));
-    let completion = match () {
-        () if is_interrupted => Completion::Interrupted,
-        () if targets.iter().any(|target| target.failure.is_some()) => Completion::TargetFailed,
-        () => Completion::Complete,
+    let has_failed = backend.is_err() || targets.iter().any(|target| target.failure.is_some());
+    let completion = match (is_interrupted, has_failed) {
+        (true, _) => Completion::Interrupted,
+        (_, true) => Completion::TargetFailed,
+        _ => Completion::Complete,
     };
+    let cautions = [
+        since
+            .circumstances(
+                backend.as_ref().ok().and_then(Option::as_ref),
+                &request.pinning,
+            )
+            .cautions(),
+        backend
+            .as_ref()
+            .err()
+            .map(backend_failed)
+            .into_iter()
+            .collect(),
+        not_compared.iter().map(too_little_to_compare).collect(),
+        targets.iter().flat_map(grave_cautions).collect(),
+        (completion == Completion::Interrupted)
+            .then(interrupted)
+            .into_iter()
+            .collect(),
+    ];
     let record = RunRecord {
         schema_version: SCHEMA_VERSION,
         id: id.to_owned(),
@@ -181,9 +155,9 @@ pub(crate) fn measure(
         plan: request.plan.record(),
         environment,
         pinning: request.pinning.clone(),
-        validity: run_validity(completion, &targets, &not_compared, &circumstances),
+        validity: Validity::from_cautions(cautions.concat()),
         targets,
-        backend,
+        backend: backend.unwrap_or_default(),
         comparisons,
     };
     Ok(Measured {
@@ -191,6 +165,48 @@ pub(crate) fn measure(
         recordings,
         started_epoch_s: timestamp.as_millisecond() as f64 / 1e3,
     })
+}
+
+/// What the machine did to the run, as counters since the system started.
+#[derive(Debug, Clone, Copy)]
+struct Surroundings {
+    ticks: CpuTicks,
+    throttled_periods: Option<u64>,
+}
+
+/// The same over the run.
+#[derive(Debug, Clone, Copy)]
+struct Disturbance {
+    steal_share: Option<f64>,
+    throttled_periods: Option<u64>,
+}
+
+impl Surroundings {
+    fn read() -> Self {
+        Self {
+            ticks: CpuTicks::now(),
+            throttled_periods: environment::throttled_periods(),
+        }
+    }
+
+    fn since(self, before: Self) -> Disturbance {
+        let periods = before.throttled_periods.zip(self.throttled_periods);
+        Disturbance {
+            steal_share: self.ticks.steal_share_since(before.ticks),
+            throttled_periods: periods.map(|(before, after)| after.saturating_sub(before)),
+        }
+    }
+}
+
+impl Disturbance {
+    fn circumstances(self, backend: Option<&BackendRecord>, pinning: &Pinning) -> Circumstances {
+        Circumstances {
+            backend_lateness: backend.map(|backend| backend.lateness_ns),
+            steal_share: self.steal_share,
+            throttled_periods: self.throttled_periods,
+            shared_core: cores::is_shared(pinning),
+        }
+    }
 }
 
 /// What all rounds share.
@@ -392,57 +408,15 @@ impl Run<'_> {
             ..load.clone()
         };
         let pid = process.server.as_ref().map(Server::pid);
-        let marks = Arc::new(Mutex::new(Marks::default()));
-        let control = Control::watching({
-            let marks = Arc::clone(&marks);
-            let started = self.started;
-            move |phase| {
-                let mark = Mark {
-                    at: started.elapsed(),
-                    cpu_ns: pid.and_then(meter::cpu_ns),
-                };
-                let mut marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
-                match phase {
-                    Phase::Measuring => marks.measuring = Some(mark),
-                    Phase::Drained => marks.drained = Some(mark),
-                }
-            }
+        let options = self.options();
+        let (driven, watched) = watch(pid, self.started, self.interrupt, |control| {
+            load::drive(&load, &process.workload, process.addr, &options, control)
         });
-        let before = pid.and_then(meter::reading);
-        let is_done = AtomicBool::new(false);
-        let (driven, samples) = std::thread::scope(|scope| {
-            let sampler =
-                scope.spawn(|| sample(pid, self.started, self.interrupt, &control, &is_done));
-            let driven = load::drive(
-                &load,
-                &process.workload,
-                process.addr,
-                &self.options(),
-                &control,
-            );
-            is_done.store(true, Ordering::Relaxed);
-            sampler.thread().unpark();
-            (
-                driven,
-                sampler
-                    .join()
-                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            )
-        });
-        let after = pid.and_then(meter::reading);
-        let marks = std::mem::take(&mut *marks.lock().unwrap_or_else(PoisonError::into_inner));
         let ended = process.server.as_mut().and_then(Server::ended);
-        match driven {
-            Ok(recording) => {
+        match (driven, ended) {
+            (Ok(recording), ended) => {
                 let is_whole = !self.interrupt.is_asked() && ended.is_none();
-                subject.take(
-                    trial,
-                    &recording,
-                    &marks,
-                    before.zip(after),
-                    samples,
-                    is_whole,
-                );
+                subject.take(trial, &recording, watched, is_whole);
                 if is_whole && let Some(epoch) = subject.epochs.last() {
                     (self.tell)(RunEvent::TrialEnded {
                         target: &subject.spec.name,
@@ -453,12 +427,8 @@ impl Run<'_> {
                     self.fail(subject, format!("it ended while it was measured: {how}"));
                 }
             }
-            Err(error) => {
-                let how = ended
-                    .map(|how| format!(" (it had ended: {how})"))
-                    .unwrap_or_default();
-                self.fail(subject, format!("{error}{how}"));
-            }
+            (Err(error), Some(how)) => self.fail(subject, format!("it had ended ({how}): {error}")),
+            (Err(error), None) => self.fail(subject, error.to_string()),
         }
     }
 
@@ -508,190 +478,6 @@ impl Run<'_> {
     }
 }
 
-/// A moment of an epoch.
-#[derive(Debug, Clone, Copy)]
-struct Mark {
-    /// Since the run began.
-    at: Duration,
-    /// CPU time of the server so far.
-    cpu_ns: Option<Nanos>,
-}
-
-#[derive(Debug, Default)]
-struct Marks {
-    measuring: Option<Mark>,
-    drained: Option<Mark>,
-}
-
-/// Reads a server's meters until the epoch is done; ends the epoch early where the server died or the user wants it.
-fn sample(
-    pid: Option<i32>,
-    started: Instant,
-    interrupt: &Interrupt,
-    control: &Control,
-    is_done: &AtomicBool,
-) -> Vec<(ServerSample, Reading)> {
-    let mut samples = Vec::new();
-    let mut last = pid
-        .and_then(meter::cpu_ns)
-        .map(|cpu_ns| (started.elapsed(), cpu_ns));
-    while !is_done.load(Ordering::Relaxed) {
-        std::thread::park_timeout(SAMPLE_EVERY);
-        if interrupt.is_asked() {
-            control.stop();
-        }
-        let Some(pid) = pid else { continue };
-        let (Some(reading), Some(cpu_ns)) = (meter::reading(pid), meter::cpu_ns(pid)) else {
-            control.stop();
-            continue;
-        };
-        let at = started.elapsed();
-        if let Some((last_at, last_cpu_ns)) = last {
-            let wall_ns = duration_ns(at.saturating_sub(last_at)).max(1);
-            let cpu_share = cpu_ns.saturating_sub(last_cpu_ns) as f64 / wall_ns as f64;
-            samples.push((
-                ServerSample {
-                    at_s: at.as_secs_f64(),
-                    cpu_share,
-                    rss_bytes: reading.rss_bytes,
-                },
-                reading,
-            ));
-        }
-        last = Some((at, cpu_ns));
-    }
-    samples
-}
-
-impl<'a> Subject<'a> {
-    fn new(spec: &'a TargetSpec, request: &Request) -> Self {
-        Self {
-            spec,
-            manifest: manifest::of(&spec.kind, &request.pinning),
-            process: None,
-            recording: Recording::empty(),
-            epochs: Vec::new(),
-            intervals: Vec::new(),
-            cost: Cost::default(),
-            failure: None,
-        }
-    }
-
-    /// Adds an epoch. One that was cut short adds to the distributions and not to the comparison.
-    fn take(
-        &mut self,
-        trial: &Trial,
-        recording: &Recording,
-        marks: &Marks,
-        readings: Option<(Reading, Reading)>,
-        samples: Vec<(ServerSample, Reading)>,
-        is_whole: bool,
-    ) {
-        let started = marks.measuring.map_or(Duration::ZERO, |mark| mark.at);
-        let spent = marks.measuring.zip(marks.drained).and_then(|(from, to)| {
-            Some((
-                to.cpu_ns?.saturating_sub(from.cpu_ns?),
-                duration_ns(to.at.saturating_sub(from.at)),
-            ))
-        });
-        let cpu_us_per_request = spent
-            .filter(|_| recording.ledger.ok > 0)
-            .map(|(cpu_ns, _)| cpu_ns as f64 / 1e3 / recording.ledger.ok as f64);
-        let rss_bytes_max = samples.iter().map(|(sample, _)| sample.rss_bytes).max();
-        if is_whole {
-            let epoch = EpochRecord::of(
-                trial,
-                started.as_secs_f64(),
-                recording,
-                cpu_us_per_request,
-                rss_bytes_max,
-            );
-            self.epochs.push(epoch);
-        }
-        self.recording.append_epoch(recording, duration_ns(started));
-        self.intervals.extend(
-            recording
-                .intervals
-                .iter()
-                .map(|interval| IntervalRecord::of(interval, started.as_secs_f64())),
-        );
-        self.cost.add(spent, readings, samples);
-    }
-
-    fn into_record(self, load: &Load) -> (TargetRecord, Recording) {
-        let mut cautions = validity::assess(load, &self.recording);
-        if let Some(failure) = &self.failure {
-            cautions.push(Caution {
-                code: CautionCode::TargetFailed,
-                detail: failure.what.clone(),
-                advice: "its figures end where it did; look at its last output".to_owned(),
-                voids: false,
-            });
-        }
-        let ok = self.recording.ledger.ok;
-        let record = TargetRecord {
-            name: self.spec.name.clone(),
-            manifest: self.manifest,
-            report: LoadReport::of(load, &self.recording, Validity::from_cautions(cautions)),
-            server: self.cost.into_record(ok),
-            epochs: self.epochs,
-            intervals: self.intervals,
-            histograms: Histograms::of(&self.recording),
-            failure: self.failure,
-        };
-        (record, self.recording)
-    }
-}
-
-impl Cost {
-    fn add(
-        &mut self,
-        spent: Option<(Nanos, Nanos)>,
-        readings: Option<(Reading, Reading)>,
-        samples: Vec<(ServerSample, Reading)>,
-    ) {
-        if let Some((cpu_ns, wall_ns)) = spent {
-            self.is_known = true;
-            self.cpu_ns += cpu_ns;
-            self.wall_ns += wall_ns;
-        }
-        if let Some((before, after)) = readings {
-            self.user_ticks += after.user_ticks.saturating_sub(before.user_ticks);
-            self.system_ticks += after.system_ticks.saturating_sub(before.system_ticks);
-            self.switches_voluntary += after
-                .switches_voluntary
-                .saturating_sub(before.switches_voluntary);
-            self.switches_involuntary += after
-                .switches_involuntary
-                .saturating_sub(before.switches_involuntary);
-        }
-        for (sample, reading) in samples {
-            self.rss_bytes_max = self.rss_bytes_max.max(reading.rss_bytes_max);
-            self.threads_max = self.threads_max.max(reading.threads);
-            self.samples.push(sample);
-        }
-    }
-
-    fn into_record(self, ok: u64) -> ServerRecord {
-        let known = |value: f64| self.is_known.then_some(value);
-        let per_1000 =
-            |count: u64| (self.is_known && ok > 0).then(|| count as f64 * 1e3 / ok as f64);
-        let ticks = self.user_ticks + self.system_ticks;
-        ServerRecord {
-            cpu_us_per_request: (self.is_known && ok > 0)
-                .then(|| self.cpu_ns as f64 / 1e3 / ok as f64),
-            cpu_share: known(self.cpu_ns as f64 / self.wall_ns.max(1) as f64),
-            cpu_user_share: (ticks > 0).then(|| self.user_ticks as f64 / ticks as f64),
-            rss_bytes_max: (self.rss_bytes_max > 0).then_some(self.rss_bytes_max),
-            threads_max: (self.threads_max > 0).then_some(self.threads_max),
-            context_switches_voluntary_per_1000: per_1000(self.switches_voluntary),
-            context_switches_involuntary_per_1000: per_1000(self.switches_involuntary),
-            stats: self.stats,
-            samples: self.samples,
-        }
-    }
-}
-
 /// The address of a server that runs already.
 pub(crate) fn resolve(url: &BaseUrl) -> Result<SocketAddr, String> {
     let addrs = (url.host(), url.port())
@@ -709,12 +495,12 @@ fn launch_backend(request: &Request) -> Result<Server, Failure> {
         .map_err(|error| Failure::target(miette::miette!("{error}")))
 }
 
-/// Asks the backend how it did, and ends it.
+/// Asks the backend how it did, and ends it. The error says how it failed.
 fn backend_record(
     mut server: Server,
     client: &ControlClient,
     started: Instant,
-) -> Result<BackendRecord, Failure> {
+) -> Result<BackendRecord, String> {
     let cpu_share = meter::cpu_ns(server.pid())
         .map(|cpu_ns| cpu_ns as f64 / duration_ns(started.elapsed()).max(1) as f64);
     let stats = client
@@ -729,58 +515,59 @@ fn backend_record(
             lateness_ns: stats.lateness_ns,
             cpu_share,
         }),
-        (_, how) => Err(Failure::target(miette::miette!(
-            "the backend failed: {}\n{last_output}",
-            how.unwrap_or_else(|| "it did not answer /stats".to_owned())
-        ))),
+        (None, None) => Err("it did not answer /stats".to_owned()),
+        (_, Some(how)) if last_output.is_empty() => Err(how),
+        (_, Some(how)) => Err(format!("{how}; it printed: {last_output}")),
     }
 }
 
-/// Whether to believe the run as a whole: its circumstances, and whatever voids one of its targets.
-fn run_validity(
-    completion: Completion,
-    targets: &[TargetRecord],
-    not_compared: &[(String, NotCompared)],
-    circumstances: &Circumstances,
-) -> Validity {
-    let mut cautions = circumstances.cautions();
-    cautions.extend(not_compared.iter().map(|(target, reason)| Caution {
+fn backend_failed(how: &String) -> Caution {
+    Caution {
+        code: CautionCode::BackendFailed,
+        detail: format!("the backend failed: {how}"),
+        advice: "requests that needed it failed on every target: run it again".to_owned(),
+        voids: true,
+    }
+}
+
+fn too_little_to_compare((target, reason): &(String, NotCompared)) -> Caution {
+    Caution {
         code: CautionCode::TooFewSamples,
         detail: format!("{target} could not be compared: {reason}"),
-        advice:
-            "measure longer: the default plan instead of --quick, or more time with -d".to_owned(),
+        advice: "measure longer: the default plan instead of --quick, or more time with -d"
+            .to_owned(),
         voids: false,
-    }));
-    for target in targets {
-        let voiding = target
-            .report
-            .validity
-            .cautions
-            .iter()
-            .filter(|caution| caution.voids);
-        cautions.extend(voiding.map(|caution| Caution {
-            detail: format!("{}: {}", target.name, caution.detail),
-            ..caution.clone()
-        }));
-        if let Some(failure) = &target.failure {
-            cautions.push(Caution {
-                code: CautionCode::TargetFailed,
-                detail: format!("{} failed: {}", target.name, failure.what),
-                advice: "its figures end where it did; the other targets' are whole".to_owned(),
-                voids: false,
-            });
-        }
     }
-    if completion == Completion::Interrupted {
-        cautions.push(Caution {
-            code: CautionCode::Partial,
-            detail: "the run was interrupted before its end".to_owned(),
-            advice: "what was measured until then is kept; run it again for the whole plan"
-                .to_owned(),
-            voids: false,
-        });
+}
+
+/// What the whole run must say of one of its targets: whatever voids its figures, and that it failed.
+fn grave_cautions(target: &TargetRecord) -> Vec<Caution> {
+    let voiding = target
+        .report
+        .validity
+        .cautions
+        .iter()
+        .filter(|caution| caution.voids);
+    let voiding = voiding.map(|caution| Caution {
+        detail: format!("{}: {}", target.name, caution.detail),
+        ..caution.clone()
+    });
+    let failed = target.failure.as_ref().map(|failure| Caution {
+        code: CautionCode::TargetFailed,
+        detail: format!("{} failed: {}", target.name, failure.what),
+        advice: "its figures end where it did; the other targets' are whole".to_owned(),
+        voids: false,
+    });
+    voiding.chain(failed).collect()
+}
+
+fn interrupted() -> Caution {
+    Caution {
+        code: CautionCode::Partial,
+        detail: "the run was interrupted before its end".to_owned(),
+        advice: "what was measured until then is kept; run it again for the whole plan".to_owned(),
+        voids: false,
     }
-    Validity::from_cautions(cautions)
 }
 
 /// Routes are verified by their canonical target.

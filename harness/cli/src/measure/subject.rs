@@ -1,0 +1,183 @@
+//! A target while it is measured: the process that serves, and what is known of it so far.
+
+use std::net::SocketAddr;
+
+use bench_core::load::Load;
+use bench_core::plan::Trial;
+use bench_core::record::{
+    EpochRecord, Failure, Histograms, IntervalRecord, LoadReport, Manifest, ServerRecord,
+    ServerSample, TargetRecord,
+};
+use bench_core::recording::Recording;
+use bench_core::target::TargetSpec;
+use bench_core::units::{Nanos, duration_ns};
+use bench_core::validity::{self, Caution, CautionCode, Validity};
+use load::Workload;
+
+use super::watch::Watched;
+use crate::commands::run::Request;
+use crate::launch::Server;
+use crate::manifest;
+use crate::meter::Reading;
+
+/// A target and what has been measured of it so far.
+pub(super) struct Subject<'a> {
+    pub(super) spec: &'a TargetSpec,
+    pub(super) manifest: Manifest,
+    pub(super) process: Option<Process>,
+    pub(super) recording: Recording,
+    pub(super) epochs: Vec<EpochRecord>,
+    pub(super) intervals: Vec<IntervalRecord>,
+    pub(super) cost: Cost,
+    pub(super) failure: Option<Failure>,
+}
+
+/// A target that can be driven.
+pub(super) struct Process {
+    /// The child, unless it ran already.
+    pub(super) server: Option<Server>,
+    pub(super) addr: SocketAddr,
+    pub(super) workload: Workload,
+}
+
+/// What serving cost over all epochs so far.
+#[derive(Debug, Default)]
+pub(super) struct Cost {
+    /// CPU time between the first measured request and the last reply of each epoch.
+    cpu_ns: Nanos,
+    /// Wall time of the same stretches.
+    wall_ns: Nanos,
+    user_ticks: u64,
+    system_ticks: u64,
+    switches_voluntary: u64,
+    switches_involuntary: u64,
+    rss_bytes_max: u64,
+    threads_max: u32,
+    samples: Vec<ServerSample>,
+    pub(super) stats: Option<serde_json::Value>,
+    is_known: bool,
+}
+
+impl<'a> Subject<'a> {
+    pub(super) fn new(spec: &'a TargetSpec, request: &Request) -> Self {
+        Self {
+            spec,
+            manifest: manifest::of(&spec.kind, &request.pinning),
+            process: None,
+            recording: Recording::empty(),
+            epochs: Vec::new(),
+            intervals: Vec::new(),
+            cost: Cost::default(),
+            failure: None,
+        }
+    }
+
+    /// Adds an epoch. One that was cut short adds to the distributions and not to the comparison.
+    pub(super) fn take(
+        &mut self,
+        trial: &Trial,
+        recording: &Recording,
+        watched: Watched,
+        is_whole: bool,
+    ) {
+        let started_s = watched.started.as_secs_f64();
+        let ok = recording.ledger.ok;
+        if is_whole {
+            let cpu_us_per_request = watched
+                .spent
+                .and_then(|spent| us_per_request(spent.cpu_ns, ok));
+            let rss_bytes_max = watched
+                .samples
+                .iter()
+                .map(|(sample, _)| sample.rss_bytes)
+                .max();
+            self.epochs.push(EpochRecord::of(
+                trial,
+                started_s,
+                recording,
+                cpu_us_per_request,
+                rss_bytes_max,
+            ));
+        }
+        self.recording
+            .append_epoch(recording, duration_ns(watched.started));
+        self.intervals.extend(
+            recording
+                .intervals
+                .iter()
+                .map(|interval| IntervalRecord::of(interval, started_s)),
+        );
+        self.cost.add(watched);
+    }
+
+    /// What the run record says of this target, and the recording for the formats that hold more.
+    pub(super) fn into_record(self, load: &Load) -> (TargetRecord, Recording) {
+        let mut cautions = validity::assess(load, &self.recording);
+        if let Some(failure) = &self.failure {
+            cautions.push(Caution {
+                code: CautionCode::TargetFailed,
+                detail: failure.what.clone(),
+                advice: "its figures end where it did; look at its last output".to_owned(),
+                voids: false,
+            });
+        }
+        let ok = self.recording.ledger.ok;
+        let record = TargetRecord {
+            name: self.spec.name.clone(),
+            manifest: self.manifest,
+            report: LoadReport::of(load, &self.recording, Validity::from_cautions(cautions)),
+            server: self.cost.into_record(ok),
+            epochs: self.epochs,
+            intervals: self.intervals,
+            histograms: Histograms::of(&self.recording),
+            failure: self.failure,
+        };
+        (record, self.recording)
+    }
+}
+
+impl Cost {
+    fn add(&mut self, watched: Watched) {
+        if let Some(spent) = watched.spent {
+            self.is_known = true;
+            self.cpu_ns += spent.cpu_ns;
+            self.wall_ns += spent.wall_ns;
+        }
+        if let Some((before, after)) = watched.readings {
+            let grown = |of: fn(&Reading) -> u64| of(&after).saturating_sub(of(&before));
+            self.user_ticks += grown(|reading| reading.user_ticks);
+            self.system_ticks += grown(|reading| reading.system_ticks);
+            self.switches_voluntary += grown(|reading| reading.switches_voluntary);
+            self.switches_involuntary += grown(|reading| reading.switches_involuntary);
+        }
+        for (sample, reading) in watched.samples {
+            self.rss_bytes_max = self.rss_bytes_max.max(reading.rss_bytes_max);
+            self.threads_max = self.threads_max.max(reading.threads);
+            self.samples.push(sample);
+        }
+    }
+
+    fn into_record(self, ok: u64) -> ServerRecord {
+        let per_1000 =
+            |count: u64| (self.is_known && ok > 0).then(|| count as f64 * 1e3 / ok as f64);
+        let ticks = self.user_ticks + self.system_ticks;
+        ServerRecord {
+            cpu_us_per_request: us_per_request(self.cpu_ns, ok).filter(|_| self.is_known),
+            cpu_share: self
+                .is_known
+                .then(|| self.cpu_ns as f64 / self.wall_ns.max(1) as f64),
+            cpu_user_share: (ticks > 0).then(|| self.user_ticks as f64 / ticks as f64),
+            rss_bytes_max: (self.rss_bytes_max > 0).then_some(self.rss_bytes_max),
+            threads_max: (self.threads_max > 0).then_some(self.threads_max),
+            context_switches_voluntary_per_1000: per_1000(self.switches_voluntary),
+            context_switches_involuntary_per_1000: per_1000(self.switches_involuntary),
+            stats: self.stats,
+            samples: self.samples,
+        }
+    }
+}
+
+/// CPU microseconds per request; none without a request.
+fn us_per_request(cpu_ns: Nanos, ok: u64) -> Option<f64> {
+    (ok > 0).then(|| cpu_ns as f64 / 1e3 / ok as f64)
+}

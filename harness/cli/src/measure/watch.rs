@@ -1,0 +1,148 @@
+//! Watching a server for the length of one epoch: what it spent between the first measured request and the last reply.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bench_core::record::ServerSample;
+use bench_core::units::{Nanos, duration_ns};
+use load::{Control, Phase};
+
+use crate::interrupt::Interrupt;
+use crate::meter::{self, Reading};
+
+/// How often a server's meters are read while it is measured.
+const SAMPLE_EVERY: Duration = Duration::from_millis(100);
+
+/// What was seen of a server in one epoch. Nothing of its cost is known of a server that is no child of ours.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    /// When the measured part began, since the run began.
+    pub(super) started: Duration,
+    /// What the server spent on the measured part.
+    pub(super) spent: Option<Spent>,
+    /// Its meters before and after, opening and closing connections included.
+    pub(super) readings: Option<(Reading, Reading)>,
+    /// Its meters meanwhile.
+    pub(super) samples: Vec<(ServerSample, Reading)>,
+}
+
+/// CPU and wall time from the first measured request to the last reply.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spent {
+    pub(super) cpu_ns: Nanos,
+    pub(super) wall_ns: Nanos,
+}
+
+/// A moment of an epoch.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    /// Since the run began.
+    at: Duration,
+    /// CPU time of the server so far.
+    cpu_ns: Option<Nanos>,
+}
+
+#[derive(Debug, Default)]
+struct Marks {
+    measuring: Option<Mark>,
+    drained: Option<Mark>,
+}
+
+/// Does `drive` under a control that watches the server `pid`, and ends it early where the server dies or the user wants
+/// it.
+pub(super) fn watch<T>(
+    pid: Option<i32>,
+    run_started: Instant,
+    interrupt: &Interrupt,
+    drive: impl FnOnce(&Control) -> T,
+) -> (T, Watched) {
+    let marks = Arc::new(Mutex::new(Marks::default()));
+    let control = Control::watching({
+        let marks = Arc::clone(&marks);
+        move |phase| {
+            let mark = Mark {
+                at: run_started.elapsed(),
+                cpu_ns: pid.and_then(meter::cpu_ns),
+            };
+            let mut marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
+            match phase {
+                Phase::Measuring => marks.measuring = Some(mark),
+                Phase::Drained => marks.drained = Some(mark),
+            }
+        }
+    });
+    let before = pid.and_then(meter::reading);
+    let is_done = AtomicBool::new(false);
+    let (driven, samples) = std::thread::scope(|scope| {
+        let sampler = scope.spawn(|| sample(pid, run_started, interrupt, &control, &is_done));
+        let driven = drive(&control);
+        is_done.store(true, Ordering::Relaxed);
+        sampler.thread().unpark();
+        (
+            driven,
+            sampler
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        )
+    });
+    let after = pid.and_then(meter::reading);
+    let marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
+    let watched = Watched {
+        started: marks.measuring.map_or(Duration::ZERO, |mark| mark.at),
+        spent: marks
+            .measuring
+            .zip(marks.drained)
+            .and_then(|(from, to)| spent(from, to)),
+        readings: before.zip(after),
+        samples,
+    };
+    (driven, watched)
+}
+
+fn spent(from: Mark, to: Mark) -> Option<Spent> {
+    Some(Spent {
+        cpu_ns: to.cpu_ns?.saturating_sub(from.cpu_ns?),
+        wall_ns: duration_ns(to.at.saturating_sub(from.at)),
+    })
+}
+
+/// Reads a server's meters until the epoch is done; ends the epoch early where the server died or the user wants it.
+fn sample(
+    pid: Option<i32>,
+    started: Instant,
+    interrupt: &Interrupt,
+    control: &Control,
+    is_done: &AtomicBool,
+) -> Vec<(ServerSample, Reading)> {
+    let mut samples = Vec::new();
+    let mut last = pid
+        .and_then(meter::cpu_ns)
+        .map(|cpu_ns| (started.elapsed(), cpu_ns));
+    while !is_done.load(Ordering::Relaxed) {
+        std::thread::park_timeout(SAMPLE_EVERY);
+        if interrupt.is_asked() {
+            control.stop();
+        }
+        let Some(pid) = pid else { continue };
+        let (Some(reading), Some(cpu_ns)) = (meter::reading(pid), meter::cpu_ns(pid)) else {
+            control.stop();
+            continue;
+        };
+        let at = started.elapsed();
+        if let Some((last_at, last_cpu_ns)) = last {
+            let wall_ns = duration_ns(at.saturating_sub(last_at)).max(1);
+            let cpu_share = cpu_ns.saturating_sub(last_cpu_ns) as f64 / wall_ns as f64;
+            samples.push((
+                ServerSample {
+                    at_s: at.as_secs_f64(),
+                    cpu_share,
+                    rss_bytes: reading.rss_bytes,
+                },
+                reading,
+            ));
+        }
+        last = Some((at, cpu_ns));
+    }
+    samples
+}
