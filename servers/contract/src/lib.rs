@@ -1,0 +1,82 @@
+//! What every server must do, as tests.
+//!
+//! A server's crate says how one is started and stopped ([`Serve`]), and [`tests!`] makes a test of every [`case`]. So each
+//! server is held to the same contract by the same lines, and a case that is added for one is added for all.
+//!
+//! Knows sockets, threads and what `app` expects of the routes. Must never know which server it checks: what is a runtime's
+//! own, as half of `/stats` is, stays with the tests of that server's crate. Nothing but tests depends on this crate.
+//!
+//! | file | what |
+//! |---|---|
+//! | `cases` | the contract, one function a case |
+//! | `signals` | the part of it that needs a process to itself |
+//! | `running` | a server on a thread |
+//! | `client` | a connection that blocks |
+//! | `backend` | a stand-in for the upstream |
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "these are tests, though they stand in a library: they wait and they panic"
+)]
+
+mod backend;
+mod cases;
+mod client;
+mod running;
+mod signals;
+
+pub use backend::Backend;
+pub use client::{Client, Reply};
+pub use running::{Running, Serve, Stop};
+pub use signals::check_signals;
+
+use std::time::Duration;
+
+/// So long does a test wait for an answer before it gives up; nothing depends on how fast one comes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+list! {
+    every_route_answers_what_is_expected_of_it
+    stats_tell_what_the_pool_did
+    pipelined_requests_are_answered_in_order
+    a_hundred_thousand_pipelined_requests_lose_nothing
+    a_request_may_come_byte_by_byte
+    head_has_the_length_of_get_and_no_body
+    what_can_be_refused_leaves_the_connection_usable
+    what_cannot_be_read_is_refused_and_the_connection_closed
+    the_last_request_of_a_connection_is_answered_and_then_it_ends
+    a_stop_lets_requests_in_flight_finish
+    a_stop_waits_no_longer_than_its_grace
+    a_missing_file_is_not_found_and_an_unreadable_one_unavailable
+    calls_in_sequence_share_one_connection
+    a_kept_connection_that_the_upstream_closed_is_replaced
+    an_upstream_that_fails_is_a_bad_gateway
+}
+
+/// Publishes the cases that it names, and makes [`tests!`] of them. A case that is not named is unreachable, which the
+/// compiler reports; so none can be written and forgotten.
+macro_rules! list {
+    ($($case:ident)+) => {
+        /// The contract. Each case starts the server that it is given, some of them more than once, and panics where the
+        /// server does something else.
+        pub mod case {
+            pub use crate::cases::{$($case),+};
+        }
+
+        /// Makes a `#[test]` of every [`case`], for the server that the expression gives: `contract::tests!(Loops::One);`.
+        /// A server that runs in several ways has a module for each, which then stands in the tests' names.
+        #[macro_export]
+        macro_rules! tests {
+            ($server:expr) => {
+                $(
+                    #[test]
+                    fn $case() {
+                        $crate::case::$case($server);
+                    }
+                )+
+            };
+        }
+    };
+}
+use list;
