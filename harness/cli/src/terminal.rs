@@ -232,26 +232,24 @@ fn targets_table(targets: &[TargetRecord]) -> Table {
     table
 }
 
-/// What to beware of, the run's own first. Percentiles that are missing for want of samples show as dashes and are not
-/// told again.
+/// What to beware of, the run's own first. A target's percentiles that are missing for want of samples show as dashes and
+/// are not told again.
 fn cautions(record: &RunRecord) -> Vec<String> {
+    let told_by_run =
+        |caution: &Caution| caution.voids || caution.code == CautionCode::TargetFailed;
     let of_run = record
         .validity
         .cautions
         .iter()
-        .map(|caution| (None, caution));
+        .map(|caution| caution_lines(None, caution));
     let of_targets = record.targets.iter().flat_map(|target| {
         let own = target.report.validity.cautions.iter();
-        let untold =
-            own.filter(|caution| !caution.voids && caution.code != CautionCode::TargetFailed);
-        untold.map(|caution| (Some(target.name.as_str()), caution))
+        let untold = own.filter(move |caution| {
+            !told_by_run(caution) && caution.code != CautionCode::TooFewSamples
+        });
+        untold.map(|caution| caution_lines(Some(&target.name), caution))
     });
-    let told = of_run
-        .chain(of_targets)
-        .filter(|(_, caution)| caution.code != CautionCode::TooFewSamples);
-    let lines: Vec<String> = told
-        .map(|(target, caution)| caution_lines(target, caution))
-        .collect();
+    let lines: Vec<String> = of_run.chain(of_targets).collect();
     if lines.is_empty() {
         lines
     } else {

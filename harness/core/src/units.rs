@@ -83,8 +83,10 @@ impl FromStr for Rate {
 }
 
 impl fmt::Display for Rate {
+    /// `1000/s`, `2.5/s`: what [`Rate::from_str`] reads, to a thousandth.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/s", self.0)
+        let text = format!("{:.3}", self.0);
+        write!(f, "{}/s", text.trim_end_matches('0').trim_end_matches('.'))
     }
 }
 
@@ -228,6 +230,18 @@ mod tests {
                 matches!(text.parse::<Rate>(), Err(UnitError::RateText { .. })),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn rates_are_shown_without_needless_digits() {
+        for (per_s, text) in [
+            (1000.0, "1000/s"),
+            (2.5, "2.5/s"),
+            (3_153.571_428_571, "3153.571/s"),
+            (100.0, "100/s"),
+        ] {
+            assert_eq!(Rate::per_s(per_s).unwrap().to_string(), text);
         }
     }
 
