@@ -62,6 +62,9 @@ fn serve(
     mut stream: TcpStream,
     answer: impl Fn(&mut TcpStream, u32) -> io::Result<()>,
 ) -> io::Result<()> {
+    // An answer leaves in pieces, as they are written; without this each would wait for the other side's delayed
+    // acknowledgement of the one before.
+    stream.set_nodelay(true)?;
     let mut request = Vec::new();
     loop {
         let mut byte = [0];
