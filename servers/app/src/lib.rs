@@ -29,8 +29,8 @@ pub use route::{
 };
 pub use settings::{
     ACCEPT_RETRY_MAX_MS, ACCEPT_RETRY_MIN_MS, CALL_EXTRA_MS, KEPT_OUTPUT_BYTES, LAG_SAMPLE_MS,
-    LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES, MAX_CALL_ATTEMPTS, MAX_UPSTREAM_CONNECTIONS,
-    READ_BUFFER_BYTES, Settings, accept_retry_ms,
+    LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES, MAX_CALL_ATTEMPTS, MAX_LAG_US,
+    MAX_UPSTREAM_CONNECTIONS, READ_BUFFER_BYTES, Settings, accept_retry_ms,
 };
 pub use stats::{Lag, Stats};
 pub use upstream::{Call, Exchange, MAX_REPLY_BYTES, Progress, UpstreamError};

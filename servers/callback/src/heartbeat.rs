@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use app::{LAG_SAMPLE_MS, Lag};
+use app::{LAG_SAMPLE_MS, Lag, MAX_LAG_US};
 use evloop::Loop;
 use hdrhistogram::Histogram;
 use http1::Date;
@@ -38,9 +38,6 @@ pub(crate) struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// Lags up to this many microseconds, a minute, are told apart; longer ones count as this.
-    const MAX_LAG_US: u64 = 60_000_000;
-
     /// The date as of the last beat.
     pub(crate) fn date(&self) -> Date {
         self.date.get().1
@@ -67,7 +64,7 @@ impl Heartbeat {
 
 impl Default for Heartbeat {
     fn default() -> Self {
-        let lag_us = Histogram::new_with_max(Self::MAX_LAG_US, 3)
+        let lag_us = Histogram::new_with_max(MAX_LAG_US, 3)
             .expect("three digits of a minute are within bounds");
         let now_s = unix_now_s();
         Self {
@@ -107,7 +104,7 @@ mod tests {
         let max_us = heartbeat.lag().unwrap().max;
         // The histogram keeps three digits.
         assert!(
-            max_us.abs_diff(Heartbeat::MAX_LAG_US) < Heartbeat::MAX_LAG_US / 100,
+            max_us.abs_diff(MAX_LAG_US) < MAX_LAG_US / 100,
             "{max_us} µs"
         );
     }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use app::{LAG_SAMPLE_MS, Lag};
+use app::{LAG_SAMPLE_MS, Lag, MAX_LAG_US};
 use hdrhistogram::Histogram;
 use http1::Date;
 use tokio::time::{Instant, sleep_until};
@@ -29,9 +29,6 @@ pub(crate) struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// Lags up to this many microseconds, a minute, are told apart; longer ones count as this.
-    const MAX_LAG_US: u64 = 60_000_000;
-
     /// The second of the last beat.
     pub(crate) fn now_s(&self) -> u64 {
         self.now_s.load(Ordering::Relaxed)
@@ -61,7 +58,7 @@ impl Heartbeat {
 
 impl Default for Heartbeat {
     fn default() -> Self {
-        let lag_us = Histogram::new_with_max(Self::MAX_LAG_US, 3)
+        let lag_us = Histogram::new_with_max(MAX_LAG_US, 3)
             .expect("three digits of a minute are within bounds");
         Self {
             now_s: AtomicU64::new(unix_now_s()),
@@ -135,7 +132,7 @@ mod tests {
         let max_us = heartbeat.lag().unwrap().max;
         // The histogram keeps three digits.
         assert!(
-            max_us.abs_diff(Heartbeat::MAX_LAG_US) < Heartbeat::MAX_LAG_US / 100,
+            max_us.abs_diff(MAX_LAG_US) < MAX_LAG_US / 100,
             "{max_us} µs"
         );
     }
