@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use bench_core::load::{Arrival, Load};
+use bench_core::load::Load;
 use bench_core::record::{LoadReport, RunRecord, TargetRecord};
 use bench_core::recording::Recording;
 use bench_core::summary::{PERCENTILES, Times, value_at};
@@ -388,10 +388,10 @@ impl LiveLine {
     pub(crate) fn new(load: &Load) -> Self {
         let bar =
             ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_S));
-        let kind = match load.arrival {
-            Arrival::Closed => "closed loop".to_owned(),
-            Arrival::Open { rate, .. } => format!("{rate}"),
-        };
+        let kind = load
+            .arrival
+            .rate()
+            .map_or_else(|| "closed loop".to_owned(), |rate| rate.to_string());
         let style = ProgressStyle::with_template("{elapsed} {prefix}  {msg}");
         bar.set_style(style.expect("the template is a constant that indicatif reads"));
         bar.set_prefix(kind);

@@ -1,14 +1,18 @@
 //! What load to drive: the arrivals, for how long, over how many connections.
 
+mod profile;
+
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::{Nanos, Rate};
+use crate::units::Rate;
+
+pub use profile::{MAX_STAGES, Profile, ProfileError, Stage};
 
 /// When requests are sent.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Arrival {
     /// The next request follows the previous reply on its connection: measures capacity.
     Closed,
@@ -17,6 +21,13 @@ pub enum Arrival {
         /// Mean arrivals a second.
         rate: Rate,
         /// How the gaps between arrivals are distributed.
+        process: Process,
+    },
+    /// As open, at a rate that changes: [`Load::warmup`] runs at its mean, and the profile begins with the measurement.
+    Staged {
+        /// How the rate changes, again and again until the load ends.
+        profile: Profile,
+        /// How the gaps would be distributed if the rate were one.
         process: Process,
     },
 }
@@ -33,25 +44,28 @@ pub enum Process {
 
 impl Arrival {
     /// The name of the arrival process in flags, records and charts: `closed`, `constant` or `poisson`.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Closed => "closed",
-            Self::Open {
-                process: Process::Constant,
-                ..
-            } => "constant",
-            Self::Open {
-                process: Process::Poisson,
-                ..
-            } => "poisson",
+            Self::Open { process, .. } | Self::Staged { process, .. } => process.name(),
         }
     }
 
-    /// The scheduled rate; none in a closed loop.
-    pub fn rate(self) -> Option<Rate> {
+    /// The scheduled rate, the mean where it changes; none in a closed loop.
+    pub fn rate(&self) -> Option<Rate> {
         match self {
             Self::Closed => None,
-            Self::Open { rate, .. } => Some(rate),
+            Self::Open { rate, .. } => Some(*rate),
+            Self::Staged { profile, .. } => Some(profile.mean()),
+        }
+    }
+}
+
+impl Process {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Poisson => "poisson",
         }
     }
 }
@@ -78,6 +92,3 @@ pub struct Load {
     /// Seeds the arrivals and the mix of requests: the same seed replays both.
     pub seed: u64,
 }
-
-/// The longest a schedule may run, in nanoseconds.
-pub const MAX_SCHEDULE_NS: Nanos = 7 * 24 * 3600 * crate::units::NANOS_PER_S;

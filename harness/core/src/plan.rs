@@ -96,7 +96,11 @@ pub struct PlanSpec {
     pub targets: usize,
     /// How often the targets are started afresh, 1 to [`MAX_ROUNDS`]. Never fewer blocks than the effort has.
     pub rounds: Option<u32>,
-    /// Measured time a target, divided over its epochs.
+    /// Length of the arrivals' profile, where they have one. Unless `duration` says otherwise, an epoch then plays it whole:
+    /// as often as it fits into the effort's epoch, and once where it is longer.
+    pub profile: Option<Duration>,
+    /// Measured time a target, divided over its epochs. A profile begins anew with each of them, is repeated where it is
+    /// shorter and cut where it is longer.
     pub duration: Option<Duration>,
     /// Warm-up of each target in each round.
     pub warmup: Option<Duration>,
@@ -163,9 +167,11 @@ impl Plan {
             .div_ceil(rounds)
             .max(layout.blocks_per_round);
         let epochs = rounds * blocks_per_round * EPOCHS_PER_BLOCK;
-        let epoch = spec
-            .duration
-            .map_or(layout.epoch, |duration| duration / epochs);
+        let epoch = match (spec.duration, spec.profile) {
+            (Some(duration), _) => duration / epochs,
+            (None, Some(profile)) => whole_epoch(profile, layout.epoch),
+            (None, None) => layout.epoch,
+        };
         if epoch < MIN_EPOCH {
             let duration = spec.duration.unwrap_or_default();
             return Err(PlanError::EpochTooShort {
@@ -278,6 +284,14 @@ impl Plan {
     }
 }
 
+/// As many whole profiles as fit into `usual`, at least one and enough for [`MIN_EPOCH`]. `profile`: above zero.
+fn whole_epoch(profile: Duration, usual: Duration) -> Duration {
+    let length = profile.as_nanos();
+    let fitting = usual.as_nanos() / length;
+    let times = fitting.max(MIN_EPOCH.as_nanos().div_ceil(length));
+    profile * u32::try_from(times).expect("an effort's epoch has fewer than 2^32 nanoseconds")
+}
+
 /// The order of every block. Among each `targets` blocks in a row every target stands in every place once: the rotations
 /// of a seeded permutation, themselves shuffled. For a pair these are A B B A and B A A B, once each in a seeded order.
 fn order(targets: usize, blocks: u32, seed: u64) -> Vec<Vec<usize>> {
@@ -353,6 +367,7 @@ mod tests {
             effort,
             targets,
             rounds: None,
+            profile: None,
             duration: None,
             warmup: None,
             seed: 1,

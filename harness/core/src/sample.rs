@@ -10,7 +10,7 @@ use rand_distr::{Distribution, Exp1, StandardNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::compare::{self, Policy};
-use crate::load::{Arrival, Load};
+use crate::load::Load;
 use crate::plan::{Effort, Plan, PlanSpec, Trial};
 use crate::record::{
     BackendRecord, Completion, Environment, EpochRecord, Histograms, IntervalRecord, LoadReport,
@@ -35,6 +35,7 @@ pub fn run_record() -> RunRecord {
         effort: Effort::Default,
         targets: DEFAULT_PAIR.len(),
         rounds: None,
+        profile: None,
         duration: None,
         warmup: None,
         seed: SEED,
@@ -140,7 +141,13 @@ fn target(index: usize, name: &str, plan: &Plan, load: &Load) -> TargetRecord {
         let warmups = f64::from(trial.round + 1) * plan.warmup.as_secs_f64() * 2.0;
         let started_s = 0.5 + warmups + trial.index as f64 * (plan.epoch.as_secs_f64() + 0.05);
         let mut random = Xoshiro256PlusPlus::seed_from_u64(trial.seed ^ index as u64);
-        let recording = epoch(&trial, load.arrival, plan.epoch, &character, &mut random);
+        let load = Load {
+            warmup: Duration::ZERO,
+            duration: plan.epoch,
+            seed: trial.seed,
+            ..load.clone()
+        };
+        let recording = epoch(&trial, &load, &character, &mut random);
         let cpu_us_per_request = character.cpu_us_per_request * (1.0 + 0.01 * normal(&mut random));
         let rss_bytes = whole_number(character.rss_bytes * (1.0 + 0.004 * f64::from(trial.block)));
         epochs.push(EpochRecord::of(
@@ -190,15 +197,14 @@ fn target(index: usize, name: &str, plan: &Plan, load: &Load) -> TargetRecord {
 /// One epoch of made-up requests, through the same recorder as real ones.
 fn epoch(
     trial: &Trial,
-    arrival: Arrival,
-    length: Duration,
+    load: &Load,
     character: &Character,
     random: &mut Xoshiro256PlusPlus,
 ) -> Recording {
-    let end_ns = duration_ns(length);
+    let end_ns = duration_ns(load.duration);
     // The machine drifts from block to block, and both targets with it.
     let drift = 1.0 + 0.03 * (f64::from(trial.block) * 1.7).sin();
-    let due = Schedule::new(arrival, trial.seed, 0, 1)
+    let due = Schedule::new(load, 0, 1)
         .expect("the scenario is open")
         .take_while(|&due_ns| due_ns < end_ns);
     let mut fates: Vec<[Nanos; 3]> = due
@@ -239,7 +245,7 @@ fn epoch(
         threads: 1,
     };
     Recording {
-        measured_ns: duration_ns(length),
+        measured_ns: duration_ns(load.duration),
         ..recorder.finish(end_ns, connections, generator)
     }
 }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use toml::Spanned;
 
-use crate::load::{Arrival, Process};
+use crate::load::{Arrival, Process, Profile};
 use crate::names;
 use crate::record::{ObjectiveRecord, RequestRecord, ScenarioRecord};
 use crate::summary::PERCENTILES;
@@ -84,7 +84,7 @@ pub struct Scenario {
 }
 
 /// When requests are sent.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ArrivalSpec {
     /// The next request follows the previous reply: measures capacity.
     Closed,
@@ -98,12 +98,15 @@ pub enum ArrivalSpec {
 }
 
 /// How many requests a second an open loop sends.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Pace {
     /// As many as this.
     Rate(Rate),
     /// A share of the weaker target's measured capacity, above 0 and below 1.
     CapacityShare(f64),
+    /// As many as the stages say, one after the other. Every epoch begins with the first, and holds all of them unless a
+    /// duration was asked for.
+    Stages(Profile),
 }
 
 /// One kind of request in the mix.
@@ -225,26 +228,30 @@ impl Scenario {
 }
 
 impl ArrivalSpec {
-    /// The arrivals for targets of which the weaker one carries `capacity` (not looked at where a rate is given).
-    pub fn at_capacity(self, capacity: Rate) -> Result<Arrival, UnitError> {
-        Ok(match self {
-            Self::Closed => Arrival::Closed,
-            Self::Open {
-                pace: Pace::Rate(rate),
+    /// The arrivals for targets of which the weaker one carries `capacity` (looked at only where they are a share of it).
+    pub fn at_capacity(&self, capacity: Rate) -> Result<Arrival, UnitError> {
+        let Self::Open { pace, process } = self else {
+            return Ok(Arrival::Closed);
+        };
+        let process = *process;
+        Ok(match pace {
+            Pace::Rate(rate) => Arrival::Open {
+                rate: *rate,
                 process,
-            } => Arrival::Open { rate, process },
-            Self::Open {
-                pace: Pace::CapacityShare(share),
-                process,
-            } => Arrival::Open {
+            },
+            Pace::CapacityShare(share) => Arrival::Open {
                 rate: Rate::per_s(capacity.as_per_s() * share)?,
+                process,
+            },
+            Pace::Stages(profile) => Arrival::Staged {
+                profile: profile.clone(),
                 process,
             },
         })
     }
 
     /// True where the arrivals can't be known before the targets' capacity is.
-    pub fn needs_capacity(self) -> bool {
+    pub fn needs_capacity(&self) -> bool {
         matches!(
             self,
             Self::Open {
@@ -252,6 +259,17 @@ impl ArrivalSpec {
                 ..
             }
         )
+    }
+
+    /// How long the stages take once, where there are any.
+    pub fn profile_length(&self) -> Option<Duration> {
+        match self {
+            Self::Open {
+                pace: Pace::Stages(profile),
+                ..
+            } => Some(profile.length()),
+            _ => None,
+        }
     }
 }
 

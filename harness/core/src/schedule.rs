@@ -3,54 +3,77 @@
 //! A schedule belongs to a generator thread, never to a connection: connections with a schedule each fall into step
 //! with one another and can miss a periodic stall altogether.
 
+use std::time::Duration;
+
 use rand::SeedableRng;
 use rand_distr::{Distribution, Exp1, StandardUniform};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use crate::load::{Arrival, Process};
-use crate::units::{NANOS_PER_S, Nanos};
+use crate::load::{Arrival, Load, Process, Profile};
+use crate::units::{NANOS_PER_S, Nanos, Rate, duration_ns};
 
 /// The due times of one generator thread: nanoseconds since the load began, never decreasing, without end.
+///
+/// Arrivals are counted first, as those of a process of unit rate, and each count then has its time: so that one path
+/// serves every process at every rate, however the rate changes. Nothing is stored beside the last of them.
 #[derive(Debug, Clone)]
 pub struct Schedule {
-    gaps: Gaps,
+    counts: Counts,
+    times: Times,
+    last_ns: Nanos,
 }
 
+/// The arrivals of one thread in a process of which all threads together have one arrival a unit.
 #[derive(Debug, Clone)]
-enum Gaps {
-    /// Arrival `index` of the whole run falls due at `index / rate`; a thread takes every `threads`-th of them.
-    Constant {
-        index: u64,
-        threads: u64,
-        rate_per_s: f64,
-    },
-    /// A Poisson process of `rate / threads`; as many of them together are a Poisson process of `rate`.
+enum Counts {
+    /// Arrivals 0, 1, 2, … of the whole run; a thread takes every `threads`-th of them.
+    Constant { next: u64, threads: u64 },
+    /// A Poisson process of rate `1 / threads`; as many of them together are a Poisson process of unit rate.
     Poisson {
-        at_ns: f64,
-        mean_gap_ns: f64,
+        sum: f64,
+        threads: f64,
         random: Box<Xoshiro256PlusPlus>,
+    },
+}
+
+/// When as many arrivals as counted are expected.
+#[derive(Debug, Clone)]
+enum Times {
+    Steady(Rate),
+    /// A warm-up of `lead` arrivals at equal distances over `lead_ns`, then the profile.
+    Staged {
+        lead: f64,
+        lead_ns: f64,
+        profile: Profile,
     },
 }
 
 impl Schedule {
     /// The arrivals of thread `thread` (from 0) of `threads`; none in a closed loop, where replies trigger requests.
-    pub fn new(arrival: Arrival, seed: u64, thread: u32, threads: u32) -> Option<Self> {
-        let Arrival::Open { rate, process } = arrival else {
-            return None;
+    ///
+    /// Of `load` only arrival, seed and warm-up matter, never the connections.
+    pub fn new(load: &Load, thread: u32, threads: u32) -> Option<Self> {
+        let (times, process) = match &load.arrival {
+            Arrival::Closed => return None,
+            Arrival::Open { rate, process } => (Times::Steady(*rate), process),
+            Arrival::Staged { profile, process } => (Times::staged(profile, load.warmup), process),
         };
-        let gaps = match process {
-            Process::Constant => Gaps::Constant {
-                index: u64::from(thread),
+        let counts = match process {
+            Process::Constant => Counts::Constant {
+                next: u64::from(thread),
                 threads: u64::from(threads),
-                rate_per_s: rate.as_per_s(),
             },
-            Process::Poisson => Gaps::Poisson {
-                at_ns: 0.0,
-                mean_gap_ns: rate.mean_gap_ns() * f64::from(threads),
-                random: Box::new(stream(seed, thread, Stream::Arrivals)),
+            Process::Poisson => Counts::Poisson {
+                sum: 0.0,
+                threads: f64::from(threads),
+                random: Box::new(stream(load.seed, thread, Stream::Arrivals)),
             },
         };
-        Some(Self { gaps })
+        Some(Self {
+            counts,
+            times,
+            last_ns: 0,
+        })
     }
 }
 
@@ -58,25 +81,55 @@ impl Iterator for Schedule {
     type Item = Nanos;
 
     fn next(&mut self) -> Option<Nanos> {
-        match &mut self.gaps {
-            Gaps::Constant {
-                index,
-                threads,
-                rate_per_s,
-            } => {
-                let at_ns = *index as f64 / *rate_per_s * NANOS_PER_S as f64;
-                *index += *threads;
-                Some(whole_ns(at_ns))
+        let at_ns = whole_ns(self.times.of(self.counts.next()));
+        // Times keep the order of their counts but for the last digit of a square root.
+        self.last_ns = at_ns.max(self.last_ns);
+        Some(self.last_ns)
+    }
+}
+
+impl Counts {
+    fn next(&mut self) -> f64 {
+        match self {
+            Self::Constant { next, threads } => {
+                let count = *next as f64;
+                *next += *threads;
+                count
             }
-            Gaps::Poisson {
-                at_ns,
-                mean_gap_ns,
+            Self::Poisson {
+                sum,
+                threads,
                 random,
             } => {
                 let gap: f64 = Exp1.sample(random.as_mut());
-                *at_ns += gap * *mean_gap_ns;
-                Some(whole_ns(*at_ns))
+                *sum += gap * *threads;
+                *sum
             }
+        }
+    }
+}
+
+impl Times {
+    fn staged(profile: &Profile, warmup: Duration) -> Self {
+        let lead_ns = duration_ns(warmup) as f64;
+        Self::Staged {
+            // A whole number, so that the first constant arrival of the profile falls due at its beginning.
+            lead: (profile.mean().as_per_s() * lead_ns / NANOS_PER_S as f64).round(),
+            lead_ns,
+            profile: profile.clone(),
+        }
+    }
+
+    /// In nanoseconds since the load began.
+    fn of(&self, count: f64) -> f64 {
+        match self {
+            Self::Steady(rate) => count * NANOS_PER_S as f64 / rate.as_per_s(),
+            Self::Staged { lead, lead_ns, .. } if count < *lead => count * lead_ns / lead,
+            Self::Staged {
+                lead,
+                lead_ns,
+                profile,
+            } => lead_ns + profile.inverse(count - lead),
         }
     }
 }
@@ -158,10 +211,25 @@ mod tests {
         }
     }
 
+    fn load(arrival: Arrival, seed: u64) -> Load {
+        Load {
+            arrival,
+            connections: std::num::NonZeroU32::MIN,
+            warmup: Duration::ZERO,
+            duration: Duration::from_secs(1),
+            drain: Duration::ZERO,
+            timeout: Duration::from_secs(1),
+            request_limit: None,
+            interval: Duration::from_secs(1),
+            seed,
+        }
+    }
+
     fn due(arrival: Arrival, seed: u64, threads: u32, until_ns: Nanos) -> Vec<Nanos> {
+        let load = load(arrival, seed);
         let mut all: Vec<Nanos> = (0..threads)
             .flat_map(|thread| {
-                Schedule::new(arrival, seed, thread, threads)
+                Schedule::new(&load, thread, threads)
                     .unwrap()
                     .take_while(|&at| at < until_ns)
             })
@@ -185,11 +253,11 @@ mod tests {
     fn a_seed_replays_poisson_arrivals_and_another_seed_does_not() {
         let arrival = open(Process::Poisson, 1000.0);
         assert_eq!(
-            due(arrival, 7, 1, NANOS_PER_S),
-            due(arrival, 7, 1, NANOS_PER_S)
+            due(arrival.clone(), 7, 1, NANOS_PER_S),
+            due(arrival.clone(), 7, 1, NANOS_PER_S)
         );
         assert_ne!(
-            due(arrival, 7, 1, NANOS_PER_S),
+            due(arrival.clone(), 7, 1, NANOS_PER_S),
             due(arrival, 8, 1, NANOS_PER_S)
         );
     }
@@ -214,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_closed_loop_has_no_schedule() {
-        assert!(Schedule::new(Arrival::Closed, 1, 0, 1).is_none());
+        assert!(Schedule::new(&load(Arrival::Closed, 1), 0, 1).is_none());
     }
 
     #[test]

@@ -88,8 +88,10 @@ impl Iterator for Pacer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bench_core::load::{Arrival, Process};
+    use bench_core::load::{Arrival, Load, Process};
     use bench_core::units::Rate;
+    use std::num::NonZeroU32;
+    use std::time::Duration;
 
     const MS: Nanos = 1_000_000;
 
@@ -99,7 +101,18 @@ mod tests {
             rate: Rate::per_s(1000.0).unwrap(),
             process: Process::Constant,
         };
-        Pacer::new(Schedule::new(arrival, 1, 0, 1).unwrap(), end_ns)
+        let load = Load {
+            arrival,
+            connections: NonZeroU32::MIN,
+            warmup: Duration::ZERO,
+            duration: Duration::from_nanos(end_ns),
+            drain: Duration::ZERO,
+            timeout: Duration::from_secs(1),
+            request_limit: None,
+            interval: Duration::from_secs(1),
+            seed: 1,
+        };
+        Pacer::new(Schedule::new(&load, 0, 1).unwrap(), end_ns)
     }
 
     #[test]

@@ -353,8 +353,7 @@ impl<'a> Worker<'a> {
                 *since_ns = start_ns;
             }
         }
-        if let Some(schedule) = Schedule::new(load.arrival, load.seed, share.thread, share.threads)
-        {
+        if let Some(schedule) = Schedule::new(load, share.thread, share.threads) {
             // Schedules count from their own beginning, the clock from the drive's.
             self.source = Source::Paced(Pacer::new(schedule, end_ns - start_ns));
         } else {

@@ -125,7 +125,7 @@ fn check(habit: Habit, load: &Load) -> Recording {
 #[test]
 fn right_answers_are_counted_once_in_both_loops() {
     for arrival in [Arrival::Closed, open(2000.0)] {
-        let recording = check(Habit::Say(GOOD), &load(arrival, 7, Some(300)));
+        let recording = check(Habit::Say(GOOD), &load(arrival.clone(), 7, Some(300)));
         assert_eq!(
             (recording.ledger.scheduled, recording.ledger.ok),
             (300, 300),

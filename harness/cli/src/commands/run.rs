@@ -70,10 +70,12 @@ fn understand(args: &RunArgs) -> Result<Request, Failure> {
         (_, true) => Effort::Thorough,
         _ => Effort::Default,
     };
+    let arrival = arrival(&scenario, args);
     let plan = Plan::new(&PlanSpec {
         effort,
         targets: targets.len(),
         rounds: args.rounds.map(std::num::NonZeroU32::get),
+        profile: arrival.profile_length(),
         duration: args.duration,
         warmup: args.warmup,
         seed: args.seed,
@@ -86,7 +88,7 @@ fn understand(args: &RunArgs) -> Result<Request, Failure> {
     )
     .map_err(Failure::usage_of)?;
     Ok(Request {
-        arrival: arrival(&scenario, args),
+        arrival,
         connections: args.connections.unwrap_or(scenario.connections),
         scenario,
         routes,
@@ -131,11 +133,11 @@ pub(crate) fn targets(names: &[String], urls: &[String]) -> Result<Vec<TargetSpe
 
 /// The scenario's arrivals, at another rate if one was given.
 fn arrival(scenario: &Scenario, args: &RunArgs) -> ArrivalSpec {
-    match (args.rate, scenario.arrival) {
-        (None, arrival) => arrival,
+    match (args.rate, &scenario.arrival) {
+        (None, arrival) => arrival.clone(),
         (Some(rate), ArrivalSpec::Open { process, .. }) => ArrivalSpec::Open {
             pace: Pace::Rate(rate),
-            process,
+            process: *process,
         },
         (Some(rate), ArrivalSpec::Closed) => ArrivalSpec::Open {
             pace: Pace::Rate(rate),

@@ -239,8 +239,8 @@ impl Run<'_> {
             for subject in &mut *subjects {
                 self.start(subject);
             }
-            let arrival = *arrival.get_or_insert_with(|| self.find_arrival(subjects));
-            load = self.load_of(arrival);
+            let arrival = arrival.get_or_insert_with(|| self.find_arrival(subjects));
+            load = self.load_of(arrival.clone());
             for trial in trials.iter().filter(|trial| trial.round == round) {
                 let subject = &mut subjects[trial.target];
                 if self.interrupt.is_asked() || subject.failure.is_some() {
@@ -343,7 +343,7 @@ impl Run<'_> {
 
     /// The arrivals of the run; where they are a share of the targets' capacity, that is measured first.
     fn find_arrival(&mut self, subjects: &mut [Subject<'_>]) -> Arrival {
-        let spec = self.request.arrival;
+        let spec = &self.request.arrival;
         let any_rate = Rate::per_s(1.0).expect("1 is a rate");
         if !spec.needs_capacity() {
             return spec

@@ -209,6 +209,7 @@ fn a_percentile_that_is_compared_is_measurable_in_a_default_epoch() {
         effort: crate::plan::Effort::Default,
         targets: 2,
         rounds: None,
+        profile: None,
         duration: None,
         warmup: None,
         seed: 1,
