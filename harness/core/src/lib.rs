@@ -20,5 +20,6 @@ pub mod scenario;
 pub mod schedule;
 pub mod summary;
 pub mod target;
+pub mod truth;
 pub mod units;
 pub mod validity;
