@@ -44,14 +44,23 @@ pub struct LoadReport {
     pub service_time_ns: Times,
     /// From the moment the schedule meant to send to the moment of sending.
     pub send_lag_ns: Times,
-    /// From `connect` to a usable connection.
-    pub connect_time_ns: Times,
-    /// Connections over the whole drive.
-    pub connections: ConnectionRecord,
     /// What the generator spent.
     pub generator: GeneratorRecord,
     /// Whether to believe it.
     pub validity: Validity,
+    /// From `connect` to an established connection.
+    pub connect_time_ns: Times,
+    /// Connections over the whole drive.
+    pub connections: ConnectionRecord,
+    /// From the moment of sending to the first byte.
+    #[serde(default)]
+    pub first_byte_time_ns: Times,
+    /// From an established connection to the end of its TLS handshake; all `null` without TLS.
+    #[serde(default)]
+    pub handshake_time_ns: Times,
+    /// Requests on the wire, on average; `null` where they were not counted.
+    #[serde(default)]
+    pub in_flight_mean: Option<f64>,
 }
 
 impl LoadReport {
@@ -67,23 +76,28 @@ impl LoadReport {
             response_time_ns: summary.response_time,
             service_time_ns: summary.service_time,
             send_lag_ns: summary.send_lag,
-            connect_time_ns: summary.connect_time,
-            connections: ConnectionRecord {
-                opened: recording.connections.opened,
-                reopened: recording.connections.reopened,
-                never_served: recording.connections.never_served,
-            },
             generator: GeneratorRecord {
                 cpu_us_per_request: summary.generator_cpu_us_per_request,
                 cpu_share: summary.generator_cpu_share,
+                threads: recording.generator.threads,
                 spin_share: if recording.generator.cpu_ns == 0 {
                     0.0
                 } else {
                     recording.generator.spin_ns as f64 / recording.generator.cpu_ns as f64
                 },
-                threads: recording.generator.threads,
             },
             validity,
+            connect_time_ns: summary.connect_time,
+            connections: ConnectionRecord {
+                opened: recording.connections.opened,
+                reopened: recording.connections.reopened,
+                never_served: recording.connections.never_served,
+                served_min: recording.connections.served.map(|served| served.min),
+                served_max: recording.connections.served.map(|served| served.max),
+            },
+            first_byte_time_ns: Times::of(&recording.first_byte_time),
+            handshake_time_ns: Times::of(&recording.handshake_time),
+            in_flight_mean: (recording.in_flight.samples > 0).then_some(recording.in_flight.mean),
         }
     }
 }
@@ -124,6 +138,12 @@ pub struct ConnectionRecord {
     pub reopened: u64,
     /// Never carried a measured reply.
     pub never_served: u64,
+    /// Measured replies of the connection that carried fewest; `null` where they were not counted.
+    #[serde(default)]
+    pub served_min: Option<u64>,
+    /// Measured replies of the connection that carried most; `null` as above.
+    #[serde(default)]
+    pub served_max: Option<u64>,
 }
 
 /// What the generator spent while it measured.
@@ -133,10 +153,10 @@ pub struct GeneratorRecord {
     pub cpu_us_per_request: Option<f64>,
     /// Share of its cores, 0 to 1.
     pub cpu_share: f64,
-    /// Share of its CPU time that was spent spinning for a due time, 0 to 1.
-    pub spin_share: f64,
     /// Threads.
     pub threads: u32,
+    /// Share of its CPU time that was spent spinning for a due time, 0 to 1.
+    pub spin_share: f64,
 }
 
 /// A whole run.
@@ -672,6 +692,29 @@ mod tests {
             RunRecord::from_json(&text, "run.json"),
             Ok(sample::run_record())
         );
+    }
+
+    #[test]
+    fn keys_that_an_earlier_bench_did_not_write_are_null() {
+        let added = [
+            "first_byte_time_ns",
+            "handshake_time_ns",
+            "in_flight_mean",
+            "served_min",
+            "served_max",
+        ];
+        let mut value = serde_json::to_value(sample::run_record()).unwrap();
+        let target = value["targets"][0].as_object_mut().unwrap();
+        target.retain(|key, _| !added.contains(&key.as_str()));
+        let connections = target["connections"].as_object_mut().unwrap();
+        connections.retain(|key, _| !added.contains(&key.as_str()));
+        let record = RunRecord::from_json(&value.to_string(), "run.json").unwrap();
+        let report = &record.targets[0].report;
+        assert_eq!(
+            (report.first_byte_time_ns, report.in_flight_mean),
+            (Times::default(), None)
+        );
+        assert_eq!(report.connections.served_max, None);
     }
 
     #[test]

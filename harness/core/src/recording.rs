@@ -14,6 +14,18 @@ pub const SIGNIFICANT_DIGITS: u8 = 3;
 /// The longest time that can be recorded: no run is longer, so nothing is ever clamped.
 pub const MAX_RECORDABLE_NS: Nanos = MAX_DURATION.as_secs() * NANOS_PER_S;
 
+/// How often requests in flight are counted. The golden ratio's digits: no period of arrivals or timers is a small multiple
+/// or part of it, so that the counts never fall into step with the load.
+pub const IN_FLIGHT_EVERY_NS: Nanos = 618_034;
+
+/// Most intervals of one drive: an hour of seconds. A longer one goes on with longer intervals. Even, so that neighbours
+/// pair up.
+pub const MAX_INTERVALS: usize = 3_600;
+
+/// Most distinct response times that the intervals of one drive hold together, in sixteen bytes each; beyond it, too,
+/// intervals grow longer. One further interval may be held until it finds a neighbour to pair with.
+pub const MAX_INTERVAL_VALUES: usize = 1_000_000;
+
 /// An empty histogram of times in nanoseconds.
 pub fn empty_histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, MAX_RECORDABLE_NS, SIGNIFICANT_DIGITS)
@@ -28,24 +40,32 @@ pub struct Recording {
     pub response_time: Histogram<u64>,
     /// From the moment the request was sent to the last byte of the reply; lower bounds as above, for those sent.
     pub service_time: Histogram<u64>,
+    /// From the moment the request was sent to the first byte of the reply, for those that stand in `service_time`: the
+    /// part of it that a reply took to begin. A lower bound where the request ended before any byte came.
+    pub first_byte_time: Histogram<u64>,
     /// From the moment the schedule meant to send to the moment the request was sent.
     pub send_lag: Histogram<u64>,
     /// The part of the send lag that is the generator's own fault: from the moment that a request was due *and* a
     /// connection was free to the moment it was sent.
     pub generator_lag: Histogram<u64>,
-    /// From `connect` to the connection being usable, for every connection opened.
+    /// From `connect` to the connection being established, for every connection opened.
     pub connect_time: Histogram<u64>,
+    /// From there to the end of the TLS handshake, for every connection opened; empty without TLS.
+    pub handshake_time: Histogram<u64>,
     /// The fates of all requests that fell due while measured.
     pub ledger: Ledger,
     /// Failures by kind.
     pub errors: ErrorCounts,
     /// Connections over the whole drive, warm-up included.
     pub connections: ConnectionCounts,
+    /// Requests on the wire over the measured part.
+    pub in_flight: InFlight,
     /// What the generator spent over the measured part.
     pub generator: GeneratorUse,
     /// How long arrivals were measured, in nanoseconds.
     pub measured_ns: Nanos,
-    /// The time series, oldest first; times count from the start of the measured part.
+    /// The time series, oldest first; times count from the start of the measured part. The intervals of one drive are of
+    /// one length, but for the last. That length is a power of two times the one asked for: see [`MAX_INTERVALS`].
     pub intervals: Vec<Interval>,
 }
 
@@ -58,6 +78,87 @@ pub struct ConnectionCounts {
     pub reopened: u64,
     /// Connections that never carried a measured reply.
     pub never_served: u64,
+    /// How evenly measured replies fell on the connections; none where there was no connection.
+    pub served: Option<Served>,
+}
+
+/// Measured replies of the connection that carried fewest and of the one that carried most, over one epoch. A connection
+/// that was lost and opened again is one and the same. Merging, over threads as over epochs, keeps the extremes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Served {
+    /// The fewest.
+    pub min: u64,
+    /// The most.
+    pub max: u64,
+}
+
+/// How many requests were on the wire, counted every [`IN_FLIGHT_EVERY_NS`]: sent, and neither answered, failed nor given
+/// up. What the warm-up left on the wire counts too.
+///
+/// It is counted, not computed from the times of the requests, so that Little's law (in flight = rate × service time) can
+/// be held against both.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct InFlight {
+    /// How often they were counted.
+    pub samples: u64,
+    /// The mean of the counts.
+    pub mean: f64,
+}
+
+impl InFlight {
+    /// Adds another thread's part of the same time: their means add up. Threads end within a moment of each other, so the
+    /// smaller number of samples is that of the sum; where one has none, the sum is not known.
+    fn merge_thread(&mut self, other: Self) {
+        self.samples = self.samples.min(other.samples);
+        self.mean = if self.samples == 0 {
+            0.0
+        } else {
+            self.mean + other.mean
+        };
+    }
+
+    /// Adds another stretch of time: its samples stand beside these.
+    fn append_epoch(&mut self, other: Self) {
+        let samples = self.samples + other.samples;
+        if samples > 0 {
+            let sum = self.mean * self.samples as f64 + other.mean * other.samples as f64;
+            self.mean = sum / samples as f64;
+        }
+        self.samples = samples;
+    }
+}
+
+impl Served {
+    /// The extremes of these counts, one a connection.
+    pub fn of(counts: impl IntoIterator<Item = u64>) -> Option<Self> {
+        counts
+            .into_iter()
+            .map(|count| Self {
+                min: count,
+                max: count,
+            })
+            .reduce(Self::merged)
+    }
+
+    fn merged(self, other: Self) -> Self {
+        Self {
+            min: self.min.min(other.min),
+            max: self.max.max(other.max),
+        }
+    }
+}
+
+impl ConnectionCounts {
+    /// Adds those of another thread or epoch.
+    fn merge(&mut self, other: &Self) {
+        self.opened += other.opened;
+        self.reopened += other.reopened;
+        self.never_served += other.never_served;
+        self.served = match (self.served, other.served) {
+            (Some(ours), Some(theirs)) => Some(ours.merged(theirs)),
+            (ours, theirs) => ours.or(theirs),
+        };
+    }
 }
 
 /// What the generator itself spent.
@@ -94,10 +195,13 @@ impl Recording {
             service_time: empty_histogram(),
             send_lag: empty_histogram(),
             generator_lag: empty_histogram(),
+            first_byte_time: empty_histogram(),
             connect_time: empty_histogram(),
+            handshake_time: empty_histogram(),
             ledger: Ledger::default(),
             errors: ErrorCounts::default(),
             connections: ConnectionCounts::default(),
+            in_flight: InFlight::default(),
             generator: GeneratorUse::default(),
             measured_ns: 0,
             intervals: Vec::new(),
@@ -107,25 +211,32 @@ impl Recording {
     /// Adds what another generator thread recorded over the same time.
     pub fn merge_thread(&mut self, other: &Self) {
         self.merge_counts(other);
+        self.in_flight.merge_thread(other.in_flight);
         self.generator.threads += other.generator.threads;
         self.measured_ns = self.measured_ns.max(other.measured_ns);
-        for theirs in &other.intervals {
-            match self
-                .intervals
-                .iter_mut()
-                .find(|ours| ours.start_ns == theirs.start_ns)
-            {
-                Some(ours) => ours.merge(theirs),
-                None => self.intervals.push(theirs.clone()),
+        // Threads may have come to different lengths; each is a multiple of every shorter one.
+        let length_ns = [&self.intervals, &other.intervals]
+            .into_iter()
+            .filter_map(|intervals| intervals.first())
+            .map(|first| first.length_ns)
+            .max();
+        let mut both = std::mem::take(&mut self.intervals);
+        both.extend(other.intervals.iter().cloned());
+        both.sort_by_key(|interval| interval.start_ns);
+        for theirs in both {
+            let place = |interval: &Interval| length_ns.map(|length| interval.start_ns / length);
+            match self.intervals.last_mut() {
+                Some(ours) if place(ours) == place(&theirs) => ours.merge(&theirs),
+                _ => self.intervals.push(theirs),
             }
         }
-        self.intervals.sort_by_key(|interval| interval.start_ns);
     }
 
     /// Adds what was recorded over another stretch of time (an epoch): measured times add up, and its intervals are
     /// moved to begin at `offset_ns`.
     pub fn append_epoch(&mut self, other: &Self, offset_ns: Nanos) {
         self.merge_counts(other);
+        self.in_flight.append_epoch(other.in_flight);
         self.generator.threads = self.generator.threads.max(other.generator.threads);
         self.measured_ns += other.measured_ns;
         self.intervals
@@ -139,48 +250,145 @@ impl Recording {
         let pairs = [
             (&mut self.response_time, &other.response_time),
             (&mut self.service_time, &other.service_time),
+            (&mut self.first_byte_time, &other.first_byte_time),
             (&mut self.send_lag, &other.send_lag),
             (&mut self.generator_lag, &other.generator_lag),
             (&mut self.connect_time, &other.connect_time),
+            (&mut self.handshake_time, &other.handshake_time),
         ];
         for (ours, theirs) in pairs {
             ours.add(theirs).expect("all histograms share their bounds");
         }
         self.ledger.merge(&other.ledger);
         self.errors.merge(&other.errors);
-        self.connections.opened += other.connections.opened;
-        self.connections.reopened += other.connections.reopened;
-        self.connections.never_served += other.connections.never_served;
+        self.connections.merge(&other.connections);
         self.generator.cpu_ns += other.generator.cpu_ns;
         self.generator.spin_ns += other.generator.spin_ns;
     }
 }
 
 impl Interval {
-    /// Adds another thread's part of the same interval.
+    /// Adds another part of the same interval: another thread's, or what followed within it.
     fn merge(&mut self, other: &Self) {
-        self.length_ns = self.length_ns.max(other.length_ns);
+        let start_ns = self.start_ns.min(other.start_ns);
+        let end_ns = (self.start_ns + self.length_ns).max(other.start_ns + other.length_ns);
+        self.start_ns = start_ns;
+        self.length_ns = end_ns - start_ns;
         self.ok += other.ok;
         self.failed += other.failed;
-        let mut counts: std::collections::BTreeMap<Nanos, u64> =
-            self.response_time.iter().copied().collect();
-        for &(value_ns, count) in &other.response_time {
-            *counts.entry(value_ns).or_default() += count;
-        }
-        self.response_time = counts.into_iter().collect();
+        self.response_time = merged_counts(&self.response_time, &other.response_time);
     }
 }
 
-/// Writes a recording while load is driven: one call per fate, no allocation but one per interval.
+/// Two lists of ascending values and their counts as one.
+fn merged_counts(ours: &[(Nanos, u64)], theirs: &[(Nanos, u64)]) -> Vec<(Nanos, u64)> {
+    let mut merged: Vec<(Nanos, u64)> = Vec::with_capacity(ours.len().max(theirs.len()));
+    let (mut ours, mut theirs) = (ours.iter().peekable(), theirs.iter().peekable());
+    loop {
+        let next = match (ours.peek(), theirs.peek()) {
+            (Some(&&(our_ns, _)), Some(&&(their_ns, _))) if our_ns > their_ns => theirs.next(),
+            (Some(_), _) => ours.next(),
+            (None, _) => theirs.next(),
+        };
+        let Some(&(value_ns, count)) = next else {
+            break;
+        };
+        match merged.last_mut() {
+            Some((last_ns, total)) if *last_ns == value_ns => *total += count,
+            _ => merged.push((value_ns, count)),
+        }
+    }
+    merged.shrink_to_fit();
+    merged
+}
+
+/// The time series of one drive while it grows, in bounded memory.
+///
+/// When it is full, the length of an interval doubles, and from then on each new interval makes room for itself by merging
+/// the oldest pair of short ones: no moment of a drive has to merge them all. No count is ever lost.
+#[derive(Debug)]
+struct Series {
+    intervals: Vec<Interval>,
+    /// The length of the interval that is being filled.
+    interval_ns: Nanos,
+    /// Distinct response times in all intervals.
+    values: usize,
+    /// Pairs of short intervals still to be merged, and where the first of them stands.
+    short_pairs: usize,
+    first_short: usize,
+}
+
+impl Series {
+    fn new(interval_ns: Nanos) -> Self {
+        Self {
+            intervals: Vec::new(),
+            interval_ns,
+            values: 0,
+            short_pairs: 0,
+            first_short: 0,
+        }
+    }
+
+    /// Adds the interval that just ended, and makes room for the next.
+    fn push(&mut self, interval: Interval) {
+        self.values += interval.response_time.len();
+        self.intervals.push(interval);
+        while self.is_full() && (self.short_pairs > 0 || self.lengthen()) {
+            self.merge_pair();
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.intervals.len() >= MAX_INTERVALS || self.values > MAX_INTERVAL_VALUES
+    }
+
+    /// Doubles the length of an interval, where all so far pair up: the next one then begins at a multiple of it.
+    fn lengthen(&mut self) -> bool {
+        let count = self.intervals.len();
+        let can = count > 0 && count.is_multiple_of(2);
+        if can {
+            self.interval_ns *= 2;
+            self.short_pairs = count / 2;
+            self.first_short = 0;
+        }
+        can
+    }
+
+    fn merge_pair(&mut self) {
+        let second = self.intervals.remove(self.first_short + 1);
+        let first = &mut self.intervals[self.first_short];
+        let before = first.response_time.len() + second.response_time.len();
+        first.merge(&second);
+        self.values -= before - first.response_time.len();
+        self.first_short += 1;
+        self.short_pairs -= 1;
+    }
+
+    /// The intervals, of one length but for the last.
+    fn finish(mut self) -> Vec<Interval> {
+        while self.short_pairs > 0 {
+            self.merge_pair();
+        }
+        self.intervals
+    }
+}
+
+/// Writes a recording while load is driven: one call per fate, no allocation but one per interval, and no more memory for a
+/// day than for an hour.
 ///
 /// All times are nanoseconds on the caller's clock. Calls must come with times that never decrease.
 #[derive(Debug)]
 pub struct Recorder {
+    /// All but the time series.
     recording: Recording,
+    series: Series,
     start_ns: Nanos,
-    interval_ns: Nanos,
     /// The latest time seen: replies may still come while the drive drains, after its end.
     latest_ns: Nanos,
+    /// When requests in flight are counted next.
+    next_count_ns: Nanos,
+    in_flight_samples: u64,
+    in_flight_sum: u64,
     current: Current,
 }
 
@@ -199,9 +407,12 @@ impl Recorder {
         assert!(interval_ns > 0, "an interval has a length");
         Self {
             recording: Recording::empty(),
+            series: Series::new(interval_ns),
             start_ns,
-            interval_ns,
             latest_ns: start_ns,
+            next_count_ns: start_ns,
+            in_flight_samples: 0,
+            in_flight_sum: 0,
             current: Current {
                 start_ns,
                 ok: 0,
@@ -221,6 +432,7 @@ impl Recorder {
         );
         self.start_ns = start_ns;
         self.latest_ns = start_ns;
+        self.next_count_ns = start_ns;
         self.current.start_ns = start_ns;
     }
 
@@ -269,9 +481,31 @@ impl Recorder {
         self.record_times(due_ns, sent_ns, now_ns);
     }
 
-    /// A connection became usable `elapsed_ns` after `connect`.
+    /// A request whose service time is recorded got its first byte, or ended without one, `elapsed_ns` after it was sent.
+    pub fn on_first_byte(&mut self, elapsed_ns: Nanos) {
+        record(&mut self.recording.first_byte_time, elapsed_ns);
+    }
+
+    /// Since the last call, and up to `now_ns`, `in_flight` requests were on the wire: counts them at every moment of
+    /// counting in between. To be called before their number changes, and at the end of the measured part.
+    pub fn count_in_flight(&mut self, in_flight: u32, now_ns: Nanos) {
+        let Some(since_ns) = now_ns.checked_sub(self.next_count_ns) else {
+            return;
+        };
+        let samples = since_ns / IN_FLIGHT_EVERY_NS + 1;
+        self.in_flight_samples += samples;
+        self.in_flight_sum += samples * u64::from(in_flight);
+        self.next_count_ns += samples * IN_FLIGHT_EVERY_NS;
+    }
+
+    /// A connection was established `elapsed_ns` after `connect`.
     pub fn on_connected(&mut self, elapsed_ns: Nanos) {
         record(&mut self.recording.connect_time, elapsed_ns);
+    }
+
+    /// The TLS handshake of a connection ended `elapsed_ns` after the connection was established.
+    pub fn on_handshake(&mut self, elapsed_ns: Nanos) {
+        record(&mut self.recording.handshake_time, elapsed_ns);
     }
 
     /// The measured part ends at `now_ns`. `connections` and `generator` are the caller's own counts.
@@ -284,8 +518,13 @@ impl Recorder {
         let last_ns = now_ns.max(self.latest_ns);
         self.rotate(last_ns);
         self.close_interval(last_ns);
+        self.recording.intervals = self.series.finish();
         self.recording.measured_ns = now_ns.saturating_sub(self.start_ns);
         self.recording.connections = connections;
+        self.recording.in_flight = InFlight {
+            samples: self.in_flight_samples,
+            mean: self.in_flight_sum as f64 / self.in_flight_samples.max(1) as f64,
+        };
         self.recording.generator = generator;
         self.recording
     }
@@ -295,16 +534,11 @@ impl Recorder {
         &self.recording.ledger
     }
 
-    /// The intervals that are complete so far.
-    pub fn intervals(&self) -> &[Interval] {
-        &self.recording.intervals
-    }
-
     /// Closes every interval that ended by `now_ns`; called for each fate, and by the caller while nothing happens.
     pub fn rotate(&mut self, now_ns: Nanos) {
         self.latest_ns = self.latest_ns.max(now_ns);
-        while now_ns >= self.current.start_ns + self.interval_ns {
-            let end_ns = self.current.start_ns + self.interval_ns;
+        while now_ns.saturating_sub(self.current.start_ns) >= self.series.interval_ns {
+            let end_ns = self.current.start_ns + self.series.interval_ns;
             self.close_interval(end_ns);
             self.current.start_ns = end_ns;
         }
@@ -325,7 +559,7 @@ impl Recorder {
                 .map(|step| (step.value_iterated_to(), step.count_since_last_iteration()))
                 .collect()
         };
-        self.recording.intervals.push(Interval {
+        self.series.push(Interval {
             start_ns: self.current.start_ns.saturating_sub(self.start_ns),
             length_ns,
             ok: std::mem::take(&mut self.current.ok),
@@ -452,6 +686,111 @@ mod tests {
         );
     }
 
+    /// A drive of `count` intervals of 1 ms with a reply each, whose response times cycle through `values` and are 1 ns apart.
+    fn series(count: u64, values: u64) -> Vec<Interval> {
+        let mut recorder = Recorder::new(0, MS);
+        for index in 0..count {
+            let end_ns = index * MS + MS / 2;
+            recorder.on_scheduled(1);
+            recorder.on_ok(end_ns - index % values, 0, end_ns);
+        }
+        finish(recorder, count * MS).intervals
+    }
+
+    #[test]
+    fn a_long_drive_goes_on_with_longer_intervals_and_loses_no_count() {
+        let limit = MAX_INTERVALS as u64;
+        let cases = [
+            (limit - 1, 1),
+            (limit, 2),
+            (limit + 1, 2),
+            (2 * limit - 2, 2),
+            (2 * limit - 1, 4),
+            (2 * limit, 4),
+            (4 * limit + 3, 8),
+        ];
+        for (count, length_ms) in cases {
+            let series = series(count, 500);
+            assert!(series.len() < MAX_INTERVALS, "{count}: {}", series.len());
+            let (last, whole) = series.split_last().unwrap();
+            assert!(
+                whole.iter().all(
+                    |interval| interval.length_ns == length_ms * MS && interval.ok == length_ms
+                ),
+                "{count}"
+            );
+            assert_eq!(
+                last.start_ns + last.length_ns,
+                count * MS,
+                "{count}: nothing is missing at the end"
+            );
+            assert!(
+                series
+                    .windows(2)
+                    .all(|pair| pair[0].start_ns + pair[0].length_ns == pair[1].start_ns),
+                "{count}"
+            );
+            assert_eq!(
+                series.iter().map(|interval| interval.ok).sum::<u64>(),
+                count
+            );
+            let times = series.iter().flat_map(|interval| &interval.response_time);
+            assert_eq!(times.map(|&(_, replies)| replies).sum::<u64>(), count);
+        }
+    }
+
+    #[test]
+    fn intervals_full_of_different_times_grow_longer_before_there_are_many() {
+        let interval = |index: u64, values: u64| Interval {
+            start_ns: index * MS,
+            length_ns: MS,
+            ok: values,
+            failed: 0,
+            response_time: (1..=values).map(|value| (value, 1)).collect(),
+        };
+        let mut series = Series::new(MS);
+        let values = MAX_INTERVAL_VALUES as u64 / 10;
+        for index in 0..10 {
+            series.push(interval(index, values));
+        }
+        assert_eq!(
+            (series.values, series.interval_ns),
+            (MAX_INTERVAL_VALUES, MS)
+        );
+        // One more can't pair up, the next can.
+        series.push(interval(10, 1));
+        series.push(interval(11, 1));
+        assert_eq!(series.interval_ns, 2 * MS);
+        assert!(series.values <= MAX_INTERVAL_VALUES);
+        let intervals = series.finish();
+        let counts: Vec<u64> = intervals.iter().map(|interval| interval.ok).collect();
+        assert_eq!(
+            counts,
+            [[2 * values].repeat(5), vec![2]].concat(),
+            "counts add up"
+        );
+        assert_eq!(intervals[0].response_time.last(), Some(&(values, 2)));
+    }
+
+    #[test]
+    fn threads_whose_intervals_differ_in_length_merge_at_the_longer() {
+        let recording = |intervals| Recording {
+            intervals,
+            ..Recording::empty()
+        };
+        let short = series(MAX_INTERVALS as u64 - 2, 1);
+        let long = series(MAX_INTERVALS as u64, 1);
+        let mut merged = recording(short);
+        merged.merge_thread(&recording(long));
+        assert_eq!(merged.intervals.len(), MAX_INTERVALS / 2);
+        let counts: Vec<u64> = merged
+            .intervals
+            .iter()
+            .map(|interval| interval.ok)
+            .collect();
+        assert_eq!(counts, [vec![4; MAX_INTERVALS / 2 - 1], vec![2]].concat());
+    }
+
     #[test]
     fn replies_while_draining_lengthen_the_series_and_not_the_measured_time() {
         let mut recorder = recorder();
@@ -467,6 +806,80 @@ mod tests {
             (series.as_slice(), recording.measured_ns),
             ([(0, 100, 0), (100, 20, 1)].as_slice(), 100 * MS)
         );
+    }
+
+    #[test]
+    fn requests_in_flight_are_counted_out_of_step_with_the_load() {
+        // A request every millisecond for 10 s, each on the wire for 5.25 ms: what a count in step with the arrivals would
+        // take for 5 or for 6 is 5.25 (Little's law).
+        let (mut recorder, mut in_flight) = (recorder(), 0);
+        for quarter in 0..40_000_u64 {
+            let now_ns = 1_000 * MS + quarter * MS / 4;
+            let is_sent = quarter % 4 == 0;
+            let is_answered = quarter >= 21 && (quarter - 21) % 4 == 0;
+            recorder.count_in_flight(in_flight, now_ns);
+            in_flight += u32::from(is_sent);
+            in_flight -= u32::from(is_answered);
+        }
+        recorder.count_in_flight(in_flight, 11_000 * MS);
+        let recording = finish(recorder, 11_000 * MS);
+        let InFlight { samples, mean } = recording.in_flight;
+        assert_eq!(samples, 10_000 * MS / IN_FLIGHT_EVERY_NS + 1);
+        assert!((mean - 5.25).abs() < 0.01, "{mean}");
+    }
+
+    #[test]
+    fn requests_in_flight_add_up_over_threads_and_average_over_epochs() {
+        let counted = |in_flight, ms: u64| {
+            let mut recorder = recorder();
+            recorder.count_in_flight(in_flight, (1_000 + ms) * MS);
+            finish(recorder, (1_000 + ms) * MS)
+        };
+        let mut threads = counted(3, 100);
+        threads.merge_thread(&counted(5, 100));
+        assert!((threads.in_flight.mean - 8.0).abs() < 1e-9);
+        let mut epochs = Recording::empty();
+        epochs.append_epoch(&counted(4, 100), 0);
+        epochs.append_epoch(&counted(8, 300), 0);
+        // Three parts of the time with 8 requests and one with 4, but for the sample at each beginning.
+        assert!(
+            (epochs.in_flight.mean - 7.0).abs() < 0.02,
+            "{:?}",
+            epochs.in_flight
+        );
+        threads.merge_thread(&Recording::empty());
+        assert_eq!(threads.in_flight, InFlight::default(), "a part is unknown");
+    }
+
+    #[test]
+    fn the_first_byte_has_a_clock_of_its_own() {
+        let mut recorder = recorder();
+        recorder.on_scheduled(1);
+        recorder.on_first_byte(MS);
+        recorder.on_ok(1_000 * MS, 1_000 * MS, 1_005 * MS);
+        let recording = finish(recorder, 1_100 * MS);
+        let first = &recording.first_byte_time;
+        assert!(first.len() == 1 && first.equivalent(first.max(), MS));
+        let mut merged = Recording::empty();
+        merged.append_epoch(&recording, 0);
+        assert_eq!(merged.first_byte_time.len(), 1);
+    }
+
+    #[test]
+    fn served_counts_keep_their_extremes() {
+        assert_eq!(Served::of([]), None);
+        let of = |counts: &[u64]| Recording {
+            connections: ConnectionCounts {
+                served: Served::of(counts.iter().copied()),
+                ..ConnectionCounts::default()
+            },
+            ..Recording::empty()
+        };
+        let mut merged = of(&[]);
+        for part in [of(&[7, 3, 5]), of(&[]), of(&[4, 9])] {
+            merged.append_epoch(&part, 0);
+        }
+        assert_eq!(merged.connections.served, Some(Served { min: 3, max: 9 }));
     }
 
     #[test]

@@ -238,6 +238,7 @@ fn epoch(
         opened: 256,
         reopened: 0,
         never_served: 0,
+        ..ConnectionCounts::default()
     };
     let generator = GeneratorUse {
         cpu_ns: end_ns / 5,
