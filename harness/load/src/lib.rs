@@ -10,6 +10,7 @@
 //!   decisions out. `worker` is the only place that touches a socket or a clock on the measured path.
 //! - [`backend`] is the upstream that servers under test call: part of the ruler, because its lateness would be
 //!   mistaken for theirs.
+//! - [`truth`] is a server whose every answer time is known: what the instrument itself is held against.
 //!
 //! Needs Linux 5.11 or later, for `epoll_pwait2` and its nanosecond time-outs.
 
@@ -18,6 +19,7 @@
     reason = "the instrument is where the clock is read"
 )]
 
+mod answering;
 pub mod backend;
 mod clock;
 pub mod control;
@@ -25,6 +27,7 @@ pub mod drive;
 pub mod exchange;
 pub mod pacer;
 mod reactor;
+pub mod truth;
 mod worker;
 pub mod workload;
 
