@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::load::{Arrival, Load};
 use crate::recording::Recording;
 use crate::summary::{MIN_SAMPLES_BEYOND, Summary, Times, value_at};
-use crate::units::{Nanos, format_ns};
+use crate::units::{Nanos, duration_ns, format_ns};
 
 /// In a closed loop a generator this busy, spinning left out, was the limit itself.
 pub const SATURATED_SHARE: f64 = 0.9;
@@ -35,8 +35,21 @@ pub const VOIDING_BACKEND_P50_NS: Nanos = 1_000_000;
 /// Share of time taken by the hypervisor that is worth a word.
 pub const NOTABLE_STEAL_SHARE: f64 = 0.02;
 
-/// Requests a connection, on average, from which on a connection that was never served is worth a word.
+/// Requests a connection, on average, from which on their fair division can be judged.
 pub const FAIR_REQUESTS_PER_CONNECTION: u64 = 20;
+
+/// A connection that carried less than this share of the average was treated unfairly.
+pub const FAIR_SHARE: f64 = 0.25;
+
+/// The requests in flight may differ from throughput times service time by this share before it is worth a word, and the
+/// ends of a drive add their own (see [`assess`]).
+pub const LITTLES_LAW_TOLERANCE: f64 = 0.1;
+
+/// Differences of less than this many requests in flight are noise of the counting.
+pub const LITTLES_LAW_MIN_DIFFERENCE: f64 = 1.0;
+
+/// Times the requests in flight must have been counted before Little's law is held against them.
+pub const LITTLES_LAW_MIN_SAMPLES: u64 = 100;
 
 /// What the recording itself cannot know.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -60,6 +73,8 @@ pub fn assess(load: &Load, recording: &Recording) -> Vec<Caution> {
         failures(recording),
         unfinished(recording),
         connections(recording),
+        unfair(recording),
+        littles_law(load, recording),
         too_few_samples(recording),
     ];
     cautions.into_iter().flatten().collect()
@@ -290,16 +305,60 @@ fn unfinished(recording: &Recording) -> Option<Caution> {
 
 fn connections(recording: &Recording) -> Option<Caution> {
     let counts = recording.connections;
-    let per_connection = recording.ledger.ok / counts.opened.max(1);
-    let starved = counts.never_served > 0 && per_connection >= FAIR_REQUESTS_PER_CONNECTION;
-    (counts.reopened > 0 || recording.errors.connect > 0 || starved).then(|| {
+    (counts.reopened > 0 || recording.errors.connect > 0).then(|| {
         CautionCode::Connections.caution(
             false,
             format!(
-                "{} connections were lost and opened again, {} could not be opened, {} never carried a reply",
-                counts.reopened, recording.errors.connect, counts.never_served
+                "{} connections were lost and opened again, {} could not be opened",
+                counts.reopened, recording.errors.connect
             ),
             "look at the target's own output: it closed connections, or is short of descriptors or backlog",
+        )
+    })
+}
+
+/// Requests go to whoever is free longest, so a connection that carried few waited for its replies longer than others.
+fn unfair(recording: &Recording) -> Option<Caution> {
+    let counts = recording.connections;
+    let served = counts.served?;
+    let mean =
+        recording.ledger.ok as f64 / counts.opened.saturating_sub(counts.reopened).max(1) as f64;
+    let is_judged = mean >= FAIR_REQUESTS_PER_CONNECTION as f64;
+    (is_judged && (served.min as f64) < FAIR_SHARE * mean).then(|| {
+        CautionCode::Unfair.caution(
+            false,
+            format!(
+                "connections were served unevenly: from {} to {} requests each, {mean:.0} on average ({} never)",
+                served.min, served.max, counts.never_served
+            ),
+            "the target prefers some connections: the others' waits are in the tail; more connections make it worse",
+        )
+    })
+}
+
+/// Little's law: requests in flight = throughput × service time (Little, *A proof for the queuing formula L = λW*,
+/// Operations Research 9, 1961). Both sides are measured apart, so where they differ the clocks or the counts are wrong.
+/// At the end of a drive a service time's worth of replies is still counted in the times and not in the flight.
+fn littles_law(load: &Load, recording: &Recording) -> Option<Caution> {
+    let counted = recording.in_flight;
+    if counted.samples < LITTLES_LAW_MIN_SAMPLES || recording.measured_ns == 0 {
+        return None;
+    }
+    let mean_ns = recording.service_time.mean();
+    let expected = mean_ns * recording.service_time.len() as f64 / recording.measured_ns as f64;
+    let ends = 2.0 * mean_ns / duration_ns(load.duration).max(1) as f64;
+    let difference = (counted.mean - expected).abs();
+    let is_off = difference >= LITTLES_LAW_MIN_DIFFERENCE
+        && difference > (LITTLES_LAW_TOLERANCE + ends) * expected;
+    is_off.then(|| {
+        CautionCode::LittlesLaw.caution(
+            false,
+            format!(
+                "{:.1} requests were in flight, and throughput times service time gives {expected:.1} (tolerance {:.0} %)",
+                counted.mean,
+                (LITTLES_LAW_TOLERANCE + ends) * 100.0
+            ),
+            "the times and the counts do not fit together: the generator stood still, or the run is too short; repeat it",
         )
     })
 }
@@ -356,7 +415,7 @@ mod tests {
     use super::*;
     use crate::ledger::ErrorKind;
     use crate::load::Process;
-    use crate::recording::{ConnectionCounts, GeneratorUse, Recorder};
+    use crate::recording::{ConnectionCounts, GeneratorUse, Recorder, Served};
     use crate::units::Rate;
     use std::time::Duration;
 
@@ -527,6 +586,49 @@ mod tests {
             validity.cautions[1].detail,
             "2 of 2032 requests failed: 1 with a wrong body, 1 timed out"
         );
+    }
+
+    #[test]
+    fn counts_that_do_not_fit_the_times_are_told() {
+        // 2,000 requests a second of 5 ms each: 10 in flight.
+        let counted = |in_flight: u32| {
+            let mut recorder = recorder(5 * MS, 0);
+            for tick in 1..=100 {
+                recorder.count_in_flight(in_flight, tick * 10 * MS);
+            }
+            codes(&judge(open(), recorder, 0, 0, Circumstances::default()))
+        };
+        assert_eq!(counted(10), []);
+        assert_eq!(
+            counted(11),
+            [],
+            "within the tolerance of a tenth and the ends' hundredth"
+        );
+        assert_eq!(counted(12), [CautionCode::LittlesLaw]);
+        assert_eq!(counted(8), [CautionCode::LittlesLaw]);
+    }
+
+    #[test]
+    fn a_connection_that_was_served_a_quarter_of_the_others_is_told() {
+        let shared = |counts: [u64; 4]| {
+            let connections = ConnectionCounts {
+                opened: 4,
+                never_served: counts.iter().filter(|&&count| count == 0).count() as u64,
+                served: Served::of(counts.into_iter()),
+                ..ConnectionCounts::default()
+            };
+            let generator = GeneratorUse {
+                cpu_ns: 0,
+                spin_ns: 0,
+                threads: 1,
+            };
+            let recording = recorder(5 * MS, 0).finish(1_000 * MS, connections, generator);
+            codes(&Validity::from_cautions(assess(&load(open()), &recording)))
+        };
+        assert_eq!(shared([500, 500, 500, 500]), []);
+        assert_eq!(shared([125, 625, 625, 625]), []);
+        assert_eq!(shared([124, 625, 625, 626]), [CautionCode::Unfair]);
+        assert_eq!(shared([0, 666, 667, 667]), [CautionCode::Unfair]);
     }
 
     #[test]
