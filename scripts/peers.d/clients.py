@@ -1,7 +1,8 @@
 """Load generators: where each is found, how it is told what to do, and what its report says.
 
-Every generator is told the same: so many keep-alive connections, so long, one thread, and a rate where it keeps one. What
-it reports is read from its own words, and its own words only; a report that can't be read is an error, never a zero.
+Every generator is told the same: so many keep-alive connections, so long, one thread, and a rate where it keeps one.
+What it reports is read from its own words, and its own words only; a report that can't be read is an error, never a
+zero.
 """
 
 from __future__ import annotations
@@ -110,15 +111,19 @@ def parse_bench(stdout: str) -> Report:
     ... "requests": {"scheduled": 20000, "ok": 20000, "error": 0, "timeout": 0, "unfinished": 0},
     ... "response_time_ns": {"mean": 105254, "p50": 29087}, "send_lag_ns": {"p50": 201, "p99": 130751}}''')
     Report(requests=20000, errors=0, duration_s=1.0, median_us=29.087, send_lag_us_p99=130.751)
+    >>> parse_bench('''{"load": {"rate_per_s": null, "duration_s": 1.0},
+    ... "requests": {"scheduled": 5, "ok": 2, "error": 1, "timeout": 1, "unfinished": 1},
+    ... "response_time_ns": {"mean": 105254, "p50": null}, "send_lag_ns": {"p50": null, "p99": null}}''')
+    Report(requests=2, errors=2, duration_s=1.0, median_us=None, send_lag_us_p99=None)
     """
     record = json.loads(stdout)
     requests = record["requests"]
-    lag_ns = record["send_lag_ns"]["p99"]
+    median_ns, lag_ns = record["response_time_ns"]["p50"], record["send_lag_ns"]["p99"]
     return Report(
         requests=requests["ok"],
         errors=requests["error"] + requests["timeout"],
         duration_s=record["load"]["duration_s"],
-        median_us=record["response_time_ns"]["p50"] / 1e3,
+        median_us=None if median_ns is None else median_ns / 1e3,
         send_lag_us_p99=None if lag_ns is None else lag_ns / 1e3,
     )
 
@@ -300,7 +305,8 @@ def parse_hey(stdout: str) -> Report:
     Report(requests=18820, errors=5, duration_s=1.0021, median_us=1500.0, send_lag_us_p99=None)
     """
     total = found(r"^\s*Total:\s+([\d.]+) secs", stdout, "hey")
-    statuses = {int(status): int(count) for status, count in re.findall(r"^\s*\[(\d+)\]\s+(\d+) responses", stdout, re.M)}
+    counts = re.findall(r"^\s*\[(\d+)\]\s+(\d+) responses", stdout, re.M)
+    statuses = {int(status): int(count) for status, count in counts}
     failures = stdout.partition("Error distribution:")[2]
     # Without an answer there is no distribution.
     median = re.search(r"^\s*50% in ([\d.]+) secs", stdout, re.M)

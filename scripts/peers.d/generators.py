@@ -1,6 +1,6 @@
 """Load generators, held against one another.
 
-`scripts/peers generators` answers three questions about a load generator: what does a request cost it in processor time,
+`scripts/peers generators` answers three questions about a load generator: what processor time does a request cost it,
 how much memory does it need, and what does it add to the times that it reports? The parties are the workspace's `bench
 load`, a floor in C that writes, reads and does nothing else, and generators that others wrote. All load one server, the
 bare epoll floor, pinned to a core; all run on one other core, as one thread.
@@ -36,7 +36,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,7 +67,7 @@ YARDSTICK = "floor"
 ONLY_ASKED_FOR = {"hey": "--hey", "autocannon": "--autocannon", "wrk2": "--wrk2 PATH"}
 
 TRIAL_S = 1
-# A generator with a rate needs its time to bring every connection into use: oha opens one when a request first needs it.
+# At a rate it takes its time until every connection is used: oha opens one when a request first needs it.
 MANY_AT_RATE_S = 6
 # wrk has not opened 10,000 connections within its first second.
 MANY_CLOSED_S = 3
@@ -136,7 +136,7 @@ class Against:
 
 @dataclass(frozen=True)
 class Row:
-    """One generator's line in both tables; None where it was not measured so."""
+    """One generator's line in every table; None where it was not measured so."""
 
     generator: str
     cpu_us_per_request: Against | None
@@ -214,8 +214,10 @@ columns of the closed loop:
   req/s       requests a second, by the generator's own count
   load core   share of its core that the generator used from start to end
   srv core    share of its core that the server used; where this is full, the server was the limit
-  MiB         peak resident memory, at the connections of -c and at those of --many
-  conns       connections that the server saw at once in the run of --many
+
+columns of the memory:
+  at N        with the connections of -c in closed loop, and with those of --many
+  seen        connections that the server saw at once in the run of --many
 
 columns of the open loop:
   req/s       the rate that it kept
@@ -224,7 +226,7 @@ columns of the open loop:
 
 generators:
   bench (bench load), floor, wrk, h2load, oha, with --hey hey, with --autocannon autocannon, with --wrk2 PATH wrk2
-  wrk keeps no rate and h2load prints no median: they stand in the first table only. wrk2 has no closed loop, and needs
+  wrk keeps no rate and h2load prints no median: they are not in the last table. wrk2 has no closed loop, and needs
   10 s more for every epoch, in which it calibrates. oha runs with --latency-correction at a rate.
 
 examples:
@@ -255,7 +257,8 @@ def run_generators(args: argparse.Namespace) -> int:
 
     epochs = measure(lab, programs)
     rows = [row_of(name, epochs, plan) for name in programs]
-    print(f"{closed_table(rows, plan)}\n\n{open_table(rows, plan)}", flush=True)
+    tables = (closed_table(rows, plan), memory_table(rows, plan), open_table(rows, plan))
+    print("\n\n".join(tables), flush=True)
     if args.json:
         versions = {name: version_of(GENERATORS[name].version(program)) for name, program in programs.items()}
         record = {"plan": asdict(plan), "environment": environment_of(bench, load_average, versions)}
@@ -411,7 +414,7 @@ def generate(
     """Runs a generator under the meter; `watch` is called every so often while it runs."""
     client = GENERATORS[name]
     if drive.rate_per_s is not None and client.calibration_s:
-        drive = Drive(drive.port, drive.connections, drive.duration_s + client.calibration_s, drive.rate_per_s, drive.cpu)
+        drive = replace(drive, duration_s=drive.duration_s + client.calibration_s)
     metered = run_metered(lab.meter, [str(program), *client.command(drive)], drive, client.exit_codes, watch)
     try:
         return client.parse(metered.stdout), metered
@@ -546,37 +549,44 @@ def median_of(values) -> float | None:
 
 
 def closed_table(rows: Sequence[Row], plan: Plan) -> str:
-    """What a request costs in closed loop, and memory.
+    """What a request costs in closed loop.
 
-    >>> floor = Against(5.2, 1.0, 1.0, 1.0)
-    >>> wrk = Row("wrk", Against(7.014, 1.349, 1.33, 1.37), Against(1e5, 0.9, 0.8, 1.0), 0.98, 0.9, 4096, 20480, 10000,
+    >>> wrk = Row("wrk", Against(7.014, 1.349, 1.33, 1.37), Against(1e5, 0.9, 0.8, 1.0), 0.98, 0.9, 4096, 20480, 10_000,
     ...           None, None, None)
-    >>> wrk2 = Row("wrk2", None, None, None, None, None, 20480, 10000, 2e4, Against(1080.0, None, None, None), None)
+    >>> wrk2 = Row("wrk2", None, None, None, None, None, 20480, 10_000, 2e4, None, None)
     >>> plan = Plan(2, 1, 2, 64, 2e4, 1, 10_000, 2e3, 1, 0, 1)
     >>> print(closed_table([wrk, wrk2], plan))
     closed loop, 64 connections
-    generator  cpu µs/req  vs floor         95 %    req/s  vs floor         95 %  load core  srv core  MiB at 64  MiB at 10,000   conns
-    wrk              7.01     1.349  1.330–1.370  100,000     0.900  0.800–1.000       98 %      90 %        4.0           20.0  10,000
-    wrk2                –         –            –        –         –            –          –         –          –           20.0  10,000
+    generator  cpu µs/req  vs floor         95 %    req/s  vs floor         95 %  load core  srv core
+    wrk              7.01     1.349  1.330–1.370  100,000     0.900  0.800–1.000       98 %      90 %
     """
     interval = f"{100 * CONFIDENCE:.0f} %"
     head = ["generator", "cpu µs/req", f"vs {YARDSTICK}", interval, "req/s", f"vs {YARDSTICK}", interval]
-    head += ["load core", "srv core", f"MiB at {plan.connections:,}", f"MiB at {plan.many_connections:,}", "conns"]
-    lines = [head]
+    lines = [[*head, "load core", "srv core"]]
     for row in rows:
-        lines.append(
-            [
-                row.generator,
-                *cells(row.cpu_us_per_request, "{:.2f}"),
-                *cells(row.requests_per_s, "{:,.0f}"),
-                cell(row.load_cpu_share, "{:.0%}").replace("%", " %"),
-                cell(row.server_cpu_share, "{:.0%}").replace("%", " %"),
-                cell(row.rss_kib_max and row.rss_kib_max / 1024, "{:.1f}"),
-                cell(row.rss_kib_max_many and row.rss_kib_max_many / 1024, "{:.1f}"),
-                cell(row.connections_seen, "{:,.0f}"),
-            ]
-        )
+        if row.cpu_us_per_request is not None:
+            cost, kept = cells(row.cpu_us_per_request, "{:.2f}"), cells(row.requests_per_s, "{:,.0f}")
+            lines.append([row.generator, *cost, *kept, percent(row.load_cpu_share), percent(row.server_cpu_share)])
     return f"closed loop, {plan.connections:,} connections\n{aligned(lines)}"
+
+
+def memory_table(rows: Sequence[Row], plan: Plan) -> str:
+    """What the generators hold in memory.
+
+    >>> wrk = Row("wrk", None, None, None, None, 4096, 20480, 10_000, None, None, None)
+    >>> wrk2 = Row("wrk2", None, None, None, None, None, 20480, 9_999, None, None, None)
+    >>> print(memory_table([wrk, wrk2], Plan(2, 1, 2, 64, 2e4, 1, 10_000, 2e3, 1, 0, 1)))
+    peak resident memory in MiB
+    generator  at 64  at 10,000    seen
+    wrk          4.0       20.0  10,000
+    wrk2           –       20.0   9,999
+    """
+    lines = [["generator", f"at {plan.connections:,}", f"at {plan.many_connections:,}", "seen"]]
+    for row in rows:
+        few, many = (None if kib is None else kib / 1024 for kib in (row.rss_kib_max, row.rss_kib_max_many))
+        seen = cell(row.connections_seen, "{:,.0f}")
+        lines.append([row.generator, cell(few, "{:.1f}"), cell(many, "{:.1f}"), seen])
+    return f"peak resident memory in MiB\n{aligned(lines)}"
 
 
 def open_table(rows: Sequence[Row], plan: Plan) -> str:
@@ -604,6 +614,11 @@ def cells(figure: Against | None, form: str) -> list[str]:
         return ["–", "–", "–"]
     low, high = cell(figure.ratio_low, "{:.3f}"), cell(figure.ratio_high, "{:.3f}")
     return [form.format(figure.value), cell(figure.ratio, "{:.3f}"), "–" if figure.ratio is None else f"{low}–{high}"]
+
+
+def percent(share: float | None) -> str:
+    """A share of a core."""
+    return cell(None if share is None else 100 * share, "{:.0f} %")
 
 
 def cell(value: float | None, form: str) -> str:
