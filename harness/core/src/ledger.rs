@@ -56,6 +56,8 @@ pub enum ErrorKind {
     ConnectTimeout,
     /// The connection could not be opened for another reason.
     ConnectFailed,
+    /// The TLS handshake failed.
+    TlsFailed,
     /// The peer reset the connection while a request was out (`ECONNRESET`, `EPIPE`).
     Reset,
     /// The peer closed the connection before the reply began.
@@ -72,12 +74,13 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// Every kind, in the order of the record.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Refused,
         Self::AddrNotAvailable,
         Self::TooManyFiles,
         Self::ConnectTimeout,
         Self::ConnectFailed,
+        Self::TlsFailed,
         Self::Reset,
         Self::Closed,
         Self::Status,
@@ -96,6 +99,7 @@ impl ErrorKind {
             Self::TooManyFiles => "connections without a free file descriptor",
             Self::ConnectTimeout => "connections not opened in time",
             Self::ConnectFailed => "connections not opened",
+            Self::TlsFailed => "connections without a TLS handshake",
             Self::Reset => "lost to a reset connection",
             Self::Closed => "lost to a closed connection",
             Self::Status => "with another status",
@@ -145,7 +149,8 @@ impl ErrorCounts {
             | ErrorKind::AddrNotAvailable
             | ErrorKind::TooManyFiles
             | ErrorKind::ConnectTimeout
-            | ErrorKind::ConnectFailed => &mut self.connect,
+            | ErrorKind::ConnectFailed
+            | ErrorKind::TlsFailed => &mut self.connect,
             ErrorKind::Reset | ErrorKind::Closed => &mut self.reset,
             ErrorKind::Status => &mut self.status,
             ErrorKind::ShortBody | ErrorKind::WrongBody | ErrorKind::Malformed => &mut self.body,
@@ -163,12 +168,12 @@ mod tests {
         for kind in ErrorKind::ALL {
             all.count(kind);
         }
-        assert_eq!((all.connect, all.reset, all.status, all.body), (5, 2, 1, 3));
+        assert_eq!((all.connect, all.reset, all.status, all.body), (6, 2, 1, 3));
         let mut twice = all.clone();
         twice.merge(&all);
         assert_eq!(
             (twice.connect, twice.reset, twice.status, twice.body),
-            (10, 4, 2, 6)
+            (12, 4, 2, 6)
         );
         assert!(twice.kinds.values().all(|&count| count == 2));
     }

@@ -2,20 +2,29 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use bench_core::load::Load;
 use bench_core::recording::Recording;
+use rustix::io::Errno;
 use thiserror::Error;
 
 use crate::clock::Clock;
 use crate::control::Control;
+use crate::sources;
+use crate::tls::{HandshakeError, Secured, Tls};
+use crate::transport::Plain;
 use crate::worker::{self, Share};
 use crate::workload::Workload;
 
-/// How long opening the connections may take before the drive gives up.
+/// How long opening one connection may take, its TLS handshake included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How much longer opening all of them may take, for each of them, before the drive gives up: a server that accepts 500 a
+/// second is slow, and in time.
+pub const CONNECT_TIMEOUT_EACH: Duration = Duration::from_millis(2);
 
 /// How the generator uses the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +36,23 @@ pub struct Options {
     pub spin: bool,
 }
 
-/// Drives one load at one address and returns what was recorded.
+/// Where to, and how.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// The address.
+    pub addr: SocketAddr,
+    /// Speak TLS.
+    pub tls: Option<Tls>,
+}
+
+impl From<SocketAddr> for Endpoint {
+    /// Without TLS.
+    fn from(addr: SocketAddr) -> Self {
+        Self { addr, tls: None }
+    }
+}
+
+/// Drives one load at one server and returns what was recorded.
 ///
 /// Connections are opened first; the schedule begins when all of them are. The drive ends after `load.warmup +
 /// load.duration`, when `load.request_limit` requests have been scheduled, or when `control` says so, and then waits at
@@ -35,7 +60,7 @@ pub struct Options {
 pub fn drive(
     load: &Load,
     workload: &Workload,
-    addr: SocketAddr,
+    endpoint: impl Into<Endpoint>,
     options: &Options,
     control: &Control,
 ) -> Result<Recording, DriveError> {
@@ -47,8 +72,16 @@ pub fn drive(
     };
     // A thread without a connection could never send what its schedule holds.
     let threads = u32::try_from(cpus.len()).unwrap_or(u32::MAX).min(wanted);
-    let clock = Clock::start();
-    let start = StartLine::new(threads);
+    let Endpoint { addr, tls } = endpoint.into();
+    let common = Common {
+        load,
+        workload,
+        addr,
+        control,
+        clock: Clock::start(),
+        start: StartLine::new(threads),
+        local_ports: local_ports(),
+    };
     let recordings: Vec<Result<Option<Recording>, DriveError>> = std::thread::scope(|scope| {
         let handles: Vec<_> = (0..threads)
             .map(|thread| {
@@ -59,14 +92,15 @@ pub fn drive(
                     cpu: cpus[thread as usize],
                     spin: options.spin,
                 };
-                let start = &start;
+                let (common, tls) = (&common, tls.as_ref());
                 std::thread::Builder::new()
                     .name(format!("load-{thread}"))
-                    .spawn_scoped(scope, move || {
-                        worker::run(load, workload, addr, &share, clock, start, control)
+                    .spawn_scoped(scope, move || match tls {
+                        None => worker::run::<Plain>(common, &(), &share),
+                        Some(tls) => worker::run::<Secured>(common, tls, &share),
                     })
                     .map_err(|source| {
-                        start.give_up();
+                        common.start.give_up();
                         DriveError::Thread { source }
                     })
             })
@@ -98,6 +132,30 @@ pub fn drive(
         merged.ledger
     );
     Ok(merged)
+}
+
+/// How long opening that many connections may take.
+pub(crate) fn time_to_open(connections: u32) -> Duration {
+    CONNECT_TIMEOUT.saturating_add(CONNECT_TIMEOUT_EACH.saturating_mul(connections))
+}
+
+/// The local ports that the system gives out.
+fn local_ports() -> RangeInclusive<u16> {
+    std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")
+        .ok()
+        .and_then(|text| sources::parse_ports(&text))
+        .unwrap_or(sources::USUAL_PORTS)
+}
+
+/// What all threads of a drive share.
+pub(crate) struct Common<'a> {
+    pub(crate) load: &'a Load,
+    pub(crate) workload: &'a Workload,
+    pub(crate) addr: SocketAddr,
+    pub(crate) control: &'a Control,
+    pub(crate) clock: Clock,
+    pub(crate) start: StartLine,
+    pub(crate) local_ports: RangeInclusive<u16>,
 }
 
 /// Where the threads of a drive wait for one another: the schedule begins when the last connection is open.
@@ -137,7 +195,7 @@ impl StartLine {
 #[derive(Debug, Error)]
 pub enum DriveError {
     /// The connections could not be opened.
-    #[error("could open only {opened} of {wanted} connections to {addr}: {source}")]
+    #[error("could open only {opened} of {wanted} connections to {addr}: {source}; {}", connect_remedy(.source))]
     Connect {
         /// Where to.
         addr: SocketAddr,
@@ -148,8 +206,18 @@ pub enum DriveError {
         /// What the system said last.
         source: io::Error,
     },
+    /// The connections were established, and the TLS handshake failed.
+    #[error("the TLS handshake with {addr} failed: {source}; {}", .source.remedy())]
+    Handshake {
+        /// With whom.
+        addr: SocketAddr,
+        /// What either side said.
+        source: HandshakeError,
+    },
     /// A generator thread could not be started.
-    #[error("could not start a generator thread: {source}")]
+    #[error(
+        "could not start a generator thread: {source}; name fewer cores, or raise the limit with `ulimit -u`"
+    )]
     Thread {
         /// What the system said.
         source: io::Error,
@@ -165,9 +233,62 @@ pub enum DriveError {
         source: io::Error,
     },
     /// The readiness interface failed.
-    #[error("epoll failed: {source}; the instrument needs Linux 5.11 or later")]
+    #[error("epoll failed: {source}; {}", epoll_remedy(.source))]
     Epoll {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// What to do where epoll fails.
+fn epoll_remedy(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(errno @ (Errno::MFILE | Errno::NFILE)) => connect_remedy(&errno.into()),
+        _ => "the instrument needs Linux 5.11 or later",
+    }
+}
+
+/// What to do where connections could not be opened.
+fn connect_remedy(error: &io::Error) -> &'static str {
+    match Errno::from_io_error(error) {
+        Some(Errno::CONNREFUSED) => "check that the server runs and listens there",
+        Some(Errno::ADDRNOTAVAIL) => {
+            "no local port is free: lower the number of connections, wait a minute for old ones to go, or widen net.ipv4.ip_local_port_range"
+        }
+        Some(Errno::MFILE | Errno::NFILE) => {
+            "no file descriptor is free: lower the number of connections, or raise the limit with `ulimit -n`"
+        }
+        _ if error.kind() == io::ErrorKind::TimedOut => {
+            "it accepts too slowly: lower the number of connections, or look at its backlog"
+        }
+        _ => "check the address, and the way there",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_connections_get_more_time_to_open() {
+        assert_eq!(time_to_open(1), Duration::from_millis(5_002));
+        assert_eq!(time_to_open(10_000), Duration::from_secs(25));
+        assert!(time_to_open(u32::MAX) < Duration::MAX);
+    }
+
+    #[test]
+    fn what_the_system_says_has_a_remedy() {
+        let remedies = [Errno::CONNREFUSED, Errno::ADDRNOTAVAIL, Errno::MFILE]
+            .map(|errno| connect_remedy(&errno.into()));
+        let ours = connect_remedy(&io::ErrorKind::TimedOut.into());
+        assert_eq!(connect_remedy(&Errno::TIMEDOUT.into()), ours);
+        for (remedy, part) in remedies.iter().chain([&ours]).zip([
+            "server runs",
+            "ip_local_port_range",
+            "ulimit -n",
+            "backlog",
+        ]) {
+            assert!(remedy.contains(part), "{remedy}");
+        }
+    }
 }

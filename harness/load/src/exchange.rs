@@ -6,6 +6,10 @@ use http1::client::{Part, ReplyDecoder};
 
 use crate::workload::Expect;
 
+/// Bytes of memory that an exchange keeps for replies cut in the middle of their head. What a longer one needed is given
+/// back: there is an exchange a connection, and there may be ten thousand.
+pub const MAX_KEPT_BYTES: usize = 4096;
+
 /// A reply being read and checked. Made once a connection and begun anew for every request, so that steady state
 /// allocates nothing.
 #[derive(Debug)]
@@ -70,6 +74,7 @@ impl Exchange {
         joined.extend_from_slice(bytes);
         let (consumed, progress) = self.decode(&joined, expect);
         joined.drain(..consumed);
+        joined.shrink_to(MAX_KEPT_BYTES);
         self.pending = joined;
         self.without_leftovers(progress)
     }
@@ -264,6 +269,21 @@ mod tests {
             &expect(b"hello"),
         );
         assert_eq!(progress, done(Ok(()), true));
+    }
+
+    #[test]
+    fn memory_for_a_long_reply_is_given_back() {
+        let mut exchange = Exchange::new();
+        let body = vec![b'x'; 16 * MAX_KEPT_BYTES];
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        let (begun, rest) = head.split_at(9);
+        for _ in 0..2 {
+            exchange.begin(Method::Get);
+            let progress = [begun.as_bytes(), &[rest.as_bytes(), &body].concat()]
+                .map(|bytes| exchange.receive(bytes, &expect(&body)));
+            assert_eq!(progress, [Progress::NeedInput, done(Ok(()), true)]);
+            assert!(exchange.pending.capacity() <= MAX_KEPT_BYTES);
+        }
     }
 
     #[test]

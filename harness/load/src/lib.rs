@@ -25,12 +25,17 @@ mod clock;
 pub mod control;
 pub mod drive;
 pub mod exchange;
+mod line;
 pub mod pacer;
 mod reactor;
+mod sources;
+pub mod tls;
+mod transport;
 pub mod truth;
 mod worker;
 pub mod workload;
 
 pub use control::{Control, Phase};
-pub use drive::{DriveError, Options, drive};
+pub use drive::{DriveError, Endpoint, Options, drive};
+pub use tls::{Tls, Trust};
 pub use workload::{Expect, Request, Workload};

@@ -2,42 +2,40 @@
 //!
 //! A turn of the loop sends what is due, sleeps until the next request is due or a reply comes, and hands every reply
 //! to its [`Exchange`]. The steady state costs one `send` and one `recv` a request, and one `epoll_wait` for all that
-//! became ready together.
+//! became ready together. No turn walks through all sessions: ten thousand idle ones cost nothing.
+//!
+//! How connections come and go is in `opening`.
+
+mod opening;
 
 use std::collections::VecDeque;
-use std::io;
-use std::net::SocketAddr;
 use std::num::NonZeroU64;
 use std::os::fd::OwnedFd;
 
 use bench_core::ledger::ErrorKind;
 use bench_core::load::Load;
-use bench_core::recording::{ConnectionCounts, GeneratorUse, Recorder, Recording};
+use bench_core::recording::{ConnectionCounts, GeneratorUse, Recorder, Recording, Served};
 use bench_core::schedule::{Mix, Schedule};
 use bench_core::units::{Nanos, duration_ns};
 use rustix::io::Errno;
-use rustix::net::{self, AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, sockopt};
 use rustix::thread::{CpuSet, sched_setaffinity, set_current_timer_slack};
 
 use crate::clock::{Clock, thread_cpu_ns};
-use crate::control::{Control, Phase};
-use crate::drive::{CONNECT_TIMEOUT, DriveError, StartLine};
+use crate::control::Phase;
+use crate::drive::{Common, DriveError};
 use crate::exchange::{Exchange, Progress};
+use crate::line::Line;
 use crate::pacer::{Pacer, Wait};
 use crate::reactor::{Reactor, Ready};
-use crate::workload::Workload;
-
-/// Most connections of a thread that are being opened at once: a server's queue of half-open connections is short.
-const MAX_CONNECTING: u32 = 128;
+use crate::sources::Sources;
+use crate::transport::{RecvError, Transport};
+use opening::OpenError;
 
 /// Bytes read at once; one buffer serves all connections of a thread.
 const READ_BUFFER_BYTES: usize = 64 * 1024;
 
 /// How often time-outs are looked for and the world is told how it goes.
 const HOUSEKEEPING_NS: Nanos = 10_000_000;
-
-/// How long a connection that could not be opened waits for its next attempt.
-const REOPEN_AFTER_NS: Nanos = 100_000_000;
 
 /// A thread's part of a drive.
 pub(crate) struct Share {
@@ -55,25 +53,22 @@ pub(crate) struct Share {
 
 /// Opens this thread's connections, waits for the other threads, drives, and returns what was recorded; nothing where
 /// another thread failed before the start.
-pub(crate) fn run(
-    load: &Load,
-    workload: &Workload,
-    addr: SocketAddr,
+pub(crate) fn run<T: Transport>(
+    common: &Common<'_>,
+    transport: &T::Shared,
     share: &Share,
-    clock: Clock,
-    start: &StartLine,
-    control: &Control,
 ) -> Result<Option<Recording>, DriveError> {
     let opened = prepare_thread(share)
-        .and_then(|()| Worker::new(load, workload, addr, share, clock, control))
+        .and_then(|()| Worker::<T>::new(common, transport, share))
         .and_then(|mut worker| worker.open_all().map(|()| worker));
     match opened {
-        Ok(worker) => Ok(start
+        Ok(worker) => Ok(common
+            .start
             .arrive()
-            .then(|| worker.drive(load, share))
+            .then(|| worker.drive(share))
             .transpose()?),
         Err(error) => {
-            start.give_up();
+            common.start.give_up();
             Err(error)
         }
     }
@@ -93,20 +88,23 @@ fn prepare_thread(share: &Share) -> Result<(), DriveError> {
     })
 }
 
-struct Worker<'a> {
-    workload: &'a Workload,
-    addr: SocketAddr,
-    control: &'a Control,
+struct Worker<'a, T: Transport> {
+    common: &'a Common<'a>,
+    transport: &'a T::Shared,
     clock: Clock,
     reactor: Reactor,
     read_buffer: Vec<u8>,
-    sessions: Vec<Session>,
+    sessions: Vec<Session<T>>,
     /// Sessions that may carry a request, longest free first: every connection gets its turn.
-    free: VecDeque<usize>,
-    /// Sessions to open, and not before when.
-    to_open: VecDeque<(usize, Nanos)>,
-    connecting: u32,
-    busy: u32,
+    free: Line,
+    /// Sessions that carry a request, the one sent first first: time-outs come in this order.
+    busy: Line,
+    /// Sessions that are being opened, in the order in which they began.
+    opening: Line,
+    /// Sessions to open, and those that failed with the time of their next attempt, soonest first.
+    to_open: VecDeque<usize>,
+    to_retry: VecDeque<(usize, Nanos)>,
+    sources: Sources,
     source: Source,
     mix: Mix,
     /// Requests that may still be scheduled, where the load bounds their number.
@@ -136,6 +134,8 @@ struct Recorders {
     warmup: Recorder,
     measured: Recorder,
     measured_from_ns: Nanos,
+    /// Requests in flight are counted until then.
+    end_ns: Nanos,
 }
 
 impl Recorders {
@@ -144,12 +144,20 @@ impl Recorders {
             warmup: Recorder::new(0, Nanos::MAX),
             measured: Recorder::new(0, duration_ns(load.interval).max(1)),
             measured_from_ns: 0,
+            end_ns: 0,
         }
     }
 
-    fn start_at(&mut self, measured_from_ns: Nanos) {
-        self.measured.start_at(measured_from_ns);
-        self.measured_from_ns = measured_from_ns;
+    fn start_at(&mut self, timeline: &Timeline) {
+        self.measured.start_at(timeline.measured_from_ns);
+        self.measured_from_ns = timeline.measured_from_ns;
+        self.end_ns = timeline.end_ns;
+    }
+
+    /// Until now, that many requests were on the wire.
+    fn count_in_flight(&mut self, in_flight: u32, now: Nanos) {
+        self.measured
+            .count_in_flight(in_flight, now.min(self.end_ns));
     }
 
     fn for_due(&mut self, due_ns: Nanos) -> &mut Recorder {
@@ -161,21 +169,38 @@ impl Recorders {
     }
 }
 
-struct Session {
-    socket: Option<OwnedFd>,
+struct Session<T> {
+    /// The connection; none while the session is closed.
+    link: Option<Link<T>>,
     state: State,
     exchange: Exchange,
-    /// Distinguishes this socket's events from those of the sockets that had this place before.
+    /// Distinguishes this connection's events from those of the connections that had this place before.
     generation: u32,
     /// Measured requests that it has carried.
     served: u64,
 }
 
+/// A connection.
+struct Link<T> {
+    socket: OwnedFd,
+    transport: T,
+}
+
 #[derive(Clone, Copy)]
 enum State {
     Closed,
-    Connecting { since_ns: Nanos },
-    Free { since_ns: Nanos },
+    /// The system connects.
+    Connecting {
+        since_ns: Nanos,
+    },
+    /// The system is connected; both sides come to terms.
+    Handshaking {
+        since_ns: Nanos,
+        established_ns: Nanos,
+    },
+    Free {
+        since_ns: Nanos,
+    },
     Busy(InFlight),
 }
 
@@ -184,9 +209,27 @@ enum State {
 struct InFlight {
     due_ns: Nanos,
     sent_ns: Nanos,
+    /// When the first byte of the reply came.
+    first_byte_ns: Option<Nanos>,
     request: usize,
     /// How many of its bytes have left.
     written: usize,
+}
+
+impl InFlight {
+    /// From the moment of sending to the first byte; a lower bound at `now` where none has come.
+    fn until_first_byte_ns(&self, now: Nanos) -> Nanos {
+        self.first_byte_ns.unwrap_or(now) - self.sent_ns
+    }
+}
+
+impl<T> Session<T> {
+    /// The connection of a session that isn't closed.
+    fn link(&mut self) -> &mut Link<T> {
+        self.link
+            .as_mut()
+            .expect("a session that isn't closed has a connection")
+    }
 }
 
 /// The clock readings of a drive.
@@ -195,40 +238,39 @@ struct Timeline {
     end_ns: Nanos,
 }
 
-impl<'a> Worker<'a> {
+impl<'a, T: Transport> Worker<'a, T> {
     fn new(
-        load: &Load,
-        workload: &'a Workload,
-        addr: SocketAddr,
+        common: &'a Common<'a>,
+        transport: &'a T::Shared,
         share: &Share,
-        clock: Clock,
-        control: &'a Control,
     ) -> Result<Self, DriveError> {
-        let sessions = (0..share.connections)
+        let sessions: Vec<Session<T>> = (0..share.connections)
             .map(|_| Session {
-                socket: None,
+                link: None,
                 state: State::Closed,
                 exchange: Exchange::new(),
                 generation: 0,
                 served: 0,
             })
-            .collect::<Vec<_>>();
+            .collect();
+        let load = common.load;
         let limit = load.request_limit.unwrap_or(u64::MAX);
         let (thread, threads) = (u64::from(share.thread), u64::from(share.threads));
         Ok(Self {
-            workload,
-            addr,
-            control,
-            clock,
+            common,
+            transport,
+            clock: common.clock,
             reactor: Reactor::new().map_err(|source| DriveError::Epoll { source })?,
             read_buffer: vec![0; READ_BUFFER_BYTES],
-            to_open: (0..sessions.len()).map(|index| (index, 0)).collect(),
-            free: VecDeque::with_capacity(sessions.len()),
+            free: Line::new(share.connections),
+            busy: Line::new(share.connections),
+            opening: Line::new(share.connections),
+            to_open: (0..sessions.len()).collect(),
+            to_retry: VecDeque::new(),
+            sources: Sources::new(common.addr, &common.local_ports, share.threads),
             sessions,
-            connecting: 0,
-            busy: 0,
             source: Source::Quiet,
-            mix: Mix::new(&workload.weights(), load.seed, share.thread),
+            mix: Mix::new(&common.workload.weights(), load.seed, share.thread),
             remaining: limit / threads + u64::from(thread < limit % threads),
             // Until the schedule begins nothing is recorded but connections.
             recorders: Recorders::new(load),
@@ -239,51 +281,18 @@ impl<'a> Worker<'a> {
         })
     }
 
-    /// Opens every connection, [`MAX_CONNECTING`] at a time, or says why it can't.
-    fn open_all(&mut self) -> Result<(), DriveError> {
-        let deadline_ns = self.clock.now() + duration_ns(CONNECT_TIMEOUT);
-        let addr = self.addr;
-        let wanted = u32::try_from(self.sessions.len()).expect("a thread's connections were a u32");
-        loop {
-            let opened = u32::try_from(self.free.len()).expect("at most all");
-            let failed = |source| DriveError::Connect {
-                addr,
-                opened,
-                wanted,
-                source,
-            };
-            if opened == wanted || self.control.is_stopped() {
-                return Ok(());
-            }
-            let now = self.clock.now();
-            if now >= deadline_ns {
-                return Err(failed(io::ErrorKind::TimedOut.into()));
-            }
-            // Before the start a failed connection is an answer: the server isn't there, or the system has no more.
-            if let Some(errno) = self.open_pending(now) {
-                return Err(failed(errno.into()));
-            }
-            self.wait(Some(HOUSEKEEPING_NS))?;
-            let now = self.clock.now();
-            for index in 0..self.reactor.len() {
-                if let Some(errno) = self.on_ready(self.reactor.ready(index), now) {
-                    return Err(failed(errno.into()));
-                }
-            }
-        }
-    }
-
-    fn drive(mut self, load: &Load, share: &Share) -> Result<Recording, DriveError> {
+    fn drive(mut self, share: &Share) -> Result<Recording, DriveError> {
+        let load = self.common.load;
         let start_ns = self.clock.now();
         let mut timeline = Timeline {
             measured_from_ns: start_ns + duration_ns(load.warmup),
             end_ns: start_ns + duration_ns(load.warmup) + duration_ns(load.duration),
         };
-        self.recorders.start_at(timeline.measured_from_ns);
+        self.recorders.start_at(&timeline);
         if load.warmup.is_zero() {
             self.tell(share, Phase::Measuring);
         }
-        self.begin(load, share, start_ns, timeline.end_ns);
+        self.begin(share, start_ns, timeline.end_ns);
         let mut spin_ns = 0;
         let mut cpu_before_ns = thread_cpu_ns();
         let mut is_measuring = load.warmup.is_zero();
@@ -319,6 +328,7 @@ impl<'a> Worker<'a> {
                 self.wait(Some(0))?;
             }
             let woken_ns = self.clock.now();
+            self.recorders.count_in_flight(self.busy.len(), woken_ns);
             if spinning && self.reactor.len() == 0 {
                 spin_ns += woken_ns - now;
             }
@@ -326,7 +336,6 @@ impl<'a> Worker<'a> {
         }
         let cpu_ns = thread_cpu_ns() - cpu_before_ns;
         self.finish(
-            load,
             share,
             &timeline,
             start_ns,
@@ -341,24 +350,26 @@ impl<'a> Worker<'a> {
     /// The first thread speaks for all: their clocks are one.
     fn tell(&self, share: &Share, phase: Phase) {
         if share.thread == 0 {
-            self.control.reached(phase);
+            self.common.control.reached(phase);
         }
     }
 
     /// The schedule begins at `start_ns`.
-    fn begin(&mut self, load: &Load, share: &Share, start_ns: Nanos, end_ns: Nanos) {
+    fn begin(&mut self, share: &Share, start_ns: Nanos, end_ns: Nanos) {
         self.next_housekeeping_ns = start_ns + HOUSEKEEPING_NS;
         for session in &mut self.sessions {
             if let State::Free { since_ns } = &mut session.state {
                 *since_ns = start_ns;
             }
         }
-        if let Some(schedule) = Schedule::new(load, share.thread, share.threads) {
+        if let Some(schedule) = Schedule::new(self.common.load, share.thread, share.threads) {
             // Schedules count from their own beginning, the clock from the drive's.
             self.source = Source::Paced(Pacer::new(schedule, end_ns - start_ns));
         } else {
             self.source = Source::Closed { end_ns };
-            for index in std::mem::take(&mut self.free) {
+            // Those that may not send, because the load's number of requests is reached, stay free.
+            for _ in 0..self.free.len() {
+                let index = self.free.pop_front().expect("as many as there were");
                 self.send_next(index);
             }
         }
@@ -366,7 +377,7 @@ impl<'a> Worker<'a> {
 
     /// Stopped from outside, or all that may be scheduled has been.
     fn is_over(&self) -> bool {
-        self.control.is_stopped() || self.remaining == 0
+        self.common.control.is_stopped() || self.remaining == 0
     }
 
     /// Sends every request that is due, as far as connections are free.
@@ -405,10 +416,10 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Handles one readiness report; returns the error of a connection that could not be opened.
-    fn on_ready(&mut self, ready: Ready, now: Nanos) -> Option<Errno> {
+    /// Handles one readiness report; returns why a connection could not be opened.
+    fn on_ready(&mut self, ready: Ready, now: Nanos) -> Option<OpenError> {
         let (index, generation) = untoken(ready.token);
-        let session = &self.sessions[index];
+        let session = &mut self.sessions[index];
         // A session may have been closed and opened again by an earlier report of the same wait.
         if session.generation != generation {
             return None;
@@ -417,16 +428,21 @@ impl<'a> Worker<'a> {
             State::Connecting { since_ns } if ready.is_writable() => {
                 self.on_connected(index, since_ns, now)
             }
+            State::Handshaking {
+                since_ns,
+                established_ns,
+            } => self.shake_hands(index, since_ns, established_ns, now),
             State::Closed | State::Connecting { .. } => None,
             State::Free { .. } => {
                 if ready.is_readable() {
-                    self.lose_free(index, ready, now);
+                    self.lose_free(index, ready);
                 }
                 None
             }
             State::Busy(sent) => {
+                let length = self.common.workload.request(sent.request).bytes.len();
                 if ready.is_writable()
-                    && sent.written < self.workload.request(sent.request).bytes.len()
+                    && (sent.written < length || session.link().transport.has_unsent())
                 {
                     self.flush(index);
                 }
@@ -435,42 +451,6 @@ impl<'a> Worker<'a> {
                 }
                 None
             }
-        }
-    }
-
-    fn on_connected(&mut self, index: usize, since_ns: Nanos, now: Nanos) -> Option<Errno> {
-        self.connecting -= 1;
-        let session = &mut self.sessions[index];
-        let socket = session
-            .socket
-            .as_ref()
-            .expect("a connecting session has a socket");
-        match sockopt::socket_error(socket).unwrap_or_else(Err) {
-            Ok(()) => {
-                session.state = State::Free { since_ns: now };
-                self.connections.opened += 1;
-                self.recorders.measured.on_connected(now - since_ns);
-                self.release(index);
-                None
-            }
-            Err(errno) => {
-                self.open_failed(index, connect_error(errno), now);
-                Some(errno)
-            }
-        }
-    }
-
-    /// A free connection became readable: an end, or bytes that nobody asked for. Either way it is of no more use.
-    fn lose_free(&mut self, index: usize, ready: Ready, now: Nanos) {
-        let socket = self.sessions[index]
-            .socket
-            .as_ref()
-            .expect("a free session has a socket");
-        let nothing_there = !ready.is_hangup()
-            && net::recv(socket, &mut self.read_buffer[..1], RecvFlags::PEEK) == Err(Errno::AGAIN);
-        if !nothing_there {
-            self.free.retain(|&free| free != index);
-            self.reopen(index, now);
         }
     }
 
@@ -503,14 +483,16 @@ impl<'a> Worker<'a> {
         };
         session
             .exchange
-            .begin(self.workload.request(request).method);
+            .begin(self.common.workload.request(request).method);
         session.state = State::Busy(InFlight {
             due_ns,
             sent_ns,
+            first_byte_ns: None,
             request,
             written: 0,
         });
-        self.busy += 1;
+        self.recorders.count_in_flight(self.busy.len(), sent_ns);
+        self.busy.push_back(index);
         if due_ns >= self.recorders.measured_from_ns {
             self.remaining -= 1;
         }
@@ -522,19 +504,17 @@ impl<'a> Worker<'a> {
 
     /// Writes what remains of a request.
     fn flush(&mut self, index: usize) {
-        let session = &mut self.sessions[index];
-        let State::Busy(sent) = &mut session.state else {
+        let Session { link, state, .. } = &mut self.sessions[index];
+        let State::Busy(sent) = state else {
             unreachable!("only a busy session has something to write")
         };
-        let bytes = &self.workload.request(sent.request).bytes;
-        let socket = session
-            .socket
-            .as_ref()
-            .expect("a busy session has a socket");
-        while sent.written < bytes.len() {
-            match net::send(socket, &bytes[sent.written..], SendFlags::NOSIGNAL) {
+        let bytes = &self.common.workload.request(sent.request).bytes;
+        let Link { socket, transport } = link
+            .as_mut()
+            .expect("a session that isn't closed has a connection");
+        while sent.written < bytes.len() || transport.has_unsent() {
+            match transport.send(socket, &bytes[sent.written..]) {
                 Ok(count) => sent.written += count,
-                Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return,
                 Err(_) => {
                     let now = self.clock.now();
@@ -549,7 +529,7 @@ impl<'a> Worker<'a> {
         let mut arrived_ns = woken_ns;
         loop {
             let Session {
-                socket,
+                link,
                 state,
                 exchange,
                 ..
@@ -557,33 +537,36 @@ impl<'a> Worker<'a> {
             let State::Busy(sent) = state else {
                 unreachable!("read is for busy sessions")
             };
-            let expect = &self.workload.request(sent.request).expect;
-            let socket = socket.as_ref().expect("a busy session has a socket");
-            match net::recv(socket, &mut self.read_buffer[..], RecvFlags::empty()) {
-                Ok((0, _)) => {
+            let expect = &self.common.workload.request(sent.request).expect;
+            let Link { socket, transport } = link
+                .as_mut()
+                .expect("a session that isn't closed has a connection");
+            match transport.recv(socket, &mut self.read_buffer) {
+                Ok(0) => {
                     let fate = exchange.eof(expect);
                     return self.complete(index, fate, false, arrived_ns);
                 }
-                Ok((count, _)) => {
+                Ok(count) => {
+                    sent.first_byte_ns.get_or_insert(arrived_ns);
                     if let Progress::Done { fate, reusable } =
                         exchange.receive(&self.read_buffer[..count], expect)
                     {
                         // After a hang-up no further report would come for this socket.
-                        return self.complete(
-                            index,
-                            fate,
-                            reusable && !ready.is_hangup(),
-                            arrived_ns,
-                        );
+                        let reusable = reusable && !ready.is_hangup();
+                        return self.complete(index, fate, reusable, arrived_ns);
                     }
                     // A short read has emptied the socket (epoll(7)), unless its end is still to be read.
-                    if count < READ_BUFFER_BYTES && !ready.is_hangup() {
+                    if T::SHORT_READ_EMPTIES && count < READ_BUFFER_BYTES && !ready.is_hangup() {
                         return;
                     }
                 }
-                Err(Errno::AGAIN) => return,
-                Err(Errno::INTR) => {}
-                Err(_) => return self.complete(index, Err(ErrorKind::Reset), false, arrived_ns),
+                Err(RecvError::WouldBlock) => return,
+                Err(RecvError::Lost) => {
+                    return self.complete(index, Err(ErrorKind::Reset), false, arrived_ns);
+                }
+                Err(RecvError::Malformed) => {
+                    return self.complete(index, Err(ErrorKind::Malformed), false, arrived_ns);
+                }
             }
             arrived_ns = self.clock.now();
         }
@@ -600,86 +583,24 @@ impl<'a> Worker<'a> {
         }
         let recorder = self.recorders.for_due(sent.due_ns);
         match fate {
-            Ok(()) => recorder.on_ok(sent.due_ns, sent.sent_ns, now),
+            Ok(()) => {
+                recorder.on_first_byte(sent.until_first_byte_ns(now));
+                recorder.on_ok(sent.due_ns, sent.sent_ns, now);
+            }
             Err(kind) => recorder.on_error(kind, now),
         }
-        self.busy -= 1;
+        self.busy.remove(index);
         if reusable {
             session.state = State::Free { since_ns: now };
             self.release(index);
         } else {
-            self.reopen(index, now);
+            self.reopen(index);
         }
-    }
-
-    /// Gives a connection up and asks for a new one in its place.
-    fn reopen(&mut self, index: usize, now: Nanos) {
-        self.close(index);
-        self.connections.reopened += 1;
-        self.to_open.push_back((index, now));
-    }
-
-    fn open_failed(&mut self, index: usize, kind: ErrorKind, now: Nanos) {
-        self.close(index);
-        self.recorders.measured.on_connect_failed(kind);
-        self.to_open.push_back((index, now + REOPEN_AFTER_NS));
-    }
-
-    fn close(&mut self, index: usize) {
-        let session = &mut self.sessions[index];
-        session.socket = None;
-        session.state = State::Closed;
-        session.generation = session.generation.wrapping_add(1);
-    }
-
-    /// Starts opening sessions whose turn has come; returns the last error among those that failed at once.
-    fn open_pending(&mut self, now: Nanos) -> Option<Errno> {
-        let mut failed = None;
-        while self.connecting < MAX_CONNECTING
-            && let Some(&(index, not_before_ns)) = self.to_open.front()
-            && not_before_ns <= now
-        {
-            self.to_open.pop_front();
-            if let Err(errno) = self.open(index, now) {
-                self.open_failed(index, connect_error(errno), now);
-                failed = Some(errno);
-            }
-        }
-        failed
-    }
-
-    fn open(&mut self, index: usize, now: Nanos) -> Result<(), Errno> {
-        let family = if self.addr.is_ipv4() {
-            AddressFamily::INET
-        } else {
-            AddressFamily::INET6
-        };
-        let socket = net::socket_with(
-            family,
-            SocketType::STREAM,
-            SocketFlags::NONBLOCK | SocketFlags::CLOEXEC,
-            None,
-        )?;
-        sockopt::set_tcp_nodelay(&socket, true)?;
-        match net::connect(&socket, &self.addr) {
-            Ok(()) | Err(Errno::INPROGRESS) => {}
-            Err(errno) => return Err(errno),
-        }
-        let session = &mut self.sessions[index];
-        self.reactor
-            .add(&socket, token(index, session.generation))
-            .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
-        session.socket = Some(socket);
-        session.state = State::Connecting { since_ns: now };
-        self.connecting += 1;
-        Ok(())
     }
 
     /// What need not be done at every turn: time-outs, connections to open, intervals, and telling how it goes.
     fn keep_house(&mut self, now: Nanos) {
-        if !self.to_open.is_empty() {
-            self.open_pending(now);
-        }
+        self.open_pending(now);
         if now < self.next_housekeeping_ns {
             return;
         }
@@ -687,43 +608,45 @@ impl<'a> Worker<'a> {
         self.recorders
             .measured
             .rotate(now.max(self.recorders.measured_from_ns));
-        for index in 0..self.sessions.len() {
-            match self.sessions[index].state {
-                State::Busy(sent) if sent.sent_ns + self.timeout_ns <= now => {
-                    self.recorders
-                        .for_due(sent.due_ns)
-                        .on_timeout(sent.due_ns, sent.sent_ns, now);
-                    self.busy -= 1;
-                    self.reopen(index, now);
-                }
-                State::Connecting { since_ns }
-                    if since_ns + duration_ns(CONNECT_TIMEOUT) <= now =>
-                {
-                    self.connecting -= 1;
-                    self.open_failed(index, ErrorKind::ConnectTimeout, now);
-                }
-                _ => {}
-            }
-        }
+        self.time_out(now);
+        self.time_out_opening(now);
         let ledger = self.recorders.measured.ledger();
         let (ok, failed) = (ledger.ok, ledger.failed());
-        self.control.add(ok - self.told.0, failed - self.told.1);
+        self.common
+            .control
+            .add(ok - self.told.0, failed - self.told.1);
         self.told = (ok, failed);
+    }
+
+    /// Gives requests up whose time is over.
+    fn time_out(&mut self, now: Nanos) {
+        while let Some(index) = self.busy.front() {
+            let State::Busy(sent) = self.sessions[index].state else {
+                unreachable!("only busy sessions stand in line for a time-out")
+            };
+            if sent.sent_ns + self.timeout_ns > now {
+                break;
+            }
+            let recorder = self.recorders.for_due(sent.due_ns);
+            recorder.on_first_byte(sent.until_first_byte_ns(now));
+            recorder.on_timeout(sent.due_ns, sent.sent_ns, now);
+            self.busy.remove(index);
+            self.reopen(index);
+        }
     }
 
     /// No request is sent any more: waits for replies still out, and enters what remains as unfinished.
     fn finish(
         mut self,
-        load: &Load,
         share: &Share,
         timeline: &Timeline,
         start_ns: Nanos,
         generator: GeneratorUse,
     ) -> Result<Recording, DriveError> {
         let source = std::mem::replace(&mut self.source, Source::Quiet);
-        let drain_until_ns = self.clock.now() + duration_ns(load.drain);
+        let drain_until_ns = self.clock.now() + duration_ns(self.common.load.drain);
         let mut now = self.clock.now();
-        while self.busy > 0 && now < drain_until_ns && !self.control.is_stopped() {
+        while !self.busy.is_empty() && now < drain_until_ns && !self.common.control.is_stopped() {
             self.wait(Some((drain_until_ns - now).min(HOUSEKEEPING_NS)))?;
             now = self.clock.now();
             self.on_all_ready(now);
@@ -739,9 +662,9 @@ impl<'a> Worker<'a> {
         } = self;
         for session in &sessions {
             if let State::Busy(sent) = session.state {
-                recorders
-                    .for_due(sent.due_ns)
-                    .on_unfinished(sent.due_ns, Some(sent.sent_ns), now);
+                let recorder = recorders.for_due(sent.due_ns);
+                recorder.on_first_byte(sent.until_first_byte_ns(now));
+                recorder.on_unfinished(sent.due_ns, Some(sent.sent_ns), now);
             }
         }
         if let Source::Paced(mut pacer) = source
@@ -758,6 +681,7 @@ impl<'a> Worker<'a> {
             .iter()
             .filter(|session| session.served == 0)
             .count() as u64;
+        connections.served = Served::of(sessions.iter().map(|session| session.served));
         // With a bound on their number the requests end the measurement, otherwise the clock does.
         let end_ns = if remaining == 0 { now } else { timeline.end_ns };
         Ok(recorders.measured.finish(
@@ -779,14 +703,4 @@ fn token(index: usize, generation: u32) -> u64 {
 )]
 fn untoken(token: u64) -> (usize, u32) {
     ((token & u64::from(u32::MAX)) as usize, (token >> 32) as u32)
-}
-
-fn connect_error(errno: Errno) -> ErrorKind {
-    match errno {
-        Errno::CONNREFUSED => ErrorKind::Refused,
-        Errno::ADDRNOTAVAIL => ErrorKind::AddrNotAvailable,
-        Errno::MFILE | Errno::NFILE => ErrorKind::TooManyFiles,
-        Errno::TIMEDOUT => ErrorKind::ConnectTimeout,
-        _ => ErrorKind::ConnectFailed,
-    }
 }

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bench_core::ledger::ErrorKind;
@@ -31,6 +32,40 @@ enum Habit {
     Reset,
     /// Never answers.
     Ignore,
+}
+
+/// Serves connections until the last of `enough` requests has come, answers none of the last `left`, and is gone: the
+/// listener first, so that nobody gets in any more, and all connections with it.
+fn server_that_dies(enough: u32, left: u32) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let listener = Arc::new(listener);
+    let seen = Arc::new(AtomicU32::new(0));
+    let sockets = Arc::new(Mutex::new(Vec::new()));
+    std::thread::spawn(move || {
+        while let Ok((socket, _)) = listener.accept() {
+            let socket = Arc::new(socket);
+            sockets.lock().unwrap().push(Arc::clone(&socket));
+            let (seen, sockets, listener) = (seen.clone(), sockets.clone(), listener.clone());
+            std::thread::spawn(move || {
+                // Each request is short and comes alone, and so in one piece.
+                while let Ok(1..) = (&*socket).read(&mut [0; 4096]) {
+                    let number = seen.fetch_add(1, Ordering::SeqCst) + 1;
+                    if number + left <= enough {
+                        (&*socket).write_all(GOOD).unwrap();
+                    } else if number == enough {
+                        socket2::SockRef::from(&*listener)
+                            .shutdown(Shutdown::Both)
+                            .unwrap();
+                        for socket in sockets.lock().unwrap().iter() {
+                            drop(socket.shutdown(Shutdown::Both));
+                        }
+                    }
+                }
+            });
+        }
+    });
+    addr
 }
 
 /// Serves any number of connections until the process ends.
@@ -132,6 +167,15 @@ fn right_answers_are_counted_once_in_both_loops() {
             "{arrival:?}"
         );
         assert_eq!(recording.response_time.len(), 300);
+        assert_eq!(recording.first_byte_time.len(), 300);
+        // A reply that came in one piece has one moment.
+        assert_eq!(
+            recording.first_byte_time.max(),
+            recording.service_time.max()
+        );
+        assert!(recording.in_flight.mean <= 7.0, "{:?}", recording.in_flight);
+        let served = recording.connections.served.unwrap();
+        assert!(served.min <= 42 && served.max >= 43, "{served:?}");
         assert_eq!(recording.connect_time.len(), 7);
         assert_eq!(
             (recording.connections.opened, recording.connections.reopened),
@@ -331,6 +375,70 @@ fn warm_up_is_driven_and_forgotten() {
     )
     .unwrap();
     assert_eq!((recording.ledger.scheduled, recording.ledger.ok), (50, 50));
+}
+
+#[test]
+fn a_server_that_dies_leaves_errors_and_requests_that_were_never_sent() {
+    let addr = server_that_dies(54, 4);
+    let load = Load {
+        duration: Duration::from_secs(1),
+        drain: Duration::ZERO,
+        ..load(
+            Arrival::Open {
+                rate: Rate::per_s(1000.0).unwrap(),
+                process: Process::Constant,
+            },
+            4,
+            None,
+        )
+    };
+    let recording = drive(
+        &load,
+        &workload(addr),
+        addr,
+        &options(),
+        &Control::default(),
+    )
+    .unwrap();
+    let ledger = recording.ledger;
+    // The four on the wire when it died are errors; what fell due afterwards found no connection.
+    assert_eq!(
+        (
+            ledger.scheduled,
+            ledger.ok,
+            ledger.error,
+            ledger.timeout,
+            ledger.unfinished
+        ),
+        (1000, 50, 4, 0, 946)
+    );
+    let kinds = &recording.errors.kinds;
+    assert_eq!(kinds[&ErrorKind::Closed], 4, "{kinds:?}");
+    assert_eq!(kinds[&ErrorKind::Refused], recording.errors.connect);
+    assert!(recording.errors.connect >= 4, "{kinds:?}");
+    assert_eq!(recording.connections.reopened, 4);
+}
+
+#[test]
+fn a_reply_in_pieces_has_a_first_byte_before_its_last() {
+    // The rest of the reply comes with the connection's end, and so after its beginning.
+    let begun = Habit::SayAndClose(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+    let cut = check(begun, &load(Arrival::Closed, 1, Some(3)));
+    assert_eq!(
+        (cut.ledger.error, cut.first_byte_time.len()),
+        (3, 0),
+        "an error is no latency"
+    );
+    let load = Load {
+        timeout: Duration::from_millis(500),
+        ..load(Arrival::Closed, 2, Some(2))
+    };
+    let stuck = check(
+        Habit::Say(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe"),
+        &load,
+    );
+    assert_eq!((stuck.ledger.timeout, stuck.first_byte_time.len()), (2, 2));
+    assert!(stuck.first_byte_time.max() < stuck.service_time.min());
 }
 
 #[test]

@@ -1,0 +1,376 @@
+//! TLS for the sessions of a drive: rustls between socket and exchange, which neither sees.
+//!
+//! Every handshake is a whole one: sessions are never resumed, so that one connection costs what the next one does.
+
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use rustix::io::Errno;
+use rustix::net::{self, RecvFlags, SendFlags};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ClientConfig, ClientConnection, Resumption};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use thiserror::Error;
+
+use crate::transport::{RecvError, Transport};
+
+/// How a server is spoken to over TLS: its name, and whom to believe that it has this name.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    config: Arc<ClientConfig>,
+    name: ServerName<'static>,
+}
+
+/// Whose certificates are believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// Those that the system's authorities signed.
+    System,
+    /// Those that these authorities signed, or that stand here themselves, in PEM; and no others.
+    Only(Vec<u8>),
+    /// Anyone's: encryption without knowing to whom.
+    Anyone,
+}
+
+impl Tls {
+    /// TLS 1.3 or 1.2 with a server of this name, a host name or an address without brackets.
+    pub fn new(host: &str, trust: &Trust) -> Result<Self, TlsError> {
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Name {
+            host: host.to_owned(),
+        })?;
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .expect("ring serves both versions");
+        let mut config = match trust {
+            Trust::System => builder.with_root_certificates(system_roots()?),
+            Trust::Only(pem) => builder.with_root_certificates(roots_in(pem)?),
+            Trust::Anyone => builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(Anyone { provider })),
+        }
+        .with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.resumption = Resumption::disabled();
+        Ok(Self {
+            config: Arc::new(config),
+            name,
+        })
+    }
+}
+
+/// Why TLS could not be set up.
+#[derive(Debug, Error)]
+pub enum TlsError {
+    /// The name can't stand in a certificate.
+    #[error("`{host}` is neither a host name nor an address")]
+    Name {
+        /// The name.
+        host: String,
+    },
+    /// The system has no authorities.
+    #[error("the system has no certificate authorities that could be read{}", .first.as_ref().map(|error| format!(": {error}")).unwrap_or_default())]
+    NoSystemRoots {
+        /// The first thing that went wrong, where something did.
+        first: Option<rustls_native_certs::Error>,
+    },
+    /// Not PEM.
+    #[error("it is not PEM: {source}")]
+    NotPem {
+        /// What the reader says.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// PEM that holds something else.
+    #[error("certificate {number} in it can't be used: {source}")]
+    NotACertificate {
+        /// Which, from 1.
+        number: usize,
+        /// What the reader says.
+        source: rustls::Error,
+    },
+    /// PEM without a certificate.
+    #[error("there is no certificate in it")]
+    NoCertificate,
+}
+
+/// Why a handshake failed.
+#[derive(Debug, Error)]
+pub enum HandshakeError {
+    /// One side refused the other.
+    #[error("{0}")]
+    Refused(rustls::Error),
+    /// The server went away.
+    #[error("the server closed the connection during the handshake")]
+    Closed,
+    /// The system failed.
+    #[error("{0}")]
+    System(io::Error),
+}
+
+impl HandshakeError {
+    /// What to do about it, in a sentence without its full stop.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Refused(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => "use a name that the certificate holds, or --insecure to believe any",
+            Self::Refused(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+                "pass the authority that signed it with --cacert FILE, or --insecure to believe any"
+            }
+            Self::Refused(rustls::Error::InvalidCertificate(_)) => {
+                "look at the server's certificate, or pass --insecure to believe any"
+            }
+            Self::Refused(rustls::Error::InvalidMessage(_)) | Self::Closed => {
+                "check that this port speaks https; if it speaks plain http, write http://"
+            }
+            Self::Refused(_) | Self::System(_) => "look at the server's own output",
+        }
+    }
+}
+
+/// A connection's TLS.
+#[derive(Debug)]
+pub(crate) struct Secured(Box<ClientConnection>);
+
+impl Transport for Secured {
+    type Shared = Tls;
+
+    const HAS_HANDSHAKE: bool = true;
+
+    // Records may still wait in the socket, and what is here may be part of one.
+    const SHORT_READ_EMPTIES: bool = false;
+
+    fn new(shared: &Tls) -> Result<Self, HandshakeError> {
+        ClientConnection::new(Arc::clone(&shared.config), shared.name.clone())
+            .map(|connection| Self(Box::new(connection)))
+            .map_err(HandshakeError::Refused)
+    }
+
+    fn handshake(&mut self, socket: &OwnedFd) -> Result<bool, HandshakeError> {
+        loop {
+            match self.flush(socket) {
+                // Once nothing is left to say the handshake is over, on this side.
+                Ok(()) if !self.0.is_handshaking() => return Ok(true),
+                Ok(()) => {}
+                Err(Errno::AGAIN) => return Ok(false),
+                Err(errno) => return Err(HandshakeError::System(errno.into())),
+            }
+            match self.0.read_tls(&mut Wire(socket)) {
+                Ok(0) => return Err(HandshakeError::Closed),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                    return Err(HandshakeError::Closed);
+                }
+                Err(error) => return Err(HandshakeError::System(error)),
+            }
+            if let Err(error) = self.0.process_new_packets() {
+                // The server is told why, if it still listens.
+                self.flush(socket).ok();
+                return Err(HandshakeError::Refused(error));
+            }
+        }
+    }
+
+    fn send(&mut self, socket: &OwnedFd, bytes: &[u8]) -> Result<usize, Errno> {
+        self.flush(socket)?;
+        let taken = self
+            .0
+            .writer()
+            .write(bytes)
+            .expect("writing into its own buffer never fails");
+        match self.flush(socket) {
+            Ok(()) | Err(Errno::AGAIN) => Ok(taken),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn has_unsent(&self) -> bool {
+        self.0.wants_write()
+    }
+
+    fn recv(&mut self, socket: &OwnedFd, buffer: &mut [u8]) -> Result<usize, RecvError> {
+        loop {
+            match self.0.reader().read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(count) => return Ok(count),
+                // An end without a farewell; whether the reply was complete is for the exchange to say.
+                Err(_) => return Ok(0),
+            }
+            match self.0.read_tls(&mut Wire(socket)) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Err(RecvError::WouldBlock);
+                }
+                Err(_) => return Err(RecvError::Lost),
+            }
+            let processed = self.0.process_new_packets();
+            // An alert, or the answer to a new key. What can't leave now leaves with the next request.
+            self.flush(socket).ok();
+            processed.map_err(|_| RecvError::Malformed)?;
+        }
+    }
+
+    /// Tickets for resumption come after the handshake and are no sign of life of the application.
+    fn is_silent(&mut self, socket: &OwnedFd, buffer: &mut [u8]) -> bool {
+        self.recv(socket, buffer) == Err(RecvError::WouldBlock)
+    }
+}
+
+impl Secured {
+    /// Sends all records that wait.
+    fn flush(&mut self, socket: &OwnedFd) -> Result<(), Errno> {
+        while self.0.wants_write() {
+            self.0
+                .write_tls(&mut Wire(socket))
+                .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+        }
+        Ok(())
+    }
+}
+
+/// A socket as rustls wants it.
+struct Wire<'a>(&'a OwnedFd);
+
+impl Read for Wire<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match net::recv(self.0, &mut *buffer, RecvFlags::empty()) {
+                Ok((count, _)) => return Ok(count),
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+}
+
+impl Write for Wire<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            match net::send(self.0, bytes, SendFlags::NOSIGNAL) {
+                Ok(count) => return Ok(count),
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn system_roots() -> Result<RootCertStore, TlsError> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    // Stores hold odd certificates that nothing depends on; only an empty one is an error.
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        return Err(TlsError::NoSystemRoots {
+            first: found.errors.into_iter().next(),
+        });
+    }
+    Ok(roots)
+}
+
+fn roots_in(pem: &[u8]) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
+        let certificate = certificate.map_err(|source| TlsError::NotPem { source })?;
+        roots
+            .add(certificate)
+            .map_err(|source| TlsError::NotACertificate {
+                number: index + 1,
+                source,
+            })?;
+    }
+    if roots.is_empty() {
+        return Err(TlsError::NoCertificate);
+    }
+    Ok(roots)
+}
+
+/// Believes every certificate, and still checks that its owner has the key.
+#[derive(Debug)]
+struct Anyone {
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_certificate_is_named() {
+        let only = |pem: &str| {
+            Tls::new("localhost", &Trust::Only(pem.as_bytes().to_vec()))
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(only(""), "there is no certificate in it");
+        assert_eq!(only("hello"), "there is no certificate in it");
+        assert!(
+            only("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n")
+                .starts_with("it is not PEM: ")
+        );
+        assert!(
+            only("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+                .starts_with("certificate 1 in it can't be used: ")
+        );
+    }
+
+    #[test]
+    fn names_and_addresses_are_taken_and_others_named() {
+        for host in ["localhost", "127.0.0.1", "::1", "example.org."] {
+            assert!(Tls::new(host, &Trust::Anyone).is_ok(), "{host}");
+        }
+        let error = Tls::new("not a name", &Trust::Anyone).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`not a name` is neither a host name nor an address"
+        );
+    }
+}

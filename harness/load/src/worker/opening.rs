@@ -1,0 +1,275 @@
+//! How a worker's connections come and go.
+//!
+//! Before the start a connection that can't be opened is an answer: the server isn't there, or the system has no more.
+//! Once load is driven it is data, counted by its kind, and tried again.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use bench_core::ledger::ErrorKind;
+use bench_core::units::{Nanos, duration_ns};
+use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
+use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
+
+use super::{HOUSEKEEPING_NS, Link, State, Worker, token};
+use crate::drive::{CONNECT_TIMEOUT, DriveError, time_to_open};
+use crate::reactor::Ready;
+use crate::sources;
+use crate::tls::HandshakeError;
+use crate::transport::Transport;
+
+/// Most connections of a thread that are being opened at once: a server's queue of connections to accept is short.
+const MAX_CONNECTING: u32 = 128;
+
+/// Most attempts in one turn of the loop: where all of them fail at once, requests that are due must not wait for them.
+const MAX_ATTEMPTS_A_TURN: u32 = 128;
+
+/// How long a connection that could not be opened waits for its next attempt.
+const REOPEN_AFTER_NS: Nanos = 100_000_000;
+
+/// Why a connection could not be opened.
+pub(super) enum OpenError {
+    System(Errno),
+    Handshake(HandshakeError),
+}
+
+impl<T: Transport> Worker<'_, T> {
+    /// Opens every connection, [`MAX_CONNECTING`] at a time, or says why it can't.
+    pub(super) fn open_all(&mut self) -> Result<(), DriveError> {
+        let deadline_ns =
+            self.clock.now() + duration_ns(time_to_open(self.common.load.connections.get()));
+        let addr = self.common.addr;
+        let wanted = u32::try_from(self.sessions.len()).expect("a thread's connections were a u32");
+        loop {
+            let opened = self.free.len();
+            let failed = |why| match why {
+                OpenError::System(errno) => DriveError::Connect {
+                    addr,
+                    opened,
+                    wanted,
+                    source: errno.into(),
+                },
+                OpenError::Handshake(source) => DriveError::Handshake { addr, source },
+            };
+            if opened == wanted || self.common.control.is_stopped() {
+                return Ok(());
+            }
+            let now = self.clock.now();
+            if now >= deadline_ns {
+                return Err(DriveError::Connect {
+                    addr,
+                    opened,
+                    wanted,
+                    source: io::ErrorKind::TimedOut.into(),
+                });
+            }
+            if let Some(why) = self.open_pending(now) {
+                return Err(failed(why));
+            }
+            self.wait(Some(HOUSEKEEPING_NS))?;
+            let now = self.clock.now();
+            for index in 0..self.reactor.len() {
+                if let Some(why) = self.on_ready(self.reactor.ready(index), now) {
+                    return Err(failed(why));
+                }
+            }
+        }
+    }
+
+    /// Starts opening sessions whose turn has come; returns why the last of those failed that failed at once.
+    pub(super) fn open_pending(&mut self, now: Nanos) -> Option<OpenError> {
+        let mut failed = None;
+        for _ in 0..MAX_ATTEMPTS_A_TURN {
+            if self.opening.len() >= MAX_CONNECTING {
+                break;
+            }
+            let Some(index) = self.next_to_open(now) else {
+                break;
+            };
+            if let Err(why) = self.open(index, now) {
+                self.open_failed(index, &why, now);
+                failed = Some(why);
+            }
+        }
+        failed
+    }
+
+    /// The connection is established, or it failed.
+    pub(super) fn on_connected(
+        &mut self,
+        index: usize,
+        since_ns: Nanos,
+        now: Nanos,
+    ) -> Option<OpenError> {
+        let session = &mut self.sessions[index];
+        match sockopt::socket_error(&session.link().socket).unwrap_or_else(Err) {
+            Ok(()) => {
+                session.state = State::Handshaking {
+                    since_ns,
+                    established_ns: now,
+                };
+                self.shake_hands(index, since_ns, now, now)
+            }
+            Err(errno) => {
+                let why = OpenError::System(errno);
+                self.open_failed(index, &why, now);
+                Some(why)
+            }
+        }
+    }
+
+    /// Goes on with the handshake, where the transport has one; the session is free once it is over.
+    pub(super) fn shake_hands(
+        &mut self,
+        index: usize,
+        since_ns: Nanos,
+        established_ns: Nanos,
+        now: Nanos,
+    ) -> Option<OpenError> {
+        let session = &mut self.sessions[index];
+        let Link { socket, transport } = session.link();
+        match transport.handshake(socket) {
+            Ok(false) => None,
+            Ok(true) => {
+                session.state = State::Free { since_ns: now };
+                self.opening.remove(index);
+                self.connections.opened += 1;
+                let recorder = &mut self.recorders.measured;
+                recorder.on_connected(established_ns - since_ns);
+                if T::HAS_HANDSHAKE {
+                    recorder.on_handshake(now - established_ns);
+                }
+                self.release(index);
+                None
+            }
+            Err(why) => {
+                let why = OpenError::Handshake(why);
+                self.open_failed(index, &why, now);
+                Some(why)
+            }
+        }
+    }
+
+    /// A free connection became readable: an end, or bytes that nobody asked for. Either way it is of no more use.
+    pub(super) fn lose_free(&mut self, index: usize, ready: Ready) {
+        let Link { socket, transport } = self.sessions[index].link();
+        let is_silent = transport.is_silent(socket, &mut self.read_buffer);
+        if ready.is_hangup() || !is_silent {
+            self.free.remove(index);
+            self.reopen(index);
+        }
+    }
+
+    /// Gives a connection up and asks for a new one in its place.
+    pub(super) fn reopen(&mut self, index: usize) {
+        self.close(index);
+        self.connections.reopened += 1;
+        self.to_open.push_back(index);
+    }
+
+    /// Gives attempts up that took too long.
+    pub(super) fn time_out_opening(&mut self, now: Nanos) {
+        while let Some(index) = self.opening.front() {
+            let (State::Connecting { since_ns } | State::Handshaking { since_ns, .. }) =
+                self.sessions[index].state
+            else {
+                unreachable!("only sessions that are being opened stand in line for it")
+            };
+            if since_ns + duration_ns(CONNECT_TIMEOUT) > now {
+                break;
+            }
+            self.open_failed(index, &OpenError::System(Errno::TIMEDOUT), now);
+        }
+    }
+
+    fn next_to_open(&mut self, now: Nanos) -> Option<usize> {
+        if let Some(&(index, not_before_ns)) = self.to_retry.front()
+            && not_before_ns <= now
+        {
+            self.to_retry.pop_front();
+            return Some(index);
+        }
+        self.to_open.pop_front()
+    }
+
+    /// Begins to open a session.
+    fn open(&mut self, index: usize, now: Nanos) -> Result<(), OpenError> {
+        let socket = self.connect().map_err(OpenError::System)?;
+        let transport = T::new(self.transport).map_err(OpenError::Handshake)?;
+        let session = &mut self.sessions[index];
+        self.reactor
+            .add(&socket, token(index, session.generation))
+            .map_err(|error| {
+                OpenError::System(Errno::from_io_error(&error).unwrap_or(Errno::IO))
+            })?;
+        session.link = Some(Link { socket, transport });
+        session.state = State::Connecting { since_ns: now };
+        self.opening.push_back(index);
+        Ok(())
+    }
+
+    /// A socket that connects, from another local address where the ports of one are used up.
+    fn connect(&mut self) -> Result<std::os::fd::OwnedFd, Errno> {
+        let addr = self.common.addr;
+        for _ in 1..sources::MAX_ATTEMPTS {
+            match connect(addr, self.sources.next()) {
+                Err(Errno::ADDRNOTAVAIL) if self.sources.give_up() => {}
+                connecting => return connecting,
+            }
+        }
+        connect(addr, self.sources.next())
+    }
+
+    /// An attempt to open a session failed: it is counted, and made again later.
+    fn open_failed(&mut self, index: usize, why: &OpenError, now: Nanos) {
+        if !matches!(self.sessions[index].state, State::Closed) {
+            self.opening.remove(index);
+        }
+        self.close(index);
+        self.recorders.measured.on_connect_failed(why.kind());
+        self.to_retry.push_back((index, now + REOPEN_AFTER_NS));
+    }
+
+    fn close(&mut self, index: usize) {
+        let session = &mut self.sessions[index];
+        session.link = None;
+        session.state = State::Closed;
+        session.generation = session.generation.wrapping_add(1);
+    }
+}
+
+impl OpenError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::System(Errno::CONNREFUSED) => ErrorKind::Refused,
+            Self::System(Errno::ADDRNOTAVAIL) => ErrorKind::AddrNotAvailable,
+            Self::System(Errno::MFILE | Errno::NFILE) => ErrorKind::TooManyFiles,
+            Self::System(Errno::TIMEDOUT) => ErrorKind::ConnectTimeout,
+            Self::System(_) => ErrorKind::ConnectFailed,
+            Self::Handshake(_) => ErrorKind::TlsFailed,
+        }
+    }
+}
+
+/// A socket that connects to `addr`, from `source` where that is given.
+fn connect(addr: SocketAddr, source: Option<Ipv4Addr>) -> Result<std::os::fd::OwnedFd, Errno> {
+    let family = if addr.is_ipv4() {
+        AddressFamily::INET
+    } else {
+        AddressFamily::INET6
+    };
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = net::socket_with(family, SocketType::STREAM, flags, None)?;
+    sockopt::set_tcp_nodelay(&socket, true)?;
+    if let Some(source) = source {
+        // The port is then chosen when it connects: it need be unique only together with the server's.
+        setsockopt(&socket, IpBindAddressNoPort, &true)
+            .map_err(|errno| Errno::from_raw_os_error(errno as i32))?;
+        net::bind(&socket, &SocketAddr::from((source, 0)))?;
+    }
+    match net::connect(&socket, &addr) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
+        Err(errno) => Err(errno),
+    }
+}
