@@ -526,6 +526,51 @@ mod tests {
     }
 
     #[test]
+    fn an_epoch_plays_a_profile_whole_as_often_as_it_fits_and_at_least_once() {
+        let epoch_ms = |effort, profile_ms| {
+            let plan = Plan::new(&PlanSpec {
+                profile: Some(Duration::from_millis(profile_ms)),
+                ..spec(effort, 2)
+            });
+            plan.unwrap().epoch.as_millis()
+        };
+        assert_eq!(epoch_ms(Effort::Quick, 250), 250);
+        assert_eq!(epoch_ms(Effort::Default, 250), 1000);
+        assert_eq!(epoch_ms(Effort::Thorough, 250), 3000);
+        assert_eq!(epoch_ms(Effort::Quick, 10_000), 10_000);
+        // Once would be shorter than any epoch.
+        assert_eq!(epoch_ms(Effort::Quick, 190), 380);
+        assert_eq!(epoch_ms(Effort::Quick, 1), 300);
+        let shortest = PlanSpec {
+            profile: Some(Duration::from_nanos(1)),
+            ..spec(Effort::Thorough, 2)
+        };
+        assert_eq!(Plan::new(&shortest).unwrap().epoch, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn a_duration_that_was_asked_for_is_kept_whatever_the_profile() {
+        let plan = Plan::new(&PlanSpec {
+            profile: Some(Duration::from_secs(7)),
+            duration: Some(Duration::from_secs(10)),
+            ..spec(Effort::Default, 2)
+        });
+        assert_eq!(plan.unwrap().epoch, Duration::from_millis(500));
+    }
+
+    #[test]
+    fn a_profile_that_would_take_longer_than_anything_is_an_error() {
+        let endless = PlanSpec {
+            profile: Some(MAX_DURATION),
+            ..spec(Effort::Quick, 2)
+        };
+        assert!(matches!(
+            Plan::new(&endless),
+            Err(PlanError::TooLong { .. })
+        ));
+    }
+
+    #[test]
     fn an_epoch_is_never_shorter_than_the_limit_and_the_remedy_works() {
         let at = |ms| {
             Plan::new(&PlanSpec {

@@ -4,6 +4,7 @@
 //! know which routes exist: whoever does, checks them and answers through [`Scenario::route_error`].
 
 mod error;
+mod stages;
 
 use std::num::NonZeroU32;
 use std::ops::Range;
@@ -21,9 +22,11 @@ use crate::units::{self, Rate, UnitError};
 
 pub use error::ScenarioError;
 use error::Text;
+use stages::RawStage;
 
 /// The scenarios that are compiled in: name and TOML source, by name.
 pub const BUILT_IN: &[(&str, &str)] = &[
+    ("burst", include_str!("../../../scenarios/burst.toml")),
     (
         "cpu-heavy",
         include_str!("../../../scenarios/cpu-heavy.toml"),
@@ -327,6 +330,7 @@ struct RawLoad {
     process: Option<Spanned<Process>>,
     rate_per_s: Option<Spanned<f64>>,
     capacity_share: Option<Spanned<f64>>,
+    stages: Option<Spanned<Vec<RawStage>>>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -408,6 +412,7 @@ fn arrival(text: &Text<'_>, load: &Spanned<RawLoad>) -> Result<ArrivalSpec, Scen
         process,
         rate_per_s,
         capacity_share,
+        stages,
     } = load.get_ref();
     match arrival.get_ref() {
         RawArrival::Closed => {
@@ -415,6 +420,7 @@ fn arrival(text: &Text<'_>, load: &Spanned<RawLoad>) -> Result<ArrivalSpec, Scen
                 ("rate_per_s", rate_per_s.as_ref().map(Spanned::span)),
                 ("capacity_share", capacity_share.as_ref().map(Spanned::span)),
                 ("process", process.as_ref().map(Spanned::span)),
+                ("stages", stages.as_ref().map(Spanned::span)),
             ];
             match pacing
                 .into_iter()
@@ -431,7 +437,7 @@ fn arrival(text: &Text<'_>, load: &Spanned<RawLoad>) -> Result<ArrivalSpec, Scen
             }
         }
         RawArrival::Open => Ok(ArrivalSpec::Open {
-            pace: pace(text, load, rate_per_s.as_ref(), capacity_share.as_ref())?,
+            pace: pace(text, load.get_ref())?,
             // Independent users are what most services see.
             process: process
                 .as_ref()
@@ -440,18 +446,28 @@ fn arrival(text: &Text<'_>, load: &Spanned<RawLoad>) -> Result<ArrivalSpec, Scen
     }
 }
 
-fn pace(
-    text: &Text<'_>,
-    load: &Spanned<RawLoad>,
-    rate_per_s: Option<&Spanned<f64>>,
-    capacity_share: Option<&Spanned<f64>>,
-) -> Result<Pace, ScenarioError> {
-    match (rate_per_s, capacity_share) {
-        (Some(rate), None) => match Rate::per_s(*rate.get_ref()) {
+fn pace(text: &Text<'_>, load: &RawLoad) -> Result<Pace, ScenarioError> {
+    let RawLoad {
+        arrival,
+        rate_per_s,
+        capacity_share,
+        stages,
+        ..
+    } = load;
+    let both = |span, one: &str, other: &str| {
+        let what = format!("`{one}` and `{other}` both say how many requests to send");
+        Err(text.error(span, what, "keep one of them"))
+    };
+    match (rate_per_s, capacity_share, stages) {
+        (Some(rate), None, None) => match Rate::per_s(*rate.get_ref()) {
             Ok(rate) => Ok(Pace::Rate(rate)),
-            Err(error) => Err(text.error(rate.span(), error.to_string(), "write requests a second, as in `rate_per_s = 1_000`")),
+            Err(error) => Err(text.error(
+                rate.span(),
+                error.to_string(),
+                "write requests a second, as in `rate_per_s = 1_000`",
+            )),
         },
-        (None, Some(share)) => {
+        (None, Some(share), None) => {
             let value = *share.get_ref();
             if value > 0.0 && value < 1.0 {
                 return Ok(Pace::CapacityShare(value));
@@ -459,15 +475,14 @@ fn pace(
             let what = format!("`capacity_share` must be above 0 and below 1, not {value}");
             Err(text.error(share.span(), what, "at 1 and above queues grow without end; 0.5 is half of what the weaker target can do"))
         }
-        (Some(_), Some(share)) => Err(text.error(
-            share.span(),
-            "`rate_per_s` and `capacity_share` both say how many requests to send",
-            "keep one of them",
-        )),
-        (None, None) => Err(text.error(
-            load.get_ref().arrival.span(),
+        (None, None, Some(stages)) => Ok(Pace::Stages(stages::profile(text, stages)?)),
+        (Some(_), Some(share), _) => both(share.span(), "rate_per_s", "capacity_share"),
+        (Some(rate), None, Some(_)) => both(rate.span(), "rate_per_s", "stages"),
+        (None, Some(share), Some(_)) => both(share.span(), "capacity_share", "stages"),
+        (None, None, None) => Err(text.error(
+            arrival.span(),
             "an open loop needs to know how many requests to send",
-            "add `rate_per_s = 1_000`, or `capacity_share = 0.5` for half of what the weaker target can do",
+            "add `rate_per_s = 1_000`, `capacity_share = 0.5` for half of what the weaker target can do, or `[[load.stages]]` for a rate that changes",
         )),
     }
 }

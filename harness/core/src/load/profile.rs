@@ -425,3 +425,6 @@ fn exact_ns(duration: Duration) -> f64 {
 fn last(pieces: &[Piece], begins: impl Fn(&Piece) -> bool) -> &Piece {
     &pieces[pieces.partition_point(begins).saturating_sub(1)]
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Scenarios as people write them, and mistype them.
 
 use super::*;
+use crate::load::{MAX_STAGES, Stage};
 use crate::plan::EPOCHS_PER_BLOCK;
 use proptest::prelude::*;
 
@@ -190,26 +191,28 @@ fn every_built_in_scenario_is_valid_and_says_why() {
     assert_eq!(names, sorted);
     assert_eq!(
         Scenario::built_in("io-havey").unwrap_err().to_string(),
-        "no scenario is called `io-havey` (did you mean `io-heavy`?); known are cpu-heavy, fan-out, file-pool, io-heavy, mixed, \
+        "no scenario is called `io-havey` (did you mean `io-heavy`?); known are burst, cpu-heavy, fan-out, file-pool, io-heavy, mixed, \
          ping, timers, and any TOML file"
     );
 }
 
 #[test]
 fn a_percentile_that_is_compared_is_measurable_in_a_default_epoch() {
-    let scenario = Scenario::built_in("io-heavy").unwrap();
-    let ArrivalSpec::Open {
-        pace: Pace::Rate(rate),
-        ..
-    } = scenario.arrival
-    else {
-        panic!("it names a rate")
-    };
+    for name in ["io-heavy", "burst"] {
+        check_measurable(name);
+    }
+}
+
+fn check_measurable(name: &str) {
+    let arrival = Scenario::built_in(name).unwrap().arrival;
+    assert!(!arrival.needs_capacity(), "{name} names its rate");
+    let any_capacity = Rate::per_s(1.0).unwrap();
+    let rate = arrival.at_capacity(any_capacity).unwrap().rate().unwrap();
     let plan = crate::plan::Plan::new(&crate::plan::PlanSpec {
         effort: crate::plan::Effort::Default,
         targets: 2,
         rounds: None,
-        profile: None,
+        profile: arrival.profile_length(),
         duration: None,
         warmup: None,
         seed: 1,
@@ -218,8 +221,77 @@ fn a_percentile_that_is_compared_is_measurable_in_a_default_epoch() {
     // Four standard deviations of a Poisson count below its mean there are still the 1,000 that a p99 needs.
     assert!(
         samples - 4.0 * samples.sqrt() > 1_000.0,
-        "{samples} samples in each of {EPOCHS_PER_BLOCK} epochs"
+        "{name}: {samples} samples in each of {EPOCHS_PER_BLOCK} epochs"
     );
+}
+
+/// The `rate_per_s` of [`SOURCE`], on line 9, which stages replace.
+const RATE: &str = "rate_per_s = 1_000\n";
+
+const RAMP: &str =
+    "[[load.stages]]\nkind = \"ramp\"\nfrom_per_s = 0\nto_per_s = 500.5\nduration = \"10s\"\n";
+const BURST: &str = "[[load.stages]]\nkind = \"burst\"\nbase_per_s = 100\nburst_per_s = 2_000\nperiod = \"1s\"\nburst_for = \"100ms\"\nduration = \"1m30s\"\n";
+
+#[test]
+fn stages_are_read_in_their_order() {
+    let step = "[[load.stages]]\nkind = \"step\"\nrate_per_s = 500\nduration = \"20s\"\n";
+    let scenario = check_fits(RATE, &format!("{RAMP}{step}{BURST}"));
+    let stages = [
+        Stage::Ramp {
+            from_per_s: 0.0,
+            to_per_s: 500.5,
+            duration: Duration::from_secs(10),
+        },
+        Stage::Step {
+            rate_per_s: 500.0,
+            duration: Duration::from_secs(20),
+        },
+        Stage::Burst {
+            base_per_s: 100.0,
+            burst_per_s: 2000.0,
+            period: Duration::from_secs(1),
+            burst_for: Duration::from_millis(100),
+            duration: Duration::from_secs(90),
+        },
+    ];
+    let profile = Profile::new(&stages).unwrap();
+    assert_eq!(
+        scenario.arrival.profile_length(),
+        Some(Duration::from_mins(2))
+    );
+    assert!(!scenario.arrival.needs_capacity());
+    assert_eq!(
+        scenario.arrival.at_capacity(Rate::per_s(1.0).unwrap()),
+        Ok(Arrival::Staged {
+            profile,
+            process: Process::Constant
+        })
+    );
+}
+
+#[test]
+fn stages_that_make_no_profile_name_the_place_and_the_remedy() {
+    for (stages, piece, instead, place_and_what, remedy) in BAD_STAGES {
+        assert!(stages.contains(piece), "{piece}");
+        let source = edited(RATE, &stages.replacen(piece, instead, 1));
+        let error = parse(&source).expect_err(instead);
+        assert_eq!(
+            (error.to_string().as_str(), error.remedy()),
+            (
+                format!("scenarios/two.toml:{place_and_what}").as_str(),
+                *remedy
+            ),
+            "{piece:?} -> {instead:?}"
+        );
+    }
+}
+
+#[test]
+fn as_many_stages_as_the_limit_are_read_and_no_more() {
+    check_fits(RATE, &RAMP.repeat(MAX_STAGES));
+    let error = parse(&edited(RATE, &RAMP.repeat(MAX_STAGES + 1))).unwrap_err();
+    assert_eq!(error.what(), "a profile has 1 to 64 stages, not 65");
+    assert_eq!(error.line(), 9);
 }
 
 #[test]
@@ -327,7 +399,8 @@ fn a_terminal_sees_the_line_and_the_help() {
        :    `-- did you mean `arrival`?
      8 | process = \"constant\"
        `----
-      help: did you mean `arrival`? Known here: `arrival`, `process`, `rate_per_s`, `capacity_share`
+      help: did you mean `arrival`? Known here: `arrival`, `process`, `rate_per_s`, `capacity_share`,
+            `stages`
     ");
 }
 
@@ -369,7 +442,7 @@ const UNKNOWN: &[Mistake] = &[
         "arrival =",
         "arival =",
         "7:1: unknown key `arival`",
-        "did you mean `arrival`? Known here: `arrival`, `process`, `rate_per_s`, `capacity_share`",
+        "did you mean `arrival`? Known here: `arrival`, `process`, `rate_per_s`, `capacity_share`, `stages`",
     ),
     (
         "\"open\"",
@@ -418,6 +491,18 @@ const IMPOSSIBLE: &[Mistake] = &[
         "remove `rate_per_s`, or write `arrival = \"open\"` to send on a schedule",
     ),
     (
+        "arrival = \"open\"\nprocess = \"constant\"\nrate_per_s = 1_000\n",
+        "arrival = \"closed\"\nstages = []\n",
+        "8:10: `stages` means nothing in a closed loop, where replies trigger requests",
+        "remove `stages`, or write `arrival = \"open\"` to send on a schedule",
+    ),
+    (
+        "rate_per_s = 1_000\n",
+        "stages = []\n",
+        "9:10: a profile has 1 to 64 stages, not 0",
+        "join stages, or repeat a pattern with a `burst` stage",
+    ),
+    (
         "rate_per_s = 1_000\n",
         "rate_per_s = 1_000\ncapacity_share = 0.5\n",
         "10:18: `rate_per_s` and `capacity_share` both say how many requests to send",
@@ -427,7 +512,7 @@ const IMPOSSIBLE: &[Mistake] = &[
         "rate_per_s = 1_000\n",
         "",
         "7:11: an open loop needs to know how many requests to send",
-        "add `rate_per_s = 1_000`, or `capacity_share = 0.5` for half of what the weaker target can do",
+        "add `rate_per_s = 1_000`, `capacity_share = 0.5` for half of what the weaker target can do, or `[[load.stages]]` for a rate that changes",
     ),
     (
         "\"50ms\"",
@@ -452,6 +537,131 @@ const IMPOSSIBLE: &[Mistake] = &[
         "\"\"",
         "12:9: a route begins with `/`",
         "write path and query, percent-encoded, as in `route = \"/sleep/5\"`",
+    ),
+];
+
+/// Stages, a piece of them, what somebody wrote instead, `line:column: what` is reported, and the remedy.
+type BadStages = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+);
+
+/// The first stage begins on line 9.
+const BAD_STAGES: &[BadStages] = &[
+    (
+        RAMP,
+        "\"ramp\"",
+        "\"rump\"",
+        "10:8: unknown value `rump`",
+        "did you mean `ramp`? Known here: `ramp`, `step`, `burst`",
+    ),
+    (
+        RAMP,
+        "to_per_s",
+        "too_per_s",
+        "12:1: unknown key `too_per_s`",
+        "did you mean `to_per_s`? Known here: `kind`, `from_per_s`, `to_per_s`, `rate_per_s`, `base_per_s`, `burst_per_s`, `period`, `burst_for`, `duration`",
+    ),
+    (
+        RAMP,
+        "to_per_s = 500.5\n",
+        "",
+        "10:8: a ramp needs `to_per_s`",
+        "a ramp has `from_per_s`, `to_per_s`, `duration`",
+    ),
+    (
+        RAMP,
+        "duration = \"10s\"\n",
+        "",
+        "10:8: a ramp needs `duration`",
+        "a ramp has `from_per_s`, `to_per_s`, `duration`",
+    ),
+    (
+        RAMP,
+        "from_per_s = 0\n",
+        "from_per_s = 0\nperiod = \"1s\"\n",
+        "12:10: `period` means nothing in a ramp",
+        "a ramp has `from_per_s`, `to_per_s`, `duration`",
+    ),
+    (
+        BURST,
+        "\"burst\"",
+        "\"step\"",
+        "11:14: `base_per_s` means nothing in a step",
+        "a step has `rate_per_s`, `duration`",
+    ),
+    (
+        RAMP,
+        "500.5",
+        "1_000_000_001",
+        "12:12: `to_per_s` must be from 0 to 1000000000 requests a second, not 1000000001",
+        "write requests a second, as in `1_000`; 0 is silence",
+    ),
+    (
+        RAMP,
+        "500.5",
+        "-1",
+        "12:12: `to_per_s` must be from 0 to 1000000000 requests a second, not -1",
+        "write requests a second, as in `1_000`; 0 is silence",
+    ),
+    (
+        RAMP,
+        "500.5",
+        "0",
+        "9:1: less than one request falls due in all stages together",
+        "raise a rate or lengthen a stage",
+    ),
+    (
+        RAMP,
+        "\"10s\"",
+        "\"0s\"",
+        "13:12: a time of zero can't be kept",
+        "write a number and a unit, as in `\"50ms\"` or `\"5s\"`",
+    ),
+    (
+        RAMP,
+        "\"10s\"",
+        "\"169h\"",
+        "13:12: `169h` is too long: the limit is 7 days",
+        "write a number and a unit, as in `\"50ms\"` or `\"5s\"`",
+    ),
+    (
+        BURST,
+        "2_000",
+        "100",
+        "12:15: `burst_per_s` is not above `base_per_s`",
+        "a burst is more than its base: raise `burst_per_s`, or write a `step`",
+    ),
+    (
+        BURST,
+        "\"100ms\"",
+        "\"1s\"",
+        "14:13: `burst_for` is as long as its `period` or longer",
+        "shorten `burst_for`, or write a `step` at the burst's rate",
+    ),
+    (
+        BURST,
+        "\"1s\"",
+        "\"2m\"",
+        "13:10: `period` is longer than the stage's `duration`",
+        "shorten `period`, or lengthen `duration`",
+    ),
+    (
+        RAMP,
+        "[[load.stages]]",
+        "capacity_share = 0.5\n[[load.stages]]",
+        "9:18: `capacity_share` and `stages` both say how many requests to send",
+        "keep one of them",
+    ),
+    (
+        RAMP,
+        "[[load.stages]]",
+        "rate_per_s = 5\n[[load.stages]]",
+        "9:14: `rate_per_s` and `stages` both say how many requests to send",
+        "keep one of them",
     ),
 ];
 
