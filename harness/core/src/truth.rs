@@ -196,15 +196,25 @@ pub fn stall_quantile_ns(
 }
 
 /// The response time in nanoseconds at `quantile` when the generator, not the server, stood still once for `frozen_ns`
-/// of `duration_ns` under constant arrivals, at a server that answers after `delay_ns`: the law of a stall that came once.
+/// of `duration_ns` under constant arrivals, at a server that answers after `delay_ns`.
+///
+/// What fell due meanwhile was sent at the end, and what was in flight at the beginning was read at the end: the latter
+/// took between `frozen_ns` and a delay more, and so did the first of the former.
 pub fn frozen_quantile_ns(
     delay_ns: Nanos,
     frozen_ns: Nanos,
     duration_ns: Nanos,
     quantile: f64,
 ) -> f64 {
-    let waited_ns = frozen_ns as f64 - (1.0 - quantile) * duration_ns as f64;
-    delay_ns as f64 + waited_ns.max(0.0)
+    let beyond_ns = (1.0 - quantile) * duration_ns as f64;
+    let (delay_ns, frozen_ns) = (delay_ns as f64, frozen_ns as f64);
+    let waited_ns = (frozen_ns - beyond_ns / 2.0).min(frozen_ns + delay_ns - beyond_ns);
+    delay_ns + waited_ns.max(0.0)
+}
+
+/// As [`frozen_quantile_ns`], the send lag.
+pub fn frozen_lag_quantile_ns(frozen_ns: Nanos, duration_ns: Nanos, quantile: f64) -> f64 {
+    (frozen_ns as f64 - (1.0 - quantile) * duration_ns as f64).max(0.0)
 }
 
 /// The mean response time of [`Behaviour::Bimodal`], in nanoseconds.
@@ -511,11 +521,15 @@ mod tests {
     }
 
     #[test]
-    fn a_frozen_generator_reads_as_one_stall() {
+    fn a_frozen_generator_reads_as_one_stall_and_what_was_in_flight() {
         let at = |quantile| frozen_quantile_ns(5 * MS, 200 * MS, 10_000 * MS, quantile) / 1e6;
-        check("p99", at(0.99), 105.0, 1e-6);
-        check("p99.9", at(0.999), 195.0, 1e-6);
+        check("p100", at(1.0), 205.0, 1e-6);
+        check("p99.9", at(0.999), 200.0, 1e-6);
+        check("p99", at(0.99), 110.0, 1e-6);
         check("p50", at(0.5), 5.0, 1e-6);
+        let lag = |quantile| frozen_lag_quantile_ns(200 * MS, 10_000 * MS, quantile) / 1e6;
+        check("lag", lag(0.99), 100.0, 1e-6);
+        check("lag", lag(0.5), 0.0, 0.0);
     }
 
     #[test]
