@@ -9,10 +9,13 @@ use std::sync::Arc;
 use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendFlags};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ClientConfig, ClientConnection, Resumption};
+use rustls::client::{
+    ClientConfig, ClientConnection, Resumption, WebPkiServerVerifier, verify_server_name,
+};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use thiserror::Error;
 
@@ -30,7 +33,8 @@ pub struct Tls {
 pub enum Trust {
     /// Those that the system's authorities signed.
     System,
-    /// Those that these authorities signed, or that stand here themselves, in PEM; and no others.
+    /// Those that these authorities signed, or that stand here themselves, in PEM; and no others. As with curl, one that
+    /// signed itself may stand here, whatever it says of being an authority.
     Only(Vec<u8>),
     /// Anyone's: encryption without knowing to whom.
     Anyone,
@@ -48,7 +52,9 @@ impl Tls {
             .expect("ring serves both versions");
         let mut config = match trust {
             Trust::System => builder.with_root_certificates(system_roots()?),
-            Trust::Only(pem) => builder.with_root_certificates(roots_in(pem)?),
+            Trust::Only(pem) => builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(Listed::new(pem, provider)?)),
             Trust::Anyone => builder
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(Anyone { provider })),
@@ -118,7 +124,9 @@ impl HandshakeError {
             Self::Refused(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => "use a name that the certificate holds, or --insecure to believe any",
-            Self::Refused(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            Self::Refused(rustls::Error::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::BadSignature,
+            )) => {
                 "pass the authority that signed it with --cacert FILE, or --insecure to believe any"
             }
             Self::Refused(rustls::Error::InvalidCertificate(_)) => {
@@ -277,21 +285,81 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-fn roots_in(pem: &[u8]) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    for (index, certificate) in CertificateDer::pem_slice_iter(pem).enumerate() {
-        let certificate = certificate.map_err(|source| TlsError::NotPem { source })?;
-        roots
-            .add(certificate)
-            .map_err(|source| TlsError::NotACertificate {
-                number: index + 1,
-                source,
-            })?;
+/// Believes the certificates that it holds, where they have the server's name, and those that they signed.
+#[derive(Debug)]
+struct Listed {
+    certificates: Vec<CertificateDer<'static>>,
+    signed: Arc<WebPkiServerVerifier>,
+}
+
+impl Listed {
+    fn new(pem: &[u8], provider: Arc<CryptoProvider>) -> Result<Self, TlsError> {
+        let certificates = CertificateDer::pem_slice_iter(pem)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|source| TlsError::NotPem { source })?;
+        if certificates.is_empty() {
+            return Err(TlsError::NoCertificate);
+        }
+        let mut roots = RootCertStore::empty();
+        for (index, certificate) in certificates.iter().enumerate() {
+            roots
+                .add(certificate.clone())
+                .map_err(|source| TlsError::NotACertificate {
+                    number: index + 1,
+                    source,
+                })?;
+        }
+        let signed = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .expect("there are authorities, and no lists of revoked certificates to be wrong");
+        Ok(Self {
+            certificates,
+            signed,
+        })
     }
-    if roots.is_empty() {
-        return Err(TlsError::NoCertificate);
+}
+
+impl ServerCertVerifier for Listed {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if !self.certificates.contains(certificate) {
+            return self
+                .signed
+                .verify_server_cert(certificate, between, name, ocsp, now);
+        }
+        verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+        Ok(ServerCertVerified::assertion())
     }
-    Ok(roots)
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.signed
+            .verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.signed
+            .verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.signed.supported_verify_schemes()
+    }
 }
 
 /// Believes every certificate, and still checks that its owner has the key.

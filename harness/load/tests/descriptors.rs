@@ -1,0 +1,118 @@
+//! Running out of descriptors, which is the whole process's affair: a test binary of its own, with a single test.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use bench_core::ledger::ErrorKind;
+use bench_core::load::{Arrival, Load, Process};
+use bench_core::recording::Recording;
+use bench_core::units::Rate;
+use http1::Method;
+use load::{Control, DriveError, Expect, Options, Request, Workload, drive};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+const CONNECTIONS: u32 = 4;
+
+#[test]
+fn connections_that_find_no_descriptor_are_counted_and_tried_again() {
+    let plenty = getrlimit(Resource::Nofile);
+    // Before the first request it is an error that says what to do.
+    let addr = server(None);
+    limit_to(Some(descriptors_open() + 3), plenty);
+    let error = check(addr, Duration::from_secs(20)).unwrap_err();
+    setrlimit(Resource::Nofile, plenty).unwrap();
+    assert!(matches!(error, DriveError::Connect { .. }), "{error}");
+    assert!(error.to_string().contains("ulimit -n"), "{error}");
+
+    // Later it is a count. Each connection carries one request; after the first four there is no descriptor left, and what
+    // then falls due is never sent.
+    let addr = server(Some(CONNECTIONS));
+    let recording = check(addr, Duration::from_secs(1)).unwrap();
+    setrlimit(Resource::Nofile, plenty).unwrap();
+    let ledger = recording.ledger;
+    assert_eq!(
+        (ledger.scheduled, ledger.ok, ledger.unfinished),
+        (100, 4, 96),
+        "{ledger:?}"
+    );
+    let failed = recording.errors.connect;
+    assert!(failed >= u64::from(CONNECTIONS), "{:?}", recording.errors);
+    assert_eq!(recording.errors.kinds[&ErrorKind::TooManyFiles], failed);
+    assert!(ledger.balances());
+}
+
+/// A server that closes after each answer, and before it closes for the `short_after`th time takes all descriptors away.
+fn server(short_after: Option<u32>) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let mut sockets: Vec<TcpStream> = Vec::new();
+        for socket in listener.incoming() {
+            // It is one that the short limit kept out.
+            let Ok(socket) = socket else { continue };
+            sockets.push(socket);
+            if sockets.len() < CONNECTIONS as usize {
+                continue;
+            }
+            // All are here, so that the limit keeps none of them out.
+            if short_after.is_some() {
+                limit_to(Some(1), getrlimit(Resource::Nofile));
+            }
+            for mut socket in sockets.drain(..) {
+                if matches!(socket.read(&mut [0; 4096]), Ok(1..)) {
+                    socket
+                        .write_all(
+                            b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+                        )
+                        .unwrap();
+                }
+            }
+        }
+    });
+    addr
+}
+
+fn check(addr: SocketAddr, duration: Duration) -> Result<Recording, DriveError> {
+    let load = Load {
+        arrival: Arrival::Open {
+            rate: Rate::per_s(100.0).unwrap(),
+            process: Process::Constant,
+        },
+        connections: NonZeroU32::new(CONNECTIONS).unwrap(),
+        warmup: Duration::ZERO,
+        duration,
+        drain: Duration::ZERO,
+        timeout: Duration::from_secs(10),
+        request_limit: None,
+        interval: Duration::from_millis(100),
+        seed: 1,
+    };
+    let expect = Expect {
+        status: Some(200),
+        body: None,
+    };
+    let request = Request::new(Method::Get, "/", &addr.to_string(), &[], None, expect);
+    let options = Options {
+        cpus: Vec::new(),
+        spin: false,
+    };
+    drive(
+        &load,
+        &Workload::new(vec![request]),
+        addr,
+        &options,
+        &Control::default(),
+    )
+}
+
+fn limit_to(current: Option<u64>, limit: Rlimit) {
+    setrlimit(Resource::Nofile, Rlimit { current, ..limit }).unwrap();
+}
+
+fn descriptors_open() -> u64 {
+    std::fs::read_dir("/proc/self/fd").unwrap().count() as u64
+}

@@ -1,0 +1,346 @@
+//! Load over TLS, at servers with right and wrong certificates, and at some that break off.
+//!
+//! Nothing here asserts on a time.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bench_core::ledger::ErrorKind;
+use bench_core::load::{Arrival, Load, Process};
+use bench_core::recording::Recording;
+use bench_core::units::Rate;
+use http1::Method;
+use load::tls::HandshakeError;
+use load::{Control, DriveError, Endpoint, Expect, Options, Request, Tls, Trust, Workload, drive};
+use rcgen::{Certificate, CertificateParams, CertifiedIssuer, DnType, KeyPair};
+use rustls::crypto::ring;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+/// Longer than a TLS record, and than one read.
+const BODY_BYTES: usize = 200_000;
+
+/// What a server does with its connections.
+#[derive(Clone, Copy)]
+enum Habit {
+    /// Answers on and on.
+    Answer,
+    /// Answers once and closes in order; from this connection on it closes within the handshake.
+    AnswerOnce { connections: usize },
+    /// Answers half and closes without a farewell.
+    AnswerHalf,
+    /// Answers with bytes that are no TLS.
+    Babble,
+    /// Speaks HTTP without TLS.
+    Plain,
+}
+
+/// An authority, and a certificate that it signed for `name`.
+struct Signed {
+    authority_pem: String,
+    config: Arc<ServerConfig>,
+}
+
+fn sign(name: &str) -> Signed {
+    sign_as("an authority", name)
+}
+
+fn sign_as(authority: &str, name: &str) -> Signed {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, authority);
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec![name.to_owned()])
+        .unwrap()
+        .signed_by(&key, &authority)
+        .unwrap();
+    Signed {
+        authority_pem: authority.pem(),
+        config: config(&certificate, &key),
+    }
+}
+
+/// A certificate that is its own authority, as `openssl req -x509` makes it.
+fn sign_itself(name: &str) -> Signed {
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    Signed {
+        authority_pem: certificate.pem(),
+        config: config(&certificate, &key),
+    }
+}
+
+fn config(certificate: &Certificate, key: &KeyPair) -> Arc<ServerConfig> {
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            vec![certificate.der().clone()],
+            key.serialize_der().try_into().unwrap(),
+        )
+        .unwrap();
+    Arc::new(config)
+}
+
+fn body() -> Vec<u8> {
+    (0..=250).cycle().take(BODY_BYTES).collect()
+}
+
+/// Serves any number of connections until the process ends.
+fn server(signed: &Signed, habit: Habit) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let config = Arc::clone(&signed.config);
+    std::thread::spawn(move || {
+        for (number, socket) in listener.incoming().enumerate() {
+            let (socket, config) = (socket.unwrap(), Arc::clone(&config));
+            // A load that ends closes connections at any point; what that does to a server is not the subject.
+            std::thread::spawn(move || serve(socket, config, habit, number).ok());
+        }
+    });
+    addr
+}
+
+fn serve(
+    mut socket: TcpStream,
+    config: Arc<ServerConfig>,
+    habit: Habit,
+    number: usize,
+) -> std::io::Result<()> {
+    let body = body();
+    let head = |connection: &str| {
+        format!("HTTP/1.1 200 OK\r\n{connection}Content-Length: {BODY_BYTES}\r\n\r\n")
+    };
+    match habit {
+        Habit::Plain => {
+            hear(&mut socket)?;
+            return socket.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        }
+        Habit::AnswerOnce { connections } if number >= connections => {
+            return hear(&mut socket);
+        }
+        _ => {}
+    }
+    let connection = ServerConnection::new(config).map_err(std::io::Error::other)?;
+    let mut stream = StreamOwned::new(connection, socket);
+    while read_request(&mut stream)? {
+        match habit {
+            Habit::Answer => {
+                stream.write_all(head("").as_bytes())?;
+                stream.write_all(&body)?;
+            }
+            Habit::AnswerOnce { .. } => {
+                stream.write_all(head("Connection: close\r\n").as_bytes())?;
+                stream.write_all(&body)?;
+                stream.conn.send_close_notify();
+                return stream.flush();
+            }
+            Habit::AnswerHalf => {
+                stream.write_all(head("").as_bytes())?;
+                stream.write_all(&body[..BODY_BYTES / 2])?;
+                return stream.flush();
+            }
+            Habit::Babble => return stream.sock.write_all(&[b'?'; 100]),
+            Habit::Plain => unreachable!("it never gets here"),
+        }
+    }
+    Ok(())
+}
+
+/// Waits for the client's first words.
+fn hear(socket: &mut TcpStream) -> std::io::Result<()> {
+    socket.read_exact(&mut [0; 1])
+}
+
+/// True once a request without a body was read, false at the end.
+fn read_request(stream: &mut impl Read) -> std::io::Result<bool> {
+    let mut seen = Vec::new();
+    let mut byte = [0];
+    while !seen.ends_with(b"\r\n\r\n") {
+        if stream.read(&mut byte)? == 0 {
+            return Ok(false);
+        }
+        seen.push(byte[0]);
+    }
+    Ok(true)
+}
+
+fn load(arrival: Arrival, requests: Option<u64>) -> Load {
+    Load {
+        arrival,
+        connections: NonZeroU32::new(4).unwrap(),
+        warmup: Duration::ZERO,
+        duration: Duration::from_secs(20),
+        drain: Duration::from_secs(20),
+        timeout: Duration::from_secs(10),
+        request_limit: requests,
+        interval: Duration::from_millis(100),
+        seed: 1,
+    }
+}
+
+/// Drives load at a server that calls itself `localhost`.
+fn check(addr: SocketAddr, trust: &Trust, load: &Load) -> Result<Recording, DriveError> {
+    let expect = Expect {
+        status: Some(200),
+        body: Some(body()),
+    };
+    let request = Request::new(Method::Get, "/", "localhost", &[], None, expect);
+    let endpoint = Endpoint {
+        addr,
+        tls: Some(Tls::new("localhost", trust).unwrap()),
+    };
+    let options = Options {
+        cpus: Vec::new(),
+        spin: false,
+    };
+    let recording = drive(
+        load,
+        &Workload::new(vec![request]),
+        endpoint,
+        &options,
+        &Control::default(),
+    )?;
+    assert!(recording.ledger.balances(), "{:?}", recording.ledger);
+    Ok(recording)
+}
+
+fn only(signed: &Signed) -> Trust {
+    Trust::Only(signed.authority_pem.clone().into_bytes())
+}
+
+#[test]
+fn right_answers_come_through_tls_and_its_handshake_stands_apart() {
+    let signed = sign("localhost");
+    let addr = server(&signed, Habit::Answer);
+    let open = Arrival::Open {
+        rate: Rate::per_s(1000.0).unwrap(),
+        process: Process::Poisson,
+    };
+    for arrival in [Arrival::Closed, open] {
+        let recording = check(addr, &only(&signed), &load(arrival.clone(), Some(60))).unwrap();
+        assert_eq!(
+            (recording.ledger.ok, recording.ledger.scheduled),
+            (60, 60),
+            "{arrival:?} {:?}",
+            recording.errors
+        );
+        assert_eq!(
+            (recording.connect_time.len(), recording.handshake_time.len()),
+            (4, 4)
+        );
+        assert_eq!(recording.first_byte_time.len(), 60);
+    }
+}
+
+#[test]
+fn a_certificate_for_another_name_is_refused_with_the_names_unless_any_will_do() {
+    let signed = sign("other.example");
+    let addr = server(&signed, Habit::Answer);
+    let load = load(Arrival::Closed, Some(4));
+    let text = check(addr, &only(&signed), &load).unwrap_err().to_string();
+    for part in [
+        &addr.to_string(),
+        "localhost",
+        "other.example",
+        "use a name that the certificate holds",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    let recording = check(addr, &Trust::Anyone, &load).unwrap();
+    assert_eq!(recording.ledger.ok, 4);
+}
+
+#[test]
+fn a_certificate_of_an_unknown_authority_is_refused_with_the_remedy() {
+    let signed = sign("localhost");
+    let addr = server(&signed, Habit::Answer);
+    let load = load(Arrival::Closed, Some(4));
+    let unknown = [sign_as("another authority", "localhost"), sign("localhost")];
+    for (other, what) in unknown.iter().zip(["UnknownIssuer", "BadSignature"]) {
+        let text = check(addr, &only(other), &load).unwrap_err().to_string();
+        assert!(text.contains(what) && text.contains("--cacert"), "{text}");
+    }
+    let [other, _] = unknown;
+    let both = [signed.authority_pem, other.authority_pem].concat();
+    let recording = check(addr, &Trust::Only(both.into_bytes()), &load).unwrap();
+    assert_eq!(recording.ledger.ok, 4);
+}
+
+#[test]
+fn a_certificate_that_signed_itself_is_believed_where_it_is_listed_and_only_for_its_name() {
+    let load = load(Arrival::Closed, Some(4));
+    let listed = sign_itself("localhost");
+    let recording = check(server(&listed, Habit::Answer), &only(&listed), &load).unwrap();
+    assert_eq!(recording.ledger.ok, 4);
+    let other = sign_itself("other.example");
+    let text = check(server(&other, Habit::Answer), &only(&other), &load)
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("other.example"), "{text}");
+}
+
+#[test]
+fn a_port_without_tls_is_an_error_before_the_first_request() {
+    let signed = sign("localhost");
+    let addr = server(&signed, Habit::Plain);
+    let text = check(addr, &only(&signed), &load(Arrival::Closed, Some(1)))
+        .unwrap_err()
+        .to_string();
+    assert!(text.contains("write http://"), "{text}");
+}
+
+#[test]
+fn a_server_that_closes_within_the_handshake_is_an_error_and_later_a_count() {
+    let signed = sign("localhost");
+    let never = server(&signed, Habit::AnswerOnce { connections: 0 });
+    let error = check(never, &only(&signed), &load(Arrival::Closed, Some(1))).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            DriveError::Handshake {
+                source: HandshakeError::Closed,
+                ..
+            }
+        ),
+        "{error}"
+    );
+    let first_four = server(&signed, Habit::AnswerOnce { connections: 4 });
+    let load = Load {
+        duration: Duration::from_secs(1),
+        ..load(Arrival::Closed, None)
+    };
+    let recording = check(first_four, &only(&signed), &load).unwrap();
+    assert_eq!((recording.ledger.ok, recording.ledger.scheduled), (4, 4));
+    let failed = recording.errors.connect;
+    assert!(failed >= 4, "{:?}", recording.errors);
+    assert_eq!(
+        recording.errors.kinds,
+        BTreeMap::from([(ErrorKind::TlsFailed, failed)])
+    );
+}
+
+#[test]
+fn what_breaks_off_or_is_no_tls_fails_its_request() {
+    let signed = sign("localhost");
+    for (habit, kind) in [
+        (Habit::AnswerHalf, ErrorKind::ShortBody),
+        (Habit::Babble, ErrorKind::Malformed),
+    ] {
+        let addr = server(&signed, habit);
+        let recording = check(addr, &only(&signed), &load(Arrival::Closed, Some(8))).unwrap();
+        assert_eq!(recording.ledger.error, 8);
+        assert_eq!(recording.errors.kinds, BTreeMap::from([(kind, 8)]));
+    }
+}
