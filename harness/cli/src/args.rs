@@ -157,11 +157,13 @@ pub(crate) struct RunArgs {
   bench load http://127.0.0.1:8080/                     as fast as it goes, for 10 seconds
   bench load http://127.0.0.1:8080/ -c 100 -R 1000      1,000 requests a second, whatever the server does
   bench load http://127.0.0.1:8080/ -n 10000 --json     10,000 requests, the result as JSON
+  bench load https://127.0.0.1:8443/ --insecure         whatever its certificate says
 
 Without -R the loop is closed: the next request follows the reply, which measures capacity. With -R requests fall
-due on a schedule made beforehand, and response time counts from the moment they were due: that measures latency.")]
+due on a schedule made beforehand, and response time counts from the moment they were due: that measures latency.
+Connections, and TLS handshakes with them, are opened before the first request and have times of their own.")]
 pub(crate) struct LoadArgs {
-    /// What to request, as http://host:port/path?query.
+    /// What to request, as http://host:port/path?query, or https://.
     #[arg(value_name = "URL")]
     pub(crate) url: String,
 
@@ -209,11 +211,20 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(100..=599))]
     pub(crate) expect_status: Option<u16>,
 
-    /// Cores of the generator, one thread each. [default: one thread, not pinned]
+    /// Believe the certificates of these authorities (PEM) instead of the system's.
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    pub(crate) cacert: Option<PathBuf>,
+
+    /// Believe any certificate.
+    #[arg(long, short = 'k')]
+    pub(crate) insecure: bool,
+
+    /// Cores of the generator, one thread each, as in `0` or `0-3`. [default: one thread, not pinned]
     #[arg(long, value_name = "LIST")]
     pub(crate) load_cpus: Option<CpuList>,
 
-    /// Spin for due times: exact to a microsecond, and needs a core that nobody else uses.
+    /// Spin for due times: exact to a microsecond, and needs cores that nobody else uses, the server least of all. `auto`
+    /// spins where --load-cpus names the generator's cores; that the server keeps off them is yours to see to.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) spin: SpinChoice,
 

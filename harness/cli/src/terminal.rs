@@ -297,7 +297,8 @@ fn load_text(url: &str, report: &LoadReport, recording: &Recording) -> String {
             "Requests     {} scheduled = {} ok + {} error + {} timeout + {} unfinished",
             requests.scheduled, requests.ok, requests.error, requests.timeout, requests.unfinished
         ),
-        format!("Throughput   {}\n", figures::per_s(report.throughput_per_s)),
+        format!("Throughput   {}", figures::per_s(report.throughput_per_s)),
+        format!("Connections  {}\n", connections(report)),
         format!("{}\n", times_table(report)),
         "Response time by percentile".to_owned(),
     ];
@@ -322,7 +323,25 @@ fn load_text(url: &str, report: &LoadReport, recording: &Recording) -> String {
     lines.join("\n")
 }
 
-/// The three clocks, one a row.
+/// What became of the connections, how evenly requests fell on them, and how many were under way.
+fn connections(report: &LoadReport) -> String {
+    let counts = &report.connections;
+    let served = counts
+        .served_min
+        .zip(counts.served_max)
+        .map(|(min, max)| format!(", {min} to {max} replies each"))
+        .unwrap_or_default();
+    let in_flight = report
+        .in_flight_mean
+        .map(|mean| format!("; {} requests in flight on average", significant(mean)))
+        .unwrap_or_default();
+    format!(
+        "{} opened, {} lost and opened again{served}{in_flight}",
+        counts.opened, counts.reopened
+    )
+}
+
+/// The clocks, one a row; that of TLS where there is TLS.
 fn times_table(report: &LoadReport) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_width(WIDTH);
@@ -339,10 +358,13 @@ fn times_table(report: &LoadReport) -> Table {
     let clocks = [
         ("Response time", &report.response_time_ns),
         ("Service time", &report.service_time_ns),
+        ("First byte", &report.first_byte_time_ns),
         ("Send lag", &report.send_lag_ns),
         ("Connect time", &report.connect_time_ns),
     ];
-    for (name, times) in clocks {
+    let handshake = ("Handshake", &report.handshake_time_ns);
+    let has_tls = report.handshake_time_ns.max.is_some();
+    for (name, times) in clocks.into_iter().chain(has_tls.then_some(handshake)) {
         table.add_row([name.to_owned()].into_iter().chain(row(times)));
     }
     for column in table.column_iter_mut().skip(1) {

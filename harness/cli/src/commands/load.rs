@@ -1,6 +1,6 @@
 //! `bench load`: one address, one load, one result.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use bench_core::load::{Arrival, Load};
 use bench_core::record::LoadReport;
 use bench_core::recording::Recording;
 use bench_core::validity::{self, Circumstances, Validity};
-use load::{Control, Expect, Options, Request, Workload};
+use load::{Control, Endpoint, Expect, Options, Request, Tls, Trust, Workload};
 use reqwest::Url;
 
 use crate::args::{LoadArgs, SpinChoice};
@@ -29,19 +29,25 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// The length of one interval of the time series.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long an address may take to answer, where a host has several.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Largest file of certificates, in bytes.
+const MAX_CACERT_BYTES: usize = 4 * 1024 * 1024;
+
 /// Largest request body, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 
 /// Loads one address and prints what it took.
 pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
-    let (addr, workload) = understand(args)?;
+    let (endpoint, workload) = understand(args)?;
     environment::allow_connections(args.connections.get().into())?;
     let load = load_of(args);
     let options = options(args)?;
     let interrupt = Interrupt::catch()?;
     let ticks_before = CpuTicks::now();
     let throttled_before = environment::throttled_periods();
-    let recording = drive(&load, &workload, addr, &options, &interrupt)?;
+    let recording = drive(&load, &workload, &endpoint, &options, &interrupt)?;
     let circumstances = Circumstances {
         backend_lateness: None,
         steal_share: CpuTicks::now().steal_share_since(ticks_before),
@@ -71,7 +77,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
 fn drive(
     load: &Load,
     workload: &Workload,
-    addr: SocketAddr,
+    endpoint: &Endpoint,
     options: &Options,
     interrupt: &Interrupt,
 ) -> Result<Recording, Failure> {
@@ -80,7 +86,7 @@ fn drive(
     let watcher = std::thread::current();
     std::thread::scope(|scope| {
         let driver = scope.spawn(|| {
-            let driven = load::drive(load, workload, addr, options, &control);
+            let driven = load::drive(load, workload, endpoint.clone(), options, &control);
             is_done.store(true, Ordering::Relaxed);
             watcher.unpark();
             driven
@@ -144,34 +150,40 @@ fn options(args: &LoadArgs) -> Result<Options, Failure> {
     Ok(Options { cpus, spin })
 }
 
-/// The address and the request that the arguments mean.
-fn understand(args: &LoadArgs) -> Result<(SocketAddr, Workload), Failure> {
-    let help = "write it as http://host:port/path";
+/// Where to send what, as the arguments mean it.
+fn understand(args: &LoadArgs) -> Result<(Endpoint, Workload), Failure> {
+    let help = "write it as http://host:port/path or https://host:port/path";
     let url = Url::parse(&args.url).or_usage(|| format!("`{}` is not a URL", args.url), help)?;
-    if url.scheme() != "http" {
-        return Err(Failure::usage(miette::miette!(
-            help = help,
-            "`{}` has the scheme {}, and only http is loaded",
-            args.url,
-            url.scheme()
-        )));
-    }
+    let is_secured = match url.scheme() {
+        "http" => false,
+        "https" => true,
+        other => {
+            return Err(Failure::usage(miette::miette!(
+                help = help,
+                "`{}` has the scheme {other}, and only http and https are loaded",
+                args.url
+            )));
+        }
+    };
     let host = url.host_str().ok_or_else(|| {
         Failure::usage(miette::miette!(help = help, "`{}` names no host", args.url))
     })?;
-    let port = url.port_or_known_default().unwrap_or(80);
+    let port = url
+        .port_or_known_default()
+        .expect("http and https have ports of their own");
     // A URL writes an IPv6 address in brackets; the resolver wants it without.
     let name = host.trim_start_matches('[').trim_end_matches(']');
-    let addr = (name, port)
+    let addrs: Vec<SocketAddr> = (name, port)
         .to_socket_addrs()
         .or_usage(|| format!("cannot resolve {host}"), "check the host's name")?
-        .next()
-        .ok_or_else(|| {
-            Failure::usage(miette::miette!(
-                help = "check the host's name",
-                "{host} has no address"
-            ))
-        })?;
+        .collect();
+    let addr = choose(&addrs).ok_or_else(|| {
+        Failure::usage(miette::miette!(
+            help = "check the host's name",
+            "{host} has no address"
+        ))
+    })?;
+    let tls = tls(args, name, is_secured)?;
     let authority = url
         .port()
         .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
@@ -197,7 +209,47 @@ fn understand(args: &LoadArgs) -> Result<(SocketAddr, Workload), Failure> {
         body.as_deref(),
         expect,
     );
-    Ok((addr, Workload::new(vec![request])))
+    Ok((Endpoint { addr, tls }, Workload::new(vec![request])))
+}
+
+/// The first address where somebody listens: `localhost` is often two, and a server on one of them only.
+fn choose(addrs: &[SocketAddr]) -> Option<SocketAddr> {
+    let listens = |addr: &&SocketAddr| TcpStream::connect_timeout(addr, PROBE_TIMEOUT).is_ok();
+    match addrs {
+        [] | [_] => addrs.first().copied(),
+        [first, ..] => Some(*addrs.iter().find(listens).unwrap_or(first)),
+    }
+}
+
+/// TLS as the arguments want it; none for plain http, where they must not ask for it.
+fn tls(args: &LoadArgs, host: &str, is_secured: bool) -> Result<Option<Tls>, Failure> {
+    let trust = match &args.cacert {
+        _ if args.insecure => Trust::Anyone,
+        None => Trust::System,
+        Some(path) => Trust::Only(files::read(path, MAX_CACERT_BYTES).or_usage(
+            || format!("cannot read certificates from {}", path.display()),
+            "name a PEM file with the authority that signed the server's certificate",
+        )?),
+    };
+    if !is_secured {
+        return match trust {
+            Trust::System => Ok(None),
+            Trust::Only(_) | Trust::Anyone => Err(Failure::usage(miette::miette!(
+                help = "write https://, or leave --cacert and --insecure out",
+                "`{}` is plain http, which has no certificates",
+                args.url
+            ))),
+        };
+    }
+    let help = "name the authorities to believe with --cacert FILE (PEM), or believe any certificate with --insecure";
+    let made = Tls::new(host, &trust).or_usage(
+        || match &args.cacert {
+            Some(path) => format!("cannot use the certificates in {}", path.display()),
+            None => format!("cannot speak TLS with {host}"),
+        },
+        help,
+    )?;
+    Ok(Some(made))
 }
 
 fn headers(lines: &[String]) -> Result<Vec<(String, String)>, Failure> {
@@ -264,6 +316,24 @@ mod tests {
             "content-length: 3",
         ] {
             assert!(read(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_listens_comes_before_one_that_does_not() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listens = listener.local_addr().unwrap();
+        let deaf = {
+            let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            gone.local_addr().unwrap()
+        };
+        for (addrs, chosen) in [
+            (vec![], None),
+            (vec![deaf], Some(deaf)),
+            (vec![deaf, listens], Some(listens)),
+            (vec![deaf, deaf], Some(deaf)),
+        ] {
+            assert_eq!(choose(&addrs), chosen, "{addrs:?}");
         }
     }
 
