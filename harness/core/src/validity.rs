@@ -614,7 +614,7 @@ mod tests {
             let connections = ConnectionCounts {
                 opened: 4,
                 never_served: counts.iter().filter(|&&count| count == 0).count() as u64,
-                served: Served::of(counts.into_iter()),
+                served: Served::of(counts),
                 ..ConnectionCounts::default()
             };
             let generator = GeneratorUse {

@@ -34,8 +34,14 @@ use crate::run_event::RunEvent;
 use subject::{Process, Subject};
 use watch::watch;
 
-/// The length of one interval of the time series.
+/// The length of one interval of the time series, where the arrivals keep their rate.
 const INTERVAL: Duration = Duration::from_millis(250);
+
+/// Intervals in which a profile of arrivals is shown at least, so that its bursts are not averaged away.
+const INTERVALS_PER_PROFILE: u32 = 10;
+
+/// The shortest interval of the time series: shorter ones would cost more than they show.
+const MIN_INTERVAL: Duration = Duration::from_millis(10);
 
 /// How long, after an epoch's last arrival, its replies may still come: so that no epoch leaves work to the next.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -274,9 +280,16 @@ impl Run<'_> {
             drain: DRAIN,
             timeout: self.request.scenario.timeout,
             request_limit: None,
-            interval: INTERVAL,
+            interval: self.interval(),
             seed: self.request.plan.seed,
         }
+    }
+
+    fn interval(&self) -> Duration {
+        let profile = self.request.arrival.profile_length();
+        profile.map_or(INTERVAL, |length| {
+            (length / INTERVALS_PER_PROFILE).clamp(MIN_INTERVAL, INTERVAL)
+        })
     }
 
     fn options(&self) -> Options {
