@@ -686,15 +686,42 @@ mod tests {
         );
     }
 
-    /// A drive of `count` intervals of 1 ms with a reply each, whose response times cycle through `values` and are 1 ns apart.
-    fn series(count: u64, values: u64) -> Vec<Interval> {
-        let mut recorder = Recorder::new(0, MS);
-        for index in 0..count {
-            let end_ns = index * MS + MS / 2;
-            recorder.on_scheduled(1);
-            recorder.on_ok(end_ns - index % values, 0, end_ns);
+    /// The series of a drive of `count` ms that asked for intervals of 1 ms, with a reply in each and 500 different response
+    /// times.
+    fn series(count: u64) -> Vec<Interval> {
+        let mut series = Series::new(MS);
+        let mut at = 0;
+        while at < count {
+            let length = (series.interval_ns / MS).min(count - at);
+            let mut times: Vec<u64> = (at..at + length).map(|reply| 1 + reply % 500).collect();
+            times.sort_unstable();
+            series.push(Interval {
+                start_ns: at * MS,
+                length_ns: length * MS,
+                ok: length,
+                failed: 0,
+                response_time: times.into_iter().map(|time_ns| (time_ns, 1)).collect(),
+            });
+            at += length;
         }
-        finish(recorder, count * MS).intervals
+        series.finish()
+    }
+
+    #[test]
+    fn a_recorder_bounds_its_series() {
+        let end_ns = (MAX_INTERVALS as u64 + 1) * MS;
+        let mut recorder = Recorder::new(0, MS);
+        recorder.on_scheduled(2);
+        recorder.on_ok(0, 0, MS / 2);
+        recorder.on_ok(0, 0, end_ns - MS / 2);
+        let intervals = finish(recorder, end_ns).intervals;
+        let (first, last) = (&intervals[0], &intervals[intervals.len() - 1]);
+        assert_eq!(intervals.len(), MAX_INTERVALS / 2 + 1);
+        assert_eq!((first.length_ns, first.ok), (2 * MS, 1));
+        assert_eq!(
+            (last.start_ns, last.length_ns, last.ok),
+            (end_ns - MS, MS, 1)
+        );
     }
 
     #[test]
@@ -707,10 +734,10 @@ mod tests {
             (2 * limit - 2, 2),
             (2 * limit - 1, 4),
             (2 * limit, 4),
-            (4 * limit + 3, 8),
+            (11 * limit + 3, 16),
         ];
         for (count, length_ms) in cases {
-            let series = series(count, 500);
+            let series = series(count);
             assert!(series.len() < MAX_INTERVALS, "{count}: {}", series.len());
             let (last, whole) = series.split_last().unwrap();
             assert!(
@@ -778,8 +805,8 @@ mod tests {
             intervals,
             ..Recording::empty()
         };
-        let short = series(MAX_INTERVALS as u64 - 2, 1);
-        let long = series(MAX_INTERVALS as u64, 1);
+        let short = series(MAX_INTERVALS as u64 - 2);
+        let long = series(MAX_INTERVALS as u64);
         let mut merged = recording(short);
         merged.merge_thread(&recording(long));
         assert_eq!(merged.intervals.len(), MAX_INTERVALS / 2);

@@ -7,7 +7,9 @@
 //! - [`drive()`] is the one way to put load on an address; closed and open loops, warm-up, and stopping are values in
 //!   [`bench_core::load::Load`].
 //! - [`exchange`] (one request and its reply) and [`pacer`] (when the next one is due) are pure: bytes and times in,
-//!   decisions out. `worker` is the only place that touches a socket or a clock on the measured path.
+//!   decisions out; so are `line` (which session's turn it is) and `sources` (which local address a connection leaves
+//!   from). `worker` is the only place that touches a clock on the measured path, and with `transport` a socket.
+//! - [`tls`] is the other transport: rustls below the exchange, chosen once a drive.
 //! - [`backend`] is the upstream that servers under test call: part of the ruler, because its lateness would be
 //!   mistaken for theirs.
 //! - [`truth`] is a server whose every answer time is known: what the instrument itself is held against.

@@ -254,20 +254,23 @@ fn a_connection_per_request_is_reopened_and_its_answers_count() {
 
 #[test]
 fn an_unanswered_request_times_out_and_is_a_lower_bound() {
-    let load = Load {
-        timeout: Duration::from_millis(30),
-        ..load(Arrival::Closed, 2, Some(6))
-    };
-    let recording = check(Habit::Ignore, &load);
-    assert_eq!(
-        (recording.ledger.timeout, recording.response_time.len()),
-        (6, 6)
-    );
-    assert!(
-        recording.response_time.min() >= 29_000_000,
-        "{}",
-        recording.response_time.min()
-    );
+    for arrival in [Arrival::Closed, open(2000.0)] {
+        let load = Load {
+            timeout: Duration::from_millis(30),
+            ..load(arrival, 2, Some(6))
+        };
+        let recording = check(Habit::Ignore, &load);
+        assert_eq!(
+            (recording.ledger.timeout, recording.response_time.len()),
+            (6, 6)
+        );
+        assert_eq!(recording.connections.reopened, 6);
+        assert!(
+            recording.response_time.min() >= 29_000_000,
+            "{}",
+            recording.response_time.min()
+        );
+    }
 }
 
 #[test]
@@ -306,7 +309,7 @@ fn a_request_due_in_the_last_moment_is_still_sent() {
     let addr = server(Habit::Say(GOOD));
     let load = Load {
         duration: Duration::from_millis(1),
-        ..load(arrival, 200, None)
+        ..load(arrival, 100, None)
     };
     for _ in 0..20 {
         let recording = drive(
@@ -469,6 +472,59 @@ fn a_stop_keeps_what_was_measured() {
         recording.ledger
     );
     assert!(recording.measured_ns < 20_000_000_000);
+}
+
+#[test]
+fn a_stop_before_the_start_leaves_nothing_behind() {
+    // It takes connections and never looks at them.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    for arrival in [Arrival::Closed, open(1000.0)] {
+        let control = Control::default();
+        control.stop();
+        let recording = drive(
+            &load(arrival, 4, None),
+            &workload(addr),
+            addr,
+            &options(),
+            &control,
+        )
+        .unwrap();
+        assert!(recording.ledger.balances() && recording.ledger.ok == 0);
+        assert!(recording.service_time.is_empty(), "nothing was sent");
+    }
+}
+
+#[test]
+fn a_stop_ends_the_wait_for_replies() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let load = Load {
+        drain: Duration::from_hours(1),
+        timeout: Duration::from_hours(1),
+        ..load(Arrival::Closed, 4, Some(4))
+    };
+    let control = Control::default();
+    let recording = std::thread::scope(|scope| {
+        let server = scope.spawn(|| {
+            let mut sockets: Vec<TcpStream> =
+                listener.incoming().take(4).map(Result::unwrap).collect();
+            for socket in &mut sockets {
+                assert!(matches!(socket.read(&mut [0; 4096]), Ok(1..)));
+            }
+            // All that may be sent has been, and nothing comes back.
+            control.stop();
+            sockets
+        });
+        let recording = drive(&load, &workload(addr), addr, &options(), &control).unwrap();
+        drop(server.join().unwrap());
+        recording
+    });
+    assert_eq!(
+        (recording.ledger.scheduled, recording.ledger.unfinished),
+        (4, 4)
+    );
+    assert_eq!(recording.service_time.len(), 4, "lower bounds");
 }
 
 #[test]

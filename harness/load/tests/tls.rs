@@ -16,6 +16,7 @@ use bench_core::load::{Arrival, Load, Process};
 use bench_core::recording::Recording;
 use bench_core::units::Rate;
 use http1::Method;
+use load::drive::CONNECT_TIMEOUT;
 use load::tls::HandshakeError;
 use load::{Control, DriveError, Endpoint, Expect, Options, Request, Tls, Trust, Workload, drive};
 use rcgen::{Certificate, CertificateParams, CertifiedIssuer, DnType, KeyPair};
@@ -32,6 +33,8 @@ enum Habit {
     Answer,
     /// Answers once and closes in order; from this connection on it closes within the handshake.
     AnswerOnce { connections: usize },
+    /// The same, but from this connection on it says nothing and stays.
+    AnswerOnceThenHang { connections: usize },
     /// Answers half and closes without a farewell.
     AnswerHalf,
     /// Answers with bytes that are no TLS.
@@ -130,6 +133,10 @@ fn serve(
         Habit::AnswerOnce { connections } if number >= connections => {
             return hear(&mut socket);
         }
+        Habit::AnswerOnceThenHang { connections } if number >= connections => {
+            // Whoever gives up on it closes.
+            return std::io::copy(&mut socket, &mut std::io::sink()).map(drop);
+        }
         _ => {}
     }
     let connection = ServerConnection::new(config).map_err(std::io::Error::other)?;
@@ -140,7 +147,7 @@ fn serve(
                 stream.write_all(head("").as_bytes())?;
                 stream.write_all(&body)?;
             }
-            Habit::AnswerOnce { .. } => {
+            Habit::AnswerOnce { .. } | Habit::AnswerOnceThenHang { .. } => {
                 stream.write_all(head("Connection: close\r\n").as_bytes())?;
                 stream.write_all(&body)?;
                 stream.conn.send_close_notify();
@@ -328,6 +335,33 @@ fn a_server_that_closes_within_the_handshake_is_an_error_and_later_a_count() {
     assert_eq!(
         recording.errors.kinds,
         BTreeMap::from([(ErrorKind::TlsFailed, failed)])
+    );
+}
+
+/// The two halves take [`CONNECT_TIMEOUT`] each, and so go side by side.
+#[test]
+fn a_server_that_hangs_within_the_handshake_is_given_up() {
+    let signed = sign("localhost");
+    let never = server(&signed, Habit::AnswerOnceThenHang { connections: 0 });
+    let later = server(&signed, Habit::AnswerOnceThenHang { connections: 4 });
+    let load = Load {
+        duration: CONNECT_TIMEOUT + Duration::from_secs(1),
+        ..load(Arrival::Closed, None)
+    };
+    let (error, recording) = std::thread::scope(|scope| {
+        let error = scope.spawn(|| check(never, &only(&signed), &load).unwrap_err());
+        let recording = check(later, &only(&signed), &load).unwrap();
+        (error.join().unwrap(), recording)
+    });
+    let text = error.to_string();
+    assert!(
+        text.contains("0 of 4") && text.contains("timed out"),
+        "{text}"
+    );
+    assert_eq!((recording.ledger.ok, recording.ledger.scheduled), (4, 4));
+    assert_eq!(
+        recording.errors.kinds,
+        BTreeMap::from([(ErrorKind::ConnectTimeout, 4)])
     );
 }
 
