@@ -186,6 +186,9 @@ pub struct RunRecord {
     pub environment: Environment,
     /// Which cores served and which generated.
     pub pinning: Pinning,
+    /// What the last calibration on this machine found; `null` where there was none.
+    #[serde(default)]
+    pub calibration: Option<CalibrationRecord>,
     /// Every target, in the order asked for.
     pub targets: Vec<TargetRecord>,
     /// The upstream backend; none where the scenario needs none.
@@ -378,6 +381,21 @@ pub struct Pinning {
     pub server_cpus: Vec<u32>,
     /// Cores of the generator and the backend; empty where they were not pinned.
     pub load_cpus: Vec<u32>,
+}
+
+/// What the last calibration of the instrument found: a run cites it as evidence for its own figures.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CalibrationRecord {
+    /// When, RFC 3339.
+    pub at: String,
+    /// Figures that were read as they must be.
+    pub passed: u32,
+    /// Figures that the machine itself moved, which says nothing of the instrument.
+    pub disturbed: u32,
+    /// Figures that were read wrongly.
+    pub failed: u32,
+    /// Whether it calibrated the very `bench` that ran.
+    pub same_binary: bool,
 }
 
 /// A target: who it was, what was measured of it, what it cost.
@@ -704,6 +722,7 @@ mod tests {
             "served_max",
         ];
         let mut value = serde_json::to_value(sample::run_record()).unwrap();
+        value.as_object_mut().unwrap().remove("calibration");
         let target = value["targets"][0].as_object_mut().unwrap();
         target.retain(|key, _| !added.contains(&key.as_str()));
         let connections = target["connections"].as_object_mut().unwrap();
@@ -715,6 +734,7 @@ mod tests {
             (Times::default(), None)
         );
         assert_eq!(report.connections.served_max, None);
+        assert_eq!(record.calibration, None);
     }
 
     #[test]

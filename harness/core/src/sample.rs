@@ -13,8 +13,9 @@ use crate::compare::{self, Policy};
 use crate::load::Load;
 use crate::plan::{Effort, Plan, PlanSpec, Trial};
 use crate::record::{
-    BackendRecord, Completion, Environment, EpochRecord, Histograms, IntervalRecord, LoadReport,
-    Manifest, Pinning, RunRecord, SCHEMA_VERSION, ServerRecord, ServerSample, TargetRecord,
+    BackendRecord, CalibrationRecord, Completion, Environment, EpochRecord, Histograms,
+    IntervalRecord, LoadReport, Manifest, Pinning, RunRecord, SCHEMA_VERSION, ServerRecord,
+    ServerSample, TargetRecord,
 };
 use crate::recording::{ConnectionCounts, GeneratorUse, Recorder, Recording, empty_histogram};
 use crate::scenario::Scenario;
@@ -89,6 +90,13 @@ pub fn run_record() -> RunRecord {
             server_cpus: vec![0],
             load_cpus: vec![1],
         },
+        calibration: Some(CalibrationRecord {
+            at: "2026-11-23T09:58:41Z".to_owned(),
+            passed: 30,
+            disturbed: 1,
+            failed: 0,
+            same_binary: true,
+        }),
         targets,
         backend: Some(backend()),
         comparisons,

@@ -159,6 +159,7 @@ pub(crate) fn measure(
         seed: request.plan.seed,
         scenario: request.scenario.record(),
         plan: request.plan.record(),
+        calibration: None,
         environment,
         pinning: request.pinning.clone(),
         validity: Validity::from_cautions(cautions.concat()),
