@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bench_core::load::Process;
+use bench_core::truth::Behaviour;
 use bench_core::units::{Rate, parse_duration};
 use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
@@ -46,9 +47,11 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Draw the report of earlier runs again.
     Report(ReportArgs),
+    /// Hold this instrument against servers whose every answer time is known.
+    Calibrate(CalibrateArgs),
     /// Say what about this machine disturbs measurements.
     Doctor(DoctorArgs),
-    /// Start one server alone: a target, or the upstream backend.
+    /// Start one server alone: a target, the upstream backend, or one whose every answer time is known.
     Serve(ServeArgs),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
@@ -235,6 +238,10 @@ pub(crate) struct LoadArgs {
     /// Print the result as JSON.
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// End with this process, however it ends. Set by `bench calibrate`.
+    #[arg(long, value_name = "PID", hide = true)]
+    pub(crate) parent: Option<i32>,
 }
 
 /// The arrival processes of an open loop, by name.
@@ -346,6 +353,42 @@ pub(crate) struct ReportArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  bench calibrate                       every known truth, in under a minute
+  bench calibrate stall mm1             only these
+  bench calibrate --full                the long forms, 60,000 requests each: about five minutes
+
+Each server keeps books of its own. A figure that deviates is the instrument's error only where the books
+disagree with it; where they show the same deviation, or a core was taken away for that long, the machine
+was disturbed, which is a caution. The result is kept in bench's cache directory, and every run cites it.
+Exit code 3 says that the instrument reads wrongly here.")]
+pub(crate) struct CalibrateArgs {
+    /// The truths to hold it against; all of them if left out. A selection is not kept.
+    #[arg(value_name = "TRUTH")]
+    pub(crate) truth: Vec<String>,
+
+    /// The long forms, for tails that a short run can't carry.
+    #[arg(long)]
+    pub(crate) full: bool,
+
+    /// Cores of the servers, as in `1` or `2-3`. [default: the upper half of those there are]
+    #[arg(long, value_name = "LIST")]
+    pub(crate) server_cpus: Option<CpuList>,
+
+    /// Cores of the generator. [default: the lower half]
+    #[arg(long, value_name = "LIST")]
+    pub(crate) load_cpus: Option<CpuList>,
+
+    /// Seeds arrivals and service times.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(crate) struct DoctorArgs {
     /// Print the findings as JSON.
     #[arg(long)]
@@ -356,9 +399,14 @@ pub(crate) struct DoctorArgs {
 #[command(after_long_help = "Examples:
   bench serve backend --port 9000
   bench serve callback --port 8080 --upstream 127.0.0.1:9000
-  bench serve coroutine --port 0 --workers 2")]
+  bench serve coroutine --port 0 --workers 2
+  bench serve truth --behaviour fixed:delay=5ms
+  bench serve truth --behaviour stall:delay=1ms,stall=1s,every=10s
+  bench serve truth --behaviour bimodal:nth=100,slow=100ms,fast=1ms
+  bench serve truth --behaviour queue:service=5ms
+  bench serve truth --behaviour queue:mean=500us,seed=1      exponential service times")]
 pub(crate) struct ServeArgs {
-    /// callback, callback-cluster, coroutine, coroutine-single or backend.
+    /// callback, callback-cluster, coroutine, coroutine-single, backend or truth.
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
 
@@ -377,6 +425,14 @@ pub(crate) struct ServeArgs {
     /// Threads that serve. [default: 1, for callback-cluster and coroutine one for each core]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<NonZeroUsize>,
+
+    /// When `truth` answers: see the examples.
+    #[arg(long, value_name = "BEHAVIOUR", required_if_eq("name", "truth"))]
+    pub(crate) behaviour: Option<Behaviour>,
+
+    /// Have `truth` look at the clock for the last moments before an answer: exact, and needs a core that nobody else uses.
+    #[arg(long, requires = "behaviour")]
+    pub(crate) spin: bool,
 
     /// Address of the backend that /upstream calls.
     #[arg(long, value_name = "HOST:PORT")]

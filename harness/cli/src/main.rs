@@ -9,6 +9,7 @@
 )]
 
 mod args;
+mod calibrate;
 mod check;
 mod commands;
 mod control_client;
@@ -51,6 +52,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::List(args) => commands::list::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Report(args) => commands::report::run(&args),
+        Command::Calibrate(args) => commands::calibrate::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
         Command::Completions(args) => commands::completions::run(&args),

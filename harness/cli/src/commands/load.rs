@@ -13,6 +13,7 @@ use load::{Control, Endpoint, Expect, Options, Request, Tls, Trust, Workload};
 use reqwest::Url;
 
 use crate::args::{LoadArgs, SpinChoice};
+use crate::commands::serve::die_with;
 use crate::cores;
 use crate::environment::{self, CpuTicks};
 use crate::exit::{Exit, Explain, Failure};
@@ -40,6 +41,9 @@ const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 
 /// Loads one address and prints what it took.
 pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
+    if let Some(parent) = args.parent {
+        die_with(parent)?;
+    }
     let (endpoint, workload) = understand(args)?;
     environment::allow_connections(args.connections.get().into())?;
     let load = load_of(args);

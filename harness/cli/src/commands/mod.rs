@@ -1,5 +1,6 @@
 //! One module a command: what was typed, what it means, what it does.
 
+pub(crate) mod calibrate;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod doctor;

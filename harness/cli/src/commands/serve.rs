@@ -1,6 +1,7 @@
 //! `bench serve`: one server alone. `bench run` starts its servers by the same command.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -21,8 +22,11 @@ use crate::launch::LISTENING;
 /// The name of the upstream backend among the servers.
 const BACKEND: &str = "backend";
 
-/// Connections that may wait to be accepted by the backend: as many as a burst of parallel calls opens.
-const BACKEND_BACKLOG: u32 = 4096;
+/// The name of the server of known truths.
+pub(crate) const TRUTH: &str = "truth";
+
+/// Connections that may wait to be accepted by the instrument's own servers: as many as a burst of parallel calls opens.
+const OWN_BACKLOG: u32 = 4096;
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
@@ -30,12 +34,26 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
         die_with(parent)?;
     }
     let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
-    if args.name == BACKEND {
-        return serve_backend(addr).map(|()| Exit::Success);
+    let spin = args.spin;
+    match (args.name.as_str(), args.behaviour) {
+        (TRUTH, Some(behaviour)) => serve_own(TRUTH, addr, |listener, stop| {
+            load::truth::serve(listener, behaviour, spin, stop)
+        }),
+        (_, Some(_)) => Err(Failure::usage(miette::miette!(
+            help = "leave --behaviour out, or start `bench serve truth`",
+            "--behaviour is for truth, not for {}",
+            args.name
+        ))),
+        (BACKEND, None) => serve_own(BACKEND, addr, load::backend::serve),
+        _ => serve_target(args, addr),
     }
+    .map(|()| Exit::Success)
+}
+
+fn serve_target(args: &ServeArgs, addr: SocketAddr) -> Result<(), Failure> {
     let spec = TargetSpec::parse(&args.name).map_err(|error| {
         Failure::usage(miette::miette!(
-            help = "`bench serve backend` starts the upstream backend",
+            help = "`bench serve backend` starts the upstream backend, `bench serve truth` one whose every answer time is known",
             "{error}"
         ))
     })?;
@@ -47,9 +65,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
         Kind::CoroutineSingle => coroutine::serve(&settings, Scheduler::CurrentThread, announce),
         Kind::Url(_) => unreachable!("a name alone is never an address"),
     };
-    served
-        .map_err(|error| cannot_serve(&args.name, addr, &error))
-        .map(|()| Exit::Success)
+    served.map_err(|error| cannot_serve(&args.name, addr, &error))
 }
 
 fn settings(args: &ServeArgs, addr: SocketAddr, kind: &Kind) -> Result<Settings, Failure> {
@@ -73,16 +89,21 @@ fn settings(args: &ServeArgs, addr: SocketAddr, kind: &Kind) -> Result<Settings,
     })
 }
 
-fn serve_backend(addr: SocketAddr) -> Result<(), Failure> {
+/// Serves a part of the instrument until a signal ends it.
+fn serve_own(
+    name: &str,
+    addr: SocketAddr,
+    serve: impl FnOnce(&TcpListener, &AtomicBool) -> io::Result<()>,
+) -> Result<(), Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {
         signal_hook::flag::register(signal, Arc::clone(&stop))
             .or_internal(|| "cannot catch signals".to_owned())?;
     }
-    let failed = |error| cannot_serve(BACKEND, addr, &error);
-    let listener = load::backend::bind(addr, BACKEND_BACKLOG).map_err(failed)?;
+    let failed = |error| cannot_serve(name, addr, &error);
+    let listener = load::backend::bind(addr, OWN_BACKLOG).map_err(failed)?;
     announce(listener.local_addr().map_err(failed)?);
-    load::backend::serve(&listener, &stop).map_err(failed)
+    serve(&listener, &stop).map_err(failed)
 }
 
 /// The line that `bench run`, and everybody's scripts, wait for.
@@ -105,7 +126,7 @@ fn cannot_serve(name: &str, addr: SocketAddr, error: &std::io::Error) -> Failure
 }
 
 /// Has the kernel end this process when its parent does, however the parent does.
-fn die_with(parent: i32) -> Result<(), Failure> {
+pub(crate) fn die_with(parent: i32) -> Result<(), Failure> {
     set_parent_process_death_signal(Some(Signal::KILL))
         .or_internal(|| "cannot tie this process to its parent".to_owned())?;
     // The parent may have ended just before the kernel was told.

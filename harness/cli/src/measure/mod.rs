@@ -20,6 +20,7 @@ use bench_core::validity::{Caution, CautionCode, Circumstances, Validity};
 use load::backend::BackendStats;
 use load::{Control, Options};
 
+use crate::calibrate;
 use crate::commands::run::Request;
 use crate::control_client::ControlClient;
 use crate::cores;
@@ -159,7 +160,7 @@ pub(crate) fn measure(
         seed: request.plan.seed,
         scenario: request.scenario.record(),
         plan: request.plan.record(),
-        calibration: None,
+        calibration: calibrate::cited(&environment),
         environment,
         pinning: request.pinning.clone(),
         validity: Validity::from_cautions(cautions.concat()),
