@@ -23,8 +23,10 @@ const FIXED_P99_NS: Nanos = 3 * MS / 10;
 /// How far the percentiles of all other truths may be off, beside the histogram's own resolution.
 const OTHERS_NS: Nanos = 5 * MS;
 
-/// How far the mean and the median of a queue of millisecond times may be off: [`OTHERS_NS`] would let everything pass.
-const QUEUE_NS: Nanos = MS / 10;
+/// How far the mean and the median of a queue of millisecond times may be off: [`OTHERS_NS`] would let everything pass, and
+/// with constant arrivals in place of Poisson's the mean would be 0.37 ms less. The way there and back takes up to half of
+/// it where idle cores wake slowly.
+const QUEUE_NS: Nanos = MS / 5;
 
 /// How far the queue's tail may be off.
 const QUEUE_TAIL_NS: Nanos = MS / 2;
@@ -32,8 +34,9 @@ const QUEUE_TAIL_NS: Nanos = MS / 2;
 /// How far a mean of short and long times may be off.
 const BIMODAL_MEAN_NS: Nanos = MS / 5;
 
-/// How far a rate, or the requests in flight, may be off: a fixed time of 5 ms within 0.1 ms.
-const RATE_SHARE: f64 = 0.02;
+/// How far a rate, or the requests in flight, may be off: they follow the mean, and so the few that wait long have a part in
+/// them; of 5 ms it is 0.25 ms, between what the median and the 99th percentile are allowed.
+const RATE_SHARE: f64 = 0.05;
 
 /// Requests that may be answered or not, depending on which moment the load is cut at.
 const CUT_REQUESTS: f64 = 2.0;
@@ -574,7 +577,7 @@ mod tests {
         assert_eq!(
             check(Form::Full, "fixed-closed"),
             [
-                row("throughput", 2000.0, 40.0),
+                row("throughput", 2000.0, 100.0),
                 row("response_time_p50", 5.0, 0.1),
                 row("response_time_p99", 5.0, 0.3),
             ]
@@ -584,8 +587,8 @@ mod tests {
             [
                 row("scheduled", 60_000.0, 0.0),
                 row("unfinished", 0.0, 0.0),
-                row("in_flight_counted", 5.0, 0.1),
-                row("in_flight_by_law", 5.0, 0.1),
+                row("in_flight_counted", 5.0, 0.3),
+                row("in_flight_by_law", 5.0, 0.3),
                 row("response_time_p50", 5.0, 0.1),
                 row("response_time_p99", 5.0, 0.3),
             ]
