@@ -226,8 +226,8 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "LIST")]
     pub(crate) load_cpus: Option<CpuList>,
 
-    /// Spin for due times: exact to a microsecond, and needs cores that nobody else uses, the server least of all. `auto`
-    /// spins where --load-cpus names the generator's cores; that the server keeps off them is yours to see to.
+    /// Spin, in an open loop, for due times and replies: exact to a microsecond, and needs cores that nobody else uses, the
+    /// server least of all. `auto` spins where --load-cpus names the generator's cores; that the server keeps off them is yours to see to.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) spin: SpinChoice,
 

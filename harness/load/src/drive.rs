@@ -31,8 +31,8 @@ pub const CONNECT_TIMEOUT_EACH: Duration = Duration::from_millis(2);
 pub struct Options {
     /// One generator thread a core, pinned to it; empty: one thread, wherever the system puts it.
     pub cpus: Vec<u32>,
-    /// Spin for a due time that is near. Only on cores that nothing else needs: a spinning generator starves whoever
-    /// shares its core.
+    /// Spin, in an open loop, for a due time that is near and while a reply is awaited. Only on cores that nothing else
+    /// needs: a spinning generator starves whoever shares its core.
     pub spin: bool,
 }
 

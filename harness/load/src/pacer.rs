@@ -24,7 +24,7 @@ pub struct Pacer {
 pub enum Wait {
     /// Sleep at most this long, in nanoseconds.
     Sleep(Nanos),
-    /// Look for replies without sleeping: the next request is due within [`SPIN_AHEAD_NS`].
+    /// Look for replies without sleeping: the next request is due within [`SPIN_AHEAD_NS`], or a reply is awaited.
     Spin,
     /// No further request will fall due.
     Done,

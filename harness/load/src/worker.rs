@@ -398,6 +398,8 @@ impl<'a, T: Transport> Worker<'a, T> {
         match &mut self.source {
             // A due request that finds no free connection waits for a reply, not for a time.
             Source::Paced(_) if self.free.is_empty() => Wait::Done,
+            // Waking from a sleep takes tens of microseconds, and a reply that comes meanwhile would seem that much later.
+            Source::Paced(_) if spin && !self.busy.is_empty() => Wait::Spin,
             Source::Paced(pacer) => pacer.wait(self.clock.now() - start_ns, spin),
             Source::Closed { .. } | Source::Quiet => Wait::Done,
         }
