@@ -358,9 +358,9 @@ pub(crate) struct ReportArgs {
   bench calibrate stall mm1             only these
   bench calibrate --full                the long forms, 60,000 requests each: about five minutes
 
-Each server keeps books of its own. A figure that deviates is the instrument's error only where the books
-disagree with it; where they show the same deviation, or a core was taken away for that long, the machine
-was disturbed, which is a caution. The result is kept in bench's cache directory, and every run cites it.
+Each server keeps books of its own. A figure that deviates is the instrument's error only where neither the
+books nor the machine explain it: the same deviation in the books, the bare way there and back, or a core that
+was taken away for that long mean that the machine was disturbed, which is a caution. The result is kept in bench's cache directory, and every run cites it.
 Exit code 3 says that the instrument reads wrongly here.")]
 pub(crate) struct CalibrateArgs {
     /// The truths to hold it against; all of them if left out. A selection is not kept.

@@ -8,6 +8,8 @@ use bench_core::units::{NANOS_PER_S, Nanos};
 use bench_core::validity::CautionCode;
 use load::truth::TruthStats;
 
+use crate::calibrate::way::Way;
+
 /// The three clocks of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Clock {
@@ -229,6 +231,24 @@ impl Figure {
                 per_10_000,
             } => value_at_counts(&books.did_ns_counts, per_10_000).map(|ns| ns as f64),
             _ => None,
+        }
+    }
+}
+
+impl Figure {
+    /// What the way there and back adds to the server's books, in this figure's unit.
+    pub(crate) fn way(self, way: &Way, books: &TruthStats) -> f64 {
+        match self {
+            Self::Quantile {
+                clock: Clock::Response | Clock::Service,
+                per_10_000,
+            } => way.at(per_10_000) as f64,
+            Self::Mean(Clock::Response | Clock::Service) => way.mean(),
+            Self::InFlightCounted | Self::InFlightByLaw => {
+                in_flight(books.answered_per_s().unwrap_or_default(), way.mean())
+            }
+            // The server's own rate has the way in it, and other figures stand in no books.
+            _ => 0.0,
         }
     }
 }

@@ -18,8 +18,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::calibrate::case::{Case, Expectation};
 use crate::calibrate::figure::Reading;
-use crate::calibrate::result::{CaseResult, FigureResult};
+use crate::calibrate::result::{CaseResult, FigureResult, Machine};
 use crate::calibrate::verdict::{Evidence, judge};
+use crate::calibrate::way::{Way, walk};
 use crate::commands::serve::TRUTH;
 use crate::control_client::ControlClient;
 use crate::cores;
@@ -54,6 +55,7 @@ struct Observed {
     /// How long the generator was in fact frozen.
     frozen_ns: Option<Nanos>,
     withheld_share: f64,
+    way: Way,
 }
 
 /// What the generator said, as long as it is needed.
@@ -93,7 +95,12 @@ pub(crate) fn measure(case: &Case, rig: &Rig<'_>) -> Result<Option<CaseResult>, 
         figures,
         reading.sent(),
         &observed.books,
-        observed.withheld_share,
+        Machine {
+            withheld_share: observed.withheld_share,
+            way_ns_p50: observed.way.at(5_000),
+            way_ns_p99: observed.way.at(9_900),
+            server_lateness_ns_p99: observed.books.lateness_ns.p99,
+        },
     )))
 }
 
@@ -109,6 +116,7 @@ fn compare(expectation: &Expectation, reading: Reading<'_>, observed: &Observed)
         tolerance: expectation.tolerance,
         measured,
         in_books,
+        way: figure.way(&observed.way, &observed.books),
         grows_with_delay: figure.grows_with_delay(),
         moved_by_share: figure.moved_by_share(),
         withheld_share: observed.withheld_share,
@@ -129,6 +137,9 @@ fn observe(case: &Case, rig: &Rig<'_>) -> Result<Observed, Failure> {
         &rig.pinning.load_cpus,
     )
     .map_err(|error| Failure::internal(miette::miette!("{error}")))?;
+    let way = || walk(rig.pinning).or_internal(|| "cannot measure the loopback network".to_owned());
+    // Before and after, since the machine may change its mind between.
+    let way_before = way()?;
     let (ticks_before, began) = (CpuTicks::now(), Instant::now());
     let server_waited_before = withheld_ns(server.pid());
     let (reading, frozen_ns, generator_waited_ns) = match case.freeze {
@@ -147,6 +158,7 @@ fn observe(case: &Case, rig: &Rig<'_>) -> Result<Observed, Failure> {
         .steal_share_since(ticks_before)
         .unwrap_or_default();
     let books = settled_books(&server, reading.borrow().sent(), rig)?;
+    let way = way_before.and(way()?);
     // How it ends is of no interest any more: its books are read.
     let _ = server.stop();
     Ok(Observed {
@@ -155,6 +167,7 @@ fn observe(case: &Case, rig: &Rig<'_>) -> Result<Observed, Failure> {
         frozen_ns,
         withheld_share: (generator_waited_ns + server_waited_ns) as f64 / elapsed_ns as f64
             + steal_share,
+        way,
     })
 }
 

@@ -52,16 +52,25 @@ pub(crate) struct CaseResult {
     pub(crate) load: String,
     /// As `bench serve truth --behaviour` takes it.
     pub(crate) behaviour: String,
-    /// Share of the time in which generator or server was ready to run and had no core.
-    pub(crate) withheld_share: f64,
     /// Double entry: requests that left the generator, and those that arrived at the server.
     pub(crate) sent: u64,
     pub(crate) arrived: u64,
     /// Whether both agree, and whether every request that arrived has one fate.
     pub(crate) entries: Verdict,
-    /// How late the server's answers left, at the 99th percentile.
-    pub(crate) server_lateness_ns_p99: Option<u64>,
+    pub(crate) machine: Machine,
     pub(crate) figures: Vec<FigureResult>,
+}
+
+/// What the machine did meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Machine {
+    /// Share of the time in which generator or server was ready to run and had no core.
+    pub(crate) withheld_share: f64,
+    /// An exchange of one byte between the two cores, without the instrument, before and after.
+    pub(crate) way_ns_p50: u64,
+    pub(crate) way_ns_p99: u64,
+    /// How late the server's answers left, by its own books.
+    pub(crate) server_lateness_ns_p99: Option<u64>,
 }
 
 /// One figure, in its unit.
@@ -114,7 +123,7 @@ impl CaseResult {
         figures: Vec<FigureResult>,
         sent: u64,
         books: &TruthStats,
-        withheld_share: f64,
+        machine: Machine,
     ) -> Self {
         let agree =
             sent == books.arrived && books.arrived == books.answered + books.abandoned + books.owed;
@@ -123,7 +132,6 @@ impl CaseResult {
             server: case.server_words(),
             load: case.load_words(),
             behaviour: books.behaviour.clone(),
-            withheld_share,
             sent,
             arrived: books.arrived,
             entries: if agree {
@@ -131,7 +139,7 @@ impl CaseResult {
             } else {
                 Verdict::Failed
             },
-            server_lateness_ns_p99: books.lateness_ns.p99,
+            machine,
             figures,
         }
     }
@@ -246,6 +254,13 @@ pub(crate) mod tests {
         }
     }
 
+    const MACHINE: Machine = Machine {
+        withheld_share: 0.0125,
+        way_ns_p50: 82_000,
+        way_ns_p99: 412_000,
+        server_lateness_ns_p99: Some(61_000),
+    };
+
     /// The frozen case, with one figure of each verdict.
     pub(crate) fn calibration() -> Calibration {
         let cases = table(Form::Short, 1);
@@ -275,7 +290,7 @@ pub(crate) mod tests {
             did_ns: Times::default(),
             did_ns_counts: Vec::new(),
         };
-        let result = CaseResult::new(case, figures, 4_000, &books, 0.0125);
+        let result = CaseResult::new(case, figures, 4_000, &books, MACHINE);
         Calibration::new(
             "2026-11-23T10:15:00Z".to_owned(),
             &environment(),
@@ -307,7 +322,7 @@ pub(crate) mod tests {
             did_ns_counts: Vec::new(),
         };
         let entries = |sent, books: &TruthStats| {
-            CaseResult::new(&cases[0], Vec::new(), sent, books, 0.0).entries
+            CaseResult::new(&cases[0], Vec::new(), sent, books, MACHINE).entries
         };
         assert_eq!(entries(10, &books), Verdict::Passed);
         assert_eq!(entries(11, &books), Verdict::Failed);

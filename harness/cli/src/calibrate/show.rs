@@ -93,11 +93,15 @@ fn case_text(case: &CaseResult) -> String {
         let _ = write!(text, "\n{}", coloured(line.trim_end()));
     }
     if case.verdicts().any(|verdict| verdict != Verdict::Passed) {
+        let machine = &case.machine;
+        let time = |ns: u64| figures::time(ns as f64);
         let _ = write!(
             text,
-            "\n{DIM}ready to run without a core for {} of the time; the server's answers left up to {} late (p99){DIM:#}",
-            figures::percent(case.withheld_share),
-            figures::maybe_time(case.server_lateness_ns_p99)
+            "\n{DIM}the machine: no core though ready to run for {} of the time; server late by {} (p99);\none byte there and back, without the instrument, {} (p50), {} (p99){DIM:#}",
+            figures::percent(machine.withheld_share),
+            figures::maybe_time(machine.server_lateness_ns_p99),
+            time(machine.way_ns_p50),
+            time(machine.way_ns_p99)
         );
     }
     text.push('\n');
@@ -258,7 +262,8 @@ mod tests {
                 "disturbed send lag p99 160.000 ms 5.131 ms 161.000 ms 160.900 ms +0.100 ms",
                 "WRONG send lag max 200.000 ms 5.131 ms 201.000 ms 200.900 ms +0.100 ms",
                 "ok sent = arrived 4000 4000",
-                "ready to run without a core for 1.2 % of the time; the server's answers left up to – late (p99)",
+                "the machine: no core though ready to run for 1.2 % of the time; server late by 61.0 µs (p99);",
+                "one byte there and back, without the instrument, 82.0 µs (p50), 412 µs (p99)",
             ]
         );
     }

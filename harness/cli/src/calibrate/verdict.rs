@@ -1,4 +1,5 @@
-//! Whose fault a deviation is: pure arithmetic on what was expected, what was read, and what the server's books say.
+//! Whose fault a deviation is: pure arithmetic on what was expected, what was read, what the server's books say, and how
+//! long the way between the two is.
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,8 @@ pub(crate) struct Evidence {
     pub(crate) measured: Option<f64>,
     /// As the server's own books have it; none where they hold nothing of the kind.
     pub(crate) in_books: Option<f64>,
+    /// What the way there and back adds to the books: an exchange of nothing, without the instrument.
+    pub(crate) way: f64,
     /// Whether requests that are held up make this figure larger; a rate they make smaller.
     pub(crate) grows_with_delay: bool,
     /// The share of requests that must have been held up for the figure to move.
@@ -37,8 +40,9 @@ const EXPLAINING_PART: f64 = 0.5;
 
 /// Decides about one figure.
 ///
-/// The books decide first: what the server itself saw deviate is no error of the instrument. They cannot see what happens
-/// between the two processes; there the kernel's own account of withheld time decides.
+/// The books decide first: what the server itself saw deviate is no error of the instrument, nor is what the machine takes
+/// for the way there and back whoever goes it. How that way was while the instrument went it nobody can see; there the
+/// kernel's own account of withheld time decides.
 pub(crate) fn judge(evidence: &Evidence) -> Verdict {
     let Some(measured) = evidence.measured else {
         return Verdict::Failed;
@@ -47,9 +51,11 @@ pub(crate) fn judge(evidence: &Evidence) -> Verdict {
     if agrees(measured, evidence.expected) {
         return Verdict::Passed;
     }
-    let same_in_books = evidence
-        .in_books
-        .is_some_and(|in_books| agrees(measured, in_books));
+    let same_in_books = evidence.in_books.is_some_and(|in_books| {
+        let at_least = in_books - evidence.tolerance;
+        let at_most = in_books + evidence.way + evidence.tolerance;
+        (at_least..=at_most).contains(&measured)
+    });
     // Nobody answers sooner for want of a core. Figures that need no more than a moment are explained by any moment, as
     // long as there was one.
     let is_later = (measured > evidence.expected) == evidence.grows_with_delay;
@@ -73,6 +79,7 @@ mod tests {
             tolerance: 0.3,
             measured,
             in_books,
+            way: 0.0,
             grows_with_delay: true,
             moved_by_share: 0.01,
             withheld_share,
@@ -97,6 +104,23 @@ mod tests {
     }
 
     #[test]
+    fn what_the_way_takes_is_not_the_instruments() {
+        let over = |measured| Evidence {
+            expected: 5.0,
+            tolerance: 0.1,
+            measured: Some(measured),
+            in_books: Some(5.01),
+            way: 0.08,
+            grows_with_delay: true,
+            moved_by_share: 0.5,
+            withheld_share: 0.0,
+        };
+        assert_eq!(judge(&over(5.18)), Verdict::Disturbed);
+        assert_eq!(judge(&over(5.20)), Verdict::Failed);
+        assert_eq!(judge(&over(4.89)), Verdict::Failed);
+    }
+
+    #[test]
     fn time_withheld_explains_a_tail_of_its_size() {
         assert_eq!(check(Some(7.0), Some(5.0), 0.004), Verdict::Failed);
         assert_eq!(check(Some(7.0), Some(5.0), 0.005), Verdict::Disturbed);
@@ -110,6 +134,7 @@ mod tests {
             tolerance: 40.0,
             measured: Some(measured),
             in_books: None,
+            way: 0.0,
             grows_with_delay: false,
             moved_by_share: 0.1,
             withheld_share: 0.05,
@@ -130,6 +155,7 @@ mod tests {
             tolerance: 5.0,
             measured: Some(240.0),
             in_books: None,
+            way: 0.0,
             grows_with_delay: true,
             moved_by_share: 0.0,
             withheld_share: 0.0,
