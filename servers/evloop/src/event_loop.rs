@@ -2,16 +2,16 @@
 //!
 //! Knows the order of the phases and whether there is reason for another turn; must never know what a phase does.
 
-use crate::clock::Clock;
 use crate::handles::{Closing, Handles};
 use crate::metrics::Metrics;
 use crate::pending::Pending;
-use crate::poll::{MAX_EVENTS_PER_POLL, Ready, WAKE_TOKEN};
-use crate::pool::{Pool, WorkDone};
-use crate::remote::{Mailbox, Remote};
+use crate::poll::Ready;
+use crate::pool::{THREAD_NAME, WorkDone};
+use crate::remote::{Letter, Remote};
 use crate::tcp::READ_BUFFER_BYTES;
 use crate::timers::{Timer, TimerHeap};
 use crate::watchers::{Phase, Watchers};
+use reactor::{Clock, MAX_EVENTS_PER_POLL, Mailbox, Poll, Pool};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io;
@@ -29,7 +29,6 @@ pub struct Loop {
     pub(crate) requests: usize,
     pub(crate) stopping: bool,
 
-    pub(crate) clock: Clock,
     /// Loop time, read from the clock after every poll and before timers run; `now_ms` is its whole milliseconds.
     pub(crate) now_ns: u64,
     pub(crate) now_ms: u64,
@@ -43,14 +42,14 @@ pub struct Loop {
     pub(crate) watchers: Watchers,
     pub(crate) pending: VecDeque<Pending>,
 
-    pub(crate) poll: mio::Poll,
+    pub(crate) poll: Poll,
     pub(crate) events: mio::Events,
     /// Streams and listeners with input left over from their last share of a turn.
     pub(crate) still_ready: VecDeque<Ready>,
     /// Every stream reads into this one buffer; its bytes are the callback's for as long as it runs.
     pub(crate) read_buffer: Vec<u8>,
 
-    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) mailbox: Arc<Mailbox<Letter>>,
     pub(crate) pool: Pool,
     pub(crate) works: Slab<WorkDone>,
 }
@@ -111,15 +110,14 @@ impl Loop {
     /// Fails where the operating system refuses an epoll instance or the descriptor that wakes it: raise the limit
     /// on open files.
     pub fn new(settings: Settings) -> io::Result<Self> {
-        let poll = mio::Poll::new()?;
-        let mailbox = Arc::new(Mailbox::new(mio::Waker::new(poll.registry(), WAKE_TOKEN)?));
-        let now_ns = settings.clock.now_ns();
+        let poll = Poll::new(settings.clock)?;
+        let mailbox = Arc::new(Mailbox::new(poll.waker()?));
+        let now_ns = poll.now_ns();
         Ok(Self {
             handles: Handles::default(),
             closing: VecDeque::new(),
             requests: 0,
             stopping: false,
-            clock: settings.clock,
             now_ns,
             now_ms: now_ns / 1_000_000,
             callbacks_at_update: 0,
@@ -133,7 +131,7 @@ impl Loop {
             events: mio::Events::with_capacity(MAX_EVENTS_PER_POLL),
             still_ready: VecDeque::new(),
             read_buffer: vec![0; READ_BUFFER_BYTES],
-            pool: Pool::new(settings.pool_threads, Arc::clone(&mailbox)),
+            pool: Pool::new(settings.pool_threads, THREAD_NAME),
             mailbox,
             works: Slab::new(),
         })
@@ -170,7 +168,7 @@ impl Loop {
     }
 
     pub(crate) fn update_now(&mut self) {
-        self.set_now(self.clock.now_ns());
+        self.set_now(self.poll.now_ns());
     }
 
     pub(crate) fn set_now(&mut self, now_ns: u64) {

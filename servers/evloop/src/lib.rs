@@ -2,8 +2,8 @@
 //!
 //! It is for the callback server, which needs today's libuv to compare with coroutines: the same phases in
 //! the same order, timers by the millisecond, handles that are closed rather than dropped, and a pool of
-//! threads for what would block. It knows sockets, clocks and threads; it must never know HTTP, nor any
-//! other crate of this workspace.
+//! threads for what would block. It knows sockets, clocks and threads; it must never know HTTP. How it waits
+//! it has in common with the asyncio-style loop, in `reactor`.
 //!
 //! [`Loop::run`] and the turn it repeats are in `event_loop.rs`, on one screen; every other file is a leaf of it:
 //!
@@ -15,10 +15,10 @@
 //! | `poll.rs` | the poll phase: how long to wait, what became ready |
 //! | `tcp.rs`, `write_queue.rs` | streams: connect, read, write, shut down |
 //! | `listener.rs` | listening sockets, bounded accepts, back-off when descriptors run out |
-//! | `pool.rs` | threads for blocking work |
+//! | `pool.rs` | work for the threads of the pool |
 //! | `remote.rs` | waking the loop from other threads |
 //! | `handles.rs` | names of handles, what keeps a loop alive, the closing phase |
-//! | `clock.rs`, `metrics.rs` | loop time, real or manual; what the loop says about itself |
+//! | `metrics.rs` | what the loop says about itself |
 //!
 //! Where it differs from libuv, on purpose:
 //!
@@ -45,12 +45,6 @@
 //! assert_eq!(fired_at_ms.get(), 250);
 //! # Ok::<(), std::io::Error>(())
 //! ```
-#![allow(
-    clippy::disallowed_methods,
-    reason = "the loop is where time enters: everything above it is told what time it is"
-)]
-
-mod clock;
 mod event_loop;
 mod handles;
 mod listener;
@@ -64,15 +58,16 @@ mod timers;
 mod watchers;
 mod write_queue;
 
-pub use clock::{Clock, ManualClock};
 pub use event_loop::{Loop, Settings};
 pub use handles::Handle;
 pub use listener::{AcceptRetry, BindSettings, Listener, MAX_ACCEPTS_PER_TURN, bind};
 pub use metrics::Metrics;
 pub use pending::MAX_PENDING_ROUNDS;
-pub use poll::MAX_EVENTS_PER_POLL;
-pub use pool::{MAX_POOL_THREADS, MAX_QUEUED_WORK, PoolFull};
-pub use remote::{MAX_POSTS, PostError, Remote, Wakeup};
+pub use reactor::{
+    Clock, MAX_EVENTS_PER_POLL, MAX_POOL_THREADS, MAX_POSTS, MAX_QUEUED_WORK, ManualClock,
+    PoolFull, PostError,
+};
+pub use remote::{Remote, Wakeup};
 pub use tcp::{MAX_READS_PER_TURN, READ_BUFFER_BYTES, Read, Tcp};
 pub use timers::Timer;
 pub use watchers::{Phase, Watcher};

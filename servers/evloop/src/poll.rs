@@ -2,20 +2,14 @@
 //!
 //! Knows for how long to wait and whose an event is; must never know what is read or written.
 
-use crate::clock::Clock;
 use crate::event_loop::Loop;
 use crate::listener::Listener;
 use crate::tcp::Tcp;
 use mio::Token;
+use reactor::WAKE_TOKEN;
 use std::io;
 use std::mem;
 use std::time::Duration;
-
-/// Events taken from the operating system at once, as in libuv. What is left is found by the next turn's poll.
-pub const MAX_EVENTS_PER_POLL: usize = 1024;
-
-/// The token of the loop's own waker; no socket's, since those would need 2⁶³ slots to reach it.
-pub(crate) const WAKE_TOKEN: Token = Token(usize::MAX);
 
 /// Something that has input left from an event already seen. mio is edge-triggered and will not say so again.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +26,8 @@ impl Loop {
         let timeout_ms = self.poll_timeout_ms(entered_ns / 1_000_000);
         let left_over = self.still_ready.len();
         let mut events = mem::replace(&mut self.events, mio::Events::with_capacity(0));
-        self.wait(&mut events, timeout_ms)?;
+        self.poll
+            .wait(&mut events, timeout_ms.map(Duration::from_millis))?;
         self.update_now();
         self.poll_returned_ns = self.now_ns;
         for event in &events {
@@ -55,7 +50,7 @@ impl Loop {
         if self.metrics.callbacks == self.callbacks_at_update {
             self.now_ns
         } else {
-            self.clock.now_ns()
+            self.poll.now_ns()
         }
     }
 
@@ -73,24 +68,6 @@ impl Loop {
         self.timer_heap
             .next_due_ms()
             .map(|due_ms| due_ms.saturating_sub(now_ms))
-    }
-
-    fn wait(&mut self, events: &mut mio::Events, timeout_ms: Option<u64>) -> io::Result<()> {
-        let sleep_ms = match &self.clock {
-            Clock::Monotonic(_) => timeout_ms,
-            Clock::Manual(_) => timeout_ms.map(|_| 0),
-        };
-        match self.poll.poll(events, sleep_ms.map(Duration::from_millis)) {
-            // A signal arrived: the turn goes on without events, and the next one waits again.
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => events.clear(),
-            result => result?,
-        }
-        if let (Clock::Manual(clock), Some(timeout_ms)) = (&self.clock, timeout_ms)
-            && events.is_empty()
-        {
-            clock.advance_ms(timeout_ms);
-        }
-        Ok(())
     }
 
     fn dispatch(&mut self, event: &mio::event::Event) {

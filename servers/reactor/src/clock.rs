@@ -1,6 +1,6 @@
-//! Where loop time comes from: the machine's monotonic clock, or a hand that turns it.
+//! Where time comes from: the machine's monotonic clock, or a hand that turns it.
 //!
-//! Knows nanoseconds since the loop began; must never know what is scheduled.
+//! Knows nanoseconds since the clock began; must never know what is scheduled.
 
 use std::{cell::Cell, rc::Rc, time::Instant};
 
@@ -9,7 +9,7 @@ use std::{cell::Cell, rc::Rc, time::Instant};
 pub enum Clock {
     /// The machine's monotonic clock, counted from this instant.
     Monotonic(Instant),
-    /// Virtual time. The poll phase doesn't sleep until the next timer: it looks for I/O once and, finding
+    /// Virtual time. A wait doesn't sleep until the next timer: it looks for I/O once and, finding
     /// none, moves the clock to where it would have woken. With no timer to wait for it waits for I/O as usual.
     Manual(ManualClock),
 }
@@ -22,7 +22,7 @@ impl Default for Clock {
 
 impl Clock {
     /// Nanoseconds since the clock began. A `u64` of them lasts 584 years.
-    pub(crate) fn now_ns(&self) -> u64 {
+    pub fn now_ns(&self) -> u64 {
         match self {
             Self::Monotonic(began) => {
                 let elapsed = began.elapsed();

@@ -1,0 +1,152 @@
+//! Threads for work that would hold a loop: files, long computations.
+//!
+//! Work starts in the order in which it was queued, as in libuv's src/threadpool.c. Knows nothing of what the work is, nor of
+//! who waits for it.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::mem;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+/// The most threads a pool may have, as in libuv.
+pub const MAX_POOL_THREADS: usize = 1024;
+
+/// Work that may wait for a thread at once.
+pub const MAX_QUEUED_WORK: usize = 65_536;
+
+/// The pool's queue holds [`MAX_QUEUED_WORK`] entries; the work was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolFull;
+
+impl fmt::Display for PoolFull {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the thread pool's queue holds {MAX_QUEUED_WORK} entries: add threads or offer less work"
+        )
+    }
+}
+
+impl std::error::Error for PoolFull {}
+
+/// The threads, started with the first work, and joined when the pool is dropped: what they are at is finished first,
+/// what waits is dropped.
+pub struct Pool {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    thread_count: usize,
+    thread_name: &'static str,
+}
+
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    work_or_end: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Work>,
+    depth_max: usize,
+    ended: bool,
+}
+
+type Work = Box<dyn FnOnce() + Send>;
+
+impl Pool {
+    /// A pool of so many threads, between 1 and [`MAX_POOL_THREADS`] whatever is asked, each of this name.
+    pub fn new(thread_count: usize, thread_name: &'static str) -> Self {
+        Self {
+            shared: Arc::default(),
+            threads: Vec::new(),
+            thread_count: thread_count.clamp(1, MAX_POOL_THREADS),
+            thread_name,
+        }
+    }
+
+    /// Runs `work` on one of the threads, and hands what it came to, or how it panicked, to `after` on the same thread.
+    pub fn queue<T>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+        after: impl FnOnce(thread::Result<T>) + Send + 'static,
+    ) -> Result<(), PoolFull> {
+        if self.threads.is_empty() {
+            self.threads = (0..self.thread_count)
+                .map(|_| start_thread(self.thread_name, Arc::clone(&self.shared)))
+                .collect();
+        }
+        let mut queue = self.shared.lock();
+        if queue.waiting.len() == MAX_QUEUED_WORK {
+            return Err(PoolFull);
+        }
+        let work = move || after(panic::catch_unwind(AssertUnwindSafe(work)));
+        queue.waiting.push_back(Box::new(work));
+        queue.depth_max = queue.depth_max.max(queue.waiting.len());
+        drop(queue);
+        self.shared.work_or_end.notify_one();
+        Ok(())
+    }
+
+    /// Work that waits for a thread.
+    pub fn depth(&self) -> usize {
+        self.shared.lock().waiting.len()
+    }
+
+    /// The most work that ever waited for a thread at once.
+    pub fn depth_max(&self) -> usize {
+        self.shared.lock().depth_max
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        let unstarted = {
+            let mut queue = self.shared.lock();
+            queue.ended = true;
+            mem::take(&mut queue.waiting)
+        };
+        drop(unstarted);
+        self.shared.work_or_end.notify_all();
+        for thread in self.threads.drain(..) {
+            thread
+                .join()
+                .expect("a pool thread catches what its work panics with");
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pool {{ thread_count: {} }}", self.thread_count)
+    }
+}
+
+impl Shared {
+    /// Work runs with the lock released, so a poisoned lock still guards a sound value.
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn next_work(&self) -> Option<Work> {
+        let mut queue = self
+            .work_or_end
+            .wait_while(self.lock(), |queue| {
+                queue.waiting.is_empty() && !queue.ended
+            })
+            .unwrap_or_else(PoisonError::into_inner);
+        queue.waiting.pop_front()
+    }
+}
+
+fn start_thread(name: &str, shared: Arc<Shared>) -> JoinHandle<()> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || {
+            while let Some(work) = shared.next_work() {
+                work();
+            }
+        })
+        .expect("a thread for the pool can be started: raise the limit on processes or lower the pool's size")
+}
