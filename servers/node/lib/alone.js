@@ -1,0 +1,15 @@
+// A server of one process.
+
+import { serve } from './serve.js';
+
+/** Serves until SIGTERM or SIGINT; a second one does not wait for requests in flight. */
+export function runAlone(options) {
+  const { stop } = serve(options, {
+    relay: null,
+    collectStats: null,
+    onListening: (port) => console.log(`listening on 127.0.0.1:${port}`),
+  });
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    process.once(signal, () => stop(() => process.exit(0)));
+  }
+}

@@ -1,0 +1,39 @@
+// How answers leave: the head as a flat array, which writeHead takes as it is, and a body whose length it tells.
+
+export const TEXT = 'text/plain; charset=utf-8';
+export const JSON_TYPE = 'application/json';
+export const BYTES = 'application/octet-stream';
+
+/** A request that is refused: thrown where it is read, answered where it came in. */
+export class Refusal extends Error {
+  /** `headers` is a flat array of names and values. */
+  constructor(status, reason, headers = []) {
+    super(reason);
+    this.status = status;
+    this.headers = headers;
+  }
+}
+
+/** An answer that is always the same, made once. */
+export function fixedAnswer(type, body) {
+  const headers = ['Content-Type', type, 'Content-Length', String(body.length)];
+  return (response) => {
+    response.writeHead(200, headers);
+    response.end(body, 'latin1');
+  };
+}
+
+/**
+ * Sends an answer. `body` is a Buffer, or a string of single-byte characters: node:http joins a string to the head and
+ * writes both at once. Of HEAD it sends the head alone.
+ */
+export function answer(response, status, type, body) {
+  response.writeHead(status, ['Content-Type', type, 'Content-Length', body.length]);
+  response.end(body, 'latin1');
+}
+
+/** Sends a refusal, its reason as the body. */
+export function refuse(response, { status, message, headers }) {
+  response.writeHead(status, ['Content-Type', TEXT, 'Content-Length', message.length, ...headers]);
+  response.end(message, 'latin1');
+}

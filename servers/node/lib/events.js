@@ -1,0 +1,58 @@
+// GET /events: server-sent events, each when it is due.
+
+import { integer, readQuery, required } from './parameters.js';
+
+const MAX_EVENTS = 10_000;
+const MAX_INTERVAL_MS = 60_000;
+
+/** Events that share a write where no time lies between them. */
+const EVENTS_PER_WRITE = 512;
+
+const HEADERS = ['Content-Type', 'text/event-stream; charset=utf-8', 'Cache-Control', 'no-cache'];
+
+/** The stream that a query asks for. */
+export function readStream(query) {
+  const values = readQuery(query, ['n', 'ms']);
+  return {
+    n: integer('n', required(values, 'n'), 1, MAX_EVENTS),
+    ms: integer('ms', required(values, 'ms'), 0, MAX_INTERVAL_MS),
+  };
+}
+
+/** Sends the events. A client that does not read makes them wait, one that leaves ends them. */
+export function sendEvents(request, response, { n, ms }) {
+  response.writeHead(200, HEADERS);
+  if (request.method === 'HEAD') {
+    response.end();
+    return;
+  }
+  const perWrite = ms === 0 ? EVENTS_PER_WRITE : 1;
+  const [wait, stopWaiting] = ms === 0 ? [setImmediate, clearImmediate] : [setTimeout, clearTimeout];
+  let sent = 0;
+  let waiting;
+
+  function send() {
+    let events = '';
+    for (const last = Math.min(sent + perWrite, n); sent < last; ) {
+      sent += 1;
+      events += `data: ${sent}\n\n`;
+    }
+    if (sent === n) {
+      response.end(events, 'latin1');
+    } else {
+      response.write(events, 'latin1');
+      waiting = wait(onDue, ms);
+    }
+  }
+
+  function onDue() {
+    if (response.writableNeedDrain) {
+      response.once('drain', send);
+    } else {
+      send();
+    }
+  }
+
+  response.on('close', () => stopWaiting(waiting));
+  send();
+}

@@ -1,0 +1,83 @@
+// POST /orders: an order in JSON, validated by Ajv, as JSON Schema is usually checked in Node.
+
+import { isUtf8 } from 'node:buffer';
+
+import Ajv from 'ajv';
+import addFormats from 'ajv-formats';
+
+import { JSON_TYPE, Refusal, answer, refuse } from './answer.js';
+
+const ORDER = {
+  type: 'object',
+  required: ['customer', 'items'],
+  properties: {
+    customer: {
+      type: 'object',
+      required: ['id', 'email'],
+      properties: {
+        id: { type: 'integer', minimum: 1, maximum: Number.MAX_SAFE_INTEGER },
+        email: { type: 'string', format: 'email' },
+      },
+    },
+    items: {
+      type: 'array',
+      minItems: 1,
+      maxItems: 100,
+      items: {
+        type: 'object',
+        required: ['sku', 'quantity', 'unit_price_cents'],
+        properties: {
+          sku: { type: 'string', minLength: 1, maxLength: 32 },
+          quantity: { type: 'integer', minimum: 1, maximum: 1000 },
+          unit_price_cents: { type: 'integer', minimum: 0, maximum: 1_000_000 },
+        },
+      },
+    },
+  },
+};
+
+// Compiled once, into a function. Types are as they are, and the first fault ends the search: Ajv's defaults.
+const ajv = new Ajv({ strict: true, coerceTypes: false, allErrors: false });
+addFormats(ajv, ['email']);
+const isOrder = ajv.compile(ORDER);
+
+/** Answers an order, given the bytes of the body. */
+export function sendOrder(response, body) {
+  let order;
+  try {
+    order = parseJson(body);
+  } catch {
+    refuse(response, new Refusal(400, 'the body must be JSON'));
+    return;
+  }
+  if (!isOrder(order)) {
+    answer(response, 422, JSON_TYPE, `{"field":"${fieldAtFault(isOrder.errors[0])}"}`);
+    return;
+  }
+  const { customer, items } = order;
+  const cents = items.reduce((sum, item) => sum + item.quantity * item.unit_price_cents, 0);
+  answer(
+    response,
+    200,
+    JSON_TYPE,
+    `{"customer_id":${customer.id},"item_count":${items.length},"total_cents":${cents}}`,
+  );
+}
+
+function parseJson(bytes) {
+  // toString() would put replacement characters for what is not UTF-8.
+  if (!isUtf8(bytes)) {
+    throw new SyntaxError('not UTF-8');
+  }
+  return JSON.parse(bytes.toString());
+}
+
+// Ajv names the member by a JSON pointer, which consists of the schema's own names and of indices here; of a member that
+// is missing it names the parent.
+function fieldAtFault({ instancePath, keyword, params }) {
+  const path = instancePath.slice(1).replaceAll('/', '.');
+  if (keyword !== 'required') {
+    return path;
+  }
+  return path === '' ? params.missingProperty : `${path}.${params.missingProperty}`;
+}

@@ -1,0 +1,160 @@
+// Which routes there are: how the target of each is read, what methods it takes, and what it does.
+
+import { JSON_TYPE, Refusal, TEXT, answer, fixedAnswer, refuse } from './answer.js';
+import { UPGRADE_HEADERS } from './chat.js';
+import { PoolFull } from './cpu-pool.js';
+import { readStream, sendEvents } from './events.js';
+import { createFiles } from './files.js';
+import { sendOrder } from './orders.js';
+import { integer, readQuery } from './parameters.js';
+import { renderStats } from './stats.js';
+import { createUpstream, readCalls } from './upstream.js';
+import { sha256, xorshift } from './work.js';
+
+const MAX_SLEEP_MS = 60_000;
+const MAX_ROUNDS = 100_000_000;
+const MAX_HASH_KIB = 65_536;
+
+const GET_HEAD = ['GET', 'HEAD'];
+
+/** RFC 9112 section 3.2.2: a target may name scheme and host as well. */
+const ORIGIN = /^https?:\/\/[^/?]*/i;
+
+/**
+ * The function that answers requests, given their bodies. `collectStats` gives the figures of all processes that serve,
+ * in a promise.
+ */
+export function createRouter({ dataDir, upstream: address, cpuPool, collectStats }) {
+  const files = createFiles(dataDir);
+  const upstream = createUpstream(address);
+
+  const sendPlaintext = fixedAnswer(TEXT, 'Hello, World!');
+  const sendJson = fixedAnswer(JSON_TYPE, '{"message":"Hello, World!"}');
+
+  // By the first segment of the path. `read` makes of the second one, if `hasSegment`, and of the query what `send` needs.
+  const routes = new Map([
+    ['plaintext', { read: onlyPath, send: (_, response) => sendPlaintext(response) }],
+    ['json', { read: onlyPath, send: (_, response) => sendJson(response) }],
+    ['sleep', { hasSegment: true, read: readSleep, send: sendSleep }],
+    ['upstream', { read: (_, query) => readCalls(query), send: (calls, response) => upstream.send(response, calls) }],
+    ['file', { hasSegment: true, read: readFile, send: (path, response) => files.send(response, path) }],
+    ['cpu', { hasSegment: true, read: readCpu, send: sendCpu }],
+    ['hash', { hasSegment: true, read: readHash, send: sendHash }],
+    ['orders', { methods: ['POST'], read: onlyPath, send: (_, response, request, body) => sendOrder(response, body) }],
+    ['events', { read: (_, query) => readStream(query), send: (stream, response, request) => sendEvents(request, response, stream) }],
+    // A request that gets here asks for no WebSocket; those that do are in chat.js.
+    ['chat', { methods: ['GET'], read: onlyPath, send: refuseChat }],
+    ['stats', { read: onlyPath, send: sendStats }],
+  ]);
+
+  function readFile(text, query) {
+    readQuery(query, []);
+    return files.find(text);
+  }
+
+  function sendCpu({ rounds, offload }, response) {
+    if (!offload) {
+      answer(response, 200, TEXT, xorshift(rounds));
+      return;
+    }
+    try {
+      cpuPool.run(rounds, (digits) => answer(response, 200, TEXT, digits));
+    } catch (error) {
+      if (!(error instanceof PoolFull)) {
+        throw error;
+      }
+      refuse(response, new Refusal(503, error.message));
+    }
+  }
+
+  async function sendStats(_, response) {
+    answer(response, 200, JSON_TYPE, renderStats(await collectStats()));
+  }
+
+  return function route(request, response, body) {
+    const { url, method } = request;
+    // The floor's two targets come first and whole, since their cost is all that those routes measure.
+    if (method === 'GET' && url === '/plaintext') {
+      sendPlaintext(response);
+      return;
+    }
+    if (method === 'GET' && url === '/json') {
+      sendJson(response);
+      return;
+    }
+    try {
+      const { found, parameters } = resolve(routes, url);
+      const methods = found.methods ?? GET_HEAD;
+      if (!methods.includes(method)) {
+        const allow = methods.join(', ');
+        throw new Refusal(405, `this route takes ${allow}`, ['Allow', allow]);
+      }
+      found.send(parameters, response, request, body);
+    } catch (error) {
+      if (!(error instanceof Refusal)) {
+        throw error;
+      }
+      refuse(response, error);
+    }
+  };
+}
+
+/** Whether a target is that of /chat, with nothing else. */
+export function isChat(url) {
+  return pathAndQuery(url) === '/chat';
+}
+
+function resolve(routes, url) {
+  const target = pathAndQuery(url);
+  const at = target.indexOf('?');
+  const path = at === -1 ? target : target.slice(0, at);
+  const query = at === -1 ? undefined : target.slice(at + 1);
+  const [root, name, segment, ...further] = path.split('/', 4);
+  const found = routes.get(name);
+  if (root !== '' || found === undefined || (segment !== undefined) !== (found.hasSegment ?? false) || further.length > 0) {
+    throw new Refusal(404, 'there is no such route');
+  }
+  return { found, parameters: found.read(segment, query) };
+}
+
+function pathAndQuery(url) {
+  if (url.startsWith('/')) {
+    return url;
+  }
+  const rest = url.replace(ORIGIN, '');
+  return rest === url || rest.startsWith('/') ? rest : `/${rest}`;
+}
+
+function onlyPath(_, query) {
+  readQuery(query, []);
+}
+
+function readSleep(text, query) {
+  readQuery(query, []);
+  return integer('ms', text, 0, MAX_SLEEP_MS);
+}
+
+function sendSleep(ms, response) {
+  setTimeout(() => answer(response, 200, TEXT, `slept ${ms}`), ms);
+}
+
+function readCpu(text, query) {
+  const { offload } = readQuery(query, ['offload']);
+  if (offload !== undefined && offload !== '1') {
+    throw new Refusal(400, 'offload must be 1, or left out');
+  }
+  return { rounds: integer('rounds', text, 0, MAX_ROUNDS), offload: offload === '1' };
+}
+
+function readHash(text, query) {
+  readQuery(query, []);
+  return integer('kib', text, 0, MAX_HASH_KIB);
+}
+
+function sendHash(kib, response) {
+  answer(response, 200, TEXT, sha256(kib));
+}
+
+function refuseChat(_, response) {
+  refuse(response, new Refusal(426, 'this route is a WebSocket: ask for an upgrade, version 13', UPGRADE_HEADERS));
+}
