@@ -301,7 +301,7 @@ pub(crate) enum SpinChoice {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ListArgs {
-    /// What to list; everything if left out.
+    /// What to list; everything but the cases if left out.
     #[arg(value_enum)]
     pub(crate) what: Option<Listing>,
 }
@@ -315,6 +315,8 @@ pub(crate) enum Listing {
     Targets,
     /// The routes that every target serves.
     Routes,
+    /// The cases of `bench check`, only if asked for: there are hundreds.
+    Cases,
 }
 
 #[derive(Debug, ClapArgs)]

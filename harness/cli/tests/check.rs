@@ -61,7 +61,7 @@ fn one_wrong_byte_in_one_reply_is_found_and_named() {
     assert_eq!(failures(&printed, "forged"), Some(1), "{printed}");
     assert!(
         printed.contains(
-            "✗ failed GET /hash/64: the body is wrong: expected 64 bytes `7daca2095d0438"
+            "✗ failed routes/GET /hash/64: the body is wrong: expected 64 bytes `7daca2095d0438"
         ),
         "{printed}"
     );
@@ -80,11 +80,11 @@ fn a_server_that_answers_everything_alike_fails_in_every_group() {
         );
     }
     for problem in [
-        "GET /json: the body is wrong: expected 27 bytes `{\"message\":\"Hello, World!\"}`, got 13 bytes `Hello, World!`",
-        "GET /plaintext: the reply has no Date",
-        "GET /nope: reply 1 of 2: expected 404, got 200 with 13 bytes `Hello, World!`",
-        "POST /json: expected 405, got 200 with",
-        "a negative Content-Length: expected 400 or a closed connection; got 200 with",
+        "routes/GET /json: the body is wrong: expected 27 bytes `{\"message\":\"Hello, World!\"}`, got 13 bytes `Hello, World!`",
+        "routes/GET /plaintext: the reply has no Date",
+        "errors/GET /nope: reply 1 of 2: expected 404, got 200 with 13 bytes `Hello, World!`",
+        "errors/POST /json: expected 405, got 200 with",
+        "hostile/a negative Content-Length: expected 400 or a closed connection; got 200 with",
     ] {
         assert!(
             printed.contains(&format!("✗ failed {problem}")),
@@ -101,7 +101,7 @@ fn a_server_that_hangs_is_given_up_and_named() {
     let (exit, printed) = check(&["--url", &format!("mute=http://{addr}")]);
     assert_eq!(exit, 5, "{printed}");
     assert!(
-        printed.contains("✗ failed GET /plaintext: no reply came within 5 s"),
+        printed.contains("✗ failed routes/GET /plaintext: no reply came within 5 s"),
         "{printed}"
     );
     assert!(
@@ -133,6 +133,27 @@ fn a_failed_target_does_not_keep_the_next_from_being_checked() {
         "{printed}"
     );
     assert_eq!(failures(&printed, "running"), Some(0), "{printed}");
+}
+
+#[test]
+fn every_case_is_listed_by_the_id_that_failures_name() {
+    let cache = tempfile::tempdir().unwrap();
+    let listed = bench("list", &cache, &["cases"]).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let addr = start(answer_everything_alike);
+    let (_, printed) = check(&["--url", &format!("alike=http://{addr}")]);
+    let failed = printed
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("✗ failed "));
+    let mut count = 0;
+    for line in failed {
+        let is_listed = listed
+            .lines()
+            .any(|id| line.starts_with(&format!("{}: ", id.trim())));
+        assert!(is_listed, "{line}\n{listed}");
+        count += 1;
+    }
+    assert!(count > 100, "{printed}");
 }
 
 /// Runs `bench check` and returns its exit code and what it printed.

@@ -11,8 +11,8 @@ use http1::Method;
 use http1::client::encode_request;
 
 use crate::check::CASE_TIMEOUT;
+use crate::check::judge::Expected;
 use crate::check::problem::Problem;
-use crate::check::script::Expected;
 use crate::check::wire::{Said, Wire};
 
 /// How many quick requests follow each other, each on a new connection. The first may overtake a busy one that has only

@@ -10,14 +10,15 @@ use http1::{
 };
 
 use crate::check::beside::{Busy, Occupation};
-use crate::check::script::{Accept, Expected, Refusal, Step};
+use crate::check::judge::{Accept, Expected};
+use crate::check::script::{Refusal, Step};
 use crate::check::{Group, Needs};
 
 /// One thing to check.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
     pub(super) group: Group,
-    /// Unique within the group.
+    /// Unique within the group, printable, and never changed without need: manifests name cases by it.
     pub(super) name: String,
     pub(super) script: Script,
 }
@@ -31,7 +32,7 @@ pub(super) enum Script {
     Beside(Busy),
 }
 
-/// Every case, each group in one piece.
+/// Every case for these needs, each group in one piece.
 pub(super) fn all(host: &str, needs: Needs) -> Vec<Case> {
     let asking = Asking { host, needs };
     [
@@ -535,12 +536,12 @@ impl Asking<'_> {
         refused_between.extend(self.get("/nope"));
         refused_between.extend(self.get("/cpu/1"));
         vec![
-            pipelined(format!("pipelined ×{count}"), &different),
-            pipelined(format!("pipelined ×{count}, HEAD and GET in turn"), &heads),
-            pipelined(format!("pipelined ×{count}, all /plaintext"), &equal),
+            pipelined(format!("{count} pipelined"), &different),
+            pipelined(format!("{count} pipelined, HEAD and GET in turn"), &heads),
+            pipelined(format!("{count} pipelined, all /plaintext"), &equal),
             alone(
                 Group::Pipelining,
-                "pipelined ×3, a 404 between".to_owned(),
+                "3 pipelined, a 404 between".to_owned(),
                 vec![
                     Step::Send(refused_between),
                     Step::Reply(self.served(Method::Get, "/json")),
@@ -734,27 +735,27 @@ impl Asking<'_> {
             served("head of 8 KiB".to_owned(), padded(MAX_HEAD_BYTES / 2)),
             served(format!("head of {kib} KiB"), padded(MAX_HEAD_BYTES)),
             lenient(
-                format!("head of {kib} KiB + 1 → 431"),
+                format!("head of {kib} KiB + 1 is 431"),
                 &padded(MAX_HEAD_BYTES + 1),
             ),
             refused(
-                format!("a field of {kib} KiB → 431"),
+                format!("a field of {kib} KiB is 431"),
                 &[431, 400],
                 &format!("{GET_JSON}A: {long}\r\n\r\n"),
             ),
             refused(
-                format!("a target of {kib} KiB → 431"),
+                format!("a target of {kib} KiB is 431"),
                 &[431, 414, 400, 404],
                 &format!("GET /{long} HTTP/1.1\r\nHost: $HOST\r\n\r\n"),
             ),
             refused(
-                format!("a line of {kib} KiB without an end → 431"),
+                format!("a line of {kib} KiB without an end is 431"),
                 &[431, 414, 400],
                 &format!("GET{long}"),
             ),
             served(format!("{MAX_HEADERS} fields"), fields(MAX_HEADERS)),
             lenient(
-                format!("{} fields → 431", MAX_HEADERS + 1),
+                format!("{} fields is 431", MAX_HEADERS + 1),
                 &fields(MAX_HEADERS + 1),
             ),
         ]
@@ -776,18 +777,18 @@ impl Asking<'_> {
         let too_large = self.strictly(&[413], &[413, 405]);
         vec![
             refused(
-                "body of 1 MiB + 1 → 413",
+                "body of 1 MiB + 1 is 413",
                 too_large,
                 &format!("{head}{body}"),
             ),
             refused(
-                "body of 1 MiB + 1 in chunks → 413",
+                "body of 1 MiB + 1 in chunks is 413",
                 too_large,
                 &format!("{POST_JSON}{CHUNKED}{chunk}"),
             ),
             // Whoever counts what comes, and not what is announced, waits for it and then misses it.
             refused(
-                "body of 1 MiB + 1, only announced → 413",
+                "body of 1 MiB + 1, only announced is 413",
                 self.strictly(&[413], &[413, 405, 400, 408]),
                 &head,
             ),
@@ -981,17 +982,9 @@ mod tests {
 
     use super::*;
 
-    fn every_needs() -> impl Iterator<Item = Needs> {
-        (0..8).map(|bits| Needs {
-            has_upstream: bits & 1 != 0,
-            claims_concurrency: bits & 2 != 0,
-            is_strict: bits & 4 != 0,
-        })
-    }
-
     #[test]
     fn names_are_unique_and_groups_in_one_piece() {
-        for needs in every_needs() {
+        for needs in Needs::every() {
             let cases = all("a:80", needs);
             let names: BTreeSet<_> = cases.iter().map(|case| (case.group, &case.name)).collect();
             assert_eq!(names.len(), cases.len());
@@ -1025,12 +1018,12 @@ mod tests {
 
     #[test]
     fn a_head_at_its_limit_is_exactly_so_long_whatever_the_host() {
-        let needs = every_needs().next().unwrap();
+        let needs = Needs::every().next().unwrap();
         for host in ["a", "a-much-longer-name.example:8080"] {
             let cases = all(host, needs);
             for (name, bytes) in [
                 ("head of 16 KiB", MAX_HEAD_BYTES),
-                ("head of 16 KiB + 1 → 431", MAX_HEAD_BYTES + 1),
+                ("head of 16 KiB + 1 is 431", MAX_HEAD_BYTES + 1),
             ] {
                 let case = cases.iter().find(|case| case.name == name).unwrap();
                 let Script::Alone(steps) = &case.script else {

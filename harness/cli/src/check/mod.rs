@@ -7,10 +7,13 @@
 
 mod beside;
 mod cases;
+mod judge;
 mod problem;
 mod script;
+mod stats;
 mod wire;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -36,6 +39,17 @@ pub(crate) struct Needs {
     /// It reads HTTP by this workspace's `http1`: that makes the strict choice wherever the RFCs leave one, and its
     /// bounds hold to the byte. Other servers may choose otherwise, and count what is in a head in their own way.
     pub(crate) is_strict: bool,
+}
+
+impl Needs {
+    /// All that a target may need and promise.
+    fn every() -> impl Iterator<Item = Self> {
+        (0..8).map(|bits| Self {
+            has_upstream: bits & 1 != 0,
+            claims_concurrency: bits & 2 != 0,
+            is_strict: bits & 4 != 0,
+        })
+    }
 }
 
 /// What became of one case.
@@ -74,6 +88,13 @@ pub(crate) enum Group {
     Concurrency,
 }
 
+impl Outcome {
+    /// The case's name among all cases, as [`ids`] lists it: `routes/GET /file/64`.
+    pub(crate) fn id(&self) -> String {
+        id(self.group, &self.case)
+    }
+}
+
 impl Group {
     /// Whether its cases could leave a server that serves nobody any more, which is then looked at after each of them.
     fn may_harm(self) -> bool {
@@ -96,6 +117,19 @@ impl fmt::Display for Group {
             Self::Concurrency => "concurrency",
         })
     }
+}
+
+/// The id of every case that any target may be asked. Who names a case by another name names none.
+pub(crate) fn ids() -> BTreeSet<String> {
+    // Names don't depend on the host.
+    Needs::every()
+        .flat_map(|needs| cases::all("host", needs))
+        .map(|case| id(case.group, &case.name))
+        .collect()
+}
+
+fn id(group: Group, case: &str) -> String {
+    format!("{group}/{case}")
 }
 
 /// Plays every case against the server at `addr`, group by group, and tells each outcome as soon as it is known.
@@ -158,6 +192,31 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
+
+    #[test]
+    fn ids_can_be_typed_and_quoted() {
+        let ids = ids();
+        assert!(ids.contains("routes/GET /file/64"));
+        assert!(ids.contains("limits/head of 16 KiB + 1 is 431"));
+        for id in ids {
+            // As it stands in a TOML string.
+            let is_plain = id
+                .bytes()
+                .all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'));
+            assert!(is_plain && id.trim() == id, "{id:?}");
+        }
+    }
+
+    #[test]
+    fn an_outcomes_id_is_listed() {
+        let outcome = Outcome {
+            case: "HEAD /json".to_owned(),
+            group: Group::Head,
+            problem: None,
+        };
+        assert_eq!(outcome.id(), "HEAD/HEAD /json");
+        assert!(ids().contains(&outcome.id()));
+    }
 
     #[test]
     fn a_server_that_is_not_there_is_asked_a_few_times_only() {

@@ -1,18 +1,18 @@
 //! A case as steps on one connection: what is sent, and what must come.
 //!
-//! Knows how to play steps and how to judge replies. Must never know which cases there are.
+//! Knows how to play steps. Must never know which cases there are, nor what a good reply is.
 
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use app::{Route, Stats};
+use app::Route;
+use http1::Method;
 use http1::client::encode_request;
-use http1::{Date, Method};
-use serde_json::Value;
 
 use crate::check::CASE_TIMEOUT;
-use crate::check::problem::{Problem, difference, shown};
+use crate::check::judge::{Expected, judge_served, one_of};
+use crate::check::problem::{Problem, shown};
 use crate::check::wire::{Heard, Reply, Said, Wire};
 
 /// Pause between the pieces of a request, so that the server sees each by itself: nothing relies on it, but without it
@@ -52,26 +52,6 @@ pub(super) enum Step {
     End,
     /// What was sent is bad: the server must refuse it or close, and must not find another request in it. The last step.
     Refusal(Refusal),
-}
-
-/// Every reply that would be right.
-#[derive(Debug, Clone)]
-pub(super) struct Expected {
-    /// The method of the request.
-    pub(super) to: Method,
-    /// At least one.
-    pub(super) any_of: Vec<Accept>,
-}
-
-/// A reply that would be right.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Accept {
-    /// 200, and all that the work contract says of this route.
-    Served(Route),
-    /// This status, whatever else.
-    Status(u16),
-    /// 405, with an `Allow` that names GET.
-    NotAllowed,
 }
 
 /// How bad input may be answered, other than by closing the connection.
@@ -143,64 +123,6 @@ pub(super) fn play(steps: &[Step], addr: SocketAddr, host: &str) -> Result<(), P
 impl Step {
     fn is_reply(&self) -> bool {
         matches!(self, Self::Reply(_) | Self::ReplyOrEnd(_))
-    }
-}
-
-impl Expected {
-    /// 200 to this request of `route`, and all that the work contract says of it.
-    pub(super) fn served(to: Method, route: Route) -> Self {
-        Self {
-            to,
-            any_of: vec![Accept::Served(route)],
-        }
-    }
-
-    /// One of these statuses, whatever else.
-    pub(super) fn statuses(to: Method, statuses: &[u16]) -> Self {
-        Self {
-            to,
-            any_of: statuses.iter().copied().map(Accept::Status).collect(),
-        }
-    }
-
-    /// Whether `reply` is one of those expected.
-    pub(super) fn judge(&self, reply: &Reply) -> Result<(), Problem> {
-        let fitting = self
-            .any_of
-            .iter()
-            .find(|accept| accept.status() == reply.status);
-        match fitting {
-            Some(Accept::Served(route)) => judge_served(reply, *route, self.to),
-            Some(Accept::NotAllowed) => judge_not_allowed(reply),
-            Some(Accept::Status(_)) => Ok(()),
-            None => Err(Problem::wrong(format!(
-                "expected {}, got {}",
-                self.shown(),
-                reply.shown()
-            ))),
-        }
-    }
-
-    fn closed_instead(&self) -> Problem {
-        Problem::wrong(format!(
-            "expected {}, but the server closed the connection without a reply",
-            self.shown()
-        ))
-    }
-
-    fn shown(&self) -> String {
-        let statuses = self.any_of.iter().map(|accept| accept.status());
-        one_of(statuses)
-    }
-}
-
-impl Accept {
-    fn status(self) -> u16 {
-        match self {
-            Self::Served(_) => 200,
-            Self::Status(status) => status,
-            Self::NotAllowed => 405,
-        }
     }
 }
 
@@ -292,141 +214,6 @@ fn must_end(wire: &mut Wire) -> Result<(), Problem> {
     }
 }
 
-/// What the work contract says of a route's reply.
-fn judge_served(reply: &Reply, route: Route, to: Method) -> Result<(), Problem> {
-    if reply.status != 200 {
-        return Err(Problem::wrong(format!(
-            "expected 200, got {}",
-            reply.shown()
-        )));
-    }
-    let expected = (to != Method::Head)
-        .then(|| route.expected_body())
-        .flatten();
-    if let Some(expected) = expected
-        && reply.body != *expected
-    {
-        return Err(Problem::wrong(format!(
-            "the body is wrong: {}",
-            difference(&expected, &reply.body)
-        )));
-    }
-    if route == Route::Stats && to != Method::Head {
-        judge_stats(&reply.body)?;
-    }
-    judge_length(reply, route, to)?;
-    judge_content_type(reply, route)?;
-    judge_date(reply)
-}
-
-/// `Content-Length` is one of the contract's bytes: a chunked reply would cost the servers different work.
-fn judge_length(reply: &Reply, route: Route, to: Method) -> Result<(), Problem> {
-    let got = only(reply, "Content-Length")?;
-    let expected = match (to, route.expected_body()) {
-        (Method::Head, Some(body)) => body.len(),
-        // The figures may have grown a digit since: any length is right.
-        (Method::Head, None) => return Ok(()),
-        _ => reply.body.len(),
-    };
-    if got == expected.to_string() {
-        Ok(())
-    } else {
-        Err(Problem::wrong(format!(
-            "Content-Length must be {expected}, not {}",
-            shown(got.as_bytes())
-        )))
-    }
-}
-
-/// The media type must be the contract's; a charset may be left out, but not be another than UTF-8.
-fn judge_content_type(reply: &Reply, route: Route) -> Result<(), Problem> {
-    let got = only(reply, "Content-Type")?;
-    let expected = route.expected_content_type();
-    let parts = |text: &str| {
-        let mut parts = text.split(';').map(|part| part.trim().to_ascii_lowercase());
-        (parts.next(), parts.collect::<Vec<_>>())
-    };
-    let (media_type, parameters) = parts(got);
-    let is_utf8 =
-        |parameter: &String| matches!(parameter.as_str(), "charset=utf-8" | "charset=\"utf-8\"");
-    if media_type == parts(expected).0 && parameters.iter().all(is_utf8) {
-        Ok(())
-    } else {
-        Err(Problem::wrong(format!(
-            "Content-Type must be `{expected}`, not {}",
-            shown(got.as_bytes())
-        )))
-    }
-}
-
-/// RFC 9110 §6.6.1: a server with a clock sends it, as an IMF-fixdate.
-fn judge_date(reply: &Reply) -> Result<(), Problem> {
-    let got = only(reply, "Date")?;
-    match Date::try_from(got) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Problem::wrong(format!(
-            "Date is {}, which is {error}",
-            shown(got.as_bytes())
-        ))),
-    }
-}
-
-/// RFC 9110 §15.5.6.
-fn judge_not_allowed(reply: &Reply) -> Result<(), Problem> {
-    let allows_get = reply
-        .values("Allow")
-        .flat_map(|value| value.split(','))
-        .any(|method| method.trim() == "GET");
-    if allows_get {
-        Ok(())
-    } else {
-        Err(Problem::wrong(
-            "405 must come with an Allow field that names GET".to_owned(),
-        ))
-    }
-}
-
-/// An object with every key of [`Stats`]; each value is of its kind, or null where the runtime can't tell.
-fn judge_stats(body: &[u8]) -> Result<(), Problem> {
-    let wrong = |what: String| Problem::wrong(format!("/stats {what}"));
-    let stats: Value = serde_json::from_slice(body)
-        .map_err(|error| wrong(format!("is not JSON: {error}; got {}", shown(body))))?;
-    let known =
-        serde_json::to_value(Stats::default()).expect("numbers and names can be written as JSON");
-    for key in known.as_object().into_iter().flat_map(|known| known.keys()) {
-        let value = stats.get(key).ok_or_else(|| {
-            wrong(format!(
-                "has no key {key}; where the runtime can't tell, it is null"
-            ))
-        })?;
-        let is_right = match (key.as_str(), value) {
-            ("runtime", value) => value.as_str().is_some_and(|name| !name.is_empty()),
-            (_, Value::Null) => true,
-            ("loop_lag_us", value) => ["p50", "p99", "max"].iter().all(|key| value[*key].is_u64()),
-            (_, value) => value.is_u64(),
-        };
-        if !is_right {
-            return Err(wrong(format!(
-                "has {key} {}",
-                shown(value.to_string().as_bytes())
-            )));
-        }
-    }
-    Ok(())
-}
-
-/// The value of a field that must be there once.
-fn only<'a>(reply: &'a Reply, name: &'static str) -> Result<&'a str, Problem> {
-    let mut values = reply.values(name);
-    match (values.next(), values.next()) {
-        (Some(value), None) => Ok(value),
-        (None, _) => Err(Problem::wrong(format!("the reply has no {name}"))),
-        (Some(_), Some(_)) => Err(Problem::wrong(format!(
-            "the reply has {name} more than once"
-        ))),
-    }
-}
-
 /// Whether a reply says in so many words that the connection stays; HTTP/1.0 clients are told so.
 fn promises_more(reply: &Reply) -> bool {
     reply
@@ -439,17 +226,13 @@ fn is_probe(reply: &Reply) -> bool {
     reply.status == 200 && Some(&*reply.body) == PROBE.expected_body().as_deref()
 }
 
-fn one_of(statuses: impl Iterator<Item = u16>) -> String {
-    let words: Vec<String> = statuses.map(|status| status.to_string()).collect();
-    words.join(" or ")
-}
-
 #[cfg(test)]
 mod tests {
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};
 
     use super::*;
+    use crate::check::judge::Accept;
     use crate::check::wire::MAX_REPLY_BYTES;
 
     const DATE: &str = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
@@ -638,46 +421,6 @@ mod tests {
                 &format!("HTTP/1.1 405 No\r\n{allow}Content-Length: 0\r\n\r\n"),
                 problem,
             );
-        }
-    }
-
-    #[test]
-    fn stats_have_the_agreed_keys_each_of_its_kind() {
-        let known = Stats {
-            runtime: "test",
-            loop_turns: Some(1),
-            ..Stats::default()
-        };
-        let right = serde_json::to_string(&known).unwrap();
-        for (body, problem) in [
-            (right.clone(), None),
-            (
-                right.replace(
-                    r#""loop_lag_us":null"#,
-                    r#""loop_lag_us":{"p50":1,"p99":2,"max":3}"#,
-                ),
-                None,
-            ),
-            (
-                right.replace(r#""loop_lag_us":null"#, r#""loop_lag_us":{"p50":1}"#),
-                Some("has loop_lag_us"),
-            ),
-            (
-                right.replace("loop_turns", "turns"),
-                Some("has no key loop_turns"),
-            ),
-            (
-                right.replace(":1", ":-1"),
-                Some("has loop_turns 2 bytes `-1`"),
-            ),
-            (right.replace(":1", ":\"1\""), Some("has loop_turns")),
-            (right.replace("\"test\"", "null"), Some("has runtime")),
-            ("[]".to_owned(), Some("has no key")),
-            ("stats".to_owned(), Some("is not JSON")),
-        ] {
-            let length = format!("Content-Length: {}\r\n", body.len());
-            let steps = get(Expected::served(Method::Get, Route::Stats));
-            check(&steps, &ok(&[DATE, JSON, &length], &body), problem);
         }
     }
 

@@ -172,9 +172,10 @@ fn print_group(outcomes: &[Outcome]) {
     let Some(group) = outcomes.first().map(|outcome| outcome.group) else {
         return;
     };
-    let failed: Vec<(&str, &str)> = outcomes
+    // By its id, which `bench list cases` lists as well.
+    let failed: Vec<(String, &str)> = outcomes
         .iter()
-        .filter_map(|outcome| Some((outcome.case.as_str(), outcome.problem.as_deref()?)))
+        .filter_map(|outcome| Some((outcome.id(), outcome.problem.as_deref()?)))
         .collect();
     anstream::println!(
         "  {}",

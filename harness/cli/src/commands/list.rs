@@ -4,6 +4,7 @@ use bench_core::scenario::{BUILT_IN as SCENARIOS, Scenario};
 use bench_core::target::BUILT_IN as TARGETS;
 
 use crate::args::{ListArgs, Listing};
+use crate::check;
 use crate::exit::{Exit, Failure};
 use crate::terminal::print_columns;
 
@@ -28,6 +29,7 @@ fn title(listing: Listing) -> &'static str {
         Listing::Scenarios => "Scenarios (bench run --scenario NAME)",
         Listing::Targets => "Targets (bench run --target NAME)",
         Listing::Routes => "Routes (what every target serves)",
+        Listing::Cases => "Cases (what bench check asks)",
     }
 }
 
@@ -47,6 +49,10 @@ fn rows(listing: Listing) -> Result<Vec<(String, String)>, Failure> {
         Listing::Routes => Ok(app::Route::KNOWN
             .iter()
             .map(|route| ((*route).to_owned(), String::new()))
+            .collect()),
+        Listing::Cases => Ok(check::ids()
+            .into_iter()
+            .map(|id| (id, String::new()))
             .collect()),
     }
 }
