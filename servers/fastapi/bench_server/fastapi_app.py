@@ -1,0 +1,228 @@
+"""The contract as a FastAPI application.
+
+Path operations take typed parameters and return models or responses; whatever breaks a bound is refused before they run.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, Literal
+
+from fastapi import Depends, FastAPI, Path, Query, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi.exceptions import RequestValidationError
+from fastapi.requests import HTTPConnection
+from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from fastapi.routing import APIRoute, APIRouter
+from pydantic import BaseModel, BeforeValidator
+
+from bench_server import bounds, chat, events, files, query, services, stats, work
+from bench_server.failures import BadRequest, Failure
+from bench_server.orders import Fault, Order, Receipt, fault
+from bench_server.services import Services
+from bench_server.settings import Settings
+from bench_server.upstream import Mode
+
+
+class StrictRoute(APIRoute):
+    """Refuses query parameters that the path operation does not know, and those that are there twice: FastAPI would pass
+    over the former and take the last of the latter."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        known = frozenset(field.alias for field in self.dependant.query_params)
+
+        async def handle_strictly(request: Request) -> Response:
+            query.parameters(request.scope["query_string"], known)
+            return await handle(request)
+
+        return handle_strictly
+
+
+async def _services(connection: HTTPConnection) -> Services:
+    return connection.state.services
+
+
+# A coroutine function, since FastAPI calls plain functions in a thread.
+ServicesDep = Annotated[Services, Depends(_services)]
+Number = Annotated[int, BeforeValidator(query.plain_number)]
+
+router = APIRouter(route_class=StrictRoute)
+
+
+def get(path: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A path operation for GET that answers HEAD as well. Uvicorn leaves the body out."""
+    return router.api_route(path, methods=["GET", "HEAD"], **options)
+
+
+class Greeting(BaseModel):
+    """The answer of /json."""
+
+    message: str
+
+
+class Calls(BaseModel):
+    """The answer of /upstream."""
+
+    calls: int
+    sum: int
+
+
+@get("/plaintext", response_class=PlainTextResponse)
+async def plaintext() -> PlainTextResponse:
+    return PlainTextResponse("Hello, World!")
+
+
+@get("/json")
+async def json() -> Greeting:
+    return Greeting(message="Hello, World!")
+
+
+@get("/sleep/{ms}", response_class=PlainTextResponse)
+async def sleep(ms: Annotated[Number, Path(ge=0, le=bounds.MAX_SLEEP_MS)]) -> PlainTextResponse:
+    await asyncio.sleep(ms / 1000)
+    return PlainTextResponse(f"slept {ms}")
+
+
+@get("/upstream")
+async def upstream(
+    services: ServicesDep,
+    calls: Annotated[Number, Query(ge=1, le=bounds.MAX_CALLS)],
+    ms: Annotated[Number, Query(ge=0, le=bounds.MAX_CALL_MS)],
+    mode: Mode = "seq",
+) -> Calls:
+    return Calls(calls=calls, sum=await services.upstream.total(calls, ms, mode))
+
+
+@get("/file/{kib}")
+async def file(
+    services: ServicesDep,
+    kib: Annotated[Number, Path(ge=bounds.FILE_SIZES_KIB[0], le=bounds.FILE_SIZES_KIB[-1])],
+) -> Response:
+    path = files.path_of(services.settings.data_dir, kib)
+    return Response(await services.pool.run(files.read, path), media_type="application/octet-stream")
+
+
+@get("/cpu/{rounds}", response_class=PlainTextResponse)
+async def cpu(
+    services: ServicesDep,
+    rounds: Annotated[Number, Path(ge=0, le=bounds.MAX_ROUNDS)],
+    offload: Literal["1"] | None = None,
+) -> PlainTextResponse:
+    if offload:
+        return PlainTextResponse(await services.pool.run(work.xorshift, rounds))
+    return PlainTextResponse(work.xorshift(rounds))
+
+
+@get("/hash/{kib}", response_class=PlainTextResponse)
+async def hash(kib: Annotated[Number, Path(ge=0, le=bounds.MAX_HASH_KIB)]) -> PlainTextResponse:
+    return PlainTextResponse(work.sha256(kib))
+
+
+@router.post("/orders")
+async def orders(order: Order) -> Receipt:
+    return order.receipt()
+
+
+@get("/events", response_class=StreamingResponse)
+async def event_stream(
+    request: Request,
+    n: Annotated[Number, Query(ge=1, le=bounds.MAX_EVENTS)],
+    ms: Annotated[Number, Query(ge=0, le=bounds.MAX_EVENT_MS)],
+) -> StreamingResponse:
+    # FastAPI's own server-sent events put a comment into every pause of 15 seconds; the contract has events only.
+    headers = {"Cache-Control": events.CACHE_CONTROL, "Content-Type": events.CONTENT_TYPE}
+    if request.scope["http_version"] == "1.0":
+        # Uvicorn's httptools protocol would send chunks, which such a client can't read.
+        headers["Content-Length"] = str(events.length(n))
+    body = _in_time(n, ms) if request.method == "GET" else _nothing()
+    return StreamingResponse(body, headers=headers)
+
+
+@get("/stats")
+async def show_stats(request: Request, services: ServicesDep) -> dict[str, Any]:
+    return stats.snapshot(services, request.state.runtime)
+
+
+@get("/chat")
+async def chat_needs_an_upgrade() -> PlainTextResponse:
+    return PlainTextResponse(
+        "This is a WebSocket: ask for an upgrade.",
+        status_code=426,
+        headers={"Upgrade": "websocket", "Connection": "Upgrade"},
+    )
+
+
+@router.websocket("/chat")
+async def chat_room(websocket: WebSocket, services: ServicesDep) -> None:
+    try:
+        query.parameters(websocket.scope["query_string"], ())
+    except BadRequest as failure:
+        await websocket.send_denial_response(_refusal(failure.status, str(failure)))
+        return
+    await websocket.accept()
+    try:
+        await chat.take_part(services.room, websocket.receive, websocket.send)
+    except WebSocketDisconnect:
+        # The client went while something was sent to it.
+        pass
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application. It has no documentation pages: the contract knows no such path."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        async with services.running(settings) as running:
+            yield {"services": running, "runtime": stats.runtime(settings)}
+
+    app = FastAPI(
+        lifespan=lifespan,
+        openapi_url=None,
+        redirect_slashes=False,
+        # The contract asks for JSON, not for a Content-Type that says so.
+        strict_content_type=False,
+        max_body_size=bounds.MAX_BODY_BYTES,
+    )
+    app.include_router(router)
+    app.add_exception_handler(Failure, _on_failure)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    return app
+
+
+async def _on_failure(_request: Request, failure: Exception) -> Response:
+    assert isinstance(failure, Failure)
+    return _refusal(failure.status, str(failure))
+
+
+async def _on_invalid(request: Request, invalid: Exception) -> Response:
+    """400 for a request that is written wrongly, 422 for an order that says something wrong."""
+    assert isinstance(invalid, RequestValidationError)
+    first = invalid.errors()[0]
+    source, *_ = first["loc"]
+    is_order = source == "body" and first["type"] != "json_invalid"
+    # FastAPI takes an empty body for none, and `null` as well; only the latter is JSON.
+    if is_order and await request.body():
+        return _order_fault(fault(invalid.errors(), depth=1))
+    return _refusal(400, f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+
+
+def _order_fault(found: Fault) -> Response:
+    return JSONResponse(found.model_dump(), status_code=422)
+
+
+def _refusal(status: int, reason: str) -> Response:
+    return JSONResponse({"detail": reason}, status_code=status)
+
+
+async def _in_time(n: int, ms: int) -> AsyncIterator[bytes]:
+    clock = asyncio.get_running_loop().time
+    start = clock()
+    for offset, batch in events.schedule(n, ms):
+        # Also where nothing has to be waited for: others get their turn.
+        await asyncio.sleep(start + offset - clock())
+        yield batch
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    return
+    yield b""

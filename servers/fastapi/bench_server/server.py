@@ -1,0 +1,82 @@
+"""Uvicorn, with everything set that it would otherwise choose for itself."""
+
+import asyncio
+import socket
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from bench_server import asgi_app, fastapi_app
+from bench_server.bounds import BACKLOG, CHAT_GOODBYE_S, GRACE_S, IDLE_CONNECTION_S, MAX_HEAD_BYTES, MAX_MESSAGE_BYTES
+from bench_server.head_limit import LimitedHttpToolsProtocol
+from bench_server.settings import Settings
+
+HOST = "127.0.0.1"
+
+_CREATE_APP = {"fastapi": fastapi_app.create_app, "asgi": asgi_app.create_app}
+_GOODBYE_POLL_S = 0.01
+
+
+def bind(port: int) -> socket.socket:
+    """Takes the port. Nothing connects before Uvicorn listens."""
+    # asyncio sets TCP_NODELAY only on connections of sockets that name their protocol.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def serve(settings: Settings, listener: socket.socket) -> None:
+    """Serves until SIGTERM or SIGINT, which Uvicorn raises again when it is done."""
+    config = uvicorn.Config(
+        _CREATE_APP[settings.app](settings),
+        interface="asgi3",
+        lifespan="on",
+        loop=settings.loop,
+        http=LimitedHttpToolsProtocol if settings.http == "httptools" else "h11",
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+        ws=WebSocketsSansIOProtocol,
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
+        # No other server here asks its clients whether they are still there.
+        ws_ping_interval=None,
+        ws_ping_timeout=None,
+        backlog=BACKLOG,
+        timeout_keep_alive=IDLE_CONNECTION_S,
+        timeout_graceful_shutdown=GRACE_S,
+        # There is no proxy in front whose word on the client's address could be taken.
+        proxy_headers=False,
+        access_log=False,
+        log_level="warning",
+    )
+    _Server(config).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens, and says goodbye to the chat."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        assert sockets is not None
+        print(f"listening on {HOST}:{sockets[0].getsockname()[1]}", flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Uvicorn would close with 1012 (service restart), and no application hears of the stop before that.
+        for server in self.servers:
+            server.close()
+        self._room().close()
+        deadline = asyncio.get_running_loop().time() + CHAT_GOODBYE_S
+        while self._has_websockets() and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(_GOODBYE_POLL_S)
+        await super().shutdown(sockets)
+
+    def _room(self) -> Any:
+        return self.lifespan.state["services"].room
+
+    def _has_websockets(self) -> bool:
+        return any(isinstance(connection, WebSocketsSansIOProtocol) for connection in self.server_state.connections)

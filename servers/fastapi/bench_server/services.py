@@ -1,0 +1,36 @@
+"""What a running application works with, made when it starts and ended when it stops."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bench_server.chat import Room
+from bench_server.lag import LoopLag
+from bench_server.pool import Pool
+from bench_server.settings import Settings
+from bench_server.upstream import Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One of each for the whole server: it has one process and one loop."""
+
+    settings: Settings
+    pool: Pool
+    upstream: Upstream
+    room: Room
+    lag: LoopLag
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[Services]:
+    """The services, on the loop that runs now."""
+    upstream = Upstream(settings.upstream)
+    lag = LoopLag()
+    sampler = asyncio.create_task(lag.sample(), name="loop lag sampler")
+    try:
+        yield Services(settings, Pool(settings.pool_threads), upstream, Room(), lag)
+    finally:
+        sampler.cancel()
+        await upstream.close()
