@@ -20,6 +20,7 @@ pub mod scenario;
 pub mod schedule;
 pub mod summary;
 pub mod target;
+pub mod toml_source;
 pub mod truth;
 pub mod units;
 pub mod validity;

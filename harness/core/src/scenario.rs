@@ -3,7 +3,6 @@
 //! This module knows the shape of a scenario and reports every mistake in it by file, line and remedy. It must never
 //! know which routes exist: whoever does, checks them and answers through [`Scenario::route_error`].
 
-mod error;
 mod stages;
 
 use std::num::NonZeroU32;
@@ -18,10 +17,10 @@ use crate::load::{Arrival, Process, Profile};
 use crate::names;
 use crate::record::{ObjectiveRecord, RequestRecord, ScenarioRecord};
 use crate::summary::PERCENTILES;
+use crate::toml_source::Text;
 use crate::units::{self, Rate, UnitError};
 
-pub use error::ScenarioError;
-use error::Text;
+pub use crate::toml_source::SourceError as ScenarioError;
 use stages::RawStage;
 
 /// The scenarios that are compiled in: name and TOML source, by name.
@@ -144,7 +143,7 @@ impl Scenario {
     /// `file_name`: where the source came from, as people would find it again; its stem names the scenario, and `-`
     /// (standard input) names it `stdin`.
     pub fn parse(source: &str, file_name: &str) -> Result<Self, ScenarioError> {
-        let text = Text { source, file_name };
+        let text = text(source, file_name);
         if source.len() > MAX_SOURCE_BYTES {
             let what = format!(
                 "the file has {} bytes; a scenario has at most {MAX_SOURCE_BYTES}",
@@ -187,11 +186,11 @@ impl Scenario {
     ///
     /// `request_index`: which of `requests`; `message`: what is wrong; `help`: what to do about it.
     pub fn route_error(&self, request_index: usize, message: &str, help: &str) -> ScenarioError {
-        let text = Text {
-            source: &self.source,
-            file_name: &self.file_name,
-        };
-        text.error(self.requests[request_index].span.clone(), message, help)
+        text(&self.source, &self.file_name).error(
+            self.requests[request_index].span.clone(),
+            message,
+            help,
+        )
     }
 
     /// The weights of the requests, in their order.
@@ -359,6 +358,14 @@ struct RawObjective {
     p99: Option<Spanned<String>>,
     p99_9: Option<Spanned<String>>,
     p99_99: Option<Spanned<String>>,
+}
+
+fn text<'a>(source: &'a str, file_name: &'a str) -> Text<'a> {
+    Text {
+        source,
+        file_name,
+        examples: "`bench list scenarios` shows scenarios to start from",
+    }
 }
 
 fn name_of(text: &Text<'_>) -> Result<String, ScenarioError> {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::error::{ScenarioError, Text};
+use super::ScenarioError;
 use crate::load::{Profile, ProfileError, Stage};
+use crate::toml_source::Text;
 
 /// One `[[load.stages]]` table, before anything about it is believed.
 #[derive(Deserialize)]

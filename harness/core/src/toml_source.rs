@@ -1,4 +1,6 @@
-//! What is wrong with a scenario, and where: the one look that all its errors have.
+//! What is wrong with a TOML file that people write, and where: the one look that all such errors have.
+//!
+//! Scenarios and targets are read by it. Knows sources, spans and words; must never know which keys there are.
 
 use std::fmt;
 use std::ops::Range;
@@ -7,9 +9,9 @@ use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
 
 use crate::names;
 
-/// What is wrong with a scenario, and where.
+/// What is wrong with a scenario or a target's manifest, and where.
 #[derive(Debug, Clone)]
-pub struct ScenarioError(Box<Details>);
+pub struct SourceError(Box<Details>);
 
 #[derive(Debug, Clone)]
 struct Details {
@@ -23,7 +25,7 @@ struct Details {
     nearest: Option<String>,
 }
 
-impl ScenarioError {
+impl SourceError {
     /// The file.
     pub fn file_name(&self) -> &str {
         self.0.source.name()
@@ -60,7 +62,7 @@ impl ScenarioError {
     }
 }
 
-impl fmt::Display for ScenarioError {
+impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -73,9 +75,9 @@ impl fmt::Display for ScenarioError {
     }
 }
 
-impl std::error::Error for ScenarioError {}
+impl std::error::Error for SourceError {}
 
-impl Diagnostic for ScenarioError {
+impl Diagnostic for SourceError {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
         Some(Box::new(self.remedy()))
     }
@@ -98,29 +100,31 @@ impl Diagnostic for ScenarioError {
 }
 
 /// The source and its name: what an error needs beside the place.
-pub(super) struct Text<'a> {
-    pub(super) source: &'a str,
-    pub(super) file_name: &'a str,
+pub(crate) struct Text<'a> {
+    pub(crate) source: &'a str,
+    pub(crate) file_name: &'a str,
+    /// Where examples of such a file are, as a clause: `` `bench list scenarios` shows … ``.
+    pub(crate) examples: &'static str,
 }
 
 impl Text<'_> {
-    pub(super) fn error(
+    pub(crate) fn error(
         &self,
         span: Range<usize>,
         what: impl Into<String>,
         help: impl Into<String>,
-    ) -> ScenarioError {
+    ) -> SourceError {
         self.details(span, what.into(), help.into(), Vec::new(), None)
     }
 
     /// An unknown key or value, among known ones.
-    pub(super) fn unknown(
+    pub(crate) fn unknown(
         &self,
         span: Range<usize>,
         what: String,
         known: Vec<String>,
         nearest: Option<String>,
-    ) -> ScenarioError {
+    ) -> SourceError {
         let list = known
             .iter()
             .map(|known| format!("`{known}`"))
@@ -134,11 +138,11 @@ impl Text<'_> {
     }
 
     /// What the TOML reader found, in the words of this module.
-    pub(super) fn toml_error(&self, error: &toml::de::Error) -> ScenarioError {
+    pub(crate) fn toml_error(&self, error: &toml::de::Error) -> SourceError {
         let span = error.span().unwrap_or(0..0);
         let message = error.message();
         if let Some(key) = message.strip_prefix("missing field ") {
-            let help = format!("add {key}; `bench list scenarios` shows scenarios to start from");
+            let help = format!("add {key}; {}", self.examples);
             return self.error(span, format!("{key} is missing"), help);
         }
         let unknown = message
@@ -148,7 +152,7 @@ impl Text<'_> {
             let what = message
                 .replace("expected i64", "expected a whole number")
                 .replace("expected f64", "expected a number");
-            let help = "correct this line; `bench list scenarios` shows scenarios to start from";
+            let help = format!("correct this line; {}", self.examples);
             return self.error(span, what, help);
         };
         let known = quoted(expected);
@@ -169,10 +173,10 @@ impl Text<'_> {
         help: String,
         known: Vec<String>,
         nearest: Option<String>,
-    ) -> ScenarioError {
+    ) -> SourceError {
         let (line, column) = self.place(span.start);
         let source = NamedSource::new(self.file_name, self.source.to_owned());
-        ScenarioError(Box::new(Details {
+        SourceError(Box::new(Details {
             source,
             span,
             line,
@@ -185,7 +189,7 @@ impl Text<'_> {
     }
 
     /// Line and column of a byte, both from 1, the column in characters.
-    pub(super) fn place(&self, byte: usize) -> (u32, u32) {
+    pub(crate) fn place(&self, byte: usize) -> (u32, u32) {
         let before = self.source.get(..byte).unwrap_or(self.source);
         let line = before.matches('\n').count() + 1;
         let column = before
