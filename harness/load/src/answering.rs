@@ -209,7 +209,7 @@ impl<A: Answerer> Server<A> {
             let peer = &mut self.peers[key];
             let reply = match peer.connection.poll(&self.date, &mut peer.output) {
                 Poll::Request(request) => self.answerer.ask(request.target, arrived_ns),
-                Poll::NeedInput | Poll::Closing => break,
+                Poll::NeedInput | Poll::Upgraded | Poll::Closing => break,
             };
             match reply {
                 Reply::Now {

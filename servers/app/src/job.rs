@@ -328,6 +328,7 @@ mod tests {
             target,
             version: Version::Http11,
             body: b"",
+            websocket_key: None,
         })
     }
 

@@ -219,6 +219,7 @@ impl Connection {
         {
             Poll::Request(request) => app::begin(&request),
             Poll::NeedInput => return Next::Wait,
+            Poll::Upgraded => unreachable!("no upgrade is accepted"),
             Poll::Closing if state.out.len() > said => return Next::Refuse,
             Poll::Closing => return Next::End,
         };

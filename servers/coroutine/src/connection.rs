@@ -104,6 +104,7 @@ impl Connection {
                     self.flush().await?;
                     return Ok(Batch::Answered);
                 }
+                Poll::Upgraded => unreachable!("no upgrade is accepted"),
                 Poll::Closing => {
                     let refused = self.out.len() > said;
                     self.flush().await?;

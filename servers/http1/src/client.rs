@@ -167,6 +167,7 @@ impl ReplyDecoder {
             State::Body => self.decode_body(input),
             State::Whole => Ok((0, Part::End)),
             State::Closed => Err(ReplyError::AlreadyFailed),
+            State::Answering | State::Upgraded => unreachable!("a client answers nothing"),
         }
     }
 
@@ -182,6 +183,7 @@ impl ReplyDecoder {
             (State::Head, _) => ReplyError::ClosedBeforeHead,
             (State::Body, Some(Body::Exact { missing })) => ReplyError::ShortBody { missing },
             (State::Body, _) => ReplyError::MissingLastChunk,
+            (State::Answering | State::Upgraded, _) => unreachable!("a client answers nothing"),
         };
         self.on(Event::Eof);
         Err(error)

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use crate::Date;
 use crate::head::Fault;
 use crate::message::{is_token_byte, is_value_byte};
-use crate::server::Response;
+use crate::server::{Response, ResponseHead};
 use crate::{MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, MAX_TRAILER_BYTES};
 
 /// The interim answer to `Expect: 100-continue` (RFC 9110 §10.1.1).
@@ -24,6 +24,20 @@ pub(crate) enum Persistence {
     Close,
 }
 
+/// What an answer's head says of where its body ends (RFC 9112 §6.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// After so many bytes.
+    Length(usize),
+    /// With the last chunk.
+    Chunked,
+    /// With the connection.
+    UntilClose,
+}
+
+/// The chunk that ends a body, without trailers (RFC 9112 §7.1).
+pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+
 /// Appends an answer. `with_body` is false for `HEAD`, whose head is the same (RFC 9110 §9.3.2).
 pub(crate) fn response(
     response: &Response<'_>,
@@ -32,42 +46,90 @@ pub(crate) fn response(
     date: &Date,
     out: &mut Vec<u8>,
 ) {
+    let framing = Framing::Length(response.body.len());
+    head(&response.head(), framing, persistence, date, out);
+    if has_content(response.status) && with_body {
+        out.extend_from_slice(response.body);
+    }
+}
+
+/// Appends the head of an answer.
+#[inline]
+pub(crate) fn head(
+    head: &ResponseHead<'_>,
+    framing: Framing,
+    persistence: Persistence,
+    date: &Date,
+    out: &mut Vec<u8>,
+) {
     // More than the fixed part of a head needs, so that most heads grow `out` at most once.
     const HEAD_BYTES: usize = 192;
     assert!(
-        (200..=599).contains(&response.status),
+        (200..=599).contains(&head.status),
         "{} is no final status",
-        response.status
+        head.status
     );
-    out.reserve(HEAD_BYTES + response.body.len());
-    status_line(response.status, out);
+    let body_bytes = match framing {
+        Framing::Length(bytes) => bytes,
+        Framing::Chunked | Framing::UntilClose => 0,
+    };
+    out.reserve(HEAD_BYTES + body_bytes);
+    status_line(head.status, out);
     out.extend_from_slice(b"Date: ");
     out.extend_from_slice(date.as_bytes());
-    // RFC 9110 §8.6 and §15.4.5: neither 204 nor 304 has content, and 204 must not claim a length.
-    let has_content = !matches!(response.status, 204 | 304);
-    if has_content {
-        if !response.content_type.is_empty() {
+    if has_content(head.status) {
+        if !head.content_type.is_empty() {
             debug_assert!(
-                response.content_type.bytes().all(is_value_byte),
+                head.content_type.bytes().all(is_value_byte),
                 "content type {:?}",
-                response.content_type
+                head.content_type
             );
             out.extend_from_slice(b"\r\nContent-Type: ");
-            out.extend_from_slice(response.content_type.as_bytes());
+            out.extend_from_slice(head.content_type.as_bytes());
         }
-        out.extend_from_slice(b"\r\nContent-Length: ");
-        number(response.body.len(), out);
+        match framing {
+            Framing::Length(bytes) => {
+                out.extend_from_slice(b"\r\nContent-Length: ");
+                number(bytes, out);
+            }
+            Framing::Chunked => out.extend_from_slice(b"\r\nTransfer-Encoding: chunked"),
+            Framing::UntilClose => {}
+        }
     }
     out.extend_from_slice(match persistence {
         Persistence::Implied => b"\r\n",
         Persistence::KeepAlive => b"\r\nConnection: keep-alive\r\n",
         Persistence::Close => b"\r\nConnection: close\r\n",
     });
-    fields(response.headers, out);
+    fields(head.headers, out);
     out.extend_from_slice(b"\r\n");
-    if has_content && with_body {
-        out.extend_from_slice(response.body);
+}
+
+/// RFC 9110 §8.6 and §15.4.5: neither 204 nor 304 has content, and 204 must not claim a length.
+pub(crate) const fn has_content(status: u16) -> bool {
+    !matches!(status, 204 | 304)
+}
+
+/// Appends `data`, which must not be empty, as one chunk (RFC 9112 §7.1).
+pub(crate) fn chunk(data: &[u8], out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    debug_assert!(!data.is_empty(), "an empty chunk is the last one");
+    let digits = (usize::BITS - data.len().leading_zeros()).div_ceil(4);
+    for place in (0..digits).rev() {
+        out.push(DIGITS[data.len() >> (4 * place) & 0xF]);
     }
+    for part in [b"\r\n", data, b"\r\n"] {
+        out.extend_from_slice(part);
+    }
+}
+
+/// Appends the answer after which the connection speaks WebSocket (RFC 6455 §4.2.2).
+pub(crate) fn switch_to_websocket(accept: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
+    );
+    fields(&[("Sec-WebSocket-Accept", accept)], out);
+    out.extend_from_slice(b"\r\n");
 }
 
 // The texts below name the bounds.
@@ -96,7 +158,7 @@ pub(crate) fn refusal(fault: Fault, with_body: bool, date: &Date, out: &mut Vec<
     response(&refusal, Persistence::Close, with_body, date, out);
 }
 
-/// Appends header fields, one a line. Panics on what would split the head, and on a second length or connection field.
+/// Appends header fields, one a line. Panics on what would split the head, and on what is written here anyway.
 pub(crate) fn fields(fields: &[(&str, &str)], out: &mut Vec<u8>) {
     for (name, value) in fields {
         assert!(

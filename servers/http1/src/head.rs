@@ -4,11 +4,14 @@
 //! connection and skips all others; it must never know buffers or states.
 
 use core::mem::MaybeUninit;
+use core::num::NonZeroU16;
 
 use httparse::{Header, ParserConfig, Status};
 
 use crate::body::BodyLength;
-use crate::message::{Method, Version, has_only_target_bytes, is_authority_byte, is_token_byte};
+use crate::message::{
+    Method, Version, WebSocketKey, has_only_target_bytes, is_authority_byte, is_token_byte,
+};
 use crate::{MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_HEADERS};
 
 /// A request head, with places as offsets into the input it was read from.
@@ -22,6 +25,9 @@ pub(crate) struct RequestHead {
     pub(crate) keep_alive: bool,
     pub(crate) expects_continue: bool,
     pub(crate) length: BodyLength,
+    /// Where the key of a valid WebSocket upgrade starts: in a head of 16 KiB behind its first line, so that two bytes
+    /// say it.
+    pub(crate) websocket_key_at: Option<NonZeroU16>,
 }
 
 /// Where the origin-form of the target lies in the input.
@@ -129,7 +135,7 @@ fn parse_request_lines(input: &[u8]) -> Result<Option<RequestHead>, Fault> {
         Host::Invalid => return Err(Fault::Malformed("Host is not a host and port")),
         Host::Absent | Host::One => {}
     }
-    let target = target_span(token, target, offset_in(head, target))?;
+    let target = target_span(token, target, offset_in(head, target.as_bytes()))?;
     let length = fields.request_length(version)?;
     if matches!(length, BodyLength::Exact(bytes) if bytes > MAX_BODY_BYTES as u64) {
         return Err(Fault::BodyTooLarge);
@@ -151,6 +157,7 @@ fn parse_request_lines(input: &[u8]) -> Result<Option<RequestHead>, Fault> {
         keep_alive: fields.keep_alive(version),
         expects_continue: expectation == Expectation::Continue,
         length,
+        websocket_key_at: fields.upgrade.key_at(method, version, head),
     }))
 }
 
@@ -237,7 +244,7 @@ fn names_another_version(input: &[u8]) -> bool {
 fn refuse_bare_line_feeds(head: &[u8], headers: &[Header<'_>]) -> Result<(), Fault> {
     let fields_start_lines = headers
         .iter()
-        .all(|header| head[..offset_in(head, header.name)].ends_with(b"\r\n"));
+        .all(|header| head[..offset_in(head, header.name.as_bytes())].ends_with(b"\r\n"));
     if fields_start_lines && head.ends_with(b"\r\n\r\n") {
         Ok(())
     } else {
@@ -246,7 +253,7 @@ fn refuse_bare_line_feeds(head: &[u8], headers: &[Header<'_>]) -> Result<(), Fau
 }
 
 /// Where `part`, a slice of `head`, starts in it.
-fn offset_in(head: &[u8], part: &str) -> usize {
+fn offset_in(head: &[u8], part: &[u8]) -> usize {
     part.as_ptr().addr() - head.as_ptr().addr()
 }
 
@@ -304,13 +311,34 @@ fn strip_scheme(target: &str) -> Option<&str> {
 }
 
 /// What the header fields say about the connection and the body.
-struct Fields {
+struct Fields<'a> {
     host: Host,
     content_length: Option<u64>,
     coding: Coding,
     expectation: Expectation,
     says_close: bool,
     says_keep_alive: bool,
+    upgrade: Upgrade<'a>,
+}
+
+/// The parts of a WebSocket upgrade (RFC 6455 §4.2.1).
+#[derive(Default)]
+struct Upgrade<'a> {
+    /// `Connection` says so.
+    is_asked_for: bool,
+    /// `websocket` is among the protocols of `Upgrade`.
+    is_to_websocket: bool,
+    version: Once<'a>,
+    key: Once<'a>,
+}
+
+/// The value of a field that may stand in a head once.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Once<'a> {
+    #[default]
+    Absent,
+    One(&'a [u8]),
+    Repeated,
 }
 
 enum Host {
@@ -340,9 +368,9 @@ enum Coding {
     Invalid,
 }
 
-impl Fields {
+impl<'a> Fields<'a> {
     /// Reads the fields once. The name's length picks the candidate, so that all but a few cost one comparison.
-    fn scan(headers: &[Header<'_>]) -> Result<Self, Fault> {
+    fn scan(headers: &[Header<'a>]) -> Result<Self, Fault> {
         let mut fields = Self {
             host: Host::Absent,
             content_length: None,
@@ -350,16 +378,24 @@ impl Fields {
             expectation: Expectation::None,
             says_close: false,
             says_keep_alive: false,
+            upgrade: Upgrade::default(),
         };
         for Header { name, value } in headers {
             match name.len() {
                 4 if name.eq_ignore_ascii_case("host") => fields.add_host(value),
                 6 if name.eq_ignore_ascii_case("expect") => fields.add_expectation(value),
+                7 if name.eq_ignore_ascii_case("upgrade") => fields.add_protocols(value),
                 10 if name.eq_ignore_ascii_case("connection") => fields.add_connection(value),
                 14 if name.eq_ignore_ascii_case("content-length") => {
                     fields.add_content_length(value)?;
                 }
                 17 if name.eq_ignore_ascii_case("transfer-encoding") => fields.add_codings(value),
+                17 if name.eq_ignore_ascii_case("sec-websocket-key") => {
+                    fields.upgrade.key.add(value);
+                }
+                21 if name.eq_ignore_ascii_case("sec-websocket-version") => {
+                    fields.upgrade.version.add(value);
+                }
                 _ => {}
             }
         }
@@ -388,7 +424,13 @@ impl Fields {
         for option in list_elements(value) {
             self.says_close |= option.eq_ignore_ascii_case(b"close");
             self.says_keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+            self.upgrade.is_asked_for |= option.eq_ignore_ascii_case(b"upgrade");
         }
+    }
+
+    fn add_protocols(&mut self, value: &[u8]) {
+        self.upgrade.is_to_websocket |=
+            list_elements(value).any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
     }
 
     fn add_content_length(&mut self, value: &[u8]) -> Result<(), Fault> {
@@ -461,6 +503,32 @@ impl Fields {
     /// RFC 9112 §9.3.
     fn keep_alive(&self, version: Version) -> bool {
         !self.says_close && (version == Version::Http11 || self.says_keep_alive)
+    }
+}
+
+impl Upgrade<'_> {
+    /// Where the key starts in `head`, if the request is a valid upgrade.
+    fn key_at(&self, method: Method, version: Version, head: &[u8]) -> Option<NonZeroU16> {
+        let is_valid = self.is_asked_for
+            && self.is_to_websocket
+            && self.version == Once::One(b"13")
+            && (method, version) == (Method::Get, Version::Http11);
+        match self.key {
+            Once::One(key) if is_valid && WebSocketKey::from_bytes(key).is_some() => {
+                let start = u16::try_from(offset_in(head, key)).expect("heads are bounded");
+                NonZeroU16::new(start)
+            }
+            Once::Absent | Once::One(_) | Once::Repeated => None,
+        }
+    }
+}
+
+impl<'a> Once<'a> {
+    fn add(&mut self, value: &'a [u8]) {
+        *self = match self {
+            Self::Absent => Self::One(value),
+            Self::One(_) | Self::Repeated => Self::Repeated,
+        };
     }
 }
 

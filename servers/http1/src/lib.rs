@@ -5,7 +5,8 @@
 //! complete requests and answers into bytes; [`client`] encodes requests and reads replies in place.
 //!
 //! It knows the message syntax of RFC 9112 and as much of RFC 9110 as framing and persistence need: `Content-Length`,
-//! `Transfer-Encoding`, `Connection`, `Host`, `Expect`. It must never know routes, sockets, clocks or timeouts: the
+//! `Transfer-Encoding`, `Connection`, `Host`, `Expect`, and of RFC 6455 the opening handshake, with which a connection
+//! leaves HTTP. It must never know routes, sockets, clocks or timeouts: the
 //! crate is `no_std`, so the compiler refuses most of these, and the date in every answer is handed in ([`Date`]).
 //!
 //! # What is refused
@@ -42,7 +43,7 @@ pub mod server;
 mod state;
 
 pub use date::{BadDate, Date};
-pub use message::{Method, Version, is_authority, is_origin_form};
+pub use message::{Method, Version, WebSocketKey, is_authority, is_origin_form};
 
 /// Longest head, request line or status line included: longer ones are answered 431 (as Node and hyper bound theirs,
 /// at 16 KiB and about 400 KiB).

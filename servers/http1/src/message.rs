@@ -66,6 +66,34 @@ pub enum Version {
     Http11,
 }
 
+/// The `Sec-WebSocket-Key` of a valid WebSocket upgrade: 16 bytes in base64 (RFC 6455 §4.2.1), from which the other side
+/// derives the value of `Sec-WebSocket-Accept`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WebSocketKey([u8; Self::BYTES]);
+
+impl WebSocketKey {
+    /// Every key is this long.
+    pub const BYTES: usize = 24;
+
+    /// The key in `value`, if it is one. The strict reading: bits of the last digit that stand for nothing are 0
+    /// (RFC 4648 §3.5).
+    pub(crate) fn from_bytes(value: &[u8]) -> Option<Self> {
+        let key = <[u8; Self::BYTES]>::try_from(value).ok()?;
+        let [digits @ .., last, b'=', b'='] = &key else {
+            return None;
+        };
+        let is_digit =
+            |byte: &u8| matches!(byte, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'+' | b'/');
+        (digits.iter().all(is_digit) && matches!(last, b'A' | b'Q' | b'g' | b'w'))
+            .then_some(Self(key))
+    }
+
+    /// The key as it was sent.
+    pub fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.0).expect("base64 is ASCII")
+    }
+}
+
 /// Whether `target` can stand in a request line as origin-form (RFC 9112 §3.2.1): `/path` or `/path?query` in visible
 /// ASCII, without a fragment.
 pub fn is_origin_form(target: &str) -> bool {
@@ -152,6 +180,36 @@ mod tests {
             assert!(!is_origin_form(bad), "{bad:?}");
         }
     }
+
+    #[test]
+    fn a_key_is_16_bytes_in_base64() {
+        // The first is the RFC's own (§1.3); the last digits stand for 0, 1, 2 and 3 in their upper bits.
+        for good in [
+            "dGhlIHNhbXBsZSBub25jZQ==",
+            "AAAAAAAAAAAAAAAAAAAAAA==",
+            "+/+/+/+/+/+/+/+/+/+/+g==",
+            "x3JJHMbDL1EzLkh9GBhXDw==",
+        ] {
+            let key = WebSocketKey::from_bytes(good.as_bytes());
+            assert_eq!(key.unwrap().as_str(), good);
+        }
+        for bad in [
+            "",
+            "dGhlIHNhbXBsZSBub25jZQ",
+            "dGhlIHNhbXBsZSBub25jZQ= ",
+            "dGhlIHNhbXBsZSBub25jZR==",
+            "dGhlIHNhbXBsZSBub25jZQQ=",
+            "dGhlIHNhbXBsZSBub25jZQQQ",
+            "dGhlIHNhbXBsZSBub25j-_==",
+            "dGhlIHNhbXBsZSBub25 ZQ==",
+            "dGhlIHNhbXBsZSBub25jZQ===",
+            "dGhlIHNhbXBsZSBub25jZSA=",
+            "dGhlIHNhbXBsZSBub25=ZQ==",
+        ] {
+            assert_eq!(WebSocketKey::from_bytes(bad.as_bytes()), None, "{bad:?}");
+        }
+    }
+
     #[test]
     fn an_authority_is_a_host_and_perhaps_a_port() {
         for good in ["a", "a.b:80", "127.0.0.1:8080", "[::1]:80", ""] {

@@ -16,6 +16,11 @@
 //! # Ok::<(), http1::BadDate>(())
 //! ```
 //!
+//! There are three ways to answer. [`Connection::respond`] gives an answer whole. [`Connection::begin_stream`] gives its
+//! head, and the body follows in parts as they come to be: chunked to an HTTP/1.1 client, up to the end of the connection to
+//! an older one. [`Connection::respond_upgrade`] leaves HTTP for WebSocket. Whichever it is, requests that came behind wait
+//! until the answer is complete.
+//!
 //! It knows requests, their order and when a connection ends. It must never know sockets or time: whoever owns the
 //! socket reads while [`Connection::wants_input`], writes `out`, bounds how long a peer may take, and closes once
 //! [`Connection::is_closing`] and `out` is flushed. A socket closed over unread input resets the connection and may take
@@ -24,9 +29,9 @@
 use alloc::vec::Vec;
 
 use crate::body::Body;
-use crate::encode::{self, Persistence};
+use crate::encode::{self, Framing, Persistence};
 use crate::head::{self, Fault, RequestHead};
-use crate::message::{Method, Version};
+use crate::message::{Method, Version, WebSocketKey};
 use crate::state::{Event, Role, State, next};
 use crate::{Date, MAX_BODY_BYTES, MAX_EMPTY_LINES, MAX_IDLE_CAPACITY_BYTES, MAX_PIPELINED_BYTES};
 
@@ -52,8 +57,10 @@ pub struct Connection {
 pub enum Poll<'a> {
     /// Nothing to do until more input comes, or, after a request, until it is answered.
     NeedInput,
-    /// A complete request, to be answered by [`Connection::respond`].
+    /// A complete request, to be answered.
     Request(Request<'a>),
+    /// The connection speaks WebSocket: what comes in is no longer for this one to read.
+    Upgraded,
     /// The connection has ended; flush, then close.
     Closing,
 }
@@ -69,6 +76,9 @@ pub struct Request<'a> {
     pub version: Version,
     /// The whole body, decoded; empty where there is none.
     pub body: &'a [u8],
+    /// The key of a valid WebSocket upgrade (RFC 6455 §4.2.1), which [`Connection::respond_upgrade`] may accept. A
+    /// request that lacks a part of one is an ordinary request, as RFC 9110 §7.8 has it.
+    pub websocket_key: Option<WebSocketKey>,
 }
 
 /// An answer. `Date`, `Content-Length` and `Connection` are added.
@@ -84,15 +94,36 @@ pub struct Response<'a> {
     pub body: &'a [u8],
 }
 
+impl<'a> Response<'a> {
+    pub(crate) const fn head(&self) -> ResponseHead<'a> {
+        ResponseHead {
+            status: self.status,
+            content_type: self.content_type,
+            headers: self.headers,
+        }
+    }
+}
+
+/// An answer but for its body. `Date`, `Transfer-Encoding` and `Connection` are added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResponseHead<'a> {
+    /// 200 to 599; of a streamed answer neither 204 nor 304, which have no body.
+    pub status: u16,
+    /// The `Content-Type`; empty for none.
+    pub content_type: &'a str,
+    /// Further fields, such as `Cache-Control`.
+    pub headers: &'a [(&'a str, &'a str)],
+}
+
 impl Connection {
     /// A connection nothing has come in on; allocates nothing yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Appends bytes read from the peer. Ignored once the connection is closing.
+    /// Appends bytes read from the peer. Ignored once the connection is closing or upgraded.
     pub fn receive(&mut self, bytes: &[u8]) {
-        if self.state.is(State::Closed) {
+        if self.state.is_over() {
             return;
         }
         self.input.append(bytes);
@@ -107,7 +138,7 @@ impl Connection {
     /// Says that the first `count` bytes of the last [`Connection::spare`] are input now. Panics beyond its end.
     pub fn filled(&mut self, count: usize) {
         self.input.filled(count);
-        if self.state.is(State::Closed) {
+        if self.state.is_over() {
             self.input.clear();
         }
     }
@@ -126,6 +157,7 @@ impl Connection {
         match self.advance(out) {
             Ok(Progress::Request { at }) => Poll::Request(self.request_at(at)),
             Ok(Progress::NeedInput) => Poll::NeedInput,
+            Ok(Progress::Upgraded) => Poll::Upgraded,
             Ok(Progress::Closed) => Poll::Closing,
             Err(fault) => {
                 // Only the method's spelling is needed, and the head may be what can't be read.
@@ -143,7 +175,7 @@ impl Connection {
         else {
             panic!("respond() follows a poll() that returned a request, once")
         };
-        let is_last = !head.keep_alive || self.retiring || (self.eof && self.input.is_empty());
+        let is_last = self.is_last(&head);
         let persistence = match head.version {
             _ if is_last => Persistence::Close,
             Version::Http10 => Persistence::KeepAlive,
@@ -156,21 +188,94 @@ impl Connection {
             date,
             out,
         );
-        if is_last {
-            self.close(Event::AnswerThenClose);
+        self.finish(is_last);
+    }
+
+    /// Appends the head of an answer to the request last polled, whose body is to follow by [`Connection::stream_part`] until
+    /// [`Connection::end_stream`]. Panics without such a request.
+    pub fn begin_stream(&mut self, head: &ResponseHead<'_>, date: &Date, out: &mut Vec<u8>) {
+        let Some(Incoming { head: asked, .. }) =
+            self.request.filter(|_| self.state.is(State::Whole))
+        else {
+            panic!("begin_stream() follows a poll() that returned a request, once")
+        };
+        assert!(
+            encode::has_content(head.status),
+            "{} has no body to stream",
+            head.status
+        );
+        let framing = match asked.version {
+            Version::Http10 => Framing::UntilClose,
+            Version::Http11 => Framing::Chunked,
+        };
+        let persistence = if self.is_last_streamed(&asked) {
+            Persistence::Close
         } else {
-            self.state.on(Event::AnswerThenNext);
-            self.request = None;
-            self.input.tidy();
+            Persistence::Implied
+        };
+        encode::head(head, framing, persistence, date, out);
+        self.state.on(Event::AnswerBegun);
+    }
+
+    /// Appends the next part of the body that was begun; for `HEAD` nothing. Panics outside a stream.
+    pub fn stream_part(&mut self, part: &[u8], out: &mut Vec<u8>) {
+        match self.streamed() {
+            // An empty chunk would be the last one.
+            _ if part.is_empty() => {}
+            RequestHead {
+                method: Method::Head,
+                ..
+            } => {}
+            RequestHead {
+                version: Version::Http11,
+                ..
+            } => encode::chunk(part, out),
+            RequestHead {
+                version: Version::Http10,
+                ..
+            } => out.extend_from_slice(part),
         }
     }
 
-    /// Whether more input may be useful. False once closing or at the peer's end, and, as back-pressure, while a request
-    /// awaits its answer and [`MAX_PIPELINED_BYTES`] wait behind it.
+    /// Appends the end of the body that was begun, after which the next request may be polled. Panics outside a stream.
+    pub fn end_stream(&mut self, out: &mut Vec<u8>) {
+        let asked = self.streamed();
+        if asked.version == Version::Http11 && asked.method != Method::Head {
+            out.extend_from_slice(encode::LAST_CHUNK);
+        }
+        // A stop that was asked for since the head went out ends the connection without having been announced there.
+        let is_last = self.is_last_streamed(&asked);
+        self.finish(is_last);
+    }
+
+    /// Appends the answer that accepts the WebSocket upgrade last polled, and hands out what came in behind it: the first
+    /// bytes of the other protocol, which is all that is spoken from here on. `accept` is derived from
+    /// [`Request::websocket_key`]. Panics without such a request.
+    pub fn respond_upgrade(&mut self, accept: &str, out: &mut Vec<u8>) -> Vec<u8> {
+        let is_upgrade = self.state.is(State::Whole)
+            && self
+                .request
+                .is_some_and(|request| request.head.websocket_key_at.is_some());
+        assert!(
+            is_upgrade,
+            "respond_upgrade() follows a poll() that returned a WebSocket upgrade, once"
+        );
+        encode::switch_to_websocket(accept, out);
+        self.state.on(Event::Upgrade);
+        self.request = None;
+        let rest = self.input.unread().to_vec();
+        self.input.clear();
+        rest
+    }
+
+    /// Whether more input may be useful. False once closing, upgraded or at the peer's end, and, as back-pressure, while a
+    /// request awaits the end of its answer and [`MAX_PIPELINED_BYTES`] wait behind it.
     pub fn wants_input(&self) -> bool {
         match self.state.0 {
-            State::Closed => false,
-            State::Whole => !self.eof && self.input.unread().len() < MAX_PIPELINED_BYTES,
+            State::Closed | State::Upgraded => false,
+            State::Whole | State::Answering => {
+                !self.eof && self.input.unread().len() < MAX_PIPELINED_BYTES
+            }
             State::Head | State::Body => !self.eof,
         }
     }
@@ -195,11 +300,11 @@ impl Connection {
 
     /// Reads as far as the next complete request.
     fn advance(&mut self, out: &mut Vec<u8>) -> Result<Progress, Fault> {
-        if self.state.is(State::Closed) {
-            return Ok(Progress::Closed);
-        }
-        if self.state.is(State::Whole) {
-            return Ok(Progress::NeedInput);
+        match self.state.0 {
+            State::Head | State::Body => {}
+            State::Whole | State::Answering => return Ok(Progress::NeedInput),
+            State::Upgraded => return Ok(Progress::Upgraded),
+            State::Closed => return Ok(Progress::Closed),
         }
         if self.state.is(State::Head) && !self.read_head(out)? {
             return Ok(self.starved());
@@ -327,11 +432,44 @@ impl Connection {
         let target = core::str::from_utf8(&bytes[head.target.start..head.target.end])
             .expect("targets are ASCII");
         let body = &bytes[head.bytes..head.bytes + body_len];
+        let websocket_key = head.websocket_key_at.and_then(|start| {
+            let start = usize::from(start.get());
+            WebSocketKey::from_bytes(&bytes[start..start + WebSocketKey::BYTES])
+        });
         Request {
             method: head.method,
             target,
             version: head.version,
             body,
+            websocket_key,
+        }
+    }
+
+    /// Whether the answer to the request at hand is to be the last.
+    fn is_last(&self, asked: &RequestHead) -> bool {
+        !asked.keep_alive || self.retiring || (self.eof && self.input.is_empty())
+    }
+
+    /// As [`Connection::is_last`], for an answer of unknown length: HTTP/1.0 has no way to end one but with the connection.
+    /// What was true when the answer was begun, and told to the client, still is at its end.
+    fn is_last_streamed(&self, asked: &RequestHead) -> bool {
+        self.is_last(asked) || asked.version == Version::Http10
+    }
+
+    /// What was asked by the request whose answer is being streamed.
+    fn streamed(&self) -> RequestHead {
+        let request = self.request.filter(|_| self.state.is(State::Answering));
+        request.expect("a stream is begun, and not ended").head
+    }
+
+    /// Takes the answer for complete.
+    fn finish(&mut self, is_last: bool) {
+        if is_last {
+            self.close(Event::AnswerThenClose);
+        } else {
+            self.state.on(Event::AnswerThenNext);
+            self.request = None;
+            self.input.tidy();
         }
     }
 
@@ -349,6 +487,7 @@ enum Progress {
     Request {
         at: usize,
     },
+    Upgraded,
     Closed,
 }
 
@@ -370,6 +509,11 @@ struct Phase(State);
 impl Phase {
     fn is(&self, state: State) -> bool {
         self.0 == state
+    }
+
+    /// Whether no more HTTP is read or said.
+    fn is_over(&self) -> bool {
+        matches!(self.0, State::Closed | State::Upgraded)
     }
 
     fn on(&mut self, event: Event) {

@@ -1,7 +1,7 @@
 //! Requests and replies in a steady state allocate nothing: an allocator's cost would blur what two servers differ in.
 
 use http1::client::{Part, ReplyDecoder, encode_request};
-use http1::server::{Connection, Poll, Response};
+use http1::server::{Connection, Poll, Response, ResponseHead};
 use http1::{Date, Method};
 
 const REQUESTS: usize = 100;
@@ -34,6 +34,35 @@ fn a_connection_that_is_read_into_allocates_only_for_its_first_request() {
     let counted = allocation_counter::measure(|| {
         for _ in 0..REQUESTS {
             read(&mut connection, &mut out);
+        }
+    });
+    assert_eq!(counted.count_total, 0, "{counted:?}");
+}
+
+#[test]
+fn a_stream_allocates_nothing() {
+    let request = request();
+    let mut connection = Connection::new();
+    let mut out = Vec::with_capacity(1_024);
+    serve(&mut connection, &request, &mut out);
+    let head = ResponseHead {
+        status: 200,
+        content_type: "text/event-stream",
+        headers: &[("Cache-Control", "no-cache")],
+    };
+    let counted = allocation_counter::measure(|| {
+        for _ in 0..REQUESTS {
+            out.clear();
+            connection.receive(&request);
+            assert!(matches!(
+                connection.poll(&Date::EPOCH, &mut out),
+                Poll::Request(_)
+            ));
+            connection.begin_stream(&head, &Date::EPOCH, &mut out);
+            for _ in 0..10 {
+                connection.stream_part(b"data: 1\n\n", &mut out);
+            }
+            connection.end_stream(&mut out);
         }
     });
     assert_eq!(counted.count_total, 0, "{counted:?}");

@@ -1,8 +1,8 @@
-//! Any bytes, served whole.
+//! Any bytes, served whole; every second answer is given in parts, and every upgrade is accepted.
 #![no_main]
 
 use http1::client::{Part, ReplyDecoder};
-use http1::server::{Connection, Poll, Response};
+use http1::server::{Connection, Poll, Response, ResponseHead};
 use http1::{Date, MAX_BODY_BYTES, MAX_HEAD_BYTES, Method};
 use libfuzzer_sys::fuzz_target;
 
@@ -19,17 +19,38 @@ fuzz_target!(|input: &[u8]| {
             request.target
         );
         methods.push(request.method);
+        if let Some(key) = request.websocket_key {
+            assert!(request.method == Method::Get && key.as_str().ends_with("=="));
+            out.clear();
+            let rest = connection.respond_upgrade(key.as_str(), &mut out);
+            assert!(input.ends_with(&rest) && out.ends_with(b"\r\n\r\n"));
+            let said = out.len();
+            connection.receive(input);
+            assert_eq!(connection.poll(&Date::EPOCH, &mut out), Poll::Upgraded);
+            assert!(!connection.wants_input() && out.len() == said);
+            return;
+        }
         let body = request.body.to_vec();
-        connection.respond(
-            &Response {
+        if methods.len() % 2 == 0 {
+            let head = ResponseHead {
+                status: 200,
+                content_type: "a/b",
+                headers: &[],
+            };
+            connection.begin_stream(&head, &Date::EPOCH, &mut out);
+            for part in body.chunks(3) {
+                connection.stream_part(part, &mut out);
+            }
+            connection.end_stream(&mut out);
+        } else {
+            let answer = Response {
                 status: 200,
                 content_type: "a/b",
                 headers: &[],
                 body: &body,
-            },
-            &Date::EPOCH,
-            &mut out,
-        );
+            };
+            connection.respond(&answer, &Date::EPOCH, &mut out);
+        }
     }
     let was_closing = connection.is_closing();
     let replies = read_replies(&methods, &without_interim(&out));
@@ -65,6 +86,8 @@ fn read_replies(methods: &[Method], mut out: &[u8]) -> usize {
             out = &out[consumed..];
             match part {
                 Part::End => break,
+                // A streamed answer to an HTTP/1.0 client, which ends with the connection.
+                Part::NeedInput if out.is_empty() && reply.eof().is_ok() => break,
                 Part::NeedInput => panic!("a server says nothing by halves"),
                 Part::Head(_) | Part::Body(_) => {}
             }

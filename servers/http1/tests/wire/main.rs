@@ -2,7 +2,8 @@
 //!
 //! The cases are data: `requests` and `replies` hold streams and what must come of them, and each is replayed whole, byte
 //! by byte, cut in two at every place, twice in a row and with junk behind it. `limits` holds the bounds, `order` what
-//! depends on when input comes, `splits` the same properties for generated streams.
+//! depends on when input comes, `streams` answers in parts, `upgrades` the way out of HTTP, `splits` the same properties for
+//! generated streams.
 
 mod limits;
 mod order;
@@ -10,3 +11,5 @@ mod replay;
 mod replies;
 mod requests;
 mod splits;
+mod streams;
+mod upgrades;

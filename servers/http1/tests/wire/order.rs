@@ -56,7 +56,8 @@ fn an_answer_has_a_date_a_type_and_a_length() {
             method: Method::Get,
             target: "/",
             version: Version::Http11,
-            body: b""
+            body: b"",
+            websocket_key: None,
         }
     );
     connection.respond(&OK, &Date::EPOCH, &mut out);
