@@ -6,9 +6,12 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::route::Route;
+
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 pub(crate) const JSON: &str = "application/json";
 pub(crate) const BYTES: &str = "application/octet-stream";
+pub(crate) const EVENTS: &str = "text/event-stream; charset=utf-8";
 
 /// A complete answer. The bodies of `/plaintext` and `/json` are static, so those answers allocate nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,12 +65,34 @@ impl Answer {
     }
 
     /// RFC 9110 §15.5.6: a 405 carries `Allow`.
-    pub(crate) const fn method_not_allowed() -> Self {
+    pub(crate) fn method_not_allowed(route: &Route) -> Self {
+        let (headers, reason): (&'static [_], &'static [u8]) = match route {
+            Route::Orders => (&[("Allow", "POST")], b"this route answers POST only"),
+            _ => (
+                &[("Allow", "GET, HEAD")],
+                b"this route answers GET and HEAD only",
+            ),
+        };
         Self {
             status: 405,
             content_type: TEXT,
-            headers: &[("Allow", "GET, HEAD")],
-            body: Cow::Borrowed(b"this route answers GET and HEAD only"),
+            headers,
+            body: Cow::Borrowed(reason),
+        }
+    }
+
+    /// RFC 9110 §15.5.22: a 426 says what to upgrade to, as an option of this connection (§7.8), and RFC 6455 §4.4 adds the
+    /// version to one that was asked for another.
+    pub(crate) const fn upgrade_required() -> Self {
+        Self {
+            status: 426,
+            content_type: TEXT,
+            headers: &[
+                ("Upgrade", "websocket"),
+                ("Connection", "Upgrade"),
+                ("Sec-WebSocket-Version", "13"),
+            ],
+            body: Cow::Borrowed(b"this route speaks WebSocket (RFC 6455); ask for an upgrade"),
         }
     }
 }

@@ -3,10 +3,12 @@
 //! Knows which steps a route takes and what their outcomes mean. Must never know how a step is done: the server asks
 //! for the next step, does it, and reports with an `on_*` method.
 
-use http1::Method;
-use http1::server::Request;
+use http1::server::{Request, ResponseHead};
+use http1::{Method, WebSocketKey};
 
 use crate::answer::{Answer, BYTES, JSON, TEXT};
+use crate::events::Events;
+use crate::orders::order_answer;
 use crate::route::{JSON_BODY, Mode, PLAINTEXT_BODY, Route, sleep_body, upstream_body};
 use crate::stats::Stats;
 use crate::upstream::{Call, UpstreamError, parse_number};
@@ -16,15 +18,16 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 /// Decides what a request asks for. Bodies of GET and HEAD requests are of no meaning here (RFC 9110 §9.3.1) and are
-/// ignored; HEAD takes the same steps as GET, so that its header fields are the same.
+/// ignored; HEAD takes the same steps as GET, so that its header fields are the same, but for the parts of a stream.
 pub fn begin(request: &Request<'_>) -> Job {
     let route = match Route::parse(request.target) {
         Ok(route) => route,
         Err(error) => return Job::done(Answer::refusal(error.status(), error.to_string())),
     };
-    match request.method {
-        Method::Get | Method::Head => Job::new(route),
-        _ => Job::done(Answer::method_not_allowed()),
+    if route.takes(request.method) {
+        Job::new(route, request)
+    } else {
+        Job::done(Answer::method_not_allowed(&route))
     }
 }
 
@@ -60,6 +63,25 @@ pub enum Step {
     },
     /// Gather the server's own figures; report [`Job::on_stats`].
     Stats,
+    /// Begin a streamed answer ([`http1::server::Connection::begin_stream`]); report [`Job::on_begun`].
+    ///
+    /// From here on a client that says it will send no more has left, and its stream ends with it: nobody half-closes a
+    /// stream that is to be read to its end, and to Node.js and Uvicorn the two are the same.
+    Begin(ResponseHead<'static>),
+    /// Stream [`Job::part`], once the client has taken most of what went before; report [`Job::on_emitted`]. It must be on
+    /// its way before the next sleep begins, and goes out with whatever else there is to send then.
+    Emit,
+}
+
+/// What a job comes to.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The answer, to be given whole.
+    Answer(Answer),
+    /// The end of the stream that [`Step::Begin`] began.
+    StreamEnd,
+    /// The connection becomes a WebSocket, and its client a member of the chat.
+    Chat(WebSocketKey),
 }
 
 /// Where a computation runs.
@@ -86,14 +108,22 @@ pub enum FailedStep {
     /// The pool took no work, because the server is stopping.
     #[error("the server is stopping")]
     Pool,
+    /// The step is one that this server does not know how to do.
+    #[error("this server does not serve this route yet; ask another target")]
+    Unserved,
 }
 
 impl FailedStep {
+    /// What a request is answered when this befalls it.
+    pub fn answer(&self) -> Answer {
+        Answer::refusal(self.status(), self.to_string())
+    }
+
     /// RFC 9110 §15.6: 502 where the upstream is to blame, 503 where it is this server's own state.
-    pub fn status(&self) -> u16 {
+    fn status(&self) -> u16 {
         match self {
             Self::Upstream(_) => 502,
-            Self::NoUpstream | Self::File | Self::Pool => 503,
+            Self::NoUpstream | Self::File | Self::Pool | Self::Unserved => 503,
         }
     }
 }
@@ -102,7 +132,11 @@ impl FailedStep {
 ///
 /// ```
 /// # fn sleep(_ms: u32) {}
-/// let mut job = app::Job::new(app::Route::Sleep { ms: 20 });
+/// # let mut connection = http1::server::Connection::new();
+/// # connection.receive(b"GET /sleep/20 HTTP/1.1\r\nHost: x\r\n\r\n");
+/// # let mut out = Vec::new();
+/// # let http1::server::Poll::Request(request) = connection.poll(&http1::Date::EPOCH, &mut out) else { panic!() };
+/// let mut job = app::begin(&request);
 /// while let Some(step) = job.next_step() {
 ///     match step {
 ///         app::Step::Sleep { ms } => {
@@ -112,7 +146,8 @@ impl FailedStep {
 ///         _ => unreachable!("the other steps look alike"),
 ///     }
 /// }
-/// assert_eq!(job.into_answer().body, &b"slept 20"[..]);
+/// let app::Outcome::Answer(answer) = job.into_outcome() else { unreachable!("this was no stream") };
+/// assert_eq!(answer.body, &b"slept 20"[..]);
 /// ```
 #[derive(Debug)]
 pub struct Job {
@@ -125,10 +160,14 @@ enum State {
     Ready(Step),
     /// A step that was handed out; its report gives the answer.
     Doing(Step),
-    /// Calls to the upstream, the only work of more than one step.
+    /// Calls to the upstream.
     Calling(Calling),
+    /// A stream, of whose steps none fails once it is begun.
+    Streaming(Events),
     /// Nothing is left to do.
     Done(Answer),
+    /// Nothing is left to do here: the rest is a conversation.
+    Chat(WebSocketKey),
 }
 
 #[derive(Debug)]
@@ -144,8 +183,8 @@ struct Calling {
 }
 
 impl Job {
-    /// The work that a GET of `route` takes.
-    pub fn new(route: Route) -> Self {
+    /// The work that `request` takes, which asks for `route` by one of its methods.
+    fn new(route: Route, request: &Request<'_>) -> Self {
         let state = match route {
             Route::Plaintext => State::Done(Answer::fixed(TEXT, PLAINTEXT_BODY)),
             Route::Json => State::Done(Answer::fixed(JSON, JSON_BODY)),
@@ -167,6 +206,15 @@ impl Job {
                 work: Work::Sha256 { kib },
                 place: Place::Loop,
             }),
+            Route::Orders => State::Done(order_answer(request.body)),
+            Route::Events { n, ms } => {
+                let is_head = request.method == Method::Head;
+                State::Streaming(Events::new(if is_head { 0 } else { n }, ms))
+            }
+            Route::Chat => match request.websocket_key {
+                Some(key) => State::Chat(key),
+                None => State::Done(Answer::upgrade_required()),
+            },
             Route::Stats => State::Ready(Step::Stats),
         };
         Self { state }
@@ -181,26 +229,52 @@ impl Job {
                 Some(step)
             }
             State::Calling(calls) => calls.next_step(),
-            State::Doing(_) | State::Done(_) => None,
+            State::Streaming(events) => events.next_step(),
+            State::Doing(_) | State::Done(_) | State::Chat(_) => None,
         }
     }
 
-    /// Whether [`Job::into_answer`] may be called. True from the start where a route takes no step.
+    /// Whether [`Job::into_outcome`] may be called. True from the start where a route takes no step.
     pub fn is_done(&self) -> bool {
-        matches!(self.state, State::Done(_))
+        match &self.state {
+            State::Done(_) | State::Chat(_) => true,
+            State::Streaming(events) => events.is_at_end(),
+            State::Ready(_) | State::Doing(_) | State::Calling(_) => false,
+        }
     }
 
-    /// The answer of a job that is done.
-    pub fn into_answer(self) -> Answer {
+    /// What a job that is done has come to.
+    pub fn into_outcome(self) -> Outcome {
         match self.state {
-            State::Done(answer) => answer,
-            state => panic!("every step is reported before the answer is taken, not {state:?}"),
+            State::Done(answer) => Outcome::Answer(answer),
+            State::Chat(key) => Outcome::Chat(key),
+            State::Streaming(events) if events.is_at_end() => Outcome::StreamEnd,
+            state => panic!("every step is reported before the outcome is taken, not {state:?}"),
         }
+    }
+
+    /// [`Step::Begin`] is done.
+    pub fn on_begun(&mut self) {
+        self.events().on_begun();
+    }
+
+    /// The bytes that [`Step::Emit`] streams.
+    pub fn part(&self) -> &[u8] {
+        match &self.state {
+            State::Streaming(events) => events.part(),
+            state => panic!("only a stream has parts, not {state:?}"),
+        }
+    }
+
+    /// [`Step::Emit`] is done.
+    pub fn on_emitted(&mut self) {
+        self.events().on_emitted();
     }
 
     /// [`Step::Sleep`] is over.
     pub fn on_slept(&mut self) {
         match self.state {
+            State::Streaming(ref mut events) => events.on_slept(),
             State::Doing(Step::Sleep { ms }) => self.finish(Answer::ok(TEXT, sleep_body(ms))),
             ref state => panic!("only a sleep that was begun ends, not {state:?}"),
         }
@@ -257,16 +331,27 @@ impl Job {
         self.finish(Answer::ok(JSON, body));
     }
 
-    /// A step that was handed out could not be done. The first failure decides the answer.
+    /// A step that was handed out could not be done. The first failure decides the answer. What was streamed can't be taken
+    /// back, so that of a stream only the beginning fails.
     pub fn on_failed(&mut self, why: &FailedStep) {
+        if let State::Streaming(events) = &self.state {
+            assert!(!events.is_begun(), "{why} in the middle of {events:?}");
+        }
         if !self.is_done() {
-            self.finish(Answer::refusal(why.status(), why.to_string()));
+            self.finish(why.answer());
         }
     }
 
     fn done(answer: Answer) -> Self {
         Self {
             state: State::Done(answer),
+        }
+    }
+
+    fn events(&mut self) -> &mut Events {
+        match &mut self.state {
+            State::Streaming(events) => events,
+            state => panic!("only a stream is begun and emitted, not {state:?}"),
         }
     }
 
@@ -316,24 +401,33 @@ mod tests {
     use alloc::string::String;
     use alloc::{format, vec};
 
-    use http1::Version;
+    use http1::server::Poll;
+    use http1::{Date, Version};
 
     use super::*;
     use crate::route::MAX_CALLS;
     use crate::work::file_bytes;
 
-    fn begin_with(method: Method, target: &str) -> Job {
-        begin(&Request {
-            method,
+    fn get(target: &str) -> Request<'_> {
+        Request {
+            method: Method::Get,
             target,
             version: Version::Http11,
             body: b"",
             websocket_key: None,
+        }
+    }
+
+    fn begin_with(method: Method, target: &str) -> Job {
+        begin(&Request {
+            method,
+            ..get(target)
         })
     }
 
-    /// Does the steps in the simplest way there is, with an upstream that is always right.
+    /// Does the steps in the simplest way there is, with an upstream that is always right. A stream becomes one answer.
     fn run(mut job: Job) -> Answer {
+        let mut streamed = None::<(ResponseHead<'static>, Vec<u8>)>;
         while let Some(step) = job.next_step() {
             assert!(!job.is_done(), "a job with a step to do is not done");
             match step {
@@ -351,9 +445,27 @@ mod tests {
                     runtime: "test",
                     ..Stats::default()
                 }),
+                Step::Begin(head) => {
+                    assert!(streamed.replace((head, Vec::new())).is_none());
+                    job.on_begun();
+                }
+                Step::Emit => {
+                    let (_, body) = streamed.as_mut().expect("a stream is begun first");
+                    body.extend_from_slice(job.part());
+                    job.on_emitted();
+                }
             }
         }
-        job.into_answer()
+        match (job.into_outcome(), streamed) {
+            (Outcome::Answer(answer), None) => answer,
+            (Outcome::StreamEnd, Some((head, body))) => Answer {
+                status: head.status,
+                content_type: head.content_type,
+                headers: head.headers,
+                body: body.into(),
+            },
+            unexpected => panic!("{unexpected:?}"),
+        }
     }
 
     #[test]
@@ -370,6 +482,9 @@ mod tests {
             "/cpu/1000",
             "/cpu/1000?offload=1",
             "/hash/64",
+            "/events?n=1&ms=0",
+            "/events?n=10000&ms=0",
+            "/events?n=3&ms=60000",
         ] {
             let route = Route::parse(target).unwrap();
             for method in [Method::Get, Method::Head] {
@@ -380,7 +495,11 @@ mod tests {
                     route.expected_content_type(),
                     "{target}"
                 );
-                assert_eq!(Some(answer.body), route.expected_body(), "{target}");
+                // What is whole has a body here, which `http1` leaves out; the parts of a stream are not even made.
+                let is_streamed_head =
+                    method == Method::Head && matches!(route, Route::Events { .. });
+                let expected = route.expected_body().filter(|_| !is_streamed_head);
+                assert_eq!(answer.body, expected.unwrap_or_default(), "{target}");
             }
         }
     }
@@ -405,7 +524,7 @@ mod tests {
             let job = begin_with(Method::Get, target);
             assert!(job.is_done());
             assert!(
-                matches!(job.into_answer().body, alloc::borrow::Cow::Borrowed(_)),
+                matches!(run(job).body, alloc::borrow::Cow::Borrowed(_)),
                 "{target}"
             );
         }
@@ -413,11 +532,7 @@ mod tests {
 
     #[test]
     fn calls_in_sequence_are_made_one_at_a_time() {
-        let mut job = Job::new(Route::Upstream {
-            calls: 2,
-            ms: 9,
-            mode: Mode::Sequential,
-        });
+        let mut job = begin(&get("/upstream?calls=2&ms=9"));
         assert_eq!(job.next_step(), Some(Step::Call(Call { number: 1, ms: 9 })));
         assert_eq!(job.next_step(), None);
         assert!(!job.is_done());
@@ -425,16 +540,13 @@ mod tests {
         assert_eq!(job.next_step(), Some(Step::Call(Call { number: 2, ms: 9 })));
         job.on_called(b"2");
         assert_eq!(job.next_step(), None);
-        assert_eq!(job.into_answer().body, &br#"{"calls":2,"sum":3}"#[..]);
+        assert_eq!(run(job).body, &br#"{"calls":2,"sum":3}"#[..]);
     }
 
     #[test]
     fn calls_in_parallel_may_be_answered_in_any_order() {
-        let mut job = Job::new(Route::Upstream {
-            calls: MAX_CALLS,
-            ms: 0,
-            mode: Mode::Parallel,
-        });
+        let target = format!("/upstream?calls={MAX_CALLS}&ms=0&mode=par");
+        let mut job = begin(&get(&target));
         assert_eq!(
             job.next_step(),
             Some(Step::CallAll {
@@ -446,15 +558,11 @@ mod tests {
             assert!(!job.is_done());
             job.on_called(number.to_string().as_bytes());
         }
-        assert_eq!(job.into_answer().body, &br#"{"calls":100,"sum":5050}"#[..]);
+        assert_eq!(run(job).body, &br#"{"calls":100,"sum":5050}"#[..]);
     }
 
     fn check_failure(report: impl Fn(&mut Job), status: u16, reason: &str) {
-        let mut job = Job::new(Route::Upstream {
-            calls: 3,
-            ms: 0,
-            mode: Mode::Parallel,
-        });
+        let mut job = begin(&get("/upstream?calls=3&ms=0&mode=par"));
         job.next_step();
         report(&mut job);
         assert!(job.is_done());
@@ -462,7 +570,7 @@ mod tests {
         // The other two calls were under way.
         job.on_called(b"2");
         job.on_failed(&FailedStep::NoUpstream);
-        let answer = job.into_answer();
+        let answer = run(job);
         let body = String::from_utf8(answer.body.into_owned()).unwrap();
         assert_eq!(answer.status, status, "{body}");
         assert!(body.contains(reason), "{body}");
@@ -494,10 +602,10 @@ mod tests {
 
     #[test]
     fn a_missing_file_is_not_found() {
-        let mut job = Job::new(Route::File { kib: 8 });
+        let mut job = begin(&get("/file/8"));
         job.next_step();
         job.on_missing_file();
-        let answer = job.into_answer();
+        let answer = run(job);
         assert_eq!(answer.status, 404);
         assert_eq!(answer.body, &b"the data directory has no file 8.bin"[..]);
     }
@@ -515,9 +623,86 @@ mod tests {
             assert_eq!(answer.status, 405);
             assert_eq!(answer.headers, &[("Allow", "GET, HEAD")]);
         }
+        for method in [
+            Method::Get,
+            Method::Head,
+            Method::Put,
+            Method::Delete,
+            Method::Options,
+            Method::Other,
+        ] {
+            let answer = run(begin_with(method, "/orders"));
+            assert_eq!(answer.status, 405);
+            assert_eq!(answer.headers, &[("Allow", Route::Orders.allow())]);
+        }
         assert_eq!(run(begin_with(Method::Get, "/nope")).status, 404);
         assert_eq!(run(begin_with(Method::Post, "/nope")).status, 404);
         assert_eq!(run(begin_with(Method::Get, "/sleep/60001")).status, 400);
+    }
+
+    #[test]
+    fn an_order_is_read_from_the_body() {
+        let body = br#"{"customer":{"id":1,"email":"a@example.com"},"items":[{"sku":"A","quantity":2,"unit_price_cents":3}]}"#;
+        for (body, status) in [(&body[..], 200), (b"{}", 422), (b"", 400)] {
+            let job = begin(&Request {
+                method: Method::Post,
+                body,
+                ..get("/orders")
+            });
+            assert!(job.is_done());
+            assert_eq!(run(job), order_answer(body));
+            assert_eq!(order_answer(body).status, status);
+        }
+    }
+
+    #[test]
+    fn a_chat_needs_an_upgrade() {
+        let mut connection = http1::server::Connection::new();
+        connection.receive(
+            b"GET /chat HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        );
+        let mut out = Vec::new();
+        let Poll::Request(request) = connection.poll(&Date::EPOCH, &mut out) else {
+            panic!("a request is here")
+        };
+        let job = begin(&request);
+        assert!(job.is_done());
+        let Outcome::Chat(key) = job.into_outcome() else {
+            panic!("an upgrade was asked for")
+        };
+        assert_eq!(key.as_str(), "dGhlIHNhbXBsZSBub25jZQ==");
+
+        // An upgrade that is meant for nobody is no upgrade (RFC 9110 §7.8).
+        let other = begin(&Request {
+            target: "/plaintext",
+            ..request
+        });
+        assert_eq!(run(other).status, 200);
+        for method in [Method::Get, Method::Head] {
+            let answer = run(begin_with(method, "/chat"));
+            assert_eq!(answer.status, 426);
+            assert!(answer.headers.contains(&("Upgrade", "websocket")));
+        }
+    }
+
+    #[test]
+    fn a_stream_fails_only_before_it_is_begun() {
+        let mut job = begin(&get("/events?n=1&ms=0"));
+        assert!(matches!(job.next_step(), Some(Step::Begin(_))));
+        job.on_failed(&FailedStep::Unserved);
+        assert!(job.is_done());
+        assert_eq!(run(job).status, 503);
+    }
+
+    #[test]
+    #[should_panic(expected = "in the middle of")]
+    fn a_failure_inside_a_stream_is_a_bug() {
+        let mut job = begin(&get("/events?n=1&ms=0"));
+        job.next_step();
+        job.on_begun();
+        job.next_step();
+        job.on_failed(&FailedStep::Unserved);
     }
 
     #[test]

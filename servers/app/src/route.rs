@@ -5,8 +5,12 @@
 use alloc::borrow::{Cow, ToOwned};
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
-use crate::answer::{BYTES, JSON, TEXT};
+use http1::Method;
+
+use crate::answer::{BYTES, EVENTS, JSON, TEXT};
+use crate::events;
 use crate::work::{Work, file_bytes};
 
 /// Longest time that `/sleep` sleeps, in milliseconds.
@@ -19,6 +23,10 @@ pub const MAX_CALL_MS: u32 = 60_000;
 pub const MAX_ROUNDS: u32 = 100_000_000;
 /// Most KiB that `/hash` hashes: 64 MiB.
 pub const MAX_HASH_KIB: u32 = 64 * 1024;
+/// Most events that `/events` sends.
+pub const MAX_EVENTS: u32 = 10_000;
+/// Longest time between two events of `/events`, in milliseconds.
+pub const MAX_EVENT_MS: u32 = 60_000;
 /// Sizes, in KiB, of the files that `/file` reads.
 pub const FILE_SIZES_KIB: [u32; 11] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
@@ -60,6 +68,17 @@ pub enum Route {
         /// KiB that are hashed, at most [`MAX_HASH_KIB`].
         kib: u32,
     },
+    /// `/orders`: an order in JSON is validated. The only route that takes POST, and takes nothing else.
+    Orders,
+    /// `/events?n=N&ms=D`: a stream of server-sent events.
+    Events {
+        /// Number of events, 1 to [`MAX_EVENTS`].
+        n: u32,
+        /// Milliseconds from each event to the next, at most [`MAX_EVENT_MS`].
+        ms: u32,
+    },
+    /// `/chat`: the connection becomes a WebSocket, and its client a member of the room.
+    Chat,
     /// `/stats`: what the server knows of its own loop.
     Stats,
 }
@@ -144,7 +163,7 @@ pub enum RouteError {
 
 impl Route {
     /// All routes, as one would write them down.
-    pub const KNOWN: [&'static str; 8] = [
+    pub const KNOWN: [&'static str; 11] = [
         "/plaintext",
         "/json",
         "/sleep/{ms}",
@@ -152,6 +171,9 @@ impl Route {
         "/file/{kib}",
         "/cpu/{rounds}?offload=1",
         "/hash/{kib}",
+        "/orders",
+        "/events?n=N&ms=D",
+        "/chat",
         "/stats",
     ];
 
@@ -176,9 +198,12 @@ impl Route {
                 Query::read("/plaintext", query, []).map(|_| Self::Plaintext)
             }
             (Some("json"), None, None) => Query::read("/json", query, []).map(|_| Self::Json),
+            (Some("orders"), None, None) => Query::read("/orders", query, []).map(|_| Self::Orders),
+            (Some("chat"), None, None) => Query::read("/chat", query, []).map(|_| Self::Chat),
             (Some("stats"), None, None) => Query::read("/stats", query, []).map(|_| Self::Stats),
             (Some("sleep"), Some(ms), None) => parse_sleep(ms, query),
             (Some("upstream"), None, None) => parse_upstream(query),
+            (Some("events"), None, None) => parse_events(query),
             (Some("file"), Some(kib), None) => parse_file(kib, query),
             (Some("cpu"), Some(rounds), None) => parse_cpu(rounds, query),
             (Some("hash"), Some(kib), None) => parse_hash(kib, query),
@@ -212,12 +237,32 @@ impl Route {
                 offload: true,
             } => format!("/cpu/{rounds}?offload=1"),
             Self::Hash { kib } => format!("/hash/{kib}"),
+            Self::Orders => "/orders".to_owned(),
+            Self::Events { n, ms } => format!("/events?n={n}&ms={ms}"),
+            Self::Chat => "/chat".to_owned(),
             Self::Stats => "/stats".to_owned(),
         }
     }
 
-    /// What every target must answer, byte for byte; `None` for `/stats`, which differs from moment to moment.
-    /// Carries out the computation of `/cpu` and `/hash`.
+    /// Whether the route takes `method`; [`Route::allow`] says which it takes.
+    pub fn takes(&self, method: Method) -> bool {
+        match self {
+            Self::Orders => method == Method::Post,
+            _ => matches!(method, Method::Get | Method::Head),
+        }
+    }
+
+    /// The methods that the route takes, as `Allow` lists them.
+    pub fn allow(&self) -> &'static str {
+        match self {
+            Self::Orders => "POST",
+            _ => "GET, HEAD",
+        }
+    }
+
+    /// The body that every target must answer, byte for byte, all parts of a stream together. `None` where there is no one
+    /// body: `/stats` differs from moment to moment, `/orders` from order to order ([`crate::order_answer`] knows), and
+    /// `/chat` is no answer at all. Carries out the computation of `/cpu` and `/hash`.
     pub fn expected_body(&self) -> Option<Cow<'static, [u8]>> {
         let owned = |body: String| Some(Cow::Owned(body.into_bytes()));
         match *self {
@@ -230,16 +275,25 @@ impl Route {
             Self::File { kib } => Some(Cow::Owned(file_bytes(kib))),
             Self::Cpu { rounds, .. } => owned(Work::Xorshift { rounds }.run().to_hex()),
             Self::Hash { kib } => owned(Work::Sha256 { kib }.run().to_hex()),
-            Self::Stats => None,
+            Self::Events { n, .. } => {
+                let mut body = Vec::new();
+                for event in 1..=n {
+                    events::append(event, &mut body);
+                }
+                Some(Cow::Owned(body))
+            }
+            Self::Orders | Self::Chat | Self::Stats => None,
         }
     }
 
-    /// The `Content-Type` that every target must answer with.
+    /// The `Content-Type` that every target must answer with; empty for `/chat`, whose answer has no body.
     pub fn expected_content_type(&self) -> &'static str {
         match self {
             Self::Plaintext | Self::Sleep { .. } | Self::Cpu { .. } | Self::Hash { .. } => TEXT,
-            Self::Json | Self::Upstream { .. } | Self::Stats => JSON,
+            Self::Json | Self::Upstream { .. } | Self::Orders | Self::Stats => JSON,
             Self::File { .. } => BYTES,
+            Self::Events { .. } => EVENTS,
+            Self::Chat => "",
         }
     }
 }
@@ -318,6 +372,15 @@ fn parse_hash(kib: &str, query: Option<&str>) -> Result<Route, RouteError> {
     Query::read(ROUTE, query, [])?;
     Ok(Route::Hash {
         kib: number(ROUTE, "kib", kib, 0, MAX_HASH_KIB)?,
+    })
+}
+
+fn parse_events(query: Option<&str>) -> Result<Route, RouteError> {
+    const ROUTE: &str = Route::KNOWN[8];
+    let query = Query::read(ROUTE, query, ["n", "ms"])?;
+    Ok(Route::Events {
+        n: number(ROUTE, "n", query.required(0)?, 1, MAX_EVENTS)?,
+        ms: number(ROUTE, "ms", query.required(1)?, 0, MAX_EVENT_MS)?,
     })
 }
 
@@ -419,6 +482,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use alloc::string::ToString;
+    use alloc::vec;
 
     use proptest::prelude::*;
 
@@ -430,6 +494,9 @@ mod tests {
             Just(Route::Plaintext),
             Just(Route::Json),
             Just(Route::Stats),
+            Just(Route::Orders),
+            Just(Route::Chat),
+            (1..=MAX_EVENTS, 0..=MAX_EVENT_MS).prop_map(|(n, ms)| Route::Events { n, ms }),
             (0..=MAX_SLEEP_MS).prop_map(|ms| Route::Sleep { ms }),
             (1..=MAX_CALLS, 0..=MAX_CALL_MS, mode).prop_map(|(calls, ms, mode)| Route::Upstream {
                 calls,
@@ -453,7 +520,7 @@ mod tests {
         fn no_target_panics_and_what_parses_has_one_spelling(
             target in prop_oneof![
                 any::<String>(),
-                "/(sleep|file|cpu|hash|upstream|json|plaintext|stats)?(/[0-9+é]{0,4})?([?&](calls|ms|mode|offload|x)?=?[0-9a-z]{0,3}){0,4}",
+                "/(sleep|file|cpu|hash|upstream|json|plaintext|stats|orders|events|chat)?(/[0-9+é]{0,4})?([?&](calls|ms|n|mode|offload|x)?=?[0-9a-z]{0,3}){0,4}",
             ]
         ) {
             match Route::parse(&target) {
@@ -519,6 +586,10 @@ mod tests {
             },
         );
         check("/hash/16", Route::Hash { kib: 16 });
+        check("/orders", Route::Orders);
+        check("/events?n=5&ms=20", Route::Events { n: 5, ms: 20 });
+        check("/events?ms=20&n=5", Route::Events { n: 5, ms: 20 });
+        check("/chat", Route::Chat);
     }
 
     #[test]
@@ -530,6 +601,8 @@ mod tests {
             ("/cpu/", "", 0, MAX_ROUNDS),
             ("/cpu/", "?offload=1", 0, MAX_ROUNDS),
             ("/hash/", "", 0, MAX_HASH_KIB),
+            ("/events?ms=1&n=", "", 1, MAX_EVENTS),
+            ("/events?n=1&ms=", "", 0, MAX_EVENT_MS),
             ("/file/", "", 1, 1024),
         ] {
             for inside in [min, max] {
@@ -598,6 +671,9 @@ mod tests {
             "/sleep",
             "/sleep/1/2",
             "/Json",
+            "/orders/1",
+            "/events/1",
+            "/chat/",
         ] {
             check_refused(path, 404, "/sleep/{ms}");
         }
@@ -618,8 +694,44 @@ mod tests {
             400,
             "no query parameter \"Mode\"",
         );
+        check_refused("/orders?x=1", 400, "/orders has no query parameter");
+        check_refused("/chat?room=1", 400, "/chat has no query parameter");
+        check_refused("/events", 400, "needs the query parameter n");
+        check_refused("/events?n=1", 400, "needs the query parameter ms");
+        check_refused("/events?n=1&ms=1&n=1", 400, "n more than once");
         check_refused("/cpu/1?offload=0", 400, "1, or left out");
         check_refused("/cpu/1?offload", 400, "1, or left out");
+    }
+
+    #[test]
+    fn every_route_says_which_methods_it_takes() {
+        for known in Route::KNOWN {
+            let target = match known {
+                "/upstream?calls=N&ms=D&mode=seq|par" => "/upstream?calls=1&ms=1",
+                "/events?n=N&ms=D" => "/events?n=1&ms=1",
+                other => &other
+                    .replace("{kib}", "1")
+                    .replace("{ms}", "1")
+                    .replace("{rounds}", "1"),
+            };
+            let route = Route::parse(target).expect(target);
+            let methods = [
+                Method::Get,
+                Method::Head,
+                Method::Post,
+                Method::Put,
+                Method::Delete,
+                Method::Options,
+            ];
+            let taken: Vec<_> = methods
+                .into_iter()
+                .filter(|&method| route.takes(method))
+                .filter_map(Method::as_str)
+                .collect();
+            assert_eq!(taken.join(", "), route.allow(), "{target}");
+            assert_eq!(route.allow() == "POST", route == Route::Orders, "{target}");
+            assert!(!route.takes(Method::Other), "{target}");
+        }
     }
 
     #[test]
@@ -664,6 +776,13 @@ mod tests {
                 "text/plain; charset=utf-8",
                 Some("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
             ),
+            (
+                "/events?n=3&ms=50",
+                "text/event-stream; charset=utf-8",
+                Some("data: 1\n\ndata: 2\n\ndata: 3\n\n"),
+            ),
+            ("/orders", "application/json", None),
+            ("/chat", "", None),
             ("/stats", "application/json", None),
         ] {
             let route = Route::parse(target).unwrap();

@@ -125,7 +125,7 @@ impl Connection {
         let mut state = self.state.borrow_mut();
         let done = state.job.take_if(|job| job.is_done())?;
         state.request += 1;
-        Some(done.into_answer())
+        Some(interpreter::answer(done.into_outcome()))
     }
 
     /// Takes the answer of a request that had to be waited for, and goes on with those behind it.
@@ -224,7 +224,7 @@ impl Connection {
             Poll::Closing => return Next::End,
         };
         if job.is_done() {
-            return Next::Answer(job.into_answer());
+            return Next::Answer(interpreter::answer(job.into_outcome()));
         }
         state.job = Some(job);
         Next::Run

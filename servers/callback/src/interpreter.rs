@@ -6,7 +6,7 @@
 use std::io;
 use std::rc::Rc;
 
-use app::{Answer, Call, FailedStep, Job, Place, Step, UpstreamError, Work, file_name};
+use app::{Answer, Call, FailedStep, Job, Outcome, Place, Step, UpstreamError, Work, file_name};
 use evloop::Loop;
 
 use crate::connection::{Connection, Task};
@@ -34,9 +34,20 @@ pub(crate) fn run(event_loop: &mut Loop, client: &Rc<Connection>) -> Option<Answ
                 place: Place::Pool,
             } => compute_in_pool(event_loop, &task, work),
             Step::Stats => stats(event_loop, &task),
+            Step::Begin(_) | Step::Emit => {
+                task.with_job(|job| job.on_failed(&FailedStep::Unserved));
+            }
         }
     }
     client.take_answer()
+}
+
+/// Of the other outcomes a stream is never begun, and a chat is not served.
+pub(crate) fn answer(outcome: Outcome) -> Answer {
+    match outcome {
+        Outcome::Answer(answer) => answer,
+        Outcome::StreamEnd | Outcome::Chat(_) => FailedStep::Unserved.answer(),
+    }
 }
 
 /// Goes on after a wait: tells the job how it ended, and does the steps that come next.

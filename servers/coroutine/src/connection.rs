@@ -116,7 +116,7 @@ impl Connection {
                 }
             };
             let answer = if job.is_done() {
-                job.into_answer()
+                interpreter::answer(job.into_outcome())
             } else {
                 // Those who were answered before need not wait for this one.
                 self.flush().await?;

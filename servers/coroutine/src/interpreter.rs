@@ -7,7 +7,7 @@ use std::io;
 
 use std::time::Duration;
 
-use app::{Answer, Call, FailedStep, Job, Place, Step, UpstreamError, Work, file_name};
+use app::{Answer, Call, FailedStep, Job, Outcome, Place, Step, UpstreamError, Work, file_name};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time;
 
@@ -33,9 +33,18 @@ pub(crate) async fn run(mut job: Job, server: &Server) -> Answer {
                 place: Place::Pool,
             } => compute_in_pool(&mut job, server, work).await,
             Step::Stats => job.on_stats(&server.stats()),
+            Step::Begin(_) | Step::Emit => job.on_failed(&FailedStep::Unserved),
         }
     }
-    job.into_answer()
+    answer(job.into_outcome())
+}
+
+/// Of the other outcomes a stream is never begun, and a chat is not served.
+pub(crate) fn answer(outcome: Outcome) -> Answer {
+    match outcome {
+        Outcome::Answer(answer) => answer,
+        Outcome::StreamEnd | Outcome::Chat(_) => FailedStep::Unserved.answer(),
+    }
 }
 
 async fn sleep(job: &mut Job, ms: u32) {
