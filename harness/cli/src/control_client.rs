@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::blocking::Client;
 
 use crate::exit::{Explain, Failure};
+use crate::workload::{Answer, Asked};
 
 /// How long a control request may take: longer than the slowest route of any sensible scenario.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,30 +29,35 @@ impl ControlClient {
             .or_internal(|| "cannot make an HTTP client".to_owned())
     }
 
-    /// Requests `target` once and says what is wrong with the answer.
-    pub(crate) fn expect(
-        &self,
-        addr: SocketAddr,
-        target: &str,
-        status: u16,
-        body: Option<&[u8]>,
-    ) -> Result<(), String> {
-        let failed = |error: reqwest::Error| format!("GET {target} failed: {error}");
-        let reply = self
-            .0
-            .get(format!("http://{addr}{target}"))
-            .send()
-            .map_err(failed)?;
-        if reply.status().as_u16() != status {
+    /// Sends a request once and says what is wrong with the answer.
+    pub(crate) fn expect(&self, addr: SocketAddr, asked: &Asked) -> Result<(), String> {
+        let target = asked.route.target();
+        let method = asked
+            .method
+            .as_str()
+            .expect("a scenario's methods have names");
+        let what = format!("{method} {target}");
+        let failed = |error: reqwest::Error| format!("{what} failed: {error}");
+        let named = reqwest::Method::from_bytes(method.as_bytes())
+            .expect("a scenario's methods are HTTP's own");
+        let mut request = self.0.request(named, format!("http://{addr}{target}"));
+        if let Some(body) = &asked.body {
+            request = request
+                .header(reqwest::header::CONTENT_TYPE, &body.content_type)
+                .body(body.text.clone());
+        }
+        let reply = request.send().map_err(failed)?;
+        let Answer { status, body } = &asked.answer;
+        if reply.status().as_u16() != *status {
             return Err(format!(
-                "GET {target} must be answered with status {status}, not {}",
+                "{what} must be answered with status {status}, not {}",
                 reply.status().as_u16()
             ));
         }
         let got = reply.bytes().map_err(failed)?;
         match body {
             Some(expected) if got != expected => Err(format!(
-                "GET {target} must be answered with {}, not {}",
+                "{what} must be answered with {}, not {}",
                 shown(expected),
                 shown(&got)
             )),

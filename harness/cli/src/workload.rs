@@ -1,10 +1,8 @@
 //! From a scenario's requests to bytes on the wire and the replies that they must get.
 
-use std::borrow::Cow;
-
 use app::{MAX_UPSTREAM_CONNECTIONS, Mode, Route};
 use bench_core::names;
-use bench_core::scenario::Scenario;
+use bench_core::scenario::{Body, RequestSpec, Scenario, ScenarioError};
 use http1::Method;
 use load::{Expect, Request, Workload};
 
@@ -15,60 +13,52 @@ const SERVED: u16 = 200;
 
 /// What the requests of a scenario ask for, in their order.
 #[derive(Debug, Clone)]
-pub(crate) struct Routes(Vec<(Method, Route, u32, u16)>);
+pub(crate) struct Routes(Vec<Asked>);
+
+/// One kind of request, and what the contract says of its answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) method: Method,
+    pub(crate) route: Route,
+    pub(crate) body: Option<Body>,
+    pub(crate) answer: Answer,
+    weight: u32,
+}
+
+/// What must come back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// The body, where the contract says it.
+    pub(crate) body: Option<Vec<u8>>,
+}
 
 impl Routes {
-    /// Reads the routes of a scenario; one that no target serves is an error at its line.
+    /// Reads the requests of a scenario; one that no target serves, or that the contract answers otherwise, is an error at
+    /// its line.
     pub(crate) fn of(scenario: &Scenario) -> Result<Self, Failure> {
-        let requests = scenario
+        let asked = scenario
             .requests
             .iter()
             .enumerate()
-            .map(|(index, request)| {
-                let refuse = |message: &str, help: &str| {
-                    Failure::usage(scenario.route_error(index, message, help))
-                };
-                let route = Route::parse(&request.route)
-                    .map_err(|error| refuse(&error.to_string(), &hint(&request.route)))?;
-                let method = match request.method.as_str() {
-                    "GET" => Method::Get,
-                    "HEAD" => Method::Head,
-                    other => {
-                        return Err(refuse(
-                            &format!("{} does not take {other}", request.route),
-                            "use GET or HEAD",
-                        ));
-                    }
-                };
-                if request.expect_status != SERVED {
-                    return Err(refuse(
-                        &format!(
-                            "{} answers {SERVED}, not {}",
-                            request.route, request.expect_status
-                        ),
-                        "leave expect_status out",
-                    ));
-                }
-                Ok((method, route, request.weight.get(), request.expect_status))
-            });
-        requests.collect::<Result<_, _>>().map(Self)
+            .map(|(index, spec)| asked(scenario, index, spec).map_err(Failure::usage));
+        asked.collect::<Result<_, _>>().map(Self)
     }
 
     /// Whether some request needs the upstream backend.
     pub(crate) fn need_backend(&self) -> bool {
-        self.0
-            .iter()
-            .any(|(_, route, ..)| matches!(route, Route::Upstream { .. }))
+        self.each()
+            .any(|asked| matches!(asked.route, Route::Upstream { .. }))
     }
 
     /// Sockets that the busiest process holds under this many connections: a server's own, and those to the backend.
     pub(crate) fn sockets(&self, connections: u32) -> u64 {
-        let calls = |route: &Route| match route {
+        let calls = |asked: &Asked| match asked.route {
             Route::Upstream {
                 mode: Mode::Parallel,
                 calls,
                 ..
-            } => u64::from(*calls),
+            } => u64::from(calls),
             Route::Upstream {
                 mode: Mode::Sequential,
                 ..
@@ -80,26 +70,82 @@ impl Routes {
         u64::from(connections) + (u64::from(connections) * calls_at_once).min(most)
     }
 
-    /// Each route once, with what it must answer.
-    pub(crate) fn each(&self) -> impl Iterator<Item = &Route> {
-        self.0.iter().map(|(_, route, ..)| route)
+    /// Each kind of request once.
+    pub(crate) fn each(&self) -> impl Iterator<Item = &Asked> {
+        self.0.iter()
     }
 
     /// The requests as they are sent to `host`.
     pub(crate) fn workload(&self, host: &str) -> Workload {
-        let requests = self.0.iter().map(|(method, route, weight, status)| {
-            let body = match method {
-                Method::Head => Some(Vec::new()),
-                _ => route.expected_body().map(Cow::into_owned),
-            };
-            let expect = Expect {
-                status: Some(*status),
-                body,
-            };
-            Request::new(*method, &route.target(), host, &[], None, expect).with_weight(*weight)
-        });
-        Workload::new(requests.collect())
+        Workload::new(self.each().map(|asked| asked.request(host)).collect())
     }
+}
+
+impl Asked {
+    fn request(&self, host: &str) -> Request {
+        let headers: Vec<(&str, &str)> = self
+            .body
+            .iter()
+            .map(|body| ("Content-Type", body.content_type.as_str()))
+            .collect();
+        let expect = Expect {
+            status: Some(self.answer.status),
+            body: self.answer.body.clone(),
+        };
+        let body = self.body.as_ref().map(|body| body.text.as_bytes());
+        Request::new(
+            self.method,
+            &self.route.target(),
+            host,
+            &headers,
+            body,
+            expect,
+        )
+        .with_weight(self.weight)
+    }
+}
+
+/// What a request asks for and must get, by the contract.
+fn asked(scenario: &Scenario, index: usize, spec: &RequestSpec) -> Result<Asked, ScenarioError> {
+    let refuse = |key: &str, message: &str, help: &str| {
+        Err(scenario.request_error(index, key, message, help))
+    };
+    let route = match Route::parse(&spec.route) {
+        Ok(route) => route,
+        Err(error) => return refuse("route", &error.to_string(), &hint(&spec.route)),
+    };
+    let method = match spec.method.as_str() {
+        "GET" => Method::Get,
+        "HEAD" => Method::Head,
+        other => {
+            let message = format!("{} does not take {other}", spec.route);
+            return refuse("method", &message, "use GET or HEAD");
+        }
+    };
+    let answer = Answer {
+        status: SERVED,
+        body: match method {
+            Method::Head => Some(Vec::new()),
+            _ => route.expected_body().map(std::borrow::Cow::into_owned),
+        },
+    };
+    if spec.expect_status != answer.status {
+        let (right, wrong) = (answer.status, spec.expect_status);
+        let message = format!("{} answers {right}, not {wrong}", spec.route);
+        let help = if right == SERVED {
+            "leave expect_status out".to_owned()
+        } else {
+            format!("write `expect_status = {right}`")
+        };
+        return refuse("expect_status", &message, &help);
+    }
+    Ok(Asked {
+        method,
+        route,
+        body: spec.body.clone(),
+        answer,
+        weight: spec.weight.get(),
+    })
 }
 
 /// What to do about a route that was refused.

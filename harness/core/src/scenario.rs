@@ -1,7 +1,7 @@
 //! Scenarios: what is asked of every target, read from TOML.
 //!
 //! This module knows the shape of a scenario and reports every mistake in it by file, line and remedy. It must never
-//! know which routes exist: whoever does, checks them and answers through [`Scenario::route_error`].
+//! know which routes exist: whoever does, checks them and answers through [`Scenario::request_error`].
 
 mod stages;
 
@@ -57,6 +57,14 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 pub const MAX_TIMEOUT: Duration = Duration::from_mins(10);
 /// The methods that a request may use.
 pub const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"];
+/// The methods of which a request carries a body: of the others a server may ignore or refuse one (RFC 9110, section 9.3).
+pub const METHODS_WITH_BODY: [&str; 2] = ["POST", "PUT"];
+/// What a body is unless the scenario says otherwise.
+pub const DEFAULT_CONTENT_TYPE: &str = "application/json";
+/// The longest content type.
+pub const MAX_CONTENT_TYPE_BYTES: usize = 128;
+/// The status of a right answer unless the scenario says otherwise.
+pub const USUAL_STATUS: u16 = 200;
 /// The statuses that a final answer may have (RFC 9110, section 15; 1xx are interim).
 pub const STATUSES: std::ops::RangeInclusive<u16> = 200..=599;
 
@@ -118,14 +126,47 @@ pub struct RequestSpec {
     pub method: String,
     /// Path and query, as `/upstream?calls=3&ms=5`. Whether any target serves it is not known here.
     pub route: String,
+    /// What is sent after the head: only with one of [`METHODS_WITH_BODY`], and bounded by [`MAX_SOURCE_BYTES`].
+    pub body: Option<Body>,
     /// Its weight among the others, at most [`MAX_WEIGHT`].
     pub weight: NonZeroU32,
     /// The status that the right answer has.
     pub expect_status: u16,
     /// The line that the route stands on, from 1.
     pub line: u32,
-    /// Where the route stands in the source, in bytes.
-    pub span: Range<usize>,
+    /// Where the values of its keys stand in the source, in bytes; that of `route` comes first.
+    places: Vec<(&'static str, Range<usize>)>,
+}
+
+/// The body of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    /// Its bytes, as they are sent.
+    pub text: String,
+    /// What the header `Content-Type` says of it.
+    pub content_type: String,
+}
+
+impl RequestSpec {
+    /// The request in a line: `GET /sleep/5`; `POST /orders, 161 bytes, to be answered 422`.
+    pub fn words(&self) -> String {
+        let body = self
+            .body
+            .as_ref()
+            .map(|body| format!(", {} bytes", body.text.len()))
+            .unwrap_or_default();
+        let status = if self.expect_status == USUAL_STATUS {
+            String::new()
+        } else {
+            format!(", to be answered {}", self.expect_status)
+        };
+        format!("{} {}{body}{status}", self.method, self.route)
+    }
+
+    fn place(&self, key: &str) -> Range<usize> {
+        let known = self.places.iter().find(|(known, _)| *known == key);
+        known.unwrap_or(&self.places[0]).1.clone()
+    }
 }
 
 /// A service-level objective: this percentile of response time is at most this long.
@@ -182,12 +223,19 @@ impl Scenario {
             .expect("every built-in scenario is parsed by a test"))
     }
 
-    /// The error of a route that its reader refused, in the same look as every other error of a scenario.
+    /// The error of a request that whoever knows the routes refused, in the same look as every other error of a scenario.
     ///
-    /// `request_index`: which of `requests`; `message`: what is wrong; `help`: what to do about it.
-    pub fn route_error(&self, request_index: usize, message: &str, help: &str) -> ScenarioError {
+    /// `request_index`: which of `requests`; `key`: the key whose value is to blame, or that of the route where the key is
+    /// not there; `message`: what is wrong; `help`: what to do about it.
+    pub fn request_error(
+        &self,
+        request_index: usize,
+        key: &str,
+        message: &str,
+        help: &str,
+    ) -> ScenarioError {
         text(&self.source, &self.file_name).error(
-            self.requests[request_index].span.clone(),
+            self.requests[request_index].place(key),
             message,
             help,
         )
@@ -212,7 +260,7 @@ impl Scenario {
                 .requests
                 .iter()
                 .map(|request| RequestRecord {
-                    request: format!("{} {}", request.method, request.route),
+                    request: request.words(),
                     share: f64::from(request.weight.get()) / total,
                 })
                 .collect(),
@@ -344,6 +392,8 @@ enum RawArrival {
 struct RawRequest {
     route: Spanned<String>,
     method: Option<Spanned<String>>,
+    body: Option<Spanned<String>>,
+    content_type: Option<Spanned<String>>,
     weight: Option<Spanned<i64>>,
     expect_status: Option<Spanned<i64>>,
 }
@@ -519,17 +569,87 @@ fn request(text: &Text<'_>, raw: &RawRequest) -> Result<RequestSpec, ScenarioErr
         whole(text, "weight", weight, 1, i64::from(MAX_WEIGHT))
     })?;
     let (first, last) = (i64::from(*STATUSES.start()), i64::from(*STATUSES.end()));
-    let expect_status = raw.expect_status.as_ref().map_or(Ok(200), |status| {
-        whole(text, "expect_status", status, first, last)
-    })?;
+    let expect_status = raw
+        .expect_status
+        .as_ref()
+        .map_or(Ok(u32::from(USUAL_STATUS)), |status| {
+            whole(text, "expect_status", status, first, last)
+        })?;
+    let method = method(text, raw.method.as_ref())?;
     Ok(RequestSpec {
-        method: method(text, raw.method.as_ref())?,
         route: route(text, &raw.route)?,
+        body: body(text, raw, &method)?,
+        method,
         weight: NonZeroU32::new(weight).expect("the range begins at 1"),
         expect_status: u16::try_from(expect_status).expect("the range ends at 599"),
         line: text.place(raw.route.span().start).0,
-        span: raw.route.span(),
+        places: raw.places(),
     })
+}
+
+impl RawRequest {
+    fn places(&self) -> Vec<(&'static str, Range<usize>)> {
+        fn place<T>(
+            key: &'static str,
+            value: Option<&Spanned<T>>,
+        ) -> Option<(&'static str, Range<usize>)> {
+            value.map(|value| (key, value.span()))
+        }
+        [
+            place("route", Some(&self.route)),
+            place("method", self.method.as_ref()),
+            place("body", self.body.as_ref()),
+            place("content_type", self.content_type.as_ref()),
+            place("weight", self.weight.as_ref()),
+            place("expect_status", self.expect_status.as_ref()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+fn body(text: &Text<'_>, raw: &RawRequest, method: &str) -> Result<Option<Body>, ScenarioError> {
+    let Some(body) = &raw.body else {
+        return match &raw.content_type {
+            None => Ok(None),
+            Some(content_type) => Err(text.error(
+                content_type.span(),
+                "`content_type` means nothing without a body",
+                "add `body`, or remove `content_type`",
+            )),
+        };
+    };
+    if !METHODS_WITH_BODY.contains(&method) {
+        return Err(text.error(
+            body.span(),
+            format!("`body` means nothing with {method}"),
+            "write `method = \"POST\"` or `method = \"PUT\"`, or remove `body`",
+        ));
+    }
+    Ok(Some(Body {
+        text: body.get_ref().clone(),
+        content_type: content_type(text, raw.content_type.as_ref())?,
+    }))
+}
+
+fn content_type(text: &Text<'_>, value: Option<&Spanned<String>>) -> Result<String, ScenarioError> {
+    let Some(value) = value else {
+        return Ok(DEFAULT_CONTENT_TYPE.to_owned());
+    };
+    let content_type = value.get_ref();
+    // A field's value (RFC 9110, section 5.5), without what only very old ones have: leading blanks, and bytes beyond ASCII.
+    let fits = (1..=MAX_CONTENT_TYPE_BYTES).contains(&content_type.len())
+        && content_type.trim() == content_type
+        && content_type
+            .bytes()
+            .all(|byte| (b' '..=b'~').contains(&byte));
+    if fits {
+        return Ok(content_type.clone());
+    }
+    let what = format!("a content type is 1 to {MAX_CONTENT_TYPE_BYTES} visible characters");
+    let help = "write it as in `content_type = \"text/plain; charset=utf-8\"`";
+    Err(text.error(value.span(), what, help))
 }
 
 fn method(text: &Text<'_>, value: Option<&Spanned<String>>) -> Result<String, ScenarioError> {

@@ -6,7 +6,6 @@ mod watch;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use app::Route;
 use bench_core::compare::{self, NotCompared, Policy};
 use bench_core::load::{Arrival, Load};
 use bench_core::plan::Trial;
@@ -49,9 +48,6 @@ const DRAIN: Duration = Duration::from_secs(1);
 
 /// How long each target is driven flat out where a scenario asks for a share of its capacity.
 const CAPACITY_PROBE: Duration = Duration::from_millis(700);
-
-/// The status of every route that is asked for rightly.
-const SERVED: u16 = 200;
 
 /// What a run measured.
 pub(crate) struct Measured {
@@ -312,7 +308,7 @@ impl Run<'_> {
                     .request
                     .routes
                     .each()
-                    .find_map(|route| self.client.verify(process.addr, route).err());
+                    .find_map(|asked| self.client.expect(process.addr, asked).err());
                 subject.process = Some(process);
                 if let Some(what) = wrong {
                     self.fail(subject, what);
@@ -582,17 +578,5 @@ fn interrupted() -> Caution {
         detail: "the run was interrupted before its end".to_owned(),
         advice: "what was measured until then is kept; run it again for the whole plan".to_owned(),
         voids: false,
-    }
-}
-
-/// Routes are verified by their canonical target.
-impl ControlClient {
-    fn verify(&self, addr: SocketAddr, route: &Route) -> Result<(), String> {
-        self.expect(
-            addr,
-            &route.target(),
-            SERVED,
-            route.expected_body().as_deref(),
-        )
     }
 }

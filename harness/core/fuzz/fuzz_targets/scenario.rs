@@ -19,7 +19,7 @@ fuzz_target!(|source: &str| {
                     .sum::<f64>()
                     <= 1.000_001
             );
-            let _ = scenario.route_error(0, "message", "help").to_string();
+            let _ = scenario.request_error(0, "body", "message", "help").to_string();
         }
         Err(error) => assert!(!error.to_string().is_empty() && !error.remedy().is_empty()),
     }

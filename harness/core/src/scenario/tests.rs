@@ -85,7 +85,9 @@ fn a_scenario_is_read_whole() {
         ),
         ("HEAD", "/missing", 404, 16)
     );
-    assert_eq!(&SOURCE[second.span.clone()], "\"/missing\"");
+    assert_eq!(&SOURCE[second.place("route")], "\"/missing\"");
+    assert_eq!(&SOURCE[second.place("expect_status")], "404");
+    assert_eq!(&SOURCE[second.place("body")], "\"/missing\"", "not there");
     assert_eq!(
         scenario.objectives,
         [
@@ -366,9 +368,10 @@ fn the_file_names_the_scenario() {
 }
 
 #[test]
-fn a_route_that_its_reader_refuses_is_reported_where_it_stands() {
-    let error = parse(SOURCE).unwrap().route_error(
+fn a_request_that_is_refused_is_reported_where_its_key_stands() {
+    let error = parse(SOURCE).unwrap().request_error(
         1,
+        "route",
         "no route is called /missing",
         "did you mean /plaintext?",
     );
@@ -380,6 +383,38 @@ fn a_route_that_its_reader_refuses_is_reported_where_it_stands() {
         (error.line(), error.column(), error.remedy()),
         (16, 9, "did you mean /plaintext?")
     );
+    let scenario = parse(SOURCE).unwrap();
+    let places = ["method", "expect_status", "weight"]
+        .map(|key| scenario.request_error(1, key, "no", "help").line());
+    assert_eq!(places, [17, 18, 16], "the weight is not there");
+}
+
+#[test]
+fn a_body_is_sent_as_it_is_written() {
+    let head = "method = \"POST\"\n";
+    let with = |keys: &str| {
+        let scenario = check_fits("weight = 3\n", &format!("weight = 3\n{head}{keys}"));
+        let request = scenario.requests[0].clone();
+        (request.words(), request.body)
+    };
+    assert_eq!(with(""), ("POST /sleep/5".to_owned(), None));
+    let (words, body) = with("body = '{\"id\": 1}'\nexpect_status = 422\n");
+    assert_eq!(words, "POST /sleep/5, 9 bytes, to be answered 422");
+    let body = body.unwrap();
+    assert_eq!(
+        (body.text.as_str(), body.content_type.as_str()),
+        ("{\"id\": 1}", DEFAULT_CONTENT_TYPE)
+    );
+    let (_, body) = with("body = \"\"\ncontent_type = \"text/plain\"\n");
+    assert_eq!(
+        body,
+        Some(Body {
+            text: String::new(),
+            content_type: "text/plain".to_owned()
+        })
+    );
+    let longest = "t".repeat(MAX_CONTENT_TYPE_BYTES);
+    with(&format!("body = \"\"\ncontent_type = \"{longest}\"\n"));
 }
 
 #[test]
@@ -460,7 +495,7 @@ const UNKNOWN: &[Mistake] = &[
         "weight",
         "wieght",
         "13:1: unknown key `wieght`",
-        "did you mean `weight`? Known here: `route`, `method`, `weight`, `expect_status`",
+        "did you mean `weight`? Known here: `route`, `method`, `body`, `content_type`, `weight`, `expect_status`",
     ),
     (
         "p99 =",
@@ -531,6 +566,30 @@ const IMPOSSIBLE: &[Mistake] = &[
         "question = \"  \"",
         "2:12: `question` is empty",
         "say it in a sentence: it stands above every result of this scenario",
+    ),
+    (
+        "weight = 3\n",
+        "weight = 3\nbody = \"{}\"\n",
+        "14:8: `body` means nothing with GET",
+        "write `method = \"POST\"` or `method = \"PUT\"`, or remove `body`",
+    ),
+    (
+        "method = \"HEAD\"",
+        "method = \"HEAD\"\nbody = \"\"",
+        "18:8: `body` means nothing with HEAD",
+        "write `method = \"POST\"` or `method = \"PUT\"`, or remove `body`",
+    ),
+    (
+        "weight = 3\n",
+        "weight = 3\ncontent_type = \"text/plain\"\n",
+        "14:16: `content_type` means nothing without a body",
+        "add `body`, or remove `content_type`",
+    ),
+    (
+        "weight = 3\n",
+        "method = \"PUT\"\nbody = \"\"\ncontent_type = \"a\\r\\nb: c\"\n",
+        "15:16: a content type is 1 to 128 visible characters",
+        "write it as in `content_type = \"text/plain; charset=utf-8\"`",
     ),
     (
         "\"/sleep/5\"",
