@@ -16,7 +16,7 @@ use crate::control::Control;
 use crate::sources;
 use crate::tls::{HandshakeError, Secured, Tls};
 use crate::transport::Plain;
-use crate::worker::{self, Share};
+use crate::worker::{self, Requests, Share};
 use crate::workload::Workload;
 
 /// How long opening one connection may take, its TLS handshake included.
@@ -75,7 +75,6 @@ pub fn drive(
     let Endpoint { addr, tls } = endpoint.into();
     let common = Common {
         load,
-        workload,
         addr,
         control,
         clock: Clock::start(),
@@ -95,9 +94,12 @@ pub fn drive(
                 let (common, tls) = (&common, tls.as_ref());
                 std::thread::Builder::new()
                     .name(format!("load-{thread}"))
-                    .spawn_scoped(scope, move || match tls {
-                        None => worker::run::<Plain>(common, &(), &share),
-                        Some(tls) => worker::run::<Secured>(common, tls, &share),
+                    .spawn_scoped(scope, move || {
+                        let requests = Requests::new(workload, load.seed, &share);
+                        match tls {
+                            None => worker::run::<Plain>(common, &(), &share, requests),
+                            Some(tls) => worker::run::<Secured>(common, tls, &share, requests),
+                        }
                     })
                     .map_err(|source| {
                         common.start.give_up();
@@ -150,7 +152,6 @@ fn local_ports() -> RangeInclusive<u16> {
 /// What all threads of a drive share.
 pub(crate) struct Common<'a> {
     pub(crate) load: &'a Load,
-    pub(crate) workload: &'a Workload,
     pub(crate) addr: SocketAddr,
     pub(crate) control: &'a Control,
     pub(crate) clock: Clock,

@@ -12,9 +12,9 @@ use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 
-use super::{HOUSEKEEPING_NS, Link, State, Worker, token};
+use super::core::{Core, Link, Opened, Stage};
+use super::{HOUSEKEEPING_NS, Talk, Worker, token};
 use crate::drive::{CONNECT_TIMEOUT, DriveError, time_to_open};
-use crate::reactor::Ready;
 use crate::sources;
 use crate::tls::HandshakeError;
 use crate::transport::Transport;
@@ -34,31 +34,35 @@ pub(super) enum OpenError {
     Handshake(HandshakeError),
 }
 
-impl<T: Transport> Worker<'_, T> {
+impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
     /// Opens every connection, [`MAX_CONNECTING`] at a time, or says why it can't.
     pub(super) fn open_all(&mut self) -> Result<(), DriveError> {
+        let common = self.core.common;
         let deadline_ns =
-            self.clock.now() + duration_ns(time_to_open(self.common.load.connections.get()));
-        let addr = self.common.addr;
-        let wanted = u32::try_from(self.sessions.len()).expect("a thread's connections were a u32");
+            self.core.clock.now() + duration_ns(time_to_open(common.load.connections.get()));
+        let wanted =
+            u32::try_from(self.core.sessions.len()).expect("a thread's connections were a u32");
         loop {
-            let opened = self.free.len();
+            let opened = self.core.free.len();
             let failed = |why| match why {
                 OpenError::System(errno) => DriveError::Connect {
-                    addr,
+                    addr: common.addr,
                     opened,
                     wanted,
                     source: errno.into(),
                 },
-                OpenError::Handshake(source) => DriveError::Handshake { addr, source },
+                OpenError::Handshake(source) => DriveError::Handshake {
+                    addr: common.addr,
+                    source,
+                },
             };
-            if opened == wanted || self.common.control.is_stopped() {
+            if self.talk.is_ready(&self.core) || self.core.is_stopped() {
                 return Ok(());
             }
-            let now = self.clock.now();
+            let now = self.core.clock.now();
             if now >= deadline_ns {
                 return Err(DriveError::Connect {
-                    addr,
+                    addr: common.addr,
                     opened,
                     wanted,
                     source: io::ErrorKind::TimedOut.into(),
@@ -67,10 +71,10 @@ impl<T: Transport> Worker<'_, T> {
             if let Some(why) = self.open_pending(now) {
                 return Err(failed(why));
             }
-            self.wait(Some(HOUSEKEEPING_NS))?;
-            let now = self.clock.now();
-            for index in 0..self.reactor.len() {
-                if let Some(why) = self.on_ready(self.reactor.ready(index), now) {
+            self.core.wait(Some(HOUSEKEEPING_NS))?;
+            let now = self.core.clock.now();
+            for index in 0..self.core.reactor.len() {
+                if let Some(why) = self.on_ready(self.core.reactor.ready(index), now) {
                     return Err(failed(why));
                 }
             }
@@ -79,16 +83,17 @@ impl<T: Transport> Worker<'_, T> {
 
     /// Starts opening sessions whose turn has come; returns why the last of those failed that failed at once.
     pub(super) fn open_pending(&mut self, now: Nanos) -> Option<OpenError> {
+        let core = &mut self.core;
         let mut failed = None;
         for _ in 0..MAX_ATTEMPTS_A_TURN {
-            if self.opening.len() >= MAX_CONNECTING {
+            if core.opening.len() >= MAX_CONNECTING {
                 break;
             }
-            let Some(index) = self.next_to_open(now) else {
+            let Some(index) = core.next_to_open(now) else {
                 break;
             };
-            if let Err(why) = self.open(index, now) {
-                self.open_failed(index, &why, now);
+            if let Err(why) = core.open(index, now) {
+                core.open_failed(index, &why, now);
                 failed = Some(why);
             }
         }
@@ -102,10 +107,10 @@ impl<T: Transport> Worker<'_, T> {
         since_ns: Nanos,
         now: Nanos,
     ) -> Option<OpenError> {
-        let session = &mut self.sessions[index];
+        let session = &mut self.core.sessions[index];
         match sockopt::socket_error(&session.link().socket).unwrap_or_else(Err) {
             Ok(()) => {
-                session.state = State::Handshaking {
+                session.stage = Stage::Handshaking {
                     since_ns,
                     established_ns: now,
                 };
@@ -113,13 +118,13 @@ impl<T: Transport> Worker<'_, T> {
             }
             Err(errno) => {
                 let why = OpenError::System(errno);
-                self.open_failed(index, &why, now);
+                self.core.open_failed(index, &why, now);
                 Some(why)
             }
         }
     }
 
-    /// Goes on with the handshake, where the transport has one; the session is free once it is over.
+    /// Goes on with the handshake, where the transport has one; the connection can be used once it is over.
     pub(super) fn shake_hands(
         &mut self,
         index: usize,
@@ -127,60 +132,51 @@ impl<T: Transport> Worker<'_, T> {
         established_ns: Nanos,
         now: Nanos,
     ) -> Option<OpenError> {
-        let session = &mut self.sessions[index];
+        let session = &mut self.core.sessions[index];
         let Link { socket, transport } = session.link();
         match transport.handshake(socket) {
             Ok(false) => None,
             Ok(true) => {
-                session.state = State::Free { since_ns: now };
-                self.opening.remove(index);
-                self.connections.opened += 1;
-                let recorder = &mut self.recorders.measured;
-                recorder.on_connected(established_ns - since_ns);
-                if T::HAS_HANDSHAKE {
-                    recorder.on_handshake(now - established_ns);
-                }
-                self.release(index);
+                session.stage = Stage::Open;
+                self.core.opening.remove(index);
+                let opened = Opened {
+                    connect_ns: established_ns - since_ns,
+                    handshake_ns: T::HAS_HANDSHAKE.then_some(now - established_ns),
+                };
+                self.talk.on_open(&mut self.core, index, opened, now);
                 None
             }
             Err(why) => {
                 let why = OpenError::Handshake(why);
-                self.open_failed(index, &why, now);
+                self.core.open_failed(index, &why, now);
                 Some(why)
             }
         }
     }
 
-    /// A free connection became readable: an end, or bytes that nobody asked for. Either way it is of no more use.
-    pub(super) fn lose_free(&mut self, index: usize, ready: Ready) {
-        let Link { socket, transport } = self.sessions[index].link();
-        let is_silent = transport.is_silent(socket, &mut self.read_buffer);
-        if ready.is_hangup() || !is_silent {
-            self.free.remove(index);
-            self.reopen(index);
-        }
-    }
-
-    /// Gives a connection up and asks for a new one in its place.
-    pub(super) fn reopen(&mut self, index: usize) {
-        self.close(index);
-        self.connections.reopened += 1;
-        self.to_open.push_back(index);
-    }
-
     /// Gives attempts up that took too long.
     pub(super) fn time_out_opening(&mut self, now: Nanos) {
-        while let Some(index) = self.opening.front() {
-            let (State::Connecting { since_ns } | State::Handshaking { since_ns, .. }) =
-                self.sessions[index].state
+        let core = &mut self.core;
+        while let Some(index) = core.opening.front() {
+            let (Stage::Connecting { since_ns } | Stage::Handshaking { since_ns, .. }) =
+                core.sessions[index].stage
             else {
                 unreachable!("only sessions that are being opened stand in line for it")
             };
             if since_ns + duration_ns(CONNECT_TIMEOUT) > now {
                 break;
             }
-            self.open_failed(index, &OpenError::System(Errno::TIMEDOUT), now);
+            core.open_failed(index, &OpenError::System(Errno::TIMEDOUT), now);
         }
+    }
+}
+
+impl<T: Transport> Core<'_, T> {
+    /// Gives a connection up and asks for a new one in its place.
+    pub(super) fn reopen(&mut self, index: usize) {
+        self.close(index);
+        self.connections.reopened += 1;
+        self.to_open.push_back(index);
     }
 
     fn next_to_open(&mut self, now: Nanos) -> Option<usize> {
@@ -204,7 +200,7 @@ impl<T: Transport> Worker<'_, T> {
                 OpenError::System(Errno::from_io_error(&error).unwrap_or(Errno::IO))
             })?;
         session.link = Some(Link { socket, transport });
-        session.state = State::Connecting { since_ns: now };
+        session.stage = Stage::Connecting { since_ns: now };
         self.opening.push_back(index);
         Ok(())
     }
@@ -223,9 +219,6 @@ impl<T: Transport> Worker<'_, T> {
 
     /// An attempt to open a session failed: it is counted, and made again later.
     fn open_failed(&mut self, index: usize, why: &OpenError, now: Nanos) {
-        if !matches!(self.sessions[index].state, State::Closed) {
-            self.opening.remove(index);
-        }
         self.close(index);
         self.recorders.measured.on_connect_failed(why.kind());
         self.to_retry.push_back((index, now + REOPEN_AFTER_NS));
@@ -233,9 +226,16 @@ impl<T: Transport> Worker<'_, T> {
 
     fn close(&mut self, index: usize) {
         let session = &mut self.sessions[index];
+        let is_opening = matches!(
+            session.stage,
+            Stage::Connecting { .. } | Stage::Handshaking { .. }
+        );
         session.link = None;
-        session.state = State::Closed;
+        session.stage = Stage::Closed;
         session.generation = session.generation.wrapping_add(1);
+        if is_opening {
+            self.opening.remove(index);
+        }
     }
 }
 

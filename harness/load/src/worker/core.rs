@@ -1,0 +1,283 @@
+//! What every conversation needs of its worker: the clock, the connections, who is free, the schedule, the recorders.
+
+use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
+
+use bench_core::ledger::ErrorKind;
+use bench_core::load::Load;
+use bench_core::recording::{ConnectionCounts, Recorder};
+use bench_core::units::{Nanos, duration_ns};
+use rustix::io::Errno;
+
+use super::Share;
+use crate::clock::Clock;
+use crate::drive::{Common, DriveError};
+use crate::line::Line;
+use crate::pacer::Pacer;
+use crate::reactor::{Reactor, Ready};
+use crate::sources::Sources;
+use crate::transport::{RecvError, Transport};
+
+/// Bytes read at once; one buffer serves all connections of a thread.
+pub(super) const READ_BUFFER_BYTES: usize = 64 * 1024;
+
+/// The part of a worker that does not depend on what is said over its connections.
+pub(crate) struct Core<'a, T: Transport> {
+    pub(super) common: &'a Common<'a>,
+    pub(super) transport: &'a T::Shared,
+    pub(super) clock: Clock,
+    pub(super) reactor: Reactor,
+    pub(super) read_buffer: Vec<u8>,
+    pub(super) sessions: Vec<Session<T>>,
+    /// Sessions that may send, longest free first: every connection gets its turn.
+    pub(super) free: Line,
+    /// Sessions that are being opened, in the order in which they began.
+    pub(super) opening: Line,
+    /// Sessions to open, and those that failed with the time of their next attempt, soonest first.
+    pub(super) to_open: VecDeque<usize>,
+    pub(super) to_retry: VecDeque<(usize, Nanos)>,
+    pub(super) sources: Sources,
+    pub(super) source: Source,
+    /// Requests that may still be scheduled, where the load bounds their number.
+    pub(super) remaining: u64,
+    pub(super) recorders: Recorders,
+    pub(super) connections: ConnectionCounts,
+    pub(super) timeout_ns: Nanos,
+}
+
+/// Where requests come from.
+pub(super) enum Source {
+    /// From the schedule; set when it begins.
+    Paced(Pacer),
+    /// From the reply before, until the end.
+    Closed {
+        /// No request is sent at or after it.
+        end_ns: Nanos,
+    },
+    /// Nothing is sent any more, or not yet.
+    Quiet,
+}
+
+/// Warm-up is recorded like everything else, by a recorder that is then thrown away.
+pub(super) struct Recorders {
+    pub(super) warmup: Recorder,
+    pub(super) measured: Recorder,
+    pub(super) measured_from_ns: Nanos,
+    /// Requests in flight are counted until then.
+    pub(super) end_ns: Nanos,
+}
+
+/// The clock readings of a drive.
+#[expect(clippy::struct_field_names, reason = "units stand last in names")]
+pub(super) struct Timeline {
+    pub(super) start_ns: Nanos,
+    pub(super) measured_from_ns: Nanos,
+    pub(super) end_ns: Nanos,
+}
+
+/// A place that a connection has, one after the other where they are lost.
+pub(super) struct Session<T> {
+    /// The connection; none while the session is closed.
+    pub(super) link: Option<Link<T>>,
+    pub(super) stage: Stage,
+    /// Since when it may send, while it stands among the free.
+    pub(super) free_since_ns: Nanos,
+    /// Distinguishes this connection's events from those of the connections that had this place before.
+    pub(super) generation: u32,
+}
+
+/// A connection.
+pub(super) struct Link<T> {
+    pub(super) socket: OwnedFd,
+    pub(super) transport: T,
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    Closed,
+    /// The system connects.
+    Connecting {
+        since_ns: Nanos,
+    },
+    /// The system is connected; both sides come to terms.
+    Handshaking {
+        since_ns: Nanos,
+        established_ns: Nanos,
+    },
+    /// It carries bytes either way.
+    Open,
+}
+
+/// What opening a connection took.
+#[derive(Clone, Copy)]
+pub(crate) struct Opened {
+    pub(super) connect_ns: Nanos,
+    /// Where the transport has a handshake.
+    pub(super) handshake_ns: Option<Nanos>,
+}
+
+impl<'a, T: Transport> Core<'a, T> {
+    pub(super) fn new(
+        common: &'a Common<'a>,
+        transport: &'a T::Shared,
+        share: &Share,
+    ) -> Result<Self, DriveError> {
+        let sessions: Vec<Session<T>> = (0..share.connections)
+            .map(|_| Session {
+                link: None,
+                stage: Stage::Closed,
+                free_since_ns: 0,
+                generation: 0,
+            })
+            .collect();
+        let load = common.load;
+        let limit = load.request_limit.unwrap_or(u64::MAX);
+        let (thread, threads) = (u64::from(share.thread), u64::from(share.threads));
+        Ok(Self {
+            common,
+            transport,
+            clock: common.clock,
+            reactor: Reactor::new().map_err(|source| DriveError::Epoll { source })?,
+            read_buffer: vec![0; READ_BUFFER_BYTES],
+            free: Line::new(share.connections),
+            opening: Line::new(share.connections),
+            to_open: (0..sessions.len()).collect(),
+            to_retry: VecDeque::new(),
+            sources: Sources::new(common.addr, &common.local_ports, share.threads),
+            sessions,
+            source: Source::Quiet,
+            remaining: limit / threads + u64::from(thread < limit % threads),
+            // Until the schedule begins nothing is recorded but connections.
+            recorders: Recorders::new(load),
+            connections: ConnectionCounts::default(),
+            timeout_ns: duration_ns(load.timeout),
+        })
+    }
+
+    /// Waits for readiness reports, at most that long.
+    pub(super) fn wait(&mut self, timeout_ns: Option<Nanos>) -> Result<(), DriveError> {
+        self.reactor
+            .wait(timeout_ns)
+            .map_err(|source| DriveError::Epoll { source })
+    }
+
+    /// The session may send from now on.
+    pub(super) fn set_free(&mut self, index: usize, now: Nanos) {
+        self.sessions[index].free_since_ns = now;
+        self.free.push_back(index);
+    }
+
+    /// Whether, in a closed loop, the reply that just came is followed by a request.
+    pub(super) fn follows(&self) -> bool {
+        match self.source {
+            Source::Closed { end_ns } => self.remaining > 0 && self.clock.now() < end_ns,
+            Source::Paced(_) | Source::Quiet => false,
+        }
+    }
+
+    /// Something that was due at `due_ns` is sent at `sent_ns` over a session that was free.
+    pub(super) fn count_sent(&mut self, index: usize, due_ns: Nanos, sent_ns: Nanos) {
+        if due_ns >= self.recorders.measured_from_ns {
+            self.remaining -= 1;
+        }
+        let free_since_ns = self.sessions[index].free_since_ns;
+        let recorder = self.recorders.for_due(due_ns);
+        recorder.on_scheduled(1);
+        recorder.on_sent(sent_ns.saturating_sub(due_ns.max(free_since_ns)));
+    }
+
+    /// A connection was opened, for what is due at `due_ns`.
+    pub(super) fn count_opened(&mut self, opened: Opened, due_ns: Nanos) {
+        self.connections.opened += 1;
+        let recorder = self.recorders.for_due(due_ns);
+        recorder.on_connected(opened.connect_ns);
+        if let Some(handshake_ns) = opened.handshake_ns {
+            recorder.on_handshake(handshake_ns);
+        }
+    }
+
+    /// Writes what remains of `bytes` after `written` of them; true once nothing is left, here or in the transport.
+    pub(super) fn write(
+        &mut self,
+        index: usize,
+        bytes: &[u8],
+        written: &mut usize,
+    ) -> Result<bool, ErrorKind> {
+        let Link { socket, transport } = self.sessions[index].link();
+        while *written < bytes.len() || transport.has_unsent() {
+            match transport.send(socket, &bytes[*written..]) {
+                Ok(count) => *written += count,
+                Err(Errno::AGAIN) => return Ok(false),
+                Err(_) => return Err(ErrorKind::Reset),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads into the read buffer what has come; 0 is the peer's end.
+    pub(super) fn recv(&mut self, index: usize) -> Result<usize, RecvError> {
+        let Link { socket, transport } = self.sessions[index].link();
+        transport.recv(socket, &mut self.read_buffer)
+    }
+
+    /// Whether a read of so many bytes has emptied the socket (epoll(7)). After a hang-up its end is still to be read.
+    pub(super) fn is_emptied(count: usize, ready: Ready) -> bool {
+        T::SHORT_READ_EMPTIES && count < READ_BUFFER_BYTES && !ready.is_hangup()
+    }
+
+    /// Whether the transport holds bytes that have not left yet.
+    pub(super) fn has_unsent(&mut self, index: usize) -> bool {
+        self.sessions[index].link().transport.has_unsent()
+    }
+
+    /// Whether nothing but silence is to be read, not even an end.
+    pub(super) fn is_silent(&mut self, index: usize) -> bool {
+        let Link { socket, transport } = self.sessions[index].link();
+        transport.is_silent(socket, &mut self.read_buffer)
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.common.control.is_stopped()
+    }
+}
+
+impl Recorders {
+    fn new(load: &Load) -> Self {
+        Self {
+            warmup: Recorder::new(0, Nanos::MAX),
+            measured: Recorder::new(0, duration_ns(load.interval).max(1)),
+            measured_from_ns: 0,
+            end_ns: 0,
+        }
+    }
+
+    pub(super) fn start_at(&mut self, timeline: &Timeline) {
+        self.measured.start_at(timeline.measured_from_ns);
+        self.measured_from_ns = timeline.measured_from_ns;
+        self.end_ns = timeline.end_ns;
+    }
+
+    /// Until now, that many requests were on the wire.
+    pub(super) fn count_in_flight(&mut self, in_flight: u32, now: Nanos) {
+        self.measured
+            .count_in_flight(in_flight, now.min(self.end_ns));
+    }
+
+    pub(super) fn for_due(&mut self, due_ns: Nanos) -> &mut Recorder {
+        if due_ns < self.measured_from_ns {
+            &mut self.warmup
+        } else {
+            &mut self.measured
+        }
+    }
+}
+
+impl<T> Session<T> {
+    /// The connection of a session that isn't closed.
+    pub(super) fn link(&mut self) -> &mut Link<T> {
+        self.link
+            .as_mut()
+            .expect("a session that isn't closed has a connection")
+    }
+}

@@ -1,0 +1,271 @@
+//! HTTP over a worker's connections: one request a time on each, and its reply checked as it comes.
+//!
+//! The steady state costs one `send` and one `recv` a request, and one `epoll_wait` for all that became ready together.
+
+use bench_core::ledger::ErrorKind;
+use bench_core::recording::Served;
+use bench_core::schedule::Mix;
+use bench_core::units::Nanos;
+
+use super::core::{Core, Opened};
+use super::{Share, Talk};
+use crate::exchange::{Exchange, Progress};
+use crate::line::Line;
+use crate::reactor::Ready;
+use crate::transport::{RecvError, Transport};
+use crate::workload::Workload;
+
+/// The requests of one worker.
+pub(crate) struct Requests<'a> {
+    workload: &'a Workload,
+    mix: Mix,
+    turns: Vec<Turn>,
+    /// Sessions that carry a request, the one sent first first: time-outs come in this order.
+    busy: Line,
+}
+
+/// A session's part in the talk.
+struct Turn {
+    carried: Option<InFlight>,
+    exchange: Exchange,
+    /// Measured requests that were answered rightly.
+    served: u64,
+}
+
+/// A request on the wire.
+#[derive(Clone, Copy)]
+struct InFlight {
+    due_ns: Nanos,
+    sent_ns: Nanos,
+    /// When the first byte of the reply came.
+    first_byte_ns: Option<Nanos>,
+    request: usize,
+    /// How many of its bytes have left.
+    written: usize,
+}
+
+impl InFlight {
+    /// From the moment of sending to the first byte; a lower bound at `now` where none has come.
+    fn until_first_byte_ns(&self, now: Nanos) -> Nanos {
+        self.first_byte_ns.unwrap_or(now) - self.sent_ns
+    }
+}
+
+impl<'a> Requests<'a> {
+    /// The requests of one thread's share of a workload.
+    pub(crate) fn new(workload: &'a Workload, seed: u64, share: &Share) -> Self {
+        let turns = (0..share.connections).map(|_| Turn {
+            carried: None,
+            exchange: Exchange::new(),
+            served: 0,
+        });
+        Self {
+            workload,
+            mix: Mix::new(&workload.weights(), seed, share.thread),
+            turns: turns.collect(),
+            busy: Line::new(share.connections),
+        }
+    }
+
+    /// The session may carry another request; in a closed loop it does at once.
+    fn release<T: Transport>(&mut self, core: &mut Core<'_, T>, index: usize, now: Nanos) {
+        if core.follows() {
+            core.sessions[index].free_since_ns = now;
+            let due_ns = core.clock.now();
+            self.send_at(core, index, due_ns, due_ns);
+        } else {
+            core.set_free(index, now);
+        }
+    }
+
+    /// Sends the next request of the mix.
+    fn send_at<T: Transport>(
+        &mut self,
+        core: &mut Core<'_, T>,
+        index: usize,
+        due_ns: Nanos,
+        sent_ns: Nanos,
+    ) {
+        let request = self.mix.choose();
+        let turn = &mut self.turns[index];
+        turn.exchange.begin(self.workload.request(request).method);
+        turn.carried = Some(InFlight {
+            due_ns,
+            sent_ns,
+            first_byte_ns: None,
+            request,
+            written: 0,
+        });
+        core.recorders.count_in_flight(self.busy.len(), sent_ns);
+        self.busy.push_back(index);
+        core.count_sent(index, due_ns, sent_ns);
+        self.flush(core, index);
+    }
+
+    /// Writes what remains of a request.
+    fn flush<T: Transport>(&mut self, core: &mut Core<'_, T>, index: usize) {
+        let carried = self.turns[index]
+            .carried
+            .as_mut()
+            .expect("only a busy session has something to write");
+        let bytes = &self.workload.request(carried.request).bytes;
+        if let Err(kind) = core.write(index, bytes, &mut carried.written) {
+            let now = core.clock.now();
+            self.complete(core, index, Err(kind), false, now);
+        }
+    }
+
+    fn read<T: Transport>(
+        &mut self,
+        core: &mut Core<'_, T>,
+        index: usize,
+        ready: Ready,
+        woken_ns: Nanos,
+    ) {
+        // What was readable when epoll returned had arrived by then; later reads of a long reply read the clock anew.
+        let mut arrived_ns = woken_ns;
+        loop {
+            let Turn {
+                carried, exchange, ..
+            } = &mut self.turns[index];
+            let carried = carried.as_mut().expect("read is for busy sessions");
+            let expect = &self.workload.request(carried.request).expect;
+            match core.recv(index) {
+                Ok(0) => {
+                    let fate = exchange.eof(expect);
+                    return self.complete(core, index, fate, false, arrived_ns);
+                }
+                Ok(count) => {
+                    carried.first_byte_ns.get_or_insert(arrived_ns);
+                    if let Progress::Done { fate, reusable } =
+                        exchange.receive(&core.read_buffer[..count], expect)
+                    {
+                        // After a hang-up no further report would come for this socket.
+                        let reusable = reusable && !ready.is_hangup();
+                        return self.complete(core, index, fate, reusable, arrived_ns);
+                    }
+                    if Core::<T>::is_emptied(count, ready) {
+                        return;
+                    }
+                }
+                Err(RecvError::WouldBlock) => return,
+                Err(RecvError::Lost) => {
+                    return self.complete(core, index, Err(ErrorKind::Reset), false, arrived_ns);
+                }
+                Err(RecvError::Malformed) => {
+                    return self.complete(
+                        core,
+                        index,
+                        Err(ErrorKind::Malformed),
+                        false,
+                        arrived_ns,
+                    );
+                }
+            }
+            arrived_ns = core.clock.now();
+        }
+    }
+
+    /// The request on this session has met its fate.
+    fn complete<T: Transport>(
+        &mut self,
+        core: &mut Core<'_, T>,
+        index: usize,
+        fate: Result<(), ErrorKind>,
+        reusable: bool,
+        now: Nanos,
+    ) {
+        let turn = &mut self.turns[index];
+        let sent = turn.carried.take().expect("only a busy session completes");
+        if fate.is_ok() && sent.due_ns >= core.recorders.measured_from_ns {
+            turn.served += 1;
+        }
+        let recorder = core.recorders.for_due(sent.due_ns);
+        match fate {
+            Ok(()) => {
+                recorder.on_first_byte(sent.until_first_byte_ns(now));
+                recorder.on_ok(sent.due_ns, sent.sent_ns, now);
+            }
+            Err(kind) => recorder.on_error(kind, now),
+        }
+        self.busy.remove(index);
+        if reusable {
+            self.release(core, index, now);
+        } else {
+            core.reopen(index);
+        }
+    }
+}
+
+impl<T: Transport> Talk<T> for Requests<'_> {
+    fn on_open(&mut self, core: &mut Core<'_, T>, index: usize, opened: Opened, now: Nanos) {
+        core.count_opened(opened, Nanos::MAX);
+        self.release(core, index, now);
+    }
+
+    fn is_ready(&self, core: &Core<'_, T>) -> bool {
+        core.free.len() as usize == core.sessions.len()
+    }
+
+    fn begin(&mut self, core: &mut Core<'_, T>, now: Nanos) {
+        // Those that may not send, because the schedule does or the load's number of requests is reached, stay free.
+        for _ in 0..core.free.len() {
+            let index = core.free.pop_front().expect("as many as there were");
+            self.release(core, index, now);
+        }
+    }
+
+    fn send(&mut self, core: &mut Core<'_, T>, index: usize, due_ns: Nanos) {
+        let sent_ns = core.clock.now();
+        self.send_at(core, index, due_ns, sent_ns);
+    }
+
+    fn on_ready(&mut self, core: &mut Core<'_, T>, index: usize, ready: Ready, now: Nanos) {
+        let Some(carried) = self.turns[index].carried else {
+            // Free: an end, or bytes that nobody asked for. Either way the connection is of no more use.
+            if ready.is_readable() && (ready.is_hangup() || !core.is_silent(index)) {
+                core.free.remove(index);
+                core.reopen(index);
+            }
+            return;
+        };
+        let length = self.workload.request(carried.request).bytes.len();
+        if ready.is_writable() && (carried.written < length || core.has_unsent(index)) {
+            self.flush(core, index);
+        }
+        if ready.is_readable() && self.turns[index].carried.is_some() {
+            self.read(core, index, ready, now);
+        }
+    }
+
+    fn time_out(&mut self, core: &mut Core<'_, T>, now: Nanos) {
+        while let Some(index) = self.busy.front() {
+            let carried = &mut self.turns[index].carried;
+            let sent = carried.expect("only busy sessions stand in line for a time-out");
+            if sent.sent_ns + core.timeout_ns > now {
+                break;
+            }
+            *carried = None;
+            let recorder = core.recorders.for_due(sent.due_ns);
+            recorder.on_first_byte(sent.until_first_byte_ns(now));
+            recorder.on_timeout(sent.due_ns, sent.sent_ns, now);
+            self.busy.remove(index);
+            core.reopen(index);
+        }
+    }
+
+    fn in_flight(&self) -> u32 {
+        self.busy.len()
+    }
+
+    fn finish(&mut self, core: &mut Core<'_, T>, now: Nanos) {
+        for sent in self.turns.iter().filter_map(|turn| turn.carried) {
+            let recorder = core.recorders.for_due(sent.due_ns);
+            recorder.on_first_byte(sent.until_first_byte_ns(now));
+            recorder.on_unfinished(sent.due_ns, Some(sent.sent_ns), now);
+        }
+        let served = || self.turns.iter().map(|turn| turn.served);
+        core.connections.never_served = served().filter(|&served| served == 0).count() as u64;
+        core.connections.served = Served::of(served());
+    }
+}
