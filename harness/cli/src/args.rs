@@ -190,6 +190,10 @@ pub(crate) struct LoadArgs {
     #[arg(long, short = 'n', value_name = "N")]
     pub(crate) requests: Option<NonZeroU64>,
 
+    /// Open a connection for each request and close it after the reply; -c is then how many may be open at a time.
+    #[arg(long)]
+    pub(crate) disable_keepalive: bool,
+
     /// How the gaps between scheduled requests are distributed.
     #[arg(long, value_enum, default_value = "constant", requires = "rate")]
     pub(crate) arrival: ArrivalName,

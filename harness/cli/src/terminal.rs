@@ -290,8 +290,9 @@ fn load_text(url: &str, report: &LoadReport, recording: &Recording) -> String {
     let generator = &report.generator;
     let mut lines = vec![
         format!(
-            "{BOLD}{url}{BOLD:#}: {rate}, {} connections, {:.3} s\n",
-            load.connections, load.duration_s
+            "{BOLD}{url}{BOLD:#}: {rate}, {}, {:.3} s\n",
+            sentences::connections(load),
+            load.duration_s
         ),
         format!(
             "Requests     {} scheduled = {} ok + {} error + {} timeout + {} unfinished",

@@ -1,6 +1,7 @@
 //! From a scenario's requests to bytes on the wire and the replies that they must get.
 
 use app::{MAX_UPSTREAM_CONNECTIONS, Mode, Route};
+use bench_core::load::Connect;
 use bench_core::names;
 use bench_core::scenario::{Body, RequestSpec, Scenario, ScenarioError};
 use http1::Method;
@@ -76,18 +77,19 @@ impl Routes {
     }
 
     /// The requests as they are sent to `host`.
-    pub(crate) fn workload(&self, host: &str) -> Workload {
-        Workload::new(self.each().map(|asked| asked.request(host)).collect())
+    pub(crate) fn workload(&self, host: &str, connect: Connect) -> Workload {
+        let requests = self.each().map(|asked| asked.request(host, connect));
+        Workload::new(requests.collect())
     }
 }
 
 impl Asked {
-    fn request(&self, host: &str) -> Request {
-        let headers: Vec<(&str, &str)> = self
+    fn request(&self, host: &str, connect: Connect) -> Request {
+        let body_type = self
             .body
             .iter()
-            .map(|body| ("Content-Type", body.content_type.as_str()))
-            .collect();
+            .map(|body| ("Content-Type", body.content_type.as_str()));
+        let headers: Vec<(&str, &str)> = body_type.chain(connection(connect)).collect();
         let expect = Expect {
             status: Some(self.answer.status),
             body: self.answer.body.clone(),
@@ -102,6 +104,14 @@ impl Asked {
             expect,
         )
         .with_weight(self.weight)
+    }
+}
+
+/// What a request says of its connection.
+pub(crate) fn connection(connect: Connect) -> Option<(&'static str, &'static str)> {
+    match connect {
+        Connect::Once => None,
+        Connect::PerRequest => Some(("Connection", "close")),
     }
 }
 
@@ -202,6 +212,23 @@ mod tests {
         assert_eq!(sockets("/upstream?calls=9&ms=1&mode=seq"), 200);
         assert_eq!(sockets("/upstream?calls=9&ms=1&mode=par"), 1000);
         assert_eq!(sockets("/upstream?calls=100&ms=1&mode=par"), 100 + 4096);
+    }
+
+    #[test]
+    fn a_request_of_its_own_connection_says_that_it_is_the_last() {
+        let routes = Routes::of(&scenario("[[requests]]\nroute = \"/json\"\n")).unwrap();
+        let bytes = |connect| {
+            let workload = routes.workload("a:80", connect);
+            String::from_utf8(workload.request(0).bytes.clone()).unwrap()
+        };
+        assert_eq!(
+            bytes(Connect::PerRequest),
+            "GET /json HTTP/1.1\r\nHost: a:80\r\nConnection: close\r\n\r\n"
+        );
+        assert_eq!(
+            bytes(Connect::Once),
+            "GET /json HTTP/1.1\r\nHost: a:80\r\n\r\n"
+        );
     }
 
     #[test]

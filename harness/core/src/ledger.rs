@@ -112,8 +112,9 @@ impl ErrorKind {
 
 /// Failures by group and by kind.
 ///
-/// `connect` counts attempts to open a connection and stands apart from the ledger: no request was on the wire yet.
-/// `reset + status + body == Ledger::error`.
+/// `connect` counts attempts to open a connection. Where connections are opened once it stands apart from the ledger, since
+/// no request was on the wire yet: `reset + status + body == Ledger::error`. Where each request opens its own, the attempt
+/// was the request's, and `connect` belongs to the sum.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorCounts {
     /// Connections that could not be opened.

@@ -70,13 +70,28 @@ impl Process {
     }
 }
 
+/// When connections are opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Connect {
+    /// Before the load begins: each carries many requests, and those that are lost are opened again.
+    #[default]
+    Once,
+    /// For each request, when it is sent; closed after its reply. A request is sent from the moment of connecting on, so that
+    /// response and service time both include it.
+    PerRequest,
+}
+
 /// One drive of load at one address: everything the instrument needs to know beside the requests.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Load {
     /// When requests are sent.
     pub arrival: Arrival,
-    /// How many connections are kept open, over all generator threads.
+    /// How many connections are kept open, over all generator threads; where each request opens its own, how many may be
+    /// open at a time.
     pub connections: NonZeroU32,
+    /// When they are opened.
+    pub connect: Connect,
     /// Load before the measurement that is driven and answered but not recorded.
     pub warmup: Duration,
     /// How long arrivals are measured.

@@ -11,7 +11,7 @@ use thiserror::Error;
 use crate::compare::{self, Comparison};
 use crate::encode;
 use crate::ledger::{ErrorCounts, Ledger};
-use crate::load::Load;
+use crate::load::{Connect, Load};
 use crate::plan::Trial;
 use crate::recording::{Interval, Recording};
 use crate::summary::{self, Summary, Times};
@@ -109,8 +109,11 @@ pub struct LoadRecord {
     pub arrival: String,
     /// Scheduled requests a second; `null` in a closed loop.
     pub rate_per_s: Option<f64>,
-    /// Connections.
+    /// Connections: how many were kept open, or could be open at a time.
     pub connections: u32,
+    /// `once` before the load, or `per_request`.
+    #[serde(default)]
+    pub connect: Connect,
     /// Measured seconds, all epochs together.
     pub duration_s: f64,
     /// Seeds arrivals and mix.
@@ -123,6 +126,7 @@ impl LoadRecord {
             arrival: load.arrival.name().to_owned(),
             rate_per_s: load.arrival.rate().map(crate::units::Rate::as_per_s),
             connections: load.connections.get(),
+            connect: load.connect,
             duration_s,
             seed: load.seed,
         }
@@ -721,12 +725,14 @@ mod tests {
             "served_min",
             "served_max",
         ];
+
         let mut value = serde_json::to_value(sample::run_record()).unwrap();
         value.as_object_mut().unwrap().remove("calibration");
         let target = value["targets"][0].as_object_mut().unwrap();
         target.retain(|key, _| !added.contains(&key.as_str()));
         let connections = target["connections"].as_object_mut().unwrap();
         connections.retain(|key, _| !added.contains(&key.as_str()));
+        target["load"].as_object_mut().unwrap().remove("connect");
         let record = RunRecord::from_json(&value.to_string(), "run.json").unwrap();
         let report = &record.targets[0].report;
         assert_eq!(
@@ -734,6 +740,7 @@ mod tests {
             (Times::default(), None)
         );
         assert_eq!(report.connections.served_max, None);
+        assert_eq!(report.load.connect, Connect::Once);
         assert_eq!(record.calibration, None);
     }
 

@@ -49,6 +49,7 @@ pub fn run_record() -> RunRecord {
     let load = Load {
         arrival,
         connections: scenario.connections,
+        connect: scenario.connect,
         warmup: plan.warmup,
         duration: plan.epoch,
         drain: Duration::from_secs(1),

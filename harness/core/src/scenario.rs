@@ -13,7 +13,7 @@ use serde::Deserialize;
 use thiserror::Error;
 use toml::Spanned;
 
-use crate::load::{Arrival, Process, Profile};
+use crate::load::{Arrival, Connect, Process, Profile};
 use crate::names;
 use crate::record::{ObjectiveRecord, RequestRecord, ScenarioRecord};
 use crate::summary::PERCENTILES;
@@ -26,6 +26,7 @@ use stages::RawStage;
 /// The scenarios that are compiled in: name and TOML source, by name.
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("burst", include_str!("../../../scenarios/burst.toml")),
+    ("churn", include_str!("../../../scenarios/churn.toml")),
     (
         "cpu-heavy",
         include_str!("../../../scenarios/cpu-heavy.toml"),
@@ -79,8 +80,10 @@ pub struct Scenario {
     pub question: String,
     /// When requests are sent.
     pub arrival: ArrivalSpec,
-    /// Connections kept open, at most [`MAX_CONNECTIONS`].
+    /// Connections kept open, or open at a time, at most [`MAX_CONNECTIONS`].
     pub connections: NonZeroU32,
+    /// When they are opened.
+    pub connect: Connect,
     /// How long a request may stay unanswered before it counts as a timeout.
     pub timeout: Duration,
     /// The mix: never empty, at most [`MAX_REQUESTS`].
@@ -205,6 +208,12 @@ impl Scenario {
             question: sentence(&text, "question", &raw.question)?,
             arrival: arrival(&text, &raw.load)?,
             connections: connections(&text, &raw.connections)?,
+            connect: raw
+                .load
+                .get_ref()
+                .connect
+                .as_ref()
+                .map_or(Connect::Once, |connect| *connect.get_ref()),
             timeout,
             requests: requests(&text, &raw.requests)?,
             objectives: objectives(&text, raw.objective.as_ref(), timeout)?,
@@ -378,6 +387,7 @@ struct RawLoad {
     rate_per_s: Option<Spanned<f64>>,
     capacity_share: Option<Spanned<f64>>,
     stages: Option<Spanned<Vec<RawStage>>>,
+    connect: Option<Spanned<Connect>>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
@@ -470,6 +480,7 @@ fn arrival(text: &Text<'_>, load: &Spanned<RawLoad>) -> Result<ArrivalSpec, Scen
         rate_per_s,
         capacity_share,
         stages,
+        ..
     } = load.get_ref();
     match arrival.get_ref() {
         RawArrival::Closed => {

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::load::{Arrival, Load};
+use crate::ledger::ErrorKind;
+use crate::load::{Arrival, Connect, Load};
 use crate::recording::Recording;
 use crate::summary::{MIN_SAMPLES_BEYOND, Summary, Times, value_at};
 use crate::units::{Nanos, duration_ns, format_ns};
@@ -72,7 +73,8 @@ pub fn assess(load: &Load, recording: &Recording) -> Vec<Caution> {
         rate_missed(load, recording),
         failures(recording),
         unfinished(recording),
-        connections(recording),
+        connections(load, recording),
+        exhausted(load, recording),
         unfair(recording),
         littles_law(load, recording),
         too_few_samples(recording),
@@ -169,6 +171,8 @@ pub enum CautionCode {
     Unfinished,
     /// Connections could not be opened, or were lost and opened again.
     Connections,
+    /// The generator had no local port or file descriptor left for a request's own connection.
+    Exhausted,
     /// Too few samples for a percentile; it is `null`.
     TooFewSamples,
     /// Generator and server shared a core.
@@ -303,7 +307,11 @@ fn unfinished(recording: &Recording) -> Option<Caution> {
     })
 }
 
-fn connections(recording: &Recording) -> Option<Caution> {
+fn connections(load: &Load, recording: &Recording) -> Option<Caution> {
+    // A request that opens its own has failed where it could not, and is told among the failures.
+    if load.connect == Connect::PerRequest {
+        return None;
+    }
     let counts = recording.connections;
     (counts.reopened > 0 || recording.errors.connect > 0).then(|| {
         CautionCode::Connections.caution(
@@ -313,6 +321,29 @@ fn connections(recording: &Recording) -> Option<Caution> {
                 counts.reopened, recording.errors.connect
             ),
             "look at the target's own output: it closed connections, or is short of descriptors or backlog",
+        )
+    })
+}
+
+/// Where each request opens its own connection, running out of them here is no failure of the server.
+fn exhausted(load: &Load, recording: &Recording) -> Option<Caution> {
+    let count = |kind| {
+        recording
+            .errors
+            .kinds
+            .get(&kind)
+            .copied()
+            .unwrap_or_default()
+    };
+    let ports = count(ErrorKind::AddrNotAvailable);
+    let files = count(ErrorKind::TooManyFiles);
+    (load.connect == Connect::PerRequest && ports + files > 0).then(|| {
+        CautionCode::Exhausted.caution(
+            true,
+            format!(
+                "the generator itself ran out: {ports} requests found no local port, {files} no file descriptor"
+            ),
+            "lower the rate (-R), widen net.ipv4.ip_local_port_range, or raise the limit with `ulimit -n`",
         )
     })
 }
@@ -413,7 +444,6 @@ fn too_few_samples(recording: &Recording) -> Option<Caution> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::ErrorKind;
     use crate::load::Process;
     use crate::recording::{ConnectionCounts, GeneratorUse, Recorder, Served};
     use crate::units::Rate;
@@ -425,6 +455,7 @@ mod tests {
         Load {
             arrival,
             connections: std::num::NonZeroU32::MIN,
+            connect: Connect::Once,
             warmup: Duration::ZERO,
             duration: Duration::from_secs(1),
             drain: Duration::ZERO,
@@ -629,6 +660,37 @@ mod tests {
         assert_eq!(shared([125, 625, 625, 625]), []);
         assert_eq!(shared([124, 625, 625, 626]), [CautionCode::Unfair]);
         assert_eq!(shared([0, 666, 667, 667]), [CautionCode::Unfair]);
+    }
+
+    #[test]
+    fn a_generator_without_ports_voids_what_opens_a_connection_a_request() {
+        let judged = |connect, kind| {
+            let mut recorder = recorder(5 * MS, 0);
+            recorder.on_scheduled(1);
+            recorder.on_error(kind, 900 * MS);
+            let recording = recorder.finish(
+                1_000 * MS,
+                ConnectionCounts::default(),
+                GeneratorUse::default(),
+            );
+            let load = Load {
+                connect,
+                ..load(open())
+            };
+            codes(&Validity::from_cautions(assess(&load, &recording)))
+        };
+        let per_request = |kind| judged(Connect::PerRequest, kind);
+        assert_eq!(per_request(ErrorKind::Refused), [CautionCode::Failures]);
+        for kind in [ErrorKind::AddrNotAvailable, ErrorKind::TooManyFiles] {
+            assert_eq!(
+                per_request(kind),
+                [CautionCode::Exhausted, CautionCode::Failures]
+            );
+        }
+        assert_eq!(
+            judged(Connect::Once, ErrorKind::TooManyFiles),
+            [CautionCode::Failures, CautionCode::Connections]
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use bench_core::load::{Arrival, Load, Process, Profile, Stage};
+use bench_core::load::{Arrival, Connect, Load, Process, Profile, Stage};
 use bench_core::schedule::Schedule;
 use bench_core::units::{Nanos, Rate};
 use load::pacer::Pacer;
@@ -51,6 +51,7 @@ fn show(what: &str, arrival: Arrival) {
     let load = Load {
         arrival,
         connections: NonZeroU32::MIN,
+        connect: Connect::Once,
         warmup: Duration::ZERO,
         duration: Duration::from_secs(1),
         drain: Duration::ZERO,

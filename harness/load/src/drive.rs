@@ -54,7 +54,7 @@ impl From<SocketAddr> for Endpoint {
 
 /// Drives one load at one server and returns what was recorded.
 ///
-/// Connections are opened first; the schedule begins when all of them are. The drive ends after `load.warmup +
+/// Connections are opened first, unless each request opens its own; the schedule begins when all of them are. The drive ends after `load.warmup +
 /// load.duration`, when `load.request_limit` requests have been scheduled, or when `control` says so, and then waits at
 /// most `load.drain` for replies still out.
 pub fn drive(
@@ -95,7 +95,7 @@ pub fn drive(
                 std::thread::Builder::new()
                     .name(format!("load-{thread}"))
                     .spawn_scoped(scope, move || {
-                        let requests = Requests::new(workload, load.seed, &share);
+                        let requests = Requests::new(workload, load, &share);
                         match tls {
                             None => worker::run::<Plain>(common, &(), &share, requests),
                             Some(tls) => worker::run::<Secured>(common, tls, &share, requests),

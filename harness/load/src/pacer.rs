@@ -88,7 +88,7 @@ impl Iterator for Pacer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bench_core::load::{Arrival, Load, Process};
+    use bench_core::load::{Arrival, Connect, Load, Process};
     use bench_core::units::Rate;
     use std::num::NonZeroU32;
     use std::time::Duration;
@@ -104,6 +104,7 @@ mod tests {
         let load = Load {
             arrival,
             connections: NonZeroU32::MIN,
+            connect: Connect::Once,
             warmup: Duration::ZERO,
             duration: Duration::from_nanos(end_ns),
             drain: Duration::ZERO,

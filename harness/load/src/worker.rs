@@ -12,6 +12,7 @@ mod requests;
 
 use std::num::NonZeroU64;
 
+use bench_core::ledger::ErrorKind;
 use bench_core::recording::{GeneratorUse, Recording};
 use bench_core::schedule::Schedule;
 use bench_core::units::{Nanos, duration_ns};
@@ -50,8 +51,14 @@ pub(crate) struct Share {
 /// A session that may send stands in the worker's line of the free. Whoever is taken from it for [`Talk::send`] comes back
 /// through [`Core::set_free`].
 pub(crate) trait Talk<T: Transport> {
+    /// Names the sessions to open before the start.
+    fn prepare(&mut self, core: &mut Core<'_, T>);
+
     /// A session's connection can be used from now on.
     fn on_open(&mut self, core: &mut Core<'_, T>, index: usize, opened: Opened, now: Nanos);
+
+    /// A session's connection could not be opened; the session is closed.
+    fn on_open_failed(&mut self, core: &mut Core<'_, T>, index: usize, kind: ErrorKind, now: Nanos);
 
     /// Before the start: whether every session has got as far as it must.
     fn is_ready(&self, core: &Core<'_, T>) -> bool;
@@ -81,15 +88,18 @@ pub(crate) fn run<T: Transport>(
     common: &Common<'_>,
     transport: &T::Shared,
     share: &Share,
-    talk: impl Talk<T>,
+    mut talk: impl Talk<T>,
 ) -> Result<Option<Recording>, DriveError> {
     let opened = prepare_thread(share)
         .and_then(|()| Core::new(common, transport, share))
-        .map(|core| Worker {
-            core,
-            talk,
-            next_housekeeping_ns: 0,
-            told: (0, 0),
+        .map(|mut core| {
+            talk.prepare(&mut core);
+            Worker {
+                core,
+                talk,
+                next_housekeeping_ns: 0,
+                told: (0, 0),
+            }
         })
         .and_then(|mut worker| worker.open_all().map(|()| worker));
     match opened {

@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bench_core::ledger::ErrorKind;
-use bench_core::load::{Arrival, Load, Process};
+use bench_core::load::{Arrival, Connect, Load, Process};
 use bench_core::recording::Recording;
 use bench_core::units::Rate;
 use http1::Method;
@@ -83,6 +83,7 @@ fn check(addr: SocketAddr, duration: Duration) -> Result<Recording, DriveError> 
             process: Process::Constant,
         },
         connections: NonZeroU32::new(CONNECTIONS).unwrap(),
+        connect: Connect::Once,
         warmup: Duration::ZERO,
         duration,
         drain: Duration::ZERO,

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bench_core::ledger::ErrorKind;
-use bench_core::load::{Arrival, Load, Process};
+use bench_core::load::{Arrival, Connect, Load, Process};
 use bench_core::recording::Recording;
 use bench_core::units::Rate;
 use http1::Method;
@@ -111,6 +111,7 @@ fn load(arrival: Arrival, connections: u32, requests: Option<u64>) -> Load {
     Load {
         arrival,
         connections: NonZeroU32::new(connections).unwrap(),
+        connect: Connect::Once,
         warmup: Duration::ZERO,
         duration: Duration::from_secs(20),
         drain: Duration::from_secs(20),
@@ -250,6 +251,148 @@ fn a_connection_per_request_is_reopened_and_its_answers_count() {
         "{:?}",
         recording.connections
     );
+}
+
+/// A closing server's answer.
+const LAST: &[u8] = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello";
+
+fn per_request(load: Load) -> Load {
+    Load {
+        connect: Connect::PerRequest,
+        ..load
+    }
+}
+
+#[test]
+fn each_request_opens_its_own_connection_in_both_loops() {
+    // Whether or not the server closes as well.
+    for (arrival, habit) in [
+        (Arrival::Closed, Habit::SayAndClose(LAST)),
+        (open(2000.0), Habit::SayAndClose(LAST)),
+        (Arrival::Closed, Habit::Say(GOOD)),
+    ] {
+        let recording = check(habit, &per_request(load(arrival.clone(), 7, Some(300))));
+        assert_eq!(
+            (recording.ledger.scheduled, recording.ledger.ok),
+            (300, 300),
+            "{arrival:?} {:?}",
+            recording.errors
+        );
+        let counts = recording.connections;
+        assert_eq!((counts.opened, counts.reopened), (300, 0));
+        assert_eq!((counts.never_served, counts.served), (0, None));
+        // Connecting has a clock of its own, and is part of the other two.
+        assert_eq!(recording.connect_time.len(), 300);
+        assert_eq!(recording.service_time.len(), 300);
+        assert!(recording.connect_time.min() <= recording.service_time.min());
+        assert!(recording.connect_time.max() <= recording.service_time.max());
+        assert!(recording.in_flight.mean <= 7.0, "{:?}", recording.in_flight);
+    }
+}
+
+#[test]
+fn warm_up_connections_are_in_no_connect_time() {
+    let addr = server(Habit::SayAndClose(LAST));
+    let load = per_request(Load {
+        warmup: Duration::from_millis(100),
+        duration: Duration::from_millis(100),
+        ..load(
+            Arrival::Open {
+                rate: Rate::per_s(500.0).unwrap(),
+                process: Process::Constant,
+            },
+            50,
+            None,
+        )
+    });
+    let recording = drive(
+        &load,
+        &workload(addr),
+        addr,
+        &options(),
+        &Control::default(),
+    )
+    .unwrap();
+    assert_eq!(
+        (recording.ledger.ok, recording.connections.opened),
+        (50, 100)
+    );
+    assert_eq!(recording.connect_time.len(), 50);
+}
+
+#[test]
+fn a_request_that_loses_its_connection_fails_and_the_next_one_opens_another() {
+    for (habit, kind) in [
+        (Habit::Reset, ErrorKind::Reset),
+        (Habit::SayAndClose(b""), ErrorKind::Closed),
+    ] {
+        let recording = check(habit, &per_request(load(Arrival::Closed, 3, Some(30))));
+        assert_eq!(recording.errors.kinds, BTreeMap::from([(kind, 30)]));
+        assert_eq!(
+            (recording.ledger.error, recording.connections.opened),
+            (30, 30)
+        );
+    }
+}
+
+#[test]
+fn a_request_that_finds_nobody_has_failed_and_is_not_tried_again() {
+    // The last request that is answered takes the listener with it.
+    let addr = server_that_dies(20, 1);
+    let load = per_request(Load {
+        drain: Duration::ZERO,
+        ..load(Arrival::Closed, 2, Some(25))
+    });
+    let recording = drive(
+        &load,
+        &workload(addr),
+        addr,
+        &options(),
+        &Control::default(),
+    )
+    .unwrap();
+    let ledger = recording.ledger;
+    assert!(ledger.balances(), "{ledger:?}");
+    assert_eq!((ledger.scheduled, ledger.ok), (25, 19), "{ledger:?}");
+    let refused = recording.errors.kinds[&ErrorKind::Refused];
+    assert!(refused >= 4, "{:?}", recording.errors);
+    let errors = &recording.errors;
+    assert_eq!(
+        errors.connect + errors.reset + errors.status + errors.body,
+        ledger.error
+    );
+}
+
+#[test]
+fn an_unanswered_request_of_its_own_connection_times_out() {
+    let load = per_request(Load {
+        timeout: Duration::from_millis(30),
+        ..load(Arrival::Closed, 2, Some(6))
+    });
+    let recording = check(Habit::Ignore, &load);
+    assert_eq!(
+        (recording.ledger.timeout, recording.connections.opened),
+        (6, 6)
+    );
+    assert!(recording.response_time.min() >= 29_000_000);
+}
+
+#[test]
+fn nobody_there_is_an_error_before_the_first_request_of_either_kind() {
+    let addr = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap()
+    };
+    let load = per_request(load(Arrival::Closed, 4, Some(1)));
+    let error = drive(
+        &load,
+        &workload(addr),
+        addr,
+        &options(),
+        &Control::default(),
+    )
+    .unwrap_err();
+    assert!(matches!(error, DriveError::Connect { .. }), "{error}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bench_core::load::{Arrival, Load};
+use bench_core::load::{Arrival, Connect, Load};
 use bench_core::recording::Recording;
 use http1::Method;
 use load::{Control, DriveError, Expect, Options, Request, Workload, backend, drive};
@@ -42,6 +42,16 @@ fn other_loopback_addresses_are_used_before_the_ports_of_one_run_out() {
         assert_eq!(
             (recording.connections.opened, recording.errors.connect),
             (3, 0)
+        );
+
+        // A connection a request, thirty times as many as an address has ports, in less time than one of them is let go.
+        let (recording, _) = churn("127.0.0.1:7004", 30 * PORTS);
+        let recording = recording.unwrap();
+        assert_eq!(
+            (recording.connections.opened, recording.ledger.ok),
+            (300, 300),
+            "{:?}",
+            recording.errors
         );
 
         // IPv6 has one loopback address only.
@@ -92,6 +102,31 @@ fn check(
     connections: u32,
     others: u32,
 ) -> (Result<Recording, DriveError>, SocketAddr) {
+    let load = load(Connect::Once, connections, connections);
+    drive_at(listen, &load, others)
+}
+
+/// Drives so many requests, each over a connection of its own.
+fn churn(listen: &str, requests: u32) -> (Result<Recording, DriveError>, SocketAddr) {
+    drive_at(listen, &load(Connect::PerRequest, 2, requests), 0)
+}
+
+fn load(connect: Connect, connections: u32, requests: u32) -> Load {
+    Load {
+        arrival: Arrival::Closed,
+        connections: NonZeroU32::new(connections).unwrap(),
+        connect,
+        warmup: Duration::ZERO,
+        duration: Duration::from_secs(20),
+        drain: Duration::from_secs(20),
+        timeout: Duration::from_secs(10),
+        request_limit: Some(u64::from(requests)),
+        interval: Duration::from_secs(1),
+        seed: 1,
+    }
+}
+
+fn drive_at(listen: &str, load: &Load, others: u32) -> (Result<Recording, DriveError>, SocketAddr) {
     let listener = backend::bind(listen.parse().unwrap(), 1_024).unwrap();
     let addr = listener.local_addr().unwrap();
     let held: Vec<TcpStream> = (0..others)
@@ -101,18 +136,18 @@ fn check(
         status: Some(200),
         body: Some(b"7".to_vec()),
     };
-    let request = Request::new(Method::Get, "/call/7?ms=0", "backend", &[], None, expect);
-    let load = Load {
-        arrival: Arrival::Closed,
-        connections: NonZeroU32::new(connections).unwrap(),
-        warmup: Duration::ZERO,
-        duration: Duration::from_secs(20),
-        drain: Duration::from_secs(20),
-        timeout: Duration::from_secs(10),
-        request_limit: Some(u64::from(connections)),
-        interval: Duration::from_secs(1),
-        seed: 1,
+    let headers: &[(&str, &str)] = match load.connect {
+        Connect::Once => &[],
+        Connect::PerRequest => &[("Connection", "close")],
     };
+    let request = Request::new(
+        Method::Get,
+        "/call/7?ms=0",
+        "backend",
+        headers,
+        None,
+        expect,
+    );
     let options = Options {
         cpus: Vec::new(),
         spin: false,
@@ -121,7 +156,7 @@ fn check(
     let recording = std::thread::scope(|scope| {
         let server = scope.spawn(|| backend::serve(&listener, &stop));
         let recording = drive(
-            &load,
+            load,
             &Workload::new(vec![request]),
             addr,
             &options,

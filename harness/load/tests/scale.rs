@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bench_core::load::{Arrival, Load, Process};
+use bench_core::load::{Arrival, Connect, Load, Process};
 use bench_core::units::Rate;
 use http1::Method;
 use load::{Control, Expect, Options, Request, Workload, backend, drive};
@@ -34,6 +34,7 @@ fn two_thousand_connections_each_carry_their_requests() {
             process: Process::Constant,
         },
         connections: NonZeroU32::new(CONNECTIONS).unwrap(),
+        connect: Connect::Once,
         warmup: Duration::ZERO,
         duration: Duration::from_mins(1),
         drain: Duration::from_mins(1),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bench_core::ledger::ErrorKind;
-use bench_core::load::{Arrival, Load, Process};
+use bench_core::load::{Arrival, Connect, Load, Process};
 use bench_core::recording::Recording;
 use bench_core::units::Rate;
 use http1::Method;
@@ -187,6 +187,7 @@ fn load(arrival: Arrival, requests: Option<u64>) -> Load {
     Load {
         arrival,
         connections: NonZeroU32::new(4).unwrap(),
+        connect: Connect::Once,
         warmup: Duration::ZERO,
         duration: Duration::from_secs(20),
         drain: Duration::from_secs(20),
@@ -249,6 +250,28 @@ fn right_answers_come_through_tls_and_its_handshake_stands_apart() {
         );
         assert_eq!(recording.first_byte_time.len(), 60);
     }
+}
+
+#[test]
+fn a_request_may_shake_hands_for_itself() {
+    let signed = sign("localhost");
+    let addr = server(&signed, Habit::AnswerOnce { connections: 100 });
+    let load = Load {
+        connect: Connect::PerRequest,
+        ..load(Arrival::Closed, Some(20))
+    };
+    let recording = check(addr, &only(&signed), &load).unwrap();
+    assert_eq!(
+        (recording.ledger.ok, recording.connections.opened),
+        (20, 20),
+        "{:?}",
+        recording.errors
+    );
+    assert_eq!(
+        (recording.connect_time.len(), recording.handshake_time.len()),
+        (20, 20)
+    );
+    assert!(recording.handshake_time.min() <= recording.service_time.min());
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bench_core::load::{Arrival, Load, Process};
+use bench_core::load::{Arrival, Connect, Load, Process};
 use bench_core::recording::{ConnectionCounts, GeneratorUse, Recorder, Recording, empty_histogram};
 use bench_core::schedule::Schedule;
 use bench_core::summary::value_at;
@@ -114,6 +114,7 @@ fn load(arrival: Arrival, connections: u32, seconds: u64) -> Load {
     Load {
         arrival,
         connections: NonZeroU32::new(connections).unwrap(),
+        connect: Connect::Once,
         warmup: Duration::ZERO,
         duration: Duration::from_secs(seconds),
         drain: Duration::from_secs(5),

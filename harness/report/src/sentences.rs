@@ -3,7 +3,8 @@
 //! This module knows how a comparison is said. It must never decide one: verdicts, intervals and cautions are in the record.
 
 use bench_core::compare::{Comparison, ComparisonVerdict, Metric};
-use bench_core::record::{Completion, ObjectiveRecord, RunRecord, TargetRecord};
+use bench_core::load::Connect;
+use bench_core::record::{Completion, LoadRecord, ObjectiveRecord, RunRecord, TargetRecord};
 
 use crate::figures::{count, figure, mib, per_s, percentile, plural, separated, time};
 
@@ -141,7 +142,7 @@ pub fn belief(record: &RunRecord) -> String {
 /// What was driven at the targets: `Open loop: 1,000 requests/s (poisson) on 256 connections, 24 s measured per target.`
 pub fn load(target: &TargetRecord) -> String {
     let load = &target.report.load;
-    let connections = plural(u64::from(load.connections), "connection", "connections");
+    let connections = connections(load);
     let measured = format!(
         "{} measured per target",
         crate::figures::seconds(load.duration_s)
@@ -153,8 +154,17 @@ pub fn load(target: &TargetRecord) -> String {
             load.arrival
         ),
         None => format!(
-            "Closed loop: {connections}, each sending its next request once the last was answered, {measured}."
+            "Closed loop: {connections}, each request sent once the one before was answered, {measured}."
         ),
+    }
+}
+
+/// What carried the requests: `256 connections`, `up to 256 connections, one a request`.
+pub fn connections(load: &LoadRecord) -> String {
+    let connections = plural(u64::from(load.connections), "connection", "connections");
+    match load.connect {
+        Connect::Once => connections,
+        Connect::PerRequest => format!("up to {connections}, one a request"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use bench_core::load::{Arrival, Load, Process};
+use bench_core::load::{Arrival, Connect, Load, Process};
 use bench_core::recording::empty_histogram;
 use bench_core::schedule::Schedule;
 use bench_core::summary::value_at_counts;
@@ -179,6 +179,7 @@ fn load(arrival: Arrival, connections: u32, seconds: u64, seed: u64) -> Load {
     Load {
         arrival,
         connections: NonZeroU32::new(connections).expect("a case has connections"),
+        connect: Connect::Once,
         warmup: Duration::ZERO,
         duration: Duration::from_secs(seconds),
         drain: DRAIN,

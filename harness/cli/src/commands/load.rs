@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bench_core::load::{Arrival, Load};
+use bench_core::load::{Arrival, Connect, Load};
 use bench_core::record::LoadReport;
 use bench_core::recording::Recording;
 use bench_core::validity::{self, Circumstances, Validity};
@@ -20,6 +20,7 @@ use crate::exit::{Exit, Explain, Failure};
 use crate::files;
 use crate::interrupt::Interrupt;
 use crate::terminal::{LiveLine, show_load};
+use crate::workload;
 
 /// How long replies may still come after the last request fell due.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -122,6 +123,7 @@ fn load_of(args: &LoadArgs) -> Load {
     Load {
         arrival,
         connections: args.connections,
+        connect: connect(args),
         warmup: args.warmup,
         duration: args.duration,
         // Where the number of requests ends the run, all of them are waited for.
@@ -134,6 +136,14 @@ fn load_of(args: &LoadArgs) -> Load {
         request_limit: args.requests.map(std::num::NonZeroU64::get),
         interval: INTERVAL,
         seed: args.seed,
+    }
+}
+
+fn connect(args: &LoadArgs) -> Connect {
+    if args.disable_keepalive {
+        Connect::PerRequest
+    } else {
+        Connect::Once
     }
 }
 
@@ -199,6 +209,7 @@ fn understand(args: &LoadArgs) -> Result<(Endpoint, Workload), Failure> {
     let headers: Vec<(&str, &str)> = headers
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
+        .chain(workload::connection(connect(args)))
         .collect();
     let body = args.body.as_deref().map(body).transpose()?;
     let expect = Expect {

@@ -17,7 +17,7 @@ use bench_core::target::{BaseUrl, Kind};
 use bench_core::units::{NANOS_PER_S, Rate, duration_ns};
 use bench_core::validity::{Caution, CautionCode, Circumstances, Validity};
 use load::backend::BackendStats;
-use load::{Control, Options};
+use load::{Control, Options, Workload};
 
 use crate::calibrate;
 use crate::commands::run::Request;
@@ -273,6 +273,7 @@ impl Run<'_> {
         Load {
             arrival,
             connections: self.request.connections,
+            connect: self.request.scenario.connect,
             warmup: Duration::ZERO,
             duration: self.request.plan.epoch,
             drain: DRAIN,
@@ -325,7 +326,7 @@ impl Run<'_> {
                 return Ok(Process {
                     server: None,
                     addr,
-                    workload: self.request.routes.workload(&url.authority()),
+                    workload: self.workload(&url.authority()),
                 });
             }
             built_in => built_in.name(),
@@ -348,8 +349,13 @@ impl Run<'_> {
         Ok(Process {
             server: Some(server),
             addr,
-            workload: self.request.routes.workload(&addr.to_string()),
+            workload: self.workload(&addr.to_string()),
         })
+    }
+
+    fn workload(&self, host: &str) -> Workload {
+        let request = self.request;
+        request.routes.workload(host, request.scenario.connect)
     }
 
     /// The arrivals of the run; where they are a share of the targets' capacity, that is measured first.

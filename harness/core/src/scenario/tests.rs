@@ -119,6 +119,7 @@ fn what_is_left_out_has_a_default() {
                   [[requests]]\nroute = \"/\"\n";
     let scenario = parse(source).unwrap();
     assert_eq!(scenario.timeout, DEFAULT_TIMEOUT);
+    assert_eq!(scenario.connect, Connect::Once);
     assert_eq!(
         scenario.arrival,
         ArrivalSpec::Open {
@@ -193,14 +194,14 @@ fn every_built_in_scenario_is_valid_and_says_why() {
     assert_eq!(names, sorted);
     assert_eq!(
         Scenario::built_in("io-havey").unwrap_err().to_string(),
-        "no scenario is called `io-havey` (did you mean `io-heavy`?); known are burst, cpu-heavy, fan-out, file-pool, io-heavy, mixed, \
+        "no scenario is called `io-havey` (did you mean `io-heavy`?); known are burst, churn, cpu-heavy, fan-out, file-pool, io-heavy, mixed, \
          ping, timers, and any TOML file"
     );
 }
 
 #[test]
 fn a_percentile_that_is_compared_is_measurable_in_a_default_epoch() {
-    for name in ["io-heavy", "burst"] {
+    for name in ["io-heavy", "burst", "churn"] {
         check_measurable(name);
     }
 }
@@ -390,6 +391,21 @@ fn a_request_that_is_refused_is_reported_where_its_key_stands() {
 }
 
 #[test]
+fn a_request_may_open_its_own_connection() {
+    for (word, connect) in [
+        ("once", Connect::Once),
+        ("per_request", Connect::PerRequest),
+    ] {
+        let scenario = check_fits("[load]\n", &format!("[load]\nconnect = \"{word}\"\n"));
+        assert_eq!(scenario.connect, connect);
+    }
+    assert_eq!(
+        Scenario::built_in("churn").unwrap().connect,
+        Connect::PerRequest
+    );
+}
+
+#[test]
 fn a_body_is_sent_as_it_is_written() {
     let head = "method = \"POST\"\n";
     let with = |keys: &str| {
@@ -435,7 +451,7 @@ fn a_terminal_sees_the_line_and_the_help() {
      8 | process = \"constant\"
        `----
       help: did you mean `arrival`? Known here: `arrival`, `process`, `rate_per_s`, `capacity_share`,
-            `stages`
+            `stages`, `connect`
     ");
 }
 
@@ -477,13 +493,19 @@ const UNKNOWN: &[Mistake] = &[
         "arrival =",
         "arival =",
         "7:1: unknown key `arival`",
-        "did you mean `arrival`? Known here: `arrival`, `process`, `rate_per_s`, `capacity_share`, `stages`",
+        "did you mean `arrival`? Known here: `arrival`, `process`, `rate_per_s`, `capacity_share`, `stages`, `connect`",
     ),
     (
         "\"open\"",
         "\"opne\"",
         "7:11: unknown value `opne`",
         "did you mean `open`? Known here: `closed`, `open`",
+    ),
+    (
+        "[load]\n",
+        "[load]\nconnect = \"per-request\"\n",
+        "7:11: unknown value `per-request`",
+        "did you mean `per_request`? Known here: `once`, `per_request`",
     ),
     (
         "\"constant\"",

@@ -2,7 +2,7 @@
 #![expect(clippy::float_cmp, reason = "counts are whole numbers and exact")]
 
 use super::*;
-use crate::load::Stage;
+use crate::load::{Connect, Stage};
 use crate::units::MAX_RATE_PER_S;
 use proptest::prelude::*;
 use std::num::NonZeroU32;
@@ -44,6 +44,7 @@ fn load(arrival: &Arrival, seed: u64) -> Load {
     Load {
         arrival: arrival.clone(),
         connections: NonZeroU32::MIN,
+        connect: Connect::Once,
         warmup: Duration::ZERO,
         duration: Duration::from_secs(1),
         drain: Duration::ZERO,

@@ -142,7 +142,7 @@ impl<'a, T: Transport> Core<'a, T> {
             read_buffer: vec![0; READ_BUFFER_BYTES],
             free: Line::new(share.connections),
             opening: Line::new(share.connections),
-            to_open: (0..sessions.len()).collect(),
+            to_open: VecDeque::new(),
             to_retry: VecDeque::new(),
             sources: Sources::new(common.addr, &common.local_ports, share.threads),
             sessions,

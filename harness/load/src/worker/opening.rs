@@ -26,10 +26,10 @@ const MAX_CONNECTING: u32 = 128;
 const MAX_ATTEMPTS_A_TURN: u32 = 128;
 
 /// How long a connection that could not be opened waits for its next attempt.
-const REOPEN_AFTER_NS: Nanos = 100_000_000;
+pub(super) const RETRY_AFTER_NS: Nanos = 100_000_000;
 
 /// Why a connection could not be opened.
-pub(super) enum OpenError {
+pub(crate) enum OpenError {
     System(Errno),
     Handshake(HandshakeError),
 }
@@ -83,18 +83,16 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
 
     /// Starts opening sessions whose turn has come; returns why the last of those failed that failed at once.
     pub(super) fn open_pending(&mut self, now: Nanos) -> Option<OpenError> {
-        let core = &mut self.core;
         let mut failed = None;
         for _ in 0..MAX_ATTEMPTS_A_TURN {
-            if core.opening.len() >= MAX_CONNECTING {
+            if self.core.opening.len() >= MAX_CONNECTING {
                 break;
             }
-            let Some(index) = core.next_to_open(now) else {
+            let Some(index) = self.core.next_to_open(now) else {
                 break;
             };
-            if let Err(why) = core.open(index, now) {
-                core.open_failed(index, &why, now);
-                failed = Some(why);
+            if let Err(why) = self.core.open(index, now) {
+                failed = Some(self.open_failed(index, why, now));
             }
         }
         failed
@@ -116,11 +114,7 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
                 };
                 self.shake_hands(index, since_ns, now, now)
             }
-            Err(errno) => {
-                let why = OpenError::System(errno);
-                self.core.open_failed(index, &why, now);
-                Some(why)
-            }
+            Err(errno) => Some(self.open_failed(index, OpenError::System(errno), now)),
         }
     }
 
@@ -146,28 +140,31 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
                 self.talk.on_open(&mut self.core, index, opened, now);
                 None
             }
-            Err(why) => {
-                let why = OpenError::Handshake(why);
-                self.core.open_failed(index, &why, now);
-                Some(why)
-            }
+            Err(why) => Some(self.open_failed(index, OpenError::Handshake(why), now)),
         }
     }
 
     /// Gives attempts up that took too long.
     pub(super) fn time_out_opening(&mut self, now: Nanos) {
-        let core = &mut self.core;
-        while let Some(index) = core.opening.front() {
+        while let Some(index) = self.core.opening.front() {
             let (Stage::Connecting { since_ns } | Stage::Handshaking { since_ns, .. }) =
-                core.sessions[index].stage
+                self.core.sessions[index].stage
             else {
                 unreachable!("only sessions that are being opened stand in line for it")
             };
             if since_ns + duration_ns(CONNECT_TIMEOUT) > now {
                 break;
             }
-            core.open_failed(index, &OpenError::System(Errno::TIMEDOUT), now);
+            self.open_failed(index, OpenError::System(Errno::TIMEDOUT), now);
         }
+    }
+
+    /// An attempt to open a session failed.
+    fn open_failed(&mut self, index: usize, why: OpenError, now: Nanos) -> OpenError {
+        self.core.close(index);
+        self.talk
+            .on_open_failed(&mut self.core, index, why.kind(), now);
+        why
     }
 }
 
@@ -189,8 +186,8 @@ impl<T: Transport> Core<'_, T> {
         self.to_open.pop_front()
     }
 
-    /// Begins to open a session.
-    fn open(&mut self, index: usize, now: Nanos) -> Result<(), OpenError> {
+    /// Begins to open a session. Where that fails at once the session stays closed.
+    pub(super) fn open(&mut self, index: usize, now: Nanos) -> Result<(), OpenError> {
         let socket = self.connect().map_err(OpenError::System)?;
         let transport = T::new(self.transport).map_err(OpenError::Handshake)?;
         let session = &mut self.sessions[index];
@@ -217,14 +214,13 @@ impl<T: Transport> Core<'_, T> {
         connect(addr, self.sources.next())
     }
 
-    /// An attempt to open a session failed: it is counted, and made again later.
-    fn open_failed(&mut self, index: usize, why: &OpenError, now: Nanos) {
-        self.close(index);
-        self.recorders.measured.on_connect_failed(why.kind());
-        self.to_retry.push_back((index, now + REOPEN_AFTER_NS));
+    /// The attempt to open a session is made again later.
+    pub(super) fn retry(&mut self, index: usize, now: Nanos) {
+        self.to_retry.push_back((index, now + RETRY_AFTER_NS));
     }
 
-    fn close(&mut self, index: usize) {
+    /// Closes a session's connection, however far it has come.
+    pub(super) fn close(&mut self, index: usize) {
         let session = &mut self.sessions[index];
         let is_opening = matches!(
             session.stage,
@@ -240,7 +236,7 @@ impl<T: Transport> Core<'_, T> {
 }
 
 impl OpenError {
-    fn kind(&self) -> ErrorKind {
+    pub(super) fn kind(&self) -> ErrorKind {
         match self {
             Self::System(Errno::CONNREFUSED) => ErrorKind::Refused,
             Self::System(Errno::ADDRNOTAVAIL) => ErrorKind::AddrNotAvailable,

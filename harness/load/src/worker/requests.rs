@@ -1,13 +1,19 @@
 //! HTTP over a worker's connections: one request a time on each, and its reply checked as it comes.
 //!
 //! The steady state costs one `send` and one `recv` a request, and one `epoll_wait` for all that became ready together.
+//! Where each request opens a connection of its own, a free session is one without a connection, and a request is on the
+//! wire from the moment of connecting on.
+
+use std::collections::VecDeque;
 
 use bench_core::ledger::ErrorKind;
+use bench_core::load::{Connect, Load};
 use bench_core::recording::Served;
 use bench_core::schedule::Mix;
 use bench_core::units::Nanos;
 
 use super::core::{Core, Opened};
+use super::opening::RETRY_AFTER_NS;
 use super::{Share, Talk};
 use crate::exchange::{Exchange, Progress};
 use crate::line::Line;
@@ -19,9 +25,13 @@ use crate::workload::Workload;
 pub(crate) struct Requests<'a> {
     workload: &'a Workload,
     mix: Mix,
+    connect: Connect,
     turns: Vec<Turn>,
     /// Sessions that carry a request, the one sent first first: time-outs come in this order.
     busy: Line,
+    /// Sessions that could not open a connection for their request, and when they are free again, soonest first: a closed
+    /// loop would try again and again without a breath.
+    resting: VecDeque<(usize, Nanos)>,
 }
 
 /// A session's part in the talk.
@@ -53,7 +63,7 @@ impl InFlight {
 
 impl<'a> Requests<'a> {
     /// The requests of one thread's share of a workload.
-    pub(crate) fn new(workload: &'a Workload, seed: u64, share: &Share) -> Self {
+    pub(crate) fn new(workload: &'a Workload, load: &Load, share: &Share) -> Self {
         let turns = (0..share.connections).map(|_| Turn {
             carried: None,
             exchange: Exchange::new(),
@@ -61,9 +71,11 @@ impl<'a> Requests<'a> {
         });
         Self {
             workload,
-            mix: Mix::new(&workload.weights(), seed, share.thread),
+            mix: Mix::new(&workload.weights(), load.seed, share.thread),
+            connect: load.connect,
             turns: turns.collect(),
             busy: Line::new(share.connections),
+            resting: VecDeque::new(),
         }
     }
 
@@ -99,7 +111,14 @@ impl<'a> Requests<'a> {
         core.recorders.count_in_flight(self.busy.len(), sent_ns);
         self.busy.push_back(index);
         core.count_sent(index, due_ns, sent_ns);
-        self.flush(core, index);
+        match self.connect {
+            Connect::Once => self.flush(core, index),
+            Connect::PerRequest => {
+                if let Err(why) = core.open(index, sent_ns) {
+                    self.on_open_failed(core, index, why.kind(), sent_ns);
+                }
+            }
+        }
     }
 
     /// Writes what remains of a request.
@@ -189,18 +208,73 @@ impl<'a> Requests<'a> {
             Err(kind) => recorder.on_error(kind, now),
         }
         self.busy.remove(index);
-        if reusable {
-            self.release(core, index, now);
-        } else {
-            core.reopen(index);
+        self.move_on(core, index, reusable, now);
+    }
+
+    /// The request on this session is over; its connection may carry another one, or not.
+    fn move_on<T: Transport>(
+        &mut self,
+        core: &mut Core<'_, T>,
+        index: usize,
+        reusable: bool,
+        now: Nanos,
+    ) {
+        match self.connect {
+            Connect::Once if reusable => self.release(core, index, now),
+            Connect::Once => core.reopen(index),
+            Connect::PerRequest => {
+                core.close(index);
+                self.release(core, index, now);
+            }
         }
     }
 }
 
 impl<T: Transport> Talk<T> for Requests<'_> {
+    fn prepare(&mut self, core: &mut Core<'_, T>) {
+        let sessions = core.sessions.len();
+        match self.connect {
+            Connect::Once => core.to_open.extend(0..sessions),
+            // The first is opened, and closed again, to see that somebody is there.
+            Connect::PerRequest => {
+                core.to_open.push_back(0);
+                (1..sessions).for_each(|index| core.free.push_back(index));
+            }
+        }
+    }
+
     fn on_open(&mut self, core: &mut Core<'_, T>, index: usize, opened: Opened, now: Nanos) {
-        core.count_opened(opened, Nanos::MAX);
-        self.release(core, index, now);
+        match (self.connect, self.turns[index].carried) {
+            (Connect::Once, _) => {
+                core.count_opened(opened, Nanos::MAX);
+                self.release(core, index, now);
+            }
+            (Connect::PerRequest, Some(carried)) => {
+                core.count_opened(opened, carried.due_ns);
+                self.flush(core, index);
+            }
+            (Connect::PerRequest, None) => {
+                core.close(index);
+                core.set_free(index, now);
+            }
+        }
+    }
+
+    fn on_open_failed(
+        &mut self,
+        core: &mut Core<'_, T>,
+        index: usize,
+        kind: ErrorKind,
+        now: Nanos,
+    ) {
+        let Some(sent) = self.turns[index].carried.take() else {
+            core.recorders.measured.on_connect_failed(kind);
+            core.retry(index, now);
+            return;
+        };
+        core.recorders.for_due(sent.due_ns).on_error(kind, now);
+        self.busy.remove(index);
+        self.resting.push_back((index, now + RETRY_AFTER_NS));
     }
 
     fn is_ready(&self, core: &Core<'_, T>) -> bool {
@@ -250,7 +324,10 @@ impl<T: Transport> Talk<T> for Requests<'_> {
             recorder.on_first_byte(sent.until_first_byte_ns(now));
             recorder.on_timeout(sent.due_ns, sent.sent_ns, now);
             self.busy.remove(index);
-            core.reopen(index);
+            self.move_on(core, index, false, now);
+        }
+        while let Some((index, _)) = self.resting.pop_front_if(|(_, until_ns)| *until_ns <= now) {
+            self.release(core, index, now);
         }
     }
 
@@ -263,6 +340,9 @@ impl<T: Transport> Talk<T> for Requests<'_> {
             let recorder = core.recorders.for_due(sent.due_ns);
             recorder.on_first_byte(sent.until_first_byte_ns(now));
             recorder.on_unfinished(sent.due_ns, Some(sent.sent_ns), now);
+        }
+        if self.connect == Connect::PerRequest {
+            return;
         }
         let served = || self.turns.iter().map(|turn| turn.served);
         core.connections.never_served = served().filter(|&served| served == 0).count() as u64;

@@ -11,6 +11,7 @@ use super::axis::Axis;
 use super::canvas::{Canvas, HEIGHT, PAPER, Point, Refusal, Stroke, Type, WIDTH, fitted, width_of};
 use super::look::{BLACK, Dash, Look, VERMILLION};
 use crate::figures::{per_s, plural, seconds};
+use crate::sentences;
 
 const MARGIN: f64 = 20.0;
 /// Ink of what is said beside the data.
@@ -101,7 +102,7 @@ pub(super) fn circumstances(record: &RunRecord) -> String {
             Some(rate) => format!("open loop, {} {}", per_s(rate), load.arrival),
             None => "closed loop".to_owned(),
         };
-        let connections = plural(u64::from(load.connections), "connection", "connections");
+        let connections = sentences::connections(load);
         parts.push(format!(
             "{pace}, {connections}, {} measured",
             seconds(load.duration_s)
