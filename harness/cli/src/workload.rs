@@ -1,16 +1,18 @@
 //! From a scenario's requests to bytes on the wire and the replies that they must get.
 
-use app::{MAX_UPSTREAM_CONNECTIONS, Mode, Route};
+use std::borrow::Cow;
+
+use app::{MAX_UPSTREAM_CONNECTIONS, Mode, Route, order_answer};
 use bench_core::load::Connect;
 use bench_core::names;
-use bench_core::scenario::{Body, RequestSpec, Scenario, ScenarioError};
+use bench_core::scenario::{Body, RequestSpec, Scenario, ScenarioError, USUAL_STATUS};
 use http1::Method;
 use load::{Expect, Request, Workload};
 
 use crate::exit::Failure;
 
-/// The status of every route that is asked for rightly.
-const SERVED: u16 = 200;
+/// The status of an order that is not JSON.
+const NOT_JSON: u16 = 400;
 
 /// What the requests of a scenario ask for, in their order.
 #[derive(Debug, Clone)]
@@ -107,6 +109,48 @@ impl Asked {
     }
 }
 
+impl Answer {
+    /// What answers a route that is asked for rightly.
+    fn to(route: &Route, method: Method) -> Self {
+        Self {
+            status: USUAL_STATUS,
+            body: match method {
+                Method::Head => Some(Vec::new()),
+                _ => route.expected_body().map(Cow::into_owned),
+            },
+        }
+    }
+
+    /// What answers an order. Where it is not even JSON, targets say so in words of their own.
+    fn to_order(order: &[u8]) -> Self {
+        let answer = order_answer(order);
+        Self {
+            status: answer.status,
+            body: (answer.status != NOT_JSON).then(|| answer.body.into_owned()),
+        }
+    }
+
+    /// Why it is no other, where its body says so.
+    fn reason(&self) -> Option<String> {
+        let refused = self.status != USUAL_STATUS;
+        let body = self.body.as_deref().filter(|_| refused)?;
+        Some(String::from_utf8_lossy(body).into_owned())
+    }
+}
+
+/// A method that a scenario may name.
+fn method(name: &str) -> Method {
+    match name {
+        "GET" => Method::Get,
+        "HEAD" => Method::Head,
+        "POST" => Method::Post,
+        "PUT" => Method::Put,
+        "DELETE" => Method::Delete,
+        "OPTIONS" => Method::Options,
+        _ => unreachable!("a scenario's methods are known"),
+    }
+}
+
 /// What a request says of its connection.
 pub(crate) fn connection(connect: Connect) -> Option<(&'static str, &'static str)> {
     match connect {
@@ -124,28 +168,33 @@ fn asked(scenario: &Scenario, index: usize, spec: &RequestSpec) -> Result<Asked,
         Ok(route) => route,
         Err(error) => return refuse("route", &error.to_string(), &hint(&spec.route)),
     };
-    let method = match spec.method.as_str() {
-        "GET" => Method::Get,
-        "HEAD" => Method::Head,
-        other => {
-            let message = format!("{} does not take {other}", spec.route);
-            return refuse("method", &message, "use GET or HEAD");
+    let method = method(&spec.method);
+    if !route.takes(method) {
+        let message = format!("{} does not take {}", spec.route, spec.method);
+        return refuse("method", &message, &format!("it takes {}", route.allow()));
+    }
+    if route == Route::Chat {
+        let message = "/chat is a WebSocket, and no request has an answer there";
+        return refuse("route", message, "choose another route");
+    }
+    let answer = match (route, &spec.body) {
+        (Route::Orders, None) => {
+            return refuse("route", "/orders needs an order", "write it as `body`");
         }
-    };
-    let answer = Answer {
-        status: SERVED,
-        body: match method {
-            Method::Head => Some(Vec::new()),
-            _ => route.expected_body().map(std::borrow::Cow::into_owned),
-        },
+        (Route::Orders, Some(body)) => Answer::to_order(body.text.as_bytes()),
+        _ => Answer::to(&route, method),
     };
     if spec.expect_status != answer.status {
         let (right, wrong) = (answer.status, spec.expect_status);
-        let message = format!("{} answers {right}, not {wrong}", spec.route);
-        let help = if right == SERVED {
-            "leave expect_status out".to_owned()
+        let why = answer.reason().map(|reason| format!(" ({reason})"));
+        let message = format!(
+            "this is answered {right}{}, not {wrong}",
+            why.unwrap_or_default()
+        );
+        let help = if right == USUAL_STATUS {
+            "leave `expect_status` out".to_owned()
         } else {
-            format!("write `expect_status = {right}`")
+            format!("write `expect_status = {right}`, or correct the request")
         };
         return refuse("expect_status", &message, &help);
     }
@@ -231,15 +280,89 @@ mod tests {
         );
     }
 
+    fn refusal(request: &str) -> (String, String) {
+        let scenario = scenario(&format!("[[requests]]\n{request}"));
+        let report = Routes::of(&scenario).unwrap_err().report;
+        let help = report.help().map(|help| help.to_string());
+        (report.to_string(), help.unwrap_or_default())
+    }
+
     #[test]
-    fn a_status_that_the_route_never_gives_is_an_error() {
-        let scenario = scenario("[[requests]]\nroute = \"/json\"\nexpect_status = 404\n");
-        assert!(
-            Routes::of(&scenario)
-                .unwrap_err()
-                .report
-                .to_string()
-                .contains("answers 200, not 404")
-        );
+    fn what_the_contract_answers_otherwise_is_an_error_at_its_line() {
+        let order = "route = \"/orders\"\nmethod = \"POST\"\n";
+        let valid = r#"body = '{"customer":{"id":1,"email":"a@example.com"},"items":[{"sku":"A","quantity":2,"unit_price_cents":3}]}'"#;
+        let invalid = valid.replace(":2,", ":0,");
+        let cases = [
+            (
+                "route = \"/json\"\nexpect_status = 404\n".to_owned(),
+                "made-up.toml:8:17: this is answered 200, not 404",
+                "leave `expect_status` out",
+            ),
+            (
+                "route = \"/plaintext\"\nmethod = \"POST\"\nbody = \"\"\n".to_owned(),
+                "made-up.toml:8:10: /plaintext does not take POST",
+                "it takes GET, HEAD",
+            ),
+            (
+                "route = \"/orders\"\n".to_owned(),
+                "made-up.toml:7:9: /orders does not take GET",
+                "it takes POST",
+            ),
+            (
+                order.to_owned(),
+                "made-up.toml:7:9: /orders needs an order",
+                "write it as `body`",
+            ),
+            (
+                format!("{order}expect_status = 422\n{valid}\n"),
+                "made-up.toml:9:17: this is answered 200, not 422",
+                "leave `expect_status` out",
+            ),
+            (
+                format!("{order}{invalid}\n"),
+                "made-up.toml:7:9: this is answered 422 ({\"field\":\"items.0.quantity\"}), not 200",
+                "write `expect_status = 422`, or correct the request",
+            ),
+            (
+                format!("{order}body = \"{{\"\nexpect_status = 422\n"),
+                "made-up.toml:10:17: this is answered 400, not 422",
+                "write `expect_status = 400`, or correct the request",
+            ),
+            (
+                "route = \"/chat\"\n".to_owned(),
+                "made-up.toml:7:9: /chat is a WebSocket, and no request has an answer there",
+                "choose another route",
+            ),
+        ];
+        for (request, what, help) in cases {
+            assert_eq!(refusal(&request), (what.to_owned(), help.to_owned()));
+        }
+    }
+
+    #[test]
+    fn an_order_is_answered_with_its_sum_or_the_member_that_is_wrong() {
+        let answers: Vec<(u16, String)> = Routes::of(&Scenario::built_in("orders").unwrap())
+            .unwrap()
+            .each()
+            .map(|asked| {
+                let body = asked.answer.body.clone().unwrap();
+                (asked.answer.status, String::from_utf8(body).unwrap())
+            })
+            .collect();
+        let items = |count: u32| format!("\"item_count\":{count},");
+        for ((status, body), count) in answers[..3].iter().zip([1, 10, 100]) {
+            assert!(*status == 200 && body.contains(&items(count)), "{body}");
+        }
+        let wrong = [
+            "items.0.quantity",
+            "customer.email",
+            "customer.id",
+            "items.9.sku",
+            "items",
+        ];
+        for (answer, field) in answers[3..].iter().zip(wrong) {
+            assert_eq!(*answer, (422, format!("{{\"field\":\"{field}\"}}")));
+        }
+        assert_eq!(answers.len(), 8);
     }
 }

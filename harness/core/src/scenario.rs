@@ -38,6 +38,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ),
     ("io-heavy", include_str!("../../../scenarios/io-heavy.toml")),
     ("mixed", include_str!("../../../scenarios/mixed.toml")),
+    ("orders", include_str!("../../../scenarios/orders.toml")),
     ("ping", include_str!("../../../scenarios/ping.toml")),
     ("timers", include_str!("../../../scenarios/timers.toml")),
 ];

@@ -195,13 +195,13 @@ fn every_built_in_scenario_is_valid_and_says_why() {
     assert_eq!(
         Scenario::built_in("io-havey").unwrap_err().to_string(),
         "no scenario is called `io-havey` (did you mean `io-heavy`?); known are burst, churn, cpu-heavy, fan-out, file-pool, io-heavy, mixed, \
-         ping, timers, and any TOML file"
+         orders, ping, timers, and any TOML file"
     );
 }
 
 #[test]
 fn a_percentile_that_is_compared_is_measurable_in_a_default_epoch() {
-    for name in ["io-heavy", "burst", "churn"] {
+    for name in ["io-heavy", "burst", "churn", "orders"] {
         check_measurable(name);
     }
 }
