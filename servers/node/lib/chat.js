@@ -44,6 +44,8 @@ export function createChat(relay) {
     maxPayload: MAX_MESSAGE_BYTES,
     // `ws` would take the first that a client offers.
     handleProtocols: () => false,
+    // Pongs are bounded as messages are, by what waits, not by how many pings come at once.
+    maxPendingAutoPongs: 0,
   });
   const pass = relay ?? deliver;
 
@@ -59,7 +61,7 @@ export function createChat(relay) {
         pass(data, member);
       }
     });
-    // `ws` has answered by itself, but the pongs wait like messages.
+    // `ws` has answered by itself.
     member.on('ping', () => dropIfBehind(member));
     // `ws` closes the connection itself; what is left to do is not to take this for a fault of the server.
     member.on('error', () => {});

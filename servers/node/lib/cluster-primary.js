@@ -10,8 +10,11 @@ import { GRACE_MS } from './stop.js';
 // connections, and a run over a few hundred kept connections would measure that.
 cluster.schedulingPolicy = cluster.SCHED_RR;
 
-/** A worker that lets more than this wait of the chat's messages has stalled: its members are disconnected. */
-const MAX_BACKLOG_BYTES = 16 * 1024 * 1024;
+/**
+ * A worker that lets more than this wait of the chat's messages has stalled, and its members are disconnected, as any are
+ * who don't read. Workers bound what they send, so that no other can come to this.
+ */
+const MAX_BACKLOG_BYTES = 64 * 1024 * 1024;
 
 /** How much longer than a worker's own grace the primary waits for it. */
 const PATIENCE_MS = 1000;
@@ -65,7 +68,7 @@ export function runPrimary(options) {
     process.once(signal, () => {
       isStopping = true;
       for (const worker of workers) {
-        worker.send({ type: 'stop' });
+        tell(worker, { type: 'stop' });
       }
       setTimeout(() => {
         console.error('a worker does not stop; it is killed');
@@ -73,6 +76,11 @@ export function runPrimary(options) {
       }, GRACE_MS + PATIENCE_MS).unref();
     });
   }
+}
+
+// A worker that is gone is told of by its exit.
+function tell(worker, message) {
+  worker.send(message, () => {});
 }
 
 function killAll(workers) {
@@ -83,7 +91,7 @@ function killAll(workers) {
 
 // Passes each message of the chat on to all workers, its sender's as well, in the order in which they came: the one order
 // for everyone.
-function createRoom(workers) {
+export function createRoom(workers, maxBacklogBytes = MAX_BACKLOG_BYTES) {
   const links = workers.map((worker) => ({ worker, waitingBytes: 0, isLost: false }));
 
   function send(link, message) {
@@ -93,7 +101,7 @@ function createRoom(workers) {
       link.waitingBytes -= bytes;
       if (link.isLost && link.waitingBytes === 0) {
         link.isLost = false;
-        link.worker.send({ type: 'chat-lost' });
+        tell(link.worker, { type: 'chat-lost' });
       }
     });
   }
@@ -101,7 +109,7 @@ function createRoom(workers) {
   return {
     pass(message) {
       for (const link of links) {
-        link.isLost ||= link.waitingBytes > MAX_BACKLOG_BYTES;
+        link.isLost ||= link.waitingBytes > maxBacklogBytes;
         if (!link.isLost) {
           send(link, message);
         }
@@ -119,7 +127,7 @@ function createCollections(workers) {
       begun += 1;
       open.set(begun, { asker, question, figures: [] });
       for (const worker of workers) {
-        worker.send({ type: 'figures-wanted', collection: begun });
+        tell(worker, { type: 'figures-wanted', collection: begun });
       }
     },
     add({ collection, figures }) {
@@ -127,7 +135,7 @@ function createCollections(workers) {
       all.push(figures);
       if (all.length === workers.length) {
         open.delete(collection);
-        asker.send({ type: 'stats', question, figures: all });
+        tell(asker, { type: 'stats', question, figures: all });
       }
     },
   };

@@ -1,11 +1,16 @@
 // One worker of a cluster: serves as one process alone does, but shares its chat and its figures with the others. What
 // they tell each other goes through the primary, whose half is cluster-primary.js.
 
+import cluster from 'node:cluster';
+
 import { serve } from './serve.js';
+
+/** Most of this worker's messages that may be on their way to the primary and back. */
+const MAX_UNDER_WAY_BYTES = 1024 * 1024;
 
 /** Serves until the primary says stop, or is gone: node:cluster ends a worker whose primary has died, however it did. */
 export function runWorker(options) {
-  const room = createRelay();
+  const room = createRelay((text) => tell({ type: 'chat', from: cluster.worker.id, text }));
   const stats = createCollector();
   const { chat, figures, stop } = serve(options, {
     relay: room.relay,
@@ -16,14 +21,19 @@ export function runWorker(options) {
 
   process.on('message', (message) => {
     switch (message.type) {
-      case 'chat':
-        chat.deliver(Buffer.from(message.text));
+      case 'chat': {
+        const data = Buffer.from(message.text);
+        chat.deliver(data);
+        if (message.from === cluster.worker.id) {
+          room.onBack(data.length);
+        }
         break;
+      }
       case 'chat-lost':
         chat.drop();
         break;
       case 'figures-wanted':
-        process.send({ type: 'figures', collection: message.collection, figures: figures() });
+        tell({ type: 'figures', collection: message.collection, figures: figures() });
         break;
       case 'stats':
         stats.onCollected(message);
@@ -40,21 +50,29 @@ export function runWorker(options) {
   }
 }
 
-// Messages of members go to the primary, who puts those of all workers in one order. While the channel is full, those who
-// write are not read from.
-function createRelay() {
+// Messages of members go to the primary, who puts those of all workers in one order. While too many are on their way there
+// and back, those who write are not read from: the channels between processes have no bound of their own.
+export function createRelay(send, maxUnderWayBytes = MAX_UNDER_WAY_BYTES) {
   const paused = new Set();
-  const onSent = () => {
-    for (const member of paused) {
-      member.resume();
-    }
-    paused.clear();
-  };
+  let underWay = 0;
   return {
     relay(data, member) {
-      if (!process.send({ type: 'chat', text: data.toString() }, onSent)) {
+      underWay += data.length;
+      if (underWay > maxUnderWayBytes) {
         member.pause();
         paused.add(member);
+      }
+      send(data.toString());
+    },
+
+    /** A message of this worker's own has come back. */
+    onBack(length) {
+      underWay -= length;
+      if (underWay <= maxUnderWayBytes) {
+        for (const member of paused) {
+          member.resume();
+        }
+        paused.clear();
       }
     },
   };
@@ -67,7 +85,7 @@ function createCollector() {
   return {
     collect() {
       asked += 1;
-      process.send({ type: 'stats-wanted', question: asked });
+      tell({ type: 'stats-wanted', question: asked });
       return new Promise((resolve) => waiting.set(asked, resolve));
     },
     onCollected({ question, figures }) {
@@ -75,4 +93,9 @@ function createCollector() {
       waiting.delete(question);
     },
   };
+}
+
+// A primary that is gone ends this process in a moment: there is nobody left to tell.
+function tell(message) {
+  process.send(message, () => {});
 }

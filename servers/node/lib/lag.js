@@ -3,42 +3,56 @@
 /** How long a timer is asked to wait for each sample, as the contract says. */
 const SAMPLE_MS = 100;
 
-/** Starts sampling. Lags are counted in µs, rounded to three digits, so that a long run needs no more memory. */
-export function startLag() {
-  const counts = new Map();
+/** Lags in µs and how often each was seen. They keep three digits, so that a long run needs no more memory. */
+export class Lags {
+  #counts = new Map();
+
+  /** Adds a sample. Timers have a resolution of a millisecond and may be early by as much, which is no lag. */
+  add(ms) {
+    const us = toThreeDigits(Math.max(0, ms) * 1000);
+    this.#counts.set(us, (this.#counts.get(us) ?? 0) + 1);
+  }
+
+  /** Pairs of a lag and its count, as plain data. */
+  get counts() {
+    return [...this.#counts];
+  }
+}
+
+/** Starts sampling for as long as the process lives. */
+export function sampleLags() {
+  const lags = new Lags();
   let startedAt = performance.now();
   const timer = setTimeout(() => {
     const now = performance.now();
-    // Timers have a resolution of a millisecond and may be early by as much, which is no lag.
-    const lagUs = roundTo3Digits(Math.max(0, now - startedAt - SAMPLE_MS) * 1000);
-    counts.set(lagUs, (counts.get(lagUs) ?? 0) + 1);
+    lags.add(now - startedAt - SAMPLE_MS);
     startedAt = now;
     timer.refresh();
   }, SAMPLE_MS).unref();
-  return counts;
+  return lags;
 }
 
-/** Percentiles of all the counts together, null where there are none; each of `all` is a list of lags and their counts. */
-export function summarise(all) {
+/** Percentiles, by nearest rank, of all the lists of counts together; null where they have none. */
+export function summarise(lists) {
   const merged = new Map();
   let total = 0;
-  for (const [lagUs, count] of all.flat()) {
-    merged.set(lagUs, (merged.get(lagUs) ?? 0) + count);
+  for (const [us, count] of lists.flat()) {
+    merged.set(us, (merged.get(us) ?? 0) + count);
     total += count;
   }
   if (total === 0) {
     return null;
   }
   const sorted = [...merged].sort(([a], [b]) => a - b);
-  const percentile = (share) => {
-    const rank = Math.ceil(share * total);
+  const percentile = (percent) => {
+    const rank = Math.ceil((percent * total) / 100);
     let seen = 0;
     return sorted.find(([, count]) => (seen += count) >= rank)[0];
   };
-  return { p50: percentile(0.5), p99: percentile(0.99), max: sorted.at(-1)[0] };
+  return { p50: percentile(50), p99: percentile(99), max: sorted.at(-1)[0] };
 }
 
-function roundTo3Digits(us) {
+function toThreeDigits(us) {
   const unit = us < 1000 ? 1 : 10 ** (Math.floor(Math.log10(us)) - 2);
   return Math.round(us / unit) * unit;
 }

@@ -43,7 +43,7 @@ export function createRouter({ dataDir, upstream: address, cpuPool, collectStats
     ['orders', { methods: ['POST'], read: onlyPath, send: (_, response, request, body) => sendOrder(response, body) }],
     ['events', { read: (_, query) => readStream(query), send: (stream, response, request) => sendEvents(request, response, stream) }],
     // A request that gets here asks for no WebSocket; those that do are in chat.js.
-    ['chat', { methods: ['GET'], read: onlyPath, send: refuseChat }],
+    ['chat', { read: onlyPath, send: refuseChat }],
     ['stats', { read: onlyPath, send: sendStats }],
   ]);
 

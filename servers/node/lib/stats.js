@@ -3,14 +3,14 @@
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
-import { startLag, summarise } from './lag.js';
+import { sampleLags, summarise } from './lag.js';
 
 /** Resolution, in ms, of Node's own monitor of its loop. */
 const DELAY_RESOLUTION_MS = 10;
 
 /** Starts to watch this process; the result gives its figures so far. */
 export function startStats(cpuPool) {
-  const lag = startLag();
+  const lags = sampleLags();
   const delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
   delay.enable();
   return () => {
@@ -22,8 +22,7 @@ export function startStats(cpuPool) {
       callbacks: loop?.events ?? null,
       activeMs: active,
       idleMs: idle,
-      lag: [...lag],
-      // Before the first sample Node says 0 for the maximum, and 0 for percentiles.
+      lags: lags.counts,
       delayUs: [delay.percentile(50), delay.percentile(99), delay.max].map((ns) => Math.round(ns / 1000)),
       offload: cpuPool.depth,
     };
@@ -40,7 +39,7 @@ export function renderStats(all) {
     runtime: `Node.js ${process.versions.node}${all.length > 1 ? ' cluster' : ''}`,
     loop_turns: sum(({ turns }) => turns),
     longest_hold_us: null,
-    loop_lag_us: summarise(all.map(({ lag }) => lag)),
+    loop_lag_us: summarise(all.map(({ lags }) => lags)),
     // libuv does not tell how many jobs wait for its pool.
     pool_queue_depth: null,
     pool_queue_depth_max: null,

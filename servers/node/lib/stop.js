@@ -9,9 +9,9 @@ export const GRACE_MS = 10_000;
 const LOOK_EVERY_MS = 20;
 
 /** Closes `server`, whose connections are `sockets`, and calls `done` when all are closed, or after the grace. */
-export function stopGently(server, sockets, done) {
+export function stopGently(server, sockets, done, { graceMs = GRACE_MS } = {}) {
   const look = setInterval(() => closeIdle(server, sockets), LOOK_EVERY_MS);
-  const grace = setTimeout(finish, GRACE_MS);
+  const grace = setTimeout(finish, graceMs);
   function finish() {
     clearInterval(look);
     clearTimeout(grace);

@@ -33,21 +33,22 @@ export function readCalls(query) {
 }
 
 /** Makes calls to the backend at `address`, or refuses them where it is null. */
-export function createUpstream(address) {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS, maxFreeSockets: MAX_CONNECTIONS });
+export function createUpstream(address, { maxConnections = MAX_CONNECTIONS, extraMs = CALL_EXTRA_MS } = {}) {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: maxConnections, maxFreeSockets: maxConnections });
+  const to = { ...address, agent, extraMs };
 
   // The sum of the replies to calls one after the other; a client that leaves ends them.
   async function callInTurn(response, calls, ms) {
     let sum = 0;
     for (let number = 1; number <= calls && !response.destroyed; number++) {
-      sum += await call(agent, address, number, ms);
+      sum += await call(to, number, ms);
     }
     return sum;
   }
 
   // The sum of the replies to calls that are all made at once.
   async function callAtOnce(calls, ms) {
-    const replies = await Promise.all(Array.from({ length: calls }, (_, i) => call(agent, address, i + 1, ms)));
+    const replies = await Promise.all(Array.from({ length: calls }, (_, i) => call(to, i + 1, ms)));
     return replies.reduce((sum, reply) => sum + reply, 0);
   }
 
@@ -71,16 +72,17 @@ export function createUpstream(address) {
 }
 
 /** One call: the number that the backend replies with. */
-function call(agent, { host, port }, number, ms, attempt = 1) {
+function call(to, number, ms, attempt = 1) {
   return new Promise((resolve, reject) => {
+    const { agent, host, port, extraMs } = to;
     const path = `/call/${number}?ms=${ms}`;
-    const request = http.get({ agent, host, port, path, timeout: ms + CALL_EXTRA_MS }, (reply) => {
+    const request = http.get({ agent, host, port, path, timeout: ms + extraMs }, (reply) => {
       readNumber(reply).then(resolve, reject);
     });
     request.on('timeout', () => request.destroy(new Error('it was silent for too long')));
     request.on('error', (error) => {
       if (attempt < MAX_ATTEMPTS && mayTryAgain(request, error)) {
-        call(agent, { host, port }, number, ms, attempt + 1).then(resolve, reject);
+        call(to, number, ms, attempt + 1).then(resolve, reject);
       } else {
         reject(error);
       }
