@@ -27,9 +27,7 @@ export const UPGRADE_HEADERS = [
 /** Whether a request that was upgraded asks for a WebSocket that can be had here. */
 export function asksForWebSocket({ method, headers }) {
   return (
-    method === 'GET' &&
-    headers.upgrade.toLowerCase() === 'websocket' &&
-    headers['sec-websocket-version'] === VERSION
+    method === 'GET' && headers.upgrade.toLowerCase() === 'websocket' && headers['sec-websocket-version'] === VERSION
   );
 }
 

@@ -20,7 +20,7 @@ export function readStream(query) {
 }
 
 /** Sends the events. A client that does not read makes them wait, one that leaves ends them. */
-export function sendEvents(request, response, { n, ms }) {
+export function sendEvents({ n, ms }, response, request) {
   response.writeHead(200, HEADERS);
   if (request.method === 'HEAD') {
     response.end();

@@ -24,7 +24,7 @@ export function createFiles(dataDir) {
     },
 
     /** Answers with the file. */
-    send(response, path) {
+    send(path, response) {
       readFile(path, (error, bytes) => {
         if (error === null) {
           answer(response, 200, BYTES, bytes);

@@ -42,7 +42,7 @@ addFormats(ajv, ['email']);
 const isOrder = ajv.compile(ORDER);
 
 /** Answers an order, given the bytes of the body. */
-export function sendOrder(response, body) {
+export function sendOrder(body, response) {
   let order;
   try {
     order = parseJson(body);

@@ -31,23 +31,24 @@ export function createRouter({ dataDir, upstream: address, cpuPool, collectStats
   const sendPlaintext = fixedAnswer(TEXT, 'Hello, World!');
   const sendJson = fixedAnswer(JSON_TYPE, '{"message":"Hello, World!"}');
 
-  // By the first segment of the path. `read` makes of the second one, if `hasSegment`, and of the query what `send` needs.
+  // By the first segment of the path. `read(query, segment)` gives what `send(parameters, response, request, body)` needs;
+  // a route has a second segment where it says so, and takes GET and HEAD unless it says otherwise.
   const routes = new Map([
-    ['plaintext', { read: onlyPath, send: (_, response) => sendPlaintext(response) }],
-    ['json', { read: onlyPath, send: (_, response) => sendJson(response) }],
+    ['plaintext', { read: readNothing, send: (_, response) => sendPlaintext(response) }],
+    ['json', { read: readNothing, send: (_, response) => sendJson(response) }],
     ['sleep', { hasSegment: true, read: readSleep, send: sendSleep }],
-    ['upstream', { read: (_, query) => readCalls(query), send: (calls, response) => upstream.send(response, calls) }],
-    ['file', { hasSegment: true, read: readFile, send: (path, response) => files.send(response, path) }],
+    ['upstream', { read: readCalls, send: upstream.send }],
+    ['file', { hasSegment: true, read: readFile, send: files.send }],
     ['cpu', { hasSegment: true, read: readCpu, send: sendCpu }],
     ['hash', { hasSegment: true, read: readHash, send: sendHash }],
-    ['orders', { methods: ['POST'], read: onlyPath, send: (_, response, request, body) => sendOrder(response, body) }],
-    ['events', { read: (_, query) => readStream(query), send: (stream, response, request) => sendEvents(request, response, stream) }],
+    ['orders', { methods: ['POST'], read: readNothing, send: (_, response, __, body) => sendOrder(body, response) }],
+    ['events', { read: readStream, send: sendEvents }],
     // A request that gets here asks for no WebSocket; those that do are in chat.js.
-    ['chat', { read: onlyPath, send: refuseChat }],
-    ['stats', { read: onlyPath, send: sendStats }],
+    ['chat', { read: readNothing, send: refuseChat }],
+    ['stats', { read: readNothing, send: sendStats }],
   ]);
 
-  function readFile(text, query) {
+  function readFile(query, text) {
     readQuery(query, []);
     return files.find(text);
   }
@@ -111,10 +112,11 @@ function resolve(routes, url) {
   const query = at === -1 ? undefined : target.slice(at + 1);
   const [root, name, segment, ...further] = path.split('/', 4);
   const found = routes.get(name);
-  if (root !== '' || found === undefined || (segment !== undefined) !== (found.hasSegment ?? false) || further.length > 0) {
+  const isKnown = root === '' && found !== undefined && further.length === 0;
+  if (!isKnown || (segment !== undefined) !== (found.hasSegment ?? false)) {
     throw new Refusal(404, 'there is no such route');
   }
-  return { found, parameters: found.read(segment, query) };
+  return { found, parameters: found.read(query, segment) };
 }
 
 function pathAndQuery(url) {
@@ -125,11 +127,11 @@ function pathAndQuery(url) {
   return rest === url || rest.startsWith('/') ? rest : `/${rest}`;
 }
 
-function onlyPath(_, query) {
+function readNothing(query) {
   readQuery(query, []);
 }
 
-function readSleep(text, query) {
+function readSleep(query, text) {
   readQuery(query, []);
   return integer('ms', text, 0, MAX_SLEEP_MS);
 }
@@ -138,7 +140,7 @@ function sendSleep(ms, response) {
   setTimeout(() => answer(response, 200, TEXT, `slept ${ms}`), ms);
 }
 
-function readCpu(text, query) {
+function readCpu(query, text) {
   const { offload } = readQuery(query, ['offload']);
   if (offload !== undefined && offload !== '1') {
     throw new Refusal(400, 'offload must be 1, or left out');
@@ -146,7 +148,7 @@ function readCpu(text, query) {
   return { rounds: integer('rounds', text, 0, MAX_ROUNDS), offload: offload === '1' };
 }
 
-function readHash(text, query) {
+function readHash(query, text) {
   readQuery(query, []);
   return integer('kib', text, 0, MAX_HASH_KIB);
 }

@@ -27,8 +27,8 @@ const IDLE_MS = 10 * 60 * 1000;
 const NO_BODY = Buffer.alloc(0);
 
 /**
- * Serves `options`. `relay` is as in createChat; `collectStats` gives the figures of all processes, and is null where this is
- * the only one. `onListening` is called with the port once connections are accepted.
+ * Serves `options`. `relay` is as in createChat; `collectStats` gives the figures of all processes, and is null where this
+ * is the only one. `onListening` is called with the port once connections are accepted.
  */
 export function serve(options, { relay, collectStats, onListening }) {
   const cpuPool = new CpuPool(options.pool);
@@ -84,7 +84,9 @@ export function serve(options, { relay, collectStats, onListening }) {
   });
 
   server.on('error', (error) => {
-    console.error(`cannot listen on ${HOST}:${options.port}: ${error.message}; choose another --port, or 0 for any free one`);
+    console.error(
+      `cannot listen on ${HOST}:${options.port}: ${error.message}; choose another --port, or 0 for any free one`,
+    );
     process.exit(1);
   });
   server.listen({ host: HOST, port: options.port, backlog: BACKLOG }, () => onListening(server.address().port));

@@ -54,7 +54,7 @@ export function createUpstream(address, { maxConnections = MAX_CONNECTIONS, extr
 
   return {
     /** Answers with the sum of the replies. */
-    async send(response, { calls, ms, mode }) {
+    async send({ calls, ms, mode }, response) {
       if (address === null) {
         refuse(response, new Refusal(503, 'this server was started without an upstream; start it with --upstream'));
         return;

@@ -75,7 +75,10 @@ test('pings are answered', async (t) => {
 test('neither extensions nor subprotocols are agreed upon', async (t) => {
   const wire = await Wire.open(t, server.port);
   wire.send(
-    handshake({ 'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits', 'Sec-WebSocket-Protocol': 'chat, superchat' }),
+    handshake({
+      'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits',
+      'Sec-WebSocket-Protocol': 'chat, superchat',
+    }),
   );
   const head = await wire.head();
   assert.match(head, /^HTTP\/1\.1 101 Switching Protocols\r\n/);

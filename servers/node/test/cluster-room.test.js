@@ -26,7 +26,13 @@ test('every message goes to every worker', () => {
   for (const text of ['a', 'b', 'c']) {
     room.pass({ type: 'chat', text });
   }
-  assert.deepEqual(workers.map(({ sent }) => sent), [['a', 'b', 'c'], ['a', 'b', 'c']]);
+  assert.deepEqual(
+    workers.map(({ sent }) => sent),
+    [
+      ['a', 'b', 'c'],
+      ['a', 'b', 'c'],
+    ],
+  );
 });
 
 test('a worker that has stalled is told that it lost its place, and takes part again once it has caught up', () => {
@@ -63,10 +69,19 @@ test('while too much of a worker’s is under way, those who write are not read 
   // Five characters, ten bytes.
   relay(Buffer.from('äöüßé'), other);
   relay(Buffer.from('x'), third);
-  assert.deepEqual([one, other, third].map(({ isPaused }) => isPaused), [false, true, true]);
+  assert.deepEqual(
+    [one, other, third].map(({ isPaused }) => isPaused),
+    [false, true, true],
+  );
   assert.deepEqual(sent, ['1234567890', 'äöüßé', 'x']);
   onBack(10);
-  assert.deepEqual([other, third].map(({ isPaused }) => isPaused), [true, true]);
+  assert.deepEqual(
+    [other, third].map(({ isPaused }) => isPaused),
+    [true, true],
+  );
   onBack(10);
-  assert.deepEqual([other, third].map(({ isPaused }) => isPaused), [false, false]);
+  assert.deepEqual(
+    [other, third].map(({ isPaused }) => isPaused),
+    [false, false],
+  );
 });

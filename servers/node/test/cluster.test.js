@@ -119,7 +119,10 @@ test('a worker that dies ends the server, with an error', async (t) => {
   const [first, ...others] = workersOf(cluster);
   process.kill(first, 'SIGKILL');
   assert.equal(await cluster.exited, 1);
-  assert.match(cluster.output.stderr, new RegExp(`worker 1 \\(process ${first}\\) ended with SIGKILL, and the server with it`));
+  assert.match(
+    cluster.output.stderr,
+    new RegExp(`worker 1 \\(process ${first}\\) ended with SIGKILL, and the server with it`),
+  );
   await gone(others);
 });
 

@@ -4,7 +4,7 @@ import test from 'node:test';
 
 import { CpuPool, PoolFull } from '../lib/cpu-pool.js';
 
-/** A pool whose threads finish when the test says so; `given` has the rounds of each job in the order they were given out. */
+/** A pool whose threads finish when the test says so; `given` has the rounds of each job in their order. */
 function fakePool(size, options = {}) {
   const threads = [];
   const given = [];
@@ -43,7 +43,13 @@ test('jobs are begun in the order in which they came, one on each thread', () =>
   assert.deepEqual(given, [10, 11, 12, 13, 14]);
   second.emit('message', 'd');
   first.emit('message', 'e');
-  assert.deepEqual(done, [[11, 'b'], [12, 'c'], [10, 'a'], [13, 'd'], [14, 'e']]);
+  assert.deepEqual(done, [
+    [11, 'b'],
+    [12, 'c'],
+    [10, 'a'],
+    [13, 'd'],
+    [14, 'e'],
+  ]);
   assert.deepEqual(pool.depth, { now: 0, max: 3 });
   run(15);
   assert.deepEqual(given, [10, 11, 12, 13, 14, 15]);

@@ -36,7 +36,7 @@ function withMockedTimers(t) {
 
 function stream(n, ms) {
   const response = new FakeResponse();
-  sendEvents({ method: 'GET' }, response, { n, ms });
+  sendEvents({ n, ms }, response, { method: 'GET' });
   return response;
 }
 
@@ -133,7 +133,10 @@ test('the stream is chunked, and the connection kept', async (t) => {
   ]) {
     wire.send(get(`/events?n=${n}&ms=${ms}`));
     const head = await wire.head();
-    assert.match(head, /^HTTP\/1\.1 200 OK\r\nContent-Type: text\/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\n/);
+    assert.match(
+      head,
+      /^HTTP\/1\.1 200 OK\r\nContent-Type: text\/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\n/,
+    );
     assert.match(head, /\r\nTransfer-Encoding: chunked\r\n/);
     const chunks = await wire.upTo('\r\n0\r\n\r\n');
     assert.equal(chunks.replaceAll(/(^|\r\n)[0-9a-f]+\r\n/g, '').replace('\r\n', ''), events(1, n));

@@ -18,7 +18,9 @@ test('a connection is kept', async (t) => {
 
 test('pipelined requests are answered in their order', async (t) => {
   const wire = await Wire.open(t, server.port);
-  wire.send(get('/sleep/30') + get('/plaintext') + get('/cpu/1?offload=1') + get('/nope') + get('/sleep/0') + get('/json'));
+  wire.send(
+    get('/sleep/30') + get('/plaintext') + get('/cpu/1?offload=1') + get('/nope') + get('/sleep/0') + get('/json'),
+  );
   const bodies = [];
   for (let i = 0; i < 6; i++) {
     bodies.push((await wire.reply()).body);
@@ -34,7 +36,11 @@ test('pipelined requests are answered in their order', async (t) => {
 });
 
 test('HTTP/1.0 and Connection: close are closed upon, HTTP/1.0 with keep-alive is kept', async (t) => {
-  for (const request of ['GET /json HTTP/1.0\r\n\r\n', get('/json', 'Connection: close\r\n'), get('/json', 'Connection: CLOSE\r\n')]) {
+  for (const request of [
+    'GET /json HTTP/1.0\r\n\r\n',
+    get('/json', 'Connection: close\r\n'),
+    get('/json', 'Connection: CLOSE\r\n'),
+  ]) {
     const wire = await Wire.open(t, server.port);
     wire.send(request);
     assert.match(await wire.rest(), /^HTTP\/1\.1 200 OK\r\n.*\r\nConnection: close\r\n.*Hello, World!"}$/s, request);
@@ -103,7 +109,11 @@ test('bodies are taken up to 1 MiB', async (t) => {
     const body = 'x'.repeat(length);
     const whole = await ask(server.port, '/orders', { method: 'POST', headers: { 'Content-Length': length }, body });
     assert.equal(whole.status, status, `${length} bytes`);
-    const chunked = await ask(server.port, '/orders', { method: 'POST', headers: { 'Transfer-Encoding': 'chunked' }, body });
+    const chunked = await ask(server.port, '/orders', {
+      method: 'POST',
+      headers: { 'Transfer-Encoding': 'chunked' },
+      body,
+    });
     assert.equal(chunked.status, status, `${length} bytes in chunks`);
     const wire = await Wire.open(t, server.port);
     wire.send(`POST /json HTTP/1.1\r\nHost: test\r\nContent-Length: ${length}\r\n\r\n${body}`);
@@ -162,7 +172,9 @@ test('an upgrade to something else is ignored', async (t) => {
     assert.match(reply, /\r\nConnection: close\r\n/, target);
   }
   const wire = await Wire.open(t, server.port);
-  wire.send('POST /orders HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\n{}');
+  wire.send(
+    'POST /orders HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\n{}',
+  );
   assert.match(await wire.rest(), /^HTTP\/1\.1 400 /);
 });
 

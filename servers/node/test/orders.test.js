@@ -24,7 +24,12 @@ test('valid orders are summed', async () => {
     [items({ sku: 'x' }, { sku: 'x'.repeat(32) }), 42, 2, 7996],
     // Characters, not UTF-16's units.
     [items({ sku: '🙂'.repeat(32) }), 42, 1, 3998],
-    [order({ items: Array(100).fill(item({ quantity: 1000, unit_price_cents: 1_000_000 })) }), 42, 100, 100_000_000_000],
+    [
+      order({ items: Array(100).fill(item({ quantity: 1000, unit_price_cents: 1_000_000 })) }),
+      42,
+      100,
+      100_000_000_000,
+    ],
     [{ ...customer({ unknown: 1 }), more: [] }, 42, 1, 3998],
   ]) {
     const reply = await post(JSON.stringify(valid));
@@ -88,7 +93,18 @@ test('members of the prototype are no members', async () => {
 
 test('what is no JSON is 400', async () => {
   const notUtf8 = Buffer.from(JSON.stringify(items({ sku: '~' })).replace('~', '\xff'), 'latin1');
-  for (const body of ['', ' ', 'order', '{', '{"customer":}', `${JSON.stringify(order())}x`, '\ufeff{}', '[1,]', '['.repeat(100_000), notUtf8]) {
+  for (const body of [
+    '',
+    ' ',
+    'order',
+    '{',
+    '{"customer":}',
+    `${JSON.stringify(order())}x`,
+    '\ufeff{}',
+    '[1,]',
+    '['.repeat(100_000),
+    notUtf8,
+  ]) {
     assert.equal((await post(body)).status, 400, String(body).slice(0, 100));
   }
 });

@@ -74,13 +74,33 @@ test('numbers have one spelling, and bounds', async () => {
 
 test('the largest numbers are served', async () => {
   // 100,000,000 rounds take about a tenth of a second.
-  assert.equal((await ask(server.port, '/cpu/100000000')).text, (await ask(server.port, '/cpu/100000000?offload=1')).text);
+  assert.equal(
+    (await ask(server.port, '/cpu/100000000')).text,
+    (await ask(server.port, '/cpu/100000000?offload=1')).text,
+  );
 });
 
 test('what is unknown is 404', async () => {
   for (const path of [
-    '/', '/nope', '/plaintexts', '/PLAINTEXT', '/plaintext/', '//plaintext', '/plaintext/1', '/%70laintext', '/sleep', '/sleep/1/2',
-    '/sleep/1/', '/orders/1', '/stats/', '/file/3', '/file/1000', '/file/1/2', '/constructor', '/__proto__', '/toString',
+    '/',
+    '/nope',
+    '/plaintexts',
+    '/PLAINTEXT',
+    '/plaintext/',
+    '//plaintext',
+    '/plaintext/1',
+    '/%70laintext',
+    '/sleep',
+    '/sleep/1/2',
+    '/sleep/1/',
+    '/orders/1',
+    '/stats/',
+    '/file/3',
+    '/file/1000',
+    '/file/1/2',
+    '/constructor',
+    '/__proto__',
+    '/toString',
   ]) {
     assert.equal((await ask(server.port, path)).status, 404, path);
   }
@@ -99,9 +119,26 @@ test('a file that cannot be read is 503', async (t) => {
 
 test('query parameters that are unknown, missing or there twice are 400', async () => {
   for (const path of [
-    '/plaintext?', '/plaintext?x=1', '/json?x', '/stats?x=1', '/sleep/1?ms=1', '/file/1?x=1', '/hash/1?x=1', '/chat?x=1',
-    '/cpu/1?offload', '/cpu/1?offload=', '/cpu/1?offload=0', '/cpu/1?offload=1&', '/cpu/1?offload=1&offload=1', '/cpu/1?Offload=1',
-    '/cpu/1?__proto__=1', '/events', '/events?n=1', '/events?ms=1', '/events?n=1&ms=1&n=1', '/events?n=1&ms=1&x=1',
+    '/plaintext?',
+    '/plaintext?x=1',
+    '/json?x',
+    '/stats?x=1',
+    '/sleep/1?ms=1',
+    '/file/1?x=1',
+    '/hash/1?x=1',
+    '/chat?x=1',
+    '/cpu/1?offload',
+    '/cpu/1?offload=',
+    '/cpu/1?offload=0',
+    '/cpu/1?offload=1&',
+    '/cpu/1?offload=1&offload=1',
+    '/cpu/1?Offload=1',
+    '/cpu/1?__proto__=1',
+    '/events',
+    '/events?n=1',
+    '/events?ms=1',
+    '/events?n=1&ms=1&n=1',
+    '/events?n=1&ms=1&x=1',
   ]) {
     assert.equal((await ask(server.port, path)).status, 400, path);
   }
@@ -109,7 +146,18 @@ test('query parameters that are unknown, missing or there twice are 400', async 
 });
 
 test('other methods are 405, with those that are taken', async () => {
-  const getHead = ['/plaintext', '/json', '/sleep/1', '/upstream?calls=1&ms=0', '/file/1', '/cpu/1', '/hash/1', '/events?n=1&ms=0', '/chat', '/stats'];
+  const getHead = [
+    '/plaintext',
+    '/json',
+    '/sleep/1',
+    '/upstream?calls=1&ms=0',
+    '/file/1',
+    '/cpu/1',
+    '/hash/1',
+    '/events?n=1&ms=0',
+    '/chat',
+    '/stats',
+  ];
   for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE']) {
     for (const path of getHead) {
       const reply = await ask(server.port, path, { method });
@@ -152,8 +200,18 @@ test('stats have the contract’s members in order, then Node’s own', async ()
   assert.equal(reply.headers['content-type'], JSON_TYPE);
   const stats = JSON.parse(reply.text);
   assert.deepEqual(Object.keys(stats), [
-    'runtime', 'loop_turns', 'longest_hold_us', 'loop_lag_us', 'pool_queue_depth', 'pool_queue_depth_max', 'tasks_run', 'tasks_alive',
-    'run_queue_depth', 'worker_parks', 'workers_busy_us', 'node',
+    'runtime',
+    'loop_turns',
+    'longest_hold_us',
+    'loop_lag_us',
+    'pool_queue_depth',
+    'pool_queue_depth_max',
+    'tasks_run',
+    'tasks_alive',
+    'run_queue_depth',
+    'worker_parks',
+    'workers_busy_us',
+    'node',
   ]);
   assert.equal(stats.runtime, `Node.js ${process.versions.node}`);
   assert.ok(Number.isInteger(stats.workers_busy_us) && stats.workers_busy_us > 0);

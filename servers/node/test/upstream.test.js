@@ -39,7 +39,7 @@ async function rawBackend(t, talk) {
 /** A server that answers every request by the calls that `query` asks for. */
 async function front(t, address, query, options) {
   const upstream = createUpstream(address, options);
-  const server = http.createServer((_, response) => upstream.send(response, readCalls(query)));
+  const server = http.createServer((_, response) => upstream.send(readCalls(query), response));
   t.after(() => server.closeAllConnections());
   const { port } = await listen(t, server);
   return () => ask(port, '/');
@@ -62,7 +62,10 @@ test('calls follow each other, or are all made at once', async (t) => {
     // Those that come at once are answered last come first, once all are there.
     waiting.push(() => replyRight(request, response));
     if (!request.url.endsWith('ms=7') || waiting.length === 5) {
-      waiting.splice(0).reverse().forEach((reply) => reply());
+      waiting
+        .splice(0)
+        .reverse()
+        .forEach((reply) => reply());
     }
   });
   const inTurn = await (await front(t, address, 'calls=5&ms=3'))();
@@ -104,17 +107,24 @@ test('whatever the upstream does wrong is 502', async (t) => {
     ['a sign', (_, response) => response.end('-1')],
     ['nothing', (_, response) => response.end()],
     ['thirteen digits', (_, response) => response.end('1'.repeat(13))],
-    ['a reply without an end', (_, response) => void setImmediate(function more() {
-      if (!response.destroyed) {
+    [
+      'a reply without an end',
+      (_, response) =>
+        void setImmediate(function more() {
+          if (!response.destroyed) {
+            response.write('1');
+            setImmediate(more);
+          }
+        }),
+    ],
+    [
+      'the end in the middle of a body',
+      (_, response) => {
+        response.writeHead(200, { 'Content-Length': 2 });
         response.write('1');
-        setImmediate(more);
-      }
-    })],
-    ['the end in the middle of a body', (_, response) => {
-      response.writeHead(200, { 'Content-Length': 2 });
-      response.write('1');
-      setImmediate(() => response.destroy());
-    }],
+        setImmediate(() => response.destroy());
+      },
+    ],
     ['the end instead of a reply', (request) => request.socket.destroy()],
     ['no HTTP', (request) => request.socket.end('nonsense\r\n\r\n')],
   ]) {
@@ -208,7 +218,7 @@ test('a client that leaves ends the calls that are yet to come', async (t) => {
   const done = new Promise((resolve) => (isDone = resolve));
   const server = http.createServer((request, response) => {
     front = request.socket;
-    upstream.send(response, { calls: 5, ms: 0, mode: 'seq' }).then(isDone);
+    upstream.send({ calls: 5, ms: 0, mode: 'seq' }, response).then(isDone);
   });
   const { port } = await listen(t, server);
   await assert.rejects(ask(port, '/'));
@@ -220,8 +230,18 @@ test('without an upstream the route is 503, and its parameters are still looked 
   const { port } = await start(t);
   assert.equal((await ask(port, '/upstream?calls=1&ms=0')).status, 503);
   for (const query of [
-    '', 'calls=1', 'ms=1', 'calls=0&ms=1', 'calls=101&ms=0', 'calls=1&ms=60001', 'calls=x&ms=1', 'calls=1&ms=0&mode=both', 'calls=1&ms=0&mode=',
-    'calls=1&calls=2&ms=0', 'calls=1&ms=0&Mode=par', 'calls=01&ms=0',
+    '',
+    'calls=1',
+    'ms=1',
+    'calls=0&ms=1',
+    'calls=101&ms=0',
+    'calls=1&ms=60001',
+    'calls=x&ms=1',
+    'calls=1&ms=0&mode=both',
+    'calls=1&ms=0&mode=',
+    'calls=1&calls=2&ms=0',
+    'calls=1&ms=0&Mode=par',
+    'calls=01&ms=0',
   ]) {
     assert.equal((await ask(port, `/upstream?${query}`)).status, 400, query);
   }

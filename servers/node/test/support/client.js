@@ -10,7 +10,12 @@ export function ask(port, path, { method = 'GET', headers = {}, body } = {}) {
       const chunks = [];
       reply.on('data', (chunk) => chunks.push(chunk));
       reply.on('end', () =>
-        resolve({ status: reply.statusCode, headers: reply.headers, bytes: Buffer.concat(chunks), text: Buffer.concat(chunks).toString() }),
+        resolve({
+          status: reply.statusCode,
+          headers: reply.headers,
+          bytes: Buffer.concat(chunks),
+          text: Buffer.concat(chunks).toString(),
+        }),
       );
       reply.on('error', reject);
     });

@@ -49,7 +49,7 @@ export class Member {
   }
 }
 
-/** Everyone says so many things at once; true where all hear all of it, each speaker's in order, and all in the same order. */
+/** Everyone says so many things at once; true where all hear all of it in the same order, which is each speaker's too. */
 export async function talkAtOnce(members, each) {
   for (let i = 0; i < each; i++) {
     members.forEach((member, speaker) => member.socket.send(`${speaker}:${i}`));

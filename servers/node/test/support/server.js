@@ -18,7 +18,10 @@ export async function run(flags, env = {}) {
   return { code, signal, ...output };
 }
 
-/** Starts a server for the length of a test, and waits until it listens. `exited` is a promise of its exit code, or of the signal that ended it. */
+/**
+ * Starts a server for the length of a test, and waits until it listens. `exited` is a promise of its exit code, or of the
+ * signal that ended it.
+ */
 export async function start(t, flags = [], env = {}) {
   const { child, output } = launch(flags, env);
   const exited = once(child, 'close').then(([code, signal]) => signal ?? code);
