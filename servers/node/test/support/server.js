@@ -11,6 +11,11 @@ import { fileURLToPath } from 'node:url';
 
 const SERVER = fileURLToPath(new URL('../../server.js', import.meta.url));
 
+// A test that hangs is ended by SIGTERM, and must take its servers along.
+const children = new Set();
+process.on('exit', () => children.forEach((child) => child.kill('SIGKILL')));
+process.once('SIGTERM', () => process.exit(1));
+
 /** Runs server.js to its end: exit code, signal and what it wrote. */
 export async function run(flags, env = {}) {
   const { child, output } = launch(flags, env);
@@ -69,6 +74,8 @@ function launch(flags, env) {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...inherited, ...env },
   });
+  children.add(child);
+  child.once('exit', () => children.delete(child));
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk) => (output.stdout += chunk));
   child.stderr.on('data', (chunk) => (output.stderr += chunk));
