@@ -10,6 +10,7 @@ use bench_core::units::{Rate, parse_duration};
 use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::cores::CpuList;
+use crate::starting::DEFAULT_POOL;
 
 /// Compare servers that differ only in their concurrency model, and see how sure the answer is.
 #[derive(Debug, Parser)]
@@ -55,6 +56,17 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
+    /// Make ready what targets need: packages for Node.js, a virtual environment for Python.
+    Setup(SetupArgs),
+    /// Start a process, and end all that it started when the parent does.
+    #[command(hide = true)]
+    Supervise(SuperviseArgs),
+    /// Become a process that ends with its parent.
+    #[command(hide = true)]
+    Tied(TiedArgs),
+    /// Print the version of a library that this program was built with.
+    #[command(hide = true)]
+    VersionOf(VersionOfArgs),
 }
 
 /// When to colour the output.
@@ -97,9 +109,9 @@ pub(crate) struct RunArgs {
     #[arg(long, short, value_name = "NAME|FILE")]
     pub(crate) scenario: String,
 
-    /// A target: NAME, or ALIAS=NAME to measure it under another name. May be repeated; the first is the base of all
-    /// comparisons. [default: callback and coroutine]
-    #[arg(long, short, value_name = "NAME|ALIAS=NAME")]
+    /// A target: NAME, or a manifest as ./mine.toml; ALIAS=NAME measures it under another name. May be repeated; the first is
+    /// the base of all comparisons. [default: callback and coroutine]
+    #[arg(long, short, value_name = "[ALIAS=]NAME|FILE")]
     pub(crate) target: Vec<String>,
 
     /// A server that runs already. May be repeated.
@@ -133,6 +145,10 @@ pub(crate) struct RunArgs {
     /// As long as the statistics ask for; several minutes.
     #[arg(long)]
     pub(crate) thorough: bool,
+
+    /// Threads of each target's pool for blocking work.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_POOL, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) pool: u32,
 
     /// Cores of the servers, as in `1` or `2-3`. [default: the upper half of those there are]
     #[arg(long, value_name = "LIST")]
@@ -330,7 +346,7 @@ pub(crate) enum Listing {
   bench check --url mine=http://127.0.0.1:8080")]
 #[command(group = ArgGroup::new("which").args(["target", "url"]).required(true).multiple(true))]
 pub(crate) struct CheckArgs {
-    /// Targets to check: NAME, or ALIAS=NAME.
+    /// Targets to check: NAME, ALIAS=NAME, or a manifest as ./mine.toml.
     #[arg(value_name = "TARGET")]
     pub(crate) target: Vec<String>,
 
@@ -443,10 +459,53 @@ pub(crate) struct ServeArgs {
     /// Address of the backend that /upstream calls.
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) upstream: Option<std::net::SocketAddr>,
+}
 
-    /// End with this process, however it ends. Set by `bench run`.
-    #[arg(long, value_name = "PID", hide = true)]
-    pub(crate) parent: Option<i32>,
+#[derive(Debug, ClapArgs)]
+pub(crate) struct SuperviseArgs {
+    /// The process to end with.
+    #[arg(long, value_name = "PID")]
+    pub(crate) parent: i32,
+
+    /// What to start.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct TiedArgs {
+    /// The process to end with.
+    #[arg(long, value_name = "PID")]
+    pub(crate) parent: i32,
+
+    /// What to become.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct VersionOfArgs {
+    /// The library's name.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  bench setup                 what the built-in targets need
+  bench setup fastapi         only what this one needs
+  bench setup --list          what is there already
+
+Everything goes to bench's cache directory; nothing is installed anywhere else. `bench run` and `bench check` do the same
+when such a target is first chosen. BENCH_NODE and BENCH_PYTHON name other interpreters than those on the PATH.")]
+pub(crate) struct SetupArgs {
+    /// Targets, as `bench run` takes them; all built-in ones if left out.
+    #[arg(value_name = "TARGET")]
+    pub(crate) target: Vec<String>,
+
+    /// Say what is there, and do nothing.
+    #[arg(long)]
+    pub(crate) list: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -20,9 +20,14 @@ pub(crate) struct ControlClient(Client);
 
 impl ControlClient {
     pub(crate) fn new() -> Result<Self, Failure> {
+        Self::patient_for(TIMEOUT)
+    }
+
+    /// A client that waits for an answer no longer than `timeout`.
+    pub(crate) fn patient_for(timeout: Duration) -> Result<Self, Failure> {
         Client::builder()
             .no_proxy()
-            .timeout(TIMEOUT)
+            .timeout(timeout)
             .pool_max_idle_per_host(0)
             .build()
             .map(Self)
@@ -63,6 +68,12 @@ impl ControlClient {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// Whether a request of `target` is answered 200.
+    pub(crate) fn answers(&self, addr: SocketAddr, target: &str) -> bool {
+        let reply = self.0.get(format!("http://{addr}{target}")).send();
+        reply.is_ok_and(|reply| reply.status().as_u16() == 200)
     }
 
     /// What a server says of itself; `None` where it says nothing that can be read.

@@ -7,13 +7,18 @@ use etcetera::BaseStrategy;
 
 use crate::exit::{Explain, Failure};
 
-/// Where the files are unless the user says otherwise: `bench/data` in the cache directory of this system.
+/// Where the files are unless the user says otherwise: `data` in this program's cache directory.
 pub(crate) fn default_dir() -> Result<PathBuf, Failure> {
+    Ok(cache_dir()?.join("data"))
+}
+
+/// Where this program keeps what it can make again: `bench` in the cache directory of this system.
+pub(crate) fn cache_dir() -> Result<PathBuf, Failure> {
     let strategy = etcetera::choose_base_strategy().or_usage(
         || "cannot find a cache directory for the data files".to_owned(),
         "set HOME or XDG_CACHE_HOME, or name a directory with --data-dir",
     )?;
-    Ok(strategy.cache_dir().join("bench").join("data"))
+    Ok(strategy.cache_dir().join("bench"))
 }
 
 /// Makes every data file that is missing or has the wrong length.

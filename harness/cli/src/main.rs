@@ -20,11 +20,13 @@ mod exit;
 mod files;
 mod interrupt;
 mod launch;
-mod manifest;
 mod measure;
 mod meter;
 mod run_event;
+mod setup;
+mod starting;
 mod store;
+mod supervise;
 mod terminal;
 mod workload;
 
@@ -56,5 +58,9 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
+        Command::Setup(args) => commands::setup::run(&args),
+        Command::Supervise(args) => supervise::run(&args),
+        Command::Tied(args) => supervise::become_tied(&args),
+        Command::VersionOf(args) => commands::version_of::run(&args),
     }
 }

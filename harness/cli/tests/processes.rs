@@ -10,6 +10,7 @@
     reason = "a helper of a test may fail it, and waits for other processes"
 )]
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -51,18 +52,31 @@ fn start_run(scenario: &str, out: &Path, duration: &str) -> Child {
     .unwrap()
 }
 
-/// The servers that a run has started, by name: they carry the run's process id on their command line.
+/// The servers that a run has started, by name: what is below them carries the run's process id in its environment.
+/// Their supervisors have no name here, and are counted where only the number matters.
 fn servers_of(parent: u32) -> Vec<(String, i32)> {
-    let mark = ["--parent".to_owned(), parent.to_string()];
+    let (key, mark) = (
+        OsString::from("BENCH_PARENT"),
+        OsString::from(parent.to_string()),
+    );
     let processes = procfs::process::all_processes().unwrap().flatten();
     processes
         .filter(|process| process.stat().is_ok_and(|stat| stat.state != 'Z'))
+        .filter(|process| {
+            let environ = process.environ();
+            environ.is_ok_and(|environ| environ.get(&key) == Some(&mark))
+        })
         .filter_map(|process| {
             let words = process.cmdline().ok()?;
-            words
-                .windows(2)
-                .any(|pair| pair == mark)
-                .then(|| (words[2].clone(), process.pid))
+            let serve = words.iter().position(|word| word == "serve")?;
+            let is_supervisor = words[1] != "serve";
+            let name = words.get(serve + 1)?;
+            let name = if is_supervisor {
+                format!("supervisor of {name}")
+            } else {
+                name.clone()
+            };
+            Some((name, process.pid))
         })
         .collect()
 }

@@ -433,12 +433,18 @@ pub struct Manifest {
     pub runtime: String,
     /// Its version.
     pub version: String,
+    /// Everything that has a version: interpreter, framework, loop.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<String, String>,
     /// The event loop: `evloop on mio`, `tokio multi_thread`.
     pub event_loop: String,
     /// Threads or processes that serve.
     pub workers: u32,
     /// Threads of the pool for blocking work.
     pub pool_threads: u32,
+    /// The TOML that says how it was started; empty where it ran already.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
 }
 
 impl Manifest {

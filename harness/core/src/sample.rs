@@ -3,6 +3,7 @@
 //! Nothing here was measured. The distributions come from a seeded generator and run through the same types as a real
 //! run's, so that the record is whole and consistent: counts add up, histograms decode, comparisons follow from the epochs.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand::SeedableRng;
@@ -122,6 +123,8 @@ fn character(name: &str) -> Character {
         event_loop: event_loop.to_owned(),
         workers: 1,
         pool_threads: 4,
+        versions: BTreeMap::new(),
+        source: String::new(),
     };
     match name {
         "callback" => Character {

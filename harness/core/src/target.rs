@@ -1,7 +1,9 @@
 //! Targets: what may be measured, as data.
 //!
-//! This module knows names and addresses. It must never know how a target is launched: whoever does, matches on
-//! [`Kind`]. Another sort of target joins as another variant.
+//! This module knows names, manifests and addresses. It must never know how a target is launched: whoever does, follows
+//! its [`Manifest`].
+
+mod manifest;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -10,6 +12,12 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::names::{self, NameError};
+
+pub use manifest::{
+    DEFAULT_READY_TIMEOUT, DEFAULT_STOP_TIMEOUT, Difference, MAX_ARG_BYTES, MAX_ARGS,
+    MAX_SOURCE_BYTES, MAX_TIMEOUT, MAX_WORKERS, Manifest, Needs, StopSignal, Template, Values,
+    Workers,
+};
 
 /// One target of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,72 +31,68 @@ pub struct TargetSpec {
 /// What a target is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    /// One callback loop on one thread, a pool for blocking work.
-    Callback,
-    /// One such loop a core, on a shared port.
-    CallbackCluster,
-    /// Coroutines, scheduled by work stealing.
-    Coroutine,
-    /// Coroutines on a single thread.
-    CoroutineSingle,
+    /// A server that is started for the run, as its manifest says.
+    Launched(Box<Manifest>),
     /// A server that runs already.
     Url(BaseUrl),
 }
 
-/// A target that `bench` brings along.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BuiltIn {
-    /// Its name.
-    pub name: &'static str,
-    /// What it is.
-    pub kind: Kind,
-    /// What it is, in a line.
-    pub description: &'static str,
+/// A built-in manifest by its name.
+macro_rules! built_in {
+    ($name:literal) => {
+        (
+            $name,
+            include_str!(concat!("../../../servers/targets/", $name, ".toml")),
+        )
+    };
 }
 
-/// Every target that `bench` brings along, in the order of lists.
-pub const BUILT_IN: &[BuiltIn] = &[
-    BuiltIn {
-        name: "callback",
-        kind: Kind::Callback,
-        description: "callbacks on one libuv-style loop and one thread, a pool for blocking work",
-    },
-    BuiltIn {
-        name: "callback-cluster",
-        kind: Kind::CallbackCluster,
-        description: "one such loop a core on a shared port, as Node's cluster does",
-    },
-    BuiltIn {
-        name: "coroutine",
-        kind: Kind::Coroutine,
-        description: "coroutines on tokio's work-stealing scheduler",
-    },
-    BuiltIn {
-        name: "coroutine-single",
-        kind: Kind::CoroutineSingle,
-        description: "coroutines on tokio's scheduler for one thread",
-    },
+/// The manifests that are compiled in: name and TOML source, in the order of lists.
+pub const BUILT_IN: &[(&str, &str)] = &[
+    built_in!("callback"),
+    built_in!("callback-cluster"),
+    built_in!("coroutine"),
+    built_in!("coroutine-single"),
+    built_in!("node"),
+    built_in!("node-cluster"),
+    built_in!("fastapi"),
+    built_in!("fastapi-uvloop"),
+    built_in!("uvicorn"),
+    built_in!("uvicorn-uvloop"),
 ];
 
 /// The pair that is compared where nothing else is asked for.
 pub const DEFAULT_PAIR: [&str; 2] = ["callback", "coroutine"];
 
 impl TargetSpec {
-    /// Reads a target as people name it: `callback`, or `before=callback` under another name.
+    /// Reads a built-in target as people name it: `callback`, or `before=callback` under another name.
     pub fn parse(text: &str) -> Result<Self, TargetError> {
-        let (name, kind) = text.split_once('=').unwrap_or((text, text));
-        let built_in = BUILT_IN
+        let (name, kind) = Self::split_alias(text);
+        let (kind, source) = BUILT_IN
             .iter()
-            .find(|built_in| built_in.name == kind)
+            .find(|(known, _)| *known == kind)
             .ok_or_else(|| TargetError::Unknown {
                 name: names::shortened(kind),
-                nearest: names::nearest(kind, BUILT_IN.iter().map(|built_in| built_in.name)),
+                nearest: names::nearest(kind, BUILT_IN.iter().map(|(known, _)| *known)),
             })?;
+        let manifest = Manifest::parse(source, &format!("{kind}.toml"))
+            .expect("every built-in manifest is parsed by a test");
+        Self::of_manifest(name.unwrap_or(kind), manifest)
+    }
+
+    /// A target of this manifest, called `name`.
+    pub fn of_manifest(name: &str, manifest: Manifest) -> Result<Self, TargetError> {
         names::check(name)?;
         Ok(Self {
             name: name.to_owned(),
-            kind: built_in.kind.clone(),
+            kind: Kind::Launched(Box::new(manifest)),
         })
+    }
+
+    /// `ALIAS=WHAT` in its halves, or `WHAT` alone.
+    pub fn split_alias(text: &str) -> (Option<&str>, &str) {
+        text.split_once('=')
+            .map_or((None, text), |(alias, what)| (Some(alias), what))
     }
 
     /// Reads a running server as people name it: `mine=http://127.0.0.1:8080`.
@@ -108,11 +112,19 @@ impl TargetSpec {
 
 impl Kind {
     /// The name in lists and records; `url` for a server that runs already.
-    pub fn name(&self) -> &'static str {
-        BUILT_IN
-            .iter()
-            .find(|built_in| built_in.kind == *self)
-            .map_or("url", |built_in| built_in.name)
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Launched(manifest) => &manifest.name,
+            Self::Url(_) => "url",
+        }
+    }
+
+    /// How it is started, unless it runs already.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        match self {
+            Self::Launched(manifest) => Some(manifest),
+            Self::Url(_) => None,
+        }
     }
 }
 
@@ -123,7 +135,7 @@ pub fn unique(targets: &[TargetSpec]) -> Result<(), TargetError> {
         None => Ok(()),
         Some(twice) => Err(TargetError::Twice {
             name: twice.name.clone(),
-            kind: twice.kind.name(),
+            kind: twice.kind.name().to_owned(),
         }),
     }
 }
@@ -240,7 +252,7 @@ impl FromStr for BaseUrl {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TargetError {
     /// No such target.
-    #[error("no target is called `{name}`{}; known are {}, and `--url NAME=http://…` for a server that runs already", hint(*nearest), built_in_names())]
+    #[error("no target is called `{name}`{}; known are {}, a manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already", hint(*nearest), built_in_names())]
     Unknown {
         /// The name asked for.
         name: String,
@@ -270,7 +282,7 @@ pub enum TargetError {
         /// The name.
         name: String,
         /// What the second one is.
-        kind: &'static str,
+        kind: String,
     },
 }
 
@@ -283,7 +295,7 @@ fn hint(nearest: Option<&str>) -> String {
 fn built_in_names() -> String {
     BUILT_IN
         .iter()
-        .map(|built_in| built_in.name)
+        .map(|(name, _)| *name)
         .collect::<Vec<_>>()
         .join(", ")
 }
@@ -292,25 +304,22 @@ fn built_in_names() -> String {
 mod tests {
     use super::*;
 
-    fn check(text: &str, name: &str, kind: &Kind) {
+    fn check(text: &str, name: &str, kind: &str) {
+        let target = TargetSpec::parse(text).unwrap();
         assert_eq!(
-            TargetSpec::parse(text),
-            Ok(TargetSpec {
-                name: name.to_owned(),
-                kind: kind.clone()
-            }),
+            (target.name.as_str(), target.kind.name()),
+            (name, kind),
             "{text}"
         );
     }
 
     #[test]
     fn a_target_goes_by_its_own_name_or_by_an_alias() {
-        for built_in in BUILT_IN {
-            check(built_in.name, built_in.name, &built_in.kind);
-            assert_eq!(built_in.kind.name(), built_in.name);
+        for (name, _) in BUILT_IN {
+            check(name, name, name);
         }
-        check("before=callback", "before", &Kind::Callback);
-        check("a=coroutine-single", "a", &Kind::CoroutineSingle);
+        check("before=callback", "before", "callback");
+        check("a=coroutine-single", "a", "coroutine-single");
         for name in DEFAULT_PAIR {
             assert!(TargetSpec::parse(name).is_ok());
         }
@@ -322,7 +331,8 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "no target is called `calback` (did you mean `callback`?); known are callback, callback-cluster, coroutine, \
-             coroutine-single, and `--url NAME=http://…` for a server that runs already"
+             coroutine-single, node, node-cluster, fastapi, fastapi-uvloop, uvicorn, uvicorn-uvloop, a \
+             manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already"
         );
         assert!(matches!(
             TargetSpec::parse("zebra"),

@@ -27,7 +27,7 @@ use crate::cores;
 use crate::environment::CpuTicks;
 use crate::exit::{Explain, Failure};
 use crate::interrupt::Interrupt;
-use crate::launch::Server;
+use crate::launch::{Program, Server};
 
 /// How often an interrupt is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -131,8 +131,7 @@ fn observe(case: &Case, rig: &Rig<'_>) -> Result<Observed, Failure> {
         args.push("--spin".to_owned());
     }
     let server = Server::launch(
-        TRUTH,
-        &args,
+        &Program::own(TRUTH, &args),
         &rig.pinning.server_cpus,
         &rig.pinning.load_cpus,
     )

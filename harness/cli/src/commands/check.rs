@@ -3,18 +3,16 @@
 use std::net::SocketAddr;
 
 use anstyle::{AnsiColor, Style};
-use bench_core::record::Pinning;
 use bench_core::target::{Kind, TargetSpec};
 
 use crate::args::CheckArgs;
 use crate::check::{self, Group, Needs, Outcome};
 use crate::commands::run::targets;
 use crate::cores;
-use crate::data_files;
 use crate::exit::{Exit, Explain, Failure};
-use crate::launch::Server;
-use crate::manifest;
+use crate::launch::{Program, Server};
 use crate::measure::resolve;
+use crate::starting::{DEFAULT_POOL, Starter};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -42,53 +40,30 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
 
 /// What the targets that are started here have in common.
 struct Site {
-    pinning: Pinning,
-    data_dir: String,
-    backend: Option<Server>,
+    starter: Starter,
+    /// Runs as long as the targets do.
+    _backend: Option<Server>,
 }
 
 impl Site {
-    /// Starts the backend and makes the data files, unless all targets run already and bring their own.
+    /// Starts the backend and makes ready what the targets need, unless all run already and bring their own.
     fn prepare(targets: &[TargetSpec]) -> Result<Self, Failure> {
         let pinning = cores::divide(&cores::available(), None, None).map_err(Failure::usage_of)?;
         let needs_launch = targets
             .iter()
-            .any(|target| !matches!(target.kind, Kind::Url(_)));
-        if !needs_launch {
-            return Ok(Self {
-                pinning,
-                data_dir: String::new(),
-                backend: None,
-            });
-        }
-        let data_dir = data_files::default_dir()?;
-        data_files::prepare(&data_dir)?;
+            .any(|target| target.kind.manifest().is_some());
         let cpus = &pinning.load_cpus;
-        let backend = Server::launch("backend", &[], cpus, cpus)
-            .or_internal(|| "cannot start the backend that /upstream calls".to_owned())?;
+        let backend = needs_launch
+            .then(|| {
+                Server::launch(&Program::own("backend", &[]), cpus, cpus)
+                    .or_internal(|| "cannot start the backend that /upstream calls".to_owned())
+            })
+            .transpose()?;
+        let upstream = backend.as_ref().map(|backend| backend.addr);
         Ok(Self {
-            data_dir: data_dir.display().to_string(),
-            backend: Some(backend),
-            pinning,
+            starter: Starter::new(targets, &pinning, DEFAULT_POOL, upstream)?,
+            _backend: backend,
         })
-    }
-
-    /// Starts a target on the cores that it would be measured on.
-    fn launch(&self, kind: &Kind) -> Result<Server, String> {
-        let manifest = manifest::of(kind, &self.pinning);
-        let mut args = vec![
-            "--data-dir".to_owned(),
-            self.data_dir.clone(),
-            "--workers".to_owned(),
-            manifest.workers.to_string(),
-            "--pool".to_owned(),
-            manifest.pool_threads.to_string(),
-        ];
-        if let Some(backend) = &self.backend {
-            args.extend(["--upstream".to_owned(), backend.addr.to_string()]);
-        }
-        let (server_cpus, own_cpus) = (&self.pinning.server_cpus, &self.pinning.load_cpus);
-        Server::launch(kind.name(), &args, server_cpus, own_cpus).map_err(|error| error.to_string())
     }
 }
 
@@ -114,13 +89,13 @@ fn check_target(target: &TargetSpec, site: &Site) -> Tally {
                 Err(what) => print_failure(&what),
             }
         }
-        built_in => {
+        Kind::Launched(manifest) => {
             let needs = Needs {
                 has_upstream: true,
-                claims_concurrency: true,
-                is_strict: true,
+                claims_concurrency: manifest.claims_concurrency,
+                is_strict: manifest.strict_http,
             };
-            match site.launch(built_in) {
+            match site.starter.launch(manifest) {
                 Ok(server) => {
                     anstream::println!("{BOLD}{}{BOLD:#} at http://{}", target.name, server.addr);
                     check_launched(server, needs)

@@ -1,7 +1,7 @@
 //! `bench list`: what there is to run.
 
 use bench_core::scenario::{BUILT_IN as SCENARIOS, Scenario};
-use bench_core::target::BUILT_IN as TARGETS;
+use bench_core::target::{BUILT_IN as TARGETS, TargetSpec};
 
 use crate::args::{ListArgs, Listing};
 use crate::check;
@@ -42,10 +42,15 @@ fn rows(listing: Listing) -> Result<Vec<(String, String)>, Failure> {
                 Ok(((*name).to_owned(), scenario.question))
             })
             .collect(),
-        Listing::Targets => Ok(TARGETS
+        Listing::Targets => TARGETS
             .iter()
-            .map(|target| (target.name.to_owned(), target.description.to_owned()))
-            .collect()),
+            .map(|(name, _)| {
+                let target = TargetSpec::parse(name).map_err(Failure::usage_of)?;
+                let manifest = target.kind.manifest();
+                let description = manifest.map(|manifest| manifest.description.clone());
+                Ok(((*name).to_owned(), description.unwrap_or_default()))
+            })
+            .collect(),
         Listing::Routes => Ok(app::Route::KNOWN
             .iter()
             .map(|route| ((*route).to_owned(), String::new()))

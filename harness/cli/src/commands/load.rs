@@ -11,14 +11,15 @@ use bench_core::recording::Recording;
 use bench_core::validity::{self, Circumstances, Validity};
 use load::{Control, Endpoint, Expect, Options, Request, Tls, Trust, Workload};
 use reqwest::Url;
+use rustix::process::Signal;
 
 use crate::args::{LoadArgs, SpinChoice};
-use crate::commands::serve::die_with;
 use crate::cores;
 use crate::environment::{self, CpuTicks};
 use crate::exit::{Exit, Explain, Failure};
 use crate::files;
 use crate::interrupt::Interrupt;
+use crate::supervise::die_with;
 use crate::terminal::{LiveLine, show_load};
 use crate::workload;
 
@@ -43,7 +44,7 @@ const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 /// Loads one address and prints what it took.
 pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     if let Some(parent) = args.parent {
-        die_with(parent)?;
+        die_with(parent, Signal::KILL)?;
     }
     let (endpoint, workload) = understand(args)?;
     environment::allow_connections(args.connections.get().into())?;

@@ -9,3 +9,5 @@ pub(crate) mod load;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod serve;
+pub(crate) mod setup;
+pub(crate) mod version_of;

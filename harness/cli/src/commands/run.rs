@@ -7,10 +7,11 @@ use bench_core::load::Process;
 use bench_core::plan::{Effort, Plan, PlanSpec};
 use bench_core::record::{Completion, Pinning, RunRecord};
 use bench_core::scenario::{ArrivalSpec, BUILT_IN, MAX_SOURCE_BYTES, Pace, Scenario};
-use bench_core::target::{self, DEFAULT_PAIR, TargetSpec};
+use bench_core::target::{self, DEFAULT_PAIR, Manifest, TargetSpec};
 use report::charts::{self, Chart};
 
 use crate::args::RunArgs;
+use crate::check;
 use crate::cores;
 use crate::environment;
 use crate::exit::{Exit, Explain, Failure};
@@ -32,6 +33,8 @@ pub(crate) struct Request {
     pub(crate) targets: Vec<TargetSpec>,
     pub(crate) plan: Plan,
     pub(crate) pinning: Pinning,
+    /// Threads of each target's pool.
+    pub(crate) pool: u32,
 }
 
 /// Runs a scenario and writes its record.
@@ -95,6 +98,7 @@ fn understand(args: &RunArgs) -> Result<Request, Failure> {
         targets,
         plan,
         pinning,
+        pool: args.pool,
     })
 }
 
@@ -113,11 +117,47 @@ fn scenario(name: &str) -> Result<Scenario, Failure> {
     Scenario::parse(&source, name).map_err(Failure::usage)
 }
 
+/// A built-in target, or one from a manifest.
+fn target(text: &str) -> Result<TargetSpec, Failure> {
+    let (alias, what) = TargetSpec::split_alias(text);
+    let path = Path::new(what);
+    if path.extension().is_none() && !what.contains('/') {
+        return TargetSpec::parse(text).map_err(Failure::usage_of);
+    }
+    let source = files::read_text(path, target::MAX_SOURCE_BYTES).or_usage(
+        || format!("cannot read the target {what}"),
+        "see `bench list targets`, or name a TOML file as docs/targets.md shows",
+    )?;
+    let manifest = Manifest::parse(&source, what).map_err(Failure::usage)?;
+    check_differences(&manifest)?;
+    let name = alias.map_or_else(|| manifest.name.clone(), str::to_owned);
+    TargetSpec::of_manifest(&name, manifest).map_err(Failure::usage_of)
+}
+
+/// A difference that names a case that there isn't would hide nothing, and hide that it hides nothing.
+fn check_differences(manifest: &Manifest) -> Result<(), Failure> {
+    let ids = check::ids();
+    let unknown = manifest.differences.iter();
+    match unknown
+        .into_iter()
+        .find(|difference| !ids.contains(&difference.case))
+    {
+        None => Ok(()),
+        Some(difference) => Err(Failure::usage(miette::miette!(
+            help = "`bench list cases` shows them all",
+            "{}:{}: `bench check` has no case called {}",
+            manifest.file_name,
+            difference.line,
+            difference.case
+        ))),
+    }
+}
+
 /// The targets that were named, or the default pair.
 pub(crate) fn targets(names: &[String], urls: &[String]) -> Result<Vec<TargetSpec>, Failure> {
     let mut targets = Vec::new();
     for name in names {
-        targets.push(TargetSpec::parse(name).map_err(Failure::usage_of)?);
+        targets.push(target(name)?);
     }
     for url in urls {
         targets.push(TargetSpec::parse_url(url).map_err(Failure::usage_of)?);

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use app::Settings;
-use bench_core::target::{Kind, TargetSpec};
+use bench_core::names;
 use callback::Loops;
 use coroutine::Scheduler;
-use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::args::ServeArgs;
@@ -30,9 +29,6 @@ const OWN_BACKLOG: u32 = 4096;
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
-    if let Some(parent) = args.parent {
-        die_with(parent)?;
-    }
     let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
     let spin = args.spin;
     match (args.name.as_str(), args.behaviour) {
@@ -50,25 +46,58 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
     .map(|()| Exit::Success)
 }
 
+/// A reference server of this workspace.
+#[derive(Debug, Clone, Copy)]
+enum Model {
+    Callback(Loops),
+    Coroutine(Scheduler),
+}
+
+/// The reference servers by the names of their targets.
+const MODELS: &[(&str, Model)] = &[
+    ("callback", Model::Callback(Loops::One)),
+    ("callback-cluster", Model::Callback(Loops::Cluster)),
+    ("coroutine", Model::Coroutine(Scheduler::MultiThread)),
+    (
+        "coroutine-single",
+        Model::Coroutine(Scheduler::CurrentThread),
+    ),
+];
+
+impl Model {
+    /// Whether it has as many workers as it is told; the others have one by nature.
+    fn has_workers(self) -> bool {
+        matches!(
+            self,
+            Self::Callback(Loops::Cluster) | Self::Coroutine(Scheduler::MultiThread)
+        )
+    }
+}
+
 fn serve_target(args: &ServeArgs, addr: SocketAddr) -> Result<(), Failure> {
-    let spec = TargetSpec::parse(&args.name).map_err(|error| {
+    let known = MODELS.iter().find(|(name, _)| *name == args.name);
+    let &(_, model) = known.ok_or_else(|| {
+        let mut known: Vec<&str> = MODELS.iter().map(|(name, _)| *name).collect();
+        known.extend([BACKEND, TRUTH]);
+        let meant = names::nearest(&args.name, known.iter().copied())
+            .map(|meant| format!(" (did you mean `{meant}`?)"))
+            .unwrap_or_default();
         Failure::usage(miette::miette!(
-            help = "`bench serve backend` starts the upstream backend, `bench serve truth` one whose every answer time is known",
-            "{error}"
+            help = "targets in other languages are started by `bench run` and `bench check`",
+            "this program has no server called `{}`{meant}; it has {}",
+            args.name,
+            known.join(", ")
         ))
     })?;
-    let settings = settings(args, addr, &spec.kind)?;
-    let served = match spec.kind {
-        Kind::Callback => callback::serve(&settings, Loops::One, announce),
-        Kind::CallbackCluster => callback::serve(&settings, Loops::Cluster, announce),
-        Kind::Coroutine => coroutine::serve(&settings, Scheduler::MultiThread, announce),
-        Kind::CoroutineSingle => coroutine::serve(&settings, Scheduler::CurrentThread, announce),
-        Kind::Url(_) => unreachable!("a name alone is never an address"),
+    let settings = settings(args, addr, model)?;
+    let served = match model {
+        Model::Callback(loops) => callback::serve(&settings, loops, announce),
+        Model::Coroutine(scheduler) => coroutine::serve(&settings, scheduler, announce),
     };
     served.map_err(|error| cannot_serve(&args.name, addr, &error))
 }
 
-fn settings(args: &ServeArgs, addr: SocketAddr, kind: &Kind) -> Result<Settings, Failure> {
+fn settings(args: &ServeArgs, addr: SocketAddr, model: Model) -> Result<Settings, Failure> {
     let data_dir = args
         .data_dir
         .clone()
@@ -76,9 +105,10 @@ fn settings(args: &ServeArgs, addr: SocketAddr, kind: &Kind) -> Result<Settings,
     data_files::prepare(&data_dir)?;
     let defaults = Settings::new(addr);
     let cores = NonZeroUsize::new(cores::available().len()).unwrap_or(NonZeroUsize::MIN);
-    let workers = match kind {
-        Kind::CallbackCluster | Kind::Coroutine => args.workers.unwrap_or(cores),
-        _ => NonZeroUsize::MIN,
+    let workers = if model.has_workers() {
+        args.workers.unwrap_or(cores)
+    } else {
+        NonZeroUsize::MIN
     };
     Ok(Settings {
         pool_threads: args.pool.unwrap_or(defaults.pool_threads),
@@ -123,18 +153,4 @@ fn cannot_serve(name: &str, addr: SocketAddr, error: &std::io::Error) -> Failure
         help = help,
         "{name} cannot serve on {addr}: {error}"
     ))
-}
-
-/// Has the kernel end this process when its parent does, however the parent does.
-pub(crate) fn die_with(parent: i32) -> Result<(), Failure> {
-    set_parent_process_death_signal(Some(Signal::KILL))
-        .or_internal(|| "cannot tie this process to its parent".to_owned())?;
-    // The parent may have ended just before the kernel was told.
-    if getppid() == Pid::from_raw(parent) {
-        Ok(())
-    } else {
-        Err(Failure::internal(miette::miette!(
-            "the parent process has ended"
-        )))
-    }
 }

@@ -23,13 +23,12 @@ use crate::calibrate;
 use crate::commands::run::Request;
 use crate::control_client::ControlClient;
 use crate::cores;
-use crate::data_files;
 use crate::environment::{self, CpuTicks};
 use crate::exit::{Explain, Failure};
 use crate::interrupt::Interrupt;
-use crate::launch::Server;
-use crate::meter;
+use crate::launch::{Program, Server};
 use crate::run_event::RunEvent;
+use crate::starting::Starter;
 
 use subject::{Process, Subject};
 use watch::watch;
@@ -74,29 +73,32 @@ pub(crate) fn measure(
     // The generator, the backend and this program's own threads share cores; servers get theirs at launch.
     cores::pin(&request.pinning.load_cpus).or_internal(|| "cannot pin the generator".to_owned())?;
     let client = ControlClient::new()?;
-    let data_dir = data_files::default_dir()?;
-    data_files::prepare(&data_dir)?;
     let backend = request
         .routes
         .need_backend()
         .then(|| launch_backend(request))
         .transpose()?;
+    let starter = Starter::new(
+        &request.targets,
+        &request.pinning,
+        request.pool,
+        backend.as_ref().map(|backend| backend.addr),
+    )?;
+    let mut subjects: Vec<Subject<'_>> = request
+        .targets
+        .iter()
+        .map(|spec| Subject::new(spec, starter.identity(&spec.kind)))
+        .collect();
     let mut run = Run {
         request,
         interrupt,
         started,
         client,
-        data_dir: data_dir.display().to_string(),
-        upstream: backend.as_ref().map(|backend| backend.addr),
+        starter,
         // A core that the backend shares, or a server, is no place to spin.
         spin: backend.is_none() && !cores::is_shared(&request.pinning),
         tell,
     };
-    let mut subjects: Vec<Subject<'_>> = request
-        .targets
-        .iter()
-        .map(|spec| Subject::new(spec, request))
-        .collect();
     (run.tell)(RunEvent::Planned {
         scenario: &request.scenario,
         targets: &request.targets,
@@ -219,8 +221,7 @@ struct Run<'a> {
     interrupt: &'a Interrupt,
     started: Instant,
     client: ControlClient,
-    data_dir: String,
-    upstream: Option<SocketAddr>,
+    starter: Starter,
     spin: bool,
     tell: &'a mut dyn FnMut(RunEvent<'_>),
 }
@@ -320,7 +321,7 @@ impl Run<'_> {
     }
 
     fn launch(&self, subject: &Subject<'_>) -> Result<Process, String> {
-        let name = match &subject.spec.kind {
+        let manifest = match &subject.spec.kind {
             Kind::Url(url) => {
                 let addr = resolve(url)?;
                 return Ok(Process {
@@ -329,22 +330,9 @@ impl Run<'_> {
                     workload: self.workload(&url.authority()),
                 });
             }
-            built_in => built_in.name(),
+            Kind::Launched(manifest) => manifest,
         };
-        let mut args = vec![
-            "--data-dir".to_owned(),
-            self.data_dir.clone(),
-            "--workers".to_owned(),
-            subject.manifest.workers.to_string(),
-            "--pool".to_owned(),
-            subject.manifest.pool_threads.to_string(),
-        ];
-        if let Some(upstream) = self.upstream {
-            args.extend(["--upstream".to_owned(), upstream.to_string()]);
-        }
-        let pinning = &self.request.pinning;
-        let server = Server::launch(name, &args, &pinning.server_cpus, &pinning.load_cpus)
-            .map_err(|error| error.to_string())?;
+        let server = self.starter.launch(manifest)?;
         let addr = server.addr;
         Ok(Process {
             server: Some(server),
@@ -424,9 +412,9 @@ impl Run<'_> {
             seed: trial.seed,
             ..load.clone()
         };
-        let pid = process.server.as_ref().map(Server::pid);
+        let meters = process.server.as_ref().map(Server::meters);
         let options = self.options();
-        let (driven, watched) = watch(pid, self.started, self.interrupt, |control| {
+        let (driven, watched) = watch(meters.as_ref(), self.started, self.interrupt, |control| {
             load::drive(&load, &process.workload, process.addr, &options, control)
         });
         let ended = process.server.as_mut().and_then(Server::ended);
@@ -508,7 +496,7 @@ pub(crate) fn resolve(url: &BaseUrl) -> Result<SocketAddr, String> {
 
 fn launch_backend(request: &Request) -> Result<Server, Failure> {
     let cpus = &request.pinning.load_cpus;
-    Server::launch("backend", &[], cpus, cpus)
+    Server::launch(&Program::own("backend", &[]), cpus, cpus)
         .map_err(|error| Failure::target(miette::miette!("{error}")))
 }
 
@@ -518,8 +506,8 @@ fn backend_record(
     client: &ControlClient,
     started: Instant,
 ) -> Result<BackendRecord, String> {
-    let cpu_share = meter::cpu_ns(server.pid())
-        .map(|cpu_ns| cpu_ns as f64 / duration_ns(started.elapsed()).max(1) as f64);
+    let elapsed_ns = duration_ns(started.elapsed()).max(1);
+    let cpu_share = Some(server.meters().cpu_ns() as f64 / elapsed_ns as f64);
     let stats = client
         .stats(server.addr)
         .and_then(|stats| serde_json::from_value::<BackendStats>(stats).ok());

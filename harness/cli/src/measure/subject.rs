@@ -15,9 +15,7 @@ use bench_core::validity::{self, Caution, CautionCode, Validity};
 use load::Workload;
 
 use super::watch::Watched;
-use crate::commands::run::Request;
 use crate::launch::Server;
-use crate::manifest;
 use crate::meter::Reading;
 
 /// A target and what has been measured of it so far.
@@ -59,10 +57,10 @@ pub(super) struct Cost {
 }
 
 impl<'a> Subject<'a> {
-    pub(super) fn new(spec: &'a TargetSpec, request: &Request) -> Self {
+    pub(super) fn new(spec: &'a TargetSpec, manifest: Manifest) -> Self {
         Self {
             spec,
-            manifest: manifest::of(&spec.kind, &request.pinning),
+            manifest,
             process: None,
             recording: Recording::empty(),
             epochs: Vec::new(),

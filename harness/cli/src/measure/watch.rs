@@ -9,7 +9,7 @@ use bench_core::units::{Nanos, duration_ns};
 use load::{Control, Phase};
 
 use crate::interrupt::Interrupt;
-use crate::meter::{self, Reading};
+use crate::meter::{Meters, Reading};
 
 /// How often a server's meters are read while it is measured.
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
@@ -49,10 +49,10 @@ struct Marks {
     drained: Option<Mark>,
 }
 
-/// Does `drive` under a control that watches the server `pid`, and ends it early where the server dies or the user wants
+/// Does `drive` under a control that watches a server by its meters, and ends it early where the server dies or the user wants
 /// it.
 pub(super) fn watch<T>(
-    pid: Option<i32>,
+    meters: Option<&Arc<Meters>>,
     run_started: Instant,
     interrupt: &Interrupt,
     drive: impl FnOnce(&Control) -> T,
@@ -60,10 +60,11 @@ pub(super) fn watch<T>(
     let marks = Arc::new(Mutex::new(Marks::default()));
     let control = Control::watching({
         let marks = Arc::clone(&marks);
+        let meters = meters.cloned();
         move |phase| {
             let mark = Mark {
                 at: run_started.elapsed(),
-                cpu_ns: pid.and_then(meter::cpu_ns),
+                cpu_ns: meters.as_ref().map(|meters| meters.cpu_ns()),
             };
             let mut marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
             match phase {
@@ -72,10 +73,14 @@ pub(super) fn watch<T>(
             }
         }
     });
-    let before = pid.and_then(meter::reading);
+    let reading = || meters.and_then(|meters| meters.reading());
+    if let Some(meters) = meters {
+        meters.look();
+    }
+    let before = reading();
     let is_done = AtomicBool::new(false);
     let (driven, samples) = std::thread::scope(|scope| {
-        let sampler = scope.spawn(|| sample(pid, run_started, interrupt, &control, &is_done));
+        let sampler = scope.spawn(|| sample(meters, run_started, interrupt, &control, &is_done));
         let driven = drive(&control);
         is_done.store(true, Ordering::Relaxed);
         sampler.thread().unpark();
@@ -86,7 +91,7 @@ pub(super) fn watch<T>(
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
         )
     });
-    let after = pid.and_then(meter::reading);
+    let after = reading();
     let marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
     let watched = Watched {
         started: marks.measuring.map_or(Duration::ZERO, |mark| mark.at),
@@ -109,26 +114,26 @@ fn spent(from: Mark, to: Mark) -> Option<Spent> {
 
 /// Reads a server's meters until the epoch is done; ends the epoch early where the server died or the user wants it.
 fn sample(
-    pid: Option<i32>,
+    meters: Option<&Arc<Meters>>,
     started: Instant,
     interrupt: &Interrupt,
     control: &Control,
     is_done: &AtomicBool,
 ) -> Vec<(ServerSample, Reading)> {
     let mut samples = Vec::new();
-    let mut last = pid
-        .and_then(meter::cpu_ns)
-        .map(|cpu_ns| (started.elapsed(), cpu_ns));
+    let mut last = meters.map(|meters| (started.elapsed(), meters.cpu_ns()));
     while !is_done.load(Ordering::Relaxed) {
         std::thread::park_timeout(SAMPLE_EVERY);
         if interrupt.is_asked() {
             control.stop();
         }
-        let Some(pid) = pid else { continue };
-        let (Some(reading), Some(cpu_ns)) = (meter::reading(pid), meter::cpu_ns(pid)) else {
+        let Some(meters) = meters else { continue };
+        meters.look();
+        let Some(reading) = meters.reading() else {
             control.stop();
             continue;
         };
+        let cpu_ns = meters.cpu_ns();
         let at = started.elapsed();
         if let Some((last_at, last_cpu_ns)) = last {
             let wall_ns = duration_ns(at.saturating_sub(last_at)).max(1);

@@ -9,6 +9,7 @@
     reason = "fixed data, shared by tests and an example, each of which sees its own copy"
 )]
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use bench_core::encode::histogram_base64;
@@ -113,6 +114,8 @@ pub fn eleven() -> RunRecord {
             event_loop: event_loop.to_owned(),
             workers,
             pool_threads: 4,
+            versions: BTreeMap::new(),
+            source: String::new(),
         };
         record.targets.push(slowed(
             &template[index % 2],

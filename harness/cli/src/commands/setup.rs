@@ -1,0 +1,83 @@
+//! `bench setup`: what targets in other languages need, made ready before it is measured.
+
+use std::collections::BTreeSet;
+
+use bench_core::target::{BUILT_IN, Needs};
+
+use crate::args::SetupArgs;
+use crate::commands::run::targets;
+use crate::exit::{Exit, Failure};
+use crate::setup;
+use crate::terminal::print_columns;
+
+/// Makes ready what the targets need, all that can be; fails where something could not.
+pub(crate) fn run(args: &SetupArgs) -> Result<Exit, Failure> {
+    let every = || {
+        BUILT_IN
+            .iter()
+            .map(|(name, _)| (*name).to_owned())
+            .collect()
+    };
+    let names: Vec<String> = if args.target.is_empty() {
+        every()
+    } else {
+        args.target.clone()
+    };
+    let needs: BTreeSet<Needs> = targets(&names, &[])?
+        .iter()
+        .filter_map(|target| target.kind.manifest()?.needs)
+        .collect();
+    if needs.is_empty() {
+        anstream::eprintln!("these targets are part of this program: there is nothing to set up");
+    }
+    let mut rows = Vec::new();
+    let mut exit = Exit::Success;
+    for needs in needs {
+        let (name, state) = if args.list {
+            state(needs)
+        } else {
+            made(needs, &mut exit)
+        };
+        rows.push((name.to_owned(), state));
+    }
+    print_columns(&rows);
+    Ok(exit)
+}
+
+fn name(needs: Needs) -> &'static str {
+    match needs {
+        Needs::Node => "Node.js",
+        Needs::Python => "Python",
+    }
+}
+
+/// What is there.
+fn state(needs: Needs) -> (&'static str, String) {
+    let state = match setup::interpreter(needs) {
+        Err(error) => error.to_string(),
+        Ok(found) => {
+            let packages = if setup::is_ready(needs, &found) {
+                "packages are set up"
+            } else {
+                "packages are not set up yet"
+            };
+            let path = found.path.display();
+            format!("{path} {}; {packages}", setup::described(needs, &found))
+        }
+    };
+    (name(needs), state)
+}
+
+/// What was made.
+fn made(needs: Needs, exit: &mut Exit) -> (&'static str, String) {
+    let state = setup::prepare(needs).and_then(|made| {
+        let found = setup::interpreter(needs)?;
+        let version = setup::described(needs, &found);
+        Ok(format!("{version}, ready in {}", made.dir.display()))
+    });
+    let state = state.unwrap_or_else(|error| {
+        *exit = Exit::TargetFailed;
+        error.to_string()
+    });
+    (name(needs), state)
+}

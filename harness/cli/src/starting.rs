@@ -1,0 +1,254 @@
+//! From a manifest to a running server: what its placeholders stand for in this run, and who it is.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::{Command, Stdio};
+
+use bench_core::record::{Manifest as Identity, Pinning};
+use bench_core::target::{Kind, Manifest, Needs, TargetSpec, Values};
+
+use crate::data_files;
+use crate::exit::Failure;
+use crate::launch::{Program, Ready, Server, own_path};
+use crate::setup::{self, SetUp};
+
+/// Threads of the pool for blocking work, the same for every server: libuv's default.
+pub(crate) const DEFAULT_POOL: u32 = 4;
+
+/// Where calls to the upstream go in a run without one: the discard port, on which nothing listens, so that they fail at
+/// once instead of reaching somebody.
+const NO_UPSTREAM: &str = "127.0.0.1:9";
+
+/// What all targets of a run are started with.
+#[derive(Debug)]
+pub(crate) struct Starter {
+    pinning: Pinning,
+    pool: u32,
+    data_dir: String,
+    upstream: Option<SocketAddr>,
+    /// What was set up for the targets that need it, or why it could not be.
+    setups: BTreeMap<Needs, Result<SetUp, String>>,
+}
+
+impl Starter {
+    /// Makes ready what these targets need, saying so on standard error where it takes time. What can't be made ready fails
+    /// the targets that need it, and no other.
+    pub(crate) fn new(
+        targets: &[TargetSpec],
+        pinning: &Pinning,
+        pool: u32,
+        upstream: Option<SocketAddr>,
+    ) -> Result<Self, Failure> {
+        let data_dir = data_files::default_dir()?;
+        data_files::prepare(&data_dir)?;
+        let needs = targets
+            .iter()
+            .filter_map(|target| target.kind.manifest()?.needs);
+        let mut setups = BTreeMap::new();
+        for needs in needs {
+            setups
+                .entry(needs)
+                .or_insert_with(|| setup::prepare(needs).map_err(|error| error.to_string()));
+        }
+        Ok(Self {
+            pinning: pinning.clone(),
+            pool,
+            data_dir: data_dir.display().to_string(),
+            upstream,
+            setups,
+        })
+    }
+
+    /// Starts a server on the cores of the servers, and waits until it is ready. Call on the main thread.
+    pub(crate) fn launch(&self, manifest: &Manifest) -> Result<Server, String> {
+        let values = self.values(manifest)?;
+        let (server_cpus, own_cpus) = (&self.pinning.server_cpus, &self.pinning.load_cpus);
+        Server::launch_on_free_port(
+            |port| {
+                program(
+                    manifest,
+                    &Values {
+                        port,
+                        ..values.clone()
+                    },
+                )
+            },
+            server_cpus,
+            own_cpus,
+        )
+        .map_err(|error| error.to_string())
+    }
+
+    /// Who a target is, as it stands in every legend and record.
+    pub(crate) fn identity(&self, kind: &Kind) -> Identity {
+        match kind {
+            Kind::Url(url) => Identity {
+                kind: kind.name().to_owned(),
+                runtime: "running at".to_owned(),
+                version: url.authority(),
+                versions: BTreeMap::new(),
+                event_loop: "unknown".to_owned(),
+                workers: 0,
+                pool_threads: 0,
+                source: String::new(),
+            },
+            Kind::Launched(manifest) => {
+                let versions = self.versions(manifest);
+                let version = versions.get(&manifest.runtime).cloned();
+                Identity {
+                    kind: manifest.name.clone(),
+                    runtime: manifest.runtime.clone(),
+                    version: version.unwrap_or_else(|| "unknown".to_owned()),
+                    versions,
+                    event_loop: manifest.event_loop.clone(),
+                    workers: manifest.workers_on(self.cores()),
+                    pool_threads: self.pool,
+                    source: manifest.source.clone(),
+                }
+            }
+        }
+    }
+
+    /// What the manifest's commands say; a command that fails leaves its version out.
+    fn versions(&self, manifest: &Manifest) -> BTreeMap<String, String> {
+        let Ok(values) = self.values(manifest) else {
+            return BTreeMap::new();
+        };
+        let told = manifest.versions.iter().filter_map(|(of, command)| {
+            let words: Vec<String> = command.iter().map(|word| word.fill(&values)).collect();
+            Some((of.clone(), version_told_by(&words)?))
+        });
+        told.collect()
+    }
+
+    fn cores(&self) -> u32 {
+        u32::try_from(self.pinning.server_cpus.len()).unwrap_or(u32::MAX)
+    }
+
+    /// What the placeholders stand for, but for the port.
+    fn values(&self, manifest: &Manifest) -> Result<Values, String> {
+        let setup = match manifest.needs.and_then(|needs| self.setups.get(&needs)) {
+            None => None,
+            Some(Ok(setup)) => Some(setup),
+            Some(Err(why)) => return Err(why.clone()),
+        };
+        let shown = |path: fn(&SetUp) -> &std::path::Path| {
+            setup.map(|setup| path(setup).display().to_string())
+        };
+        Ok(Values {
+            port: 0,
+            data_dir: self.data_dir.clone(),
+            upstream: self
+                .upstream
+                .map_or_else(|| NO_UPSTREAM.to_owned(), |addr| addr.to_string()),
+            pool: self.pool,
+            workers: manifest.workers_on(self.cores()),
+            bench: own_path(),
+            server_dir: shown(|setup| &setup.dir).unwrap_or_default(),
+            interpreter: shown(|setup| &setup.interpreter).unwrap_or_default(),
+        })
+    }
+}
+
+fn program(manifest: &Manifest, values: &Values) -> Program {
+    Program {
+        name: manifest.name.clone(),
+        command: manifest.command.fill(values),
+        args: manifest.args.iter().map(|arg| arg.fill(values)).collect(),
+        env: manifest
+            .env
+            .iter()
+            .map(|(key, value)| (key.clone(), value.fill(values)))
+            .collect(),
+        ready: Ready::Answers {
+            addr: (Ipv4Addr::LOCALHOST, values.port).into(),
+            path: manifest.ready.clone(),
+        },
+        ready_timeout: manifest.ready_timeout,
+        stop: manifest.stop,
+        stop_timeout: manifest.stop_timeout,
+    }
+}
+
+/// The first word with a version's look among the first line that a command prints.
+pub(crate) fn version_told_by(words: &[String]) -> Option<String> {
+    let [program, args @ ..] = words else {
+        return None;
+    };
+    let output = Command::new(program)
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    version_in(stdout.lines().next()?)
+}
+
+/// `v20.20.2`, `Python 3.11.7` and `go version go1.23.4 linux/amd64` as `20.20.2`, `3.11.7` and `1.23.4`.
+fn version_in(line: &str) -> Option<String> {
+    line.split_whitespace()
+        .filter_map(|word| {
+            let from = word.find(|c: char| c.is_ascii_digit())?;
+            let is_prefix = word[..from].chars().all(|c| c.is_ascii_alphabetic());
+            let version = word[from..].trim_end_matches([',', ';', ')']);
+            (is_prefix && version.contains('.')).then(|| version.to_owned())
+        })
+        .next()
+        .or_else(|| {
+            let whole = line.trim();
+            let is_one_word = !whole.is_empty() && !whole.contains(char::is_whitespace);
+            is_one_word.then(|| whole.to_owned())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_found_in_what_programs_print() {
+        for (line, version) in [
+            ("v20.20.2", Some("20.20.2")),
+            ("Python 3.11.7", Some("3.11.7")),
+            ("go version go1.23.4 linux/amd64", Some("1.23.4")),
+            ("0.122.0", Some("0.122.0")),
+            ("11.3.244.8-node.33", Some("11.3.244.8-node.33")),
+            ("uvicorn 0.35.0, on Linux", Some("0.35.0")),
+            ("7", Some("7")),
+            ("no such thing", None),
+            ("", None),
+        ] {
+            assert_eq!(version_in(line).as_deref(), version, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_placeholder_of_a_built_in_target_is_filled_in() {
+        let pinning = Pinning {
+            server_cpus: vec![2, 3],
+            load_cpus: vec![0, 1],
+        };
+        let starter = Starter {
+            pinning,
+            pool: 7,
+            data_dir: "/data".to_owned(),
+            upstream: None,
+            setups: BTreeMap::new(),
+        };
+        let target = TargetSpec::parse("coroutine").unwrap();
+        let manifest = target.kind.manifest().unwrap();
+        let values = starter.values(manifest).unwrap();
+        let args = program(manifest, &values).args.join(" ");
+        assert_eq!(
+            args,
+            "serve coroutine --port 0 --data-dir /data --upstream 127.0.0.1:9 --pool 7 --workers 2"
+        );
+        let failed = Starter {
+            setups: BTreeMap::from([(Needs::Node, Err("no Node.js".to_owned()))]),
+            ..starter
+        };
+        let node = TargetSpec::parse("node").unwrap();
+        let why = failed.values(node.kind.manifest().unwrap()).unwrap_err();
+        assert_eq!(why, "no Node.js");
+    }
+}
