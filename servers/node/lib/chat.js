@@ -24,10 +24,13 @@ export const UPGRADE_HEADERS = [
   VERSION,
 ];
 
-/** Whether a request that was upgraded asks for a WebSocket that can be had here. */
-export function asksForWebSocket({ method, headers }) {
+/** Whether a request that was upgraded asks for a WebSocket that can be had here. HTTP/1.0 has none (RFC 6455 section 4.1). */
+export function asksForWebSocket({ method, httpVersion, headers }) {
   return (
-    method === 'GET' && headers.upgrade.toLowerCase() === 'websocket' && headers['sec-websocket-version'] === VERSION
+    method === 'GET' &&
+    httpVersion !== '1.0' &&
+    headers.upgrade.toLowerCase() === 'websocket' &&
+    headers['sec-websocket-version'] === VERSION
   );
 }
 

@@ -102,6 +102,7 @@ test('without an upgrade to version 13 it is 426', async (t) => {
   for (const request of [
     get('/chat'),
     handshake({ Upgrade: 'h2c' }),
+    handshake().replace('HTTP/1.1', 'HTTP/1.0'),
     handshake({ Upgrade: undefined }),
     handshake({ Connection: 'close' }),
     handshake({ 'Sec-WebSocket-Version': '8' }),
