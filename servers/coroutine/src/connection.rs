@@ -15,21 +15,24 @@ use std::time::Duration;
 use app::{KEPT_OUTPUT_BYTES, LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES};
 use http1::server::Poll;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::timeout;
 
 use crate::heartbeat::DateCache;
+use crate::runtime::Runtime;
 use crate::{Server, interpreter, scratch};
 
 /// Serves one connection to its end. Holds `stopping` until then, which is how the server knows.
-pub(crate) async fn serve(stream: TcpStream, server: Arc<Server>, stopping: watch::Receiver<bool>) {
+pub(crate) async fn serve<R: Runtime>(
+    stream: R::Stream,
+    server: Arc<Server<R>>,
+    stopping: watch::Receiver<bool>,
+) {
     // The client is gone, or the network is; there is nobody to tell, and the connection ends either way.
-    let _ = Connection::new(stream).serve(&server, stopping).await;
+    let _ = Connection::<R>::new(stream).serve(&server, stopping).await;
 }
 
-struct Connection {
-    stream: TcpStream,
+struct Connection<R: Runtime> {
+    stream: R::Stream,
     http: http1::server::Connection,
     /// Answers that wait to be written.
     out: Vec<u8>,
@@ -47,8 +50,8 @@ enum Batch {
     Refused,
 }
 
-impl Connection {
-    fn new(stream: TcpStream) -> Self {
+impl<R: Runtime> Connection<R> {
+    fn new(stream: R::Stream) -> Self {
         Self {
             stream,
             http: http1::server::Connection::new(),
@@ -59,7 +62,7 @@ impl Connection {
 
     async fn serve(
         &mut self,
-        server: &Arc<Server>,
+        server: &Arc<Server<R>>,
         stopping: watch::Receiver<bool>,
     ) -> io::Result<()> {
         let mut told = stopping.clone();
@@ -90,7 +93,7 @@ impl Connection {
     /// Answers every request that has come whole, and writes the answers together.
     async fn answer(
         &mut self,
-        server: &Arc<Server>,
+        server: &Arc<Server<R>>,
         stopping: &watch::Receiver<bool>,
     ) -> io::Result<Batch> {
         loop {
@@ -150,7 +153,7 @@ impl Connection {
     async fn linger(&mut self) -> io::Result<()> {
         self.stream.shutdown().await?;
         let limit = Duration::from_millis(LINGER_MS);
-        timeout(limit, self.drain()).await.unwrap_or(Ok(()))
+        R::timeout(limit, self.drain()).await.unwrap_or(Ok(()))
     }
 
     /// Throws away what the client sends, up to its end or [`LINGER_BYTES`].
@@ -172,14 +175,14 @@ mod tests {
 
     use app::Settings;
     use tokio::io::AsyncReadExt;
-    use tokio::net::{TcpListener, TcpSocket};
+    use tokio::net::{TcpListener, TcpSocket, TcpStream};
     use tokio::time::Instant;
 
     use super::*;
-    use crate::Scheduler;
+    use crate::runtime::Tokio;
 
     /// Both ends of a connection, with as little room in the kernel as it allows.
-    async fn connection() -> (Connection, TcpStream) {
+    async fn connection() -> (Connection<Tokio>, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
@@ -194,7 +197,7 @@ mod tests {
     #[tokio::test]
     async fn a_batch_of_answers_is_bounded_however_much_was_asked() {
         let settings = Settings::new(([127, 0, 0, 1], 0).into());
-        let server = Arc::new(Server::new(&settings, Scheduler::CurrentThread));
+        let server = Arc::new(Server::new(&settings, Tokio::CurrentThread));
         let stopping = server.stopping();
         let (mut connection, _client) = connection().await;
         let request = b"GET /plaintext HTTP/1.1\r\nHost: test\r\n\r\n";

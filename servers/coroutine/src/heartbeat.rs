@@ -2,7 +2,7 @@
 //!
 //! A task asks to be woken after [`LAG_SAMPLE_MS`] and looks how late it was. On a loop that is held by somebody else
 //! it comes late; that is the lag that every other task on it suffers. With several workers, whichever is free first
-//! wakes it. tokio's timers have a resolution of a millisecond, so a lag of up to one is that.
+//! wakes it. Both runtimes wait in whole milliseconds, rounded up, so a lag of up to one is that.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,14 +11,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use app::{LAG_SAMPLE_MS, Lag, MAX_LAG_US};
 use hdrhistogram::Histogram;
 use http1::Date;
-use tokio::time::{Instant, sleep_until};
 
 use crate::Server;
+use crate::runtime::Runtime;
 
 /// Beats for as long as the runtime runs.
-pub(crate) async fn beat(server: Arc<Server>) {
+pub(crate) async fn beat<R: Runtime>(server: Arc<Server<R>>) {
     loop {
-        server.heartbeat.beat().await;
+        server.heartbeat.beat::<R>().await;
     }
 }
 
@@ -44,10 +44,9 @@ impl Heartbeat {
         })
     }
 
-    async fn beat(&self) {
-        let due = Instant::now() + Duration::from_millis(LAG_SAMPLE_MS);
-        sleep_until(due).await;
-        let late_us = u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX);
+    async fn beat<R: Runtime>(&self) {
+        let late = R::oversleep(Duration::from_millis(LAG_SAMPLE_MS)).await;
+        let late_us = u64::try_from(late.as_micros()).unwrap_or(u64::MAX);
         self.lag_us
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -105,18 +104,19 @@ mod tests {
     use tokio::time::advance;
 
     use super::*;
+    use crate::runtime::Tokio;
 
     #[tokio::test(start_paused = true)]
     async fn a_loop_that_is_held_shows_as_lag() {
         let heartbeat = Arc::new(Heartbeat::default());
         assert_eq!(heartbeat.lag(), None);
-        heartbeat.beat().await;
+        heartbeat.beat::<Tokio>().await;
         // Virtual time moves in the timer's own steps of a millisecond.
         assert!(heartbeat.lag().is_some_and(|lag| lag.max <= 1_000));
 
         let beating = tokio::spawn({
             let heartbeat = Arc::clone(&heartbeat);
-            async move { heartbeat.beat().await }
+            async move { heartbeat.beat::<Tokio>().await }
         });
         tokio::task::yield_now().await;
         advance(Duration::from_millis(LAG_SAMPLE_MS + 150)).await;

@@ -1,24 +1,23 @@
 //! Does a job's steps, as coroutines: each step is a function that waits where it stands.
 //!
-//! Knows how tokio waits. Must never know routes or HTTP. To be read beside the callback server's interpreter: the
+//! Knows how coroutines wait. Must never know routes or HTTP. To be read beside the callback server's interpreter: the
 //! steps are the same, and how they are written down is the difference that the benchmark is about.
 
 use std::io;
-
 use std::time::Duration;
 
 use app::{Answer, Call, FailedStep, Job, Outcome, Place, Step, UpstreamError, Work, file_name};
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::time;
 
 use crate::Server;
+use crate::runtime::Runtime;
 use crate::upstream::Called;
 
 /// Does every step in turn, and gives the answer. Dropped on the way, it takes back what can be taken back.
-pub(crate) async fn run(mut job: Job, server: &Server) -> Answer {
+pub(crate) async fn run<R: Runtime>(mut job: Job, server: &Server<R>) -> Answer {
     while let Some(step) = job.next_step() {
         match step {
-            Step::Sleep { ms } => sleep(&mut job, ms).await,
+            Step::Sleep { ms } => sleep::<R>(&mut job, ms).await,
             Step::Call(call) => call_upstream(&mut job, server, call).await,
             Step::CallAll { calls, ms } => {
                 call_upstream_in_parallel(&mut job, server, calls, ms).await;
@@ -47,12 +46,12 @@ pub(crate) fn answer(outcome: Outcome) -> Answer {
     }
 }
 
-async fn sleep(job: &mut Job, ms: u32) {
-    time::sleep(Duration::from_millis(ms.into())).await;
+async fn sleep<R: Runtime>(job: &mut Job, ms: u32) {
+    R::sleep(Duration::from_millis(ms.into())).await;
     job.on_slept();
 }
 
-async fn call_upstream(job: &mut Job, server: &Server, call: Call) {
+async fn call_upstream<R: Runtime>(job: &mut Job, server: &Server<R>, call: Call) {
     let Some(upstream) = &server.upstream else {
         return job.on_failed(&FailedStep::NoUpstream);
     };
@@ -60,7 +59,12 @@ async fn call_upstream(job: &mut Job, server: &Server, call: Call) {
 }
 
 /// The calls share this task: they mostly wait, and a task for each would cost more than it could win.
-async fn call_upstream_in_parallel(job: &mut Job, server: &Server, calls: u32, ms: u32) {
+async fn call_upstream_in_parallel<R: Runtime>(
+    job: &mut Job,
+    server: &Server<R>,
+    calls: u32,
+    ms: u32,
+) {
     let Some(upstream) = &server.upstream else {
         return job.on_failed(&FailedStep::NoUpstream);
     };
@@ -76,16 +80,16 @@ async fn call_upstream_in_parallel(job: &mut Job, server: &Server, calls: u32, m
     }
 }
 
-fn report_call(job: &mut Job, called: Result<Called<'_>, UpstreamError>) {
+fn report_call<R: Runtime>(job: &mut Job, called: Result<Called<'_, R>, UpstreamError>) {
     match called {
         Ok(called) => job.on_called(called.reply()),
         Err(error) => job.on_failed(&FailedStep::Upstream(error)),
     }
 }
 
-async fn read_file(job: &mut Job, server: &Server, kib: u32) {
+async fn read_file<R: Runtime>(job: &mut Job, server: &Server<R>, kib: u32) {
     let path = server.data_dir.join(file_name(kib));
-    match server.pool.run(move || std::fs::read(path)).await {
+    match server.pool.run::<R, _>(move || std::fs::read(path)).await {
         Some(Ok(bytes)) => job.on_file(bytes),
         Some(Err(error)) if error.kind() == io::ErrorKind::NotFound => job.on_missing_file(),
         Some(Err(_)) => job.on_failed(&FailedStep::File),
@@ -98,8 +102,8 @@ fn compute(job: &mut Job, work: Work) {
     job.on_computed(work.run());
 }
 
-async fn compute_in_pool(job: &mut Job, server: &Server, work: Work) {
-    match server.pool.run(move || work.run()).await {
+async fn compute_in_pool<R: Runtime>(job: &mut Job, server: &Server<R>, work: Work) {
+    match server.pool.run::<R, _>(move || work.run()).await {
         Some(computed) => job.on_computed(computed),
         None => job.on_failed(&FailedStep::Pool),
     }

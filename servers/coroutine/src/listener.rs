@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use app::{Settings, accept_retry_ms};
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::time::sleep;
 
+use crate::runtime::Runtime;
 use crate::{Server, connection};
 
 /// A listening socket with the options of the settings; the error names the address.
@@ -36,23 +35,23 @@ pub(crate) fn bind(settings: &Settings) -> io::Result<net::TcpListener> {
 }
 
 /// Gives every connection a task of its own, until the server stops.
-pub(crate) async fn accept(
-    listener: TcpListener,
-    server: Arc<Server>,
+pub(crate) async fn accept<R: Runtime>(
+    listener: R::Listener,
+    server: Arc<Server<R>>,
     mut stopping: watch::Receiver<bool>,
 ) {
     let mut failures = 0;
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = R::accept(&listener) => accepted,
             _ = stopping.changed() => return,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok(stream) => {
                 failures = 0;
                 // Without the option the connection is slower, but not wrong.
-                let _ = stream.set_nodelay(server.nodelay);
-                tokio::spawn(connection::serve(
+                let _ = R::set_nodelay(&stream, server.nodelay);
+                R::spawn(connection::serve(
                     stream,
                     Arc::clone(&server),
                     stopping.clone(),
@@ -64,7 +63,7 @@ pub(crate) async fn accept(
                 // once, over and over; wait until others may have ended.
                 failures += 1;
                 tokio::select! {
-                    () = sleep(Duration::from_millis(accept_retry_ms(failures))) => {}
+                    () = R::sleep(Duration::from_millis(accept_retry_ms(failures))) => {}
                     _ = stopping.changed() => return,
                 }
             }

@@ -1,4 +1,4 @@
-//! Blocking work, in tokio's pool.
+//! Blocking work, in the runtime's pool.
 //!
 //! tokio's stable metrics do not tell how many jobs wait for a thread, so they are counted here, as the callback
 //! server's pool counts its own. Jobs start in the order in which they were handed in.
@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::task::spawn_blocking;
+use crate::runtime::Runtime;
 
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
@@ -20,18 +20,17 @@ struct Depth {
 }
 
 impl Pool {
-    /// Runs `work` on a thread of the pool. `None` where it never ran because the server stopped.
-    pub(crate) async fn run<T: Send + 'static>(
+    /// Runs `work` on a thread of the pool. `None` where it never ran because the server stopped, or too much waits.
+    pub(crate) async fn run<R: Runtime, T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        let depth = Arc::clone(&self.depth);
-        depth.enter();
-        let done = spawn_blocking(move || {
-            depth.leave();
+        let ticket = Ticket::enter(&self.depth);
+        R::run_blocking(move || {
+            drop(ticket);
             work()
-        });
-        done.await.ok()
+        })
+        .await
     }
 
     /// Jobs that no thread has begun.
@@ -45,14 +44,23 @@ impl Pool {
     }
 }
 
-impl Depth {
-    fn enter(&self) {
-        let waiting = self.waiting.fetch_add(1, Ordering::Relaxed) + 1;
-        self.waiting_max.fetch_max(waiting, Ordering::Relaxed);
-    }
+/// Counts a job that waits, until a thread begins it or the pool drops it.
+struct Ticket {
+    depth: Arc<Depth>,
+}
 
-    fn leave(&self) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
+impl Ticket {
+    fn enter(depth: &Arc<Depth>) -> Self {
+        let depth = Arc::clone(depth);
+        let waiting = depth.waiting.fetch_add(1, Ordering::Relaxed) + 1;
+        depth.waiting_max.fetch_max(waiting, Ordering::Relaxed);
+        Self { depth }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.depth.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -63,6 +71,7 @@ mod tests {
     use tokio::runtime::Builder;
 
     use super::*;
+    use crate::runtime::Tokio;
 
     #[test]
     fn jobs_start_in_order_and_those_that_wait_are_counted() {
@@ -75,13 +84,13 @@ mod tests {
             let started = Arc::new(Mutex::new(Vec::new()));
             let (begun, has_begun) = mpsc::channel();
             let (release, released) = mpsc::channel();
-            let first = pool.run(move || {
+            let first = pool.run::<Tokio, _>(move || {
                 begun.send(()).unwrap();
                 released.recv().unwrap();
             });
             let others = (1..=3).map(|i| {
                 let started = Arc::clone(&started);
-                pool.run(move || started.lock().unwrap().push(i))
+                pool.run::<Tokio, _>(move || started.lock().unwrap().push(i))
             });
             let check = async {
                 has_begun.recv().unwrap();

@@ -12,11 +12,13 @@ use std::task::{Poll, ready};
 
 use app::READ_BUFFER_BYTES;
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::TcpStream;
 
 /// Waits until something can be read and gives it to `take`, once. Returns how many bytes that were; 0 is the end.
 /// Loses nothing where it is dropped before that.
-pub(crate) async fn read(stream: &mut TcpStream, mut take: impl FnMut(&[u8])) -> io::Result<usize> {
+pub(crate) async fn read<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    mut take: impl FnMut(&[u8]),
+) -> io::Result<usize> {
     poll_fn(|cx| {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut buf = ReadBuf::new(scratch);

@@ -8,9 +8,14 @@ use app::Settings;
 use contract::{Backend, Client, Running, Serve, Stop};
 use tokio::sync::Notify;
 
+use crate::runtime::{Asyncio, Tokio};
 use crate::{Scheduler, serve_until};
 
-const SCHEDULERS: [Scheduler; 2] = [Scheduler::MultiThread, Scheduler::CurrentThread];
+const SCHEDULERS: [Scheduler; 3] = [
+    Scheduler::MultiThread,
+    Scheduler::CurrentThread,
+    Scheduler::Asyncio,
+];
 
 mod multi_thread {
     contract::tests!(crate::Scheduler::MultiThread);
@@ -20,18 +25,42 @@ mod current_thread {
     contract::tests!(crate::Scheduler::CurrentThread);
 }
 
+mod asyncio {
+    contract::tests!(crate::Scheduler::Asyncio);
+}
+
 #[test]
-fn stats_tell_what_the_runtime_tells_and_nothing_about_turns() {
-    for scheduler in SCHEDULERS {
+fn stats_tell_what_the_runtime_tells_and_nothing_else() {
+    let tokio = (
+        r#""runtime":"tokio "#,
+        &["tasks_alive", "worker_parks", "workers_busy_us"][..],
+        &["loop_turns", "longest_hold_us", "tasks_run"][..],
+    );
+    let asyncio = (
+        r#""runtime":"asyncio-shaped "#,
+        &[
+            "loop_turns",
+            "longest_hold_us",
+            "tasks_run",
+            "tasks_alive",
+            "run_queue_depth",
+            "worker_parks",
+            "workers_busy_us",
+        ][..],
+        &[][..],
+    );
+    for (scheduler, (runtime, told, untold)) in SCHEDULERS.into_iter().zip([tokio, tokio, asyncio])
+    {
         let server = Running::start(scheduler, |_| ());
         let stats = server.connect().get("/stats");
         let stats = stats.text();
-        for known in [r#""runtime":"tokio "#, r#""loop_turns":null"#] {
-            assert!(stats.contains(known), "{stats} should say {known}");
-        }
-        for told in ["tasks_alive", "worker_parks", "workers_busy_us"] {
-            assert!(stats.contains(&format!(r#""{told}":"#)), "{stats}");
-            assert!(!stats.contains(&format!(r#""{told}":null"#)), "{stats}");
+        assert!(stats.contains(runtime), "{stats}");
+        for (names, is_null) in [(told, false), (untold, true)] {
+            for name in names {
+                let null = format!(r#""{name}":null"#);
+                assert!(stats.contains(&format!(r#""{name}":"#)), "{name}: {stats}");
+                assert_eq!(stats.contains(&null), is_null, "{name}: {stats}");
+            }
         }
         server.stop();
     }
@@ -83,13 +112,14 @@ impl Serve for Scheduler {
         settings: &Settings,
         on_listening: impl FnOnce(SocketAddr, Stop),
     ) -> io::Result<()> {
-        let stop = Arc::new(Notify::new());
-        let stopped = Arc::clone(&stop);
-        serve_until(
-            settings,
-            self,
-            |addr| on_listening(addr, Box::new(move || stop.notify_one())),
-            || Ok(stopped.notified_owned()),
-        )
+        let asked = Arc::new(Notify::new());
+        let told = Arc::clone(&asked);
+        let stop = || Ok(told.notified_owned());
+        let on_listening = |addr| on_listening(addr, Box::new(move || asked.notify_one()));
+        match self {
+            Self::MultiThread => serve_until(Tokio::MultiThread, settings, on_listening, stop),
+            Self::CurrentThread => serve_until(Tokio::CurrentThread, settings, on_listening, stop),
+            Self::Asyncio => serve_until(Asyncio, settings, on_listening, stop),
+        }
     }
 }

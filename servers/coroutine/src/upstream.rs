@@ -9,38 +9,37 @@ use std::time::Duration;
 
 use app::{Call, Exchange, MAX_CALL_ATTEMPTS, MAX_UPSTREAM_CONNECTIONS, Progress, UpstreamError};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::timeout;
 
+use crate::runtime::Runtime;
 use crate::scratch;
 
-pub(crate) struct Upstream {
+pub(crate) struct Upstream<R: Runtime> {
     addr: SocketAddr,
     host: String,
     nodelay: bool,
     /// Last in, first out: the one used a moment ago is the least likely to have been closed meanwhile.
-    idle: Mutex<Vec<Connection>>,
+    idle: Mutex<Vec<Connection<R>>>,
     /// One permit per connection in use. A connection is only opened where none is idle, so that those in use and
     /// those idle together are never more than there are permits.
     permits: Semaphore,
 }
 
 /// A reply, and the connection that it came over, which goes back to the idle ones when this is dropped.
-pub(crate) struct Called<'a> {
-    upstream: &'a Upstream,
+pub(crate) struct Called<'a, R: Runtime> {
+    upstream: &'a Upstream<R>,
     /// `None` only while it is being dropped.
-    connection: Option<Connection>,
+    connection: Option<Connection<R>>,
     _permit: SemaphorePermit<'a>,
 }
 
-struct Connection {
-    stream: TcpStream,
+struct Connection<R: Runtime> {
+    stream: R::Stream,
     exchange: Exchange,
     out: Vec<u8>,
 }
 
-impl Upstream {
+impl<R: Runtime> Upstream<R> {
     pub(crate) fn new(addr: SocketAddr, nodelay: bool) -> Self {
         Self {
             addr,
@@ -52,14 +51,14 @@ impl Upstream {
     }
 
     /// Makes one call. Dropped on the way, it closes its connection, on which a reply may still come.
-    pub(crate) async fn call(&self, call: Call) -> Result<Called<'_>, UpstreamError> {
+    pub(crate) async fn call(&self, call: Call) -> Result<Called<'_, R>, UpstreamError> {
         let limit = Duration::from_millis(call.limit_ms());
-        timeout(limit, self.try_call(call))
+        R::timeout(limit, self.try_call(call))
             .await
             .unwrap_or(Err(UpstreamError::Silent))
     }
 
-    async fn try_call(&self, call: Call) -> Result<Called<'_>, UpstreamError> {
+    async fn try_call(&self, call: Call) -> Result<Called<'_, R>, UpstreamError> {
         let permit = self
             .permits
             .acquire()
@@ -94,14 +93,14 @@ impl Upstream {
         }
     }
 
-    fn take_idle(&self) -> Option<Connection> {
+    fn take_idle(&self) -> Option<Connection<R>> {
         self.idle
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .pop()
     }
 
-    fn keep(&self, connection: Connection) {
+    fn keep(&self, connection: Connection<R>) {
         self.idle
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -109,7 +108,7 @@ impl Upstream {
     }
 }
 
-impl Called<'_> {
+impl<R: Runtime> Called<'_, R> {
     /// The body of the reply.
     pub(crate) fn reply(&self) -> &[u8] {
         self.connection
@@ -120,7 +119,7 @@ impl Called<'_> {
     }
 }
 
-impl Drop for Called<'_> {
+impl<R: Runtime> Drop for Called<'_, R> {
     fn drop(&mut self) {
         let connection = self.connection.take().expect("dropped once");
         if connection.exchange.is_reusable() {
@@ -129,13 +128,13 @@ impl Drop for Called<'_> {
     }
 }
 
-impl Connection {
+impl<R: Runtime> Connection<R> {
     async fn open(addr: SocketAddr, nodelay: bool) -> Result<Self, UpstreamError> {
-        let stream = TcpStream::connect(addr)
+        let stream = R::connect(addr)
             .await
             .map_err(|_| UpstreamError::Unreachable)?;
         // Without the option calls are slower, but not wrong.
-        let _ = stream.set_nodelay(nodelay);
+        let _ = R::set_nodelay(&stream, nodelay);
         Ok(Self {
             stream,
             exchange: Exchange::new(),
@@ -175,14 +174,15 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::runtime::Tokio;
 
     const CALL: Call = Call { number: 7, ms: 1 };
     const REPLY: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n7";
 
     /// An upstream whose every connection gives `replies` and is closed then, and a count of its connections.
-    async fn upstream_that_gives(replies: usize) -> (Upstream, Arc<AtomicU32>) {
+    async fn upstream_that_gives(replies: usize) -> (Upstream<Tokio>, Arc<AtomicU32>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let upstream = Upstream::new(listener.local_addr().unwrap(), true);
+        let upstream = Upstream::<Tokio>::new(listener.local_addr().unwrap(), true);
         let connections = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&connections);
         tokio::spawn(async move {
@@ -237,7 +237,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_upstream_that_never_answers_is_given_up_at_the_limit() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let upstream = Upstream::new(listener.local_addr().unwrap(), true);
+        let upstream = Upstream::<Tokio>::new(listener.local_addr().unwrap(), true);
         let begun = Instant::now();
         assert_eq!(upstream.call(CALL).await.err(), Some(UpstreamError::Silent));
         let limit = Duration::from_millis(CALL.limit_ms());

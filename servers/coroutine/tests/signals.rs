@@ -5,7 +5,11 @@ use coroutine::{Scheduler, serve};
 #[test]
 fn sigterm_and_sigint_stop_the_server_gracefully() {
     contract::check_signals(
-        [Scheduler::MultiThread, Scheduler::CurrentThread],
+        [
+            Scheduler::MultiThread,
+            Scheduler::CurrentThread,
+            Scheduler::Asyncio,
+        ],
         |settings, scheduler, on_listening| serve(settings, scheduler, on_listening),
     );
 }

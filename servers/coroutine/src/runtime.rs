@@ -1,0 +1,70 @@
+//! What a coroutine server needs of a runtime.
+//!
+//! Everything that waits asks the runtime here, and nothing else does: so the same coroutines run on tokio's schedulers and on
+//! asyncio's. Locks, channels and semaphores are `tokio::sync`'s for all of them; those know wakers only, and no runtime. Must
+//! never know what is served.
+
+mod asyncio;
+mod tokio;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use ::tokio::io::{AsyncRead, AsyncWrite};
+use app::{Settings, Stats};
+
+pub(crate) use self::asyncio::Asyncio;
+pub(crate) use self::tokio::Tokio;
+
+/// A runtime. The functions without `self` are called within [`Runtime::run`], of the runtime that runs there.
+///
+/// What is awaited can be dropped on the way, and whatever was to happen then doesn't; only blocking work goes on.
+pub(crate) trait Runtime: Copy + Send + Sync + 'static {
+    /// A socket that listens.
+    type Listener: Send + Sync + 'static;
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static;
+
+    /// Runs `main` to its end on a runtime of these settings, and drops what else is left then. Fails where the runtime can't be
+    /// built.
+    fn run<F: Future>(self, settings: &Settings, main: F) -> io::Result<F::Output>;
+
+    /// What the runtime tells of itself; what is not its own stays null. Called within [`Runtime::run`].
+    fn stats(self) -> Stats;
+
+    /// Runs a coroutine beside others.
+    fn spawn(task: impl Future<Output = ()> + Send + 'static);
+
+    /// Waits so long.
+    fn sleep(time: Duration) -> impl Future<Output = ()> + Send;
+
+    /// Waits so long, and tells how much longer it took.
+    fn oversleep(time: Duration) -> impl Future<Output = Duration> + Send;
+
+    /// Waits for something no longer than this; `None` where it took longer.
+    fn timeout<F: Future + Send>(
+        limit: Duration,
+        future: F,
+    ) -> impl Future<Output = Option<F::Output>> + Send;
+
+    /// Takes a socket that listens and doesn't block.
+    fn listen(socket: TcpListener) -> io::Result<Self::Listener>;
+
+    /// Waits for the next connection.
+    fn accept(listener: &Self::Listener) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Connects.
+    fn connect(addr: SocketAddr) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Sends small writes at once (`TCP_NODELAY`), or gathers them.
+    fn set_nodelay(stream: &Self::Stream, nodelay: bool) -> io::Result<()>;
+
+    /// Runs work that would hold the thread on one of the pool's. `None` where it never ran because the pool takes no more.
+    fn run_blocking<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = Option<T>> + Send;
+
+    /// Catches SIGTERM and SIGINT from here on, and waits for the first.
+    fn stop_signal() -> io::Result<impl Future<Output = ()>>;
+}

@@ -1,0 +1,93 @@
+//! asyncio's scheduler: one thread, a ready queue, a heap of timers, a selector.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::time::Duration;
+
+use app::{Settings, Stats};
+use asyncio::{Clock, Runner, Signals, TcpListener, TcpStream, get_running_loop};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use super::Runtime;
+
+/// The one scheduler of its kind.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asyncio;
+
+impl Runtime for Asyncio {
+    type Listener = TcpListener;
+    type Stream = TcpStream;
+
+    fn run<F: Future>(self, settings: &Settings, main: F) -> io::Result<F::Output> {
+        let mut runner = Runner::new(asyncio::Settings {
+            pool_threads: settings.pool_threads.get(),
+            clock: Clock::default(),
+        })?;
+        runner.run(main)
+    }
+
+    fn stats(self) -> Stats {
+        let event_loop = get_running_loop();
+        let metrics = event_loop.metrics();
+        Stats {
+            runtime: concat!("asyncio-shaped ", env!("CARGO_PKG_VERSION")),
+            loop_turns: Some(metrics.turns),
+            longest_hold_us: Some(metrics.longest_hold_ns / 1_000),
+            tasks_run: Some(metrics.handles_run),
+            tasks_alive: u64::try_from(event_loop.tasks_alive()).ok(),
+            run_queue_depth: u64::try_from(event_loop.ready_len()).ok(),
+            worker_parks: Some(metrics.parks),
+            workers_busy_us: Some(metrics.busy_ns / 1_000),
+            ..Stats::default()
+        }
+    }
+
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+        asyncio::create_task(task);
+    }
+
+    fn sleep(time: Duration) -> impl Future<Output = ()> + Send {
+        asyncio::sleep(time)
+    }
+
+    async fn oversleep(time: Duration) -> Duration {
+        let due = get_running_loop().time() + time;
+        asyncio::sleep_until(due).await;
+        get_running_loop().time().saturating_sub(due)
+    }
+
+    async fn timeout<F: Future + Send>(limit: Duration, future: F) -> Option<F::Output> {
+        asyncio::wait_for(future, limit).await.ok()
+    }
+
+    fn listen(socket: StdListener) -> io::Result<TcpListener> {
+        TcpListener::from_std(socket)
+    }
+
+    async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+        listener.accept().await.map(|(stream, _)| stream)
+    }
+
+    fn connect(addr: SocketAddr) -> impl Future<Output = io::Result<TcpStream>> + Send {
+        TcpStream::connect(addr)
+    }
+
+    fn set_nodelay(stream: &TcpStream, nodelay: bool) -> io::Result<()> {
+        stream.set_nodelay(nodelay)
+    }
+
+    async fn run_blocking<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let execution = get_running_loop().run_in_executor(work).ok()?;
+        Some(execution.await)
+    }
+
+    fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+        let signals = Signals::catch(&[SIGTERM, SIGINT])?;
+        Ok(async move {
+            // The pipe that signals come through has no other end that could fail.
+            let _ = signals.recv().await;
+        })
+    }
+}

@@ -1,0 +1,123 @@
+//! tokio, with either of its schedulers.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::time::Duration;
+
+use app::{Settings, Stats};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Handle};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::spawn_blocking;
+use tokio::time::{self, Instant};
+
+use super::Runtime;
+
+/// How long an idle pool thread lives: longer than any run, since a thread that has to be started again in the middle of
+/// one would be a difference to the other pools, whose threads stay.
+const POOL_KEEP_ALIVE: Duration = Duration::from_hours(24);
+
+/// Which of tokio's schedulers it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Tokio {
+    MultiThread,
+    CurrentThread,
+}
+
+impl Runtime for Tokio {
+    type Listener = TcpListener;
+    type Stream = TcpStream;
+
+    fn run<F: Future>(self, settings: &Settings, main: F) -> io::Result<F::Output> {
+        let mut builder = match self {
+            Self::MultiThread => Builder::new_multi_thread(),
+            Self::CurrentThread => Builder::new_current_thread(),
+        };
+        let runtime = builder
+            .worker_threads(settings.workers.get())
+            .max_blocking_threads(settings.pool_threads.get())
+            .thread_keep_alive(POOL_KEEP_ALIVE)
+            .enable_all()
+            .build()?;
+        let output = runtime.block_on(main);
+        // What is still running had its grace; a computation in the pool can't be interrupted, and nobody waits for it.
+        runtime.shutdown_background();
+        Ok(output)
+    }
+
+    /// tokio's stable metrics tell neither its turns nor the polls of its tasks, and those stay null.
+    fn stats(self) -> Stats {
+        let metrics = Handle::current().metrics();
+        let workers = 0..metrics.num_workers();
+        let busy: Duration = workers
+            .clone()
+            .map(|worker| metrics.worker_total_busy_duration(worker))
+            .sum();
+        Stats {
+            runtime: match self {
+                Self::MultiThread => "tokio multi_thread",
+                Self::CurrentThread => "tokio current_thread",
+            },
+            tasks_alive: u64::try_from(metrics.num_alive_tasks()).ok(),
+            run_queue_depth: u64::try_from(metrics.global_queue_depth()).ok(),
+            worker_parks: Some(
+                workers
+                    .map(|worker| metrics.worker_park_count(worker))
+                    .sum(),
+            ),
+            workers_busy_us: u64::try_from(busy.as_micros()).ok(),
+            ..Stats::default()
+        }
+    }
+
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(task);
+    }
+
+    fn sleep(time: Duration) -> impl Future<Output = ()> + Send {
+        time::sleep(time)
+    }
+
+    async fn oversleep(time: Duration) -> Duration {
+        let due = Instant::now() + time;
+        time::sleep_until(due).await;
+        due.elapsed()
+    }
+
+    async fn timeout<F: Future + Send>(limit: Duration, future: F) -> Option<F::Output> {
+        time::timeout(limit, future).await.ok()
+    }
+
+    fn listen(socket: StdListener) -> io::Result<TcpListener> {
+        TcpListener::from_std(socket)
+    }
+
+    async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+        listener.accept().await.map(|(stream, _)| stream)
+    }
+
+    fn connect(addr: SocketAddr) -> impl Future<Output = io::Result<TcpStream>> + Send {
+        TcpStream::connect(addr)
+    }
+
+    fn set_nodelay(stream: &TcpStream, nodelay: bool) -> io::Result<()> {
+        stream.set_nodelay(nodelay)
+    }
+
+    async fn run_blocking<T: Send + 'static>(
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        spawn_blocking(work).await.ok()
+    }
+
+    fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        Ok(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        })
+    }
+}
