@@ -428,7 +428,7 @@ pub(crate) struct DoctorArgs {
   bench serve truth --behaviour queue:service=5ms
   bench serve truth --behaviour queue:mean=500us,seed=1      exponential service times")]
 pub(crate) struct ServeArgs {
-    /// callback, callback-cluster, coroutine, coroutine-single, backend or truth.
+    /// callback, callback-cluster, coroutine, coroutine-single, coroutine-asyncio, backend or truth.
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
 

@@ -32,11 +32,18 @@ fn the_servers_that_it_brings_along_pass() {
         "callback",
         "callback-cluster",
         "coroutine",
+        "coroutine-asyncio",
         "again=coroutine-single",
     ];
     let (exit, printed) = check(&targets);
     assert_eq!(exit, 0, "{printed}");
-    for name in ["callback", "callback-cluster", "coroutine", "again"] {
+    for name in [
+        "callback",
+        "callback-cluster",
+        "coroutine",
+        "coroutine-asyncio",
+        "again",
+    ] {
         assert_eq!(failures(&printed, name), Some(0), "{name}:\n{printed}");
     }
     for group in GROUPS {

@@ -284,6 +284,7 @@ fn a_port_in_use_is_named() {
         "callback-cluster",
         "coroutine",
         "coroutine-single",
+        "coroutine-asyncio",
         "backend",
     ] {
         let output = end(bench(&["serve", name, "--port", &port]).spawn().unwrap());

@@ -53,6 +53,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     built_in!("callback-cluster"),
     built_in!("coroutine"),
     built_in!("coroutine-single"),
+    built_in!("coroutine-asyncio"),
     built_in!("node"),
     built_in!("node-cluster"),
     built_in!("fastapi"),
@@ -331,7 +332,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "no target is called `calback` (did you mean `callback`?); known are callback, callback-cluster, coroutine, \
-             coroutine-single, node, node-cluster, fastapi, fastapi-uvloop, uvicorn, uvicorn-uvloop, a \
+             coroutine-single, coroutine-asyncio, node, node-cluster, fastapi, fastapi-uvloop, uvicorn, uvicorn-uvloop, a \
              manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already"
         );
         assert!(matches!(

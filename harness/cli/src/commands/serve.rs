@@ -62,6 +62,7 @@ const MODELS: &[(&str, Model)] = &[
         "coroutine-single",
         Model::Coroutine(Scheduler::CurrentThread),
     ),
+    ("coroutine-asyncio", Model::Coroutine(Scheduler::Asyncio)),
 ];
 
 impl Model {
