@@ -54,6 +54,9 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Start one server alone: a target, the upstream backend, or one whose every answer time is known.
     Serve(ServeArgs),
+    /// Hold idle connections until standard input ends.
+    #[command(hide = true)]
+    Hold(HoldArgs),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
     /// Make ready what targets need: packages for Node.js, a virtual environment for Python.
@@ -506,6 +509,21 @@ pub(crate) struct SetupArgs {
     /// Say what is there, and do nothing.
     #[arg(long)]
     pub(crate) list: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct HoldArgs {
+    /// To whom.
+    #[arg(value_name = "HOST:PORT")]
+    pub(crate) addr: std::net::SocketAddr,
+
+    /// How many.
+    #[arg(long, short, value_name = "N")]
+    pub(crate) connections: NonZeroU32,
+
+    /// End with this process, however it ends. Set by `bench run`.
+    #[arg(long, value_name = "PID", hide = true)]
+    pub(crate) parent: Option<i32>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -141,7 +141,7 @@ pub(crate) fn allow_connections(connections: u64) -> Result<(), Failure> {
         return Ok(());
     }
     let help = format!(
-        "lower -c, or raise the limit with `ulimit -n {needed}` (as root, or in limits.conf)"
+        "take fewer connections (-c, `idle_connections`), or raise the limit with `ulimit -n {needed}` (as root, or in limits.conf)"
     );
     if limit.maximum.is_some_and(|maximum| maximum < needed) {
         let maximum = limit.maximum.unwrap_or_default();

@@ -57,6 +57,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Calibrate(args) => commands::calibrate::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
+        Command::Hold(args) => commands::hold::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
         Command::Setup(args) => commands::setup::run(&args),
         Command::Supervise(args) => supervise::run(&args),

@@ -191,11 +191,14 @@ fn quoted(words: &[String]) -> String {
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
-/// The targets, one a row.
+/// The targets, one a row; what only some scenarios measure has a column where there is a figure.
 fn targets_table(targets: &[TargetRecord]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_width(WIDTH);
-    table.set_header([
+    let has_idle = targets
+        .iter()
+        .any(|target| target.server.rss_bytes_per_idle_connection.is_some());
+    let header = [
         "target",
         "p50",
         "p99",
@@ -205,12 +208,14 @@ fn targets_table(targets: &[TargetRecord]) -> Table {
         "failed",
         "server CPU/request",
         "memory",
-    ]);
+    ];
+    table.set_header(header.into_iter().chain(has_idle.then_some("per idle")));
     for target in targets {
         let times = &target.report.response_time_ns;
         let server = &target.server;
         let dash = || "–".to_owned();
-        table.add_row([
+        let idle = server.rss_bytes_per_idle_connection;
+        let row = [
             target.name.clone(),
             figures::maybe_time(times.p50),
             figures::maybe_time(times.p99),
@@ -224,7 +229,11 @@ fn targets_table(targets: &[TargetRecord]) -> Table {
             server
                 .rss_bytes_max
                 .map_or_else(dash, |bytes| figures::mib(bytes as f64)),
-        ]);
+        ];
+        table.add_row(
+            row.into_iter()
+                .chain(has_idle.then(|| idle.map_or_else(dash, figures::kib))),
+        );
     }
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);

@@ -385,3 +385,31 @@ fn load_prints_the_agreed_json() {
         "500 samples carry no p99.99"
     );
 }
+
+#[test]
+fn idle_connections_are_held_while_a_run_lasts_and_told_in_its_record() {
+    let (dir, out) = scratch();
+    let scenario = dir.path().join("quiet.toml");
+    let source = "description = \"Mostly silence\"\nquestion = \"Is it there?\"\nconnections = 4\nidle_connections = 300\n\
+                  [load]\narrival = \"open\"\nrate_per_s = 200\n[[requests]]\nroute = \"/plaintext\"\n";
+    std::fs::write(&scenario, source).unwrap();
+    let run = start_run(scenario.to_str().unwrap(), &out, "4s");
+    let id = run.id();
+    end(run);
+    assert!(servers_of(id).is_empty());
+    let record = record(&out);
+    assert_eq!(record.completion, Completion::Complete);
+    for target in &record.targets {
+        let (load, counts) = (&target.report.load, &target.report.connections);
+        assert_eq!(
+            (load.idle_connections, counts.idle, counts.idle_lost),
+            (300, 300, 0),
+            "{}",
+            target.name
+        );
+        assert_eq!(target.report.requests.failed(), 0);
+        // Small beside what a target has already, and never more than sixteen pages each.
+        let bytes = target.server.rss_bytes_per_idle_connection.unwrap();
+        assert!((0.0..65_536.0).contains(&bytes), "{}: {bytes}", target.name);
+    }
+}

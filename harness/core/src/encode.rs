@@ -59,6 +59,8 @@ pub fn summary_csv(record: &RunRecord) -> String {
     let after = [
         "server_cpu_us_per_request",
         "server_rss_bytes_max",
+        "idle_connections",
+        "server_rss_bytes_per_idle_connection",
         "generator_cpu_share",
         "verdict",
     ];
@@ -105,6 +107,8 @@ pub fn summary_csv(record: &RunRecord) -> String {
         row.extend([
             cell(target.server.cpu_us_per_request),
             cell(target.server.rss_bytes_max),
+            report.load.idle_connections.to_string(),
+            cell(target.server.rss_bytes_per_idle_connection),
             report.generator.cpu_share.to_string(),
             if report.validity.is_valid() {
                 "valid".to_owned()

@@ -94,6 +94,8 @@ impl LoadReport {
                 never_served: recording.connections.never_served,
                 served_min: recording.connections.served.map(|served| served.min),
                 served_max: recording.connections.served.map(|served| served.max),
+                idle: recording.connections.idle,
+                idle_lost: recording.connections.idle_lost,
             },
             first_byte_time_ns: Times::of(&recording.first_byte_time),
             handshake_time_ns: Times::of(&recording.handshake_time),
@@ -114,6 +116,9 @@ pub struct LoadRecord {
     /// `once` before the load, or `per_request`.
     #[serde(default)]
     pub connect: Connect,
+    /// Connections of each target that carried nothing, held beside them.
+    #[serde(default)]
+    pub idle_connections: u32,
     /// Measured seconds, all epochs together.
     pub duration_s: f64,
     /// Seeds arrivals and mix.
@@ -127,6 +132,7 @@ impl LoadRecord {
             rate_per_s: load.arrival.rate().map(crate::units::Rate::as_per_s),
             connections: load.connections.get(),
             connect: load.connect,
+            idle_connections: load.idle_connections,
             duration_s,
             seed: load.seed,
         }
@@ -148,6 +154,12 @@ pub struct ConnectionRecord {
     /// Measured replies of the connection that carried most; `null` as above.
     #[serde(default)]
     pub served_max: Option<u64>,
+    /// Connections beside them that were opened to carry nothing, over all rounds.
+    #[serde(default)]
+    pub idle: u64,
+    /// Those of them that were lost.
+    #[serde(default)]
+    pub idle_lost: u64,
 }
 
 /// What the generator spent while it measured.
@@ -473,6 +485,10 @@ pub struct ServerRecord {
     pub cpu_user_share: Option<f64>,
     /// Largest resident set in bytes.
     pub rss_bytes_max: Option<u64>,
+    /// What each idle connection added to the resident set, on average, in bytes: what it grew by while they were opened,
+    /// divided by their number; `null` where there were none.
+    #[serde(default)]
+    pub rss_bytes_per_idle_connection: Option<f64>,
     /// Largest number of threads.
     pub threads_max: Option<u32>,
     /// Voluntary context switches per 1,000 requests.
@@ -730,6 +746,8 @@ mod tests {
             "in_flight_mean",
             "served_min",
             "served_max",
+            "idle",
+            "idle_lost",
         ];
 
         let mut value = serde_json::to_value(sample::run_record()).unwrap();
@@ -738,7 +756,10 @@ mod tests {
         target.retain(|key, _| !added.contains(&key.as_str()));
         let connections = target["connections"].as_object_mut().unwrap();
         connections.retain(|key, _| !added.contains(&key.as_str()));
-        target["load"].as_object_mut().unwrap().remove("connect");
+        let load = target["load"].as_object_mut().unwrap();
+        load.retain(|key, _| !["connect", "idle_connections"].contains(&key.as_str()));
+        let server = target["server"].as_object_mut().unwrap();
+        server.remove("rss_bytes_per_idle_connection");
         let record = RunRecord::from_json(&value.to_string(), "run.json").unwrap();
         let report = &record.targets[0].report;
         assert_eq!(

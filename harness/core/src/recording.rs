@@ -80,6 +80,10 @@ pub struct ConnectionCounts {
     pub never_served: u64,
     /// How evenly measured replies fell on the connections; none where there was no connection.
     pub served: Option<Served>,
+    /// Connections beside them that were opened to carry nothing.
+    pub idle: u64,
+    /// Those of them that were lost.
+    pub idle_lost: u64,
 }
 
 /// Measured replies of the connection that carried fewest and of the one that carried most, over one epoch. A connection
@@ -154,6 +158,8 @@ impl ConnectionCounts {
         self.opened += other.opened;
         self.reopened += other.reopened;
         self.never_served += other.never_served;
+        self.idle += other.idle;
+        self.idle_lost += other.idle_lost;
         self.served = match (self.served, other.served) {
             (Some(ours), Some(theirs)) => Some(ours.merged(theirs)),
             (ours, theirs) => ours.or(theirs),

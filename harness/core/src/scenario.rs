@@ -36,6 +36,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
         "file-pool",
         include_str!("../../../scenarios/file-pool.toml"),
     ),
+    ("idle-10k", include_str!("../../../scenarios/idle-10k.toml")),
     ("io-heavy", include_str!("../../../scenarios/io-heavy.toml")),
     ("mixed", include_str!("../../../scenarios/mixed.toml")),
     ("orders", include_str!("../../../scenarios/orders.toml")),
@@ -47,6 +48,8 @@ pub const BUILT_IN: &[(&str, &str)] = &[
 pub const MAX_SOURCE_BYTES: usize = 64 * 1024;
 /// The most connections: no more fit between two addresses, since ports have 16 bits.
 pub const MAX_CONNECTIONS: u32 = 65_535;
+/// The most idle connections: as many as busy ones, of every target.
+pub const MAX_IDLE_CONNECTIONS: u32 = MAX_CONNECTIONS;
 /// The most kinds of request in one mix.
 pub const MAX_REQUESTS: usize = 64;
 /// The largest weight of a request: a share of one in a million still has a spelling.
@@ -85,6 +88,8 @@ pub struct Scenario {
     pub connections: NonZeroU32,
     /// When they are opened.
     pub connect: Connect,
+    /// Connections of each target that carry nothing, held beside them; often none, at most [`MAX_IDLE_CONNECTIONS`].
+    pub idle_connections: Option<NonZeroU32>,
     /// How long a request may stay unanswered before it counts as a timeout.
     pub timeout: Duration,
     /// The mix: never empty, at most [`MAX_REQUESTS`].
@@ -208,7 +213,12 @@ impl Scenario {
             description: sentence(&text, "description", &raw.description)?,
             question: sentence(&text, "question", &raw.question)?,
             arrival: arrival(&text, &raw.load)?,
-            connections: connections(&text, &raw.connections)?,
+            connections: connections(&text, "connections", &raw.connections, MAX_CONNECTIONS)?,
+            idle_connections: raw
+                .idle_connections
+                .as_ref()
+                .map(|value| connections(&text, "idle_connections", value, MAX_IDLE_CONNECTIONS))
+                .transpose()?,
             connect: raw
                 .load
                 .get_ref()
@@ -374,6 +384,7 @@ struct Raw {
     description: Spanned<String>,
     question: Spanned<String>,
     connections: Spanned<i64>,
+    idle_connections: Option<Spanned<i64>>,
     timeout: Option<Spanned<String>>,
     load: Spanned<RawLoad>,
     requests: Spanned<Vec<RawRequest>>,
@@ -453,8 +464,13 @@ fn sentence(text: &Text<'_>, key: &str, value: &Spanned<String>) -> Result<Strin
     Ok(trimmed.to_owned())
 }
 
-fn connections(text: &Text<'_>, value: &Spanned<i64>) -> Result<NonZeroU32, ScenarioError> {
-    let connections = whole(text, "connections", value, 1, i64::from(MAX_CONNECTIONS))?;
+fn connections(
+    text: &Text<'_>,
+    key: &str,
+    value: &Spanned<i64>,
+    most: u32,
+) -> Result<NonZeroU32, ScenarioError> {
+    let connections = whole(text, key, value, 1, i64::from(most))?;
     Ok(NonZeroU32::new(connections).expect("the range begins at 1"))
 }
 

@@ -75,6 +75,7 @@ pub fn assess(load: &Load, recording: &Recording) -> Vec<Caution> {
         unfinished(recording),
         connections(load, recording),
         exhausted(load, recording),
+        idle_lost(recording),
         unfair(recording),
         littles_law(load, recording),
         too_few_samples(recording),
@@ -171,6 +172,8 @@ pub enum CautionCode {
     Unfinished,
     /// Connections could not be opened, or were lost and opened again.
     Connections,
+    /// Idle connections were lost.
+    IdleLost,
     /// The generator had no local port or file descriptor left for a request's own connection.
     Exhausted,
     /// Too few samples for a percentile; it is `null`.
@@ -348,6 +351,20 @@ fn exhausted(load: &Load, recording: &Recording) -> Option<Caution> {
     })
 }
 
+fn idle_lost(recording: &Recording) -> Option<Caution> {
+    let counts = recording.connections;
+    (counts.idle_lost > 0).then(|| {
+        CautionCode::IdleLost.caution(
+            false,
+            format!(
+                "{} of {} idle connections were lost: the target closed them, and was measured beside fewer",
+                counts.idle_lost, counts.idle
+            ),
+            "compare with care: a target that closes idle connections has less to hold; raise its time-out of silent ones",
+        )
+    })
+}
+
 /// Requests go to whoever is free longest, so a connection that carried few waited for its replies longer than others.
 fn unfair(recording: &Recording) -> Option<Caution> {
     let counts = recording.connections;
@@ -456,6 +473,7 @@ mod tests {
             arrival,
             connections: std::num::NonZeroU32::MIN,
             connect: Connect::Once,
+            idle_connections: 0,
             warmup: Duration::ZERO,
             duration: Duration::from_secs(1),
             drain: Duration::ZERO,
@@ -691,6 +709,25 @@ mod tests {
             judged(Connect::Once, ErrorKind::TooManyFiles),
             [CautionCode::Failures, CautionCode::Connections]
         );
+    }
+
+    #[test]
+    fn lost_idle_connections_are_said() {
+        let held = |idle_lost| {
+            let connections = ConnectionCounts {
+                idle: 10_000,
+                idle_lost,
+                ..ConnectionCounts::default()
+            };
+            let recording =
+                recorder(5 * MS, 0).finish(1_000 * MS, connections, GeneratorUse::default());
+            Validity::from_cautions(assess(&load(open()), &recording))
+        };
+        assert_eq!(codes(&held(0)), []);
+        let lost = held(3);
+        assert_eq!(codes(&lost), [CautionCode::IdleLost]);
+        let detail = &lost.cautions[0].detail;
+        assert!(detail.starts_with("3 of 10000 idle"), "{detail}");
     }
 
     #[test]

@@ -52,6 +52,7 @@ fn show(what: &str, arrival: Arrival) {
         arrival,
         connections: NonZeroU32::MIN,
         connect: Connect::Once,
+        idle_connections: 0,
         warmup: Duration::ZERO,
         duration: Duration::from_secs(1),
         drain: Duration::ZERO,

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::clock::Clock;
 use crate::control::Control;
-use crate::sources;
+use crate::dial;
 use crate::tls::{HandshakeError, Secured, Tls};
 use crate::transport::Plain;
 use crate::worker::{self, Requests, Share};
@@ -79,7 +79,7 @@ pub fn drive(
         control,
         clock: Clock::start(),
         start: StartLine::new(threads),
-        local_ports: local_ports(),
+        local_ports: dial::local_ports(),
     };
     let recordings: Vec<Result<Option<Recording>, DriveError>> = std::thread::scope(|scope| {
         let handles: Vec<_> = (0..threads)
@@ -139,14 +139,6 @@ pub fn drive(
 /// How long opening that many connections may take.
 pub(crate) fn time_to_open(connections: u32) -> Duration {
     CONNECT_TIMEOUT.saturating_add(CONNECT_TIMEOUT_EACH.saturating_mul(connections))
-}
-
-/// The local ports that the system gives out.
-fn local_ports() -> RangeInclusive<u16> {
-    std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")
-        .ok()
-        .and_then(|text| sources::parse_ports(&text))
-        .unwrap_or(sources::USUAL_PORTS)
 }
 
 /// What all threads of a drive share.

@@ -9,6 +9,7 @@
 //! - [`exchange`] (one request and its reply) and [`pacer`] (when the next one is due) are pure: bytes and times in,
 //!   decisions out; so are `line` (which session's turn it is) and `sources` (which local address a connection leaves
 //!   from). `worker` is the only place that touches a clock on the measured path, and with `transport` a socket.
+//! - [`idle`] holds connections that carry nothing, beside a drive.
 //! - [`tls`] is the other transport: rustls below the exchange, chosen once a drive.
 //! - [`backend`] is the upstream that servers under test call: part of the ruler, because its lateness would be
 //!   mistaken for theirs.
@@ -25,8 +26,10 @@ mod answering;
 pub mod backend;
 mod clock;
 pub mod control;
+mod dial;
 pub mod drive;
 pub mod exchange;
+pub mod idle;
 mod line;
 pub mod pacer;
 mod reactor;

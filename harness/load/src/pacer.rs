@@ -105,6 +105,7 @@ mod tests {
             arrival,
             connections: NonZeroU32::MIN,
             connect: Connect::Once,
+            idle_connections: 0,
             warmup: Duration::ZERO,
             duration: Duration::from_nanos(end_ns),
             drain: Duration::ZERO,

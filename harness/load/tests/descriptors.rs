@@ -84,6 +84,7 @@ fn check(addr: SocketAddr, duration: Duration) -> Result<Recording, DriveError> 
         },
         connections: NonZeroU32::new(CONNECTIONS).unwrap(),
         connect: Connect::Once,
+        idle_connections: 0,
         warmup: Duration::ZERO,
         duration,
         drain: Duration::ZERO,

@@ -112,6 +112,7 @@ fn load(arrival: Arrival, connections: u32, requests: Option<u64>) -> Load {
         arrival,
         connections: NonZeroU32::new(connections).unwrap(),
         connect: Connect::Once,
+        idle_connections: 0,
         warmup: Duration::ZERO,
         duration: Duration::from_secs(20),
         drain: Duration::from_secs(20),

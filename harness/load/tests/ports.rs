@@ -116,6 +116,7 @@ fn load(connect: Connect, connections: u32, requests: u32) -> Load {
         arrival: Arrival::Closed,
         connections: NonZeroU32::new(connections).unwrap(),
         connect,
+        idle_connections: 0,
         warmup: Duration::ZERO,
         duration: Duration::from_secs(20),
         drain: Duration::from_secs(20),

@@ -35,6 +35,7 @@ fn two_thousand_connections_each_carry_their_requests() {
         },
         connections: NonZeroU32::new(CONNECTIONS).unwrap(),
         connect: Connect::Once,
+        idle_connections: 0,
         warmup: Duration::ZERO,
         duration: Duration::from_mins(1),
         drain: Duration::from_mins(1),

@@ -188,6 +188,7 @@ fn load(arrival: Arrival, requests: Option<u64>) -> Load {
         arrival,
         connections: NonZeroU32::new(4).unwrap(),
         connect: Connect::Once,
+        idle_connections: 0,
         warmup: Duration::ZERO,
         duration: Duration::from_secs(20),
         drain: Duration::from_secs(20),

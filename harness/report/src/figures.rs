@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 /// compares at a glance, `2 h` doesn't.
 const TIME_UNITS: [(&str, f64); 4] = [("s", 1e9), ("ms", 1e6), ("µs", 1e3), ("ns", 1.0)];
 
+const BYTES_PER_KIB: f64 = 1024.0;
 const BYTES_PER_MIB: f64 = 1_048_576.0;
 
 /// What stands where there is no figure.
@@ -60,6 +61,11 @@ pub fn percent(share: f64) -> String {
 /// Bytes as mebibytes: `45.2 MiB`.
 pub fn mib(bytes: f64) -> String {
     format!("{} MiB", figure(bytes / BYTES_PER_MIB))
+}
+
+/// Bytes as kibibytes: `5.50 KiB`.
+pub fn kib(bytes: f64) -> String {
+    format!("{} KiB", figure(bytes / BYTES_PER_KIB))
 }
 
 /// A rate: `1,000/s`.

@@ -13,9 +13,7 @@ use bench_core::validity::Caution;
 
 use crate::charts::{Chart, ChartError, svg};
 use crate::sentences;
-use crate::tables::{
-    self, ClockRow, ComparisonRow, LedgerRow, SpreadRow, TARGET_COLUMNS, TargetRow, command_line,
-};
+use crate::tables::{self, ClockRow, ComparisonRow, LedgerRow, SpreadRow, Targets, command_line};
 
 /// Why a report could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -47,12 +45,7 @@ pub fn html(records: &[RunRecord]) -> Result<String, HtmlError> {
         [run] => format!("bench: {}", run.scenario),
         runs => format!("bench: {} runs", runs.len()),
     };
-    let page = Page {
-        title,
-        runs,
-        target_columns: TARGET_COLUMNS,
-    }
-    .render()?;
+    let page = Page { title, runs }.render()?;
     // Escaped or not, a control character has no place in a page. Line breaks stay: output and files are shown with them.
     Ok(page.replace(
         |c: char| c.is_control() && !matches!(c, '\n' | '\t'),
@@ -65,7 +58,6 @@ pub fn html(records: &[RunRecord]) -> Result<String, HtmlError> {
 struct Page {
     title: String,
     runs: Vec<Run>,
-    target_columns: [&'static str; TARGET_COLUMNS.len()],
 }
 
 /// One run, as text.
@@ -82,7 +74,7 @@ struct Run {
     loads: String,
     cautions: Vec<Note>,
     failures: Vec<FailureNote>,
-    targets: Vec<TargetRow>,
+    targets: Targets,
     clocks: Vec<ClockRow>,
     charts: Vec<Figure>,
     comparisons: Vec<ComparisonRow>,

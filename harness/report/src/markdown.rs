@@ -4,7 +4,7 @@ use bench_core::record::RunRecord;
 
 use crate::charts::legible;
 use crate::sentences;
-use crate::tables::{self, TARGET_COLUMNS, command_line};
+use crate::tables::{self, Targets, command_line};
 
 /// Summarises a run: question, verdicts in words, a table of the targets, cautions, circumstances, and the command that
 /// repeats it. Text from the record is escaped, so that it stays text.
@@ -29,15 +29,16 @@ pub fn markdown(record: &RunRecord) -> String {
 
 fn targets(record: &RunRecord) -> String {
     let line = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
+    let Targets { columns, rows } = tables::targets(record);
+    let rule = std::iter::once("---".to_owned())
+        .chain(columns.iter().map(|_| "--:".to_owned()))
+        .collect();
     let head = ["target"]
         .into_iter()
-        .chain(TARGET_COLUMNS)
+        .chain(columns)
         .map(str::to_owned)
         .collect();
-    let rule = std::iter::once("---".to_owned())
-        .chain(TARGET_COLUMNS.map(|_| "--:".to_owned()))
-        .collect();
-    let rows = tables::targets(record).into_iter().map(|row| {
+    let rows = rows.into_iter().map(|row| {
         let name = format!("**{}**<br>{}", plain(&row.name), plain(&row.manifest));
         line(std::iter::once(name).chain(row.figures).collect())
     });

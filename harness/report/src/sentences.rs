@@ -159,12 +159,17 @@ pub fn load(target: &TargetRecord) -> String {
     }
 }
 
-/// What carried the requests: `256 connections`, `up to 256 connections, one a request`.
+/// What carried the requests: `256 connections`, `up to 256 connections, one a request`, `100 connections beside 10,000
+/// idle`.
 pub fn connections(load: &LoadRecord) -> String {
     let connections = plural(u64::from(load.connections), "connection", "connections");
-    match load.connect {
+    let connections = match load.connect {
         Connect::Once => connections,
         Connect::PerRequest => format!("up to {connections}, one a request"),
+    };
+    match load.idle_connections {
+        0 => connections,
+        idle => format!("{connections} beside {} idle", count(u64::from(idle))),
     }
 }
 

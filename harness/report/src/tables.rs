@@ -1,11 +1,19 @@
 //! The tables that every written report has, as text cell by cell: HTML and Markdown only put lines around them.
 
 use bench_core::compare::{Comparison, Metric};
-use bench_core::record::{EpochRecord, RunRecord, TargetRecord};
+use bench_core::record::{EpochRecord, LoadReport, RunRecord, TargetRecord};
 
 use crate::charts::colours;
-use crate::figures::{NONE, count, figure, maybe_time, mib, per_s, percent, time};
+use crate::figures::{NONE, count, figure, kib, maybe_time, mib, per_s, percent, time};
 use crate::sentences;
+
+/// The targets of a run and their figures.
+pub(crate) struct Targets {
+    /// What stands above each of the figures.
+    pub(crate) columns: Vec<&'static str>,
+    /// In the order asked for.
+    pub(crate) rows: Vec<TargetRow>,
+}
 
 /// One target's figures.
 pub(crate) struct TargetRow {
@@ -13,71 +21,76 @@ pub(crate) struct TargetRow {
     /// `#0072b2`, as in the charts.
     pub(crate) colour: String,
     pub(crate) manifest: String,
-    /// In the order of [`TARGET_COLUMNS`].
+    /// In the order of [`Targets::columns`].
     pub(crate) figures: Vec<String>,
 }
 
-/// What stands above [`TargetRow::figures`].
-pub(crate) const TARGET_COLUMNS: [&str; 9] = [
-    "p50",
-    "p99",
-    "p99.9",
-    "max",
-    "answered",
-    "failed",
-    "unfinished",
-    "server CPU per request",
-    "peak memory",
+/// A figure of a target, where it has one.
+type Figure = fn(&TargetRecord) -> Option<String>;
+
+/// The figures that every run has.
+const ALWAYS: [(&str, Figure); 9] = [
+    ("p50", |target| response(target, "p50")),
+    ("p99", |target| response(target, "p99")),
+    ("p99.9", |target| response(target, "p99_9")),
+    ("max", |target| response(target, "max")),
+    ("answered", |target| {
+        measured(target).map(|report| per_s(report.throughput_per_s))
+    }),
+    ("failed", |target| {
+        measured(target).map(|report| count(report.requests.failed()))
+    }),
+    ("unfinished", |target| {
+        measured(target).map(|report| count(report.requests.unfinished))
+    }),
+    ("server CPU per request", |target| {
+        target.server.cpu_us_per_request.map(|us| time(us * 1e3))
+    }),
+    ("peak memory", |target| {
+        target.server.rss_bytes_max.map(|bytes| mib(bytes as f64))
+    }),
 ];
 
-/// A row for each target, in the order asked for.
-pub(crate) fn targets(record: &RunRecord) -> Vec<TargetRow> {
-    let colours = colours(record);
-    record
-        .targets
-        .iter()
-        .zip(colours)
-        .map(|(target, colour)| TargetRow {
-            name: target.name.clone(),
-            colour,
-            manifest: target.manifest.legend(),
-            figures: figures(target),
-        })
-        .collect()
+/// The figures that only some scenarios give: their columns are left out where no target has one.
+const SOMETIMES: [(&str, Figure); 1] = [("memory per idle connection", |target| {
+    target.server.rss_bytes_per_idle_connection.map(kib)
+})];
+
+/// The targets, and the figures that this run gives of them.
+pub(crate) fn targets(record: &RunRecord) -> Targets {
+    let applies = |(_, figure): &(&str, Figure)| record.targets.iter().any(|t| figure(t).is_some());
+    let columns: Vec<(&'static str, Figure)> = ALWAYS
+        .into_iter()
+        .chain(SOMETIMES.into_iter().filter(applies))
+        .collect();
+    let row = |(target, colour): (&TargetRecord, String)| TargetRow {
+        name: target.name.clone(),
+        colour,
+        manifest: target.manifest.legend(),
+        figures: columns
+            .iter()
+            .map(|(_, figure)| figure(target).unwrap_or_else(|| NONE.to_owned()))
+            .collect(),
+    };
+    Targets {
+        rows: record
+            .targets
+            .iter()
+            .zip(colours(record))
+            .map(row)
+            .collect(),
+        columns: columns.iter().map(|(name, _)| *name).collect(),
+    }
 }
 
-fn figures(target: &TargetRecord) -> Vec<String> {
-    let times = &target.report.response_time_ns;
-    let requests = &target.report.requests;
-    let measured = requests.scheduled > 0;
-    let counted = |number: u64| {
-        if measured {
-            count(number)
-        } else {
-            NONE.to_owned()
-        }
-    };
-    vec![
-        maybe_time(times.p50),
-        maybe_time(times.p99),
-        maybe_time(times.p99_9),
-        maybe_time(times.max),
-        if measured {
-            per_s(target.report.throughput_per_s)
-        } else {
-            NONE.to_owned()
-        },
-        counted(requests.failed()),
-        counted(requests.unfinished),
-        target
-            .server
-            .cpu_us_per_request
-            .map_or_else(|| NONE.to_owned(), |us| time(us * 1e3)),
-        target
-            .server
-            .rss_bytes_max
-            .map_or_else(|| NONE.to_owned(), |bytes| mib(bytes as f64)),
-    ]
+fn response(target: &TargetRecord, percentile: &str) -> Option<String> {
+    let ns = target.report.response_time_ns.named(percentile)?;
+    Some(time(ns as f64))
+}
+
+/// The report of a target of which something was measured.
+fn measured(target: &TargetRecord) -> Option<&LoadReport> {
+    (target.report.requests.scheduled > 0).then_some(&target.report)
 }
 
 /// One target's times by one clock.
@@ -365,13 +378,16 @@ mod tests {
     use bench_core::sample::run_record;
 
     #[test]
-    fn every_row_has_a_cell_for_every_column() {
-        let rows = targets(&run_record());
-        assert_eq!(rows.len(), 2);
-        assert!(
-            rows.iter()
-                .all(|row| row.figures.len() == TARGET_COLUMNS.len())
-        );
+    fn every_row_has_a_cell_for_every_column_and_only_what_applies_has_one() {
+        let mut record = run_record();
+        let Targets { columns, rows } = targets(&record);
+        assert_eq!((rows.len(), columns.len()), (2, ALWAYS.len()));
+        assert!(rows.iter().all(|row| row.figures.len() == columns.len()));
+        record.targets[1].server.rss_bytes_per_idle_connection = Some(5.5 * 1024.0);
+        let Targets { columns, rows } = targets(&record);
+        assert_eq!(columns.last(), Some(&"memory per idle connection"));
+        let cells: Vec<_> = rows.iter().map(|row| row.figures.last().unwrap()).collect();
+        assert_eq!(cells, ["–", "5.50 KiB"]);
     }
 
     #[test]

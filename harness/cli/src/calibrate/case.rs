@@ -180,6 +180,7 @@ fn load(arrival: Arrival, connections: u32, seconds: u64, seed: u64) -> Load {
         arrival,
         connections: NonZeroU32::new(connections).expect("a case has connections"),
         connect: Connect::Once,
+        idle_connections: 0,
         warmup: Duration::ZERO,
         duration: Duration::from_secs(seconds),
         drain: DRAIN,

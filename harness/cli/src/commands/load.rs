@@ -125,6 +125,7 @@ fn load_of(args: &LoadArgs) -> Load {
         arrival,
         connections: args.connections,
         connect: connect(args),
+        idle_connections: 0,
         warmup: args.warmup,
         duration: args.duration,
         // Where the number of requests ends the run, all of them are waited for.

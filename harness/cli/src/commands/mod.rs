@@ -4,6 +4,7 @@ pub(crate) mod calibrate;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod hold;
 pub(crate) mod list;
 pub(crate) mod load;
 pub(crate) mod report;

@@ -40,7 +40,7 @@ pub(crate) struct Request {
 /// Runs a scenario and writes its record.
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let request = understand(args)?;
-    environment::allow_connections(request.routes.sockets(request.connections.get()))?;
+    environment::allow_connections(sockets(&request))?;
     let id = format!(
         "{}-{}",
         jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"),
@@ -100,6 +100,13 @@ fn understand(args: &RunArgs) -> Result<Request, Failure> {
         pinning,
         pool: args.pool,
     })
+}
+
+/// Sockets of the process that holds most: of a server, since its idle connections are held by another process.
+fn sockets(request: &Request) -> u64 {
+    let idle = request.scenario.idle_connections;
+    let idle = idle.map_or(0, |idle| u64::from(idle.get()));
+    request.routes.sockets(request.connections.get()) + idle
 }
 
 /// A scenario by name, from a file, or from standard input.

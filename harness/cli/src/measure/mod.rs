@@ -1,9 +1,11 @@
 //! Measuring: rounds of fresh processes, epochs in alternation, and the record of it all.
 
+mod holder;
 mod subject;
 mod watch;
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use bench_core::compare::{self, NotCompared, Policy};
@@ -17,6 +19,7 @@ use bench_core::target::{BaseUrl, Kind};
 use bench_core::units::{NANOS_PER_S, Rate, duration_ns};
 use bench_core::validity::{Caution, CautionCode, Circumstances, Validity};
 use load::backend::BackendStats;
+use load::idle::MAX_OPENED_PER_S;
 use load::{Control, Options, Workload};
 
 use crate::calibrate;
@@ -30,6 +33,7 @@ use crate::launch::{Program, Server};
 use crate::run_event::RunEvent;
 use crate::starting::Starter;
 
+use holder::Holder;
 use subject::{Process, Subject};
 use watch::watch;
 
@@ -47,6 +51,12 @@ const DRAIN: Duration = Duration::from_secs(1);
 
 /// How long each target is driven flat out where a scenario asks for a share of its capacity.
 const CAPACITY_PROBE: Duration = Duration::from_millis(700);
+
+/// How long a server's memory must stay the same to count as settled.
+const SETTLE_EVERY: Duration = Duration::from_millis(100);
+
+/// How often it is looked for at most: the memory of a server with work of its own never settles.
+const SETTLE_LOOKS: u32 = 30;
 
 /// What a run measured.
 pub(crate) struct Measured {
@@ -104,7 +114,7 @@ pub(crate) fn measure(
         targets: &request.targets,
         plan: &request.plan,
         pinning: &request.pinning,
-        expected: request.plan.total(),
+        expected: request.plan.total() + time_to_hold_idle(request),
     });
     let load = run.measure_all(&mut subjects);
     let backend = backend
@@ -244,6 +254,9 @@ impl Run<'_> {
             for subject in &mut *subjects {
                 self.start(subject);
             }
+            for subject in &mut *subjects {
+                self.hold_idle(subject);
+            }
             let arrival = arrival.get_or_insert_with(|| self.find_arrival(subjects));
             load = self.load_of(arrival.clone());
             for trial in trials.iter().filter(|trial| trial.round == round) {
@@ -275,6 +288,7 @@ impl Run<'_> {
             arrival,
             connections: self.request.connections,
             connect: self.request.scenario.connect,
+            idle_connections: self.idle_connections(),
             warmup: Duration::ZERO,
             duration: self.request.plan.epoch,
             drain: DRAIN,
@@ -283,6 +297,11 @@ impl Run<'_> {
             interval: self.interval(),
             seed: self.request.plan.seed,
         }
+    }
+
+    fn idle_connections(&self) -> u32 {
+        let idle = self.request.scenario.idle_connections;
+        idle.map_or(0, NonZeroU32::get)
     }
 
     fn interval(&self) -> Duration {
@@ -326,6 +345,7 @@ impl Run<'_> {
                 let addr = resolve(url)?;
                 return Ok(Process {
                     server: None,
+                    idle: None,
                     addr,
                     workload: self.workload(&url.authority()),
                 });
@@ -336,9 +356,39 @@ impl Run<'_> {
         let addr = server.addr;
         Ok(Process {
             server: Some(server),
+            idle: None,
             addr,
             workload: self.workload(&addr.to_string()),
         })
+    }
+
+    /// Opens a target's idle connections and reads what they cost it. They stay open until the round ends, in the epochs of
+    /// the other targets too: opening ten thousand for each epoch would leave the closing of the last ones to whoever is
+    /// measured next, and a server whose allocator keeps what they held could be asked for their price only once.
+    fn hold_idle(&mut self, subject: &mut Subject<'_>) {
+        let Some(count) = self.request.scenario.idle_connections else {
+            return;
+        };
+        if subject.failure.is_some() || self.interrupt.is_asked() {
+            return;
+        }
+        let Some(process) = &mut subject.process else {
+            return;
+        };
+        let pid = process.server.as_ref().map(Server::pid);
+        let before = pid.and_then(settled_rss_bytes);
+        let cpus = &self.request.pinning.load_cpus;
+        match Holder::start(process.addr, count, cpus, self.interrupt) {
+            Ok(Some(idle)) => {
+                let opened = idle.opened();
+                process.idle = Some(idle);
+                let after = pid.and_then(settled_rss_bytes);
+                subject.recording.connections.idle += u64::from(opened);
+                subject.cost.add_idle(opened, before.zip(after));
+            }
+            Ok(None) => {}
+            Err(what) => self.fail(subject, format!("it has no idle connections: {what}")),
+        }
     }
 
     fn workload(&self, host: &str) -> Workload {
@@ -461,6 +511,8 @@ impl Run<'_> {
         if let Some(stats) = self.client.stats(process.addr) {
             subject.cost.stats = Some(stats);
         }
+        subject.recording.connections.idle_lost += process.idle_lost();
+        process.idle = None;
         let Some(mut server) = process.server.take() else {
             return;
         };
@@ -481,6 +533,32 @@ impl Run<'_> {
             });
         }
     }
+}
+
+/// Estimate of what opening idle connections adds to a run.
+fn time_to_hold_idle(request: &Request) -> Duration {
+    let Some(count) = request.scenario.idle_connections else {
+        return Duration::ZERO;
+    };
+    let opening = Duration::from_secs(1) * count.get() / MAX_OPENED_PER_S;
+    let times = u32::try_from(request.targets.len()).unwrap_or(u32::MAX);
+    // Memory is looked at twice, and takes two looks at least to have settled.
+    (opening + SETTLE_EVERY * 4) * times * request.plan.rounds
+}
+
+/// The resident set of a server once it stays the same: until then it may still be accepting.
+fn settled_rss_bytes(pid: i32) -> Option<u64> {
+    let read = || meter::reading(pid).map(|reading| reading.rss_bytes);
+    let mut last = read()?;
+    for _ in 0..SETTLE_LOOKS {
+        std::thread::park_timeout(SETTLE_EVERY);
+        let now = read()?;
+        if now == last {
+            break;
+        }
+        last = now;
+    }
+    Some(last)
 }
 
 /// The address of a server that runs already.

@@ -14,6 +14,7 @@ use bench_core::units::{Nanos, duration_ns};
 use bench_core::validity::{self, Caution, CautionCode, Validity};
 use load::Workload;
 
+use super::holder::Holder;
 use super::watch::Watched;
 use crate::launch::Server;
 use crate::meter::Reading;
@@ -34,8 +35,18 @@ pub(super) struct Subject<'a> {
 pub(super) struct Process {
     /// The child, unless it ran already.
     pub(super) server: Option<Server>,
+    /// Its idle connections, where the scenario has some.
+    pub(super) idle: Option<Holder>,
     pub(super) addr: SocketAddr,
     pub(super) workload: Workload,
+}
+
+impl Process {
+    /// Idle connections that were lost so far.
+    pub(super) fn idle_lost(&mut self) -> u64 {
+        let lost = self.idle.as_mut().map(Holder::lost);
+        lost.map_or(0, u64::from)
+    }
 }
 
 /// What serving cost over all epochs so far.
@@ -52,6 +63,8 @@ pub(super) struct Cost {
     rss_bytes_max: u64,
     threads_max: u32,
     samples: Vec<ServerSample>,
+    /// Bytes that the resident set grew by while idle connections were opened, and how many that were.
+    idle: Option<(f64, u64)>,
     pub(super) stats: Option<serde_json::Value>,
     is_known: bool,
 }
@@ -155,6 +168,15 @@ impl Cost {
         }
     }
 
+    /// So many idle connections were opened, with the resident set in bytes before and after.
+    pub(super) fn add_idle(&mut self, opened: u32, rss_bytes: Option<(u64, u64)>) {
+        if let Some((before, after)) = rss_bytes.filter(|_| opened > 0) {
+            let (bytes, connections) = self.idle.unwrap_or_default();
+            let grown = after as f64 - before as f64;
+            self.idle = Some((bytes + grown, connections + u64::from(opened)));
+        }
+    }
+
     fn into_record(self, ok: u64) -> ServerRecord {
         let per_1000 =
             |count: u64| (self.is_known && ok > 0).then(|| count as f64 * 1e3 / ok as f64);
@@ -166,6 +188,9 @@ impl Cost {
                 .then(|| self.cpu_ns as f64 / self.wall_ns.max(1) as f64),
             cpu_user_share: (ticks > 0).then(|| self.user_ticks as f64 / ticks as f64),
             rss_bytes_max: (self.rss_bytes_max > 0).then_some(self.rss_bytes_max),
+            rss_bytes_per_idle_connection: self
+                .idle
+                .map(|(bytes, connections)| bytes / connections as f64),
             threads_max: (self.threads_max > 0).then_some(self.threads_max),
             context_switches_voluntary_per_1000: per_1000(self.switches_voluntary),
             context_switches_involuntary_per_1000: per_1000(self.switches_involuntary),

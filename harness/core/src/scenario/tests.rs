@@ -120,6 +120,7 @@ fn what_is_left_out_has_a_default() {
     let scenario = parse(source).unwrap();
     assert_eq!(scenario.timeout, DEFAULT_TIMEOUT);
     assert_eq!(scenario.connect, Connect::Once);
+    assert_eq!(scenario.idle_connections, None);
     assert_eq!(
         scenario.arrival,
         ArrivalSpec::Open {
@@ -194,14 +195,14 @@ fn every_built_in_scenario_is_valid_and_says_why() {
     assert_eq!(names, sorted);
     assert_eq!(
         Scenario::built_in("io-havey").unwrap_err().to_string(),
-        "no scenario is called `io-havey` (did you mean `io-heavy`?); known are burst, churn, cpu-heavy, fan-out, file-pool, io-heavy, mixed, \
+        "no scenario is called `io-havey` (did you mean `io-heavy`?); known are burst, churn, cpu-heavy, fan-out, file-pool, idle-10k, io-heavy, mixed, \
          orders, ping, timers, and any TOML file"
     );
 }
 
 #[test]
 fn a_percentile_that_is_compared_is_measurable_in_a_default_epoch() {
-    for name in ["io-heavy", "burst", "churn", "orders"] {
+    for name in ["io-heavy", "burst", "churn", "idle-10k", "orders"] {
         check_measurable(name);
     }
 }
@@ -319,6 +320,14 @@ fn every_bound_holds_at_its_limit() {
         &format!("connections = {MAX_CONNECTIONS}"),
     );
     assert_eq!(limit.connections.get(), MAX_CONNECTIONS);
+    let limit = check_fits(
+        "connections = 8\n",
+        &format!("connections = 8\nidle_connections = {MAX_IDLE_CONNECTIONS}\n"),
+    );
+    assert_eq!(
+        limit.idle_connections.map(NonZeroU32::get),
+        Some(MAX_IDLE_CONNECTIONS)
+    );
     check_fits("weight = 3", &format!("weight = {MAX_WEIGHT}"));
     check_fits("\"2s\"", "\"600s\"");
     check_fits("404", "200");
@@ -481,13 +490,13 @@ const UNKNOWN: &[Mistake] = &[
         "question =",
         "questoin =",
         "2:1: unknown key `questoin`",
-        "did you mean `question`? Known here: `description`, `question`, `connections`, `timeout`, `load`, `requests`, `objective`",
+        "did you mean `question`? Known here: `description`, `question`, `connections`, `idle_connections`, `timeout`, `load`, `requests`, `objective`",
     ),
     (
         "timeout =",
         "zebra =",
         "4:1: unknown key `zebra`",
-        "known here: `description`, `question`, `connections`, `timeout`, `load`, `requests`, `objective`",
+        "known here: `description`, `question`, `connections`, `idle_connections`, `timeout`, `load`, `requests`, `objective`",
     ),
     (
         "arrival =",
@@ -758,6 +767,18 @@ const OUT_OF_RANGE: &[Mistake] = &[
         "connections = 8",
         "connections = 65_536",
         "3:15: `connections` must be from 1 to 65535, not 65536",
+        "choose a number from 1 to 65535",
+    ),
+    (
+        "connections = 8",
+        "connections = 8\nidle_connections = 0",
+        "4:20: `idle_connections` must be from 1 to 65535, not 0",
+        "choose a number from 1 to 65535",
+    ),
+    (
+        "connections = 8",
+        "connections = 8\nidle_connections = 65_536",
+        "4:20: `idle_connections` must be from 1 to 65535, not 65536",
         "choose a number from 1 to 65535",
     ),
     (

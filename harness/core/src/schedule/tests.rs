@@ -45,6 +45,7 @@ fn load(arrival: &Arrival, seed: u64) -> Load {
         arrival: arrival.clone(),
         connections: NonZeroU32::MIN,
         connect: Connect::Once,
+        idle_connections: 0,
         warmup: Duration::ZERO,
         duration: Duration::from_secs(1),
         drain: Duration::ZERO,

@@ -11,11 +11,11 @@ use rustix::io::Errno;
 
 use super::Share;
 use crate::clock::Clock;
+use crate::dial::Dial;
 use crate::drive::{Common, DriveError};
 use crate::line::Line;
 use crate::pacer::Pacer;
 use crate::reactor::{Reactor, Ready};
-use crate::sources::Sources;
 use crate::transport::{RecvError, Transport};
 
 /// Bytes read at once; one buffer serves all connections of a thread.
@@ -36,7 +36,7 @@ pub(crate) struct Core<'a, T: Transport> {
     /// Sessions to open, and those that failed with the time of their next attempt, soonest first.
     pub(super) to_open: VecDeque<usize>,
     pub(super) to_retry: VecDeque<(usize, Nanos)>,
-    pub(super) sources: Sources,
+    pub(super) dial: Dial,
     pub(super) source: Source,
     /// Requests that may still be scheduled, where the load bounds their number.
     pub(super) remaining: u64,
@@ -144,7 +144,7 @@ impl<'a, T: Transport> Core<'a, T> {
             opening: Line::new(share.connections),
             to_open: VecDeque::new(),
             to_retry: VecDeque::new(),
-            sources: Sources::new(common.addr, &common.local_ports, share.threads),
+            dial: Dial::new(common.addr, &common.local_ports, share.threads),
             sessions,
             source: Source::Quiet,
             remaining: limit / threads + u64::from(thread < limit % threads),

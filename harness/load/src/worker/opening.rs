@@ -4,23 +4,17 @@
 //! Once load is driven it is data, counted by its kind, and tried again.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 
 use bench_core::ledger::ErrorKind;
 use bench_core::units::{Nanos, duration_ns};
-use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
 use rustix::io::Errno;
-use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 
 use super::core::{Core, Link, Opened, Stage};
 use super::{HOUSEKEEPING_NS, Talk, Worker, token};
+use crate::dial::{self, MAX_CONNECTING};
 use crate::drive::{CONNECT_TIMEOUT, DriveError, time_to_open};
-use crate::sources;
 use crate::tls::HandshakeError;
 use crate::transport::Transport;
-
-/// Most connections of a thread that are being opened at once: a server's queue of connections to accept is short.
-const MAX_CONNECTING: u32 = 128;
 
 /// Most attempts in one turn of the loop: where all of them fail at once, requests that are due must not wait for them.
 const MAX_ATTEMPTS_A_TURN: u32 = 128;
@@ -106,7 +100,7 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
         now: Nanos,
     ) -> Option<OpenError> {
         let session = &mut self.core.sessions[index];
-        match sockopt::socket_error(&session.link().socket).unwrap_or_else(Err) {
+        match dial::outcome(&session.link().socket) {
             Ok(()) => {
                 session.stage = Stage::Handshaking {
                     since_ns,
@@ -188,7 +182,7 @@ impl<T: Transport> Core<'_, T> {
 
     /// Begins to open a session. Where that fails at once the session stays closed.
     pub(super) fn open(&mut self, index: usize, now: Nanos) -> Result<(), OpenError> {
-        let socket = self.connect().map_err(OpenError::System)?;
+        let socket = self.dial.next().map_err(OpenError::System)?;
         let transport = T::new(self.transport).map_err(OpenError::Handshake)?;
         let session = &mut self.sessions[index];
         self.reactor
@@ -200,18 +194,6 @@ impl<T: Transport> Core<'_, T> {
         session.stage = Stage::Connecting { since_ns: now };
         self.opening.push_back(index);
         Ok(())
-    }
-
-    /// A socket that connects, from another local address where the ports of one are used up.
-    fn connect(&mut self) -> Result<std::os::fd::OwnedFd, Errno> {
-        let addr = self.common.addr;
-        for _ in 1..sources::MAX_ATTEMPTS {
-            match connect(addr, self.sources.next()) {
-                Err(Errno::ADDRNOTAVAIL) if self.sources.give_up() => {}
-                connecting => return connecting,
-            }
-        }
-        connect(addr, self.sources.next())
     }
 
     /// The attempt to open a session is made again later.
@@ -245,27 +227,5 @@ impl OpenError {
             Self::System(_) => ErrorKind::ConnectFailed,
             Self::Handshake(_) => ErrorKind::TlsFailed,
         }
-    }
-}
-
-/// A socket that connects to `addr`, from `source` where that is given.
-fn connect(addr: SocketAddr, source: Option<Ipv4Addr>) -> Result<std::os::fd::OwnedFd, Errno> {
-    let family = if addr.is_ipv4() {
-        AddressFamily::INET
-    } else {
-        AddressFamily::INET6
-    };
-    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-    let socket = net::socket_with(family, SocketType::STREAM, flags, None)?;
-    sockopt::set_tcp_nodelay(&socket, true)?;
-    if let Some(source) = source {
-        // The port is then chosen when it connects: it need be unique only together with the server's.
-        setsockopt(&socket, IpBindAddressNoPort, &true)
-            .map_err(|errno| Errno::from_raw_os_error(errno as i32))?;
-        net::bind(&socket, &SocketAddr::from((source, 0)))?;
-    }
-    match net::connect(&socket, &addr) {
-        Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
-        Err(errno) => Err(errno),
     }
 }
