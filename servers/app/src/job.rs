@@ -243,6 +243,14 @@ impl Job {
         }
     }
 
+    /// Whether an answer is begun and its end is not reached.
+    pub fn is_streaming(&self) -> bool {
+        match &self.state {
+            State::Streaming(events) => events.is_begun() && !events.is_at_end(),
+            _ => false,
+        }
+    }
+
     /// What a job that is done has come to.
     pub fn into_outcome(self) -> Outcome {
         match self.state {
@@ -447,11 +455,13 @@ mod tests {
                 }),
                 Step::Begin(head) => {
                     assert!(streamed.replace((head, Vec::new())).is_none());
+                    assert!(!job.is_streaming());
                     job.on_begun();
                 }
                 Step::Emit => {
                     let (_, body) = streamed.as_mut().expect("a stream is begun first");
                     body.extend_from_slice(job.part());
+                    assert!(job.is_streaming());
                     job.on_emitted();
                 }
             }

@@ -5,15 +5,20 @@
 //! A small request costs one `read` and one `write`: everything that one read brought is answered before anything is
 //! written, and the loop does not read again where the last read left room in the buffer. A reader that is slow stops the
 //! reading of further requests once [`MAX_QUEUED_BYTES`] wait for it. A client that resets its connection in the middle of a
-//! request is let go at once; one that only says it will send no more still gets its answer.
+//! request is let go at once; one that only says it will send no more still gets its answer, but for the rest of a stream.
+//!
+//! What becomes of a connection that leaves HTTP is in `chat`.
+
+mod chat;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use app::{Answer, Job, KEPT_OUTPUT_BYTES, LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES};
+use app::{Answer, Job, KEPT_OUTPUT_BYTES, LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES, Outcome};
 use evloop::{Loop, Read, Tcp, Timer};
-use http1::server::Poll;
+use http1::server::{Poll, ResponseHead};
 
+use crate::connection::chat::Chat;
 use crate::{Server, interpreter};
 
 /// While more bytes than these wait for a client to take them, its further requests are neither read nor begun.
@@ -40,12 +45,14 @@ pub(crate) struct Connection {
     /// Made when first needed: for a request that sleeps, or for the end of a refused connection.
     timer: Cell<Option<Timer>>,
     /// What the timer is started for.
-    on_timer: Cell<Option<TimerCallback>>,
+    on_timer: Cell<Option<Callback>>,
+    /// What the part of a stream waits for: that the client has taken what went before.
+    on_taken: Cell<Option<Callback>>,
     /// Never borrowed while something is called that could come back here.
     state: RefCell<State>,
 }
 
-type TimerCallback = Box<dyn FnOnce(&mut Loop)>;
+type Callback = Box<dyn FnOnce(&mut Loop)>;
 
 struct State {
     http: http1::server::Connection,
@@ -57,8 +64,19 @@ struct State {
     /// The number of that request, or of the next.
     request: u64,
     reading: bool,
+    /// The client has said that it will send no more.
+    has_ended: bool,
     /// More than [`MAX_QUEUED_BYTES`] wait for the client.
     blocked: bool,
+    /// Set while the phase is [`Phase::Chatting`].
+    chat: Option<Box<Chat>>,
+}
+
+impl State {
+    /// Whether the head of a stream has gone out, and its end has not.
+    fn is_streaming(&self) -> bool {
+        self.job.as_ref().is_some_and(Job::is_streaming)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +86,8 @@ enum Phase {
     Lingering {
         left_bytes: usize,
     },
+    /// The connection is a WebSocket.
+    Chatting,
     /// The last answer was given, but not all of it taken.
     Ending,
     Closed,
@@ -77,8 +97,8 @@ enum Phase {
 enum Next {
     /// To wait: for input, for the job, or for the client to take its answers.
     Wait,
-    /// To give an answer for which nothing had to be done.
-    Answer(Answer),
+    /// To take the outcome of a job for which nothing had to be done.
+    Conclude(Outcome),
     /// To do the steps of the job that was just begun.
     Run,
     /// To end the connection, as its last answer or the client said.
@@ -96,7 +116,9 @@ impl Connection {
             job: None,
             request: 0,
             reading: true,
+            has_ended: false,
             blocked: false,
+            chat: None,
         };
         Self {
             server,
@@ -104,6 +126,7 @@ impl Connection {
             place,
             timer: Cell::default(),
             on_timer: Cell::default(),
+            on_taken: Cell::default(),
             state: RefCell::new(state),
         }
     }
@@ -120,18 +143,56 @@ impl Connection {
         }
     }
 
-    /// The answer of the request that is being worked on, if it is done.
-    pub(crate) fn take_answer(&self) -> Option<Answer> {
+    /// The outcome of the request that is being worked on, if it is done.
+    pub(crate) fn take_outcome(&self) -> Option<Outcome> {
         let mut state = self.state.borrow_mut();
         let done = state.job.take_if(|job| job.is_done())?;
         state.request += 1;
-        Some(interpreter::answer(done.into_outcome()))
+        Some(done.into_outcome())
     }
 
-    /// Takes the answer of a request that had to be waited for, and goes on with those behind it.
-    pub(crate) fn on_answer(self: &Rc<Self>, event_loop: &mut Loop, answer: &Answer) {
-        self.respond(answer);
+    /// Takes the outcome of a request that had to be waited for, and goes on with those behind it.
+    pub(crate) fn on_outcome(self: &Rc<Self>, event_loop: &mut Loop, outcome: Outcome) {
+        self.conclude(event_loop, outcome);
         self.serve(event_loop);
+    }
+
+    /// Begins a streamed answer to the request that is being worked on.
+    pub(crate) fn begin_stream(self: &Rc<Self>, event_loop: &mut Loop, head: &ResponseHead<'_>) {
+        {
+            let state = &mut *self.state.borrow_mut();
+            state
+                .http
+                .begin_stream(head, &self.server.heartbeat.date(), &mut state.out);
+        }
+        // A client that is gone is found out by writing.
+        self.watch_writes(event_loop);
+    }
+
+    /// Streams the part that the job has ready. It goes out with the next flush.
+    pub(crate) fn stream_part(self: &Rc<Self>, event_loop: &mut Loop) {
+        {
+            let state = &mut *self.state.borrow_mut();
+            let Some(job) = &state.job else { return };
+            state.http.stream_part(job.part(), &mut state.out);
+        }
+        self.flush_batch(event_loop);
+    }
+
+    /// Whether so much waits for the client that a stream should not go on.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.state.borrow().blocked
+    }
+
+    /// Whether the client of a stream has left, so that nothing is worth waiting for.
+    pub(crate) fn is_deserted(&self) -> bool {
+        let state = self.state.borrow();
+        state.is_streaming() && state.has_ended
+    }
+
+    /// Has `callback` called once the client has taken all that waits for it, unless the connection is closed before.
+    pub(crate) fn when_taken(&self, callback: impl FnOnce(&mut Loop) + 'static) {
+        self.on_taken.set(Some(Box::new(callback)));
     }
 
     /// Has `callback` called once, so many milliseconds from now, unless the connection is closed before. There is one timer:
@@ -155,23 +216,30 @@ impl Connection {
         event_loop.start_timer(timer, ms, 0);
     }
 
-    /// Makes the next answer the last; a connection without a request ends at once.
+    /// Makes the next answer the last; a connection without a request ends at once, and a chat says goodbye.
     pub(crate) fn retire(self: &Rc<Self>, event_loop: &mut Loop) {
         self.state.borrow_mut().http.close_after_response();
+        self.say_goodbye(event_loop);
         self.serve(event_loop);
     }
 
     fn on_read(self: &Rc<Self>, event_loop: &mut Loop, read: &Read<'_>) {
         let mut state = self.state.borrow_mut();
+        let is_streaming = state.is_streaming();
         match (read, &mut state.phase) {
             (Read::Data(bytes), Phase::Serving) => state.http.receive(bytes),
-            (Read::End, Phase::Serving) => {
+            (Read::End, Phase::Serving) if !is_streaming => {
                 state.http.receive_eof();
                 state.reading = false;
+                state.has_ended = true;
             }
             (Read::Data(bytes), Phase::Lingering { left_bytes }) if bytes.len() < *left_bytes => {
                 *left_bytes -= bytes.len();
                 return;
+            }
+            (Read::Data(bytes), Phase::Chatting) => {
+                drop(state);
+                return self.on_chat_data(event_loop, bytes);
             }
             // Nobody listens any more, or has been listened to long enough.
             (_, _) => {
@@ -188,21 +256,19 @@ impl Connection {
         loop {
             match self.next() {
                 Next::Wait => break self.flush(event_loop),
-                Next::Answer(answer) => self.respond(&answer),
+                Next::Conclude(outcome) => self.conclude(event_loop, outcome),
                 Next::Run => {
                     // Those who were answered before need not wait for this one.
                     self.flush(event_loop);
                     match interpreter::run(event_loop, self) {
-                        Some(answer) => self.respond(&answer),
+                        Some(outcome) => self.conclude(event_loop, outcome),
                         None => break,
                     }
                 }
                 Next::End => return self.end(event_loop),
                 Next::Refuse => return self.refuse(event_loop),
             }
-            if self.state.borrow().out.len() >= MAX_BATCH_BYTES {
-                self.flush(event_loop);
-            }
+            self.flush_batch(event_loop);
         }
         self.regulate_reading(event_loop);
     }
@@ -218,16 +284,26 @@ impl Connection {
             .poll(&self.server.heartbeat.date(), &mut state.out)
         {
             Poll::Request(request) => app::begin(&request),
-            Poll::NeedInput => return Next::Wait,
-            Poll::Upgraded => unreachable!("no upgrade is accepted"),
+            Poll::NeedInput | Poll::Upgraded => return Next::Wait,
             Poll::Closing if state.out.len() > said => return Next::Refuse,
             Poll::Closing => return Next::End,
         };
         if job.is_done() {
-            return Next::Answer(interpreter::answer(job.into_outcome()));
+            return Next::Conclude(job.into_outcome());
         }
         state.job = Some(job);
         Next::Run
+    }
+
+    fn conclude(self: &Rc<Self>, event_loop: &mut Loop, outcome: Outcome) {
+        match outcome {
+            Outcome::Answer(answer) => self.respond(&answer),
+            Outcome::StreamEnd => {
+                let state = &mut *self.state.borrow_mut();
+                state.http.end_stream(&mut state.out);
+            }
+            Outcome::Chat(key) => self.begin_chat(event_loop, &key),
+        }
     }
 
     fn respond(&self, answer: &Answer) {
@@ -239,7 +315,15 @@ impl Connection {
         );
     }
 
-    fn flush(self: &Rc<Self>, event_loop: &mut Loop) {
+    /// Writes what is there, if that is as much as goes out together.
+    fn flush_batch(self: &Rc<Self>, event_loop: &mut Loop) {
+        if self.state.borrow().out.len() >= MAX_BATCH_BYTES {
+            self.flush(event_loop);
+        }
+    }
+
+    /// Writes what is there.
+    pub(crate) fn flush(self: &Rc<Self>, event_loop: &mut Loop) {
         let state = &mut *self.state.borrow_mut();
         if state.out.is_empty() {
             return;
@@ -249,16 +333,25 @@ impl Connection {
         state.out.shrink_to(KEPT_OUTPUT_BYTES);
         if queued_bytes > MAX_QUEUED_BYTES && !state.blocked {
             state.blocked = true;
-            let client = Rc::clone(self);
-            event_loop.on_drained(self.tcp, move |event_loop, _, outcome| match outcome {
-                Ok(()) => client.on_drained(event_loop),
-                Err(_) => client.close(event_loop),
-            });
+            self.watch_writes(event_loop);
         }
+    }
+
+    /// Has the loop tell when the client has taken what waited for it, and when it can't be written to.
+    fn watch_writes(self: &Rc<Self>, event_loop: &mut Loop) {
+        let client = Rc::clone(self);
+        event_loop.on_drained(self.tcp, move |event_loop, _, outcome| match outcome {
+            Ok(()) => client.on_drained(event_loop),
+            Err(_) => client.close(event_loop),
+        });
     }
 
     fn on_drained(self: &Rc<Self>, event_loop: &mut Loop) {
         self.state.borrow_mut().blocked = false;
+        if let Some(callback) = self.on_taken.take() {
+            callback(event_loop);
+        }
+        self.send_backlog(event_loop);
         self.serve(event_loop);
     }
 
@@ -268,6 +361,7 @@ impl Connection {
         let wanted = match state.phase {
             Phase::Serving => state.http.wants_input() && !state.blocked,
             Phase::Lingering { .. } => true,
+            Phase::Chatting => !state.blocked,
             Phase::Ending | Phase::Closed => false,
         };
         if wanted != state.reading {
@@ -308,7 +402,8 @@ impl Connection {
         self.regulate_reading(event_loop);
     }
 
-    fn close(&self, event_loop: &mut Loop) {
+    /// Lets go of the connection, whatever is under way.
+    pub(crate) fn close(&self, event_loop: &mut Loop) {
         {
             let mut state = self.state.borrow_mut();
             if state.phase == Phase::Closed {
@@ -318,11 +413,14 @@ impl Connection {
             state.job = None;
             state.request += 1;
         }
+        self.leave_room();
+        self.state.borrow_mut().chat = None;
         event_loop.close(self.tcp);
         if let Some(timer) = self.timer.take() {
             event_loop.close(timer);
         }
         self.on_timer.take();
+        self.on_taken.take();
         self.server.forget(event_loop, self.place);
     }
 }
@@ -352,16 +450,18 @@ impl Task {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{ErrorKind, Write};
+    use std::io::{ErrorKind, Read as _, Write};
     use std::net::{Shutdown, TcpListener, TcpStream};
     use std::time::Duration;
 
     use app::Settings;
     use evloop::{Clock, ManualClock, Phase as LoopPhase};
     use socket2::SockRef;
+    use websocket::Bounds;
 
     use super::*;
     use crate::Loops;
+    use crate::room::SharedRoom;
 
     /// A server on a loop of virtual time that runs when the test says so, on the test's own thread.
     struct Bench {
@@ -380,7 +480,7 @@ mod tests {
             .unwrap();
             let mut settings = Settings::new(([127, 0, 0, 1], 0).into());
             settings.upstream = Some(([127, 0, 0, 1], 1).into());
-            let server = Rc::new(Server::new(&settings, Loops::One));
+            let server = Rc::new(Server::new(&settings, Loops::One, &SharedRoom::default()));
             // A turn a run, whether or not anything has happened.
             let idle = event_loop.add_watcher(LoopPhase::Idle, |event_loop, _| event_loop.stop());
             event_loop.start_watcher(idle);
@@ -432,6 +532,12 @@ mod tests {
         format!("GET {target} HTTP/1.1\r\nHost: test\r\n\r\n")
     }
 
+    fn upgrade(target: &str) -> String {
+        let fields = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                      Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+        get(target).replace("\r\n\r\n", &format!("\r\n{fields}\r\n"))
+    }
+
     #[test]
     fn a_client_that_takes_nothing_is_not_read_from_and_what_waits_for_it_is_bounded() {
         let mut bench = Bench::new();
@@ -471,6 +577,75 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_stands_still_while_its_client_is_slow() {
+        let mut bench = Bench::new();
+        let mut client = bench.connect();
+        client.set_nonblocking(true).unwrap();
+        let connection = bench.connection();
+        let mut received = Vec::new();
+        let mut events = |bench: &mut Bench| {
+            // The kernel has handed on what was written a turn ago.
+            for _ in 0..100 {
+                bench.turn();
+                let _ = client.read_to_end(&mut received);
+            }
+            received.windows(6).filter(|part| part == b"data: ").count()
+        };
+        connection
+            .state
+            .borrow_mut()
+            .http
+            .receive(get("/events?n=5&ms=10").as_bytes());
+        connection.serve(&mut bench.event_loop);
+        assert_eq!(events(&mut bench), 1, "the first is due at once");
+        bench.clock.advance_ms(9);
+        assert_eq!(events(&mut bench), 1);
+        bench.clock.advance_ms(1);
+        assert_eq!(events(&mut bench), 2);
+
+        connection.state.borrow_mut().blocked = true;
+        for _ in 0..10 {
+            bench.clock.advance_ms(10);
+            assert_eq!(events(&mut bench), 2);
+        }
+        let timer = connection.timer.get().unwrap();
+        assert!(!bench.event_loop.is_active(timer), "no timer runs for it");
+        assert!(connection.state.borrow().out.is_empty(), "nothing is made");
+
+        connection.on_drained(&mut bench.event_loop);
+        assert_eq!(events(&mut bench), 3, "one event, not those missed");
+        assert!(bench.event_loop.is_active(timer));
+        for expected in [4, 5] {
+            bench.clock.advance_ms(10);
+            assert_eq!(events(&mut bench), expected);
+        }
+        assert!(connection.state.borrow().http.is_idle());
+    }
+
+    #[test]
+    fn a_client_that_takes_no_event_costs_so_much_memory() {
+        let mut bench = Bench::new();
+        let _client = bench.connect();
+        let connection = bench.connection();
+        // In all far more than the kernel takes.
+        let requests = get("/events?n=10000&ms=0").repeat(1_000);
+        connection
+            .state
+            .borrow_mut()
+            .http
+            .receive(requests.as_bytes());
+        connection.serve(&mut bench.event_loop);
+        for _ in 0..1_000 {
+            bench.turn();
+        }
+        assert!(connection.is_blocked());
+        let queued_bytes = bench.event_loop.write_queue_bytes(connection.tcp);
+        let bounds = MAX_QUEUED_BYTES + 1..MAX_QUEUED_BYTES + 2 * MAX_BATCH_BYTES;
+        assert!(bounds.contains(&queued_bytes), "{queued_bytes} bytes wait");
+        assert!(connection.state.borrow().out.len() <= MAX_BATCH_BYTES);
+    }
+
+    #[test]
     fn a_large_output_buffer_is_given_back() {
         let mut bench = Bench::new();
         let _client = bench.connect();
@@ -483,6 +658,94 @@ mod tests {
                 KEPT_OUTPUT_BYTES,
                 "after {bytes} bytes"
             );
+        }
+    }
+
+    /// A member of the chat, and its client.
+    fn join(bench: &mut Bench) -> (Rc<Connection>, TcpStream) {
+        let mut client = bench.connect();
+        let connections = bench.server.connections.borrow();
+        let (_, connection) = connections.iter().next_back().expect("one is connected");
+        let connection = Rc::clone(connection);
+        drop(connections);
+        client.write_all(upgrade("/chat").as_bytes()).unwrap();
+        bench.turn_until("it is a member", |_| {
+            connection.state.borrow().phase == Phase::Chatting
+        });
+        (connection, client)
+    }
+
+    #[test]
+    fn what_waits_for_a_slow_member_is_bounded_and_then_it_is_disconnected() {
+        let mut bench = Bench::new();
+        let (slow, _slow_client) = join(&mut bench);
+        let (quick, quick_client) = join(&mut bench);
+        let mut reader = quick_client.try_clone().unwrap();
+        let received =
+            std::thread::spawn(move || std::io::copy(&mut reader, &mut std::io::sink()).unwrap());
+        let text = "a".repeat(10_000);
+        let mut said_bytes = 0;
+        while slow.state.borrow().phase != Phase::Closed {
+            bench.server.room.say(&text);
+            bench.server.room.deliver(&mut bench.event_loop);
+            said_bytes += text.len();
+            let queued_bytes = bench.event_loop.write_queue_bytes(slow.tcp);
+            let most = MAX_QUEUED_BYTES + MAX_BATCH_BYTES + text.len();
+            assert!(queued_bytes <= most, "{queued_bytes} bytes wait");
+            bench.turn_until("the other has heard it", |bench| {
+                bench.event_loop.write_queue_bytes(quick.tcp) == 0
+            });
+        }
+        assert!(said_bytes > Bounds::CLIENT.bytes);
+        assert_eq!(quick.state.borrow().phase, Phase::Chatting);
+        quick.close(&mut bench.event_loop);
+        assert!(received.join().unwrap() > said_bytes as u64);
+    }
+
+    #[test]
+    fn a_loop_that_was_held_up_for_too_long_loses_its_members_and_goes_on() {
+        let mut bench = Bench::new();
+        let (first, _client) = join(&mut bench);
+        for _ in 0..=Bounds::LOOP.messages {
+            bench.server.room.say("a");
+        }
+        bench.server.room.deliver(&mut bench.event_loop);
+        assert_eq!(first.state.borrow().phase, Phase::Closed);
+
+        let (second, mut client) = join(&mut bench);
+        bench.server.room.say("again");
+        bench.server.room.deliver(&mut bench.event_loop);
+        assert_eq!(second.state.borrow().phase, Phase::Chatting);
+        second.close(&mut bench.event_loop);
+        bench.turn();
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).unwrap();
+        assert!(received.ends_with(b"\x81\x05again"));
+    }
+
+    #[test]
+    fn a_member_is_listened_to_for_so_long_after_a_goodbye() {
+        let mut bench = Bench::new();
+        let (member, mut client) = join(&mut bench);
+        member.retire(&mut bench.event_loop);
+        bench.clock.advance_ms(LINGER_MS - 1);
+        client.write_all(b"\x81\x81\0\0\0\0a").unwrap();
+        bench.turn();
+        assert_eq!(member.state.borrow().phase, Phase::Chatting);
+        bench.clock.advance_ms(1);
+        bench.turn();
+        assert_eq!(member.state.borrow().phase, Phase::Closed);
+    }
+
+    #[test]
+    fn a_member_is_listened_to_for_so_many_bytes_after_a_goodbye() {
+        let mut bench = Bench::new();
+        let (member, _client) = join(&mut bench);
+        member.retire(&mut bench.event_loop);
+        for (bytes, is_last) in [(LINGER_BYTES - 1, false), (1, true)] {
+            // Of nothing but zeros no close comes.
+            member.on_read(&mut bench.event_loop, &Read::Data(&vec![0; bytes]));
+            assert_eq!(member.state.borrow().phase == Phase::Closed, is_last);
         }
     }
 
@@ -523,8 +786,10 @@ mod tests {
             "/file/1",
             "/cpu/1000?offload=1",
             "/stats",
+            "/events?n=10000&ms=60000",
+            "/chat",
         ] {
-            for request in [get(target), get(target)[..10].to_owned()] {
+            for request in [get(target), upgrade(target), get(target)[..10].to_owned()] {
                 for is_reset in [false, true] {
                     let mut bench = Bench::new();
                     let mut client = bench.connect();

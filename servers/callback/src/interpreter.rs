@@ -6,15 +6,16 @@
 use std::io;
 use std::rc::Rc;
 
-use app::{Answer, Call, FailedStep, Job, Outcome, Place, Step, UpstreamError, Work, file_name};
+use app::{Call, FailedStep, Job, Outcome, Place, Step, UpstreamError, Work, file_name};
 use evloop::Loop;
+use http1::server::ResponseHead;
 
 use crate::connection::{Connection, Task};
 use crate::upstream::{self, Upstream};
 
-/// Does the steps of the client's job up to the first that has to be waited for. Gives the answer if there was none;
-/// otherwise the client gets it from a callback, [`Connection::on_answer`].
-pub(crate) fn run(event_loop: &mut Loop, client: &Rc<Connection>) -> Option<Answer> {
+/// Does the steps of the client's job up to the first that has to be waited for. Gives the outcome if there was none;
+/// otherwise the client gets it from a callback, [`Connection::on_outcome`].
+pub(crate) fn run(event_loop: &mut Loop, client: &Rc<Connection>) -> Option<Outcome> {
     let task = Connection::task(client);
     // There is no next step while one is waited for.
     while let Some(step) = task.with_job(Job::next_step).flatten() {
@@ -34,34 +35,30 @@ pub(crate) fn run(event_loop: &mut Loop, client: &Rc<Connection>) -> Option<Answ
                 place: Place::Pool,
             } => compute_in_pool(event_loop, &task, work),
             Step::Stats => stats(event_loop, &task),
-            Step::Begin(_) | Step::Emit => {
-                task.with_job(|job| job.on_failed(&FailedStep::Unserved));
-            }
+            Step::Begin(head) => begin_stream(event_loop, &task, &head),
+            Step::Emit => emit(event_loop, &task),
         }
     }
-    client.take_answer()
-}
-
-/// Of the other outcomes a stream is never begun, and a chat is not served.
-pub(crate) fn answer(outcome: Outcome) -> Answer {
-    match outcome {
-        Outcome::Answer(answer) => answer,
-        Outcome::StreamEnd | Outcome::Chat(_) => FailedStep::Unserved.answer(),
-    }
+    client.take_outcome()
 }
 
 /// Goes on after a wait: tells the job how it ended, and does the steps that come next.
 fn go_on(event_loop: &mut Loop, task: &Task, tell: impl FnOnce(&mut Job)) {
     // What ends after its request has failed, or its client has gone, is of no use to anybody.
     if task.with_job(tell).is_some()
-        && let Some(answer) = run(event_loop, task.client())
+        && let Some(outcome) = run(event_loop, task.client())
     {
-        task.client().on_answer(event_loop, &answer);
+        task.client().on_outcome(event_loop, outcome);
     }
 }
 
 fn sleep(event_loop: &mut Loop, task: &Task, ms: u32) {
     let client = Rc::clone(task.client());
+    if client.is_deserted() {
+        return client.close(event_loop);
+    }
+    // What a stream has emitted is due now, not after the sleep.
+    client.flush(event_loop);
     let task = task.clone();
     client.after(event_loop, ms.into(), move |event_loop| {
         go_on(event_loop, &task, Job::on_slept);
@@ -142,4 +139,27 @@ fn run_in_pool<T: Send + 'static>(
 fn stats(event_loop: &Loop, task: &Task) {
     let stats = task.client().server().stats(event_loop);
     task.with_job(|job| job.on_stats(&stats));
+}
+
+fn begin_stream(event_loop: &mut Loop, task: &Task, head: &ResponseHead<'_>) {
+    task.client().begin_stream(event_loop, head);
+    task.with_job(Job::on_begun);
+}
+
+/// A client that is slow to take what went before holds its stream up here: nothing more is made for it, and no timer runs.
+fn emit(event_loop: &mut Loop, task: &Task) {
+    let client = Rc::clone(task.client());
+    if !client.is_blocked() {
+        client.stream_part(event_loop);
+        task.with_job(Job::on_emitted);
+        return;
+    }
+    if client.is_deserted() {
+        return client.close(event_loop);
+    }
+    let task = task.clone();
+    client.when_taken(move |event_loop| {
+        task.client().stream_part(event_loop);
+        go_on(event_loop, &task, Job::on_emitted);
+    });
 }

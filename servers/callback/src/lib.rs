@@ -8,8 +8,9 @@
 //! | file | what |
 //! |---|---|
 //! | `listener` | binding |
-//! | `connection` | one client's requests and answers |
+//! | `connection` | one client's requests and answers; `chat` in it: what it is as a WebSocket |
 //! | `interpreter` | one function per kind of step |
+//! | `room` | the chat's room, over all loops |
 //! | `upstream` | kept-alive connections to the backend |
 //! | `heartbeat` | the date, and loop lag |
 //! | `stop` | what ends the loops: signals |
@@ -23,6 +24,7 @@ mod connection;
 mod heartbeat;
 mod interpreter;
 mod listener;
+mod room;
 mod stop;
 mod upstream;
 
@@ -42,6 +44,7 @@ use slab::Slab;
 
 use crate::connection::Connection;
 use crate::heartbeat::Heartbeat;
+use crate::room::{LocalRoom, SharedRoom};
 use crate::stop::Stopper;
 use crate::upstream::Upstream;
 
@@ -52,7 +55,7 @@ pub enum Loops {
     One,
     /// [`Settings::workers`] of them, each on a thread with a listener, a pool and upstream connections of its own. The
     /// kernel shares new connections out among the listeners (`SO_REUSEPORT`) by a hash of their addresses, so the loops'
-    /// shares differ.
+    /// shares differ. The chat is one room over all of them.
     Cluster,
 }
 
@@ -81,17 +84,18 @@ fn serve_until<G>(
     let mut listeners = listener::bind(settings, loops.count(settings))?;
     let addr = listeners[0].local_addr()?;
     let stopper = Stopper::default();
+    let room = SharedRoom::default();
     let _guard = arrange_stop(stopper.clone())?;
     on_listening(addr);
     let others = listeners.split_off(1);
     thread::scope(|scope| {
         let others: Vec<_> = others
             .into_iter()
-            .map(|listener| scope.spawn(|| run_loop(settings, loops, listener, &stopper)))
+            .map(|listener| scope.spawn(|| run_loop(settings, loops, listener, &room, &stopper)))
             .collect();
         let own = listeners
             .into_iter()
-            .map(|listener| run_loop(settings, loops, listener, &stopper));
+            .map(|listener| run_loop(settings, loops, listener, &room, &stopper));
         let own = own.collect::<io::Result<()>>();
         others.into_iter().fold(own, |outcome, other| {
             let other = other.join().expect("a loop's panic is the server's");
@@ -105,6 +109,7 @@ fn run_loop(
     settings: &Settings,
     loops: Loops,
     listener: TcpListener,
+    room: &SharedRoom,
     stopper: &Stopper,
 ) -> io::Result<()> {
     let run = || {
@@ -112,7 +117,7 @@ fn run_loop(
             pool_threads: settings.pool_threads.get(),
             clock: Clock::default(),
         })?;
-        let server = Rc::new(Server::new(settings, loops));
+        let server = Rc::new(Server::new(settings, loops, room));
         server.start(&mut event_loop, listener)?;
         let told = Rc::clone(&server);
         let wakeup = event_loop.add_wakeup(move |event_loop, _| told.stop(event_loop));
@@ -153,6 +158,7 @@ struct Server {
     grace_ms: u64,
     /// None where the settings name none; `/upstream` then fails.
     upstream: Option<Rc<Upstream>>,
+    room: LocalRoom,
     heartbeat: Heartbeat,
     connections: RefCell<Slab<Rc<Connection>>>,
     /// None before the start and once the server is to stop.
@@ -161,7 +167,7 @@ struct Server {
 }
 
 impl Server {
-    fn new(settings: &Settings, loops: Loops) -> Self {
+    fn new(settings: &Settings, loops: Loops, room: &SharedRoom) -> Self {
         Self {
             loops,
             nodelay: settings.nodelay,
@@ -170,6 +176,7 @@ impl Server {
             upstream: settings
                 .upstream
                 .map(|addr| Rc::new(Upstream::new(addr, settings.nodelay))),
+            room: LocalRoom::new(room.clone()),
             heartbeat: Heartbeat::default(),
             connections: RefCell::default(),
             listener: Cell::default(),
@@ -213,9 +220,10 @@ impl Server {
         self.stop_if_deserted(event_loop);
     }
 
-    /// Server, connections and waiting calls know each other: without this, whoever outlives the grace would for ever.
+    /// Server, connections, the room and waiting calls know each other: without this, whoever outlives the grace would for ever.
     fn let_go(&self) {
         self.connections.take();
+        self.room.let_go();
         if let Some(upstream) = &self.upstream {
             upstream.let_go();
         }
