@@ -6,9 +6,10 @@ use std::sync::mpsc;
 use std::{fs, io, thread};
 
 use app::{FILE_SIZES_KIB, Settings, file_bytes, file_name};
+use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
-use crate::{Client, PATIENCE};
+use crate::{Client, Member, PATIENCE};
 
 /// A way to run a server: which of its schedulers, or how many loops.
 pub trait Serve: Copy + Send + 'static {
@@ -28,7 +29,9 @@ pub type Stop = Box<dyn Fn() + Send>;
 pub struct Running {
     addr: SocketAddr,
     stop: Stop,
-    thread: thread::JoinHandle<io::Result<()>>,
+    thread: thread::JoinHandle<()>,
+    /// Tells how the server ended.
+    ended: mpsc::Receiver<io::Result<()>>,
     _data: TempDir,
 }
 
@@ -48,14 +51,18 @@ impl Running {
         change(&mut settings);
 
         let (tell, told) = mpsc::channel();
+        let (tell_end, ended) = mpsc::channel();
         let thread = thread::spawn(move || {
-            server.serve(&settings, |addr, stop| tell.send((addr, stop)).unwrap())
+            let outcome = server.serve(&settings, |addr, stop| tell.send((addr, stop)).unwrap());
+            // Nobody listens where a test has failed meanwhile.
+            let _ = tell_end.send(outcome);
         });
         let (addr, stop) = told.recv_timeout(PATIENCE).unwrap();
         Self {
             addr,
             stop,
             thread,
+            ended,
             _data: data,
         }
     }
@@ -70,6 +77,19 @@ impl Running {
         Client::new(TcpStream::connect(self.addr).unwrap())
     }
 
+    /// A new connection to it, whose client has as little room for what it doesn't read as the kernel allows.
+    pub(crate) fn connect_with_little_room(&self) -> Client {
+        let socket = Socket::new(Domain::for_address(self.addr), Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(1).unwrap();
+        socket.connect(&self.addr.into()).unwrap();
+        Client::new(socket.into())
+    }
+
+    /// A new member of its chat.
+    pub fn join_chat(&self) -> Member {
+        Member::join(self.connect())
+    }
+
     /// Asks for the stop and returns at once.
     pub fn ask_to_stop(&self) {
         (self.stop)();
@@ -77,7 +97,13 @@ impl Running {
 
     /// Waits for its end, which must be a good one.
     pub fn join(self) {
-        self.thread.join().unwrap().unwrap();
+        match self.ended.recv_timeout(PATIENCE) {
+            Ok(outcome) => outcome.unwrap(),
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("the server does not come to its end"),
+            // It panicked, which joining tells.
+            Err(mpsc::RecvTimeoutError::Disconnected) => {}
+        }
+        self.thread.join().unwrap();
     }
 
     /// Asks for the stop and waits for the end.
