@@ -4,11 +4,12 @@
 use std::io::{BufRead, Write};
 
 use load::idle::Idle;
+use rustix::process::Signal;
 
 use crate::args::HoldArgs;
-use crate::commands::serve::die_with;
 use crate::environment;
 use crate::exit::{Exit, Explain, Failure};
+use crate::supervise::die_with;
 
 /// What the line begins with that says how many connections are open.
 pub(crate) const HOLDING: &str = "holding ";
@@ -19,7 +20,7 @@ pub(crate) const LOST: &str = "lost ";
 /// Holds connections until standard input ends.
 pub(crate) fn run(args: &HoldArgs) -> Result<Exit, Failure> {
     if let Some(parent) = args.parent {
-        die_with(parent)?;
+        die_with(parent, Signal::KILL)?;
     }
     environment::allow_connections(args.connections.get().into())?;
     let failed = |error| Failure::target(miette::miette!("{error}"));

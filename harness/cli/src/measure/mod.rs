@@ -30,6 +30,7 @@ use crate::environment::{self, CpuTicks};
 use crate::exit::{Explain, Failure};
 use crate::interrupt::Interrupt;
 use crate::launch::{Program, Server};
+use crate::meter::Meters;
 use crate::run_event::RunEvent;
 use crate::starting::Starter;
 
@@ -375,14 +376,15 @@ impl Run<'_> {
         let Some(process) = &mut subject.process else {
             return;
         };
-        let pid = process.server.as_ref().map(Server::pid);
-        let before = pid.and_then(settled_rss_bytes);
+        let meters = process.server.as_ref().map(Server::meters);
+        let settled = || meters.as_deref().and_then(settled_rss_bytes);
+        let before = settled();
         let cpus = &self.request.pinning.load_cpus;
         match Holder::start(process.addr, count, cpus, self.interrupt) {
             Ok(Some(idle)) => {
                 let opened = idle.opened();
                 process.idle = Some(idle);
-                let after = pid.and_then(settled_rss_bytes);
+                let after = settled();
                 subject.recording.connections.idle += u64::from(opened);
                 subject.cost.add_idle(opened, before.zip(after));
             }
@@ -547,8 +549,11 @@ fn time_to_hold_idle(request: &Request) -> Duration {
 }
 
 /// The resident set of a server once it stays the same: until then it may still be accepting.
-fn settled_rss_bytes(pid: i32) -> Option<u64> {
-    let read = || meter::reading(pid).map(|reading| reading.rss_bytes);
+fn settled_rss_bytes(meters: &Meters) -> Option<u64> {
+    let read = || {
+        meters.look();
+        meters.reading().map(|reading| reading.rss_bytes)
+    };
     let mut last = read()?;
     for _ in 0..SETTLE_LOOKS {
         std::thread::park_timeout(SETTLE_EVERY);
