@@ -5,21 +5,28 @@
 //! A small request costs one `read` and one `write`: everything that one read brought is answered before anything is
 //! written, and tokio does not read again where the last read left room in the buffer. A reader that is slow stops the
 //! task at its write, and with it the reading of further requests. A client that goes away in the middle of a request
-//! is noticed when it is answered: the work is not cut short, since half-closed clients look the same and still wait.
+//! is noticed when it is answered: the work is not cut short, since half-closed clients look the same and still wait. The
+//! client of a stream is listened to while the stream sleeps, and ends it by leaving.
+//!
+//! What becomes of a connection that leaves HTTP is in `chat`.
+
+mod chat;
 
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::{KEPT_OUTPUT_BYTES, LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES};
-use http1::server::Poll;
+use app::{KEPT_OUTPUT_BYTES, LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES, Outcome};
+use http1::server::{Poll, ResponseHead};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 
 use crate::heartbeat::DateCache;
 use crate::runtime::Runtime;
 use crate::{Server, interpreter, scratch};
+
+pub(crate) use self::chat::Room;
 
 /// Serves one connection to its end. Holds `stopping` until then, which is how the server knows.
 pub(crate) async fn serve<R: Runtime>(
@@ -31,7 +38,7 @@ pub(crate) async fn serve<R: Runtime>(
     let _ = Connection::<R>::new(stream).serve(&server, stopping).await;
 }
 
-struct Connection<R: Runtime> {
+pub(crate) struct Connection<R: Runtime> {
     stream: R::Stream,
     http: http1::server::Connection,
     /// Answers that wait to be written.
@@ -107,7 +114,7 @@ impl<R: Runtime> Connection<R> {
                     self.flush().await?;
                     return Ok(Batch::Answered);
                 }
-                Poll::Upgraded => unreachable!("no upgrade is accepted"),
+                Poll::Upgraded => unreachable!("the chat ends with its connection"),
                 Poll::Closing => {
                     let refused = self.out.len() > said;
                     self.flush().await?;
@@ -118,25 +125,74 @@ impl<R: Runtime> Connection<R> {
                     });
                 }
             };
-            let answer = if job.is_done() {
-                interpreter::answer(job.into_outcome())
+            let outcome = if job.is_done() {
+                job.into_outcome()
             } else {
                 // Those who were answered before need not wait for this one.
                 self.flush().await?;
-                interpreter::run(job, server).await
+                interpreter::run(job, server, self).await?
             };
             if stopping.has_changed().unwrap_or(true) {
                 self.http.close_after_response();
             }
-            self.http.respond(
-                &answer.response(),
-                self.date.at(server.heartbeat.now_s()),
-                &mut self.out,
-            );
-            if self.out.len() >= MAX_BATCH_BYTES {
-                self.flush().await?;
+            match outcome {
+                Outcome::Answer(answer) => self.http.respond(
+                    &answer.response(),
+                    self.date.at(server.heartbeat.now_s()),
+                    &mut self.out,
+                ),
+                Outcome::StreamEnd => self.http.end_stream(&mut self.out),
+                Outcome::Chat(key) => {
+                    // On the heap, so that those who don't chat don't keep room for it.
+                    Box::pin(chat::attend(self, &key, &server.room, stopping.clone())).await?;
+                    return Ok(Batch::Ended);
+                }
+            }
+            self.flush_batch().await?;
+        }
+    }
+
+    /// Begins a streamed answer to the request that is being worked on.
+    pub(crate) fn begin_stream(&mut self, head: &ResponseHead<'_>, server: &Server<R>) {
+        let date = self.date.at(server.heartbeat.now_s());
+        self.http.begin_stream(head, date, &mut self.out);
+    }
+
+    /// Streams a part. It goes out with the next flush, at the latest when a batch is full; a client that is slow to take
+    /// what went before holds its stream up here.
+    pub(crate) async fn stream_part(&mut self, part: &[u8]) -> io::Result<()> {
+        self.http.stream_part(part, &mut self.out);
+        self.flush_batch().await
+    }
+
+    /// Waits for something in the middle of a stream, once all that was streamed is on its way. Fails where the client leaves
+    /// meanwhile: nothing is worth waiting for then.
+    pub(crate) async fn wait_in_stream(
+        &mut self,
+        wait: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        self.flush().await?;
+        let mut wait = pin!(wait);
+        loop {
+            tokio::select! {
+                () = &mut wait => return Ok(()),
+                received = scratch::read(&mut self.stream, |bytes| self.http.receive(bytes)),
+                    if self.http.wants_input() =>
+                {
+                    if received? == 0 {
+                        return Err(io::ErrorKind::ConnectionAborted.into());
+                    }
+                }
             }
         }
+    }
+
+    /// Writes what is there, if that is as much as goes out together.
+    async fn flush_batch(&mut self) -> io::Result<()> {
+        if self.out.len() >= MAX_BATCH_BYTES {
+            self.flush().await?;
+        }
+        Ok(())
     }
 
     async fn flush(&mut self) -> io::Result<()> {

@@ -6,18 +6,25 @@
 use std::io;
 use std::time::Duration;
 
-use app::{Answer, Call, FailedStep, Job, Outcome, Place, Step, UpstreamError, Work, file_name};
+use app::{Call, FailedStep, Job, Outcome, Place, Step, UpstreamError, Work, file_name};
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use http1::server::ResponseHead;
 
 use crate::Server;
+use crate::connection::Connection;
 use crate::runtime::Runtime;
 use crate::upstream::Called;
 
-/// Does every step in turn, and gives the answer. Dropped on the way, it takes back what can be taken back.
-pub(crate) async fn run<R: Runtime>(mut job: Job, server: &Server<R>) -> Answer {
+/// Does every step in turn, and gives the outcome. Fails where the client of a stream is gone. Dropped on the way, it takes
+/// back what can be taken back.
+pub(crate) async fn run<R: Runtime>(
+    mut job: Job,
+    server: &Server<R>,
+    client: &mut Connection<R>,
+) -> io::Result<Outcome> {
     while let Some(step) = job.next_step() {
         match step {
-            Step::Sleep { ms } => sleep::<R>(&mut job, ms).await,
+            Step::Sleep { ms } => sleep(&mut job, client, ms).await?,
             Step::Call(call) => call_upstream(&mut job, server, call).await,
             Step::CallAll { calls, ms } => {
                 call_upstream_in_parallel(&mut job, server, calls, ms).await;
@@ -32,23 +39,22 @@ pub(crate) async fn run<R: Runtime>(mut job: Job, server: &Server<R>) -> Answer 
                 place: Place::Pool,
             } => compute_in_pool(&mut job, server, work).await,
             Step::Stats => job.on_stats(&server.stats()),
-            Step::Begin(_) | Step::Emit => job.on_failed(&FailedStep::Unserved),
+            Step::Begin(head) => begin_stream(&mut job, server, client, &head),
+            Step::Emit => emit(&mut job, client).await?,
         }
     }
-    answer(job.into_outcome())
+    Ok(job.into_outcome())
 }
 
-/// Of the other outcomes a stream is never begun, and a chat is not served.
-pub(crate) fn answer(outcome: Outcome) -> Answer {
-    match outcome {
-        Outcome::Answer(answer) => answer,
-        Outcome::StreamEnd | Outcome::Chat(_) => FailedStep::Unserved.answer(),
+async fn sleep<R: Runtime>(job: &mut Job, client: &mut Connection<R>, ms: u32) -> io::Result<()> {
+    let sleep = R::sleep(Duration::from_millis(ms.into()));
+    if job.is_streaming() {
+        client.wait_in_stream(sleep).await?;
+    } else {
+        sleep.await;
     }
-}
-
-async fn sleep<R: Runtime>(job: &mut Job, ms: u32) {
-    R::sleep(Duration::from_millis(ms.into())).await;
     job.on_slept();
+    Ok(())
 }
 
 async fn call_upstream<R: Runtime>(job: &mut Job, server: &Server<R>, call: Call) {
@@ -107,4 +113,21 @@ async fn compute_in_pool<R: Runtime>(job: &mut Job, server: &Server<R>, work: Wo
         Some(computed) => job.on_computed(computed),
         None => job.on_failed(&FailedStep::Pool),
     }
+}
+
+fn begin_stream<R: Runtime>(
+    job: &mut Job,
+    server: &Server<R>,
+    client: &mut Connection<R>,
+    head: &ResponseHead<'_>,
+) {
+    client.begin_stream(head, server);
+    job.on_begun();
+}
+
+/// A client that is slow to take what went before holds its stream up here: nothing more is made for it, and no timer runs.
+async fn emit<R: Runtime>(job: &mut Job, client: &mut Connection<R>) -> io::Result<()> {
+    client.stream_part(job.part()).await?;
+    job.on_emitted();
+    Ok(())
 }

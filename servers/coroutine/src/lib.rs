@@ -9,7 +9,7 @@
 //! |---|---|
 //! | `runtime` | what is needed of a runtime, and who has it: tokio, asyncio |
 //! | `listener` | binding, accepting |
-//! | `connection` | one client's requests and answers |
+//! | `connection` | one client's requests and answers; and, once it has left HTTP, its part in the chat |
 //! | `interpreter` | one function per kind of step |
 //! | `upstream` | kept-alive connections to the backend |
 //! | `pool` | blocking work |
@@ -42,6 +42,7 @@ use std::time::Duration;
 use app::{Settings, Stats};
 use tokio::sync::watch;
 
+use crate::connection::Room;
 use crate::heartbeat::Heartbeat;
 use crate::pool::Pool;
 use crate::runtime::{Asyncio, Runtime, Tokio};
@@ -121,6 +122,7 @@ struct Server<R: Runtime> {
     /// None where the settings name none; `/upstream` then fails.
     upstream: Option<Upstream<R>>,
     pool: Pool,
+    room: Room,
     heartbeat: Heartbeat,
     /// True once the server is to stop. Every connection holds a receiver, and the sender knows when all are gone.
     stopping: watch::Sender<bool>,
@@ -136,6 +138,7 @@ impl<R: Runtime> Server<R> {
                 .upstream
                 .map(|addr| Upstream::new(addr, settings.nodelay)),
             pool: Pool::default(),
+            room: Room::new(),
             heartbeat: Heartbeat::default(),
             stopping: watch::Sender::new(false),
         }

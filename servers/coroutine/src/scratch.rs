@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::{Poll, ready};
+use std::task::{Context, Poll, ready};
 
 use app::READ_BUFFER_BYTES;
 use tokio::io::{AsyncRead, ReadBuf};
@@ -19,15 +19,21 @@ pub(crate) async fn read<S: AsyncRead + Unpin>(
     stream: &mut S,
     mut take: impl FnMut(&[u8]),
 ) -> io::Result<usize> {
-    poll_fn(|cx| {
-        SCRATCH.with_borrow_mut(|scratch| {
-            let mut buf = ReadBuf::new(scratch);
-            ready!(Pin::new(&mut *stream).poll_read(cx, &mut buf))?;
-            take(buf.filled());
-            Poll::Ready(Ok(buf.filled().len()))
-        })
+    poll_fn(|cx| poll_read(stream, cx, &mut take)).await
+}
+
+/// [`read`], as what it awaits.
+pub(crate) fn poll_read<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    cx: &mut Context<'_>,
+    take: impl FnOnce(&[u8]),
+) -> Poll<io::Result<usize>> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        let mut buf = ReadBuf::new(scratch);
+        ready!(Pin::new(stream).poll_read(cx, &mut buf))?;
+        take(buf.filled());
+        Poll::Ready(Ok(buf.filled().len()))
     })
-    .await
 }
 
 thread_local! {
