@@ -36,7 +36,8 @@ pub fn run_record() -> RunRecord {
     let spec = PlanSpec {
         effort: Effort::Default,
         targets: DEFAULT_PAIR.len(),
-        rounds: None,
+        // Two blocks a round, so that both are told apart wherever they are shown.
+        rounds: Some(5),
         profile: None,
         duration: None,
         warmup: None,
