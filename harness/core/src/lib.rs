@@ -8,6 +8,7 @@
 //! variable or a thread: dates, seeds and times of day arrive as parameters, so the same input gives the same bytes.
 
 pub mod compare;
+pub mod design;
 pub mod encode;
 pub mod ledger;
 pub mod load;
@@ -18,6 +19,8 @@ pub mod recording;
 pub mod sample;
 pub mod scenario;
 pub mod schedule;
+pub mod simulate;
+pub mod stats;
 pub mod summary;
 pub mod target;
 pub mod toml_source;

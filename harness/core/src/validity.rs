@@ -180,8 +180,12 @@ pub enum CautionCode {
     TooFewSamples,
     /// Generator and server shared a core.
     SharedCore,
-    /// The epochs of a target disagree among themselves.
+    /// A target began its rounds slower than it went on: it was not warm.
     Unsteady,
+    /// Figures depend on the place of an epoch within its block.
+    PlaceMatters,
+    /// Blocks of one round resemble each other: a fresh start of the processes changes the outcome.
+    RoundsDiffer,
     /// Throughput times response time does not give the requests in flight (Little's law).
     LittlesLaw,
     /// Some connections were never served, or served far less than others.
@@ -193,7 +197,7 @@ pub enum CautionCode {
 }
 
 impl CautionCode {
-    fn caution(self, voids: bool, detail: String, advice: &str) -> Caution {
+    pub(crate) fn caution(self, voids: bool, detail: String, advice: &str) -> Caution {
         Caution {
             code: self,
             detail,

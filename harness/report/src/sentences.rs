@@ -484,6 +484,7 @@ mod tests {
             mde: 0.06,
             verdict,
             blocks: 10,
+            cliffs_delta: None,
         }
     }
 
