@@ -9,10 +9,11 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use bench_core::compare::{self, NotCompared, Policy};
+use bench_core::design;
 use bench_core::load::{Arrival, Load};
 use bench_core::plan::Trial;
 use bench_core::record::{
-    BackendRecord, Completion, Pinning, RunRecord, SCHEMA_VERSION, TargetRecord,
+    BackendRecord, Completion, EpochRecord, Pinning, RunRecord, SCHEMA_VERSION, TargetRecord,
 };
 use bench_core::recording::Recording;
 use bench_core::target::{BaseUrl, Kind};
@@ -152,6 +153,7 @@ pub(crate) fn measure(
             .into_iter()
             .collect(),
         not_compared.iter().map(too_little_to_compare).collect(),
+        design_cautions(&targets, request.plan.seed),
         targets.iter().flat_map(grave_cautions).collect(),
         (completion == Completion::Interrupted)
             .then(interrupted)
@@ -647,6 +649,15 @@ fn grave_cautions(target: &TargetRecord) -> Vec<Caution> {
         voids: false,
     });
     voiding.chain(failed).collect()
+}
+
+/// Where the design of the run did not hold.
+fn design_cautions(targets: &[TargetRecord], seed: u64) -> Vec<Caution> {
+    let epochs: Vec<(&str, &[EpochRecord])> = targets
+        .iter()
+        .map(|target| (target.name.as_str(), target.epochs.as_slice()))
+        .collect();
+    design::cautions(&epochs, seed)
 }
 
 fn interrupted() -> Caution {
