@@ -108,9 +108,6 @@ pub enum FailedStep {
     /// The pool took no work, because the server is stopping.
     #[error("the server is stopping")]
     Pool,
-    /// The step is one that this server does not know how to do.
-    #[error("this server does not serve this route yet; ask another target")]
-    Unserved,
 }
 
 impl FailedStep {
@@ -123,7 +120,7 @@ impl FailedStep {
     fn status(&self) -> u16 {
         match self {
             Self::Upstream(_) => 502,
-            Self::NoUpstream | Self::File | Self::Pool | Self::Unserved => 503,
+            Self::NoUpstream | Self::File | Self::Pool => 503,
         }
     }
 }
@@ -700,7 +697,7 @@ mod tests {
     fn a_stream_fails_only_before_it_is_begun() {
         let mut job = begin(&get("/events?n=1&ms=0"));
         assert!(matches!(job.next_step(), Some(Step::Begin(_))));
-        job.on_failed(&FailedStep::Unserved);
+        job.on_failed(&FailedStep::Pool);
         assert!(job.is_done());
         assert_eq!(run(job).status, 503);
     }
@@ -712,7 +709,7 @@ mod tests {
         job.next_step();
         job.on_begun();
         job.next_step();
-        job.on_failed(&FailedStep::Unserved);
+        job.on_failed(&FailedStep::Pool);
     }
 
     #[test]

@@ -86,6 +86,7 @@ fn clients_that_disappear_leave_no_task_behind() {
             "/upstream?calls=3&ms=5",
             "/file/1024",
             "/cpu/1000?offload=1",
+            "/events?n=10000&ms=10000",
         ] {
             server.connect().send_gets(&[target]);
             server.connect().send(&format!("GET {target}")[..10]);
