@@ -187,13 +187,12 @@ pub(crate) fn version_told_by(words: &[String]) -> Option<String> {
 /// `v20.20.2`, `Python 3.11.7` and `go version go1.23.4 linux/amd64` as `20.20.2`, `3.11.7` and `1.23.4`.
 fn version_in(line: &str) -> Option<String> {
     line.split_whitespace()
-        .filter_map(|word| {
+        .find_map(|word| {
             let from = word.find(|c: char| c.is_ascii_digit())?;
             let is_prefix = word[..from].chars().all(|c| c.is_ascii_alphabetic());
             let version = word[from..].trim_end_matches([',', ';', ')']);
             (is_prefix && version.contains('.')).then(|| version.to_owned())
         })
-        .next()
         .or_else(|| {
             let whole = line.trim();
             let is_one_word = !whole.is_empty() && !whole.contains(char::is_whitespace);

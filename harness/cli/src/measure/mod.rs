@@ -90,23 +90,19 @@ pub(crate) fn measure(
         .need_backend()
         .then(|| launch_backend(request))
         .transpose()?;
-    let starter = Starter::new(
+    let site = Starter::new(
         &request.targets,
         &request.pinning,
         request.pool,
         backend.as_ref().map(|backend| backend.addr),
     )?;
-    let mut subjects: Vec<Subject<'_>> = request
-        .targets
-        .iter()
-        .map(|spec| Subject::new(spec, starter.identity(&spec.kind)))
-        .collect();
+    let mut subjects = subjects_of(request, &site);
     let mut run = Run {
         request,
         interrupt,
         started,
         client,
-        starter,
+        starter: site,
         // A core that the backend shares, or a server, is no place to spin.
         spin: backend.is_none() && !cores::is_shared(&request.pinning),
         tell,
@@ -184,6 +180,13 @@ pub(crate) fn measure(
         recordings,
         started_epoch_s: timestamp.as_millisecond() as f64 / 1e3,
     })
+}
+
+fn subjects_of<'a>(request: &'a Request, starter: &Starter) -> Vec<Subject<'a>> {
+    let targets = request.targets.iter();
+    targets
+        .map(|spec| Subject::new(spec, starter.identity(&spec.kind)))
+        .collect()
 }
 
 /// What the machine did to the run, as counters since the system started.
