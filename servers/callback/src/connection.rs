@@ -16,7 +16,6 @@ use std::rc::Rc;
 
 use app::{Answer, Job, KEPT_OUTPUT_BYTES, LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES, Outcome};
 use evloop::{Loop, Read, Tcp, Timer};
-use http1::WebSocketKey;
 use http1::server::{Poll, ResponseHead};
 
 use crate::connection::chat::Chat;
@@ -98,10 +97,8 @@ enum Phase {
 enum Next {
     /// To wait: for input, for the job, or for the client to take its answers.
     Wait,
-    /// To give an answer for which nothing had to be done.
-    Answer(Answer),
-    /// To let the connection become a WebSocket.
-    Upgrade(WebSocketKey),
+    /// To take the outcome of a job for which nothing had to be done.
+    Conclude(Outcome),
     /// To do the steps of the job that was just begun.
     Run,
     /// To end the connection, as its last answer or the client said.
@@ -156,7 +153,7 @@ impl Connection {
 
     /// Takes the outcome of a request that had to be waited for, and goes on with those behind it.
     pub(crate) fn on_outcome(self: &Rc<Self>, event_loop: &mut Loop, outcome: Outcome) {
-        self.conclude(outcome);
+        self.conclude(event_loop, outcome);
         self.serve(event_loop);
     }
 
@@ -259,13 +256,12 @@ impl Connection {
         loop {
             match self.next() {
                 Next::Wait => break self.flush(event_loop),
-                Next::Answer(answer) => self.respond(&answer),
-                Next::Upgrade(key) => self.begin_chat(event_loop, &key),
+                Next::Conclude(outcome) => self.conclude(event_loop, outcome),
                 Next::Run => {
                     // Those who were answered before need not wait for this one.
                     self.flush(event_loop);
                     match interpreter::run(event_loop, self) {
-                        Some(outcome) => self.conclude(outcome),
+                        Some(outcome) => self.conclude(event_loop, outcome),
                         None => break,
                     }
                 }
@@ -293,24 +289,20 @@ impl Connection {
             Poll::Closing => return Next::End,
         };
         if job.is_done() {
-            return match job.into_outcome() {
-                Outcome::Answer(answer) => Next::Answer(answer),
-                Outcome::Chat(key) => Next::Upgrade(key),
-                Outcome::StreamEnd => unreachable!("a stream takes steps"),
-            };
+            return Next::Conclude(job.into_outcome());
         }
         state.job = Some(job);
         Next::Run
     }
 
-    fn conclude(&self, outcome: Outcome) {
+    fn conclude(self: &Rc<Self>, event_loop: &mut Loop, outcome: Outcome) {
         match outcome {
             Outcome::Answer(answer) => self.respond(&answer),
             Outcome::StreamEnd => {
                 let state = &mut *self.state.borrow_mut();
                 state.http.end_stream(&mut state.out);
             }
-            Outcome::Chat(_) => unreachable!("a chat takes no steps"),
+            Outcome::Chat(key) => self.begin_chat(event_loop, &key),
         }
     }
 

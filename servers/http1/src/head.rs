@@ -149,12 +149,6 @@ fn parse_request_lines(input: &[u8]) -> Result<Option<RequestHead>, Fault> {
     if expectation == Expectation::Unknown {
         return Err(Fault::UnknownExpectation);
     }
-    let may_upgrade = fields.says_upgrade && method == Method::Get && version == Version::Http11;
-    let websocket_key_at = if may_upgrade {
-        websocket_key_at(head, request.headers)
-    } else {
-        None
-    };
     Ok(Some(RequestHead {
         bytes,
         method,
@@ -163,7 +157,7 @@ fn parse_request_lines(input: &[u8]) -> Result<Option<RequestHead>, Fault> {
         keep_alive: fields.keep_alive(version),
         expects_continue: expectation == Expectation::Continue,
         length,
-        websocket_key_at,
+        websocket_key_at: fields.upgrade.key_at(method, version, head),
     }))
 }
 
@@ -317,14 +311,34 @@ fn strip_scheme(target: &str) -> Option<&str> {
 }
 
 /// What the header fields say about the connection and the body.
-struct Fields {
+struct Fields<'a> {
     host: Host,
     content_length: Option<u64>,
     coding: Coding,
     expectation: Expectation,
     says_close: bool,
     says_keep_alive: bool,
-    says_upgrade: bool,
+    upgrade: Upgrade<'a>,
+}
+
+/// The parts of a WebSocket upgrade (RFC 6455 §4.2.1).
+#[derive(Default)]
+struct Upgrade<'a> {
+    /// `Connection` says so.
+    is_asked_for: bool,
+    /// `websocket` is among the protocols of `Upgrade`.
+    is_to_websocket: bool,
+    version: Once<'a>,
+    key: Once<'a>,
+}
+
+/// The value of a field that may stand in a head once.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Once<'a> {
+    #[default]
+    Absent,
+    One(&'a [u8]),
+    Repeated,
 }
 
 enum Host {
@@ -354,9 +368,9 @@ enum Coding {
     Invalid,
 }
 
-impl Fields {
+impl<'a> Fields<'a> {
     /// Reads the fields once. The name's length picks the candidate, so that all but a few cost one comparison.
-    fn scan(headers: &[Header<'_>]) -> Result<Self, Fault> {
+    fn scan(headers: &[Header<'a>]) -> Result<Self, Fault> {
         let mut fields = Self {
             host: Host::Absent,
             content_length: None,
@@ -364,17 +378,24 @@ impl Fields {
             expectation: Expectation::None,
             says_close: false,
             says_keep_alive: false,
-            says_upgrade: false,
+            upgrade: Upgrade::default(),
         };
         for Header { name, value } in headers {
             match name.len() {
                 4 if name.eq_ignore_ascii_case("host") => fields.add_host(value),
                 6 if name.eq_ignore_ascii_case("expect") => fields.add_expectation(value),
+                7 if name.eq_ignore_ascii_case("upgrade") => fields.add_protocols(value),
                 10 if name.eq_ignore_ascii_case("connection") => fields.add_connection(value),
                 14 if name.eq_ignore_ascii_case("content-length") => {
                     fields.add_content_length(value)?;
                 }
                 17 if name.eq_ignore_ascii_case("transfer-encoding") => fields.add_codings(value),
+                17 if name.eq_ignore_ascii_case("sec-websocket-key") => {
+                    fields.upgrade.key.add(value);
+                }
+                21 if name.eq_ignore_ascii_case("sec-websocket-version") => {
+                    fields.upgrade.version.add(value);
+                }
                 _ => {}
             }
         }
@@ -403,8 +424,13 @@ impl Fields {
         for option in list_elements(value) {
             self.says_close |= option.eq_ignore_ascii_case(b"close");
             self.says_keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
-            self.says_upgrade |= option.eq_ignore_ascii_case(b"upgrade");
+            self.upgrade.is_asked_for |= option.eq_ignore_ascii_case(b"upgrade");
         }
+    }
+
+    fn add_protocols(&mut self, value: &[u8]) {
+        self.upgrade.is_to_websocket |=
+            list_elements(value).any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
     }
 
     fn add_content_length(&mut self, value: &[u8]) -> Result<(), Fault> {
@@ -480,29 +506,30 @@ impl Fields {
     }
 }
 
-/// Where the key of a valid WebSocket upgrade starts in `head` (RFC 6455 §4.2.1); `Connection` is known to ask for one. A pass
-/// of its own: what hardly any request has should cost the others nothing.
-#[cold]
-fn websocket_key_at(head: &[u8], headers: &[Header<'_>]) -> Option<NonZeroU16> {
-    let values = |name: &'static str| {
-        let named = headers
-            .iter()
-            .filter(move |header| header.name.eq_ignore_ascii_case(name));
-        named.map(|header| header.value)
-    };
-    let the_one = |name| {
-        let mut values = values(name);
-        values.next().filter(|_| values.next().is_none())
-    };
-    let is_to_websocket = values("upgrade")
-        .flat_map(list_elements)
-        .any(|protocol| protocol.eq_ignore_ascii_case(b"websocket"));
-    let key = the_one("sec-websocket-key")?;
-    let is_valid = is_to_websocket
-        && the_one("sec-websocket-version") == Some(b"13")
-        && WebSocketKey::from_bytes(key).is_some();
-    let start = u16::try_from(offset_in(head, key)).expect("heads are bounded");
-    NonZeroU16::new(start).filter(|_| is_valid)
+impl Upgrade<'_> {
+    /// Where the key starts in `head`, if the request is a valid upgrade.
+    fn key_at(&self, method: Method, version: Version, head: &[u8]) -> Option<NonZeroU16> {
+        let is_valid = self.is_asked_for
+            && self.is_to_websocket
+            && self.version == Once::One(b"13")
+            && (method, version) == (Method::Get, Version::Http11);
+        match self.key {
+            Once::One(key) if is_valid && WebSocketKey::from_bytes(key).is_some() => {
+                let start = u16::try_from(offset_in(head, key)).expect("heads are bounded");
+                NonZeroU16::new(start)
+            }
+            Once::Absent | Once::One(_) | Once::Repeated => None,
+        }
+    }
+}
+
+impl<'a> Once<'a> {
+    fn add(&mut self, value: &'a [u8]) {
+        *self = match self {
+            Self::Absent => Self::One(value),
+            Self::One(_) | Self::Repeated => Self::Repeated,
+        };
+    }
 }
 
 /// The elements of a comma-separated list, empty ones included (RFC 9110 §5.6.1).

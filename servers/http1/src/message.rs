@@ -109,37 +109,18 @@ pub fn is_authority(host: &str) -> bool {
 /// Whether every byte may stand in a request target. Laxer than RFC 3986 in one way, as browsers are: visible ASCII that
 /// a URI would escape (`{`, `|`, `"` …) is let through.
 pub(crate) fn has_only_target_bytes(target: &str) -> bool {
-    target.bytes().all(|byte| TARGET_BYTES[usize::from(byte)])
+    target
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'#')
 }
 
 /// Whether `byte` may stand in a host and port (RFC 3986 §3.2.2 and §3.2.3). Bytes are all that is checked: what names a
 /// host is the resolver's business.
-pub(crate) fn is_authority_byte(byte: u8) -> bool {
-    AUTHORITY_BYTES[usize::from(byte)]
+pub(crate) const fn is_authority_byte(byte: u8) -> bool {
+    matches!(byte,
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')'
+        | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'[' | b']')
 }
-
-// Every request has a target and nearly every one a host, whose bytes are looked at one by one: a look-up costs a third of the
-// comparisons.
-static TARGET_BYTES: [bool; 256] = {
-    let mut set = [false; 256];
-    let mut byte = b'!';
-    while byte <= b'~' {
-        set[byte as usize] = byte != b'#';
-        byte += 1;
-    }
-    set
-};
-static AUTHORITY_BYTES: [bool; 256] = {
-    let mut set = [false; 256];
-    let mut byte = b'!';
-    while byte <= b'~' {
-        set[byte as usize] = matches!(byte,
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'\'' | b'('
-            | b')' | b'*' | b'+' | b',' | b';' | b'=' | b':' | b'[' | b']');
-        byte += 1;
-    }
-    set
-};
 
 /// Whether `byte` may stand in a token: a method or a field name (RFC 9110 §5.6.2).
 pub(crate) const fn is_token_byte(byte: u8) -> bool {

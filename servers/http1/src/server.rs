@@ -432,9 +432,10 @@ impl Connection {
         let target = core::str::from_utf8(&bytes[head.target.start..head.target.end])
             .expect("targets are ASCII");
         let body = &bytes[head.bytes..head.bytes + body_len];
-        let websocket_key = head
-            .websocket_key_at
-            .and_then(|start| websocket_key(bytes, start.get().into()));
+        let websocket_key = head.websocket_key_at.and_then(|start| {
+            let start = usize::from(start.get());
+            WebSocketKey::from_bytes(&bytes[start..start + WebSocketKey::BYTES])
+        });
         Request {
             method: head.method,
             target,
@@ -462,7 +463,6 @@ impl Connection {
     }
 
     /// Takes the answer for complete.
-    #[inline]
     fn finish(&mut self, is_last: bool) {
         if is_last {
             self.close(Event::AnswerThenClose);
@@ -478,12 +478,6 @@ impl Connection {
         self.request = None;
         self.input.clear();
     }
-}
-
-/// The key that starts at `start`.
-#[cold]
-fn websocket_key(bytes: &[u8], start: usize) -> Option<WebSocketKey> {
-    WebSocketKey::from_bytes(&bytes[start..start + WebSocketKey::BYTES])
 }
 
 /// How far [`Connection::advance`] came.

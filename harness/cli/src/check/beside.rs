@@ -11,7 +11,7 @@ use http1::Method;
 use http1::client::encode_request;
 
 use crate::check::CASE_TIMEOUT;
-use crate::check::judge::Expected;
+use crate::check::judge::{Expected, Framing, event};
 use crate::check::problem::Problem;
 use crate::check::wire::{Said, Wire};
 
@@ -19,8 +19,8 @@ use crate::check::wire::{Said, Wire};
 /// just arrived; one of the others would find the server held up.
 const QUICK_REQUESTS: usize = 8;
 
-/// How long `/sleep` sleeps, in milliseconds, in the first attempt and in the second. Where the machine itself stood
-/// still for the first, all answers are there when they are looked at, and their order can't be told.
+/// How long the busy requests take, in milliseconds, in the first attempt and in the second. Where the machine itself
+/// stood still for the first, all answers are there when they are looked at, and their order can't be told.
 const SLEEPS_MS: [u32; 2] = [300, 1_200];
 
 /// Connections that keep the server busy.
@@ -30,6 +30,17 @@ pub(super) struct Busy {
     pub(super) connections: usize,
     /// With what.
     pub(super) with: Occupation,
+    /// What is asked for meanwhile.
+    pub(super) quick: Quick,
+}
+
+/// A request that takes a server no time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quick {
+    /// `/plaintext`.
+    Plaintext,
+    /// `/events`, none of which is waited for.
+    Events,
 }
 
 /// What a busy connection does.
@@ -37,55 +48,116 @@ pub(super) struct Busy {
 pub(super) enum Occupation {
     /// It waits for `/sleep`.
     Sleeping,
+    /// It waits for the second of two `/events`.
+    Streaming,
     /// It has sent half a request, and the rest does not come.
     HalfSent,
 }
 
+/// How many events a quick stream has, and a slow one.
+const STREAM_EVENTS: u32 = 2;
+
 /// Serves quick requests beside busy connections.
 pub(super) fn play(busy: &Busy, addr: SocketAddr, host: &str) -> Result<(), Problem> {
     let deadline = Instant::now() + CASE_TIMEOUT;
-    match busy.with {
+    let quick = busy.quick.exchange();
+    let slow = match busy.with {
         Occupation::HalfSent => {
-            let request = request(Route::Plaintext, host);
+            let request = Quick::Plaintext.exchange().request(host);
             let half = &request[..request.len() / 2];
             let mut wires = occupy(busy.connections, half, addr, deadline)?;
-            serve_quick(addr, host, deadline)?;
-            if count_heard(&mut wires)? == 0 {
+            serve_quick(&quick, addr, host, deadline)?;
+            return if count_heard(&mut wires, b"")? == 0 {
                 Ok(())
             } else {
                 Err(Problem::wrong(
                     "half a request was answered before the rest could come".to_owned(),
                 ))
-            }
+            };
         }
-        Occupation::Sleeping => {
-            for ms in SLEEPS_MS {
-                if is_overtaken(busy.connections, ms, addr, host, deadline)? {
-                    return Ok(());
-                }
-            }
-            let [.., longest_ms] = SLEEPS_MS;
-            Err(Problem::wrong(format!(
-                "GET /plaintext was answered only after GET /sleep/{longest_ms} on another connection: requests that wait hold up the others"
-            )))
+        Occupation::Sleeping => Exchange::sleeping,
+        Occupation::Streaming => Exchange::streaming,
+    };
+    for ms in SLEEPS_MS {
+        if is_overtaken(busy.connections, &slow(ms), &quick, addr, host, deadline)? {
+            return Ok(());
+        }
+    }
+    let [.., longest_ms] = SLEEPS_MS;
+    Err(Problem::wrong(format!(
+        "GET {} was answered only after GET {} on another connection: requests that wait hold up the others",
+        quick.target,
+        slow(longest_ms).target
+    )))
+}
+
+/// A request and its reply.
+struct Exchange {
+    target: String,
+    expected: Expected,
+    /// What the reply does not say before it is due; nothing, where its first byte is not.
+    end: Vec<u8>,
+}
+
+impl Quick {
+    fn exchange(self) -> Exchange {
+        match self {
+            Self::Plaintext => Exchange::of(Route::Plaintext),
+            Self::Events => Exchange::streaming(0),
         }
     }
 }
 
-/// Whether the quick requests were all answered before any of the sleeping ones.
+impl Exchange {
+    fn of(route: Route) -> Self {
+        Self {
+            target: route.target(),
+            expected: Expected::served(Method::Get, route),
+            end: Vec::new(),
+        }
+    }
+
+    fn sleeping(ms: u32) -> Self {
+        Self::of(Route::Sleep { ms })
+    }
+
+    fn streaming(ms: u32) -> Self {
+        Self {
+            target: format!("/events?n={STREAM_EVENTS}&ms={ms}"),
+            expected: Expected::events(Method::Get, STREAM_EVENTS, Framing::Chunked),
+            end: event(STREAM_EVENTS).into_bytes(),
+        }
+    }
+
+    fn request(&self, host: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode_request(Method::Get, &self.target, host, &[], None, &mut bytes);
+        bytes
+    }
+
+    fn read(&self, wire: &mut Wire) -> Result<(), Problem> {
+        match wire.next(Method::Get)? {
+            Said::Reply(reply) => self.expected.judge(&reply),
+            Said::End => Err(self.expected.closed_instead()),
+        }
+    }
+}
+
+/// Whether the quick requests were all answered before any of the slow ones was to the end.
 fn is_overtaken(
     connections: usize,
-    ms: u32,
+    slow: &Exchange,
+    quick: &Exchange,
     addr: SocketAddr,
     host: &str,
     deadline: Instant,
 ) -> Result<bool, Problem> {
-    let slow = Route::Sleep { ms };
-    let mut sleeping = occupy(connections, &request(slow, host), addr, deadline)?;
-    serve_quick(addr, host, deadline)?;
-    let overtaken = count_heard(&mut sleeping)? == 0;
-    for wire in &mut sleeping {
-        expect(wire, slow).map_err(|problem| problem.within(&slow.target()))?;
+    let mut waiting = occupy(connections, &slow.request(host), addr, deadline)?;
+    serve_quick(quick, addr, host, deadline)?;
+    let overtaken = count_heard(&mut waiting, &slow.end)? == 0;
+    for wire in &mut waiting {
+        slow.read(wire)
+            .map_err(|problem| problem.within(&slow.target))?;
     }
     Ok(overtaken)
 }
@@ -104,37 +176,30 @@ fn occupy(
     (0..connections).map(open).collect()
 }
 
-fn serve_quick(addr: SocketAddr, host: &str, deadline: Instant) -> Result<(), Problem> {
-    let quick = Route::Plaintext;
+fn serve_quick(
+    quick: &Exchange,
+    addr: SocketAddr,
+    host: &str,
+    deadline: Instant,
+) -> Result<(), Problem> {
     for _ in 0..QUICK_REQUESTS {
         let mut wire = Wire::open(addr, deadline)?;
-        wire.send(&request(quick, host))?;
-        expect(&mut wire, quick)
-            .map_err(|problem| problem.within("GET /plaintext while other connections wait"))?;
+        wire.send(&quick.request(host))?;
+        quick.read(&mut wire).map_err(|problem| {
+            problem.within(&format!(
+                "GET {} while other connections wait",
+                quick.target
+            ))
+        })?;
     }
     Ok(())
 }
 
-fn count_heard(wires: &mut [Wire]) -> Result<usize, Problem> {
+fn count_heard(wires: &mut [Wire], word: &[u8]) -> Result<usize, Problem> {
     wires
         .iter_mut()
-        .map(|wire| wire.has_heard().map(usize::from))
+        .map(|wire| wire.has_heard(word).map(usize::from))
         .sum()
-}
-
-fn expect(wire: &mut Wire, route: Route) -> Result<(), Problem> {
-    match wire.next(Method::Get)? {
-        Said::Reply(reply) => Expected::served(Method::Get, route).judge(&reply),
-        Said::End => Err(Problem::wrong(
-            "the server closed the connection without a reply".to_owned(),
-        )),
-    }
-}
-
-fn request(route: Route, host: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    encode_request(Method::Get, &route.target(), host, &[], None, &mut bytes);
-    bytes
 }
 
 #[cfg(test)]
@@ -179,6 +244,7 @@ mod tests {
         let busy = Busy {
             connections: sleeps,
             with,
+            quick: Quick::Plaintext,
         };
         let result = play(&busy, addr, "test");
         server.join().unwrap();

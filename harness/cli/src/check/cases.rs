@@ -9,10 +9,15 @@ use http1::{
     Method,
 };
 
-use crate::check::beside::{Busy, Occupation};
-use crate::check::judge::{Accept, Expected};
-use crate::check::script::{Refusal, Step};
+use crate::check::beside::{Busy, Occupation, Quick};
+use crate::check::judge::{Accept, Expected, Framing};
+use crate::check::room::{Deaf, Talk};
+use crate::check::script::{Refusal, Step, Turn};
 use crate::check::{Group, Needs};
+
+mod chat;
+mod events;
+mod orders;
 
 /// One thing to check.
 #[derive(Debug, Clone)]
@@ -28,8 +33,18 @@ pub(super) struct Case {
 pub(super) enum Script {
     /// On one connection.
     Alone(Vec<Step>),
+    /// On several, one step after the other.
+    Together(Vec<Turn>),
+    /// On so many, each by itself and all at once.
+    AtOnce(usize, Vec<Step>),
     /// Quick requests, beside connections that keep the server busy.
     Beside(Busy),
+    /// Events that are framed like this, and when each of them comes.
+    Paced(Framing),
+    /// A chat in which everybody talks at once.
+    Talk(Talk),
+    /// A chat with one who does not listen.
+    Deaf(Deaf),
 }
 
 /// Every case for these needs, each group in one piece.
@@ -45,6 +60,9 @@ pub(super) fn all(host: &str, needs: Needs) -> Vec<Case> {
         asking.bodies(),
         asking.limits(),
         asking.hostile(),
+        asking.orders(),
+        asking.events(),
+        asking.chat(),
         asking.concurrency(),
     ]
     .concat()
@@ -176,8 +194,8 @@ const PIPELINED: [&str; 16] = [
 /// Requests on one connection, one after the other.
 const KEPT_REQUESTS: usize = 100;
 
-/// Sleeping requests at once, for those who say that these cost them nothing.
-const MANY_SLEEPS: usize = 20;
+/// Requests that wait at once, for those who say that these cost them nothing.
+const MANY: usize = 20;
 
 /// Connections that have each sent half a request.
 const HALF_REQUESTS: usize = 20;
@@ -690,7 +708,11 @@ impl Asking<'_> {
             "{POST_JSON}Expect: 100-continue\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
-        let statuses = [Accept::NotAllowed, Accept::Status(413), Accept::Status(417)];
+        let statuses = [
+            Accept::NotAllowed(Method::Get),
+            Accept::Status(413),
+            Accept::Status(417),
+        ];
         let steps = vec![
             Step::Send(self.raw(head.as_bytes())),
             Step::SendOnceContinued(body.to_vec()),
@@ -846,27 +868,46 @@ impl Asking<'_> {
     }
 
     fn concurrency(&self) -> Vec<Case> {
-        let beside = |name: String, connections, with| Case {
-            group: Group::Concurrency,
-            name,
-            script: Script::Beside(Busy { connections, with }),
+        let beside = |what: &str, connections, with, quick| {
+            let fast = match quick {
+                Quick::Plaintext => "/plaintext",
+                Quick::Events => "/events",
+            };
+            Case {
+                group: Group::Concurrency,
+                name: format!("{fast} beside {what}"),
+                script: Script::Beside(Busy {
+                    connections,
+                    with,
+                    quick,
+                }),
+            }
         };
-        let mut cases = vec![
-            beside(
-                "/plaintext beside a /sleep".to_owned(),
-                1,
-                Occupation::Sleeping,
-            ),
-            beside(
-                format!("/plaintext beside {HALF_REQUESTS} halves of requests"),
-                HALF_REQUESTS,
-                Occupation::HalfSent,
-            ),
-        ];
-        if self.needs.claims_concurrency {
-            let name = format!("/plaintext beside {MANY_SLEEPS} /sleep");
-            cases.push(beside(name, MANY_SLEEPS, Occupation::Sleeping));
+        let half_sent = format!("{HALF_REQUESTS} halves of requests");
+        let mut cases = Vec::new();
+        for quick in [Quick::Plaintext, Quick::Events] {
+            cases.push(beside("a /sleep", 1, Occupation::Sleeping, quick));
+            cases.push(beside("a slow /events", 1, Occupation::Streaming, quick));
         }
+        if self.needs.claims_concurrency {
+            for (what, with) in [
+                ("/sleep", Occupation::Sleeping),
+                ("slow /events", Occupation::Streaming),
+            ] {
+                cases.push(beside(
+                    &format!("{MANY} {what}"),
+                    MANY,
+                    with,
+                    Quick::Plaintext,
+                ));
+            }
+        }
+        cases.push(beside(
+            &half_sent,
+            HALF_REQUESTS,
+            Occupation::HalfSent,
+            Quick::Plaintext,
+        ));
         cases
     }
 
@@ -962,10 +1003,13 @@ fn request(method: Method, target: &str, host: &str) -> Vec<u8> {
 }
 
 fn not_allowed(to: Method) -> Expected {
-    Expected {
-        to,
-        any_of: vec![Accept::NotAllowed],
-    }
+    Expected::not_allowed(to, Method::Get)
+}
+
+/// A request in HTTP/1.1, given up to its last field and the body behind it.
+fn raw_post(target: &str, host: &str, fields: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!("POST {target} HTTP/1.1\r\nHost: {host}\r\n{fields}\r\n");
+    [head.as_bytes(), body].concat()
 }
 
 fn alone(group: Group, name: String, steps: Vec<Step>) -> Case {

@@ -19,14 +19,29 @@ pub(super) struct Expected {
 }
 
 /// A reply that would be right.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Accept {
     /// 200, and all that the work contract says of this route.
     Served(Route),
+    /// This status, and one of these bodies, which are JSON.
+    Json(u16, Vec<String>),
+    /// 200, and events numbered from 1 to `count`.
+    Events { count: u32, framing: Framing },
     /// This status, whatever else.
     Status(u16),
-    /// 405, with an `Allow` that names GET.
-    NotAllowed,
+    /// 405, with an `Allow` that names this method and not the one that was refused.
+    NotAllowed(Method),
+    /// This status, with a list field that names this word.
+    Naming(u16, &'static str, &'static str),
+}
+
+/// How the end of a stream is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// By the last chunk, so that the connection can be kept.
+    Chunked,
+    /// By the end of the connection, as HTTP/1.0 has it; the length may be announced as well, where it is known.
+    UntilClose,
 }
 
 impl Expected {
@@ -35,6 +50,30 @@ impl Expected {
         Self {
             to,
             any_of: vec![Accept::Served(route)],
+        }
+    }
+
+    /// This status, and one of these bodies, which are JSON.
+    pub(super) fn json(to: Method, status: u16, bodies: Vec<String>) -> Self {
+        Self {
+            to,
+            any_of: vec![Accept::Json(status, bodies)],
+        }
+    }
+
+    /// 200, and so many events.
+    pub(super) fn events(to: Method, count: u32, framing: Framing) -> Self {
+        Self {
+            to,
+            any_of: vec![Accept::Events { count, framing }],
+        }
+    }
+
+    /// 405 with an `Allow` that names this method.
+    pub(super) fn not_allowed(to: Method, allowed: Method) -> Self {
+        Self {
+            to,
+            any_of: vec![Accept::NotAllowed(allowed)],
         }
     }
 
@@ -54,7 +93,12 @@ impl Expected {
             .find(|accept| accept.status() == reply.status);
         match fitting {
             Some(Accept::Served(route)) => judge_served(reply, *route, self.to),
-            Some(Accept::NotAllowed) => judge_not_allowed(reply),
+            Some(Accept::Json(_, bodies)) => judge_json(reply, bodies),
+            Some(Accept::Events { count, framing }) => {
+                judge_events(reply, *count, *framing, self.to)
+            }
+            Some(Accept::NotAllowed(allowed)) => judge_not_allowed(reply, *allowed, self.to),
+            Some(Accept::Naming(status, field, word)) => judge_naming(reply, *status, field, word),
             Some(Accept::Status(_)) => Ok(()),
             None => Err(Problem::wrong(format!(
                 "expected {}, got {}",
@@ -72,17 +116,17 @@ impl Expected {
     }
 
     fn shown(&self) -> String {
-        let statuses = self.any_of.iter().map(|accept| accept.status());
+        let statuses = self.any_of.iter().map(Accept::status);
         one_of(statuses)
     }
 }
 
 impl Accept {
-    fn status(self) -> u16 {
-        match self {
-            Self::Served(_) => 200,
-            Self::Status(status) => status,
-            Self::NotAllowed => 405,
+    fn status(&self) -> u16 {
+        match *self {
+            Self::Served(_) | Self::Events { .. } => 200,
+            Self::NotAllowed(_) => 405,
+            Self::Json(status, _) | Self::Naming(status, ..) | Self::Status(status) => status,
         }
     }
 }
@@ -109,20 +153,78 @@ pub(super) fn judge_served(reply: &Reply, route: Route, to: Method) -> Result<()
     if route == Route::Stats && to != Method::Head {
         stats::judge(&reply.body)?;
     }
-    judge_length(reply, route, to)?;
-    judge_content_type(reply, route)?;
+    // The figures of `/stats` may have grown a digit between HEAD and GET: any length is right.
+    match (to, route.expected_body()) {
+        (Method::Head, Some(body)) => judge_length(reply, body.len())?,
+        (Method::Head, None) => drop(only(reply, "Content-Length")?),
+        _ => judge_length(reply, reply.body.len())?,
+    }
+    judge_content_type(reply, route.expected_content_type())?;
     judge_date(reply)
 }
 
+fn judge_json(reply: &Reply, bodies: &[String]) -> Result<(), Problem> {
+    if !bodies.iter().any(|body| body.as_bytes() == reply.body) {
+        return Err(Problem::wrong(match bodies {
+            [body] => format!(
+                "the body is wrong: {}",
+                difference(body.as_bytes(), &reply.body)
+            ),
+            bodies => format!(
+                "the body must be one of {}; got {}",
+                bodies.join(" "),
+                shown(&reply.body)
+            ),
+        }));
+    }
+    judge_length(reply, reply.body.len())?;
+    judge_content_type(reply, "application/json")?;
+    judge_date(reply)
+}
+
+fn judge_events(reply: &Reply, count: u32, framing: Framing, to: Method) -> Result<(), Problem> {
+    let wrong = |what: &str| Err(Problem::wrong(what.to_owned()));
+    let expected = events(count);
+    if to != Method::Head && reply.body != expected.as_bytes() {
+        return Err(Problem::wrong(format!(
+            "the events are wrong: {}",
+            difference(expected.as_bytes(), &reply.body)
+        )));
+    }
+    judge_content_type(reply, "text/event-stream; charset=utf-8")?;
+    if !reply.names("Cache-Control", "no-cache") {
+        return wrong("a stream of events must come with Cache-Control: no-cache");
+    }
+    let is_chunked = reply.names("Transfer-Encoding", "chunked");
+    match framing {
+        Framing::Chunked if reply.values("Content-Length").next().is_some() => {
+            return wrong("a stream of events must be chunked, and not announce its length");
+        }
+        // Whether the answer to HEAD says so is the server's choice (RFC 9112 §6.1).
+        Framing::Chunked if !is_chunked && to != Method::Head => {
+            return wrong("a stream of events must be chunked, so that the connection can be kept");
+        }
+        Framing::UntilClose if reply.values("Transfer-Encoding").next().is_some() => {
+            return wrong("an HTTP/1.0 client can't read a transfer coding");
+        }
+        Framing::Chunked | Framing::UntilClose => {}
+    }
+    judge_date(reply)
+}
+
+/// What a client of `/events` reads, the transfer coding taken off.
+pub(super) fn events(count: u32) -> String {
+    (1..=count).map(event).collect()
+}
+
+/// One of the events.
+pub(super) fn event(number: u32) -> String {
+    format!("data: {number}\n\n")
+}
+
 /// `Content-Length` is one of the contract's bytes: a chunked reply would cost the servers different work.
-fn judge_length(reply: &Reply, route: Route, to: Method) -> Result<(), Problem> {
+fn judge_length(reply: &Reply, expected: usize) -> Result<(), Problem> {
     let got = only(reply, "Content-Length")?;
-    let expected = match (to, route.expected_body()) {
-        (Method::Head, Some(body)) => body.len(),
-        // The figures may have grown a digit since: any length is right.
-        (Method::Head, None) => return Ok(()),
-        _ => reply.body.len(),
-    };
     if got == expected.to_string() {
         Ok(())
     } else {
@@ -134,9 +236,8 @@ fn judge_length(reply: &Reply, route: Route, to: Method) -> Result<(), Problem> 
 }
 
 /// The media type must be the contract's; a charset may be left out, but not be another than UTF-8.
-fn judge_content_type(reply: &Reply, route: Route) -> Result<(), Problem> {
+fn judge_content_type(reply: &Reply, expected: &str) -> Result<(), Problem> {
     let got = only(reply, "Content-Type")?;
-    let expected = route.expected_content_type();
     let parts = |text: &str| {
         let mut parts = text.split(';').map(|part| part.trim().to_ascii_lowercase());
         (parts.next(), parts.collect::<Vec<_>>())
@@ -166,23 +267,35 @@ fn judge_date(reply: &Reply) -> Result<(), Problem> {
     }
 }
 
-/// RFC 9110 §15.5.6.
-fn judge_not_allowed(reply: &Reply) -> Result<(), Problem> {
-    let allows_get = reply
-        .values("Allow")
-        .flat_map(|value| value.split(','))
-        .any(|method| method.trim() == "GET");
-    if allows_get {
+/// RFC 9110 §15.5.6: `Allow` lists the methods that the route takes.
+fn judge_not_allowed(reply: &Reply, allowed: Method, refused: Method) -> Result<(), Problem> {
+    let name = |method: Method| method.as_str().unwrap_or_default();
+    let (allowed, refused) = (name(allowed), name(refused));
+    if !reply.names("Allow", allowed) {
+        return Err(Problem::wrong(format!(
+            "405 must come with an Allow field that names {allowed}"
+        )));
+    }
+    if reply.names("Allow", refused) {
+        return Err(Problem::wrong(format!(
+            "405 to {refused} came with an Allow field that names {refused}"
+        )));
+    }
+    Ok(())
+}
+
+fn judge_naming(reply: &Reply, status: u16, field: &str, word: &str) -> Result<(), Problem> {
+    if reply.names(field, word) {
         Ok(())
     } else {
-        Err(Problem::wrong(
-            "405 must come with an Allow field that names GET".to_owned(),
-        ))
+        Err(Problem::wrong(format!(
+            "{status} must come with {field}: {word}"
+        )))
     }
 }
 
 /// The value of a field that must be there once.
-fn only<'a>(reply: &'a Reply, name: &'static str) -> Result<&'a str, Problem> {
+pub(super) fn only<'a>(reply: &'a Reply, name: &'static str) -> Result<&'a str, Problem> {
     let mut values = reply.values(name);
     match (values.next(), values.next()) {
         (Some(value), None) => Ok(value),
@@ -196,4 +309,18 @@ fn only<'a>(reply: &'a Reply, name: &'static str) -> Result<&'a str, Problem> {
 pub(super) fn one_of(statuses: impl Iterator<Item = u16>) -> String {
     let words: Vec<String> = statuses.map(|status| status.to_string()).collect();
     words.join(" or ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two readings of the contract: the reference's and this one's.
+    #[test]
+    fn the_reference_streams_what_is_expected() {
+        for n in [1, 9, 10, 10_000] {
+            let body = Route::Events { n, ms: 0 }.expected_body().unwrap();
+            assert_eq!(*body, *events(n).as_bytes());
+        }
+    }
 }

@@ -8,9 +8,12 @@
 mod beside;
 mod cases;
 mod judge;
+mod paced;
 mod problem;
+mod room;
 mod script;
 mod stats;
+mod websocket;
 mod wire;
 
 use std::collections::BTreeSet;
@@ -84,6 +87,12 @@ pub(crate) enum Group {
     Limits,
     /// What no well-meaning client sends.
     Hostile,
+    /// `/orders`: what is sent is read, and validated.
+    Orders,
+    /// `/events`: a reply in parts, each when it is due.
+    Events,
+    /// `/chat`: WebSocket, and one room for all.
+    Chat,
     /// Whether requests wait for each other.
     Concurrency,
 }
@@ -98,7 +107,10 @@ impl Outcome {
 impl Group {
     /// Whether its cases could leave a server that serves nobody any more, which is then looked at after each of them.
     fn may_harm(self) -> bool {
-        matches!(self, Self::Bodies | Self::Limits | Self::Hostile)
+        matches!(
+            self,
+            Self::Bodies | Self::Limits | Self::Hostile | Self::Orders | Self::Events | Self::Chat
+        )
     }
 }
 
@@ -114,6 +126,9 @@ impl fmt::Display for Group {
             Self::Bodies => "bodies",
             Self::Limits => "limits",
             Self::Hostile => "hostile",
+            Self::Orders => "orders",
+            Self::Events => "events",
+            Self::Chat => "chat",
             Self::Concurrency => "concurrency",
         })
     }
@@ -178,7 +193,14 @@ fn left_out(group: Group, cases: usize) -> Outcome {
 fn play(case: &Case, addr: SocketAddr, host: &str) -> Result<(), Problem> {
     match &case.script {
         Script::Alone(steps) => script::play(steps, addr, host)?,
+        Script::Together(turns) => script::play_together(&case.name, turns, addr, host)?,
+        Script::AtOnce(connections, steps) => {
+            script::play_at_once(*connections, steps, addr, host)?;
+        }
         Script::Beside(busy) => beside::play(busy, addr, host)?,
+        Script::Paced(framing) => paced::play(*framing, addr, host)?,
+        Script::Talk(talk) => room::talk(*talk, &case.name, addr, host)?,
+        Script::Deaf(deaf) => room::deaf(*deaf, &case.name, addr, host)?,
     }
     if case.group.may_harm() {
         script::play(&cases::plain_request(host), addr, host)

@@ -3,6 +3,9 @@
 /// Longest part of what a server sent that is shown, in characters.
 pub(super) const SHOWN_CHARS: usize = 60;
 
+/// Shortest part that shows where two differ, in characters.
+const MIN_SHOWN_CHARS: usize = 16;
+
 /// Why a case failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
@@ -59,11 +62,19 @@ pub(super) fn shown(bytes: &[u8]) -> String {
 pub(super) fn difference(expected: &[u8], got: &[u8]) -> String {
     let place = expected.iter().zip(got).position(|(a, b)| a != b);
     match place {
-        Some(at) if at >= SHOWN_CHARS => format!(
-            "expected {}, got {} that differ from byte {at} on",
-            shown(expected),
-            shown(got)
-        ),
+        Some(at) if at + MIN_SHOWN_CHARS >= SHOWN_CHARS => {
+            let there = |bytes: &[u8]| {
+                let end = bytes.len().min(at + MIN_SHOWN_CHARS);
+                bytes[at..end].escape_ascii().to_string()
+            };
+            format!(
+                "expected {}, got {} that differ from byte {at} on: `{}`, not `{}`",
+                shown(expected),
+                shown(got),
+                there(got),
+                there(expected)
+            )
+        }
         _ => format!("expected {}, got {}", shown(expected), shown(got)),
     }
 }
@@ -97,7 +108,17 @@ mod tests {
         let expected = [0; 1000];
         let mut got = expected;
         got[700] = 1;
-        assert!(difference(&expected, &got).ends_with("differ from byte 700 on"));
+        let text = difference(&expected, &got);
+        let rest = r"\x00".repeat(MIN_SHOWN_CHARS - 1);
+        assert!(
+            text.ends_with(&format!(
+                r"differ from byte 700 on: `\x01{rest}`, not `\x00{rest}`"
+            )),
+            "{text}"
+        );
+        got[700] = 0;
+        got[999] = b'e';
+        assert!(difference(&expected, &got).ends_with(r"byte 999 on: `e`, not `\x00`"));
         assert_eq!(
             difference(b"ab", b"ac"),
             "expected 2 bytes `ab`, got 2 bytes `ac`"

@@ -1,7 +1,9 @@
-//! A case as steps on one connection: what is sent, and what must come.
+//! A case as steps on one connection or several: what is sent, and what must come.
 //!
 //! Knows how to play steps. Must never know which cases there are, nor what a good reply is.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,7 +14,8 @@ use http1::client::encode_request;
 
 use crate::check::CASE_TIMEOUT;
 use crate::check::judge::{Expected, judge_served, one_of};
-use crate::check::problem::{Problem, shown};
+use crate::check::problem::{Problem, difference, shown};
+use crate::check::websocket::{self, Ears, NO_CODE};
 use crate::check::wire::{Heard, Reply, Said, Wire};
 
 /// Pause between the pieces of a request, so that the server sees each by itself: nothing relies on it, but without it
@@ -52,7 +55,46 @@ pub(super) enum Step {
     End,
     /// What was sent is bad: the server must refuse it or close, and must not find another request in it. The last step.
     Refusal(Refusal),
+    /// Waits until the server has begun to answer.
+    Listen,
+    /// Goes away, whatever came.
+    Leave,
+    /// The handshake that was sent with this key must be answered with 101; from here on, frames come.
+    Upgraded(String),
+    /// The next message must be this text.
+    Hear(String),
+    /// A pong with this payload must come, and no message before it.
+    Pong(Vec<u8>),
+    /// The server must end the WebSocket, and say nothing more. The last step on its connection.
+    Ending(Ending),
 }
+
+/// How a WebSocket must end.
+#[derive(Debug, Clone)]
+pub(super) struct Ending {
+    /// The codes that the server's Close frame may carry, [`NO_CODE`] among them where it may have none.
+    pub(super) codes: Vec<u16>,
+    /// Whether it may also close the connection without a Close frame.
+    pub(super) or_disconnect: bool,
+    /// The client has sent its own Close frame before, so that the server's is the last one.
+    pub(super) is_answer: bool,
+}
+
+/// A step on one of the connections of a case, which are opened when something is first done on them.
+#[derive(Debug, Clone)]
+pub(super) struct Turn {
+    /// Counted from 0.
+    pub(super) on: usize,
+    pub(super) step: Step,
+}
+
+/// How all messages of a chat's case begin: what another case has said may still be on its way, and is passed over.
+pub(super) fn tag(case: &str) -> String {
+    format!("{TAG}{case}: ")
+}
+
+/// How every [`tag`] begins.
+const TAG: &str = "bench check, ";
 
 /// How bad input may be answered, other than by closing the connection.
 #[derive(Debug, Clone)]
@@ -65,64 +107,266 @@ pub(super) struct Refusal {
 
 /// Plays the steps on a connection of their own, within [`CASE_TIMEOUT`].
 pub(super) fn play(steps: &[Step], addr: SocketAddr, host: &str) -> Result<(), Problem> {
-    let mut wire = Wire::open(addr, Instant::now() + CASE_TIMEOUT)?;
-    let mut last = None;
-    let replies = steps.iter().filter(|step| step.is_reply()).count();
-    let mut reply = 0;
-    for step in steps {
-        reply += usize::from(step.is_reply());
-        let at = |problem: Problem| {
-            if replies > 1 && step.is_reply() {
-                problem.within(&format!("reply {reply} of {replies}"))
-            } else {
-                problem
+    let turns: Vec<_> = steps.iter().map(|step| (0, step)).collect();
+    play_turns("", &turns, addr, host)
+}
+
+/// Plays the steps on so many connections at once, within [`CASE_TIMEOUT`]. Of several problems, tells the first.
+pub(super) fn play_at_once(
+    connections: usize,
+    steps: &[Step],
+    addr: SocketAddr,
+    host: &str,
+) -> Result<(), Problem> {
+    thread::scope(|scope| {
+        let playing: Vec<_> = (0..connections)
+            .map(|_| scope.spawn(|| play(steps, addr, host)))
+            .collect();
+        let results: Vec<_> = playing
+            .into_iter()
+            .map(|one| one.join().expect("playing does not panic"))
+            .collect();
+        results.into_iter().zip(1..).try_for_each(|(result, one)| {
+            result.map_err(|problem| problem.within(&format!("connection {one} of {connections}")))
+        })
+    })
+}
+
+/// Plays the case of this name, whose steps are on several connections, within [`CASE_TIMEOUT`].
+pub(super) fn play_together(
+    case: &str,
+    turns: &[Turn],
+    addr: SocketAddr,
+    host: &str,
+) -> Result<(), Problem> {
+    let turns: Vec<_> = turns.iter().map(|turn| (turn.on, &turn.step)).collect();
+    play_turns(case, &turns, addr, host)
+}
+
+fn play_turns(
+    case: &str,
+    turns: &[(usize, &Step)],
+    addr: SocketAddr,
+    host: &str,
+) -> Result<(), Problem> {
+    let deadline = Instant::now() + CASE_TIMEOUT;
+    let count = turns.iter().map(|(on, _)| on + 1).max().unwrap_or(0);
+    let at = |on: usize| {
+        move |problem: Problem| match count {
+            1 => problem,
+            _ => problem.within(&format!("connection {} of {count}", on + 1)),
+        }
+    };
+    // None where a connection is over.
+    let mut lines: BTreeMap<usize, Option<Line>> = BTreeMap::new();
+    for &(on, step) in turns {
+        let place = match lines.entry(on) {
+            Entry::Occupied(line) => line.into_mut(),
+            Entry::Vacant(place) => {
+                let own = turns.iter().filter(|(other, _)| *other == on);
+                let replies = own.filter(|(_, step)| step.is_reply()).count();
+                let wire = Wire::open(addr, deadline).map_err(at(on))?;
+                place.insert(Some(Line::new(wire, replies, tag(case))))
             }
         };
-        match step {
-            Step::Send(bytes) => wire.send(bytes)?,
-            Step::SendPieces(pieces) => send_pieces(&mut wire, pieces)?,
-            Step::SendOnceContinued(body) => {
-                if wire.takes_continue()? {
-                    wire.send(body)?;
-                }
-            }
-            Step::FinishSending => wire.finish_sending(),
-            Step::Reply(expected) => match wire.next(expected.to).map_err(at)? {
-                Said::Reply(reply) => {
-                    expected.judge(&reply).map_err(at)?;
-                    last = Some(reply);
-                }
-                Said::End => return Err(at(expected.closed_instead())),
-            },
-            Step::ReplyOrEnd(expected) => match wire.next(expected.to).map_err(at)? {
-                Said::Reply(reply) => {
-                    expected.judge(&reply).map_err(at)?;
-                    last = Some(reply);
-                }
-                Said::End if last.as_ref().is_some_and(promises_more) => {
-                    return Err(at(Problem::wrong(
-                        "the connection was closed, though the reply before said keep-alive"
-                            .to_owned(),
-                    )));
-                }
-                Said::End => return Ok(()),
-            },
-            Step::End => must_end(&mut wire)?,
-            Step::Refusal(refusal) => return refusal.play(&mut wire, host),
+        let Some(line) = place else { continue };
+        if line.play(step, host).map_err(at(on))? == Flow::Over {
+            *place = None;
         }
     }
-    match wire.unasked() {
-        [] => Ok(()),
-        bytes => Err(Problem::wrong(format!(
-            "behind the last reply came {}",
-            shown(bytes)
-        ))),
+    for (on, line) in lines {
+        let unasked = line.as_ref().map_or(&[][..], |line| line.wire.received());
+        if !unasked.is_empty() {
+            let problem = format!("behind the last reply came {}", shown(unasked));
+            return Err(at(on)(Problem::wrong(problem)));
+        }
     }
+    Ok(())
+}
+
+/// One of a case's connections.
+struct Line {
+    wire: Wire,
+    /// The last reply that came.
+    last: Option<Reply>,
+    /// How many replies are due in all, and which of them is next.
+    replies: usize,
+    reply: usize,
+    ears: Ears,
+    /// How the case's messages begin.
+    tag: String,
+}
+
+/// Whether there is more to a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    On,
+    Over,
+}
+
+impl Line {
+    fn new(wire: Wire, replies: usize, tag: String) -> Self {
+        Self {
+            wire,
+            last: None,
+            replies,
+            reply: 0,
+            ears: Ears::default(),
+            tag,
+        }
+    }
+
+    fn play(&mut self, step: &Step, host: &str) -> Result<Flow, Problem> {
+        match step {
+            Step::Send(bytes) => self.wire.send(bytes)?,
+            Step::SendPieces(pieces) => send_pieces(&mut self.wire, pieces)?,
+            Step::SendOnceContinued(body) => {
+                if self.wire.takes_continue()? {
+                    self.wire.send(body)?;
+                }
+            }
+            Step::FinishSending => self.wire.finish_sending(),
+            Step::Reply(expected) => return self.next_reply(expected, false),
+            Step::ReplyOrEnd(expected) => return self.next_reply(expected, true),
+            Step::End => must_end(&mut self.wire)?,
+            Step::Refusal(refusal) => {
+                refusal.play(&mut self.wire, host)?;
+                return Ok(Flow::Over);
+            }
+            Step::Listen => must_say(&mut self.wire)?,
+            Step::Leave => return Ok(Flow::Over),
+            Step::Upgraded(key) => match self.wire.next(Method::Get)? {
+                Said::Reply(reply) => websocket::judge_upgrade(&reply, key)?,
+                Said::End => {
+                    return Err(Problem::wrong(
+                        "expected 101, but the server closed the connection without a reply"
+                            .to_owned(),
+                    ));
+                }
+            },
+            Step::Hear(text) => self.hear(text)?,
+            Step::Pong(payload) => self.pong(payload)?,
+            Step::Ending(ending) => {
+                self.end(ending)?;
+                return Ok(Flow::Over);
+            }
+        }
+        Ok(Flow::On)
+    }
+
+    fn next_reply(&mut self, expected: &Expected, or_end: bool) -> Result<Flow, Problem> {
+        self.reply += 1;
+        let (reply, replies) = (self.reply, self.replies);
+        let at = |problem: Problem| match replies {
+            1 => problem,
+            _ => problem.within(&format!("reply {reply} of {replies}")),
+        };
+        match self.wire.next(expected.to).map_err(at)? {
+            Said::Reply(reply) => {
+                expected.judge(&reply).map_err(at)?;
+                self.last = Some(reply);
+                Ok(Flow::On)
+            }
+            Said::End if !or_end => Err(at(expected.closed_instead())),
+            Said::End if self.last.as_ref().is_some_and(promises_more) => Err(at(Problem::wrong(
+                "the connection was closed, though the reply before said keep-alive".to_owned(),
+            ))),
+            Said::End => Ok(Flow::Over),
+        }
+    }
+
+    fn hear(&mut self, text: &str) -> Result<(), Problem> {
+        loop {
+            match self.ears.next(&mut self.wire)? {
+                websocket::Said::Text(heard) if heard == text => return Ok(()),
+                websocket::Said::Text(heard) if self.is_from_elsewhere(&heard) => {}
+                websocket::Said::Text(heard) => {
+                    return Err(Problem::wrong(format!(
+                        "the message is wrong: {}",
+                        difference(text.as_bytes(), heard.as_bytes())
+                    )));
+                }
+                other => return Err(said_instead("a message", &other)),
+            }
+        }
+    }
+
+    fn pong(&mut self, payload: &[u8]) -> Result<(), Problem> {
+        loop {
+            match self.ears.next(&mut self.wire)? {
+                websocket::Said::Pong(heard) if heard == payload => return Ok(()),
+                websocket::Said::Pong(heard) => {
+                    return Err(Problem::wrong(format!(
+                        "the pong is wrong: {}",
+                        difference(payload, &heard)
+                    )));
+                }
+                websocket::Said::Text(heard) if self.is_from_elsewhere(&heard) => {}
+                other => return Err(said_instead("a pong", &other)),
+            }
+        }
+    }
+
+    fn end(&mut self, ending: &Ending) -> Result<(), Problem> {
+        let code = loop {
+            match self.ears.next(&mut self.wire)? {
+                websocket::Said::Close(code) => break code,
+                websocket::Said::End if ending.or_disconnect => return Ok(()),
+                websocket::Said::Text(heard) if self.is_from_elsewhere(&heard) => {}
+                other => return Err(said_instead(&ending.shown(), &other)),
+            }
+        };
+        if !ending.codes.contains(&code) {
+            return Err(said_instead(&ending.shown(), &websocket::Said::Close(code)));
+        }
+        if !ending.is_answer {
+            self.wire.send(&websocket::close_answer(code))?;
+        }
+        // RFC 6455 §7.1.1: it is the server that closes the connection first.
+        match self.wire.listen(CASE_TIMEOUT)? {
+            Heard::End => Ok(()),
+            Heard::Bytes => Err(Problem::wrong(format!(
+                "behind the server's Close frame came {}",
+                shown(self.wire.received())
+            ))),
+            Heard::Silence => Err(Problem::silence(
+                "the server did not close the connection after the closing handshake".to_owned(),
+            )),
+        }
+    }
+
+    /// Whether a message is none of this case's.
+    fn is_from_elsewhere(&self, heard: &str) -> bool {
+        heard.is_empty() || heard.starts_with(TAG) && !heard.starts_with(&self.tag)
+    }
+}
+
+fn said_instead(expected: &str, said: &websocket::Said) -> Problem {
+    Problem::wrong(format!("expected {expected}, got {said}"))
 }
 
 impl Step {
     fn is_reply(&self) -> bool {
         matches!(self, Self::Reply(_) | Self::ReplyOrEnd(_))
+    }
+}
+
+impl Ending {
+    fn shown(&self) -> String {
+        let codes: Vec<String> = self
+            .codes
+            .iter()
+            .map(|code| match *code {
+                NO_CODE => "without a code".to_owned(),
+                code => format!("with {code}"),
+            })
+            .collect();
+        let or_disconnect = if self.or_disconnect {
+            ", or the end of the connection"
+        } else {
+            ""
+        };
+        format!("Close {}{or_disconnect}", codes.join(" or "))
     }
 }
 
@@ -196,6 +440,19 @@ fn send_pieces(wire: &mut Wire, pieces: &[Vec<u8>]) -> Result<(), Problem> {
         wire.send(piece)?;
     }
     Ok(())
+}
+
+fn must_say(wire: &mut Wire) -> Result<(), Problem> {
+    match wire.listen(CASE_TIMEOUT)? {
+        Heard::Bytes => Ok(()),
+        Heard::End => Err(Problem::wrong(
+            "the server closed the connection without a reply".to_owned(),
+        )),
+        Heard::Silence => Err(Problem::silence(format!(
+            "no reply came within {} s",
+            CASE_TIMEOUT.as_secs()
+        ))),
+    }
 }
 
 fn must_end(wire: &mut Wire) -> Result<(), Problem> {
@@ -408,12 +665,16 @@ mod tests {
     fn a_405_names_the_methods_that_are_allowed() {
         let steps = get(Expected {
             to: Method::Post,
-            any_of: vec![Accept::NotAllowed],
+            any_of: vec![Accept::NotAllowed(Method::Get)],
         });
         for (allow, problem) in [
             ("Allow: HEAD, GET\r\n", None),
             ("Allow: HEAD\r\nAllow: GET\r\n", None),
             ("Allow: HEAD\r\n", Some("names GET")),
+            (
+                "Allow: GET, POST\r\n",
+                Some("an Allow field that names POST"),
+            ),
             ("", Some("names GET")),
         ] {
             check(

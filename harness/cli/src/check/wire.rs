@@ -26,6 +26,10 @@ pub(super) struct Wire {
     stream: TcpStream,
     deadline: Instant,
     received: Vec<u8>,
+    /// When the last of them came.
+    received_at: Instant,
+    /// The server has closed, or reset, the connection.
+    is_ended: bool,
     /// No more can be sent: this side said so, or the server closed.
     is_sending_over: bool,
 }
@@ -39,6 +43,8 @@ pub(super) struct Reply {
     fields: Vec<(String, String)>,
     /// Decoded.
     pub(super) body: Vec<u8>,
+    /// How much of the body was there, and since when.
+    arrivals: Vec<(usize, Instant)>,
 }
 
 /// What a server may say next.
@@ -74,6 +80,8 @@ impl Wire {
             stream,
             deadline,
             received: Vec::new(),
+            received_at: Instant::now(),
+            is_ended: false,
             is_sending_over: false,
         })
     }
@@ -113,6 +121,16 @@ impl Wire {
         self.is_sending_over
     }
 
+    /// Gives a connection that goes well more time.
+    pub(super) fn extend(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+    }
+
+    /// Whether the server has closed the connection, as far as is known.
+    pub(super) fn is_ended(&self) -> bool {
+        self.is_ended
+    }
+
     /// The next reply, to a request of `method`; interim ones are skipped.
     pub(super) fn next(&mut self, method: Method) -> Result<Said, Problem> {
         let mut decoder = ReplyDecoder::new(method);
@@ -129,9 +147,13 @@ impl Wire {
                         keep_alive: head.keep_alive,
                         fields: fields(&self.received[..consumed]),
                         body: Vec::new(),
+                        arrivals: Vec::new(),
                     });
                 }
-                (Part::Body(bytes), Some(reply)) => reply.body.extend_from_slice(bytes),
+                (Part::Body(bytes), Some(reply)) => {
+                    reply.body.extend_from_slice(bytes);
+                    reply.arrivals.push((reply.body.len(), self.received_at));
+                }
                 (Part::End, Some(_)) => {}
                 (Part::NeedInput, _) => needs_input = true,
                 (Part::Body(_) | Part::End, None) => {
@@ -203,18 +225,43 @@ impl Wire {
         }
     }
 
-    /// Whether the server has said something, or closed, as things stand now.
-    pub(super) fn has_heard(&mut self) -> Result<bool, Problem> {
+    /// Whether the server has said `word`, or closed, as things stand now. No word is there with the first byte.
+    pub(super) fn has_heard(&mut self, word: &[u8]) -> Result<bool, Problem> {
         let unusable = |error: io::Error| Problem::wrong(format!("cannot use the socket: {error}"));
         self.stream.set_nonblocking(true).map_err(unusable)?;
-        let heard = self.listen(Duration::ZERO);
+        let is_said = loop {
+            let came = &self.received;
+            let is_said = match word {
+                [] => !came.is_empty(),
+                word => came.windows(word.len()).any(|part| part == word),
+            };
+            if is_said {
+                break Ok(true);
+            }
+            match self.hear(self.deadline.min(Instant::now())) {
+                Ok(Heard::Bytes) => {}
+                Ok(Heard::End) => break Ok(true),
+                Ok(Heard::Silence) => break Ok(false),
+                Err(problem) => break Err(problem),
+            }
+        };
         self.stream.set_nonblocking(false).map_err(unusable)?;
-        Ok(heard? != Heard::Silence)
+        is_said
     }
 
-    /// What came behind the last reply and was not asked for.
-    pub(super) fn unasked(&self) -> &[u8] {
+    /// What has come and was not taken yet.
+    pub(super) fn received(&self) -> &[u8] {
         &self.received
+    }
+
+    /// Takes so many of the bytes that have come.
+    pub(super) fn take(&mut self, count: usize) {
+        self.received.drain(..count);
+    }
+
+    /// Waits for more than what has come.
+    pub(super) fn hear_more(&mut self) -> Result<Heard, Problem> {
+        self.hear(self.deadline)
     }
 
     fn hear(&mut self, until: Instant) -> Result<Heard, Problem> {
@@ -229,16 +276,23 @@ impl Wire {
                 .set_read_timeout(Some(left(until)))
                 .and_then(|()| self.stream.read(&mut buffer));
             match read {
-                Ok(0) => return Ok(Heard::End),
+                Ok(0) => {
+                    self.is_ended = true;
+                    return Ok(Heard::End);
+                }
                 Ok(count) => {
                     self.received.extend_from_slice(&buffer[..count]);
+                    self.received_at = Instant::now();
                     return Ok(Heard::Bytes);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 // The kernel may wake a little early.
                 Err(error) if is_timeout(&error) && Instant::now() < until => {}
                 Err(error) if is_timeout(&error) => return Ok(Heard::Silence),
-                Err(error) if is_closed(&error) => return Ok(Heard::End),
+                Err(error) if is_closed(&error) => {
+                    self.is_ended = true;
+                    return Ok(Heard::End);
+                }
                 Err(error) => {
                     return Err(Problem::wrong(format!("cannot read the reply: {error}")));
                 }
@@ -263,6 +317,19 @@ impl Reply {
             .iter()
             .filter(move |(field, _)| field.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
+    }
+
+    /// Whether a list field names this word, in whatever case.
+    pub(super) fn names(&self, field: &str, word: &str) -> bool {
+        self.values(field)
+            .flat_map(|value| value.split(','))
+            .any(|named| named.trim().eq_ignore_ascii_case(word))
+    }
+
+    /// When so many bytes of the body were there.
+    pub(super) fn arrival(&self, bytes: usize) -> Option<Instant> {
+        let first = self.arrivals.partition_point(|(there, _)| *there < bytes);
+        self.arrivals.get(first).map(|(_, when)| *when)
     }
 
     /// The status, and how the body begins.
