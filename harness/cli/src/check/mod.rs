@@ -7,11 +7,15 @@
 
 mod beside;
 mod cases;
+#[cfg(test)]
+mod faults;
 mod judge;
 mod paced;
 mod problem;
 mod room;
 mod script;
+#[cfg(test)]
+mod specimen;
 mod stats;
 mod websocket;
 mod wire;
