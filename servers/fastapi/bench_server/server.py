@@ -1,20 +1,19 @@
 """Uvicorn, with everything set that it would otherwise choose for itself."""
 
 import asyncio
+import importlib
 import socket
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from bench_server import asgi_app, fastapi_app
 from bench_server.bounds import BACKLOG, CHAT_GOODBYE_S, GRACE_S, IDLE_CONNECTION_S, MAX_HEAD_BYTES, MAX_MESSAGE_BYTES
 from bench_server.head_limit import LimitedHttpToolsProtocol
 from bench_server.settings import Settings
 
 HOST = "127.0.0.1"
 
-_CREATE_APP = {"fastapi": fastapi_app.create_app, "asgi": asgi_app.create_app}
 _GOODBYE_POLL_S = 0.01
 
 
@@ -33,8 +32,10 @@ def bind(port: int) -> socket.socket:
 
 def serve(settings: Settings, listener: socket.socket) -> None:
     """Serves until SIGTERM or SIGINT, which Uvicorn raises again when it is done."""
+    # Only the one that is asked for: the bare application must not carry the framework in its memory.
+    module = importlib.import_module(f"bench_server.{settings.app}_app")
     config = uvicorn.Config(
-        _CREATE_APP[settings.app](settings),
+        module.create_app(settings),
         interface="asgi3",
         lifespan="on",
         loop=settings.loop,
