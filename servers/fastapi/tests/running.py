@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from collections.abc import Callable
 from pathlib import Path
@@ -104,6 +105,12 @@ class ServerTest(unittest.TestCase):
         server = Server(self.app, self.loop, *flags, bounds=bounds)
         self.addCleanup(server.__exit__)
         return server
+
+    def wait_until(self, holds: Callable[[], bool]) -> None:
+        """Waits for something that must come to hold."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not holds():
+            self.assertLess(time.monotonic(), deadline, "waited in vain")
 
     @property
     def port(self) -> int:

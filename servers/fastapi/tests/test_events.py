@@ -29,6 +29,12 @@ class Events(ServerTest):
             # The second is due in a minute; the first is here.
             self.assertEqual(next(connection.chunks()), events(1))
 
+    def test_events_with_time_between_them_do_not_share_a_write(self) -> None:
+        with Connection(self.port) as connection:
+            connection.send(encode("GET", "/events?n=4&ms=1"))
+            connection.head()
+            self.assertEqual(list(connection.chunks()), [b"data: %d\n\n" % number for number in range(1, 5)])
+
     def test_head_has_no_events_and_does_not_wait_for_them(self) -> None:
         with Connection(self.port) as connection:
             reply = connection.request("HEAD", f"/events?n={bounds.MAX_EVENTS}&ms={bounds.MAX_EVENT_MS}")
@@ -57,8 +63,7 @@ class Events(ServerTest):
             self.assertGreaterEqual(tasks(), before + len(leavers))
             for leaver in leavers:
                 leaver.close()
-            while tasks() > before:
-                pass
+            self.wait_until(lambda: tasks() <= before)
 
     def test_a_client_that_does_not_read_is_waited_for(self) -> None:
         # More events than all buffers between the two hold, over one connection.

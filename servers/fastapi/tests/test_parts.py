@@ -1,12 +1,15 @@
 """The shared modules, without sockets and without time."""
 
 import asyncio
+import subprocess
+import sys
 import unittest
 from typing import Any
 
 from bench_server import bounds, chat, events, query, work
 from bench_server.failures import BadRequest
 from bench_server.lag import Histogram
+from tests.running import ROOT
 
 
 class Query(unittest.TestCase):
@@ -43,6 +46,12 @@ class Work(unittest.TestCase):
             self.assertEqual(work.sha256(kib)[:8], start)
 
 
+class Imports(unittest.TestCase):
+    def test_the_bare_application_does_not_carry_the_framework(self) -> None:
+        code = "import sys, bench_server.server, bench_server.asgi_app; sys.exit('fastapi' in sys.modules)"
+        self.assertEqual(subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode, 0)
+
+
 class Lag(unittest.TestCase):
     def check(self, values: list[int], percent: int, expected: int, maximum: int = bounds.MAX_LAG_US) -> None:
         histogram = Histogram(maximum)
@@ -67,19 +76,19 @@ class Lag(unittest.TestCase):
 
 
 class Events(unittest.TestCase):
-    def test_each_event_has_a_time_of_its_own(self) -> None:
-        self.assertEqual(
-            list(events.schedule(3, 250)),
-            [(0.0, b"data: 1\n\n"), (0.25, b"data: 2\n\n"), (0.5, b"data: 3\n\n")],
-        )
+    def test_events_with_time_between_them_go_out_one_by_one(self) -> None:
+        self.assertEqual(list(events.batches(3, 1)), [b"data: 1\n\n", b"data: 2\n\n", b"data: 3\n\n"])
 
-    def test_what_is_due_together_shares_writes_of_bounded_size(self) -> None:
+    def test_others_share_writes_of_bounded_size(self) -> None:
         for n in (1, 2, 1000, bounds.MAX_EVENTS):
-            batches = [batch for _, batch in events.schedule(n, 0)]
+            batches = list(events.batches(n, 0))
             together = b"".join(batches)
             self.assertEqual(together, b"".join(events.event(number) for number in range(1, n + 1)))
             self.assertEqual(events.length(n), len(together))
-            self.assertLess(max(map(len, batches)), events.MAX_BATCH_BYTES + 32)
+            for batch in batches:
+                self.assertLessEqual(len(batch), events.MAX_BATCH_BYTES)
+            for batch in batches[:-1]:
+                self.assertGreater(len(batch), events.MAX_BATCH_BYTES - 32)
 
 
 class Room(unittest.IsolatedAsyncioTestCase):

@@ -1,7 +1,10 @@
 """Every route and every refusal."""
 
+import contextlib
 import hashlib
 import json
+import os
+import select
 import tempfile
 from pathlib import Path
 
@@ -184,24 +187,28 @@ class Routes(ServerTest):
             self.assertEqual(part in stats["runtime"], is_named, stats["runtime"])
 
     def test_stats_tell_how_many_jobs_wait_for_the_pool(self) -> None:
-        server = self.start()
         waiting = 3
-        jobs = [Connection(server.port) for _ in range(POOL_THREADS + waiting)]
-        with Connection(server.port) as connection:
+        with tempfile.TemporaryDirectory() as directory:
+            # Whoever reads a pipe waits for someone who writes.
+            pipe = Path(directory, "1.bin")
+            os.mkfifo(pipe)
+            server = self.start("--data-dir", directory)
+            jobs = [Connection(server.port) for _ in range(POOL_THREADS + waiting)]
+            with Connection(server.port) as connection:
 
-            def pool() -> tuple[int, int]:
-                stats = json.loads(connection.get("/stats").body)
-                return stats["pool_queue_depth"], stats["pool_queue_depth_max"]
+                def pool() -> tuple[int, int]:
+                    stats = json.loads(connection.get("/stats").body)
+                    return stats["pool_queue_depth"], stats["pool_queue_depth_max"]
 
-            self.assertEqual(pool(), (0, 0))
-            for job in jobs:
-                job.send(encode("GET", "/cpu/3000000?offload=1"))
-            while pool()[1] < waiting:
-                pass
-            for job in jobs:
-                self.assertEqual(job.reply().status, 200)
-                job.close()
-            self.assertEqual(pool(), (0, waiting))
+                self.assertEqual(pool(), (0, 0))
+                for job in jobs:
+                    job.send(encode("GET", "/file/1"))
+                self.wait_until(lambda: pool() == (waiting, waiting))
+                for job in jobs:
+                    self.wait_until(lambda job=job: has_heard(job) or release(pipe))
+                    self.assertEqual(job.reply().status, 200)
+                    job.close()
+                self.assertEqual(pool(), (0, waiting))
 
     def test_a_missing_file_is_not_found_and_an_unreadable_one_unavailable(self) -> None:
         with tempfile.TemporaryDirectory() as directory:
@@ -210,6 +217,17 @@ class Routes(ServerTest):
             with Connection(server.port) as connection:
                 self.assertEqual(connection.get("/file/2").status, 404)
                 self.assertEqual(connection.get("/file/4").status, 503)
+
+
+def release(pipe: Path) -> bool:
+    """Lets those go on who wait for the pipe now, if there are any."""
+    with contextlib.suppress(OSError):
+        os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    return False
+
+
+def has_heard(connection: Connection) -> bool:
+    return bool(select.select([connection.socket], [], [], 0)[0])
 
 
 load_tests = for_each_server(Routes)
