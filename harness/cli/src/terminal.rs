@@ -198,6 +198,7 @@ fn targets_table(targets: &[TargetRecord]) -> Table {
     let has_idle = targets
         .iter()
         .any(|target| target.server.rss_bytes_per_idle_connection.is_some());
+    let has_streams = targets.iter().any(|target| target.report.streams.is_some());
     let header = [
         "target",
         "p50",
@@ -209,7 +210,13 @@ fn targets_table(targets: &[TargetRecord]) -> Table {
         "server CPU/request",
         "memory",
     ];
-    table.set_header(header.into_iter().chain(has_idle.then_some("per idle")));
+    let of_streams = ["first event p99", "gap late p99"];
+    table.set_header(
+        header
+            .into_iter()
+            .chain(has_idle.then_some("per idle"))
+            .chain(of_streams.into_iter().filter(|_| has_streams)),
+    );
     for target in targets {
         let times = &target.report.response_time_ns;
         let server = &target.server;
@@ -230,9 +237,20 @@ fn targets_table(targets: &[TargetRecord]) -> Table {
                 .rss_bytes_max
                 .map_or_else(dash, |bytes| figures::mib(bytes as f64)),
         ];
+        let streams = target.report.streams.unwrap_or_default();
+        let of_streams = [
+            streams.first_event_time_ns.p99,
+            streams.event_gap_lateness_ns.p99,
+        ];
         table.add_row(
             row.into_iter()
-                .chain(has_idle.then(|| idle.map_or_else(dash, figures::kib))),
+                .chain(has_idle.then(|| idle.map_or_else(dash, figures::kib)))
+                .chain(
+                    of_streams
+                        .into_iter()
+                        .filter(|_| has_streams)
+                        .map(figures::maybe_time),
+                ),
         );
     }
     for column in table.column_iter_mut().skip(1) {

@@ -1,15 +1,19 @@
 //! From a scenario's requests to bytes on the wire and the replies that they must get.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use app::{MAX_UPSTREAM_CONNECTIONS, Mode, Route, order_answer};
 use bench_core::load::Connect;
 use bench_core::names;
 use bench_core::scenario::{Body, RequestSpec, Scenario, ScenarioError, USUAL_STATUS};
 use http1::Method;
-use load::{Expect, Request, Workload};
+use load::{Expect, ExpectBody, Request, Workload};
 
 use crate::exit::Failure;
+
+/// Nanoseconds in a millisecond, in which routes count.
+const NANOS_PER_MS: u64 = 1_000_000;
 
 /// The status of an order that is not JSON.
 const NOT_JSON: u16 = 400;
@@ -73,6 +77,13 @@ impl Routes {
         u64::from(connections) + (u64::from(connections) * calls_at_once).min(most)
     }
 
+    /// How long the longest stream of events takes: as long as its last request is waited for after the last arrival, beside
+    /// what every request is.
+    pub(crate) fn longest_stream(&self) -> Duration {
+        let lengths = self.each().map(|asked| length(&asked.route));
+        lengths.max().unwrap_or_default()
+    }
+
     /// Each kind of request once.
     pub(crate) fn each(&self) -> impl Iterator<Item = &Asked> {
         self.0.iter()
@@ -94,7 +105,14 @@ impl Asked {
         let headers: Vec<(&str, &str)> = body_type.chain(connection(connect)).collect();
         let expect = Expect {
             status: Some(self.answer.status),
-            body: self.answer.body.clone(),
+            body: match (self.route, &self.answer.body) {
+                (Route::Events { n, ms }, Some(body)) if !body.is_empty() => ExpectBody::Events {
+                    count: n,
+                    gap_ns: u64::from(ms) * NANOS_PER_MS,
+                },
+                (_, Some(body)) => ExpectBody::Exact(body.clone()),
+                (_, None) => ExpectBody::Any,
+            },
         };
         let body = self.body.as_ref().map(|body| body.text.as_bytes());
         Request::new(
@@ -138,6 +156,14 @@ impl Answer {
     }
 }
 
+/// How long a stream of events takes where none is late.
+fn length(route: &Route) -> Duration {
+    match *route {
+        Route::Events { n, ms } => Duration::from_millis(u64::from(n - 1) * u64::from(ms)),
+        _ => Duration::ZERO,
+    }
+}
+
 /// A method that a scenario may name.
 fn method(name: &str) -> Method {
     match name {
@@ -176,6 +202,15 @@ fn asked(scenario: &Scenario, index: usize, spec: &RequestSpec) -> Result<Asked,
     if route == Route::Chat {
         let message = "/chat is a WebSocket, and no request has an answer there";
         return refuse("route", message, "choose another route");
+    }
+    if length(&route) >= scenario.timeout {
+        let message = format!(
+            "this stream takes {:?}, and the timeout is {:?}",
+            length(&route),
+            scenario.timeout
+        );
+        let help = "raise `timeout` above it, or ask for fewer events";
+        return refuse("route", &message, help);
     }
     let answer = match (route, &spec.body) {
         (Route::Orders, None) => {
@@ -327,6 +362,11 @@ mod tests {
                 format!("{order}body = \"{{\"\nexpect_status = 422\n"),
                 "made-up.toml:10:17: this is answered 400, not 422",
                 "write `expect_status = 400`, or correct the request",
+            ),
+            (
+                "route = \"/events?n=51&ms=100\"\n".to_owned(),
+                "made-up.toml:7:9: this stream takes 5s, and the timeout is 5s",
+                "raise `timeout` above it, or ask for fewer events",
             ),
             (
                 "route = \"/chat\"\n".to_owned(),

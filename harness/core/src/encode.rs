@@ -13,7 +13,7 @@ use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerial
 use thiserror::Error;
 
 use crate::names;
-use crate::record::RunRecord;
+use crate::record::{RunRecord, StreamRecord};
 use crate::recording::{Interval, MAX_RECORDABLE_NS, SIGNIFICANT_DIGITS, empty_histogram};
 use crate::summary::Times;
 use crate::units::NANOS_PER_S;
@@ -56,6 +56,12 @@ pub fn summary_csv(record: &RunRecord) -> String {
         "unfinished",
         "throughput_per_s",
     ];
+    // What only some scenarios measure has columns where there is a figure.
+    let has_streams = record
+        .targets
+        .iter()
+        .any(|target| target.report.streams.is_some());
+    let streams: &[&str] = if has_streams { &STREAM_COLUMNS } else { &[] };
     let after = [
         "server_cpu_us_per_request",
         "server_rss_bytes_max",
@@ -69,6 +75,7 @@ pub fn summary_csv(record: &RunRecord) -> String {
             .iter()
             .map(ToString::to_string)
             .chain(columns)
+            .chain(streams.iter().map(ToString::to_string))
             .chain(after.iter().map(ToString::to_string)),
     );
     for target in &record.targets {
@@ -104,6 +111,9 @@ pub fn summary_csv(record: &RunRecord) -> String {
             .into_iter()
             .flat_map(clock),
         );
+        if has_streams {
+            row.extend(stream_cells(report.streams.as_ref()));
+        }
         row.extend([
             cell(target.server.cpu_us_per_request),
             cell(target.server.rss_bytes_max),
@@ -119,6 +129,39 @@ pub fn summary_csv(record: &RunRecord) -> String {
         table.row(row);
     }
     table.finish()
+}
+
+/// The columns of streams of events in `summary.csv`.
+const STREAM_COLUMNS: [&str; 9] = [
+    "events",
+    "events_lost",
+    "events_duplicated",
+    "events_out_of_order",
+    "first_event_time_ns_p50",
+    "first_event_time_ns_p99",
+    "event_gap_lateness_ns_p50",
+    "event_gap_lateness_ns_p99",
+    "event_gap_lateness_ns_max",
+];
+
+/// A target's cells below [`STREAM_COLUMNS`].
+fn stream_cells(streams: Option<&StreamRecord>) -> [String; STREAM_COLUMNS.len()] {
+    let Some(streams) = streams else {
+        return STREAM_COLUMNS.map(|_| String::new());
+    };
+    let (first, gap) = (streams.first_event_time_ns, streams.event_gap_lateness_ns);
+    [
+        Some(streams.events),
+        Some(streams.events_lost),
+        Some(streams.events_duplicated),
+        Some(streams.events_out_of_order),
+        first.p50,
+        first.p99,
+        gap.p50,
+        gap.p99,
+        gap.max,
+    ]
+    .map(cell)
 }
 
 /// `intervals.csv`: one line an interval and target, units in the column names, an empty cell for what is not known.
@@ -570,6 +613,23 @@ mod tests {
         record.targets[1].manifest.runtime = "tokio, \"quoted\"".to_owned();
         record.targets[1].report.load.rate_per_s = None;
         insta::assert_snapshot!(summary_csv(&record));
+    }
+
+    #[test]
+    fn streams_have_columns_where_there_are_some() {
+        let mut record = sample::run_record();
+        record.targets[1].report.streams = Some(StreamRecord {
+            sent: 10,
+            events: 99,
+            events_lost: 1,
+            ..StreamRecord::default()
+        });
+        let text = summary_csv(&record);
+        let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+        let column = lines[0].iter().position(|name| *name == "events").unwrap();
+        assert_eq!(lines[0][column + 8], "event_gap_lateness_ns_max");
+        assert_eq!((lines[1][column], lines[1][column + 1]), ("", ""));
+        assert_eq!((lines[2][column], lines[2][column + 1]), ("99", "1"));
     }
 
     #[test]

@@ -70,11 +70,17 @@ pub enum ErrorKind {
     WrongBody,
     /// The reply is not HTTP/1.1.
     Malformed,
+    /// A stream of events ended without all of them.
+    EventsLost,
+    /// A stream brought an event twice.
+    EventsDuplicated,
+    /// A stream brought an event after a later one.
+    EventsOutOfOrder,
 }
 
 impl ErrorKind {
     /// Every kind, in the order of the record.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Refused,
         Self::AddrNotAvailable,
         Self::TooManyFiles,
@@ -87,6 +93,9 @@ impl ErrorKind {
         Self::ShortBody,
         Self::WrongBody,
         Self::Malformed,
+        Self::EventsLost,
+        Self::EventsDuplicated,
+        Self::EventsOutOfOrder,
     ];
 }
 
@@ -106,6 +115,9 @@ impl ErrorKind {
             Self::ShortBody => "with a body cut short",
             Self::WrongBody => "with a wrong body",
             Self::Malformed => "with a malformed reply",
+            Self::EventsLost => "with lost events",
+            Self::EventsDuplicated => "with an event that came twice",
+            Self::EventsOutOfOrder => "with events out of order",
         }
     }
 }
@@ -123,7 +135,7 @@ pub struct ErrorCounts {
     pub reset: u64,
     /// Replies with another status than expected.
     pub status: u64,
-    /// Replies with a short, wrong or malformed body or head.
+    /// Replies with a short, wrong or malformed body or head, events included.
     pub body: u64,
     /// The same failures by kind; kinds that did not occur are left out.
     pub kinds: BTreeMap<ErrorKind, u64>,
@@ -154,7 +166,12 @@ impl ErrorCounts {
             | ErrorKind::TlsFailed => &mut self.connect,
             ErrorKind::Reset | ErrorKind::Closed => &mut self.reset,
             ErrorKind::Status => &mut self.status,
-            ErrorKind::ShortBody | ErrorKind::WrongBody | ErrorKind::Malformed => &mut self.body,
+            ErrorKind::ShortBody
+            | ErrorKind::WrongBody
+            | ErrorKind::Malformed
+            | ErrorKind::EventsLost
+            | ErrorKind::EventsDuplicated
+            | ErrorKind::EventsOutOfOrder => &mut self.body,
         }
     }
 }
@@ -169,12 +186,12 @@ mod tests {
         for kind in ErrorKind::ALL {
             all.count(kind);
         }
-        assert_eq!((all.connect, all.reset, all.status, all.body), (6, 2, 1, 3));
+        assert_eq!((all.connect, all.reset, all.status, all.body), (6, 2, 1, 6));
         let mut twice = all.clone();
         twice.merge(&all);
         assert_eq!(
             (twice.connect, twice.reset, twice.status, twice.body),
-            (12, 4, 2, 6)
+            (12, 4, 2, 12)
         );
         assert!(twice.kinds.values().all(|&count| count == 2));
     }

@@ -61,6 +61,43 @@ pub struct LoadReport {
     /// Requests on the wire, on average; `null` where they were not counted.
     #[serde(default)]
     pub in_flight_mean: Option<f64>,
+    /// What streams of events brought; left out where no request was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub streams: Option<StreamRecord>,
+}
+
+/// Streams of events: requests whose reply comes bit by bit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamRecord {
+    /// Requests for a stream that were sent.
+    pub sent: u64,
+    /// Events that came, each counted once.
+    pub events: u64,
+    /// Events that streams which ended did not bring.
+    pub events_lost: u64,
+    /// Events that came again.
+    pub events_duplicated: u64,
+    /// Events that came after a later one.
+    pub events_out_of_order: u64,
+    /// From the moment the schedule meant to send a request to the first event of its stream.
+    pub first_event_time_ns: Times,
+    /// How much longer than it should have the gap between two events was, zero where it was not.
+    pub event_gap_lateness_ns: Times,
+}
+
+impl StreamRecord {
+    fn of(recording: &Recording) -> Option<Self> {
+        let counts = recording.streams;
+        (counts.streams > 0).then(|| Self {
+            sent: counts.streams,
+            events: counts.events,
+            events_lost: counts.lost,
+            events_duplicated: counts.duplicated,
+            events_out_of_order: counts.out_of_order,
+            first_event_time_ns: Times::of(&recording.first_event_time),
+            event_gap_lateness_ns: Times::of(&recording.event_gap_lateness),
+        })
+    }
 }
 
 impl LoadReport {
@@ -100,6 +137,7 @@ impl LoadReport {
             first_byte_time_ns: Times::of(&recording.first_byte_time),
             handshake_time_ns: Times::of(&recording.handshake_time),
             in_flight_mean: (recording.in_flight.samples > 0).then_some(recording.in_flight.mean),
+            streams: StreamRecord::of(recording),
         }
     }
 }
@@ -599,12 +637,27 @@ pub struct Histograms {
     pub service_time_v2_base64: String,
     /// Send lags in nanoseconds.
     pub send_lag_v2_base64: String,
+    /// Times to the first event of a stream in nanoseconds; empty where no request was for one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub first_event_time_v2_base64: String,
+    /// Latenesses of the gaps between the events of a stream in nanoseconds; empty as above.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub event_gap_lateness_v2_base64: String,
 }
 
 impl Histograms {
     /// The distributions of a recording.
     pub fn of(recording: &Recording) -> Self {
+        let of_streams = |histogram| {
+            if recording.streams.streams == 0 {
+                String::new()
+            } else {
+                encode::histogram_base64(histogram)
+            }
+        };
         Self {
+            first_event_time_v2_base64: of_streams(&recording.first_event_time),
+            event_gap_lateness_v2_base64: of_streams(&recording.event_gap_lateness),
             response_time_v2_base64: encode::histogram_base64(&recording.response_time),
             service_time_v2_base64: encode::histogram_base64(&recording.service_time),
             send_lag_v2_base64: encode::histogram_base64(&recording.send_lag),

@@ -52,6 +52,14 @@ pub struct Recording {
     pub connect_time: Histogram<u64>,
     /// From there to the end of the TLS handshake, for every connection opened; empty without TLS.
     pub handshake_time: Histogram<u64>,
+    /// What streams of events brought; nothing where no request was one.
+    pub streams: StreamCounts,
+    /// From the moment the schedule meant to send a request to the first event of its stream. A lower bound where the request
+    /// ended before any came.
+    pub first_event_time: Histogram<u64>,
+    /// How much longer than it should have the gap between two events of a stream was, zero where it was not. A lower bound
+    /// where the request ended while the next event was late already.
+    pub event_gap_lateness: Histogram<u64>,
     /// The fates of all requests that fell due while measured.
     pub ledger: Ledger,
     /// Failures by kind.
@@ -94,6 +102,32 @@ pub struct Served {
     pub min: u64,
     /// The most.
     pub max: u64,
+}
+
+/// Streams of events that fell due while measured, and their events.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StreamCounts {
+    /// Requests for a stream that were sent.
+    pub streams: u64,
+    /// Events that came, each counted once.
+    pub events: u64,
+    /// Events that streams which ended did not bring.
+    pub lost: u64,
+    /// Events that came again.
+    pub duplicated: u64,
+    /// Events that came after a later one; they count among `events` as well.
+    pub out_of_order: u64,
+}
+
+impl StreamCounts {
+    /// Adds other counts.
+    pub fn add(&mut self, other: &Self) {
+        self.streams += other.streams;
+        self.events += other.events;
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
+        self.out_of_order += other.out_of_order;
+    }
 }
 
 /// How many requests were on the wire, counted every [`IN_FLIGHT_EVERY_NS`]: sent, and neither answered, failed nor given
@@ -204,6 +238,9 @@ impl Recording {
             first_byte_time: empty_histogram(),
             connect_time: empty_histogram(),
             handshake_time: empty_histogram(),
+            streams: StreamCounts::default(),
+            first_event_time: empty_histogram(),
+            event_gap_lateness: empty_histogram(),
             ledger: Ledger::default(),
             errors: ErrorCounts::default(),
             connections: ConnectionCounts::default(),
@@ -261,10 +298,13 @@ impl Recording {
             (&mut self.generator_lag, &other.generator_lag),
             (&mut self.connect_time, &other.connect_time),
             (&mut self.handshake_time, &other.handshake_time),
+            (&mut self.first_event_time, &other.first_event_time),
+            (&mut self.event_gap_lateness, &other.event_gap_lateness),
         ];
         for (ours, theirs) in pairs {
             ours.add(theirs).expect("all histograms share their bounds");
         }
+        self.streams.add(&other.streams);
         self.ledger.merge(&other.ledger);
         self.errors.merge(&other.errors);
         self.connections.merge(&other.connections);
@@ -490,6 +530,21 @@ impl Recorder {
     /// A request whose service time is recorded got its first byte, or ended without one, `elapsed_ns` after it was sent.
     pub fn on_first_byte(&mut self, elapsed_ns: Nanos) {
         record(&mut self.recording.first_byte_time, elapsed_ns);
+    }
+
+    /// The first event of a stream came, or its request ended without one, `elapsed_ns` after it was due.
+    pub fn on_first_event(&mut self, elapsed_ns: Nanos) {
+        record(&mut self.recording.first_event_time, elapsed_ns);
+    }
+
+    /// The gap between two events of a stream was `lateness_ns` longer than it should have been.
+    pub fn on_event_gap(&mut self, lateness_ns: Nanos) {
+        record(&mut self.recording.event_gap_lateness, lateness_ns);
+    }
+
+    /// A request for a stream met its fate, and this is what the stream brought.
+    pub fn on_stream(&mut self, counts: &StreamCounts) {
+        self.recording.streams.add(counts);
     }
 
     /// Since the last call, and up to `now_ns`, `in_flight` requests were on the wire: counts them at every moment of
@@ -896,6 +951,37 @@ mod tests {
         let mut merged = Recording::empty();
         merged.append_epoch(&recording, 0);
         assert_eq!(merged.first_byte_time.len(), 1);
+    }
+
+    #[test]
+    fn streams_have_clocks_of_their_own() {
+        let one = |lateness_ns| {
+            let mut recorder = recorder();
+            recorder.on_first_event(2 * MS);
+            recorder.on_event_gap(lateness_ns);
+            recorder.on_stream(&StreamCounts {
+                streams: 1,
+                events: 2,
+                lost: 3,
+                duplicated: 4,
+                out_of_order: 5,
+            });
+            finish(recorder, 1_100 * MS)
+        };
+        let mut merged = one(0);
+        merged.merge_thread(&one(MS));
+        merged.append_epoch(&one(MS), 0);
+        assert_eq!(merged.first_event_time.len(), 3);
+        let gaps = &merged.event_gap_lateness;
+        assert_eq!((gaps.count_at(0), gaps.count_at(MS)), (1, 2));
+        let all = StreamCounts {
+            streams: 3,
+            events: 6,
+            lost: 9,
+            duplicated: 12,
+            out_of_order: 15,
+        };
+        assert_eq!(merged.streams, all);
     }
 
     #[test]

@@ -41,6 +41,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("mixed", include_str!("../../../scenarios/mixed.toml")),
     ("orders", include_str!("../../../scenarios/orders.toml")),
     ("ping", include_str!("../../../scenarios/ping.toml")),
+    ("stream", include_str!("../../../scenarios/stream.toml")),
     ("timers", include_str!("../../../scenarios/timers.toml")),
 ];
 

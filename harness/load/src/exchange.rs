@@ -1,10 +1,12 @@
 //! One request and its reply: bytes in, a fate out. No socket and no clock.
 
 use bench_core::ledger::ErrorKind;
+use bench_core::units::Nanos;
 use http1::Method;
 use http1::client::{Part, ReplyDecoder};
 
-use crate::workload::Expect;
+use crate::events::{EventStream, Moment};
+use crate::workload::{Expect, ExpectBody};
 
 /// Bytes of memory that an exchange keeps for replies cut in the middle of their head. What a longer one needed is given
 /// back: there is an exchange a connection, and there may be ten thousand.
@@ -23,6 +25,8 @@ pub struct Exchange {
     /// The first thing found wrong; the rest of the reply is still read, to keep the connection in step.
     wrong: Option<ErrorKind>,
     started: bool,
+    /// The body, where it is a stream of events.
+    events: EventStream,
 }
 
 /// How far a reply has come.
@@ -49,11 +53,15 @@ impl Exchange {
             body_bytes: 0,
             wrong: None,
             started: false,
+            events: EventStream::new(),
         }
     }
 
-    /// A request with this method was sent: its reply is expected from here on.
-    pub fn begin(&mut self, method: Method) {
+    /// A request with this method was sent: its reply, and what it must be, are expected from here on.
+    pub fn begin(&mut self, method: Method, expect: &Expect) {
+        if let ExpectBody::Events { count, gap_ns } = expect.body {
+            self.events.begin(count, gap_ns);
+        }
         self.decoder = ReplyDecoder::new(method);
         self.pending.clear();
         self.keep_alive = true;
@@ -62,17 +70,28 @@ impl Exchange {
         self.started = false;
     }
 
-    /// Takes bytes in the order they arrived.
-    pub fn receive(&mut self, bytes: &[u8], expect: &Expect) -> Progress {
+    /// The stream of events that the reply is, where it must be one.
+    pub fn events(&self) -> &EventStream {
+        &self.events
+    }
+
+    /// Takes bytes in the order they arrived, as of `now_ns`; tells `on_moment` of the events of a stream.
+    pub fn receive(
+        &mut self,
+        bytes: &[u8],
+        expect: &Expect,
+        now_ns: Nanos,
+        on_moment: &mut impl FnMut(Moment),
+    ) -> Progress {
         self.started = true;
         if self.pending.is_empty() {
-            let (consumed, progress) = self.decode(bytes, expect);
+            let (consumed, progress) = self.decode(bytes, expect, now_ns, on_moment);
             self.pending.extend_from_slice(&bytes[consumed..]);
             return self.without_leftovers(progress);
         }
         let mut joined = std::mem::take(&mut self.pending);
         joined.extend_from_slice(bytes);
-        let (consumed, progress) = self.decode(&joined, expect);
+        let (consumed, progress) = self.decode(&joined, expect, now_ns, on_moment);
         joined.drain(..consumed);
         joined.shrink_to(MAX_KEPT_BYTES);
         self.pending = joined;
@@ -90,7 +109,13 @@ impl Exchange {
         }
     }
 
-    fn decode(&mut self, bytes: &[u8], expect: &Expect) -> (usize, Progress) {
+    fn decode(
+        &mut self,
+        bytes: &[u8],
+        expect: &Expect,
+        now_ns: Nanos,
+        on_moment: &mut impl FnMut(Moment),
+    ) -> (usize, Progress) {
         let mut consumed = 0;
         loop {
             let Ok((count, part)) = self.decoder.decode(&bytes[consumed..]) else {
@@ -111,7 +136,7 @@ impl Exchange {
                         self.wrong = Some(ErrorKind::Status);
                     }
                 }
-                Part::Body(body) => self.check_body(body, expect),
+                Part::Body(body) => self.check_body(body, expect, now_ns, on_moment),
                 Part::End => {
                     return (
                         consumed,
@@ -125,12 +150,24 @@ impl Exchange {
         }
     }
 
-    fn check_body(&mut self, body: &[u8], expect: &Expect) {
+    fn check_body(
+        &mut self,
+        body: &[u8],
+        expect: &Expect,
+        now_ns: Nanos,
+        on_moment: &mut impl FnMut(Moment),
+    ) {
         let from = self.body_bytes;
         self.body_bytes += body.len();
-        if let Some(expected) = &expect.body
-            && expected.get(from..self.body_bytes) != Some(body)
-        {
+        let is_right = match &expect.body {
+            ExpectBody::Any => true,
+            ExpectBody::Exact(expected) => expected.get(from..self.body_bytes) == Some(body),
+            // What came after something wrong is no stream any more.
+            ExpectBody::Events { .. } => {
+                self.wrong.is_some() || self.events.receive(body, now_ns, on_moment).is_ok()
+            }
+        };
+        if !is_right {
             // A wrong status explains a wrong body; the other way round says nothing.
             self.wrong.get_or_insert(ErrorKind::WrongBody);
         }
@@ -139,9 +176,10 @@ impl Exchange {
     fn fate(&self, expect: &Expect) -> Result<(), ErrorKind> {
         match (self.wrong, &expect.body) {
             (Some(kind), _) => Err(kind),
-            (None, Some(expected)) if expected.len() != self.body_bytes => {
+            (None, ExpectBody::Exact(expected)) if expected.len() != self.body_bytes => {
                 Err(ErrorKind::WrongBody)
             }
+            (None, ExpectBody::Events { .. }) => self.events.fate(),
             (None, _) => Ok(()),
         }
     }
@@ -185,16 +223,20 @@ mod tests {
     fn expect(body: &[u8]) -> Expect {
         Expect {
             status: Some(200),
-            body: Some(body.to_vec()),
+            body: ExpectBody::Exact(body.to_vec()),
         }
+    }
+
+    fn receive(exchange: &mut Exchange, bytes: &[u8], expect: &Expect) -> Progress {
+        exchange.receive(bytes, expect, 0, &mut |_| {})
     }
 
     /// Feeds a reply in pieces of at most `piece` bytes and returns what became of it.
     fn check(reply: &[u8], expect: &Expect, piece: usize) -> Progress {
         let mut exchange = Exchange::new();
-        exchange.begin(Method::Get);
+        exchange.begin(Method::Get, expect);
         for bytes in reply.chunks(piece) {
-            let progress = exchange.receive(bytes, expect);
+            let progress = receive(&mut exchange, bytes, expect);
             if progress != Progress::NeedInput {
                 return progress;
             }
@@ -231,6 +273,44 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_of_events_is_checked_as_it_comes() {
+        let events = Expect {
+            status: Some(200),
+            body: ExpectBody::Events {
+                count: 2,
+                gap_ns: 0,
+            },
+        };
+        let reply = |status: &str, chunks: &str| {
+            format!("HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n")
+        };
+        let (one, two) = ("9\r\ndata: 1\n\n\r\n", "9\r\ndata: 2\n\n\r\n");
+        let cases = [
+            (reply("200 OK", &[one, two].concat()), Ok(())),
+            (reply("200 OK", one), Err(ErrorKind::EventsLost)),
+            (
+                reply("200 OK", &[one, two, one].concat()),
+                Err(ErrorKind::EventsDuplicated),
+            ),
+            (
+                reply("200 OK", &[two, one].concat()),
+                Err(ErrorKind::EventsOutOfOrder),
+            ),
+            (reply("200 OK", "2\r\nno\r\n"), Err(ErrorKind::WrongBody)),
+            (reply("503 No", "2\r\nno\r\n"), Err(ErrorKind::Status)),
+        ];
+        for (reply, fate) in cases {
+            for piece in [1, 7, reply.len()] {
+                assert_eq!(
+                    check(reply.as_bytes(), &events, piece),
+                    done(fate, true),
+                    "{reply:?} in pieces of {piece}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn bytes_beyond_the_reply_are_an_error() {
         let reply = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\n";
         assert_eq!(
@@ -242,29 +322,36 @@ mod tests {
     #[test]
     fn an_end_before_the_reply_is_told_from_an_end_within_it() {
         let mut exchange = Exchange::new();
-        exchange.begin(Method::Get);
+        exchange.begin(Method::Get, &expect(b"hello"));
         assert_eq!(exchange.eof(&expect(b"hello")), Err(ErrorKind::Closed));
-        exchange.begin(Method::Get);
-        exchange.receive(
+        exchange.begin(Method::Get, &expect(b"hello"));
+        receive(
+            &mut exchange,
             b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel",
             &expect(b"hello"),
         );
         assert_eq!(exchange.eof(&expect(b"hello")), Err(ErrorKind::ShortBody));
-        exchange.begin(Method::Get);
-        exchange.receive(b"HTTP/1.1 200 OK\r\n\r\nhello", &expect(b"hello"));
+        exchange.begin(Method::Get, &expect(b"hello"));
+        receive(
+            &mut exchange,
+            b"HTTP/1.1 200 OK\r\n\r\nhello",
+            &expect(b"hello"),
+        );
         assert_eq!(exchange.eof(&expect(b"hello")), Ok(()));
     }
 
     #[test]
     fn an_exchange_forgets_the_one_before() {
         let mut exchange = Exchange::new();
-        exchange.begin(Method::Get);
-        exchange.receive(
+        exchange.begin(Method::Get, &expect(b"hello"));
+        receive(
+            &mut exchange,
             b"HTTP/1.1 500 No\r\nConnection: close\r\nContent-Length: 3\r\n\r\nab",
             &expect(b"hello"),
         );
-        exchange.begin(Method::Get);
-        let progress = exchange.receive(
+        exchange.begin(Method::Get, &expect(b"hello"));
+        let progress = receive(
+            &mut exchange,
             b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
             &expect(b"hello"),
         );
@@ -278,9 +365,9 @@ mod tests {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
         let (begun, rest) = head.split_at(9);
         for _ in 0..2 {
-            exchange.begin(Method::Get);
+            exchange.begin(Method::Get, &expect(b"hello"));
             let progress = [begun.as_bytes(), &[rest.as_bytes(), &body].concat()]
-                .map(|bytes| exchange.receive(bytes, &expect(&body)));
+                .map(|bytes| receive(&mut exchange, bytes, &expect(&body)));
             assert_eq!(progress, [Progress::NeedInput, done(Ok(()), true)]);
             assert!(exchange.pending.capacity() <= MAX_KEPT_BYTES);
         }
@@ -290,7 +377,7 @@ mod tests {
     fn any_success_or_redirection_will_do_where_the_answer_is_not_known() {
         let expect = Expect {
             status: None,
-            body: None,
+            body: ExpectBody::Any,
         };
         let accepted: Vec<u16> = [199, 200, 204, 301, 399, 400, 500]
             .into_iter()

@@ -6,7 +6,7 @@
 //!
 //! - [`drive()`] is the one way to put load on an address; closed and open loops, warm-up, and stopping are values in
 //!   [`bench_core::load::Load`].
-//! - [`exchange`] (one request and its reply) and [`pacer`] (when the next one is due) are pure: bytes and times in,
+//! - [`exchange`] (one request and its reply), [`events`] (a stream of them) and [`pacer`] (when the next one is due) are pure: bytes and times in,
 //!   decisions out; so are `line` (which session's turn it is) and `sources` (which local address a connection leaves
 //!   from). `worker` is the only place that touches a clock on the measured path, and with `transport` a socket.
 //! - [`idle`] holds connections that carry nothing, beside a drive.
@@ -28,6 +28,7 @@ mod clock;
 pub mod control;
 mod dial;
 pub mod drive;
+pub mod events;
 pub mod exchange;
 pub mod idle;
 mod line;
@@ -43,4 +44,4 @@ pub mod workload;
 pub use control::{Control, Phase};
 pub use drive::{DriveError, Endpoint, Options, drive};
 pub use tls::{Tls, Trust};
-pub use workload::{Expect, Request, Workload};
+pub use workload::{Expect, ExpectBody, Request, Workload};

@@ -1,5 +1,6 @@
 //! Requests as bytes, made before the run, and what each must be answered with.
 
+use bench_core::units::Nanos;
 use http1::Method;
 use http1::client::encode_request;
 
@@ -46,8 +47,24 @@ pub struct Request {
 pub struct Expect {
     /// The status; `None` takes any from 200 to 399, for addresses whose answers are not known beforehand.
     pub status: Option<u16>,
-    /// The body, byte for byte; `None` takes any.
-    pub body: Option<Vec<u8>>,
+    /// The body.
+    pub body: ExpectBody,
+}
+
+/// What the body of a reply must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExpectBody {
+    /// Whatever comes.
+    Any,
+    /// These bytes.
+    Exact(Vec<u8>),
+    /// A stream of events, each checked and timed as it comes (see [`crate::events`]).
+    Events {
+        /// How many, numbered from 1.
+        count: u32,
+        /// How long after the one before each is due, in nanoseconds.
+        gap_ns: Nanos,
+    },
 }
 
 impl Request {

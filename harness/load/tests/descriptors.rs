@@ -12,7 +12,7 @@ use bench_core::load::{Arrival, Connect, Load, Process};
 use bench_core::recording::Recording;
 use bench_core::units::Rate;
 use http1::Method;
-use load::{Control, DriveError, Expect, Options, Request, Workload, drive};
+use load::{Control, DriveError, Expect, ExpectBody, Options, Request, Workload, drive};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const CONNECTIONS: u32 = 4;
@@ -95,7 +95,7 @@ fn check(addr: SocketAddr, duration: Duration) -> Result<Recording, DriveError> 
     };
     let expect = Expect {
         status: Some(200),
-        body: None,
+        body: ExpectBody::Any,
     };
     let request = Request::new(Method::Get, "/", &addr.to_string(), &[], None, expect);
     let options = Options {

@@ -17,7 +17,7 @@ use bench_core::load::{Arrival, Connect, Load, Process};
 use bench_core::recording::Recording;
 use bench_core::units::Rate;
 use http1::Method;
-use load::{Control, DriveError, Expect, Options, Request, Workload, drive};
+use load::{Control, DriveError, Expect, ExpectBody, Options, Request, Workload, drive};
 
 const GOOD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
@@ -133,7 +133,7 @@ fn open(per_s: f64) -> Arrival {
 fn workload(addr: SocketAddr) -> Workload {
     let expect = Expect {
         status: Some(200),
-        body: Some(b"hello".to_vec()),
+        body: ExpectBody::Exact(b"hello".to_vec()),
     };
     Workload::new(vec![Request::new(
         Method::Get,

@@ -17,7 +17,7 @@ use std::time::Duration;
 use bench_core::load::{Arrival, Connect, Load};
 use bench_core::recording::Recording;
 use http1::Method;
-use load::{Control, DriveError, Expect, Options, Request, Workload, backend, drive};
+use load::{Control, DriveError, Expect, ExpectBody, Options, Request, Workload, backend, drive};
 
 /// Local ports of the narrow network.
 const PORTS: u32 = 10;
@@ -135,7 +135,7 @@ fn drive_at(listen: &str, load: &Load, others: u32) -> (Result<Recording, DriveE
         .collect();
     let expect = Expect {
         status: Some(200),
-        body: Some(b"7".to_vec()),
+        body: ExpectBody::Exact(b"7".to_vec()),
     };
     let headers: &[(&str, &str)] = match load.connect {
         Connect::Once => &[],

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bench_core::load::{Arrival, Connect, Load, Process};
 use bench_core::units::Rate;
 use http1::Method;
-use load::{Control, Expect, Options, Request, Workload, backend, drive};
+use load::{Control, Expect, ExpectBody, Options, Request, Workload, backend, drive};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const CONNECTIONS: u32 = 2_000;
@@ -25,7 +25,7 @@ fn two_thousand_connections_each_carry_their_requests() {
     let addr = listener.local_addr().unwrap();
     let expect = Expect {
         status: Some(200),
-        body: Some(b"7".to_vec()),
+        body: ExpectBody::Exact(b"7".to_vec()),
     };
     let request = Request::new(Method::Get, "/call/7?ms=0", "backend", &[], None, expect);
     let load = Load {

@@ -18,7 +18,10 @@ use bench_core::units::Rate;
 use http1::Method;
 use load::drive::CONNECT_TIMEOUT;
 use load::tls::HandshakeError;
-use load::{Control, DriveError, Endpoint, Expect, Options, Request, Tls, Trust, Workload, drive};
+use load::{
+    Control, DriveError, Endpoint, Expect, ExpectBody, Options, Request, Tls, Trust, Workload,
+    drive,
+};
 use rcgen::{Certificate, CertificateParams, CertifiedIssuer, DnType, KeyPair};
 use rustls::crypto::ring;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -203,7 +206,7 @@ fn load(arrival: Arrival, requests: Option<u64>) -> Load {
 fn check(addr: SocketAddr, trust: &Trust, load: &Load) -> Result<Recording, DriveError> {
     let expect = Expect {
         status: Some(200),
-        body: Some(body()),
+        body: ExpectBody::Exact(body()),
     };
     let request = Request::new(Method::Get, "/", "localhost", &[], None, expect);
     let endpoint = Endpoint {

@@ -26,7 +26,7 @@ use hdrhistogram::Histogram;
 use http1::Method;
 use load::pacer::{Pacer, Wait};
 use load::truth::{BODY, TruthStats};
-use load::{Control, Expect, Options, Request, Workload, drive};
+use load::{Control, Expect, ExpectBody, Options, Request, Workload, drive};
 
 const MS: Nanos = 1_000_000;
 
@@ -423,7 +423,7 @@ fn serve_and_drive(behaviour: Behaviour, load: &Load) -> (Recording, TruthStats)
 fn workload(addr: SocketAddr) -> Workload {
     let expect = Expect {
         status: Some(200),
-        body: Some(BODY.to_vec()),
+        body: ExpectBody::Exact(BODY.to_vec()),
     };
     let host = addr.to_string();
     Workload::new(vec![Request::new(

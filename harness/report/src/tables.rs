@@ -52,9 +52,28 @@ const ALWAYS: [(&str, Figure); 9] = [
 ];
 
 /// The figures that only some scenarios give: their columns are left out where no target has one.
-const SOMETIMES: [(&str, Figure); 1] = [("memory per idle connection", |target| {
-    target.server.rss_bytes_per_idle_connection.map(kib)
-})];
+const SOMETIMES: [(&str, Figure); 4] = [
+    ("memory per idle connection", |target| {
+        target.server.rss_bytes_per_idle_connection.map(kib)
+    }),
+    ("first event p99", |target| {
+        let ns = target.report.streams?.first_event_time_ns.p99?;
+        Some(time(ns as f64))
+    }),
+    ("event gap late by, p99", |target| {
+        let ns = target.report.streams?.event_gap_lateness_ns.p99?;
+        Some(time(ns as f64))
+    }),
+    ("events lost, twice, out of order", |target| {
+        let streams = target.report.streams?;
+        let wrong = [
+            streams.events_lost,
+            streams.events_duplicated,
+            streams.events_out_of_order,
+        ];
+        Some(wrong.map(count).join(", "))
+    }),
+];
 
 /// The targets, and the figures that this run gives of them.
 pub(crate) fn targets(record: &RunRecord) -> Targets {
@@ -111,21 +130,30 @@ pub(crate) fn clocks(record: &RunRecord) -> Vec<ClockRow> {
             ("send lag", &report.send_lag_ns),
             ("connect time", &report.connect_time_ns),
         ];
-        clocks.map(|(clock, times)| ClockRow {
-            name: target.name.clone(),
-            clock,
-            figures: [
-                times.mean,
-                times.p50,
-                times.p90,
-                times.p99,
-                times.p99_9,
-                times.p99_99,
-                times.max,
+        let of_streams = report.streams.iter().flat_map(|streams| {
+            [
+                ("first event", &streams.first_event_time_ns),
+                ("event gap lateness", &streams.event_gap_lateness_ns),
             ]
-            .map(maybe_time)
-            .to_vec(),
-        })
+        });
+        clocks
+            .into_iter()
+            .chain(of_streams)
+            .map(|(clock, times)| ClockRow {
+                name: target.name.clone(),
+                clock,
+                figures: [
+                    times.mean,
+                    times.p50,
+                    times.p90,
+                    times.p99,
+                    times.p99_9,
+                    times.p99_99,
+                    times.max,
+                ]
+                .map(maybe_time)
+                .to_vec(),
+            })
     });
     rows.collect()
 }

@@ -13,7 +13,7 @@ use bench_core::recording::Recording;
 use bench_core::units::{Nanos, duration_ns};
 use http1::Method;
 use load::truth::{BODY, TruthStats};
-use load::{Control, Expect, Options, Phase, Request, Workload};
+use load::{Control, Expect, ExpectBody, Options, Phase, Request, Workload};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::calibrate::case::{Case, Expectation};
@@ -182,7 +182,7 @@ fn threads(pinning: &Pinning, load: &Load) -> u32 {
 fn drive(case: &Case, server: &Server, rig: &Rig<'_>) -> Result<(Recording, Nanos), Failure> {
     let expect = Expect {
         status: Some(200),
-        body: Some(BODY.to_vec()),
+        body: ExpectBody::Exact(BODY.to_vec()),
     };
     let host = server.addr.to_string();
     let request = Request::new(Method::Get, "/", &host, &[], None, expect);

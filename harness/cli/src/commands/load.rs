@@ -9,7 +9,7 @@ use bench_core::load::{Arrival, Connect, Load};
 use bench_core::record::LoadReport;
 use bench_core::recording::Recording;
 use bench_core::validity::{self, Circumstances, Validity};
-use load::{Control, Endpoint, Expect, Options, Request, Tls, Trust, Workload};
+use load::{Control, Endpoint, Expect, ExpectBody, Options, Request, Tls, Trust, Workload};
 use reqwest::Url;
 use rustix::process::Signal;
 
@@ -216,7 +216,7 @@ fn understand(args: &LoadArgs) -> Result<(Endpoint, Workload), Failure> {
     let body = args.body.as_deref().map(body).transpose()?;
     let expect = Expect {
         status: args.expect_status,
-        body: None,
+        body: ExpectBody::Any,
     };
     let request = Request::new(
         args.method.into(),

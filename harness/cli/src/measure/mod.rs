@@ -297,7 +297,7 @@ impl Run<'_> {
             idle_connections: self.idle_connections(),
             warmup: Duration::ZERO,
             duration: self.request.plan.epoch,
-            drain: DRAIN,
+            drain: DRAIN + self.request.routes.longest_stream(),
             timeout: self.request.scenario.timeout,
             request_limit: None,
             interval: self.interval(),

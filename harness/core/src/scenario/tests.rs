@@ -196,7 +196,7 @@ fn every_built_in_scenario_is_valid_and_says_why() {
     assert_eq!(
         Scenario::built_in("io-havey").unwrap_err().to_string(),
         "no scenario is called `io-havey` (did you mean `io-heavy`?); known are burst, churn, cpu-heavy, fan-out, file-pool, idle-10k, io-heavy, mixed, \
-         orders, ping, timers, and any TOML file"
+         orders, ping, stream, timers, and any TOML file"
     );
 }
 

@@ -15,11 +15,12 @@ use bench_core::units::Nanos;
 use super::core::{Core, Opened};
 use super::opening::RETRY_AFTER_NS;
 use super::{Share, Talk};
+use crate::events::Moment;
 use crate::exchange::{Exchange, Progress};
 use crate::line::Line;
 use crate::reactor::Ready;
 use crate::transport::{RecvError, Transport};
-use crate::workload::Workload;
+use crate::workload::{ExpectBody, Request, Workload};
 
 /// The requests of one worker.
 pub(crate) struct Requests<'a> {
@@ -100,7 +101,8 @@ impl<'a> Requests<'a> {
     ) {
         let request = self.mix.choose();
         let turn = &mut self.turns[index];
-        turn.exchange.begin(self.workload.request(request).method);
+        let Request { method, expect, .. } = self.workload.request(request);
+        turn.exchange.begin(*method, expect);
         turn.carried = Some(InFlight {
             due_ns,
             sent_ns,
@@ -156,8 +158,15 @@ impl<'a> Requests<'a> {
                 }
                 Ok(count) => {
                     carried.first_byte_ns.get_or_insert(arrived_ns);
+                    let due_ns = carried.due_ns;
+                    let recorder = core.recorders.for_due(due_ns);
+                    let mut on_moment = |moment| match moment {
+                        Moment::First => recorder.on_first_event(arrived_ns - due_ns),
+                        Moment::Gap { lateness_ns } => recorder.on_event_gap(lateness_ns),
+                    };
+                    let bytes = &core.read_buffer[..count];
                     if let Progress::Done { fate, reusable } =
-                        exchange.receive(&core.read_buffer[..count], expect)
+                        exchange.receive(bytes, expect, arrived_ns, &mut on_moment)
                     {
                         // After a hang-up no further report would come for this socket.
                         let reusable = reusable && !ready.is_hangup();
@@ -199,6 +208,7 @@ impl<'a> Requests<'a> {
         if fate.is_ok() && sent.due_ns >= core.recorders.measured_from_ns {
             turn.served += 1;
         }
+        self.count_stream(core, index, sent, true, now);
         let recorder = core.recorders.for_due(sent.due_ns);
         match fate {
             Ok(()) => {
@@ -209,6 +219,33 @@ impl<'a> Requests<'a> {
         }
         self.busy.remove(index);
         self.move_on(core, index, reusable, now);
+    }
+
+    /// Enters what a stream of events brought by `now`, where the request on this session was for one. `has_ended`: nothing
+    /// more can come. Otherwise what is awaited stands as a lower bound in the clock that it would have stopped.
+    fn count_stream<T: Transport>(
+        &self,
+        core: &mut Core<'_, T>,
+        index: usize,
+        sent: InFlight,
+        has_ended: bool,
+        now: Nanos,
+    ) {
+        let expect = &self.workload.request(sent.request).expect;
+        if !matches!(expect.body, ExpectBody::Events { .. }) {
+            return;
+        }
+        let events = self.turns[index].exchange.events();
+        let recorder = core.recorders.for_due(sent.due_ns);
+        recorder.on_stream(&events.counts(has_ended));
+        if has_ended {
+            return;
+        }
+        if events.is_silent() {
+            recorder.on_first_event(now - sent.due_ns);
+        } else if let Some(late_ns) = events.overdue_ns(now) {
+            recorder.on_event_gap(late_ns);
+        }
     }
 
     /// The request on this session is over; its connection may carry another one, or not.
@@ -320,6 +357,7 @@ impl<T: Transport> Talk<T> for Requests<'_> {
                 break;
             }
             *carried = None;
+            self.count_stream(core, index, sent, false, now);
             let recorder = core.recorders.for_due(sent.due_ns);
             recorder.on_first_byte(sent.until_first_byte_ns(now));
             recorder.on_timeout(sent.due_ns, sent.sent_ns, now);
@@ -336,7 +374,11 @@ impl<T: Transport> Talk<T> for Requests<'_> {
     }
 
     fn finish(&mut self, core: &mut Core<'_, T>, now: Nanos) {
-        for sent in self.turns.iter().filter_map(|turn| turn.carried) {
+        for index in 0..self.turns.len() {
+            let Some(sent) = self.turns[index].carried else {
+                continue;
+            };
+            self.count_stream(core, index, sent, false, now);
             let recorder = core.recorders.for_due(sent.due_ns);
             recorder.on_first_byte(sent.until_first_byte_ns(now));
             recorder.on_unfinished(sent.due_ns, Some(sent.sent_ns), now);
