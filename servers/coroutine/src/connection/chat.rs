@@ -125,24 +125,23 @@ impl<'a> Chat<'a> {
         let mut answer = Vec::new();
         loop {
             let found = self.socket.poll(&mut bytes, &mut answer);
-            if let websocket::Poll::Text(text) = &found {
-                self.place.room.say(text);
-                continue;
+            if !answer.is_empty() {
+                if self.place.is_in() {
+                    // Everyone hears what was said before the client gets an answer to what it sent next, and so does the
+                    // client. It is read from only when it has taken everything before.
+                    let _ = self.hear();
+                    self.backlog.drain_into(self.out, usize::MAX);
+                }
+                self.out.append(&mut answer);
             }
-            if !answer.is_empty() && self.place.is_in() {
-                // Everyone hears what was said before the client gets an answer to what it sent next, and so does the client. It
-                // is read from only when it has taken everything before.
-                let _ = self.hear();
-                self.backlog.drain_into(self.out, usize::MAX);
-            }
-            self.out.append(&mut answer);
             match found {
+                websocket::Poll::Text(text) => self.place.room.say(&text),
                 websocket::Poll::NeedInput => return,
                 websocket::Poll::Closed(_) => {
                     self.is_closed = true;
                     return;
                 }
-                _ => {}
+                websocket::Poll::Pong(_) | websocket::Poll::Refused(_) => {}
             }
         }
     }
