@@ -217,6 +217,8 @@ fn play(case: &Case, addr: SocketAddr, host: &str) -> Result<(), Problem> {
 mod tests {
     use std::net::TcpListener;
 
+    use bench_core::target::{BUILT_IN, TargetSpec};
+
     use super::*;
 
     #[test]
@@ -231,6 +233,24 @@ mod tests {
                 .all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'));
             assert!(is_plain && id.trim() == id, "{id:?}");
         }
+    }
+
+    #[test]
+    fn the_differences_of_the_targets_at_hand_are_cases() {
+        let ids = ids();
+        let mut differences = 0;
+        for (name, _) in BUILT_IN {
+            let target = TargetSpec::parse(name).unwrap();
+            for difference in &target.kind.manifest().unwrap().differences {
+                assert!(
+                    ids.contains(&difference.case),
+                    "{name}: {}",
+                    difference.case
+                );
+                differences += 1;
+            }
+        }
+        assert!(differences > 0);
     }
 
     #[test]
