@@ -34,6 +34,7 @@ pub enum Arrival {
 
 /// The distribution of the gaps of an open loop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Process {
     /// Equal gaps.
@@ -72,6 +73,7 @@ impl Process {
 
 /// When connections are opened.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Connect {
     /// Before the load begins: each carries many requests, and those that are lost are opened again.

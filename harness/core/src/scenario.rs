@@ -380,30 +380,67 @@ fn built_in_names() -> String {
 /// The file as it is written, before anything about it is believed. Numbers are as wide as TOML's, so that a value out of
 /// range is our error and not the reader's.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(
+    test,
+    schemars(
+        title = "Scenario",
+        description = "A scenario of bench: what is asked of every target."
+    )
+)]
 #[serde(deny_unknown_fields)]
 struct Raw {
+    /// What it does, in a sentence.
+    #[cfg_attr(test, schemars(with = "String"))]
     description: Spanned<String>,
+    /// The question it answers; it stands above every result.
+    #[cfg_attr(test, schemars(with = "String"))]
     question: Spanned<String>,
+    /// Connections kept open; with `connect = "per_request"`, how many may be open at a time.
+    #[cfg_attr(test, schemars(with = "i64", range(min = 1, max = MAX_CONNECTIONS)))]
     connections: Spanned<i64>,
+    /// Connections of each target that carry nothing, held beside the others for the whole round.
+    #[cfg_attr(test, schemars(with = "Option<i64>", range(min = 1, max = MAX_IDLE_CONNECTIONS)))]
     idle_connections: Option<Spanned<i64>>,
+    /// A request unanswered for so long has failed: `"5s"` if left out, at most `"600s"`.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     timeout: Option<Spanned<String>>,
+    /// When requests are sent.
+    #[cfg_attr(test, schemars(with = "RawLoad"))]
     load: Spanned<RawLoad>,
+    /// What is sent: one table for each kind of request.
+    #[cfg_attr(test, schemars(with = "Vec<RawRequest>", length(min = 1, max = MAX_REQUESTS)))]
     requests: Spanned<Vec<RawRequest>>,
+    /// What the answers must keep to: the longest that a percentile of response time may be.
     objective: Option<RawObjective>,
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawLoad {
+    /// `closed`: the next request follows the reply. `open`: requests fall due on a schedule.
+    #[cfg_attr(test, schemars(with = "RawArrival"))]
     arrival: Spanned<RawArrival>,
+    /// The gaps of an open loop: `poisson` if left out.
+    #[cfg_attr(test, schemars(with = "Option<Process>"))]
     process: Option<Spanned<Process>>,
+    /// Requests a second of an open loop.
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
     rate_per_s: Option<Spanned<f64>>,
+    /// A share of what the weaker target carries, which is measured first.
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
     capacity_share: Option<Spanned<f64>>,
+    /// A rate that changes.
+    #[cfg_attr(test, schemars(with = "Option<Vec<RawStage>>"))]
     stages: Option<Spanned<Vec<RawStage>>>,
+    /// When connections are opened: `once` if left out.
+    #[cfg_attr(test, schemars(with = "Option<Connect>"))]
     connect: Option<Spanned<Connect>>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum RawArrival {
     Closed,
@@ -411,25 +448,55 @@ enum RawArrival {
 }
 
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawRequest {
+    /// Path and query, as in `/sleep/5`.
+    #[cfg_attr(test, schemars(with = "String"))]
     route: Spanned<String>,
+    /// `GET` if left out.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     method: Option<Spanned<String>>,
+    /// What is posted.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     body: Option<Spanned<String>>,
+    /// What the body is: `application/json` if left out.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     content_type: Option<Spanned<String>>,
+    /// Its share among the others: 1 if left out.
+    #[cfg_attr(test, schemars(with = "Option<i64>", range(min = 1, max = MAX_WEIGHT)))]
     weight: Option<Spanned<i64>>,
+    /// The status of the right answer: 200 if left out.
+    #[cfg_attr(test, schemars(with = "Option<i64>", range(min = 200, max = 599)))]
     expect_status: Option<Spanned<i64>>,
 }
 
 /// One optional bound a percentile; a test holds the fields against [`PERCENTILES`].
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(
+    test,
+    schemars(description = "The longest that each percentile of response time may be.")
+)]
 #[serde(deny_unknown_fields)]
 struct RawObjective {
+    /// As in `"50ms"`, below the timeout.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     p50: Option<Spanned<String>>,
+    /// As in `"50ms"`, below the timeout.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     p90: Option<Spanned<String>>,
+    /// As in `"50ms"`, below the timeout.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     p95: Option<Spanned<String>>,
+    /// As in `"50ms"`, below the timeout.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     p99: Option<Spanned<String>>,
+    /// As in `"50ms"`, below the timeout.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     p99_9: Option<Spanned<String>>,
+    /// As in `"50ms"`, below the timeout.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     p99_99: Option<Spanned<String>>,
 }
 

@@ -12,20 +12,41 @@ use crate::toml_source::Text;
 
 /// One `[[load.stages]]` table, before anything about it is believed.
 #[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(description = "A part of a rate that changes."))]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawStage {
+    /// `ramp` (`from_per_s`, `to_per_s`), `step` (`rate_per_s`) or `burst` (`base_per_s`, `burst_per_s`, `period`, `burst_for`); each has a `duration`.
+    #[cfg_attr(test, schemars(with = "RawKind"))]
     kind: Spanned<RawKind>,
+    /// The rate at the beginning of a ramp.
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
     from_per_s: Option<Spanned<f64>>,
+    /// The rate at its end.
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
     to_per_s: Option<Spanned<f64>>,
+    /// The rate of a step.
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
     rate_per_s: Option<Spanned<f64>>,
+    /// The rate between bursts.
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
     base_per_s: Option<Spanned<f64>>,
+    /// The rate of a burst.
+    #[cfg_attr(test, schemars(with = "Option<f64>"))]
     burst_per_s: Option<Spanned<f64>>,
+    /// From the beginning of one burst to that of the next.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     period: Option<Spanned<String>>,
+    /// How long each burst lasts.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     burst_for: Option<Spanned<String>>,
+    /// How long the stage lasts.
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
     duration: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize, Clone, Copy)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum RawKind {
     Ramp,
