@@ -15,12 +15,12 @@ fn parse(source: &str) -> Result<Manifest, SourceError> {
 /// The error of the smallest manifest with a line more, or with one of its lines replaced where the key is there already.
 fn error_of(line: &str) -> String {
     let key = line.split(' ').next().unwrap_or_default();
-    let mut source: String = SMALLEST
+    let kept: Vec<&str> = SMALLEST
         .lines()
         .filter(|old| !old.starts_with(&format!("{key} ")))
-        .map(|old| format!("{old}\n"))
+        .chain([line])
         .collect();
-    source.push_str(line);
+    let source = kept.join("\n");
     let error = parse(&source).expect_err(line);
     format!("{error}\n  help: {}", error.remedy())
 }
@@ -145,8 +145,8 @@ fn every_bound_holds_at_its_limit() {
     assert!(parse(&arg(MAX_ARG_BYTES)).is_ok());
     assert!(parse(&arg(MAX_ARG_BYTES + 1)).is_err());
     let env = |count: usize| {
-        let lines: String = (0..count).map(|i| format!("V{i} = \"x\"\n")).collect();
-        format!("{SMALLEST}[env]\n{lines}")
+        let lines: Vec<String> = (0..count).map(|i| format!("V{i} = \"x\"")).collect();
+        format!("{SMALLEST}[env]\n{}", lines.join("\n"))
     };
     assert!(parse(&env(MAX_ARGS)).is_ok());
     assert!(parse(&env(MAX_ARGS + 1)).is_err());
