@@ -724,6 +724,22 @@ mod tests {
     }
 
     #[test]
+    fn a_goodbye_comes_after_what_was_said_before() {
+        let mut bench = Bench::new();
+        let (member, mut client) = join(&mut bench);
+        member.state.borrow_mut().blocked = true;
+        for text in ["one", "two"] {
+            bench.server.room.say(text);
+            bench.server.room.deliver(&mut bench.event_loop);
+        }
+        member.retire(&mut bench.event_loop);
+        bench.turn();
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).unwrap();
+        assert!(received.ends_with(b"\x81\x03one\x81\x03two\x88\x02\x03\xe9"));
+    }
+
+    #[test]
     fn a_member_is_listened_to_for_so_long_after_a_goodbye() {
         let mut bench = Bench::new();
         let (member, mut client) = join(&mut bench);

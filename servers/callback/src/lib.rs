@@ -205,6 +205,7 @@ impl Server {
         if let Some(listener) = self.listener.take() {
             event_loop.close(listener);
         }
+        self.room.deliver(event_loop);
         let grace = event_loop.add_timer(|event_loop, _| event_loop.stop());
         event_loop.start_timer(grace, self.grace_ms, 0);
         // Retiring closes those that are idle, which changes the list.

@@ -12,12 +12,10 @@ use crate::{Loops, serve_until};
 
 mod one {
     contract::tests!(crate::Loops::One);
-    contract::conversation_tests!(crate::Loops::One);
 }
 
 mod cluster {
     contract::tests!(crate::Loops::Cluster);
-    contract::conversation_tests!(crate::Loops::Cluster);
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! What every server must do, as tests.
 //!
-//! A server's crate says how one is started and stopped ([`Serve`]), and [`tests!`] and [`conversation_tests!`] make a test of
-//! every [`case`] and every [`conversation`]. So each server is held to the same contract by the same lines, and a case that is added for one is added
-//! for all.
+//! A server's crate says how one is started and stopped ([`Serve`]), and [`tests!`] makes a test of every [`case`]. So each
+//! server is held to the same contract by the same lines, and a case that is added for one is added for all.
 //!
 //! Knows sockets, threads and what `app` expects of the routes. Must never know which server it checks: what is a runtime's
 //! own, as half of `/stats` is, stays with the tests of that server's crate. Nothing but tests depends on this crate.
@@ -41,8 +40,6 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 list! {
-    /// Requests that are answered whole.
-    case, tests:
     requests {
         every_route_answers_what_is_expected_of_it
         stats_tell_what_the_pool_did
@@ -64,11 +61,6 @@ list! {
         orders_are_validated_and_summed_up
         orders_are_taken_by_post_alone_and_nothing_else_is
     }
-}
-
-list! {
-    /// Connections that stay: streams of events, and the chat.
-    conversation, conversation_tests:
     streams {
         a_stream_has_all_its_events_in_order_and_the_connection_goes_on
         each_event_goes_out_when_it_is_due
@@ -94,28 +86,25 @@ list! {
     }
 }
 
-/// Publishes the cases that it names, in a module of this name, and makes a macro of them. A case that is not named is
-/// unreachable, which the compiler reports; so none can be written and forgotten.
+/// Publishes the cases that it names, and makes [`tests!`] of them. A case that is not named is unreachable, which the
+/// compiler reports; so none can be written and forgotten.
 macro_rules! list {
-    (#[doc = $about:literal] $module:ident, $tests:ident: $($area:ident { $($case:ident)+ })+) => {
-        #[doc = concat!("The contract: ", $about)]
-        ///
-        /// Each case starts the server that it is given, some of them more than once, and panics where the server does
-        /// something else.
-        pub mod $module {
+    ($($area:ident { $($case:ident)+ })+) => {
+        /// The contract. Each case starts the server that it is given, some of them more than once, and panics where the
+        /// server does something else.
+        pub mod case {
             $(pub use crate::cases::$area::{$($case),+};)+
         }
 
-        /// Makes a `#[test]` of every case of the module, for the server that the expression gives:
-        /// `contract::tests!(Loops::One);`. A server that runs in several ways has a module for each, which then stands in the
-        /// tests' names.
+        /// Makes a `#[test]` of every [`case`], for the server that the expression gives: `contract::tests!(Loops::One);`.
+        /// A server that runs in several ways has a module for each, which then stands in the tests' names.
         #[macro_export]
-        macro_rules! $tests {
+        macro_rules! tests {
             ($server:expr) => {
                 $($(
                     #[test]
                     fn $case() {
-                        $crate::$module::$case($server);
+                        $crate::case::$case($server);
                     }
                 )+)+
             };

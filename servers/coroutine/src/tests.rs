@@ -19,17 +19,14 @@ const SCHEDULERS: [Scheduler; 3] = [
 
 mod multi_thread {
     contract::tests!(crate::Scheduler::MultiThread);
-    contract::conversation_tests!(crate::Scheduler::MultiThread);
 }
 
 mod current_thread {
     contract::tests!(crate::Scheduler::CurrentThread);
-    contract::conversation_tests!(crate::Scheduler::CurrentThread);
 }
 
 mod asyncio {
     contract::tests!(crate::Scheduler::Asyncio);
-    contract::conversation_tests!(crate::Scheduler::Asyncio);
 }
 
 #[test]

@@ -134,6 +134,8 @@ impl Connection {
             if !chat.socket.is_open() {
                 return;
             }
+            // After what was said before.
+            chat.backlog.drain_into(&mut state.out, usize::MAX);
             chat.socket.close(CloseCode::AWAY, &mut state.out);
         }
         self.await_goodbye(event_loop);
