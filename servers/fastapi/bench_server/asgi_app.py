@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from bench_server import bounds, chat, events, files, query, services, stats, work
 from bench_server.failures import BadRequest, Failure
-from bench_server.orders import Order, fault
+from bench_server.orders import Order, fault, refuse_constants
 from bench_server.services import Services
 from bench_server.settings import Settings
 
@@ -108,6 +108,7 @@ async def hash(request: Request) -> Reply:
 async def orders(request: Request) -> Reply:
     request.parameters()
     body = await _read_body(request.receive)
+    refuse_constants(body)
     try:
         order = _ORDER.validate_json(body)
     except ValidationError as invalid:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, BeforeValidator
 
 from bench_server import bounds, chat, events, files, query, services, stats, work
 from bench_server.failures import BadRequest, Failure
-from bench_server.orders import Fault, Order, Receipt, fault
+from bench_server.orders import Fault, Order, Receipt, fault, refuse_constants
 from bench_server.services import Services
 from bench_server.settings import Settings
 from bench_server.upstream import Mode
@@ -118,7 +118,12 @@ async def hash(kib: Annotated[Number, Path(ge=0, le=bounds.MAX_HASH_KIB)]) -> Pl
     return PlainTextResponse(work.sha256(kib))
 
 
-@router.post("/orders")
+async def _real_json(request: Request) -> None:
+    # FastAPI has read the body by now, and the request keeps it.
+    refuse_constants(await request.body())
+
+
+@router.post("/orders", dependencies=[Depends(_real_json)])
 async def orders(order: Order) -> Receipt:
     return order.receipt()
 

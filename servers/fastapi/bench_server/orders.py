@@ -3,12 +3,15 @@
 The models are strict: `"42"` is no integer. Unknown members are ignored, as models do unless told otherwise.
 """
 
+import contextlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, EmailStr, Field
 
 from bench_server.bounds import MAX_CUSTOMER_ID, MAX_ITEMS, MAX_QUANTITY, MAX_SKU_CHARACTERS, MAX_UNIT_PRICE_CENTS
+from bench_server.failures import BadRequest
 
 
 class _Strict(BaseModel):
@@ -59,6 +62,18 @@ class Fault(BaseModel):
     field: str
 
 
+def refuse_constants(body: bytes) -> None:
+    """Refuses NaN and Infinity, which RFC 8259 has not, and which both Python's parser and Pydantic's take."""
+    if b"NaN" in body or b"Infinity" in body:
+        # Whatever else is wrong with it is the real parser's affair, and so is what stands in a string.
+        with contextlib.suppress(ValueError, RecursionError):
+            json.loads(body, parse_constant=_refuse_constant)
+
+
 def fault(errors: Sequence[Mapping[str, Any]], depth: int = 0) -> Fault:
     """The dotted path of the first member that is wrong. `depth` is how many steps of the path lead to the order itself."""
     return Fault(field=".".join(str(step) for step in errors[0]["loc"][depth:]))
+
+
+def _refuse_constant(name: str) -> None:
+    raise BadRequest(f"the body is no JSON: {name} is no number there")

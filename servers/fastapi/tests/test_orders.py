@@ -52,6 +52,7 @@ CHANGES: list[tuple[str, Any, str | None]] = [
     ("items.0.unit_price_cents", bounds.MAX_UNIT_PRICE_CENTS, None),
     ("items.0.unit_price_cents", -1, "items.0.unit_price_cents"),
     ("items.0.unit_price_cents", bounds.MAX_UNIT_PRICE_CENTS + 1, "items.0.unit_price_cents"),
+    ("items.0.sku", "NaN, Infinity", None),
     ("customer.unknown", [1], None),
     ("unknown", {"a": None}, None),
 ]
@@ -72,6 +73,8 @@ NO_JSON = [
     b"{} {}",
     b"[" * 100_000,
     b'{"customer": {"id": 01}}',
+    b'{"customer": {"id": NaN}}',
+    b'{"unknown": [-Infinity]}',
 ]
 
 
