@@ -61,7 +61,7 @@ pub(crate) enum Command {
     Completions(CompletionsArgs),
     /// Make ready what targets need: packages for Node.js, a virtual environment for Python.
     Setup(SetupArgs),
-    /// Start a process, and end all that it started when the parent does.
+    /// Start a program, and end all that it started when bench does.
     #[command(hide = true)]
     Supervise(SuperviseArgs),
     /// Become a process that ends with its parent.
@@ -466,9 +466,9 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SuperviseArgs {
-    /// The process to end with.
-    #[arg(long, value_name = "PID")]
-    pub(crate) parent: i32,
+    /// The cores that the program may use.
+    #[arg(long, value_name = "LIST")]
+    pub(crate) cpus: Option<CpuList>,
 
     /// What to start.
     #[arg(last = true, required = true, value_name = "COMMAND")]

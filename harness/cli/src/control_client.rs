@@ -70,10 +70,19 @@ impl ControlClient {
         }
     }
 
-    /// Whether a request of `target` is answered 200.
-    pub(crate) fn answers(&self, addr: SocketAddr, target: &str) -> bool {
-        let reply = self.0.get(format!("http://{addr}{target}")).send();
-        reply.is_ok_and(|reply| reply.status().as_u16() == 200)
+    /// Asks for `target` once; the error says what came instead of 200.
+    pub(crate) fn answers(&self, addr: SocketAddr, target: &str) -> Result<(), String> {
+        let what = format!("GET http://{addr}{target}");
+        match self.0.get(format!("http://{addr}{target}")).send() {
+            Ok(reply) if reply.status().as_u16() == 200 => Ok(()),
+            Ok(reply) => Err(format!(
+                "{what} was answered {} instead of 200",
+                reply.status().as_u16()
+            )),
+            Err(error) if error.is_connect() => Err(format!("{what} found nobody who listens")),
+            Err(error) if error.is_timeout() => Err(format!("{what} was not answered in time")),
+            Err(error) => Err(format!("{what} failed: {error}")),
+        }
     }
 
     /// What a server says of itself; `None` where it says nothing that can be read.

@@ -47,7 +47,14 @@ impl FromStr for CpuList {
 
 impl fmt::Display for CpuList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&names(&self.0.iter().copied().collect::<Vec<_>>()))
+        f.write_str(&names(&self.to_vec()))
+    }
+}
+
+impl CpuList {
+    /// The cores, ascending.
+    pub(crate) fn to_vec(&self) -> Vec<u32> {
+        self.0.iter().copied().collect()
     }
 }
 
@@ -90,7 +97,7 @@ pub(crate) fn divide(
             cpu,
             available: available.to_vec(),
         }),
-        None => Ok(list.0.iter().copied().collect::<Vec<_>>()),
+        None => Ok(list.to_vec()),
     };
     let server = server
         .map(|list| asked("--server-cpus", list))

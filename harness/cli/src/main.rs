@@ -22,11 +22,13 @@ mod interrupt;
 mod launch;
 mod measure;
 mod meter;
+mod process_tree;
 mod run_event;
 mod setup;
 mod starting;
 mod store;
 mod supervise;
+mod supervised;
 mod terminal;
 mod workload;
 

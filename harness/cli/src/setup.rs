@@ -22,6 +22,7 @@ use thiserror::Error;
 
 use crate::data_files;
 use crate::starting::version_told_by;
+use crate::supervised::Program;
 
 /// How long one step may take: a slow registry, not a hanging one.
 const STEP_TIMEOUT: Duration = Duration::from_mins(10);
@@ -435,7 +436,12 @@ fn step(name: &str, mut command: Command, remedy: &'static str) -> Result<(), Se
 }
 
 fn version_of(program: &Path) -> Option<String> {
-    version_told_by(&[program.display().to_string(), "--version".to_owned()])
+    let program = Program {
+        command: program.display().to_string(),
+        args: vec!["--version".to_owned()],
+        ..Program::default()
+    };
+    version_told_by(&program).ok()
 }
 
 /// Where on the PATH a program is, so that another PATH later means no other interpreter.

@@ -1,23 +1,25 @@
 //! From a manifest to a running server: what its placeholders stand for in this run, and who it is.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::process::{Command, Stdio};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use bench_core::record::{Manifest as Identity, Pinning};
 use bench_core::target::{Kind, Manifest, Needs, TargetSpec, Values};
 
 use crate::data_files;
 use crate::exit::Failure;
-use crate::launch::{Program, Ready, Server, own_path};
+use crate::launch::{Ready, Server, Service, own_path};
 use crate::setup::{self, SetUp};
+use crate::supervised::{Program, Supervised, describe};
 
 /// Threads of the pool for blocking work, the same for every server: libuv's default.
 pub(crate) const DEFAULT_POOL: u32 = 4;
 
-/// Where calls to the upstream go in a run without one: the discard port, on which nothing listens, so that they fail at
-/// once instead of reaching somebody.
-const NO_UPSTREAM: &str = "127.0.0.1:9";
+/// How long a command may take that prints a version: Python compiles a framework when it is first imported.
+const VERSION_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What all targets of a run are started with.
 #[derive(Debug)]
@@ -59,23 +61,17 @@ impl Starter {
         })
     }
 
-    /// Starts a server on the cores of the servers, and waits until it is ready. Call on the main thread.
+    /// Starts a server on the cores of the servers, and waits until it is ready.
     pub(crate) fn launch(&self, manifest: &Manifest) -> Result<Server, String> {
         let values = self.values(manifest)?;
-        let (server_cpus, own_cpus) = (&self.pinning.server_cpus, &self.pinning.load_cpus);
-        Server::launch_on_free_port(
-            |port| {
-                program(
-                    manifest,
-                    &Values {
-                        port,
-                        ..values.clone()
-                    },
-                )
-            },
-            server_cpus,
-            own_cpus,
-        )
+        let cpus = &self.pinning.server_cpus;
+        Server::launch_on_free_port(|port| {
+            let values = Values {
+                port,
+                ..values.clone()
+            };
+            service(manifest, &values, cpus)
+        })
         .map_err(|error| error.to_string())
     }
 
@@ -109,14 +105,24 @@ impl Starter {
         }
     }
 
-    /// What the manifest's commands say; a command that fails leaves its version out.
+    /// What the manifest's commands say. One that says nothing leaves its version out, aloud.
     fn versions(&self, manifest: &Manifest) -> BTreeMap<String, String> {
         let Ok(values) = self.values(manifest) else {
+            // The target fails, and says why.
             return BTreeMap::new();
         };
         let told = manifest.versions.iter().filter_map(|(of, command)| {
-            let words: Vec<String> = command.iter().map(|word| word.fill(&values)).collect();
-            Some((of.clone(), version_told_by(&words)?))
+            let mut words = command.iter().map(|word| word.fill(&values));
+            let program = Program {
+                command: words.next()?,
+                args: words.collect(),
+                ..program(manifest, &values)
+            };
+            let told = version_told_by(&program);
+            let warn = |why: &String| {
+                anstream::eprintln!("{}: the version of {of} is not known: {why}", manifest.name);
+            };
+            Some((of.clone(), told.inspect_err(warn).ok()?))
         });
         told.collect()
     }
@@ -140,7 +146,7 @@ impl Starter {
             data_dir: self.data_dir.clone(),
             upstream: self
                 .upstream
-                .map_or_else(|| NO_UPSTREAM.to_owned(), |addr| addr.to_string()),
+                .map_or_else(String::new, |addr| addr.to_string()),
             pool: self.pool,
             workers: manifest.workers_on(self.cores()),
             bench: own_path(),
@@ -150,18 +156,21 @@ impl Starter {
     }
 }
 
-fn program(manifest: &Manifest, values: &Values) -> Program {
-    Program {
+/// Whether one of these is told where the upstream is: then there must be one, so that the address is never a guess.
+pub(crate) fn need_backend(targets: &[TargetSpec]) -> bool {
+    let mut manifests = targets.iter().filter_map(|target| target.kind.manifest());
+    manifests.any(Manifest::calls_upstream)
+}
+
+fn service(manifest: &Manifest, values: &Values, cpus: &[u32]) -> Service {
+    Service {
         name: manifest.name.clone(),
-        command: manifest.command.fill(values),
-        args: manifest.args.iter().map(|arg| arg.fill(values)).collect(),
-        env: manifest
-            .env
-            .iter()
-            .map(|(key, value)| (key.clone(), value.fill(values)))
-            .collect(),
+        program: Program {
+            cpus: cpus.to_vec(),
+            ..program(manifest, values)
+        },
         ready: Ready::Answers {
-            addr: (Ipv4Addr::LOCALHOST, values.port).into(),
+            port: values.port,
             path: manifest.ready.clone(),
         },
         ready_timeout: manifest.ready_timeout,
@@ -170,18 +179,48 @@ fn program(manifest: &Manifest, values: &Values) -> Program {
     }
 }
 
-/// The first word with a version's look among the first line that a command prints.
-pub(crate) fn version_told_by(words: &[String]) -> Option<String> {
-    let [program, args @ ..] = words else {
-        return None;
+/// The manifest's command. It runs where its manifest is, so that `./my-server` means the one beside it.
+fn program(manifest: &Manifest, values: &Values) -> Program {
+    let dir = Path::new(&manifest.file_name).parent();
+    Program {
+        command: manifest.command.fill(values),
+        args: manifest.args.iter().map(|arg| arg.fill(values)).collect(),
+        env: manifest
+            .env
+            .iter()
+            .map(|(key, value)| (key.clone(), value.fill(values)))
+            .collect(),
+        dir: dir
+            .filter(|dir| !dir.as_os_str().is_empty())
+            .map(PathBuf::from),
+        cpus: Vec::new(),
+    }
+}
+
+/// The first word with a version's look in what a command prints first.
+pub(crate) fn version_told_by(program: &Program) -> Result<String, String> {
+    let (said, lines) = mpsc::channel();
+    let asked = Supervised::start(program, move |line| {
+        // Nobody listens any more once the version is known.
+        let _ = said.send(line.to_owned());
+    })
+    .map_err(|error| error.to_string())?;
+    let Some(status) = asked.wait(VERSION_TIMEOUT) else {
+        return Err(format!(
+            "`{}` did not end within {} seconds",
+            program.command,
+            VERSION_TIMEOUT.as_secs()
+        ));
     };
-    let output = Command::new(program)
-        .args(args)
-        .stdin(Stdio::null())
-        .output()
-        .ok()?;
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    version_in(stdout.lines().next()?)
+    // Some print it on standard error.
+    let output = asked.last_output();
+    let first = lines.try_iter().next();
+    let line = first.as_deref().or(output.lines().next());
+    let version = line.filter(|_| status.success()).and_then(version_in);
+    version.ok_or_else(|| {
+        let how = describe(status);
+        format!("`{}` printed none ({how}): {output}", program.command)
+    })
 }
 
 /// `v20.20.2`, `Python 3.11.7` and `go version go1.23.4 linux/amd64` as `20.20.2`, `3.11.7` and `1.23.4`.
@@ -231,7 +270,7 @@ mod tests {
             pinning,
             pool: 7,
             data_dir: "/data".to_owned(),
-            upstream: None,
+            upstream: Some(([127, 0, 0, 1], 9000).into()),
             setups: BTreeMap::new(),
         };
         let target = TargetSpec::parse("coroutine").unwrap();
@@ -240,7 +279,7 @@ mod tests {
         let args = program(manifest, &values).args.join(" ");
         assert_eq!(
             args,
-            "serve coroutine --port 0 --data-dir /data --upstream 127.0.0.1:9 --pool 7 --workers 2"
+            "serve coroutine --port 0 --data-dir /data --upstream 127.0.0.1:9000 --pool 7 --workers 2"
         );
         let failed = Starter {
             setups: BTreeMap::from([(Needs::Node, Err("no Node.js".to_owned()))]),

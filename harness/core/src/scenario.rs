@@ -206,7 +206,7 @@ impl Scenario {
                 "check that this is a scenario: they usually have a few dozen lines",
             ));
         }
-        let name = name_of(&text)?;
+        let name = text.name("scenario")?;
         let raw: Raw = toml::from_str(source).map_err(|error| text.toml_error(&error))?;
         let timeout = timeout(&text, raw.timeout.as_ref())?;
         Ok(Self {
@@ -508,21 +508,6 @@ fn text<'a>(source: &'a str, file_name: &'a str) -> Text<'a> {
     }
 }
 
-fn name_of(text: &Text<'_>) -> Result<String, ScenarioError> {
-    let file = text
-        .file_name
-        .rsplit(['/', '\\'])
-        .next()
-        .unwrap_or_default();
-    let stem = match file {
-        "-" => "stdin",
-        _ => file.strip_suffix(".toml").unwrap_or(file),
-    };
-    let help = "rename the file: the scenario is called what the file is called, without `.toml`";
-    names::check(stem).map_err(|error| text.error(0..0, error.to_string(), help))?;
-    Ok(stem.to_owned())
-}
-
 fn sentence(text: &Text<'_>, key: &str, value: &Spanned<String>) -> Result<String, ScenarioError> {
     let trimmed = value.get_ref().trim();
     if trimmed.is_empty() {
@@ -546,7 +531,7 @@ fn timeout(text: &Text<'_>, value: Option<&Spanned<String>>) -> Result<Duration,
     let Some(value) = value else {
         return Ok(DEFAULT_TIMEOUT);
     };
-    let timeout = duration(text, value)?;
+    let timeout = text.duration(value)?;
     if timeout > MAX_TIMEOUT {
         let what = format!("`timeout` is longer than {} s", MAX_TIMEOUT.as_secs());
         return Err(text.error(
@@ -819,7 +804,7 @@ fn objectives(
         .zip([p50, p90, p95, p99, p99_9, p99_99])
         .filter_map(|(percentile, bound)| bound.as_ref().map(|bound| (percentile.name, bound)))
         .map(|(percentile, bound)| {
-            let at_most = duration(text, bound)?;
+            let at_most = text.duration(bound)?;
             if at_most >= timeout {
                 let what = format!("{percentile} may take as long as the timeout of {timeout:?}, so requests given up would meet it");
                 return Err(text.error(bound.span(), what, "raise `timeout` above the objective, or lower the objective"));
@@ -827,15 +812,6 @@ fn objectives(
             Ok(Objective { percentile, at_most })
         })
         .collect()
-}
-
-fn duration(text: &Text<'_>, value: &Spanned<String>) -> Result<Duration, ScenarioError> {
-    let help = "write a number and a unit, as in `\"50ms\"` or `\"5s\"`";
-    match units::parse_duration(value.get_ref()) {
-        Ok(Duration::ZERO) => Err(text.error(value.span(), "a time of zero can't be kept", help)),
-        Ok(duration) => Ok(duration),
-        Err(error) => Err(text.error(value.span(), error.to_string(), help)),
-    }
 }
 
 fn whole(

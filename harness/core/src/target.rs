@@ -14,9 +14,9 @@ use thiserror::Error;
 use crate::names::{self, NameError};
 
 pub use manifest::{
-    DEFAULT_READY_TIMEOUT, DEFAULT_STOP_TIMEOUT, Difference, MAX_ARG_BYTES, MAX_ARGS,
-    MAX_SOURCE_BYTES, MAX_TIMEOUT, MAX_WORKERS, Manifest, Needs, StopSignal, Template, Values,
-    Workers,
+    DEFAULT_READY_TIMEOUT, DEFAULT_STOP_TIMEOUT, Difference, MAX_ARG_BYTES, MAX_ENTRIES,
+    MAX_LABEL_CHARS, MAX_SENTENCE_CHARS, MAX_SOURCE_BYTES, MAX_TIMEOUT, MAX_VERSIONS, MAX_WORKERS,
+    Manifest, Needs, StopSignal, Template, Values, Workers,
 };
 
 /// One target of a run.

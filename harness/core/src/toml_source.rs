@@ -4,10 +4,13 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::time::Duration;
 
 use miette::{Diagnostic, LabeledSpan, NamedSource, SourceCode};
+use toml::Spanned;
 
 use crate::names;
+use crate::units;
 
 /// What is wrong with a scenario or a target's manifest, and where.
 #[derive(Debug, Clone)]
@@ -164,6 +167,37 @@ impl Text<'_> {
             1,
         );
         self.unknown(span, what, known, nearest)
+    }
+
+    /// What the file describes is called what the file is called, without its extension.
+    ///
+    /// `kind`: what that is, as `scenario`.
+    pub(crate) fn name(&self, kind: &str) -> Result<String, SourceError> {
+        let file = self.file_name.rsplit(['/', '\\']).next();
+        let file = file.unwrap_or_default();
+        let stem = match file {
+            "-" => "stdin",
+            _ => file.strip_suffix(".toml").unwrap_or(file),
+        };
+        names::check(stem).map_err(|error| {
+            let help = format!(
+                "rename the file: the {kind} is called what the file is called, without `.toml`"
+            );
+            self.error(0..0, error.to_string(), help)
+        })?;
+        Ok(stem.to_owned())
+    }
+
+    /// A duration above zero.
+    pub(crate) fn duration(&self, value: &Spanned<String>) -> Result<Duration, SourceError> {
+        let help = "write a number and a unit, as in `\"50ms\"` or `\"5s\"`";
+        match units::parse_duration(value.get_ref()) {
+            Ok(Duration::ZERO) => {
+                Err(self.error(value.span(), "a time of zero can't be kept", help))
+            }
+            Ok(duration) => Ok(duration),
+            Err(error) => Err(self.error(value.span(), error.to_string(), help)),
+        }
     }
 
     fn details(

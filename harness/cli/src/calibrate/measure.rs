@@ -27,7 +27,7 @@ use crate::cores;
 use crate::environment::CpuTicks;
 use crate::exit::{Explain, Failure};
 use crate::interrupt::Interrupt;
-use crate::launch::{Program, Server};
+use crate::launch::{Server, Service};
 
 /// How often an interrupt is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -75,7 +75,7 @@ impl Owned {
 
 /// Runs a case and judges its figures; none where the user interrupted it.
 ///
-/// Call on the main thread: only it launches.
+/// Call on the main thread: only it starts generators.
 pub(crate) fn measure(case: &Case, rig: &Rig<'_>) -> Result<Option<CaseResult>, Failure> {
     let observed = observe(case, rig);
     // What an interrupt cut off, and what failed because of it, is no result.
@@ -130,17 +130,14 @@ fn observe(case: &Case, rig: &Rig<'_>) -> Result<Observed, Failure> {
     if !is_shared {
         args.push("--spin".to_owned());
     }
-    let server = Server::launch(
-        &Program::own(TRUTH, &args),
-        &rig.pinning.server_cpus,
-        &rig.pinning.load_cpus,
-    )
-    .map_err(|error| Failure::internal(miette::miette!("{error}")))?;
+    let service = Service::own(TRUTH, &args, &rig.pinning.server_cpus);
+    let server =
+        Server::launch(&service).map_err(|error| Failure::internal(miette::miette!("{error}")))?;
     let way = || walk(rig.pinning).or_internal(|| "cannot measure the loopback network".to_owned());
     // Before and after, since the machine may change its mind between.
     let way_before = way()?;
     let (ticks_before, began) = (CpuTicks::now(), Instant::now());
-    let server_waited_before = withheld_ns(server.pid());
+    let server_waited_before = withheld_ns(&server);
     let (reading, frozen_ns, generator_waited_ns) = match case.freeze {
         None => {
             let (recording, waited_ns) = drive(case, &server, rig)?;
@@ -152,7 +149,7 @@ fn observe(case: &Case, rig: &Rig<'_>) -> Result<Observed, Failure> {
         }
     };
     let elapsed_ns = duration_ns(began.elapsed()).max(1);
-    let server_waited_ns = withheld_ns(server.pid()).saturating_sub(server_waited_before);
+    let server_waited_ns = withheld_ns(&server).saturating_sub(server_waited_before);
     let steal_share = CpuTicks::now()
         .steal_share_since(ticks_before)
         .unwrap_or_default();
@@ -346,8 +343,9 @@ fn wait_until(interrupt: &Interrupt, mut is_so: impl FnMut() -> bool) {
 }
 
 /// How long the main thread of a process was ready to run and had no core, in nanoseconds; 0 where the kernel does not say.
-fn withheld_ns(pid: i32) -> Nanos {
-    read_withheld(&format!("/proc/{pid}/schedstat"))
+fn withheld_ns(server: &Server) -> Nanos {
+    let read = |pid| read_withheld(&format!("/proc/{pid}/schedstat"));
+    server.pid().map_or(0, read)
 }
 
 /// As [`withheld_ns`], of the calling thread.

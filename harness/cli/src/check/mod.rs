@@ -36,6 +36,9 @@ pub(crate) const CASE_TIMEOUT: Duration = Duration::from_secs(5);
 /// would otherwise be waited for in every case, which is a quarter of an hour.
 pub(crate) const MAX_UNANSWERED: usize = 3;
 
+/// How the name ends of the outcome that stands for all cases that were left out.
+const LEFT_OUT: &str = "cases from here on";
+
 /// What a target needs to be asked, and may be asked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Needs {
@@ -105,6 +108,11 @@ impl Outcome {
     /// The case's name among all cases, as [`ids`] lists it: `routes/GET /file/64`.
     pub(crate) fn id(&self) -> String {
         id(self.group, &self.case)
+    }
+
+    /// Whether it stands for all the cases that were not played any more.
+    pub(crate) fn is_of_cases_left_out(&self) -> bool {
+        self.case.ends_with(LEFT_OUT)
     }
 }
 
@@ -186,7 +194,7 @@ pub(crate) fn check(
 
 fn left_out(group: Group, cases: usize) -> Outcome {
     Outcome {
-        case: format!("the {cases} cases from here on"),
+        case: format!("the {cases} {LEFT_OUT}"),
         group,
         problem: Some(format!(
             "left out, because {MAX_UNANSWERED} cases got no answer in time; mend those first"
@@ -294,6 +302,7 @@ mod tests {
             left_out.case,
             format!("the {} cases from here on", cases - MAX_UNANSWERED)
         );
-        assert!(left_out.problem.is_some());
+        assert!(left_out.problem.is_some() && left_out.is_of_cases_left_out());
+        assert!(!asked[0].is_of_cases_left_out());
     }
 }

@@ -3,14 +3,14 @@
 use std::net::SocketAddr;
 
 use anstyle::{AnsiColor, Style};
-use bench_core::target::{Kind, TargetSpec};
+use bench_core::target::{Difference, Kind, TargetSpec};
 
 use crate::args::CheckArgs;
 use crate::check::{self, Group, Needs, Outcome};
 use crate::commands::run::targets;
 use crate::cores;
 use crate::exit::{Exit, Explain, Failure};
-use crate::launch::{Program, Server};
+use crate::launch::{Server, Service};
 use crate::measure::resolve;
 use crate::starting::{DEFAULT_POOL, Starter};
 
@@ -25,8 +25,12 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let mut exit = Exit::Success;
     for target in &targets {
         let tally = check_target(target, &site);
+        let differ = match tally.differ {
+            0 => String::new(),
+            count => format!(", {count} differ"),
+        };
         anstream::println!(
-            "{BOLD}{}: {} passed, {} failed{BOLD:#}",
+            "{BOLD}{}: {} passed{differ}, {} failed{BOLD:#}",
             target.name,
             tally.passed,
             tally.failed
@@ -52,10 +56,10 @@ impl Site {
         let needs_launch = targets
             .iter()
             .any(|target| target.kind.manifest().is_some());
-        let cpus = &pinning.load_cpus;
+        let service = Service::own("backend", &[], &pinning.load_cpus);
         let backend = needs_launch
             .then(|| {
-                Server::launch(&Program::own("backend", &[]), cpus, cpus)
+                Server::launch(&service)
                     .or_internal(|| "cannot start the backend that /upstream calls".to_owned())
             })
             .transpose()?;
@@ -71,6 +75,8 @@ impl Site {
 #[derive(Debug, Clone, Copy, Default)]
 struct Tally {
     passed: usize,
+    /// Failed as the manifest says that they would.
+    differ: usize,
     failed: usize,
 }
 
@@ -85,7 +91,7 @@ fn check_target(target: &TargetSpec, site: &Site) -> Tally {
                 is_strict: false,
             };
             match resolve(url) {
-                Ok(addr) => check_addr(addr, &url.authority(), needs),
+                Ok(addr) => check_addr(addr, &url.authority(), needs, &[]),
                 Err(what) => print_failure(&what),
             }
         }
@@ -98,7 +104,7 @@ fn check_target(target: &TargetSpec, site: &Site) -> Tally {
             match site.starter.launch(manifest) {
                 Ok(server) => {
                     anstream::println!("{BOLD}{}{BOLD:#} at http://{}", target.name, server.addr);
-                    check_launched(server, needs)
+                    check_launched(server, needs, &manifest.differences)
                 }
                 Err(what) => {
                     anstream::println!("{BOLD}{}{BOLD:#}", target.name);
@@ -110,8 +116,8 @@ fn check_target(target: &TargetSpec, site: &Site) -> Tally {
 }
 
 /// Checks a server that was started here, and that it is still there afterwards and ends when it is told to.
-fn check_launched(server: Server, needs: Needs) -> Tally {
-    let mut tally = check_addr(server.addr, &server.addr.to_string(), needs);
+fn check_launched(server: Server, needs: Needs, differences: &[Difference]) -> Tally {
+    let mut tally = check_addr(server.addr, &server.addr.to_string(), needs, differences);
     let last_output = server.last_output();
     if let Some(how) = server.stop() {
         tally.failed += print_failure(&format!(
@@ -122,50 +128,116 @@ fn check_launched(server: Server, needs: Needs) -> Tally {
     tally
 }
 
-fn check_addr(addr: SocketAddr, host: &str, needs: Needs) -> Tally {
+fn check_addr(addr: SocketAddr, host: &str, needs: Needs, differences: &[Difference]) -> Tally {
     let mut tally = Tally::default();
     let mut group = Vec::new();
-    check::check(addr, host, needs, &mut |outcome| {
+    let outcomes = check::check(addr, host, needs, &mut |outcome| {
         if group
             .last()
             .is_some_and(|last: &Outcome| last.group != outcome.group)
         {
-            print_group(&std::mem::take(&mut group));
+            print_group(&std::mem::take(&mut group), differences);
         }
-        match outcome.problem {
-            None => tally.passed += 1,
-            Some(_) => tally.failed += 1,
+        match verdict(outcome, differences) {
+            Verdict::Passed => tally.passed += 1,
+            Verdict::Differs { .. } => tally.differ += 1,
+            Verdict::Failed { .. } => tally.failed += 1,
         }
         group.push(outcome.clone());
     });
-    print_group(&group);
+    print_group(&group, differences);
+    for difference in stale(&outcomes, differences) {
+        tally.failed += print_failure(&format!(
+            "{}: listed as a difference ({}), and there is none any more: remove it from the manifest",
+            difference.case, difference.why
+        ))
+        .failed;
+    }
     tally
 }
 
-/// One line for a group, and one for each of its cases that failed.
-fn print_group(outcomes: &[Outcome]) {
+/// What an outcome means for a target that is known to differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict<'a> {
+    Passed,
+    /// It failed, as its manifest says, for this reason.
+    Differs {
+        why: &'a str,
+    },
+    Failed {
+        problem: &'a str,
+    },
+}
+
+fn verdict<'a>(outcome: &'a Outcome, differences: &'a [Difference]) -> Verdict<'a> {
+    let Some(problem) = &outcome.problem else {
+        return Verdict::Passed;
+    };
+    let id = outcome.id();
+    let known = differences.iter().find(|difference| difference.case == id);
+    known.map_or(Verdict::Failed { problem }, |difference| Verdict::Differs {
+        why: &difference.why,
+    })
+}
+
+/// The differences that did not occur. Where the rest of the cases was left out, nobody can tell.
+fn stale<'a>(
+    outcomes: &'a [Outcome],
+    differences: &'a [Difference],
+) -> impl Iterator<Item = &'a Difference> {
+    let is_whole = !outcomes.iter().any(Outcome::is_of_cases_left_out);
+    differences
+        .iter()
+        .filter(move |_| is_whole)
+        .filter(|difference| {
+            !outcomes
+                .iter()
+                .any(|outcome| outcome.problem.is_some() && outcome.id() == difference.case)
+        })
+}
+
+/// One line for a group, and one for each of its cases that failed or differs.
+fn print_group(outcomes: &[Outcome], differences: &[Difference]) {
     let Some(group) = outcomes.first().map(|outcome| outcome.group) else {
         return;
     };
-    // By its id, which `bench list cases` lists as well.
-    let failed: Vec<(String, &str)> = outcomes
-        .iter()
-        .filter_map(|outcome| Some((outcome.id(), outcome.problem.as_deref()?)))
-        .collect();
-    anstream::println!(
-        "  {}",
-        group_line(group, outcomes.len() - failed.len(), failed.len())
-    );
-    for (case, problem) in failed {
-        anstream::println!("      {BAD}✗ failed{BAD:#} {case}: {problem}");
+    let count = |is_meant: fn(&Verdict<'_>) -> bool| {
+        let verdicts = outcomes.iter().map(|outcome| verdict(outcome, differences));
+        verdicts.filter(is_meant).count()
+    };
+    let tally = Tally {
+        passed: count(|verdict| matches!(verdict, Verdict::Passed)),
+        differ: count(|verdict| matches!(verdict, Verdict::Differs { .. })),
+        failed: count(|verdict| matches!(verdict, Verdict::Failed { .. })),
+    };
+    anstream::println!("  {}", group_line(group, tally));
+    for outcome in outcomes {
+        // By its id, which `bench list cases` lists as well.
+        let case = outcome.id();
+        match verdict(outcome, differences) {
+            Verdict::Passed => {}
+            Verdict::Differs { why } => anstream::println!("      ~ differs: {case}: {why}"),
+            Verdict::Failed { problem } => {
+                anstream::println!("      {BAD}✗ failed{BAD:#} {case}: {problem}");
+            }
+        }
     }
 }
 
-fn group_line(group: Group, passed: usize, failed: usize) -> String {
+fn group_line(group: Group, tally: Tally) -> String {
+    let Tally {
+        passed,
+        differ,
+        failed,
+    } = tally;
+    let differ = match differ {
+        0 => String::new(),
+        count => format!(", {count} differ"),
+    };
     if failed == 0 {
-        format!("{GOOD}✓{GOOD:#} {group:11} {passed} passed")
+        format!("{GOOD}✓{GOOD:#} {group:11} {passed} passed{differ}")
     } else {
-        format!("{BAD}✗{BAD:#} {group:11} {passed} passed, {BAD}{failed} failed{BAD:#}")
+        format!("{BAD}✗{BAD:#} {group:11} {passed} passed{differ}, {BAD}{failed} failed{BAD:#}")
     }
 }
 
@@ -174,7 +246,61 @@ fn print_failure(what: &str) -> Tally {
     let what = what.trim_end().replace('\n', "\n        ");
     anstream::println!("  {BAD}✗ failed{BAD:#} {what}");
     Tally {
-        passed: 0,
         failed: 1,
+        ..Tally::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bench_core::target::Manifest;
+
+    use super::*;
+
+    fn outcome(case: &str, problem: Option<&str>) -> Outcome {
+        Outcome {
+            case: case.to_owned(),
+            group: Group::Routes,
+            problem: problem.map(str::to_owned),
+        }
+    }
+
+    fn differences(cases: &[&str]) -> Vec<Difference> {
+        let tables: Vec<String> = cases
+            .iter()
+            .map(|case| format!("{{ case = \"routes/{case}\", why = \"because\" }}"))
+            .collect();
+        let source = format!(
+            "description = \"d\"\nruntime = \"r\"\nloop = \"l\"\ncommand = \"{{port}}\"\ndifferences = [{}]\n",
+            tables.join(", ")
+        );
+        Manifest::parse(&source, "mine.toml").unwrap().differences
+    }
+
+    #[test]
+    fn a_case_that_is_named_may_fail_and_no_other() {
+        let differences = differences(&["a"]);
+        let failed = outcome("a", Some("wrong"));
+        assert_eq!(
+            verdict(&failed, &differences),
+            Verdict::Differs { why: "because" }
+        );
+        let other = outcome("b", Some("wrong"));
+        assert_eq!(
+            verdict(&other, &differences),
+            Verdict::Failed { problem: "wrong" }
+        );
+        assert_eq!(verdict(&outcome("a", None), &differences), Verdict::Passed);
+    }
+
+    #[test]
+    fn a_difference_that_does_not_occur_any_more_is_reported() {
+        let differences = differences(&["a", "b", "c"]);
+        let outcomes = [outcome("a", Some("wrong")), outcome("b", None)];
+        let stale: Vec<&str> = stale(&outcomes, &differences)
+            .map(|difference| difference.case.as_str())
+            .collect();
+        // Never asked is as stale as passed.
+        assert_eq!(stale, ["routes/b", "routes/c"]);
     }
 }

@@ -4,7 +4,6 @@
 use std::io::{BufRead, Write};
 
 use load::idle::Idle;
-use rustix::process::Signal;
 
 use crate::args::HoldArgs;
 use crate::environment;
@@ -20,7 +19,7 @@ pub(crate) const LOST: &str = "lost ";
 /// Holds connections until standard input ends.
 pub(crate) fn run(args: &HoldArgs) -> Result<Exit, Failure> {
     if let Some(parent) = args.parent {
-        die_with(parent, Signal::KILL)?;
+        die_with(parent)?;
     }
     environment::allow_connections(args.connections.get().into())?;
     let failed = |error| Failure::target(miette::miette!("{error}"));

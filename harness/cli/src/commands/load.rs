@@ -11,7 +11,6 @@ use bench_core::recording::Recording;
 use bench_core::validity::{self, Circumstances, Validity};
 use load::{Control, Endpoint, Expect, ExpectBody, Options, Request, Tls, Trust, Workload};
 use reqwest::Url;
-use rustix::process::Signal;
 
 use crate::args::{LoadArgs, SpinChoice};
 use crate::cores;
@@ -44,7 +43,7 @@ const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 /// Loads one address and prints what it took.
 pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     if let Some(parent) = args.parent {
-        die_with(parent, Signal::KILL)?;
+        die_with(parent)?;
     }
     let (endpoint, workload) = understand(args)?;
     environment::allow_connections(args.connections.get().into())?;

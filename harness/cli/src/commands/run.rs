@@ -4,6 +4,7 @@ use std::path::Path;
 
 use bench_core::encode;
 use bench_core::load::Process;
+use bench_core::names;
 use bench_core::plan::{Effort, Plan, PlanSpec};
 use bench_core::record::{Completion, Pinning, RunRecord};
 use bench_core::scenario::{ArrivalSpec, BUILT_IN, MAX_SOURCE_BYTES, Pace, Scenario};
@@ -144,20 +145,19 @@ fn target(text: &str) -> Result<TargetSpec, Failure> {
 /// A difference that names a case that there isn't would hide nothing, and hide that it hides nothing.
 fn check_differences(manifest: &Manifest) -> Result<(), Failure> {
     let ids = check::ids();
-    let unknown = manifest.differences.iter();
-    match unknown
-        .into_iter()
-        .find(|difference| !ids.contains(&difference.case))
-    {
-        None => Ok(()),
-        Some(difference) => Err(Failure::usage(miette::miette!(
-            help = "`bench list cases` shows them all",
-            "{}:{}: `bench check` has no case called {}",
-            manifest.file_name,
-            difference.line,
-            difference.case
-        ))),
-    }
+    let mut cases = manifest.differences.iter();
+    let Some(index) = cases.position(|difference| !ids.contains(&difference.case)) else {
+        return Ok(());
+    };
+    let case = &manifest.differences[index].case;
+    let hint = names::nearest(case, ids.iter().map(String::as_str))
+        .map(|nearest| format!("did you mean `{nearest}`? "))
+        .unwrap_or_default();
+    Err(Failure::usage(manifest.difference_error(
+        index,
+        &format!("`bench check` has no case called `{case}`"),
+        &format!("{hint}`bench list cases` shows them all"),
+    )))
 }
 
 /// The targets that were named, or the default pair.

@@ -30,10 +30,10 @@ use crate::cores;
 use crate::environment::{self, CpuTicks};
 use crate::exit::{Explain, Failure};
 use crate::interrupt::Interrupt;
-use crate::launch::{Program, Server};
+use crate::launch::{Server, Service};
 use crate::meter::Meters;
 use crate::run_event::RunEvent;
-use crate::starting::Starter;
+use crate::starting::{self, Starter};
 
 use holder::Holder;
 use subject::{Process, Subject};
@@ -85,9 +85,8 @@ pub(crate) fn measure(
     // The generator, the backend and this program's own threads share cores; servers get theirs at launch.
     cores::pin(&request.pinning.load_cpus).or_internal(|| "cannot pin the generator".to_owned())?;
     let client = ControlClient::new()?;
-    let backend = request
-        .routes
-        .need_backend()
+    let is_called = request.routes.need_backend();
+    let backend = (is_called || starting::need_backend(&request.targets))
         .then(|| launch_backend(request))
         .transpose()?;
     let site = Starter::new(
@@ -104,7 +103,7 @@ pub(crate) fn measure(
         client,
         starter: site,
         // A core that the backend shares, or a server, is no place to spin.
-        spin: backend.is_none() && !cores::is_shared(&request.pinning),
+        spin: !is_called && !cores::is_shared(&request.pinning),
         tell,
     };
     (run.tell)(RunEvent::Planned {
@@ -118,6 +117,8 @@ pub(crate) fn measure(
     let backend = backend
         .map(|server| backend_record(server, &run.client, started))
         .transpose();
+    // One that the scenario does not call is no part of the story.
+    let backend = if is_called { backend } else { Ok(None) };
     let is_interrupted = interrupt.is_asked();
     let since = Surroundings::read().since(before);
     environment.steal_share = since.steal_share;
@@ -474,7 +475,7 @@ impl Run<'_> {
         let (driven, watched) = watch(meters.as_ref(), self.started, self.interrupt, |control| {
             load::drive(&load, &process.workload, process.addr, &options, control)
         });
-        let ended = process.server.as_mut().and_then(Server::ended);
+        let ended = process.server.as_ref().and_then(Server::ended);
         match (driven, ended) {
             (Ok(recording), ended) => {
                 let is_whole = !self.interrupt.is_asked() && ended.is_none();
@@ -520,7 +521,7 @@ impl Run<'_> {
         }
         subject.recording.connections.idle_lost += process.idle_lost();
         process.idle = None;
-        let Some(mut server) = process.server.take() else {
+        let Some(server) = process.server.take() else {
             return;
         };
         if let Some(how) = server.ended() {
@@ -556,7 +557,7 @@ fn time_to_hold_idle(request: &Request) -> Duration {
 /// The resident set of a server once it stays the same: until then it may still be accepting.
 fn settled_rss_bytes(meters: &Meters) -> Option<u64> {
     let read = || {
-        meters.look();
+        meters.settle();
         meters.reading().map(|reading| reading.rss_bytes)
     };
     let mut last = read()?;
@@ -583,14 +584,13 @@ pub(crate) fn resolve(url: &BaseUrl) -> Result<SocketAddr, String> {
 }
 
 fn launch_backend(request: &Request) -> Result<Server, Failure> {
-    let cpus = &request.pinning.load_cpus;
-    Server::launch(&Program::own("backend", &[]), cpus, cpus)
-        .map_err(|error| Failure::target(miette::miette!("{error}")))
+    let service = Service::own("backend", &[], &request.pinning.load_cpus);
+    Server::launch(&service).map_err(|error| Failure::target(miette::miette!("{error}")))
 }
 
 /// Asks the backend how it did, and ends it. The error says how it failed.
 fn backend_record(
-    mut server: Server,
+    server: Server,
     client: &ControlClient,
     started: Instant,
 ) -> Result<BackendRecord, String> {

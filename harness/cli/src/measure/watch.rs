@@ -75,7 +75,7 @@ pub(super) fn watch<T>(
     });
     let reading = || meters.and_then(|meters| meters.reading());
     if let Some(meters) = meters {
-        meters.look();
+        meters.settle();
     }
     let before = reading();
     let is_done = AtomicBool::new(false);

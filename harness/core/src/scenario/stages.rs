@@ -154,7 +154,7 @@ impl RawStage {
         key: &str,
         value: Option<&Spanned<String>>,
     ) -> Result<Duration, ScenarioError> {
-        super::duration(text, self.need(text, key, value)?)
+        text.duration(self.need(text, key, value)?)
     }
 
     fn need<'a, T>(

@@ -6,21 +6,28 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use crate::names;
 use crate::toml_source::{SourceError, Text};
-use crate::units;
 
 /// The longest manifest that is read.
 pub const MAX_SOURCE_BYTES: usize = 64 * 1024;
-/// The most arguments, and the most variables of the environment.
-pub const MAX_ARGS: usize = 256;
+/// The most arguments, the most variables of the environment, and the most differences.
+pub const MAX_ENTRIES: usize = 256;
 /// The longest argument, before its placeholders are filled in.
 pub const MAX_ARG_BYTES: usize = 8 * 1024;
+/// The most things that have a version.
+pub const MAX_VERSIONS: usize = 16;
+/// The longest description and the longest reason for a difference, in characters.
+pub const MAX_SENTENCE_CHARS: usize = 300;
+/// The longest runtime, loop and name of what has a version, in characters: they stand in legends.
+pub const MAX_LABEL_CHARS: usize = 60;
 /// The most workers that a manifest may name.
 pub const MAX_WORKERS: u32 = 4096;
 /// How long a target may take until it answers, where its manifest doesn't say. A virtual environment that was never used
@@ -38,7 +45,7 @@ pub struct Manifest {
     pub name: String,
     /// What it is, in a line.
     pub description: String,
-    /// What its code runs on: `Node.js`, `tokio`. One of `versions`, where there are any.
+    /// What its code runs on, in words for legends: `Node.js`, `tokio`. One of `versions`, where there are any.
     pub runtime: String,
     /// What waits for its sockets, and how: `libuv`, `work stealing`.
     pub event_loop: String,
@@ -52,7 +59,7 @@ pub struct Manifest {
     pub ready: String,
     /// How long that may take.
     pub ready_timeout: Duration,
-    /// What has a version, and the command whose output tells it.
+    /// What has a version, and the command that prints it.
     pub versions: BTreeMap<String, Vec<Template>>,
     /// Threads or processes that serve.
     pub workers: Workers,
@@ -93,9 +100,21 @@ pub enum StopSignal {
     /// What Ctrl-C sends.
     #[serde(rename = "SIGINT")]
     Int,
-    /// What some servers take as "finish what you have".
+    /// What nginx and others take as "finish what you have".
     #[serde(rename = "SIGQUIT")]
     Quit,
+    /// What the end of a terminal sends.
+    #[serde(rename = "SIGHUP")]
+    Hup,
+    /// Whatever the server takes it for.
+    #[serde(rename = "SIGUSR1")]
+    Usr1,
+    /// Whatever the server takes it for.
+    #[serde(rename = "SIGUSR2")]
+    Usr2,
+    /// What Apache's server takes as "finish what you have".
+    #[serde(rename = "SIGWINCH")]
+    Winch,
 }
 
 /// What has to be set up before a target can run.
@@ -115,8 +134,8 @@ pub struct Difference {
     pub case: String,
     /// Why the runtime can't avoid it.
     pub why: String,
-    /// The line it stands on, from 1.
-    pub line: u32,
+    /// Where the id stands in the source, in bytes.
+    place: Range<usize>,
 }
 
 impl Manifest {
@@ -124,11 +143,7 @@ impl Manifest {
     ///
     /// `file_name`: where the source came from, as people would find it again; its stem names the target.
     pub fn parse(source: &str, file_name: &str) -> Result<Self, SourceError> {
-        let text = Text {
-            source,
-            file_name,
-            examples: "docs/targets.md shows manifests to start from",
-        };
+        let text = text(source, file_name);
         if source.len() > MAX_SOURCE_BYTES {
             let what = format!(
                 "the file has {} bytes; a manifest has at most {MAX_SOURCE_BYTES}",
@@ -138,47 +153,69 @@ impl Manifest {
             return Err(text.error(0..0, what, help));
         }
         let raw: Raw = toml::from_str(source).map_err(|error| text.toml_error(&error))?;
-        let filler = Placeholders { needs: raw.needs };
-        at_most_args(&text, "env", 0..0, raw.env.len())?;
-        Ok(Self {
-            name: name_of(&text)?,
-            description: words(&text, "description", &raw.description)?,
-            runtime: words(&text, "runtime", &raw.runtime)?,
-            event_loop: words(&text, "loop", &raw.event_loop)?,
-            command: filler.template(&text, &raw.command)?,
-            args: filler.templates(&text, "args", &raw.args)?,
-            env: raw
-                .env
-                .iter()
-                .map(|(key, value)| Ok((key.clone(), filler.template(&text, value)?)))
-                .collect::<Result<_, _>>()?,
+        let filler = Filler {
+            text: &text,
+            needs: raw.needs,
+        };
+        let manifest = Self {
+            name: text.name("target")?,
+            description: words(&text, "description", &raw.description, MAX_SENTENCE_CHARS)?,
+            runtime: words(&text, "runtime", &raw.runtime, MAX_LABEL_CHARS)?,
+            event_loop: words(&text, "loop", &raw.event_loop, MAX_LABEL_CHARS)?,
+            command: filler.command(&raw.command)?,
+            args: filler.templates("args", &raw.args, Use::Launch)?,
+            env: filler.env(&raw.env)?,
             ready: path(&text, raw.ready.as_ref())?,
             ready_timeout: timeout(&text, raw.ready_timeout.as_ref(), DEFAULT_READY_TIMEOUT)?,
-            versions: raw
-                .versions
-                .iter()
-                .map(|(of, command)| Ok((of.clone(), version(&text, &filler, command)?)))
-                .collect::<Result<_, _>>()?,
+            versions: filler.versions(&raw)?,
             workers: workers(&text, raw.workers.as_ref())?,
             stop: raw.stop.unwrap_or_default(),
             stop_timeout: timeout(&text, raw.stop_timeout.as_ref(), DEFAULT_STOP_TIMEOUT)?,
             needs: raw.needs,
             claims_concurrency: raw.claims_concurrency.unwrap_or(true),
             strict_http: raw.strict_http.unwrap_or(false),
-            differences: raw
-                .differences
-                .iter()
-                .map(|difference| {
-                    Ok(Difference {
-                        case: words(&text, "case", &difference.case)?,
-                        why: words(&text, "why", &difference.why)?,
-                        line: text.place(difference.case.span().start).0,
-                    })
-                })
-                .collect::<Result<_, SourceError>>()?,
+            differences: differences(&text, &raw.differences)?,
             source: source.to_owned(),
             file_name: file_name.to_owned(),
-        })
+        };
+        if !manifest.names(Placeholder::Port) {
+            return Err(text.error(
+                raw.command.span(),
+                "nothing tells it which port to listen on",
+                "write `{port}` where it takes one, as in `args = [\"--port\", \"{port}\"]`; a server that chooses its port \
+                 itself is started by hand and named with --url",
+            ));
+        }
+        Ok(manifest)
+    }
+
+    /// Whether it is told where the upstream is.
+    pub fn calls_upstream(&self) -> bool {
+        self.names(Placeholder::Upstream)
+    }
+
+    /// The error of a difference that whoever knows the cases refused, in the same look as every other error of a manifest.
+    ///
+    /// `difference_index`: which of `differences`; `message`: what is wrong; `help`: what to do about it.
+    pub fn difference_error(
+        &self,
+        difference_index: usize,
+        message: &str,
+        help: &str,
+    ) -> SourceError {
+        text(&self.source, &self.file_name).error(
+            self.differences[difference_index].place.clone(),
+            message,
+            help,
+        )
+    }
+
+    fn names(&self, placeholder: Placeholder) -> bool {
+        let hole = Piece::Hole(placeholder);
+        std::iter::once(&self.command)
+            .chain(&self.args)
+            .chain(self.env.values())
+            .any(|template| template.0.contains(&hole))
     }
 
     /// How many workers it has on so many cores.
@@ -233,7 +270,7 @@ pub struct Values {
     pub port: u16,
     /// `{data_dir}`: the files that `/file/{kib}` reads.
     pub data_dir: String,
-    /// `{upstream}`: the backend's address, host and port.
+    /// `{upstream}`: the backend's address, host and port. Empty where [`Manifest::calls_upstream`] is not.
     pub upstream: String,
     /// `{pool}`: threads for blocking work.
     pub pool: u32,
@@ -272,7 +309,19 @@ impl fmt::Display for StopSignal {
             Self::Term => "SIGTERM",
             Self::Int => "SIGINT",
             Self::Quit => "SIGQUIT",
+            Self::Hup => "SIGHUP",
+            Self::Usr1 => "SIGUSR1",
+            Self::Usr2 => "SIGUSR2",
+            Self::Winch => "SIGWINCH",
         })
+    }
+}
+
+fn text<'a>(source: &'a str, file_name: &'a str) -> Text<'a> {
+    Text {
+        source,
+        file_name,
+        examples: "docs/targets.md shows manifests to start from",
     }
 }
 
@@ -285,26 +334,67 @@ struct Raw {
     #[serde(rename = "loop")]
     event_loop: Spanned<String>,
     command: Spanned<String>,
-    #[serde(default = "no_args")]
-    args: Spanned<Vec<Spanned<String>>>,
-    #[serde(default)]
-    env: BTreeMap<String, Spanned<String>>,
+    #[serde(default = "nothing")]
+    args: Spanned<RawCommand>,
+    #[serde(default = "nothing")]
+    env: Spanned<BTreeMap<Spanned<String>, Spanned<String>>>,
     ready: Option<Spanned<String>>,
     ready_timeout: Option<Spanned<String>>,
-    #[serde(default)]
-    versions: BTreeMap<String, Spanned<Vec<Spanned<String>>>>,
+    version: Option<Spanned<RawVersion>>,
     workers: Option<Spanned<RawWorkers>>,
     stop: Option<StopSignal>,
     stop_timeout: Option<Spanned<String>>,
     needs: Option<Needs>,
     claims_concurrency: Option<bool>,
     strict_http: Option<bool>,
-    #[serde(default)]
-    differences: Vec<RawDifference>,
+    #[serde(default = "nothing")]
+    differences: Spanned<Vec<RawDifference>>,
 }
 
-fn no_args() -> Spanned<Vec<Spanned<String>>> {
-    Spanned::new(0..0, Vec::new())
+fn nothing<T: Default>() -> Spanned<T> {
+    Spanned::new(0..0, T::default())
+}
+
+/// A program and its arguments, word by word: nothing is split, and no shell reads it.
+type RawCommand = Vec<Spanned<String>>;
+
+/// One command, or one for each of several things.
+enum RawVersion {
+    One(RawCommand),
+    Several(BTreeMap<Spanned<String>, Spanned<RawCommand>>),
+}
+
+// By hand, since what serde derives for a choice without a tag loses the places.
+impl<'de> Deserialize<'de> for RawVersion {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrSeveral;
+
+        impl<'de> Visitor<'de> for OneOrSeveral {
+            type Value = RawVersion;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a command as a list, or a table of such lists")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut words: A) -> Result<RawVersion, A::Error> {
+                let mut command = Vec::new();
+                while let Some(word) = words.next_element()? {
+                    command.push(word);
+                }
+                Ok(RawVersion::One(command))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<RawVersion, A::Error> {
+                let mut commands = BTreeMap::new();
+                while let Some((of, command)) = entries.next_entry()? {
+                    commands.insert(of, command);
+                }
+                Ok(RawVersion::Several(commands))
+            }
+        }
+
+        deserializer.deserialize_any(OneOrSeveral)
+    }
 }
 
 #[derive(Deserialize)]
@@ -321,28 +411,134 @@ struct RawDifference {
     why: Spanned<String>,
 }
 
-/// Which placeholders mean something in this manifest.
-struct Placeholders {
+/// What a template is for, which decides what may be filled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// To start the server.
+    Launch,
+    /// To ask for a version, before there is a server.
+    Version,
+}
+
+/// Reads templates in a manifest that needs this.
+struct Filler<'a> {
+    text: &'a Text<'a>,
     needs: Option<Needs>,
 }
 
-impl Placeholders {
-    fn templates(
-        &self,
-        text: &Text<'_>,
-        key: &str,
-        values: &Spanned<Vec<Spanned<String>>>,
-    ) -> Result<Vec<Template>, SourceError> {
-        at_most_args(text, key, values.span(), values.get_ref().len())?;
-        let each = values.get_ref().iter();
-        each.map(|value| self.template(text, value)).collect()
+impl Filler<'_> {
+    fn command(&self, value: &Spanned<String>) -> Result<Template, SourceError> {
+        if value.get_ref().is_empty() {
+            let help = "name a program, as in `command = \"./my-server\"`";
+            return Err(self.text.error(value.span(), "`command` is empty", help));
+        }
+        self.template(value, Use::Launch)
     }
 
-    fn template(&self, text: &Text<'_>, value: &Spanned<String>) -> Result<Template, SourceError> {
+    fn env(
+        &self,
+        values: &Spanned<BTreeMap<Spanned<String>, Spanned<String>>>,
+    ) -> Result<BTreeMap<String, Template>, SourceError> {
+        at_most(
+            self.text,
+            "env",
+            values.span(),
+            values.get_ref().len(),
+            MAX_ENTRIES,
+        )?;
+        let each = values.get_ref().iter();
+        each.map(|(key, value)| {
+            let name = key.get_ref();
+            if name.is_empty() || name.contains(['=', '\0']) {
+                let what = "a variable's name is not empty and has no `=`";
+                let help = "write it as in `env = { NODE_ENV = \"production\" }`";
+                return Err(self.text.error(key.span(), what, help));
+            }
+            Ok((name.clone(), self.template(value, Use::Launch)?))
+        })
+        .collect()
+    }
+
+    /// What has a version, and the command that prints it: `runtime`, where only one command is given.
+    fn versions(&self, raw: &Raw) -> Result<BTreeMap<String, Vec<Template>>, SourceError> {
+        let runtime = raw.runtime.get_ref().trim();
+        let Some(version) = &raw.version else {
+            return Ok(BTreeMap::new());
+        };
+        let commands = match version.get_ref() {
+            RawVersion::One(words) => {
+                let command = self.version(words, version.span())?;
+                return Ok(BTreeMap::from([(runtime.to_owned(), command)]));
+            }
+            RawVersion::Several(commands) => commands,
+        };
+        at_most(
+            self.text,
+            "version",
+            version.span(),
+            commands.len(),
+            MAX_VERSIONS,
+        )?;
+        if !commands.contains_key(runtime) {
+            return Err(self.text.error(
+                version.span(),
+                format!(
+                    "`version` does not tell that of `{}`",
+                    names::shortened(runtime)
+                ),
+                "give `runtime`'s own version as well: the two stand beside each other in legends",
+            ));
+        }
+        let each = commands.iter();
+        each.map(|(of, command)| {
+            let of = words(self.text, "version", of, MAX_LABEL_CHARS)?;
+            Ok((of, self.version(command.get_ref(), command.span())?))
+        })
+        .collect()
+    }
+
+    fn version(
+        &self,
+        words: &RawCommand,
+        span: Range<usize>,
+    ) -> Result<Vec<Template>, SourceError> {
+        if words
+            .first()
+            .is_none_or(|program| program.get_ref().is_empty())
+        {
+            let help = "write the command that prints it, as in `[\"node\", \"--version\"]`";
+            return Err(self.text.error(span, "a version needs a command", help));
+        }
+        at_most(self.text, "version", span, words.len(), MAX_ENTRIES)?;
+        let each = words.iter();
+        each.map(|word| self.template(word, Use::Version)).collect()
+    }
+
+    fn templates(
+        &self,
+        key: &str,
+        values: &Spanned<RawCommand>,
+        purpose: Use,
+    ) -> Result<Vec<Template>, SourceError> {
+        at_most(
+            self.text,
+            key,
+            values.span(),
+            values.get_ref().len(),
+            MAX_ENTRIES,
+        )?;
+        let each = values.get_ref().iter();
+        each.map(|value| self.template(value, purpose)).collect()
+    }
+
+    fn template(&self, value: &Spanned<String>, purpose: Use) -> Result<Template, SourceError> {
         let source = value.get_ref();
+        let error = |what: String, help: &str| Err(self.text.error(value.span(), what, help));
         if source.len() > MAX_ARG_BYTES || source.contains('\0') {
-            let what = format!("an argument has at most {MAX_ARG_BYTES} bytes, none of them zero");
-            return Err(text.error(value.span(), what, "give it a file instead"));
+            return error(
+                format!("an argument has at most {MAX_ARG_BYTES} bytes, none of them zero"),
+                "put it into a file, and name that",
+            );
         }
         let mut pieces = Vec::new();
         let mut literal = String::new();
@@ -358,18 +554,19 @@ impl Placeholders {
             }
             let named = rest.split_once('}').filter(|_| brace == "{");
             let Some((name, after)) = named else {
-                let what = format!("a lone `{brace}`");
-                let help = format!("write `{brace}{brace}` where the brace itself is meant");
-                return Err(text.error(value.span(), what, help));
+                return error(
+                    format!("a lone `{brace}`"),
+                    &format!("write `{brace}{brace}` where the brace itself is meant"),
+                );
             };
             if !literal.is_empty() {
                 pieces.push(Piece::Text(std::mem::take(&mut literal)));
             }
-            pieces.push(Piece::Hole(self.placeholder(text, value, name)?));
+            pieces.push(Piece::Hole(self.placeholder(value, name, purpose)?));
             rest = after;
         }
         literal.push_str(rest);
-        if !literal.is_empty() || pieces.is_empty() {
+        if !literal.is_empty() {
             pieces.push(Piece::Text(literal));
         }
         Ok(Template(pieces))
@@ -377,9 +574,9 @@ impl Placeholders {
 
     fn placeholder(
         &self,
-        text: &Text<'_>,
         value: &Spanned<String>,
         name: &str,
+        purpose: Use,
     ) -> Result<Placeholder, SourceError> {
         let known = PLACEHOLDERS.iter().find(|(known, _)| *known == name);
         let Some(&(_, placeholder)) = known else {
@@ -387,69 +584,87 @@ impl Placeholders {
             let nearest =
                 names::nearest(name, PLACEHOLDERS.map(|(known, _)| known)).map(str::to_owned);
             let what = format!("nothing is filled in for `{{{}}}`", names::shortened(name));
-            return Err(text.unknown(value.span(), what, known, nearest));
+            return Err(self.text.unknown(value.span(), what, known, nearest));
         };
-        let wants = match placeholder {
-            Placeholder::Node => Some("needs = \"node\""),
-            Placeholder::Python => Some("needs = \"python\""),
-            Placeholder::ServerDir if self.needs.is_none() => Some("needs = \"node\""),
+        let missing = match (placeholder, self.needs) {
+            (Placeholder::Node, Some(Needs::Node))
+            | (Placeholder::Python, Some(Needs::Python))
+            | (Placeholder::ServerDir, Some(_)) => None,
+            (Placeholder::Node, _) => Some("needs = \"node\""),
+            (Placeholder::Python, _) => Some("needs = \"python\""),
+            (Placeholder::ServerDir, None) => Some("needs = \"node\"` or `needs = \"python\""),
             _ => None,
         };
-        let has = match placeholder {
-            Placeholder::Node => self.needs == Some(Needs::Node),
-            Placeholder::Python => self.needs == Some(Needs::Python),
-            _ => self.needs.is_some(),
-        };
-        match wants {
-            Some(line) if !has => Err(text.error(
-                value.span(),
-                format!("`{{{name}}}` is only known where something is set up"),
-                format!("add `{line}`, or name a program of your own"),
-            )),
-            _ => Ok(placeholder),
+        if let Some(line) = missing {
+            let what = format!("`{{{name}}}` is only known where it is set up");
+            let help = format!("add `{line}`, or name a program of your own");
+            return Err(self.text.error(value.span(), what, help));
         }
+        let is_of_a_launch = matches!(placeholder, Placeholder::Port | Placeholder::Upstream);
+        if is_of_a_launch && purpose == Use::Version {
+            let what = format!("`{{{name}}}` is not known before a server is started");
+            let help = "ask for the version without a server, as in `[\"node\", \"--version\"]`";
+            return Err(self.text.error(value.span(), what, help));
+        }
+        Ok(placeholder)
     }
 }
 
-fn at_most_args(
+fn at_most(
     text: &Text<'_>,
     key: &str,
-    span: std::ops::Range<usize>,
+    span: Range<usize>,
     count: usize,
+    limit: usize,
 ) -> Result<(), SourceError> {
-    if count <= MAX_ARGS {
+    if count <= limit {
         return Ok(());
     }
-    let what = format!("`{key}` has {count} entries; at most {MAX_ARGS} are taken");
+    let what = format!("`{key}` has {count} entries; at most {limit} are taken");
     Err(text.error(span, what, "put them into a file or a script of yours"))
 }
 
-fn name_of(text: &Text<'_>) -> Result<String, SourceError> {
-    let file = text.file_name.rsplit(['/', '\\']).next();
-    let file = file.unwrap_or_default();
-    let stem = file.strip_suffix(".toml").unwrap_or(file);
-    let help = "rename the file: the target is called what the file is called, without `.toml`";
-    names::check(stem).map_err(|error| text.error(0..0, error.to_string(), help))?;
-    Ok(stem.to_owned())
-}
-
-/// The longest description, runtime, loop and reason.
-const MAX_WORDS_CHARS: usize = 300;
-
-fn words(text: &Text<'_>, key: &str, value: &Spanned<String>) -> Result<String, SourceError> {
+fn words(
+    text: &Text<'_>,
+    key: &str,
+    value: &Spanned<String>,
+    limit: usize,
+) -> Result<String, SourceError> {
     let trimmed = value.get_ref().trim();
-    if trimmed.is_empty()
-        || trimmed.chars().count() > MAX_WORDS_CHARS
-        || trimmed.contains(char::is_control)
-    {
-        let what = format!("`{key}` must be a line of 1 to {MAX_WORDS_CHARS} characters");
-        return Err(text.error(
-            value.span(),
-            what,
-            "say it in a few words: it stands in lists and legends",
-        ));
+    let fits = (1..=limit).contains(&trimmed.chars().count());
+    if !fits || trimmed.contains(char::is_control) {
+        let what = format!("`{key}` must be a line of 1 to {limit} characters");
+        let help = "say it in a few words: it stands in lists and legends";
+        return Err(text.error(value.span(), what, help));
     }
     Ok(trimmed.to_owned())
+}
+
+fn differences(
+    text: &Text<'_>,
+    raw: &Spanned<Vec<RawDifference>>,
+) -> Result<Vec<Difference>, SourceError> {
+    at_most(
+        text,
+        "differences",
+        raw.span(),
+        raw.get_ref().len(),
+        MAX_ENTRIES,
+    )?;
+    let mut read: Vec<Difference> = Vec::new();
+    for RawDifference { case, why } in raw.get_ref() {
+        let difference = Difference {
+            case: words(text, "case", case, MAX_SENTENCE_CHARS)?,
+            why: words(text, "why", why, MAX_SENTENCE_CHARS)?,
+            place: case.span(),
+        };
+        if read.iter().any(|known| known.case == difference.case) {
+            let what = format!("`{}` is there twice", difference.case);
+            return Err(text.error(case.span(), what, "give both reasons in one"));
+        }
+        read.push(difference);
+    }
+    Ok(read)
 }
 
 fn path(text: &Text<'_>, value: Option<&Spanned<String>>) -> Result<String, SourceError> {
@@ -472,29 +687,13 @@ fn timeout(
     let Some(value) = value else {
         return Ok(usual);
     };
-    let help = "write a number and a unit, as in `\"10s\"`";
-    let duration = units::parse_duration(value.get_ref())
-        .map_err(|error| text.error(value.span(), error.to_string(), help))?;
-    if duration.is_zero() || duration > MAX_TIMEOUT {
-        let what = format!(
-            "a wait is above zero and at most {} s",
-            MAX_TIMEOUT.as_secs()
-        );
+    let duration = text.duration(value)?;
+    if duration > MAX_TIMEOUT {
+        let what = format!("a wait of more than {} s", MAX_TIMEOUT.as_secs());
+        let help = "give less time: a server that takes longer will hardly be measured";
         return Err(text.error(value.span(), what, help));
     }
     Ok(duration)
-}
-
-fn version(
-    text: &Text<'_>,
-    filler: &Placeholders,
-    command: &Spanned<Vec<Spanned<String>>>,
-) -> Result<Vec<Template>, SourceError> {
-    if command.get_ref().is_empty() {
-        let help = "write the command that prints it, as in `[\"node\", \"--version\"]`";
-        return Err(text.error(command.span(), "a version needs a command", help));
-    }
-    filler.templates(text, "versions", command)
 }
 
 fn workers(text: &Text<'_>, value: Option<&Spanned<RawWorkers>>) -> Result<Workers, SourceError> {
