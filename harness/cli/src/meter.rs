@@ -304,10 +304,12 @@ mod tests {
             .unwrap();
     }
 
-    /// In 10 ms, the resolution of what has ended: what was burnt, and not much more.
+    /// What was burnt, and not much more.
     fn check_spent(meters: &Meters, before_ns: Nanos, burnt_ms: u64) {
         let spent_ms = (meters.cpu_ns() - before_ns) / 1_000_000;
-        let least_ms = burnt_ms - 20;
+        // Of each process that has ended, user and system time are known to 10 ms each, and `python3` may be a script that
+        // starts a few before it is Python.
+        let least_ms = burnt_ms - 100;
         // Starting Python costs some, and more on a busy machine; twice what was burnt would be another mistake.
         assert!(
             (least_ms..burnt_ms * 2 + 500).contains(&spent_ms),

@@ -19,7 +19,7 @@ use crate::supervised::{Program, Supervised, describe};
 pub(crate) const DEFAULT_POOL: u32 = 4;
 
 /// How long a command may take that prints a version: Python compiles a framework when it is first imported.
-const VERSION_TIMEOUT: Duration = Duration::from_secs(60);
+const VERSION_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What all targets of a run are started with.
 #[derive(Debug)]

@@ -370,8 +370,8 @@ mod tests {
     #[test]
     fn many_leftovers_are_counted_and_not_listed() {
         let own = own_pid();
-        let some = names_of(&vec![own; MAX_NAMED]);
-        let more = names_of(&vec![own; MAX_NAMED + 2]);
+        let some = names_of(&[own; MAX_NAMED]);
+        let more = names_of(&[own; MAX_NAMED + 2]);
         assert_eq!(more, format!("{some}, 2 more"));
     }
 }

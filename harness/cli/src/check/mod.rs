@@ -246,7 +246,6 @@ mod tests {
     #[test]
     fn the_differences_of_the_targets_at_hand_are_cases() {
         let ids = ids();
-        let mut differences = 0;
         for (name, _) in BUILT_IN {
             let target = TargetSpec::parse(name).unwrap();
             for difference in &target.kind.manifest().unwrap().differences {
@@ -255,10 +254,8 @@ mod tests {
                     "{name}: {}",
                     difference.case
                 );
-                differences += 1;
             }
         }
-        assert!(differences > 0);
     }
 
     #[test]

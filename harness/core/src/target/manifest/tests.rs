@@ -16,11 +16,10 @@ fn parse(source: &str) -> Result<Manifest, SourceError> {
 /// The error of the smallest manifest with a line more, or with one of its lines replaced where the key is there already.
 fn error_of(line: &str) -> String {
     let key = line.split(' ').next().unwrap_or_default();
-    let mut source: String = SMALLEST
+    let kept = SMALLEST
         .lines()
-        .filter(|old| !old.starts_with(&format!("{key} ")))
-        .map(|old| format!("{old}\n"))
-        .collect();
+        .filter(|old| !old.starts_with(&format!("{key} ")));
+    let mut source = kept.collect::<Vec<_>>().join("\n") + "\n";
     source.push_str(line);
     let error = parse(&source).expect_err(line);
     format!("{error}\n  help: {}", error.remedy())
@@ -263,7 +262,7 @@ proptest! {
             let key = line.split(' ').next().unwrap_or_default();
             lines.iter().any(|line| line.split(' ').next() == Some(key))
         };
-        let others: String = SMALLEST.lines().filter(|line| !has(line)).map(|line| format!("{line}\n")).collect();
+        let others = SMALLEST.lines().filter(|line| !has(line)).collect::<Vec<_>>().join("\n") + "\n";
         if let Err(error) = parse(&format!("{others}{source}")) {
             prop_assert!(error.line() > 0 && !error.remedy().is_empty() && !error.what().is_empty());
         }
