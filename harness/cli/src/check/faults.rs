@@ -241,7 +241,7 @@ fn faults_of_events_are_found() {
         (
             Fault::ServesOneStreamAtATime,
             &[
-                (STREAMS, "within 5 s"),
+                (STREAMS, "5 s"),
                 (
                     "concurrency//events beside a slow /events",
                     "requests that wait hold up the others",
