@@ -10,6 +10,7 @@
 pub mod compare;
 pub mod design;
 pub mod encode;
+pub mod history;
 pub mod ledger;
 pub mod load;
 pub mod names;

@@ -14,6 +14,7 @@ use crate::ledger::Ledger;
 use crate::plan::Plan;
 use crate::record::EpochRecord;
 use crate::stats::bootstrap::bca;
+use crate::stats::change::changes;
 use crate::stats::distribution::{mean, normal_quantile};
 use crate::stats::quantile::quantile_interval;
 use crate::stats::sign_flip::sign_flip;
@@ -332,6 +333,56 @@ pub fn rates(plan: &Plan, level: f64, warming: f64, noise: Noise, runs: u32) -> 
             *share += f64::from(u8::from(is_so)) / f64::from(runs);
         }
         rates.mde += comparisons.first().map_or(0.0, |first| first.mde) / f64::from(runs);
+    }
+    rates
+}
+
+/// How often changes in made-up histories were told rightly.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct HistoryRates {
+    /// Share of histories in which any change was told.
+    pub found: f64,
+    /// … in which the nearest lies within two runs of the true one.
+    pub near: f64,
+    /// … in which the range of its places holds the true one.
+    pub placed: f64,
+    /// … in which the interval of its effect holds the true one.
+    pub covered: f64,
+}
+
+/// Looks for the change in histories whose level shifts once.
+///
+/// `count`: runs of a history. `at`: the first run after the shift. `shift`, `noise`: shares of the level.
+pub fn history_rates(
+    count: usize,
+    at: usize,
+    shift: f64,
+    noise: f64,
+    histories: u32,
+) -> HistoryRates {
+    let mut rates = HistoryRates::default();
+    for seed in 0..u64::from(histories) {
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let runs: Vec<f64> = (0..count)
+            .map(|run| {
+                let level = if run < at { 0.0 } else { shift.ln_1p() };
+                level + noise * normal(&mut random)
+            })
+            .collect();
+        let told = changes(&runs, 0.01, seed);
+        let Some(nearest) = told.iter().min_by_key(|change| change.at.abs_diff(at)) else {
+            continue;
+        };
+        let (earliest, latest) = nearest.between;
+        let each = [
+            (&mut rates.found, true),
+            (&mut rates.near, nearest.at.abs_diff(at) <= 2),
+            (&mut rates.placed, (earliest..=latest).contains(&at)),
+            (&mut rates.covered, nearest.interval.contains(shift.ln_1p())),
+        ];
+        for (share, is_so) in each {
+            *share += f64::from(u8::from(is_so)) / f64::from(histories);
+        }
     }
     rates
 }

@@ -6,6 +6,7 @@
 //! whose truth is known ([`crate::simulate`]); `examples/coverage.rs` prints how often each is right.
 
 pub mod bootstrap;
+pub mod change;
 pub mod distribution;
 pub mod dominance;
 pub mod place;

@@ -11,6 +11,7 @@ pub(super) struct Reference {
     pub(super) place: Vec<PlaceCase>,
     pub(super) rounds: Vec<RoundsCase>,
     pub(super) quantiles: Vec<QuantileCase>,
+    pub(super) changes: Vec<ChangeCase>,
 }
 
 #[derive(Deserialize)]
@@ -70,6 +71,17 @@ pub(super) struct QuantileCase {
     pub(super) low: u64,
     pub(super) high: Option<u64>,
     pub(super) correlation: f64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ChangeCase {
+    pub(super) name: String,
+    pub(super) values: Vec<f64>,
+    pub(super) at: usize,
+    pub(super) size: f64,
+    pub(super) p_value: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
 }
 
 pub(super) fn reference() -> Reference {

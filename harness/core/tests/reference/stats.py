@@ -11,6 +11,7 @@ import math
 
 import numpy as np
 from scipy import stats
+from scipy.spatial import distance
 
 
 def normal():
@@ -133,6 +134,50 @@ def quantile(name, batches, per_10_000, alpha):
     }
 
 
+def energy(left, right):
+    """The energy distance of both sides with the pairs of a value with itself left out, weighed by their sizes."""
+    left, right = left.reshape(-1, 1), right.reshape(-1, 1)
+    m, n = len(left), len(right)
+    between = 2 * distance.cdist(left, right).mean()
+    within = distance.pdist(left).mean() + distance.pdist(right).mean()
+    return m * n / (m + n) * (between - within)
+
+
+def best_split(values):
+    count = len(values)
+    splits = [(energy(values[:at], values[at:]), at) for at in range(3, count - 2)]
+    return max(splits, key=lambda split: split[0])
+
+
+def change(name, values, shuffles):
+    values = np.asarray(values)
+    size, at = best_split(values)
+    result = stats.permutation_test(
+        (values,),
+        lambda shuffled: round(best_split(np.asarray(shuffled))[0], 9),
+        permutation_type="pairings",
+        vectorized=False,
+        n_resamples=shuffles,
+        alternative="greater",
+        rng=np.random.default_rng(1),
+    )
+    before, after = values[:at], values[at:]
+    welch = stats.ttest_ind(after, before, equal_var=False)
+    error = math.sqrt(np.var(before, ddof=1) / len(before) + np.var(after, ddof=1) / len(after))
+    # The Rust code rounds the degrees of freedom down.
+    reach = stats.t.ppf(0.975, math.floor(welch.df)) * error
+    effect = after.mean() - before.mean()
+    return {
+        "name": name,
+        "values": values.tolist(),
+        "at": int(at),
+        "size": float(size),
+        "p_value": float(result.pvalue),
+        "low": float(effect - reach),
+        "high": float(effect + reach),
+    }
+
+
 def autoregressive(random, length, memory):
     values = np.zeros(length)
     for index in range(1, length):
@@ -168,6 +213,11 @@ def main():
             rounds("alike", [np.round(random.standard_normal(2), 6) for _ in range(4)]),
             rounds("different", [np.round(3 * start + random.standard_normal(2), 6) for start in random.standard_normal(4)]),
             rounds("two of five", [np.round(start + random.standard_normal(5), 6) for start in (0.0, 1.5)]),
+        ],
+        "changes": [
+            change("a step", np.round(np.repeat([0.0, 0.06], [7, 5]) + 0.03 * random.standard_normal(12), 6), 3_000),
+            change("flat", np.round(0.03 * random.standard_normal(11), 6), 3_000),
+            change("a step and back", np.round(np.repeat([0.0, 1.0, 0.0], [5, 4, 4]) + 0.05 * random.standard_normal(13), 6), 3_000),
         ],
         "quantiles": [
             quantile("independent median", independent, 5_000, 0.05),
