@@ -53,6 +53,7 @@ class Report:
     duration_s: float
     median_us: float | None = None
     send_lag_us_p99: float | None = None
+    p99_us: float | None = None
 
 
 @dataclass(frozen=True)
@@ -109,22 +110,23 @@ def parse_bench(stdout: str) -> Report:
 
     >>> parse_bench('''{"load": {"rate_per_s": 20000.0, "duration_s": 1.0},
     ... "requests": {"scheduled": 20000, "ok": 20000, "error": 0, "timeout": 0, "unfinished": 0},
-    ... "response_time_ns": {"mean": 105254, "p50": 29087}, "send_lag_ns": {"p50": 201, "p99": 130751}}''')
-    Report(requests=20000, errors=0, duration_s=1.0, median_us=29.087, send_lag_us_p99=130.751)
+    ... "response_time_ns": {"p50": 29087, "p99": 148703}, "send_lag_ns": {"p50": 201, "p99": 130751}}''')
+    Report(requests=20000, errors=0, duration_s=1.0, median_us=29.087, send_lag_us_p99=130.751, p99_us=148.703)
     >>> parse_bench('''{"load": {"rate_per_s": null, "duration_s": 1.0},
     ... "requests": {"scheduled": 5, "ok": 2, "error": 1, "timeout": 1, "unfinished": 1},
-    ... "response_time_ns": {"mean": 105254, "p50": null}, "send_lag_ns": {"p50": null, "p99": null}}''')
-    Report(requests=2, errors=2, duration_s=1.0, median_us=None, send_lag_us_p99=None)
+    ... "response_time_ns": {"p50": null, "p99": null}, "send_lag_ns": {"p50": null, "p99": null}}''')
+    Report(requests=2, errors=2, duration_s=1.0, median_us=None, send_lag_us_p99=None, p99_us=None)
     """
     record = json.loads(stdout)
     requests = record["requests"]
-    median_ns, lag_ns = record["response_time_ns"]["p50"], record["send_lag_ns"]["p99"]
+    times, lag_ns = record["response_time_ns"], record["send_lag_ns"]["p99"]
     return Report(
         requests=requests["ok"],
         errors=requests["error"] + requests["timeout"],
         duration_s=record["load"]["duration_s"],
-        median_us=None if median_ns is None else median_ns / 1e3,
+        median_us=None if times["p50"] is None else times["p50"] / 1e3,
         send_lag_us_p99=None if lag_ns is None else lag_ns / 1e3,
+        p99_us=None if times["p99"] is None else times["p99"] / 1e3,
     )
 
 
@@ -141,10 +143,10 @@ def parse_floor(stdout: str) -> Report:
     """Reads the line of floor-client.c. Requests without an answer are no errors, since the loop ends with its time.
 
     >>> parse_floor('{"requests":73298,"unfinished":0,"duration_ns":1000482008}')
-    Report(requests=73298, errors=0, duration_s=1.000482008, median_us=None, send_lag_us_p99=None)
+    Report(requests=73298, errors=0, duration_s=1.000482008, median_us=None, send_lag_us_p99=None, p99_us=None)
     >>> parse_floor('{"requests":40000,"unfinished":0,"duration_ns":2000000000,"response_ns_p50":28273,'
     ...             '"response_ns_p99":7555509,"send_lag_ns_p99":6629469}')
-    Report(requests=40000, errors=0, duration_s=2.0, median_us=28.273, send_lag_us_p99=6629.469)
+    Report(requests=40000, errors=0, duration_s=2.0, median_us=28.273, send_lag_us_p99=6629.469, p99_us=None)
     """
     record = json.loads(stdout)
     if "response_ns_p50" not in record:
@@ -178,22 +180,29 @@ def parse_wrk(stdout: str) -> Report:
     ...   Latency Distribution
     ...      50%  314.00us
     ...      75%  395.00us
+    ...      90%  512.00us
+    ...      99%    2.10ms
     ...   113602 requests in 1.10s, 14.08MB read
     ... Requests/sec: 103029.34
     ... Transfer/sec:     12.77MB
     ... ''')
-    Report(requests=113602, errors=0, duration_s=1.1, median_us=314.0, send_lag_us_p99=None)
+    Report(requests=113602, errors=0, duration_s=1.1, median_us=314.0, send_lag_us_p99=None, p99_us=2100.0)
     >>> parse_wrk('''  Latency Distribution (HdrHistogram - Recorded Latency)
     ...  50.000%    1.08ms
     ...  75.000%    1.40ms
+    ...  99.000%    3.02ms
     ...   200020 requests in 1.00m, 38.16MB read
     ...   Socket errors: connect 0, read 3, write 0, timeout 1
     ...   Non-2xx or 3xx responses: 2
     ... ''')
-    Report(requests=200020, errors=6, duration_s=60.0, median_us=1080.0, send_lag_us_p99=None)
+    Report(requests=200020, errors=6, duration_s=60.0, median_us=1080.0, send_lag_us_p99=None, p99_us=3020.0)
     """
     requests = found(r"^\s*(\d+) requests in ([\d.]+)(us|ms|s|m|h),", stdout, "wrk")
-    median = found(r"^\s*50(?:\.000)?%\s+(-?[\d.]+|-?nan)(us|ms|s|m)\s*$", stdout, "wrk")
+
+    def percentile_us(percent: int) -> float | None:
+        told = found(rf"^\s*{percent}(?:\.000)?%\s+(-?[\d.]+|-?nan)(us|ms|s|m)\s*$", stdout, "wrk")
+        return None if "nan" in told[1] else round(float(told[1]) * UNITS_S[told[2]] * 1e6, 3)
+
     # Both lines are there only where something went wrong.
     socket_errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", stdout)
     bad_statuses = re.search(r"Non-2xx or 3xx responses: (\d+)", stdout)
@@ -202,7 +211,8 @@ def parse_wrk(stdout: str) -> Report:
         errors=sum(map(int, socket_errors.groups() if socket_errors else ()))
         + (int(bad_statuses[1]) if bad_statuses else 0),
         duration_s=float(requests[2]) * UNITS_S[requests[3]],
-        median_us=None if "nan" in median[1] else round(float(median[1]) * UNITS_S[median[2]] * 1e6, 3),
+        median_us=percentile_us(50),
+        p99_us=percentile_us(99),
     )
 
 
@@ -227,11 +237,11 @@ def parse_h2load(stdout: str) -> Report:
     ... requests: 96103 total, 96167 started, 96103 done, 96103 succeeded, 0 failed, 0 errored, 0 timeout
     ... status codes: 96103 2xx, 0 3xx, 0 4xx, 0 5xx
     ... ''')
-    Report(requests=96103, errors=0, duration_s=1.0, median_us=None, send_lag_us_p99=None)
+    Report(requests=96103, errors=0, duration_s=1.0, median_us=None, send_lag_us_p99=None, p99_us=None)
     >>> parse_h2load('''finished in 987.65ms, 10.13 req/s, 1.3KB/s
     ... requests: 20 total, 20 started, 20 done, 10 succeeded, 10 failed, 3 errored, 2 timeout
     ... ''')
-    Report(requests=10, errors=10, duration_s=0.98765, median_us=None, send_lag_us_p99=None)
+    Report(requests=10, errors=10, duration_s=0.98765, median_us=None, send_lag_us_p99=None, p99_us=None)
     """
     finished = found(r"^finished in ([\d.]+)(us|ms|s|m|h),", stdout, "h2load")
     # Those errored and timed out are among the failed.
@@ -256,10 +266,10 @@ def parse_oha(stdout: str) -> Report:
     >>> parse_oha('''{"summary": {"successRate": 1.0, "total": 2.0016, "requestsPerSec": 20005.1},
     ... "latencyPercentiles": {"p25": 0.000301, "p50": 0.000393, "p99": 0.0011},
     ... "statusCodeDistribution": {"200": 40037}, "errorDistribution": {"aborted due to deadline": 6}}''')
-    Report(requests=40037, errors=0, duration_s=2.0016, median_us=393.0, send_lag_us_p99=None)
+    Report(requests=40037, errors=0, duration_s=2.0016, median_us=393.0, send_lag_us_p99=None, p99_us=None)
     >>> parse_oha('''{"summary": {"total": 1.0}, "latencyPercentiles": {"p50": null},
     ... "statusCodeDistribution": {"500": 4}, "errorDistribution": {"Connection refused (os error 111)": 3}}''')
-    Report(requests=0, errors=7, duration_s=1.0, median_us=None, send_lag_us_p99=None)
+    Report(requests=0, errors=7, duration_s=1.0, median_us=None, send_lag_us_p99=None, p99_us=None)
     """
     record = json.loads(stdout)
     statuses, failures = record["statusCodeDistribution"], record["errorDistribution"]
@@ -302,7 +312,7 @@ def parse_hey(stdout: str) -> Report:
     ... Error distribution:
     ...   [3] Get http://127.0.0.1:1/: dial tcp 127.0.0.1:1: connect: connection refused
     ... ''')
-    Report(requests=18820, errors=5, duration_s=1.0021, median_us=1500.0, send_lag_us_p99=None)
+    Report(requests=18820, errors=5, duration_s=1.0021, median_us=1500.0, send_lag_us_p99=None, p99_us=None)
     """
     total = found(r"^\s*Total:\s+([\d.]+) secs", stdout, "hey")
     counts = re.findall(r"^\s*\[(\d+)\]\s+(\d+) responses", stdout, re.M)
@@ -333,7 +343,7 @@ def parse_autocannon(stdout: str) -> Report:
 
     >>> parse_autocannon('''{"duration":2.05,"errors":0,"timeouts":0,"mismatches":0,"non2xx":0,"1xx":0,"2xx":43083,
     ... "latency":{"average":2.57,"p25":1,"p50":1,"totalCount":43083}}''')
-    Report(requests=43083, errors=0, duration_s=2.05, median_us=1000.0, send_lag_us_p99=None)
+    Report(requests=43083, errors=0, duration_s=2.05, median_us=1000.0, send_lag_us_p99=None, p99_us=None)
     """
     record = json.loads(stdout)
     return Report(

@@ -34,9 +34,38 @@ def interval_of_median(values: Sequence[float], seed: int) -> tuple[float, float
     True
     """
     rng = random.Random(seed)
-    medians = sorted(statistics.median(rng.choices(values, k=len(values))) for _ in range(RESAMPLES))
+    return middle(sorted(statistics.median(rng.choices(values, k=len(values))) for _ in range(RESAMPLES)))
+
+
+def interval_of_ratio(
+    numerators: Sequence[float], denominators: Sequence[float], seed: int
+) -> tuple[float, float]:
+    """The percentile bootstrap interval of the ratio of two medians whose values were not taken in pairs.
+
+    >>> interval_of_ratio([2.0, 2.0], [4.0, 4.0, 4.0], seed=1)
+    (0.5, 0.5)
+    >>> low, high = interval_of_ratio([1.0, 1.1, 1.2, 1.3], [1.0, 1.1, 1.2], seed=1)
+    >>> 1.0 / 1.2 <= low < 1.0 < high <= 1.3
+    True
+    """
+    rng = random.Random(seed)
+
+    def median_drawn(values: Sequence[float]) -> float:
+        return statistics.median(rng.choices(values, k=len(values)))
+
+    return middle(sorted(median_drawn(numerators) / median_drawn(denominators) for _ in range(RESAMPLES)))
+
+
+def middle(resampled: Sequence[float]) -> tuple[float, float]:
+    """The ends of the middle 95 % of sorted values.
+
+    >>> middle(list(range(10_000)))
+    (250, 9749)
+    """
     tail = (1.0 - CONFIDENCE) / 2.0
-    return medians[int(tail * RESAMPLES)], medians[int((1.0 - tail) * RESAMPLES) - 1]
+    # Rounded, since the tail is not exactly a fortieth.
+    cut = round(tail * len(resampled))
+    return resampled[cut], resampled[len(resampled) - 1 - cut]
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:

@@ -339,7 +339,7 @@ def try_out(lab: Lab, name: str, program: Path, server: Server) -> None:
     """One short run, which must come to a report that can be read."""
     at_rate = None if GENERATORS[name].closes_loop else lab.plan.rate_per_s
     drive = Drive(server.port, lab.plan.connections, TRIAL_S, at_rate, lab.plan.load_cpu)
-    report, _ = generate(lab, name, program, drive)
+    report, _ = generate(lab.meter, name, program, drive)
     require_answers(name, report)
 
 
@@ -386,7 +386,7 @@ def measure_epoch(
         nonlocal seen
         seen = max(seen, descriptors(server) - idle)
 
-    report, metered = generate(lab, name, program, drive, watch if loop == "many" else None)
+    report, metered = generate(lab.meter, name, program, drive, watch if loop == "many" else None)
     spent_ns = cpu_at_rest_ns(server) - before_ns
     # With many connections some may fail to open, and the count of those seen says so; what is read there is memory.
     if loop != "many":
@@ -409,13 +409,13 @@ def measure_epoch(
 
 
 def generate(
-    lab: Lab, name: str, program: Path, drive: Drive, watch: Callable[[], None] | None = None
+    meter: Path, name: str, program: Path, drive: Drive, watch: Callable[[], None] | None = None
 ) -> tuple[Report, Metered]:
     """Runs a generator under the meter; `watch` is called every so often while it runs."""
     client = GENERATORS[name]
     if drive.rate_per_s is not None and client.calibration_s:
         drive = replace(drive, duration_s=drive.duration_s + client.calibration_s)
-    metered = run_metered(lab.meter, [str(program), *client.command(drive)], drive, client.exit_codes, watch)
+    metered = run_metered(meter, [str(program), *client.command(drive)], drive, client.exit_codes, watch)
     try:
         return client.parse(metered.stdout), metered
     except (ValueError, LookupError, TypeError) as error:
