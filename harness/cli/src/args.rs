@@ -103,6 +103,7 @@ impl Color {
   bench run --scenario cpu-heavy --target callback --target coroutine-single --quick
   bench run --scenario ./mine.toml --target a=callback --target b=callback
   bench run --scenario ping --target callback --url mine=http://127.0.0.1:8080
+  bench run --scenario io-heavy --target all
 
 Every target gets the same seeded load in alternating epochs (A B B A), each round with fresh
 processes. The record, its charts and a report go to results/runs/<time>-<scenario>/."
@@ -112,8 +113,8 @@ pub(crate) struct RunArgs {
     #[arg(long, short, value_name = "NAME|FILE")]
     pub(crate) scenario: String,
 
-    /// A target: NAME, or a manifest as ./mine.toml; ALIAS=NAME measures it under another name. May be repeated; the first is
-    /// the base of all comparisons. [default: callback and coroutine]
+    /// A target: NAME, or a manifest as ./mine.toml; ALIAS=NAME measures it under another name; `all` is every built-in one. May
+    /// be repeated; the first is the base of all comparisons. [default: callback and coroutine]
     #[arg(long, short, value_name = "[ALIAS=]NAME|FILE")]
     pub(crate) target: Vec<String>,
 
@@ -346,10 +347,11 @@ pub(crate) enum Listing {
 #[command(after_long_help = "Examples:
   bench check callback
   bench check callback coroutine
+  bench check all
   bench check --url mine=http://127.0.0.1:8080")]
 #[command(group = ArgGroup::new("which").args(["target", "url"]).required(true).multiple(true))]
 pub(crate) struct CheckArgs {
-    /// Targets to check: NAME, ALIAS=NAME, or a manifest as ./mine.toml.
+    /// Targets to check: NAME, ALIAS=NAME, `all` for every built-in one, or a manifest as ./mine.toml.
     #[arg(value_name = "TARGET")]
     pub(crate) target: Vec<String>,
 

@@ -62,6 +62,9 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     built_in!("uvicorn-uvloop"),
 ];
 
+/// What stands for every built-in target at once where targets are named.
+pub const ALL: &str = "all";
+
 /// The pair that is compared where nothing else is asked for.
 pub const DEFAULT_PAIR: [&str; 2] = ["callback", "coroutine"];
 
@@ -79,6 +82,21 @@ impl TargetSpec {
         let manifest = Manifest::parse(source, &format!("{kind}.toml"))
             .expect("every built-in manifest is parsed by a test");
         Self::of_manifest(name.unwrap_or(kind), manifest)
+    }
+
+    /// Reads what people name: [`ALL`], which is every built-in target in the order of lists, or one as
+    /// [`TargetSpec::parse`] does.
+    pub fn parse_each(text: &str) -> Result<Vec<Self>, TargetError> {
+        match Self::split_alias(text) {
+            (None, ALL) => BUILT_IN
+                .iter()
+                .map(|(name, _)| Self::parse(name))
+                .collect(),
+            (Some(_), ALL) => Err(TargetError::AliasOfAll {
+                text: names::shortened(text),
+            }),
+            _ => Ok(vec![Self::parse(text)?]),
+        }
     }
 
     /// A target of this manifest, called `name`.
@@ -253,12 +271,18 @@ impl FromStr for BaseUrl {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TargetError {
     /// No such target.
-    #[error("no target is called `{name}`{}; known are {}, a manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already", hint(*nearest), built_in_names())]
+    #[error("no target is called `{name}`{}; known are {}, all of them as `{ALL}`, a manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already", hint(*nearest), built_in_names())]
     Unknown {
         /// The name asked for.
         name: String,
         /// The one that was probably meant.
         nearest: Option<&'static str>,
+    },
+    /// One name for all targets.
+    #[error("`{text}` would give every built-in target one name: write `{ALL}`, or alias them one by one")]
+    AliasOfAll {
+        /// What was typed.
+        text: String,
     },
     /// A name that can't be one.
     #[error(transparent)]
@@ -327,13 +351,32 @@ mod tests {
     }
 
     #[test]
+    fn all_is_every_built_in_target_in_the_order_of_lists_and_takes_no_alias() {
+        let all = TargetSpec::parse_each("all").unwrap();
+        assert!(
+            all.iter()
+                .map(|target| target.name.as_str())
+                .eq(BUILT_IN.iter().map(|(name, _)| *name))
+        );
+        assert_eq!(unique(&all), Ok(()));
+        assert_eq!(
+            TargetSpec::parse_each("b=callback").unwrap(),
+            [TargetSpec::parse("b=callback").unwrap()]
+        );
+        assert_eq!(
+            TargetSpec::parse_each("x=all").unwrap_err().to_string(),
+            "`x=all` would give every built-in target one name: write `all`, or alias them one by one"
+        );
+    }
+
+    #[test]
     fn a_mistyped_target_is_answered_with_the_nearest() {
         let error = TargetSpec::parse("calback").unwrap_err();
         assert_eq!(
             error.to_string(),
             "no target is called `calback` (did you mean `callback`?); known are callback, callback-cluster, coroutine, \
-             coroutine-single, coroutine-asyncio, node, node-cluster, fastapi, fastapi-uvloop, uvicorn, uvicorn-uvloop, a \
-             manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already"
+             coroutine-single, coroutine-asyncio, node, node-cluster, fastapi, fastapi-uvloop, uvicorn, uvicorn-uvloop, all \
+             of them as `all`, a manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already"
         );
         assert!(matches!(
             TargetSpec::parse("zebra"),

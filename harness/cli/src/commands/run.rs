@@ -125,12 +125,12 @@ fn scenario(name: &str) -> Result<Scenario, Failure> {
     Scenario::parse(&source, name).map_err(Failure::usage)
 }
 
-/// A built-in target, or one from a manifest.
-fn target(text: &str) -> Result<TargetSpec, Failure> {
+/// A built-in target, all of them, or one from a manifest.
+fn named(text: &str) -> Result<Vec<TargetSpec>, Failure> {
     let (alias, what) = TargetSpec::split_alias(text);
     let path = Path::new(what);
     if path.extension().is_none() && !what.contains('/') {
-        return TargetSpec::parse(text).map_err(Failure::usage_of);
+        return TargetSpec::parse_each(text).map_err(Failure::usage_of);
     }
     let source = files::read_text(path, target::MAX_SOURCE_BYTES).or_usage(
         || format!("cannot read the target {what}"),
@@ -139,7 +139,8 @@ fn target(text: &str) -> Result<TargetSpec, Failure> {
     let manifest = Manifest::parse(&source, what).map_err(Failure::usage)?;
     check_differences(&manifest)?;
     let name = alias.map_or_else(|| manifest.name.clone(), str::to_owned);
-    TargetSpec::of_manifest(&name, manifest).map_err(Failure::usage_of)
+    let target = TargetSpec::of_manifest(&name, manifest).map_err(Failure::usage_of)?;
+    Ok(vec![target])
 }
 
 /// A difference that names a case that there isn't would hide nothing, and hide that it hides nothing.
@@ -164,7 +165,7 @@ fn check_differences(manifest: &Manifest) -> Result<(), Failure> {
 pub(crate) fn targets(names: &[String], urls: &[String]) -> Result<Vec<TargetSpec>, Failure> {
     let mut targets = Vec::new();
     for name in names {
-        targets.push(target(name)?);
+        targets.extend(named(name)?);
     }
     for url in urls {
         targets.push(TargetSpec::parse_url(url).map_err(Failure::usage_of)?);
