@@ -88,10 +88,7 @@ impl TargetSpec {
     /// [`TargetSpec::parse`] does.
     pub fn parse_each(text: &str) -> Result<Vec<Self>, TargetError> {
         match Self::split_alias(text) {
-            (None, ALL) => BUILT_IN
-                .iter()
-                .map(|(name, _)| Self::parse(name))
-                .collect(),
+            (None, ALL) => BUILT_IN.iter().map(|(name, _)| Self::parse(name)).collect(),
             (Some(_), ALL) => Err(TargetError::AliasOfAll {
                 text: names::shortened(text),
             }),
@@ -279,7 +276,9 @@ pub enum TargetError {
         nearest: Option<&'static str>,
     },
     /// One name for all targets.
-    #[error("`{text}` would give every built-in target one name: write `{ALL}`, or alias them one by one")]
+    #[error(
+        "`{text}` would give every built-in target one name: write `{ALL}`, or alias them one by one"
+    )]
     AliasOfAll {
         /// What was typed.
         text: String,
