@@ -59,11 +59,25 @@ pub(super) fn by_percentile<B: DrawingBackend>(
     let median = known()
         .map(|distribution| distribution.at_nines(LOG10_2).0)
         .fold(high, f64::min);
-    let y = with_objectives(&record.scenario.objectives, low, median, high);
+    let tails: Vec<f64> = known()
+        .map(|distribution| distribution.at_nines(TAIL_NINES).0)
+        .collect();
+    let apart = tails_apart(&tails);
+    // Nor where the scale begins, where the room is needed to tell tails apart: what is faster lies on the ground.
+    let low = if apart { low.max(median / 2.0) } else { low };
+    let log = apart || Axis::spread_out(median, high);
+    let y = with_objectives(&record.scenario.objectives, low, high, log);
     let x = Axis::percentiles(known().map(Distribution::end_nines).fold(0.0, f64::max));
     let plan = PanelPlan {
         caption: format!("Response time, {}", y.scale_name()),
-        note: "dotted where fewer than 10 requests were slower; dots beside 50 % and 99 %: epochs one by one".to_owned(),
+        note: format!(
+            "dotted where fewer than 10 requests were slower; dots beside 50 % and 99 %: epochs one by one{}",
+            if apart {
+                format!("; below {}: on the ground", time(y.low))
+            } else {
+                String::new()
+            }
+        ),
         y,
         references: record.scenario.objectives.iter().map(objective).collect(),
         weight: 1.0,
@@ -85,9 +99,10 @@ pub(super) fn by_percentile<B: DrawingBackend>(
             whisker(canvas, &panel, *nines, shift, values, *look)?;
         }
     }
-    for (distribution, look) in distributions.iter().zip(looks) {
+    for (index, (distribution, look)) in distributions.iter().zip(looks).enumerate() {
         if let Some(distribution) = distribution {
-            curve(canvas, &panel, distribution, *look)?;
+            let marked = marked_nines(&panel.x, index, distributions.len());
+            curve(canvas, &panel, distribution, *look, &marked)?;
         }
     }
     Ok(())
@@ -167,8 +182,22 @@ pub(super) fn objective(objective: &ObjectiveRecord) -> Reference {
 /// The metrics that every epoch keeps, and where their percentile stands on the axis (as log10 1/(1−q)).
 const EPOCH_METRICS: [(Metric, f64); 2] = [
     (Metric::ResponseTimeNsP50, LOG10_2),
-    (Metric::ResponseTimeNsP99, 2.0),
+    (Metric::ResponseTimeNsP99, TAIL_NINES),
 ];
+/// Where p99 stands on the axis of percentiles.
+const TAIL_NINES: f64 = 2.0;
+/// So many targets, or fewer, each have room of their own.
+const ROOMY: usize = 4;
+/// Tails are apart where the longest is more than this many times the shortest: on a linear axis the fast targets would
+/// share a tenth of the height.
+const APART: f64 = 4.0;
+
+/// Whether these tails, one a target, are so many and so far apart that a linear axis would press the fast ones together.
+fn tails_apart(tails_ns: &[f64]) -> bool {
+    let shortest = tails_ns.iter().copied().fold(f64::INFINITY, f64::min);
+    let longest = tails_ns.iter().copied().fold(0.0, f64::max);
+    tails_ns.len() > ROOMY && longest > APART * shortest
+}
 
 fn of_epochs(target: &TargetRecord, metric: Metric) -> Vec<f64> {
     target
@@ -188,9 +217,8 @@ fn range<'a>(distributions: impl Iterator<Item = &'a Distribution>) -> (f64, f64
 }
 
 /// The axis of the data, stretched to show objectives that are not too far away.
-fn with_objectives(objectives: &[ObjectiveRecord], low: f64, median: f64, high: f64) -> Axis {
+fn with_objectives(objectives: &[ObjectiveRecord], low: f64, high: f64, log: bool) -> Axis {
     const TICKS: u32 = 6;
-    let log = Axis::spread_out(median, high);
     let stretch = if log {
         STRETCH_MAX * STRETCH_MAX
     } else {
@@ -214,6 +242,7 @@ fn curve<B: DrawingBackend>(
     panel: &Panel,
     distribution: &Distribution,
     look: Look,
+    marked_nines: &[f64],
 ) -> Result<(), Refusal> {
     let end = distribution.end_nines().min(panel.x.high);
     let (mut believed, mut beyond): (Vec<Point>, Vec<Point>) = (Vec::new(), Vec::new());
@@ -239,13 +268,29 @@ fn curve<B: DrawingBackend>(
         },
     )?;
     canvas.line(&believed, Stroke::of(look))?;
-    for tick in &panel.x.ticks {
-        let (value_ns, enough) = distribution.at_nines(tick.value);
-        if enough && tick.value > 0.0 {
-            canvas.marker(panel.point(tick.value, value_ns), look)?;
+    for &nines in marked_nines {
+        let (value_ns, enough) = distribution.at_nines(nines);
+        if enough {
+            canvas.marker(panel.point(nines, value_ns), look)?;
         }
     }
     Ok(())
+}
+
+/// Where a target's markers stand: at the percentiles that the axis names, or, of many targets, beside one another between
+/// them, so that where curves coincide no marker hides another.
+fn marked_nines(x: &Axis, target: usize, of: usize) -> Vec<f64> {
+    if of <= ROOMY {
+        let named = x.ticks.iter().map(|tick| tick.value);
+        return named.filter(|&nines| nines > 0.0).collect();
+    }
+    let own = (target as f64 + 0.5) / of as f64;
+    (0_u32..)
+        .map(|decade| f64::from(decade) + own)
+        // What is faster than the median shares the left edge, and perhaps the ground.
+        .filter(|&nines| nines >= LOG10_2)
+        .take_while(|&nines| nines < x.high)
+        .collect()
 }
 
 /// Adds a point to a curve, and drops the one before it where it lies on the straight line between its neighbours.
@@ -363,9 +408,35 @@ mod tests {
                 at_most_ns: ms * 1_000_000,
             }]
         };
-        assert_eq!(with_objectives(&objective(25), 1e3, 5e6, 10e6).high, 25e6);
-        assert_eq!(with_objectives(&objective(31), 1e3, 5e6, 10e6).high, 10e6);
-        assert_eq!(with_objectives(&[], 1e3, 5e6, 10e6).high, 10e6);
+        let high =
+            |objectives: &[ObjectiveRecord], log| with_objectives(objectives, 1e3, 10e6, log).high;
+        assert_eq!(high(&objective(25), false), 25e6);
+        assert_eq!(high(&objective(31), false), 10e6);
+        assert_eq!(high(&[], false), 10e6);
+        assert_eq!(high(&objective(90), true), 100e6);
+        assert_eq!(high(&objective(91), true), 10e6);
+    }
+
+    #[test]
+    fn markers_of_many_targets_stand_beside_one_another() {
+        let x = Axis::percentiles(2.5);
+        let named = marked_nines(&x, 3, ROOMY);
+        assert_eq!(named, [LOG10_2, 1.0, 2.0]);
+        let of_five: Vec<Vec<f64>> = (0..5).map(|target| marked_nines(&x, target, 5)).collect();
+        assert_eq!(of_five[0], [1.1, 2.1]);
+        assert_eq!(of_five[4], [0.9, 1.9]);
+    }
+
+    #[test]
+    fn tails_are_apart_only_among_many_targets_and_beyond_the_limit() {
+        for (tails_ns, apart) in [
+            (&[1e6, 1e6, 1e6, 1e6, 4e6][..], false),
+            (&[1e6, 1e6, 1e6, 1e6, 4.1e6], true),
+            (&[4.1e6, 1e6, 1e6, 1e6], false),
+            (&[], false),
+        ] {
+            assert_eq!(tails_apart(tails_ns), apart, "{tails_ns:?}");
+        }
     }
 
     #[test]
