@@ -149,7 +149,7 @@ pub(crate) fn measure(
             .map(backend_failed)
             .into_iter()
             .collect(),
-        not_compared.iter().map(too_little_to_compare).collect(),
+        too_little_to_compare(&not_compared),
         design_cautions(&targets, request.plan.seed),
         targets.iter().flat_map(grave_cautions).collect(),
         (completion == Completion::Interrupted)
@@ -623,14 +623,23 @@ fn backend_failed(how: &String) -> Caution {
     }
 }
 
-fn too_little_to_compare((target, reason): &(String, NotCompared)) -> Caution {
-    Caution {
+/// What could not be compared: one caution a reason, with all the targets that it holds for.
+fn too_little_to_compare(not_compared: &[(String, NotCompared)]) -> Vec<Caution> {
+    let mut reasons: Vec<(&NotCompared, Vec<&str>)> = Vec::new();
+    for (target, reason) in not_compared {
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, targets)) => targets.push(target),
+            None => reasons.push((reason, vec![target])),
+        }
+    }
+    let caution = |(reason, targets): (&NotCompared, Vec<&str>)| Caution {
         code: CautionCode::TooFewSamples,
-        detail: format!("{target} could not be compared: {reason}"),
+        detail: format!("{} could not be compared: {reason}", targets.join(", ")),
         advice: "measure longer: the default plan instead of --quick, or more time with -d"
             .to_owned(),
         voids: false,
-    }
+    };
+    reasons.into_iter().map(caution).collect()
 }
 
 /// What the whole run must say of one of its targets: whatever voids its figures, and that it failed.
@@ -669,5 +678,41 @@ fn interrupted() -> Caution {
         detail: "the run was interrupted before its end".to_owned(),
         advice: "what was measured until then is kept; run it again for the whole plan".to_owned(),
         voids: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bench_core::compare::Metric;
+
+    use super::*;
+
+    #[test]
+    fn what_could_not_be_compared_is_said_once_a_reason_for_all_its_targets() {
+        let too_few = |target: &str, metric| {
+            let reason = NotCompared::TooFewBlocks {
+                metric,
+                paired: 0,
+                blocks: 10,
+                needed: 6,
+            };
+            (target.to_owned(), reason)
+        };
+        let (p50, p99) = (Metric::ResponseTimeNsP50, Metric::ResponseTimeNsP99);
+        let told = too_little_to_compare(&[
+            too_few("node", p50),
+            too_few("node", p99),
+            too_few("fastapi", p99),
+        ]);
+        let details: Vec<&str> = told.iter().map(|caution| caution.detail.as_str()).collect();
+        assert_eq!(
+            details,
+            [
+                "node could not be compared: response_time_ns_p50 is known of both targets in 0 blocks of 10, and the \
+                 test needs 6: measure longer",
+                "node, fastapi could not be compared: response_time_ns_p99 is known of both targets in 0 blocks of 10, \
+                 and the test needs 6: measure longer",
+            ]
+        );
     }
 }
