@@ -14,7 +14,8 @@ A figure *agrees* where the 95 % interval of the ratio within rounds, bench's to
 median over rounds lies within bench's own 95 % interval of its median over rounds (`within`). Otherwise it *differs*, and
 the table says by how much. What both must find alike, whatever their own cost, are the requests per second of a server
 whose core is full: there the server is the limit. Where the generator is the limit its requests per second are its own,
-and how many requests it has ready for the server at once is its own as well, on which the server's CPU time depends.
+and how many requests it has ready for the server at once is its own as well, on which the server's CPU time depends: wrk
+sends the next request only in its next turn, so that some of its connections always wait inside it, uncounted in its times.
 
 The 99th percentile is not measured alike. For every request that took more than twice the mean, wrk adds made-up ones
 (`stats_correct` in its wrk.c) to make up for those it did not send meanwhile; `bench load` adds none. And wrk's first
