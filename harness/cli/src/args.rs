@@ -134,7 +134,7 @@ pub(crate) struct RunArgs {
     #[arg(long, short, visible_short_alias = 'z', value_name = "TIME", value_parser = parse_duration)]
     pub(crate) duration: Option<Duration>,
 
-    /// Warm-up of each target in each round.
+    /// Warm-up of each target in each round. [default: until its response time is steady, within bounds]
     #[arg(long, short, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) warmup: Option<Duration>,
 

@@ -23,6 +23,8 @@ pub(crate) enum RunEvent<'a> {
     RoundStarted { round: u32, rounds: u32 },
     /// What a target can carry was measured, to find the rate of the run.
     CapacityMeasured { target: &'a str, capacity: Rate },
+    /// A target is being warmed up.
+    WarmingUp { round: u32, target: &'a str },
     /// An epoch begins.
     TrialStarted {
         trial: &'a Trial,

@@ -97,6 +97,10 @@ impl Terminal {
                     figures::per_s(capacity.as_per_s())
                 ));
             }
+            RunEvent::WarmingUp { round, target } => {
+                self.bar
+                    .set_message(format!("round {}: warming {target} up", round + 1));
+            }
             RunEvent::TrialStarted {
                 trial,
                 trials,

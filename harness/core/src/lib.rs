@@ -28,3 +28,4 @@ pub mod toml_source;
 pub mod truth;
 pub mod units;
 pub mod validity;
+pub mod warmup;

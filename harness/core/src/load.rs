@@ -52,6 +52,18 @@ impl Arrival {
         }
     }
 
+    /// The same without ups and downs: what a warm-up is driven at, so that they are not taken for the target's.
+    #[must_use]
+    pub fn at_mean(&self) -> Self {
+        match self {
+            Self::Staged { profile, process } => Self::Open {
+                rate: profile.mean(),
+                process: *process,
+            },
+            Self::Closed | Self::Open { .. } => self.clone(),
+        }
+    }
+
     /// The scheduled rate, the mean where it changes; none in a closed loop.
     pub fn rate(&self) -> Option<Rate> {
         match self {

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use crate::record::PlanRecord;
 use crate::units::MAX_DURATION;
+use crate::warmup::Warmup;
 
 /// Epochs of each target in a block: one in the order, one in its mirror.
 pub const EPOCHS_PER_BLOCK: u32 = 2;
@@ -54,6 +55,9 @@ impl Effort {
     /// round are less independent than those of different rounds. Where there is time, every block has a round of its own;
     /// a quick run has two blocks a round, and [`crate::design`] says where that matters.
     ///
+    /// A quick run has no time for targets that take long to get warm, and says so where one did: its longest warm-up still
+    /// leaves the pair within 20 seconds.
+    ///
     /// At 1,000 requests a second an epoch of 1.2 s holds the 1,000 samples that a 99th percentile needs, and a few
     /// standard deviations of a Poisson count more; a quick epoch doesn't, so a quick run compares medians and costs.
     fn layout(self) -> Layout {
@@ -63,21 +67,24 @@ impl Effort {
                 rounds: 5,
                 blocks_per_round: 2,
                 epoch: Duration::from_millis(250),
-                warmup: Duration::from_millis(250),
+                window: Duration::from_millis(25),
+                windows_max: 16,
             },
             Self::Default => Layout {
                 name: "default",
                 rounds: 10,
                 blocks_per_round: 1,
                 epoch: Duration::from_millis(1200),
-                warmup: Duration::from_secs(1),
+                window: Duration::from_millis(100),
+                windows_max: 40,
             },
             Self::Thorough => Layout {
                 name: "thorough",
                 rounds: 20,
                 blocks_per_round: 1,
                 epoch: Duration::from_secs(3),
-                warmup: Duration::from_secs(2),
+                window: Duration::from_millis(250),
+                windows_max: 40,
             },
         }
     }
@@ -88,7 +95,9 @@ struct Layout {
     rounds: u32,
     blocks_per_round: u32,
     epoch: Duration,
-    warmup: Duration,
+    /// Of the warm-up: see [`Warmup::UntilSteady`].
+    window: Duration,
+    windows_max: u32,
 }
 
 /// What a plan is made from.
@@ -106,7 +115,7 @@ pub struct PlanSpec {
     /// Measured time a target, divided over its epochs. A profile begins anew with each of them, is repeated where it is
     /// shorter and cut where it is longer.
     pub duration: Option<Duration>,
-    /// Warm-up of each target in each round.
+    /// Warm-up of each target in each round; where it is not told, it goes on until the target is steady.
     pub warmup: Option<Duration>,
     /// Seeds the order and every trial.
     pub seed: u64,
@@ -126,7 +135,7 @@ pub struct Plan {
     /// Length of an epoch.
     pub epoch: Duration,
     /// Warm-up of each target in each round.
-    pub warmup: Duration,
+    pub warmup: Warmup,
     /// How many targets.
     pub targets: usize,
     /// The order of the targets by index, a list a block: `[0, 1, 1, 0]`.
@@ -149,8 +158,6 @@ pub struct Trial {
     /// Seeds arrivals and mix: the same for every target in the same half of the same block, so that all get the same
     /// requests at the same times.
     pub seed: u64,
-    /// Load to drive and forget before: the plan's warm-up in a target's first epoch of a round, otherwise zero.
-    pub warmup: Duration,
 }
 
 impl Plan {
@@ -190,7 +197,13 @@ impl Plan {
             rounds,
             blocks_per_round,
             epoch,
-            warmup: spec.warmup.unwrap_or(layout.warmup),
+            warmup: spec.warmup.map_or(
+                Warmup::UntilSteady {
+                    window: layout.window,
+                    windows_max: layout.windows_max,
+                },
+                Warmup::Told,
+            ),
             targets: spec.targets,
             order: order(spec.targets, rounds * blocks_per_round, spec.seed),
         };
@@ -218,15 +231,9 @@ impl Plan {
         blocks
             .flat_map(move |(block, order)| {
                 let round = block / self.blocks_per_round;
-                let first_block = block % self.blocks_per_round == 0;
                 (0_u32..).zip(order).map(move |(position, &target)| {
-                    // Each half of a block holds every target once, so the first half of a round's first block warms up.
+                    // Each half of a block holds every target once.
                     let half = usize::try_from(position).expect("a block is short") / self.targets;
-                    let warmup = if first_block && half == 0 {
-                        self.warmup
-                    } else {
-                        Duration::ZERO
-                    };
                     let seed = trial_seed(self.seed, block, half);
                     Trial {
                         index: 0,
@@ -235,12 +242,27 @@ impl Plan {
                         position,
                         target,
                         seed,
-                        warmup,
                     }
                 })
             })
             .enumerate()
             .map(|(index, trial)| Trial { index, ..trial })
+    }
+
+    /// The order in which the targets of a round are warmed up, all of them before its first epoch: that of the epochs, so
+    /// that none waits longer for its first one than another does.
+    pub fn warmup_order(&self, round: u32) -> &[usize] {
+        let first_block = usize::try_from(round * self.blocks_per_round).expect("a u32 fits");
+        &self.order[first_block][..self.targets]
+    }
+
+    /// Seeds the load of a stretch of warm-up: the same for every target, and another than any epoch's.
+    pub fn warmup_seed(&self, round: u32, stretch: u32) -> u64 {
+        seed_of(
+            self.seed,
+            WARMUPS,
+            u64::from(round) << 32 | u64::from(stretch),
+        )
     }
 
     /// How many trials there are.
@@ -263,14 +285,15 @@ impl Plan {
         self.epoch * self.blocks() * EPOCHS_PER_BLOCK
     }
 
-    /// Estimate of the whole run: launches, warm-ups and epochs.
+    /// Estimate of the whole run: launches, warm-ups and epochs. Targets that take long to get steady add to it.
     pub fn total(&self) -> Duration {
         let starts = self.rounds * u32::try_from(self.targets).expect("at most MAX_TARGETS");
         let trials = starts * self.blocks_per_round * EPOCHS_PER_BLOCK;
         // Saturating, because a plan that doesn't fit is refused by its length.
         let sum = [
             (LAUNCH, starts),
-            (self.warmup, starts),
+            (self.warmup.shortest(), starts),
+            (EPOCH_OVERHEAD, starts),
             (self.epoch, trials),
             (EPOCH_OVERHEAD, trials),
         ];
@@ -292,7 +315,8 @@ impl Plan {
             blocks_per_round: self.blocks_per_round,
             epochs_per_block: EPOCHS_PER_BLOCK,
             epoch_s: self.epoch.as_secs_f64(),
-            warmup_s: self.warmup.as_secs_f64(),
+            warmup_s: self.warmup.shortest().as_secs_f64(),
+            warmup_s_max: Some(self.warmup.longest().as_secs_f64()),
             order: self.order.clone(),
         }
     }
@@ -327,12 +351,19 @@ fn order(targets: usize, blocks: u32, seed: u64) -> Vec<Vec<usize>> {
     order
 }
 
+/// Keeps the seeds of trials apart from the one that made the order.
+const TRIALS: u64 = 0x7269_616c_0000_0000;
+/// Keeps those of warm-ups apart from both.
+const WARMUPS: u64 = 0x7761_726d_0000_0000;
+
 /// A seed of its own for each half of each block.
 fn trial_seed(seed: u64, block: u32, half: usize) -> u64 {
-    // `seed_from_u64` runs SplitMix64 over its input, so that neighbouring halves get unrelated seeds. The constant keeps
-    // the stream apart from the one that made the order.
-    let stream = (u64::from(block) << 1 | u64::from(half > 0)).wrapping_add(0x7269_616c_0000_0000);
-    Xoshiro256PlusPlus::seed_from_u64(seed ^ stream).next_u64()
+    seed_of(seed, TRIALS, u64::from(block) << 1 | u64::from(half > 0))
+}
+
+/// The seed of one of a kind. `seed_from_u64` runs SplitMix64 over its input, so that neighbours get unrelated seeds.
+fn seed_of(seed: u64, kind: u64, number: u64) -> u64 {
+    Xoshiro256PlusPlus::seed_from_u64(seed ^ number.wrapping_add(kind)).next_u64()
 }
 
 /// Why a measurement can't be laid out as asked.
@@ -497,18 +528,61 @@ mod tests {
     }
 
     #[test]
-    fn each_target_warms_up_once_a_round_in_its_first_epoch() {
-        let plan = plan(Effort::Default, 2);
-        let mut fresh = std::collections::BTreeSet::new();
-        for trial in plan.trials() {
-            let first = fresh.insert((trial.round, trial.target));
-            assert_eq!(
-                trial.warmup,
-                if first { plan.warmup } else { Duration::ZERO },
-                "{trial:?}"
-            );
+    fn targets_warm_up_in_the_order_of_their_first_epochs() {
+        for (targets, rounds) in [(1, 10), (2, 5), (3, 10)] {
+            let plan = Plan::new(&PlanSpec {
+                rounds: Some(rounds),
+                ..spec(Effort::Default, targets)
+            })
+            .unwrap();
+            for round in 0..rounds {
+                let of_round = plan.trials().filter(|trial| trial.round == round);
+                let first: Vec<usize> = of_round.map(|trial| trial.target).take(targets).collect();
+                assert_eq!(plan.warmup_order(round), first);
+            }
         }
-        assert_eq!(fresh.len(), 20);
+    }
+
+    #[test]
+    fn no_warm_up_shares_a_seed_with_another_or_with_an_epoch() {
+        let plan = plan(Effort::Default, 2);
+        let halves = plan.trials().map(|trial| trial.seed);
+        let mut seeds: std::collections::BTreeSet<u64> = halves.collect();
+        let stretches = (0..10).flat_map(|round| (0..10).map(move |stretch| (round, stretch)));
+        for (round, stretch) in stretches {
+            assert!(seeds.insert(plan.warmup_seed(round, stretch)));
+        }
+        assert_eq!(seeds.len(), 20 + 100);
+    }
+
+    #[test]
+    fn epochs_are_the_same_however_long_the_warm_up() {
+        let trials = |warmup| -> Vec<Trial> {
+            let plan = Plan::new(&PlanSpec {
+                warmup,
+                ..spec(Effort::Quick, 2)
+            });
+            plan.unwrap().trials().collect()
+        };
+        assert_eq!(trials(None), trials(Some(Duration::from_secs(60))));
+    }
+
+    #[test]
+    fn a_quick_pair_that_never_gets_steady_still_takes_twenty_seconds() {
+        let plan = plan(Effort::Quick, 2);
+        let (shortest, longest) = (plan.warmup.shortest(), plan.warmup.longest());
+        // Further stretches open their connections anew.
+        let further = (longest - shortest) + EPOCH_OVERHEAD * 2;
+        assert!(plan.total() + further * plan.rounds * 2 <= Duration::from_secs(20));
+        assert_eq!(
+            Plan::new(&PlanSpec {
+                warmup: Some(Duration::from_secs(3)),
+                ..spec(Effort::Quick, 2)
+            })
+            .unwrap()
+            .warmup,
+            Warmup::Told(Duration::from_secs(3))
+        );
     }
 
     #[test]

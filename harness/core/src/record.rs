@@ -17,6 +17,7 @@ use crate::recording::{Interval, Recording};
 use crate::summary::{self, Summary, Times};
 use crate::units::NANOS_PER_S;
 use crate::validity::Validity;
+use crate::warmup::WarmupRecord;
 
 /// The version of the record's format. It grows when a key changes its meaning or goes away, not when one is added.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -395,8 +396,12 @@ pub struct PlanRecord {
     pub epochs_per_block: u32,
     /// Length of an epoch in seconds.
     pub epoch_s: f64,
-    /// Warm-up of each target in each round, in seconds.
+    /// Warm-up of each target in each round, in seconds: what it was told, or the shortest where it went on until the
+    /// target was steady.
     pub warmup_s: f64,
+    /// The longest warm-up, in seconds; `null` in older records.
+    #[serde(default)]
+    pub warmup_s_max: Option<f64>,
     /// The order of the targets by index, a list a block: `[0,1,1,0]`.
     pub order: Vec<Vec<usize>>,
 }
@@ -464,6 +469,9 @@ pub struct TargetRecord {
     pub report: LoadReport,
     /// What it cost the server.
     pub server: ServerRecord,
+    /// How it was warmed up, round by round; empty in older records.
+    #[serde(default)]
+    pub warmups: Vec<WarmupRecord>,
     /// Epoch by epoch, in the order they were measured.
     pub epochs: Vec<EpochRecord>,
     /// The time series.
@@ -723,6 +731,7 @@ mod tests {
         record.comparisons.truncate(1);
         record.scenario.source = String::new();
         let target = &mut record.targets[0];
+        target.warmups.truncate(1);
         target.epochs.truncate(1);
         target.intervals.truncate(1);
         target.server.samples.truncate(1);
@@ -801,10 +810,15 @@ mod tests {
             "served_max",
             "idle",
             "idle_lost",
+            "warmups",
         ];
 
         let mut value = serde_json::to_value(sample::run_record()).unwrap();
         value.as_object_mut().unwrap().remove("calibration");
+        value["plan"]
+            .as_object_mut()
+            .unwrap()
+            .remove("warmup_s_max");
         let target = value["targets"][0].as_object_mut().unwrap();
         target.retain(|key, _| !added.contains(&key.as_str()));
         let connections = target["connections"].as_object_mut().unwrap();
@@ -820,6 +834,8 @@ mod tests {
             (Times::default(), None)
         );
         assert_eq!(report.connections.served_max, None);
+        assert!(record.targets[0].warmups.is_empty());
+        assert_eq!(record.plan.warmup_s_max, None);
         assert_eq!(report.load.connect, Connect::Once);
         assert_eq!(record.calibration, None);
     }

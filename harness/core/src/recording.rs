@@ -64,7 +64,7 @@ pub struct Recording {
     pub ledger: Ledger,
     /// Failures by kind.
     pub errors: ErrorCounts,
-    /// Connections over the whole drive, warm-up included.
+    /// Connections over the whole drive, its warm-up included.
     pub connections: ConnectionCounts,
     /// Requests on the wire over the measured part.
     pub in_flight: InFlight,

@@ -25,6 +25,7 @@ use crate::summary::Times;
 use crate::target::DEFAULT_PAIR;
 use crate::units::{Nanos, Rate, duration_ns};
 use crate::validity::Validity;
+use crate::warmup::{WarmupOutcome, WarmupRecord};
 
 const SEED: u64 = 1;
 const INTERVAL_NS: Nanos = 100_000_000;
@@ -53,7 +54,7 @@ pub fn run_record() -> RunRecord {
         connections: scenario.connections,
         connect: scenario.connect,
         idle_connections: 0,
-        warmup: plan.warmup,
+        warmup: Duration::ZERO,
         duration: plan.epoch,
         drain: Duration::from_secs(1),
         timeout: scenario.timeout,
@@ -151,8 +152,8 @@ fn target(index: usize, name: &str, plan: &Plan, load: &Load) -> TargetRecord {
     let mut intervals = Vec::new();
     let mut samples = Vec::new();
     for trial in plan.trials().filter(|trial| trial.target == index) {
-        // Every trial takes its length and a little, and each target warms up at the start of a round.
-        let warmups = f64::from(trial.round + 1) * plan.warmup.as_secs_f64() * 2.0;
+        // Every trial takes its length and a little, and each target warms up for a second at the start of a round.
+        let warmups = f64::from(trial.round + 1) * 2.0;
         let started_s = 0.5 + warmups + trial.index as f64 * (plan.epoch.as_secs_f64() + 0.05);
         let mut random = Xoshiro256PlusPlus::seed_from_u64(trial.seed ^ index as u64);
         let load = Load {
@@ -202,6 +203,13 @@ fn target(index: usize, name: &str, plan: &Plan, load: &Load) -> TargetRecord {
             stats: None,
             samples,
         },
+        warmups: (0..plan.rounds)
+            .map(|round| WarmupRecord {
+                round,
+                duration_s: plan.warmup.shortest().as_secs_f64(),
+                outcome: WarmupOutcome::Steady,
+            })
+            .collect(),
         epochs,
         intervals,
         histograms: Histograms::of(&whole),

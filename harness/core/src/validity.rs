@@ -180,7 +180,7 @@ pub enum CautionCode {
     TooFewSamples,
     /// Generator and server shared a core.
     SharedCore,
-    /// A target began its rounds slower than it went on: it was not warm.
+    /// A target was not warm: it still moved when its warm-up was over, or began its rounds slower than it went on.
     Unsteady,
     /// Figures depend on the place of an epoch within its block.
     PlaceMatters,

@@ -1,10 +1,13 @@
 //! The tables that every written report has, as text cell by cell: HTML and Markdown only put lines around them.
 
 use bench_core::compare::{Comparison, Metric};
-use bench_core::record::{EpochRecord, LoadReport, RunRecord, TargetRecord};
+use bench_core::record::{EpochRecord, LoadReport, PlanRecord, RunRecord, TargetRecord};
+use bench_core::warmup::WarmupOutcome;
 
 use crate::charts::colours;
-use crate::figures::{NONE, count, figure, kib, maybe_time, mib, per_s, percent, time};
+use crate::figures::{
+    NONE, count, figure, kib, maybe_time, mib, per_s, percent, plural, seconds, time,
+};
 use crate::sentences;
 
 /// The targets of a run and their figures.
@@ -285,6 +288,47 @@ pub(crate) fn ledger(record: &RunRecord) -> Vec<LedgerRow> {
         .collect()
 }
 
+/// How long a plan has its targets warmed up: `1 s`, `0.8 to 4 s` where that was found.
+fn warmup(plan: &PlanRecord) -> String {
+    let most = plan.warmup_s_max.filter(|&most| most > plan.warmup_s);
+    let shortest = most.map_or_else(String::new, |_| format!("{} to ", figure(plan.warmup_s)));
+    shortest + &seconds(most.unwrap_or(plan.warmup_s))
+}
+
+/// How long a target was warmed up, over the rounds, and whether it was steady then; none where no record was kept.
+fn warmed_up(target: &TargetRecord) -> Option<String> {
+    let lengths = target.warmups.iter().map(|warmup| warmup.duration_s);
+    let shortest = lengths.clone().min_by(f64::total_cmp)?;
+    let longest = lengths.max_by(f64::total_cmp)?;
+    let range = if shortest < longest {
+        format!("{} to ", figure(shortest))
+    } else {
+        String::new()
+    };
+    let count = |outcome| {
+        let of_outcome = target
+            .warmups
+            .iter()
+            .filter(|warmup| warmup.outcome == outcome);
+        of_outcome.count() as u64
+    };
+    let rounds = |count| plural(count, "round", "rounds");
+    let doubts = [
+        (WarmupOutcome::Unsteady, "not steady"),
+        (WarmupOutcome::TooFewReplies, "too few replies to tell"),
+    ]
+    .map(|(outcome, words)| (count(outcome), words))
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, words)| format!(", {words} in {}", rounds(count)));
+    Some(format!(
+        "{}: {range}{}{}",
+        target.name,
+        seconds(longest),
+        doubts.collect::<String>()
+    ))
+}
+
 /// Where and how a run was measured: name and value.
 pub(crate) fn circumstances(record: &RunRecord) -> Vec<(&'static str, String)> {
     let environment = &record.environment;
@@ -312,7 +356,7 @@ pub(crate) fn circumstances(record: &RunRecord) -> Vec<(&'static str, String)> {
                 crate::figures::plural(u64::from(plan.blocks_per_round), "block", "blocks"),
                 crate::figures::plural(u64::from(plan.epochs_per_block), "epoch", "epochs"),
                 crate::figures::seconds(plan.epoch_s),
-                crate::figures::seconds(plan.warmup_s),
+                warmup(plan),
             ),
         ),
         (
@@ -363,6 +407,8 @@ pub(crate) fn circumstances(record: &RunRecord) -> Vec<(&'static str, String)> {
             ),
         ));
     }
+    let warmups = record.targets.iter().filter_map(warmed_up);
+    facts.extend(warmups.map(|told| ("warm-up a round", told)));
     for target in &record.targets {
         let generator = &target.report.generator;
         let per_request = generator

@@ -2,6 +2,7 @@
 
 mod holder;
 mod subject;
+mod warmup;
 mod watch;
 
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -37,7 +38,7 @@ use crate::starting::{self, Starter};
 
 use holder::Holder;
 use subject::{Process, Subject};
-use watch::watch;
+use watch::{Watched, watch};
 
 /// The length of one interval of the time series, where the arrivals keep their rate.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -232,6 +233,14 @@ impl Disturbance {
     }
 }
 
+/// What became of one drive of load.
+struct Driven {
+    recording: Recording,
+    watched: Watched,
+    /// How the server ended meanwhile, where it did.
+    ended: Option<String>,
+}
+
 /// What all rounds share.
 struct Run<'a> {
     request: &'a Request,
@@ -266,6 +275,7 @@ impl Run<'_> {
             }
             let arrival = arrival.get_or_insert_with(|| self.find_arrival(subjects));
             load = self.load_of(arrival.clone());
+            self.warm_up_all(round, &load, subjects);
             for trial in trials.iter().filter(|trial| trial.round == round) {
                 let subject = &mut subjects[trial.target];
                 if self.interrupt.is_asked() || subject.failure.is_some() {
@@ -289,7 +299,7 @@ impl Run<'_> {
         self.interrupt.is_asked() || subjects.iter().all(|subject| subject.failure.is_some())
     }
 
-    /// The load of one epoch; warm-up and seed come from the trial.
+    /// The load of one epoch; its seed comes from the trial. Targets are warm before: see [`Self::warm_up_all`].
     fn load_of(&self, arrival: Arrival) -> Load {
         Load {
             arrival,
@@ -462,37 +472,47 @@ impl Run<'_> {
 
     /// Measures one epoch.
     fn measure_trial(&mut self, trial: &Trial, load: &Load, subject: &mut Subject<'_>) {
-        let Some(process) = &mut subject.process else {
-            return;
-        };
         let load = Load {
-            warmup: trial.warmup,
             seed: trial.seed,
             ..load.clone()
         };
+        let Some(driven) = self.drive(&load, subject) else {
+            return;
+        };
+        let is_whole = !self.interrupt.is_asked() && driven.ended.is_none();
+        subject.take(trial, &driven.recording, driven.watched, is_whole);
+        if is_whole && let Some(epoch) = subject.epochs.last() {
+            (self.tell)(RunEvent::TrialEnded {
+                target: &subject.spec.name,
+                epoch,
+            });
+        }
+        if let Some(how) = driven.ended {
+            self.fail(subject, format!("it ended while it was measured: {how}"));
+        }
+    }
+
+    /// Drives load at a target, if it is there, and notes its failure where that can't be done.
+    fn drive(&mut self, load: &Load, subject: &mut Subject<'_>) -> Option<Driven> {
+        let process = subject.process.as_ref()?;
         let meters = process.server.as_ref().map(Server::meters);
         let options = self.options();
         let (driven, watched) = watch(meters.as_ref(), self.started, self.interrupt, |control| {
-            load::drive(&load, &process.workload, process.addr, &options, control)
+            load::drive(load, &process.workload, process.addr, &options, control)
         });
         let ended = process.server.as_ref().and_then(Server::ended);
         match (driven, ended) {
             (Ok(recording), ended) => {
-                let is_whole = !self.interrupt.is_asked() && ended.is_none();
-                subject.take(trial, &recording, watched, is_whole);
-                if is_whole && let Some(epoch) = subject.epochs.last() {
-                    (self.tell)(RunEvent::TrialEnded {
-                        target: &subject.spec.name,
-                        epoch,
-                    });
-                }
-                if let Some(how) = ended {
-                    self.fail(subject, format!("it ended while it was measured: {how}"));
-                }
+                return Some(Driven {
+                    recording,
+                    watched,
+                    ended,
+                });
             }
             (Err(error), Some(how)) => self.fail(subject, format!("it had ended ({how}): {error}")),
             (Err(error), None) => self.fail(subject, error.to_string()),
         }
+        None
     }
 
     /// Notes that a target failed, with its last output, and ends it.

@@ -12,6 +12,7 @@ use bench_core::recording::Recording;
 use bench_core::target::TargetSpec;
 use bench_core::units::{Nanos, duration_ns};
 use bench_core::validity::{self, Caution, CautionCode, Validity};
+use bench_core::warmup::{self, WarmupRecord};
 use load::Workload;
 
 use super::holder::Holder;
@@ -25,6 +26,7 @@ pub(super) struct Subject<'a> {
     pub(super) manifest: Manifest,
     pub(super) process: Option<Process>,
     pub(super) recording: Recording,
+    pub(super) warmups: Vec<WarmupRecord>,
     pub(super) epochs: Vec<EpochRecord>,
     pub(super) intervals: Vec<IntervalRecord>,
     pub(super) cost: Cost,
@@ -76,6 +78,7 @@ impl<'a> Subject<'a> {
             manifest,
             process: None,
             recording: Recording::empty(),
+            warmups: Vec::new(),
             epochs: Vec::new(),
             intervals: Vec::new(),
             cost: Cost::default(),
@@ -124,6 +127,7 @@ impl<'a> Subject<'a> {
     /// What the run record says of this target, and the recording for the formats that hold more.
     pub(super) fn into_record(self, load: &Load) -> (TargetRecord, Recording) {
         let mut cautions = validity::assess(load, &self.recording);
+        cautions.extend(warmup::caution(&self.warmups));
         if let Some(failure) = &self.failure {
             cautions.push(Caution {
                 code: CautionCode::TargetFailed,
@@ -138,6 +142,7 @@ impl<'a> Subject<'a> {
             manifest: self.manifest,
             report: LoadReport::of(load, &self.recording, Validity::from_cautions(cautions)),
             server: self.cost.into_record(ok),
+            warmups: self.warmups,
             epochs: self.epochs,
             intervals: self.intervals,
             histograms: Histograms::of(&self.recording),

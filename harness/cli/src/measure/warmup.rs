@@ -1,0 +1,48 @@
+//! Warming a target up: load that is driven and answered and not recorded, for as long as [`bench_core::warmup`] says.
+
+use bench_core::load::Load;
+use bench_core::warmup::WarmingUp;
+
+use super::Run;
+use super::subject::Subject;
+use crate::run_event::RunEvent;
+
+impl Run<'_> {
+    /// Warms up every target of a round, before the first epoch of any: each then waits for its first epoch as long as for
+    /// every other, however long the others took to get warm.
+    pub(super) fn warm_up_all(&mut self, round: u32, load: &Load, subjects: &mut [Subject<'_>]) {
+        let plan = &self.request.plan;
+        for &target in plan.warmup_order(round) {
+            self.warm_up(round, load, &mut subjects[target]);
+        }
+    }
+
+    fn warm_up(&mut self, round: u32, load: &Load, subject: &mut Subject<'_>) {
+        let plan = &self.request.plan;
+        let mut warming_up = WarmingUp::new(plan.warmup);
+        while let Some(stretch) = warming_up.next_stretch() {
+            if self.interrupt.is_asked() || subject.failure.is_some() {
+                return;
+            }
+            (self.tell)(RunEvent::WarmingUp {
+                round,
+                target: &subject.spec.name,
+            });
+            let load = Load {
+                arrival: load.arrival.at_mean(),
+                duration: stretch,
+                interval: plan.warmup.window().unwrap_or(load.interval),
+                seed: plan.warmup_seed(round, warming_up.stretches()),
+                ..load.clone()
+            };
+            let Some(driven) = self.drive(&load, subject) else {
+                return;
+            };
+            if let Some(how) = driven.ended {
+                return self.fail(subject, format!("it ended while it was warmed up: {how}"));
+            }
+            warming_up.add(stretch, &driven.recording.intervals);
+        }
+        subject.warmups.push(warming_up.record(round));
+    }
+}
