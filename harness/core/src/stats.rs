@@ -5,6 +5,7 @@
 //! module names its source, is held against SciPy's figures (`tests/reference/stats.py`), and is tried on made-up machines
 //! whose truth is known ([`crate::simulate`]); `examples/coverage.rs` prints how often each is right.
 
+pub mod binomial;
 pub mod bootstrap;
 pub mod change;
 pub mod distribution;

@@ -60,7 +60,7 @@ pub fn student_t_quantile(p: f64, freedom: usize) -> f64 {
 }
 
 /// The value at which `is_below` turns from true to false.
-fn bisect(mut low: f64, mut high: f64, is_below: impl Fn(f64) -> bool) -> f64 {
+pub(super) fn bisect(mut low: f64, mut high: f64, is_below: impl Fn(f64) -> bool) -> f64 {
     for _ in 0..BISECTIONS {
         let middle = f64::midpoint(low, high);
         if is_below(middle) {

@@ -12,6 +12,7 @@ pub(super) struct Reference {
     pub(super) rounds: Vec<RoundsCase>,
     pub(super) quantiles: Vec<QuantileCase>,
     pub(super) changes: Vec<ChangeCase>,
+    pub(super) shares: Vec<ShareCase>,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +72,15 @@ pub(super) struct QuantileCase {
     pub(super) low: u64,
     pub(super) high: Option<u64>,
     pub(super) correlation: f64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ShareCase {
+    pub(super) hits: u64,
+    pub(super) trials: u64,
+    pub(super) alpha: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
 }
 
 #[derive(Deserialize)]

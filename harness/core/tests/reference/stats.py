@@ -178,6 +178,11 @@ def change(name, values, shuffles):
     }
 
 
+def share(hits, trials, alpha):
+    low, high = stats.binomtest(hits, trials).proportion_ci(1 - alpha, method="exact")
+    return {"hits": hits, "trials": trials, "alpha": alpha, "low": float(low), "high": float(high)}
+
+
 def autoregressive(random, length, memory):
     values = np.zeros(length)
     for index in range(1, length):
@@ -225,6 +230,7 @@ def main():
             quantile("90th percentile with memory", slow, 9_000, 0.05),
             quantile("beyond the largest", slow, 9_700, 0.001),
         ],
+        "shares": [share(*case) for case in ((0, 1, 0.05), (2, 41, 0.05), (18, 20, 0.05), (20, 20, 0.1), (3, 60, 0.01), (51, 1_000, 0.05))],
     }
     # A case a line, so that a difference shows which.
     lists = [f'"{key}": [\n' + ",\n".join(json.dumps(case) for case in cases) + "\n]" for key, cases in figures.items()]
