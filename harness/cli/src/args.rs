@@ -150,6 +150,11 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) thorough: bool,
 
+    /// Measure the first target a second time, as another target, and compare it with itself: what differs there is a false
+    /// alarm. Results are kept in bench's cache directory, and their share on this machine is told.
+    #[arg(long)]
+    pub(crate) aa: bool,
+
     /// Threads of each target's pool for blocking work.
     #[arg(long, value_name = "N", default_value_t = DEFAULT_POOL, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) pool: u32,
@@ -460,6 +465,10 @@ pub(crate) struct ServeArgs {
     /// Have `truth` look at the clock for the last moments before an answer: exact, and needs a core that nobody else uses.
     #[arg(long, requires = "behaviour")]
     pub(crate) spin: bool,
+
+    /// Have `backend` answer so much later than it is asked to: slows whoever calls it by a known time.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) late: Option<Duration>,
 
     /// Address of the backend that /upstream calls.
     #[arg(long, value_name = "HOST:PORT")]

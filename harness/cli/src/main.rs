@@ -8,6 +8,7 @@
     reason = "the command line is the rim: clocks, sleeps and environment are read here"
 )]
 
+mod aa_history;
 mod args;
 mod calibrate;
 mod check;
@@ -15,6 +16,7 @@ mod commands;
 mod control_client;
 mod cores;
 mod data_files;
+mod earlier;
 mod environment;
 mod exit;
 mod files;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bench_core::detectable::DetectableRecord;
 use bench_core::plan::{Plan, Trial};
 use bench_core::record::{EpochRecord, Failure, Pinning};
 use bench_core::scenario::Scenario;
@@ -18,6 +19,7 @@ pub(crate) enum RunEvent<'a> {
         plan: &'a Plan,
         pinning: &'a Pinning,
         expected: Duration,
+        detectable: Option<&'a DetectableRecord>,
     },
     /// The servers of a round are being started.
     RoundStarted { round: u32, rounds: u32 },

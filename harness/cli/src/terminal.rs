@@ -61,6 +61,7 @@ impl Terminal {
                 plan,
                 pinning,
                 expected,
+                detectable,
             } => {
                 let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
                 self.say(&format!(
@@ -85,6 +86,9 @@ impl Terminal {
                     cores::names(&pinning.server_cpus),
                     cores::names(&pinning.load_cpus)
                 ));
+                if let Some(detectable) = detectable {
+                    self.say(&format!("{DIM}{}{DIM:#}", sentences::foresight(detectable)));
+                }
                 self.begin(plan.len() as u64);
             }
             RunEvent::RoundStarted { round, rounds } => {
@@ -176,6 +180,7 @@ fn run_text(record: &RunRecord, place: &Path) -> String {
         .collect();
     lines.extend(sentences::objectives(record));
     lines.push(sentences::belief(record));
+    lines.extend(sentences::aa(record));
     lines.push(format!("\n{}", targets_table(&record.targets)));
     lines.extend(cautions(record));
     lines.push(format!(

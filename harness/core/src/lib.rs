@@ -7,8 +7,10 @@
 //! This crate knows numbers and their meaning. It must never know a socket, a file, a clock, an environment
 //! variable or a thread: dates, seeds and times of day arrive as parameters, so the same input gives the same bytes.
 
+pub mod aa;
 pub mod compare;
 pub mod design;
+pub mod detectable;
 pub mod encode;
 pub mod history;
 pub mod ledger;

@@ -318,6 +318,7 @@ impl Plan {
             warmup_s: self.warmup.shortest().as_secs_f64(),
             warmup_s_max: Some(self.warmup.longest().as_secs_f64()),
             order: self.order.clone(),
+            detectable: None,
         }
     }
 }

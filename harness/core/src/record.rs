@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::aa::AaRecord;
 use crate::compare::{self, Comparison};
+use crate::detectable::DetectableRecord;
 use crate::encode;
 use crate::ledger::{ErrorCounts, Ledger};
 use crate::load::{Connect, Load};
@@ -250,6 +252,9 @@ pub struct RunRecord {
     pub backend: Option<BackendRecord>,
     /// Every target against the first, metric by metric.
     pub comparisons: Vec<Comparison>,
+    /// The first target against itself; left out where that was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aa: Option<AaRecord>,
     /// Whether to believe the run as a whole.
     pub validity: Validity,
 }
@@ -402,8 +407,12 @@ pub struct PlanRecord {
     /// The longest warm-up, in seconds; `null` in older records.
     #[serde(default)]
     pub warmup_s_max: Option<f64>,
-    /// The order of the targets by index, a list a block: `[0,1,1,0]`.
+    /// The order of the targets by index, a list a block: `[0,1,1,0]`. An A/A comparison's target is the last.
     pub order: Vec<Vec<usize>>,
+    /// What it was said to be able to detect before it was measured; `null` where there was nothing to compare, and in older
+    /// records.
+    #[serde(default)]
+    pub detectable: Option<DetectableRecord>,
 }
 
 /// Where a run ran. Records whose environments differ are compared only with a warning.
@@ -815,10 +824,8 @@ mod tests {
 
         let mut value = serde_json::to_value(sample::run_record()).unwrap();
         value.as_object_mut().unwrap().remove("calibration");
-        value["plan"]
-            .as_object_mut()
-            .unwrap()
-            .remove("warmup_s_max");
+        let plan = value["plan"].as_object_mut().unwrap();
+        plan.retain(|key, _| !["warmup_s_max", "detectable"].contains(&key.as_str()));
         let target = value["targets"][0].as_object_mut().unwrap();
         target.retain(|key, _| !added.contains(&key.as_str()));
         let connections = target["connections"].as_object_mut().unwrap();
@@ -836,6 +843,7 @@ mod tests {
         assert_eq!(report.connections.served_max, None);
         assert!(record.targets[0].warmups.is_empty());
         assert_eq!(record.plan.warmup_s_max, None);
+        assert_eq!(record.plan.detectable, None);
         assert_eq!(report.load.connect, Connect::Once);
         assert_eq!(record.calibration, None);
     }

@@ -105,6 +105,7 @@ pub fn run_record() -> RunRecord {
         targets,
         backend: Some(backend()),
         comparisons,
+        aa: None,
         validity: Validity::from_cautions(Vec::new()),
     }
 }

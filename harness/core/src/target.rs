@@ -105,6 +105,15 @@ impl TargetSpec {
         })
     }
 
+    /// The same target under another name.
+    pub fn renamed(&self, name: &str) -> Result<Self, TargetError> {
+        names::check(name)?;
+        Ok(Self {
+            name: name.to_owned(),
+            kind: self.kind.clone(),
+        })
+    }
+
     /// `ALIAS=WHAT` in its halves, or `WHAT` alone.
     pub fn split_alias(text: &str) -> (Option<&str>, &str) {
         text.split_once('=')

@@ -6,10 +6,11 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use bench_core::recording::empty_histogram;
 use bench_core::summary::Times;
-use bench_core::units::Nanos;
+use bench_core::units::{Nanos, duration_ns};
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
@@ -32,9 +33,12 @@ pub struct BackendStats {
 
 /// Serves calls on `listener` until `stop` is set, which it notices within 50 ms.
 ///
+/// `late`: how much later than asked for it answers, on purpose; at most [`bench_core::units::MAX_DURATION`].
+///
 /// Errors: what the listener or epoll say; a failing connection is closed and concerns nobody else.
-pub fn serve(listener: &TcpListener, stop: &AtomicBool) -> io::Result<()> {
+pub fn serve(listener: &TcpListener, late: Duration, stop: &AtomicBool) -> io::Result<()> {
     let backend = Backend {
+        late_ns: duration_ns(late),
         lateness: empty_histogram(),
     };
     answering::serve(listener, backend, 0, stop)
@@ -54,6 +58,8 @@ pub fn bind(addr: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
 }
 
 struct Backend {
+    /// Added to every delay; no part of the lateness that is told.
+    late_ns: Nanos,
     lateness: Histogram<u64>,
 }
 
@@ -61,7 +67,7 @@ impl Answerer for Backend {
     fn ask(&mut self, target: &str, arrived_ns: Nanos) -> Reply {
         match parse(target) {
             Some(Ask::Call { number, delay_ms }) => Reply::Later {
-                at_ns: arrived_ns + delay_ms * 1_000_000,
+                at_ns: arrived_ns + delay_ms * 1_000_000 + self.late_ns,
                 number,
             },
             Some(Ask::Stats) => {
@@ -120,11 +126,15 @@ fn parse(target: &str) -> Option<Ask> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answering::testing::start;
+    use crate::answering::testing::{Running, start};
+
+    fn started() -> Running {
+        start(|listener, stop| serve(listener, Duration::ZERO, stop))
+    }
 
     #[test]
     fn pipelined_calls_are_answered_with_their_number_in_order() {
-        let replies = start(serve).ask(&[
+        let replies = started().ask(&[
             "/call/7?ms=3",
             "/call/8?ms=0",
             "/call/18446744073709551615?ms=1",
@@ -145,10 +155,26 @@ mod tests {
             .map(|number| format!("/call/{number}?ms=1"))
             .collect();
         let targets: Vec<&str> = calls.iter().map(String::as_str).chain(["/stats"]).collect();
-        let (status, body) = start(serve).ask(&targets).pop().unwrap();
+        let (status, body) = started().ask(&targets).pop().unwrap();
         let told: BackendStats = serde_json::from_str(&body).unwrap();
         assert_eq!((status, told.calls), (200, 25));
         assert!(told.lateness_ns.p50.is_some() && told.lateness_ns.max >= told.lateness_ns.p50);
+    }
+
+    #[test]
+    fn it_is_late_on_purpose_by_what_it_was_told() {
+        let due_ns = |late| {
+            let mut backend = Backend {
+                late_ns: duration_ns(late),
+                lateness: empty_histogram(),
+            };
+            match backend.ask("/call/1?ms=2", 7) {
+                Reply::Later { at_ns, .. } => at_ns,
+                Reply::Now { status, .. } => panic!("{status}"),
+            }
+        };
+        assert_eq!(due_ns(Duration::ZERO), 2_000_007);
+        assert_eq!(due_ns(Duration::from_micros(500)), 2_500_007);
     }
 
     #[test]
@@ -174,12 +200,12 @@ mod tests {
         ] {
             assert_eq!(parse(target), None, "{target}");
         }
-        assert_eq!(start(serve).ask(&["/"])[0].0, 404);
+        assert_eq!(started().ask(&["/"])[0].0, 404);
     }
 
     #[test]
     fn a_caller_that_leaves_before_its_answer_disturbs_nobody() {
-        let running = start(serve);
+        let running = started();
         running.ask_and_leave("/call/1?ms=20");
         assert_eq!(running.ask(&["/call/2?ms=40"]), [(200, "2".into())]);
     }

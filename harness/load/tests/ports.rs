@@ -155,7 +155,7 @@ fn drive_at(listen: &str, load: &Load, others: u32) -> (Result<Recording, DriveE
     };
     let stop = AtomicBool::new(false);
     let recording = std::thread::scope(|scope| {
-        let server = scope.spawn(|| backend::serve(&listener, &stop));
+        let server = scope.spawn(|| backend::serve(&listener, Duration::ZERO, &stop));
         let recording = drive(
             load,
             &Workload::new(vec![request]),

@@ -50,7 +50,7 @@ fn two_thousand_connections_each_carry_their_requests() {
     };
     let stop = AtomicBool::new(false);
     let recording = std::thread::scope(|scope| {
-        let server = scope.spawn(|| backend::serve(&listener, &stop));
+        let server = scope.spawn(|| backend::serve(&listener, Duration::ZERO, &stop));
         let recording = drive(
             &load,
             &Workload::new(vec![request]),

@@ -71,6 +71,7 @@ struct Run {
     belief: String,
     verdicts: Vec<String>,
     objectives: Vec<String>,
+    aa: Vec<String>,
     loads: String,
     cautions: Vec<Note>,
     failures: Vec<FailureNote>,
@@ -139,6 +140,7 @@ fn run(record: &RunRecord) -> Result<Run, HtmlError> {
         belief: sentences::belief(record),
         verdicts: sentences::headlines(record),
         objectives: sentences::objectives(record),
+        aa: sentences::aa(record),
         loads: record
             .targets
             .first()

@@ -16,7 +16,8 @@ pub fn markdown(record: &RunRecord) -> String {
     blocks.push(format!("**{}**", sentences::belief(record)));
     let told = sentences::headlines(record)
         .into_iter()
-        .chain(sentences::objectives(record));
+        .chain(sentences::objectives(record))
+        .chain(sentences::aa(record));
     blocks.push(list(told.map(|sentence| plain(&sentence))));
     blocks.push(targets(record));
     blocks.push(list(troubles(record).into_iter()));

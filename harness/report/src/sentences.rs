@@ -2,7 +2,9 @@
 //!
 //! This module knows how a comparison is said. It must never decide one: verdicts, intervals and cautions are in the record.
 
-use bench_core::compare::{Comparison, ComparisonVerdict, Metric};
+use bench_core::aa::{FalseAlarms, MIN_RUNS};
+use bench_core::compare::{Comparison, ComparisonVerdict, Metric, POWER};
+use bench_core::detectable::DetectableRecord;
 use bench_core::load::Connect;
 use bench_core::record::{Completion, LoadRecord, ObjectiveRecord, RunRecord, TargetRecord};
 
@@ -181,6 +183,93 @@ pub fn objectives(record: &RunRecord) -> Vec<String> {
         .iter()
         .map(|bound| objective(bound, &record.targets))
         .collect()
+}
+
+/// What a plan can detect, before it is measured, and what that is based on.
+pub fn foresight(record: &DetectableRecord) -> String {
+    const TOLD: [Metric; 3] = [
+        Metric::ResponseTimeNsP50,
+        Metric::ResponseTimeNsP99,
+        Metric::ServerCpuUsPerRequest,
+    ];
+    let power = format!("four times in five ({:.0} % power)", POWER * 100.0);
+    if let Some(deviation) = record.assumed_deviation {
+        let largest = record.metrics.values().copied().fold(0.0, f64::max);
+        return format!(
+            "this plan detects a difference of {} {power}, if blocks differ by {} as is assumed: there is no earlier run like it here",
+            detectable(largest),
+            share(deviation)
+        );
+    }
+    let effects = TOLD.into_iter().filter_map(|metric| {
+        let effect = record.metrics.get(metric.name())?;
+        Some(format!("{} in {}", detectable(*effect), name(metric)))
+    });
+    format!(
+        "this plan detects a difference of {} {power}, as {} like it on this machine showed",
+        listed(&effects.collect::<Vec<_>>()),
+        plural(record.runs.len() as u64, "earlier run", "earlier runs")
+    )
+}
+
+/// What came of comparing the first target with itself, in this run and on this machine so far; nothing where that was not
+/// asked for.
+pub fn aa(record: &RunRecord) -> Vec<String> {
+    let Some(aa) = &record.aa else {
+        return Vec::new();
+    };
+    let first = record
+        .targets
+        .first()
+        .map_or("", |target| target.name.as_str());
+    let called: Vec<String> = aa
+        .different()
+        .map(|comparison| format!("{} ({})", name(comparison.metric), change(comparison.ratio)))
+        .collect();
+    let own = if aa.comparisons.is_empty() {
+        format!("A/A: {first} could not be compared with itself.")
+    } else if called.is_empty() {
+        format!(
+            "A/A: {first} against itself: no difference called in {}.",
+            plural(aa.comparisons.len() as u64, "metric", "metrics")
+        )
+    } else {
+        format!(
+            "A/A: {first} against itself was called different in {}: a false alarm.",
+            listed(&called)
+        )
+    };
+    [own]
+        .into_iter()
+        .chain(aa.machine.as_ref().map(false_alarms))
+        .collect()
+}
+
+/// How often targets were called different from themselves on this machine.
+fn false_alarms(machine: &FalseAlarms) -> String {
+    let counted = format!(
+        "{} of {} on this machine called different",
+        count(machine.different),
+        plural(machine.runs, "A/A comparison", "A/A comparisons")
+    );
+    if machine.runs < MIN_RUNS {
+        return format!("{counted}: fewer than {MIN_RUNS} are too few to tell how often.");
+    }
+    format!(
+        "{counted}: {} (95 % interval: {:.1} to {:.1} %).",
+        share(machine.different as f64 / machine.runs as f64),
+        machine.share_low * 100.0,
+        machine.share_high * 100.0
+    )
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(parts: &[String]) -> String {
+    match parts {
+        [] => String::new(),
+        [one] => one.clone(),
+        [but_last @ .., last] => format!("{} and {last}", but_last.join(", ")),
+    }
 }
 
 fn objective(bound: &ObjectiveRecord, targets: &[TargetRecord]) -> String {
@@ -466,7 +555,89 @@ fn decimals_between(low: f64, high: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bench_core::aa::AaRecord;
     use bench_core::sample::run_record;
+
+    #[test]
+    fn what_a_plan_detects_is_told_with_what_that_is_based_on() {
+        let effects = [0.0513, 0.1, 0.021].into_iter();
+        let names = [
+            "response_time_ns_p50",
+            "response_time_ns_p99",
+            "server_cpu_us_per_request",
+        ];
+        let mut record = DetectableRecord {
+            runs: vec!["a".to_owned(), "b".to_owned()],
+            assumed_deviation: None,
+            metrics: names.map(str::to_owned).into_iter().zip(effects).collect(),
+        };
+        assert_eq!(
+            foresight(&record),
+            "this plan detects a difference of 5.1 % in median response time, 10 % in 99th percentile of response time and \
+             2.1 % in server CPU per request four times in five (80 % power), as 2 earlier runs like it on this machine showed"
+        );
+        record.metrics.remove("response_time_ns_p99");
+        assert!(foresight(&record).contains("response time and 2.1 %"));
+        record = DetectableRecord {
+            runs: Vec::new(),
+            assumed_deviation: Some(0.05),
+            ..record
+        };
+        assert_eq!(
+            foresight(&record),
+            "this plan detects a difference of 5.1 % four times in five (80 % power), if blocks differ by 5.0 % as is assumed: \
+             there is no earlier run like it here"
+        );
+    }
+
+    #[test]
+    fn a_target_against_itself_is_told_apart_from_all_comparisons() {
+        let mut record = run_record();
+        assert!(aa(&record).is_empty());
+        let headlines_before = headlines(&record);
+        let mut comparisons = record.comparisons.clone();
+        for comparison in &mut comparisons {
+            comparison.verdict = ComparisonVerdict::Inconclusive;
+        }
+        let of_machine = |different, runs| FalseAlarms {
+            runs,
+            different,
+            share_low: 0.00596,
+            share_high: 0.16533,
+        };
+        let mut check = |comparisons: &[Comparison], machine, expected: &[&str]| {
+            record.aa = Some(AaRecord {
+                target: record.targets[0].clone(),
+                comparisons: comparisons.to_vec(),
+                machine,
+            });
+            assert_eq!(aa(&record), expected);
+            assert_eq!(headlines(&record), headlines_before);
+        };
+        check(
+            &[],
+            None,
+            &["A/A: callback could not be compared with itself."],
+        );
+        check(
+            &comparisons,
+            Some(of_machine(2, 41)),
+            &[
+                "A/A: callback against itself: no difference called in 7 metrics.",
+                "2 of 41 A/A comparisons on this machine called different: 4.9 % (95 % interval: 0.6 to 16.5 %).",
+            ],
+        );
+        comparisons[0].verdict = ComparisonVerdict::Slower;
+        comparisons[0].ratio = 1.08;
+        check(
+            &comparisons,
+            Some(of_machine(1, 1)),
+            &[
+                "A/A: callback against itself was called different in median response time (+8.0 %): a false alarm.",
+                "1 of 1 A/A comparison on this machine called different: fewer than 20 are too few to tell how often.",
+            ],
+        );
+    }
 
     fn comparison(
         metric: Metric,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use bench_core::aa;
 use bench_core::encode;
 use bench_core::load::Process;
 use bench_core::names;
@@ -11,6 +12,7 @@ use bench_core::scenario::{ArrivalSpec, BUILT_IN, MAX_SOURCE_BYTES, Pace, Scenar
 use bench_core::target::{self, DEFAULT_PAIR, Manifest, TargetSpec};
 use report::charts::{self, Chart};
 
+use crate::aa_history;
 use crate::args::RunArgs;
 use crate::check;
 use crate::cores;
@@ -21,7 +23,7 @@ use crate::interrupt::Interrupt;
 use crate::measure::{Measured, measure};
 use crate::run_event::RunEvent;
 use crate::store::{RUNS, Store};
-use crate::terminal::{Terminal, show_run};
+use crate::terminal::{Terminal, print_failure, show_run};
 use crate::workload::Routes;
 
 /// What a run was asked to do, all of it checked.
@@ -32,6 +34,8 @@ pub(crate) struct Request {
     pub(crate) arrival: ArrivalSpec,
     pub(crate) connections: std::num::NonZeroU32,
     pub(crate) targets: Vec<TargetSpec>,
+    /// Whether the last of them is the first once more, to be compared with it and with nobody else.
+    pub(crate) aa: bool,
     pub(crate) plan: Plan,
     pub(crate) pinning: Pinning,
     /// Threads of each target's pool.
@@ -54,10 +58,12 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let store = Store::prepare(&place)?;
     let interrupt = Interrupt::catch()?;
     let mut terminal = Terminal::new();
-    let measured = measure(&request, &id, command(), &interrupt, &mut |event| {
+    let mut measured = measure(&request, &id, command(), &interrupt, &mut |event| {
         terminal.on(&event);
     })?;
     terminal.on(&RunEvent::Writing);
+    // A run that was measured is not lost because its A/A comparison can't be counted.
+    aa_history::count(&mut measured.record).unwrap_or_else(|failure| print_failure(&failure));
     write(&store, &measured)?;
     let place = store.publish()?;
     show_run(&measured.record, &place, args.json);
@@ -68,7 +74,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
 fn understand(args: &RunArgs) -> Result<Request, Failure> {
     let scenario = scenario(&args.scenario)?;
     let routes = Routes::of(&scenario)?;
-    let targets = targets(&args.target, &args.url)?;
+    let mut targets = targets(&args.target, &args.url)?;
+    if args.aa {
+        targets.push(second_self(&targets[0])?);
+        target::unique(&targets).map_err(Failure::usage_of)?;
+    }
     let effort = match (args.quick, args.thorough) {
         (true, _) => Effort::Quick,
         (_, true) => Effort::Thorough,
@@ -97,6 +107,7 @@ fn understand(args: &RunArgs) -> Result<Request, Failure> {
         scenario,
         routes,
         targets,
+        aa: args.aa,
         plan,
         pinning,
         pool: args.pool,
@@ -177,6 +188,12 @@ pub(crate) fn targets(names: &[String], urls: &[String]) -> Result<Vec<TargetSpe
     }
     target::unique(&targets).map_err(Failure::usage_of)?;
     Ok(targets)
+}
+
+/// A target once more, as an A/A comparison needs it.
+fn second_self(first: &TargetSpec) -> Result<TargetSpec, Failure> {
+    let name = format!("{}{}", first.name, aa::SUFFIX);
+    first.renamed(&name).map_err(Failure::usage_of)
 }
 
 /// The scenario's arrivals, at another rate if one was given.

@@ -31,6 +31,14 @@ const OWN_BACKLOG: u32 = 4096;
 pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
     let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
     let spin = args.spin;
+    if args.late.is_some() && args.name != BACKEND {
+        return Err(Failure::usage(miette::miette!(
+            help = "leave --late out, or start `bench serve backend`",
+            "--late is for backend, not for {}",
+            args.name
+        )));
+    }
+    let late = args.late.unwrap_or_default();
     match (args.name.as_str(), args.behaviour) {
         (TRUTH, Some(behaviour)) => serve_own(TRUTH, addr, |listener, stop| {
             load::truth::serve(listener, behaviour, spin, stop)
@@ -40,7 +48,9 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
             "--behaviour is for truth, not for {}",
             args.name
         ))),
-        (BACKEND, None) => serve_own(BACKEND, addr, load::backend::serve),
+        (BACKEND, None) => serve_own(BACKEND, addr, |listener, stop| {
+            load::backend::serve(listener, late, stop)
+        }),
         _ => serve_target(args, addr),
     }
     .map(|()| Exit::Success)

@@ -7,14 +7,18 @@ mod watch;
 
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use bench_core::aa::AaRecord;
 use bench_core::compare::{self, NotCompared, Policy};
 use bench_core::design;
+use bench_core::detectable::{self, DetectableRecord, Likeness};
 use bench_core::load::{Arrival, Load};
 use bench_core::plan::Trial;
 use bench_core::record::{
-    BackendRecord, Completion, EpochRecord, Pinning, RunRecord, SCHEMA_VERSION, TargetRecord,
+    BackendRecord, Completion, Environment, EpochRecord, Pinning, PlanRecord, RunRecord,
+    SCHEMA_VERSION, TargetRecord,
 };
 use bench_core::recording::Recording;
 use bench_core::target::{BaseUrl, Kind};
@@ -28,6 +32,7 @@ use crate::calibrate;
 use crate::commands::run::Request;
 use crate::control_client::ControlClient;
 use crate::cores;
+use crate::earlier;
 use crate::environment::{self, CpuTicks};
 use crate::exit::{Explain, Failure};
 use crate::interrupt::Interrupt;
@@ -35,6 +40,7 @@ use crate::launch::{Server, Service};
 use crate::meter::Meters;
 use crate::run_event::RunEvent;
 use crate::starting::{self, Starter};
+use crate::store::RUNS;
 
 use holder::Holder;
 use subject::{Process, Subject};
@@ -107,12 +113,14 @@ pub(crate) fn measure(
         spin: !is_called && !cores::is_shared(&request.pinning),
         tell,
     };
+    let detectable = foresee(request, &environment);
     (run.tell)(RunEvent::Planned {
         scenario: &request.scenario,
         targets: &request.targets,
         plan: &request.plan,
         pinning: &request.pinning,
         expected: request.plan.total() + time_to_hold_idle(request),
+        detectable: detectable.as_ref(),
     });
     let load = run.measure_all(&mut subjects);
     let backend = backend
@@ -125,13 +133,26 @@ pub(crate) fn measure(
     environment.steal_share = since.steal_share;
     environment.throttled_periods = since.throttled_periods;
 
-    let (targets, recordings): (Vec<TargetRecord>, Vec<Recording>) = subjects
+    let (mut targets, recordings): (Vec<TargetRecord>, Vec<Recording>) = subjects
         .into_iter()
         .map(|subject| subject.into_record(&load))
         .unzip();
-    let (comparisons, not_compared) =
-        compare::compare_targets(&targets, &Policy::usual(request.plan.seed));
     let has_failed = backend.is_err() || targets.iter().any(|target| target.failure.is_some());
+    let grave: Vec<Caution> = targets.iter().flat_map(grave_cautions).collect();
+    // From here on the target of an A/A comparison stands apart: it competes with nobody.
+    let aa_target = request.aa.then(|| targets.pop()).flatten();
+    let policy = Policy::usual(request.plan.seed);
+    let (comparisons, not_compared) = compare::compare_targets(&targets, &policy);
+    let aa = aa_target.map(|target| {
+        let pair = [targets[0].clone(), target];
+        let (comparisons, _) = compare::compare_targets(&pair, &policy);
+        let [_, target] = pair;
+        AaRecord {
+            target,
+            comparisons,
+            machine: None,
+        }
+    });
     let completion = match (is_interrupted, has_failed) {
         (true, _) => Completion::Interrupted,
         (_, true) => Completion::TargetFailed,
@@ -152,7 +173,7 @@ pub(crate) fn measure(
             .collect(),
         too_little_to_compare(&not_compared),
         design_cautions(&targets, request.plan.seed),
-        targets.iter().flat_map(grave_cautions).collect(),
+        grave,
         (completion == Completion::Interrupted)
             .then(interrupted)
             .into_iter()
@@ -168,7 +189,10 @@ pub(crate) fn measure(
         command,
         seed: request.plan.seed,
         scenario: request.scenario.record(),
-        plan: request.plan.record(),
+        plan: PlanRecord {
+            detectable,
+            ..request.plan.record()
+        },
         calibration: calibrate::cited(&environment),
         environment,
         pinning: request.pinning.clone(),
@@ -176,12 +200,35 @@ pub(crate) fn measure(
         targets,
         backend: backend.unwrap_or_default(),
         comparisons,
+        aa,
     };
     Ok(Measured {
         record,
         recordings,
         started_epoch_s: timestamp.as_millisecond() as f64 / 1e3,
     })
+}
+
+/// What the plan could detect, as far as earlier runs where this one's record will go by itself tell.
+fn foresee(request: &Request, environment: &Environment) -> Option<DetectableRecord> {
+    let spec = &request.arrival;
+    let known = (!spec.needs_capacity()).then(|| spec.at_capacity(any_rate()));
+    let rate = known
+        .and_then(Result::ok)
+        .and_then(|arrival| arrival.rate());
+    let likeness = Likeness {
+        scenario: &request.scenario.name,
+        connections: request.connections.get(),
+        rate_per_s: rate.map(Rate::as_per_s),
+        environment,
+    };
+    let earlier = earlier::runs_like(Path::new(RUNS), &request.plan, &likeness);
+    detectable::detectable(&request.plan, &earlier)
+}
+
+/// A rate where none is asked for.
+fn any_rate() -> Rate {
+    Rate::per_s(1.0).expect("1 is a rate")
 }
 
 fn subjects_of<'a>(request: &'a Request, starter: &Starter) -> Vec<Subject<'a>> {
@@ -417,10 +464,9 @@ impl Run<'_> {
     /// The arrivals of the run; where they are a share of the targets' capacity, that is measured first.
     fn find_arrival(&mut self, subjects: &mut [Subject<'_>]) -> Arrival {
         let spec = &self.request.arrival;
-        let any_rate = Rate::per_s(1.0).expect("1 is a rate");
         if !spec.needs_capacity() {
             return spec
-                .at_capacity(any_rate)
+                .at_capacity(any_rate())
                 .expect("without a share there is nothing to compute");
         }
         let mut weakest: Option<Rate> = None;
@@ -466,7 +512,7 @@ impl Run<'_> {
                 Err(what) => self.fail(subject, what),
             }
         }
-        spec.at_capacity(weakest.unwrap_or(any_rate))
+        spec.at_capacity(weakest.unwrap_or_else(any_rate))
             .expect("a share of a rate is a rate")
     }
 
