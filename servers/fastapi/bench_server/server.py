@@ -10,6 +10,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from bench_server.bounds import BACKLOG, CHAT_GOODBYE_S, GRACE_S, IDLE_CONNECTION_S, MAX_HEAD_BYTES, MAX_MESSAGE_BYTES
 from bench_server.head_limit import LimitedHttpToolsProtocol
+from bench_server.pong_limit import LimitedWebSocketProtocol
 from bench_server.settings import Settings
 
 HOST = "127.0.0.1"
@@ -41,7 +42,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         loop=settings.loop,
         http=LimitedHttpToolsProtocol if settings.http == "httptools" else "h11",
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
-        ws=WebSocketsSansIOProtocol,
+        ws=LimitedWebSocketProtocol,
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_per_message_deflate=False,
         # No other server here asks its clients whether they are still there.

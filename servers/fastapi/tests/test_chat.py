@@ -6,7 +6,7 @@ import threading
 from bench_server import bounds
 from tests.http_client import Connection
 from tests.running import ServerTest, for_each_server
-from tests.ws_client import BINARY, CLOSE, PING, PONG, TEXT, UPGRADE, Member, ask
+from tests.ws_client import BINARY, CLOSE, PING, PONG, TEXT, UPGRADE, Member, ask, frame
 
 
 class Chat(ServerTest):
@@ -124,6 +124,23 @@ class Chat(ServerTest):
         self.assertLess(heard, said)
         speaker.say("still here")
         self.assertEqual(speaker.hear(), "still here")
+
+    def test_who_only_pings_is_disconnected_where_it_does_not_read_and_only_there(self) -> None:
+        idle, reading = self.join(), self.join()
+        count = 8192
+        payload = b"x" * 125
+        pings = frame(PING, payload) * count
+        with self.assertRaises(OSError):
+            # More than any kernel holds back between two sockets.
+            for _ in range(64):
+                idle.connection.send(pings)
+                sending = threading.Thread(target=reading.connection.send, args=[pings])
+                sending.start()
+                for _ in range(count):
+                    self.assertEqual(reading.receive(), (PONG, payload))
+                sending.join()
+        reading.say("still here")
+        self.assertEqual(reading.hear(), "still here")
 
 
 load_tests = for_each_server(Chat)

@@ -11,7 +11,7 @@ use http1::{
 
 use crate::check::beside::{Busy, Occupation, Quick};
 use crate::check::judge::{Accept, Expected, Framing};
-use crate::check::room::{Deaf, Talk};
+use crate::check::room::{Deaf, Flood, Talk};
 use crate::check::script::{Refusal, Step, Turn};
 use crate::check::{Group, Needs};
 
@@ -45,6 +45,8 @@ pub(super) enum Script {
     Talk(Talk),
     /// A chat with one who does not listen.
     Deaf(Deaf),
+    /// A chat with one who sends nothing but pings.
+    Flood(Flood),
 }
 
 /// Every case for these needs, each group in one piece.

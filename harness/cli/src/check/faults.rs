@@ -1,11 +1,13 @@
 //! Each fault that a server could have is found by the cases that are there for it, and a right server is found right.
 
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::thread;
 
 use crate::check::cases::{self, Case};
-use crate::check::specimen::{Fault, start};
-use crate::check::{Group, Needs, id, play};
+use crate::check::specimen::{Fault, STOP, start};
+use crate::check::{Group, Needs, check_stop, id, play};
 
 const STRICT: Needs = Needs {
     has_upstream: false,
@@ -456,6 +458,72 @@ fn faults_of_frames_are_found() {
             )],
         ),
     ]);
+}
+
+#[test]
+fn floods_of_pings_find_who_can_not_stand_them() {
+    const AT_ONCE: &str = "chat/5000 pings in one write";
+    const UNREAD: &str = "chat/one who pings and does not read costs the others nothing";
+    check(&[
+        (
+            Fault::TiresOfPings,
+            &[(
+                AT_ONCE,
+                "with 4000 pings unanswered: the server said nothing",
+            )],
+        ),
+        (
+            Fault::KeepsEveryPong,
+            &[(
+                UNREAD,
+                "pongs were kept for it: the server must stop reading",
+            )],
+        ),
+        (
+            Fault::WritesPongsAtOnce,
+            &[(
+                UNREAD,
+                "pings of one who does not read: member 1: the server said nothing",
+            )],
+        ),
+    ]);
+}
+
+#[test]
+fn how_a_server_stops_is_looked_at() {
+    let problem = |fault| {
+        let addr = start(fault);
+        let host = addr.to_string();
+        let ask = format!("GET {STOP} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let stop = || {
+            let mut stream = TcpStream::connect(addr).unwrap();
+            stream.write_all(ask.as_bytes()).unwrap();
+            // The first byte of the answer: it is done.
+            stream.read_exact(&mut [0]).unwrap();
+        };
+        check_stop(addr, &host, stop).problem
+    };
+    assert_eq!(problem(None), None);
+    for (fault, words) in [
+        (
+            Fault::StopsForARestart,
+            "expected Close with 1001, got Close with 1012",
+        ),
+        (
+            Fault::StopsWithoutAWord,
+            "expected Close with 1001, got the end of the connection",
+        ),
+        (
+            Fault::StopsAndWaits,
+            "the server said nothing more within 5 s",
+        ),
+    ] {
+        let problem = problem(Some(fault));
+        let is_found = problem
+            .as_ref()
+            .is_some_and(|problem| problem.contains(words));
+        assert!(is_found, "{fault:?}: {problem:?}");
+    }
 }
 
 /// What is the contract's is asked of everyone; what is only the RFC's leeway, of our own servers.

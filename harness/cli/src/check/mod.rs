@@ -102,6 +102,8 @@ pub(crate) enum Group {
     Chat,
     /// Whether requests wait for each other.
     Concurrency,
+    /// How a server ends that is told to. Asked only of those that were started here.
+    Stop,
 }
 
 impl Outcome {
@@ -142,9 +144,13 @@ impl fmt::Display for Group {
             Self::Events => "events",
             Self::Chat => "chat",
             Self::Concurrency => "concurrency",
+            Self::Stop => "stop",
         })
     }
 }
+
+/// The case that ends a server.
+const FAREWELL: &str = "members of the chat are told 1001";
 
 /// The id of every case that any target may be asked. Who names a case by another name names none.
 pub(crate) fn ids() -> BTreeSet<String> {
@@ -152,6 +158,7 @@ pub(crate) fn ids() -> BTreeSet<String> {
     Needs::every()
         .flat_map(|needs| cases::all("host", needs))
         .map(|case| id(case.group, &case.name))
+        .chain([id(Group::Stop, FAREWELL)])
         .collect()
 }
 
@@ -192,6 +199,16 @@ pub(crate) fn check(
     outcomes
 }
 
+/// Has the server at `addr` ended by `stop`, which returns once that is done, and looks at how it leaves its clients.
+pub(crate) fn check_stop(addr: SocketAddr, host: &str, stop: impl FnOnce()) -> Outcome {
+    let problem = room::farewell(FAREWELL, addr, host, stop).err();
+    Outcome {
+        case: FAREWELL.to_owned(),
+        group: Group::Stop,
+        problem: problem.map(|problem| problem.text),
+    }
+}
+
 fn left_out(group: Group, cases: usize) -> Outcome {
     Outcome {
         case: format!("the {cases} {LEFT_OUT}"),
@@ -213,6 +230,7 @@ fn play(case: &Case, addr: SocketAddr, host: &str) -> Result<(), Problem> {
         Script::Paced(framing) => paced::play(*framing, addr, host)?,
         Script::Talk(talk) => room::talk(*talk, &case.name, addr, host)?,
         Script::Deaf(deaf) => room::deaf(*deaf, &case.name, addr, host)?,
+        Script::Flood(flood) => room::flood(*flood, &case.name, addr, host)?,
     }
     if case.group.may_harm() {
         script::play(&cases::plain_request(host), addr, host)
@@ -234,6 +252,7 @@ mod tests {
         let ids = ids();
         assert!(ids.contains("routes/GET /file/64"));
         assert!(ids.contains("limits/head of 16 KiB + 1 is 431"));
+        assert!(ids.contains("stop/members of the chat are told 1001"));
         for id in ids {
             // As it stands in a TOML string.
             let is_plain = id

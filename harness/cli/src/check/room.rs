@@ -1,4 +1,5 @@
-//! A chat with many words in it: whether all are heard, in one order, and whether one who does not listen costs the others.
+//! A chat with many words in it: whether all are heard, in one order, and whether one who does not listen costs the others;
+//! and how it ends with its server.
 //!
 //! Cases whose every word is written down are steps of a script; here are those with too many words for that.
 
@@ -11,8 +12,11 @@ use http1::Method;
 use crate::check::CASE_TIMEOUT;
 use crate::check::problem::{Problem, difference, shown};
 use crate::check::script::tag;
-use crate::check::websocket::{Ears, Said, handshake, judge_upgrade, key, text};
-use crate::check::wire::{self, Wire};
+use crate::check::websocket::{
+    Ears, MAX_CONTROL_BYTES, PING, Said, close_answer, frame, handshake, header, judge_upgrade,
+    key, text,
+};
+use crate::check::wire::{self, Heard, Wire};
 
 /// Some talk all at once, the others listen.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +32,15 @@ pub(super) struct Talk {
 pub(super) struct Deaf {
     /// Whether the member that reads nothing must be disconnected in the end, as the contract says.
     pub(super) must_end: bool,
+}
+
+/// One member sends nothing but pings, more than anybody needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flood {
+    /// So many in one write, and only then it reads.
+    AtOnce(usize),
+    /// As many as the server takes, and it never reads.
+    Unread,
 }
 
 /// How long a message is that nobody reads.
@@ -47,8 +60,23 @@ const MAX_KERNEL_BYTES: usize = 16 * 1024 * 1024;
 /// Least, default and most bytes of a sending buffer (tcp(7)).
 const SEND_BUFFER: &str = "/proc/sys/net/ipv4/tcp_wmem";
 
+/// Least, default and most bytes of a receiving buffer (tcp(7)).
+const RECEIVE_BUFFER: &str = "/proc/sys/net/ipv4/tcp_rmem";
+
 /// How long all may take, of which one step may take [`CASE_TIMEOUT`].
 const DEAF_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// After how many unread pings another member says something, and is to hear it.
+const PINGS_BETWEEN: usize = 8_192;
+
+/// For how long nothing more of a flood is taken by a server that has stopped reading from whoever sends it.
+const STANDSTILL: Duration = Duration::from_secs(2);
+
+/// How many members wait for the end of a server. Where it has several workers, each is likely to have some of them.
+const LAST_MEMBERS: usize = 8;
+
+/// The code with which a server that stops closes (RFC 6455 §7.4.1, and the contract).
+const GOING_AWAY: u16 = 1001;
 
 /// Every member must hear all messages, in the same order, and those of one speaker in the order in which they were said.
 pub(super) fn talk(talk: Talk, case: &str, addr: SocketAddr, host: &str) -> Result<(), Problem> {
@@ -175,12 +203,103 @@ pub(super) fn deaf(deaf: Deaf, case: &str, addr: SocketAddr, host: &str) -> Resu
 
 /// How many messages it takes until more wait in the server than may, beyond all that the kernel has taken.
 fn unread_messages() -> usize {
-    let kernel_bytes = std::fs::read_to_string(SEND_BUFFER)
+    (kernel_bytes(SEND_BUFFER) + MOST_WAITING_BYTES).div_ceil(UNREAD_BYTES)
+}
+
+/// Most that the kernel keeps in a buffer of this kind.
+fn kernel_bytes(sizes: &str) -> usize {
+    std::fs::read_to_string(sizes)
         .ok()
         .and_then(|sizes| sizes.split_whitespace().next_back()?.parse().ok())
         .unwrap_or(KERNEL_BYTES)
-        .clamp(KERNEL_BYTES, MAX_KERNEL_BYTES);
-    (kernel_bytes + MOST_WAITING_BYTES).div_ceil(UNREAD_BYTES)
+        .clamp(KERNEL_BYTES, MAX_KERNEL_BYTES)
+}
+
+/// Whoever floods a server with pings is answered or disconnected, and the others hear each other as before.
+pub(super) fn flood(flood: Flood, case: &str, addr: SocketAddr, host: &str) -> Result<(), Problem> {
+    let tag = tag(case);
+    let [mut witness, mut flooder] = <[Member; 2]>::try_from(join_all(2, &tag, addr, host)?)
+        .expect("two were asked for, and two have joined");
+    match flood {
+        Flood::AtOnce(pings) => {
+            let payloads: Vec<_> = (1..=pings).map(|number| number.to_string()).collect();
+            let pings: Vec<_> = payloads
+                .iter()
+                .map(|number| ping(number.as_bytes()))
+                .collect();
+            flooder.wire.send(&pings.concat())?;
+            flooder.hear_pongs(&payloads)?;
+            witness.hears_itself("afterwards")
+        }
+        Flood::Unread => flood_unread(&mut flooder, &mut witness),
+    }
+}
+
+fn ping(payload: &[u8]) -> Vec<u8> {
+    frame(&header(PING), payload)
+}
+
+/// Sends pings until the server hangs up or stops reading. One that does neither has all the pongs waiting in its memory,
+/// unless it answers only the latest (RFC 6455 §5.5.3).
+fn flood_unread(flooder: &mut Member, witness: &mut Member) -> Result<(), Problem> {
+    let deadline = Instant::now() + DEAF_TIMEOUT;
+    let one = ping(&[b'p'; MAX_CONTROL_BYTES]);
+    let many = one.repeat(PINGS_BETWEEN);
+    // All that two kernels' buffers hold in either direction, where the server reads nothing any more; and what may wait.
+    let kernel_bytes = 2 * (kernel_bytes(SEND_BUFFER) + kernel_bytes(RECEIVE_BUFFER));
+    let rounds = (kernel_bytes + MOST_WAITING_BYTES).div_ceil(many.len());
+    for round in 1..=rounds {
+        let next = deadline.min(Instant::now() + CASE_TIMEOUT);
+        flooder.wire.extend(next);
+        witness.wire.extend(next);
+        let is_taken = flooder.wire.send_unless_stuck(&many, STANDSTILL);
+        let sent = round * PINGS_BETWEEN;
+        witness
+            .hears_itself(&format!("{sent} pings"))
+            .map_err(|problem| {
+                problem.within(&format!("after {sent} pings of one who does not read"))
+            })?;
+        if !is_taken || flooder.wire.is_sending_over() {
+            return Ok(());
+        }
+    }
+    flooder.wire.extend(Instant::now() + DEAF_TIMEOUT);
+    let pongs = flooder.count_pongs()?;
+    let sent = rounds * PINGS_BETWEEN;
+    if pongs > sent / 2 {
+        return Err(Problem::wrong(format!(
+            "a member that reads nothing sent {sent} pings, and {pongs} pongs were kept for it: the server must stop reading \
+             from it, or disconnect it"
+        )));
+    }
+    Ok(())
+}
+
+/// Members that are in when the server is stopped are told that it goes away. `stop` returns when it has ended, and is called
+/// whatever becomes of the members.
+pub(super) fn farewell(
+    case: &str,
+    addr: SocketAddr,
+    host: &str,
+    stop: impl FnOnce(),
+) -> Result<(), Problem> {
+    let joined = join_all(LAST_MEMBERS, &tag(case), addr, host);
+    thread::scope(|scope| {
+        // Each at the same time: a server waits for their answers, but not for long.
+        let hearing = joined.map(|members| {
+            let hear = |mut member: Member| {
+                scope.spawn(move || {
+                    let told = member.is_told(GOING_AWAY);
+                    told.map_err(|problem| problem.within(&member.name))
+                })
+            };
+            members.into_iter().map(hear).collect::<Vec<_>>()
+        });
+        stop();
+        hearing?
+            .into_iter()
+            .try_for_each(|member| member.join().expect("hearing does not panic"))
+    })
 }
 
 /// One of a chat's members.
@@ -236,6 +355,89 @@ impl Member {
                     return Err(Problem::wrong(format!("expected a message, got {other}")));
                 }
             }
+        }
+    }
+
+    /// Says a word and hears it.
+    fn hears_itself(&mut self, word: &str) -> Result<(), Problem> {
+        let said = format!("{}{word}", self.tag);
+        self.say(&said)?;
+        let heard = self.hear().map_err(|problem| problem.within(&self.name))?;
+        if heard == said {
+            return Ok(());
+        }
+        Err(Problem::wrong(format!(
+            "the message is wrong: {}",
+            difference(said.as_bytes(), heard.as_bytes())
+        )))
+    }
+
+    /// Pongs come in the order of the pings, and the last one comes: others may be left out (RFC 6455 §5.5.3). Or the server
+    /// hangs up.
+    fn hear_pongs(&mut self, pings: &[String]) -> Result<(), Problem> {
+        let mut unanswered = pings.iter();
+        loop {
+            match self.ears.next(&mut self.wire) {
+                Ok(Said::Pong(payload)) => {
+                    if !unanswered.any(|ping| ping.as_bytes() == payload) {
+                        return Err(Problem::wrong(format!(
+                            "the pong {} answers no ping that was still to be answered",
+                            shown(&payload)
+                        )));
+                    }
+                    if unanswered.as_slice().is_empty() {
+                        return Ok(());
+                    }
+                }
+                Ok(Said::Text(_)) => {}
+                Ok(Said::Close(_) | Said::End) => return Ok(()),
+                Err(problem) if !problem.is_silence && self.wire.is_ended() => return Ok(()),
+                Err(problem) => {
+                    let left = unanswered.len();
+                    return Err(problem.within(&format!("with {left} pings unanswered")));
+                }
+            }
+        }
+    }
+
+    /// How many pongs come before the server has no more to say, or hangs up.
+    fn count_pongs(&mut self) -> Result<usize, Problem> {
+        let mut pongs = 0;
+        loop {
+            match self.ears.next(&mut self.wire) {
+                Ok(Said::Pong(_)) => pongs += 1,
+                Ok(Said::Text(_)) => {}
+                Ok(Said::Close(_) | Said::End) => return Ok(pongs),
+                Err(problem) if problem.is_silence || self.wire.is_ended() => return Ok(pongs),
+                Err(problem) => return Err(problem),
+            }
+        }
+    }
+
+    /// A Close frame with this code comes next, and the end of the connection once it is answered.
+    fn is_told(&mut self, code: u16) -> Result<(), Problem> {
+        let said = loop {
+            match self.ears.next(&mut self.wire)? {
+                Said::Text(_) => {}
+                said => break said,
+            }
+        };
+        if said != Said::Close(code) {
+            return Err(Problem::wrong(format!(
+                "expected {}, got {said}",
+                Said::Close(code)
+            )));
+        }
+        self.wire.send(&close_answer(code))?;
+        match self.wire.hear_more()? {
+            Heard::End => Ok(()),
+            Heard::Bytes => Err(Problem::wrong(format!(
+                "behind the server's Close frame came {}",
+                shown(self.wire.received())
+            ))),
+            Heard::Silence => Err(Problem::silence(
+                "the server did not close the connection after the closing handshake".to_owned(),
+            )),
         }
     }
 

@@ -86,11 +86,24 @@ pub(super) enum Fault {
     WaitsForTheDeaf,
     WaitsForTheDeafForEver,
     StopsAtTheDeparted,
+    TiresOfPings,
+    KeepsEveryPong,
+    WritesPongsAtOnce,
+    // stop
+    StopsForARestart,
+    StopsWithoutAWord,
+    StopsAndWaits,
 }
 
 /// Most messages that wait for a member.
 const MAX_WAITING: usize = 1_024;
 const MAX_MESSAGE_BYTES: usize = 65_536;
+
+/// What has all members of the chat closed, as a server does that stops.
+pub(super) const STOP: &str = "/stop";
+
+/// How many pings are answered, where not all are.
+const FEW_PINGS: usize = 1_000;
 
 /// Starts a server that goes on until the tests end.
 pub(super) fn start(fault: Option<Fault>) -> SocketAddr {
@@ -268,6 +281,10 @@ impl Server {
         match path {
             "/orders" => self.orders(request, stream)?,
             "/events" => return self.events(request, stream, stays),
+            STOP => {
+                self.stop();
+                reply(stream, 200, "", b"")?;
+            }
             "/chat" => {
                 let upgrade = if self.has(Fault::RefusesWithoutUpgrade) {
                     ""
@@ -534,9 +551,12 @@ impl Server {
     fn join(&self, members: &mut Members, stream: &TcpStream) -> usize {
         let id = members.next;
         members.next += 1;
-        let queue = if self.has(Fault::WaitsForTheDeaf) || self.has(Fault::StopsAtTheDeparted) {
+        let queue = if self.has(Fault::WaitsForTheDeaf)
+            || self.has(Fault::StopsAtTheDeparted)
+            || self.has(Fault::WritesPongsAtOnce)
+        {
             Queue::Direct
-        } else if self.has(Fault::WaitsForTheDeafForEver) {
+        } else if self.has(Fault::WaitsForTheDeafForEver) || self.has(Fault::KeepsEveryPong) {
             let (queue, words) = std::sync::mpsc::channel();
             let stream = stream.try_clone().unwrap();
             thread::spawn(move || tell(&words, stream));
@@ -558,6 +578,7 @@ impl Server {
     /// What a member says, until it ends.
     fn talk(&self, id: usize, line: &mut Line) -> Ends<()> {
         let mut begun: Option<(OpCode, Vec<u8>)> = None;
+        let mut pings = 0;
         loop {
             let (head, payload) = match self.frame(line)? {
                 Ok(frame) => frame,
@@ -570,6 +591,7 @@ impl Server {
             match (head.opcode, begun.take()) {
                 (PING, own) => {
                     begun = own;
+                    pings += 1;
                     let payload = if self.has(Fault::SendsEmptyPongs) {
                         Vec::new()
                     } else {
@@ -578,7 +600,8 @@ impl Server {
                     if self.has(Fault::PassesPingsOn) {
                         self.say(id, TEXT, &payload);
                     }
-                    if !self.has(Fault::SendsNoPong) {
+                    let is_tired = self.has(Fault::TiresOfPings) && pings > FEW_PINGS;
+                    if !self.has(Fault::SendsNoPong) && !is_tired {
                         self.tell_one(id, &self.own(PONG, &payload));
                     }
                     continue;
@@ -720,8 +743,32 @@ impl Server {
     fn tell_one(&self, id: usize, bytes: &[u8]) {
         let members = self.members.lock().unwrap();
         for member in members.all.iter().filter(|member| member.id == id) {
-            // It fails where the member is gone.
-            let _ = member.tell(bytes);
+            if member.tell(bytes).is_err() {
+                // It fails where the member is gone already.
+                drop(member.stream.shutdown(Shutdown::Both));
+            }
+        }
+    }
+
+    /// Closes all members.
+    fn stop(&self) {
+        let members = &mut *self.members.lock().unwrap();
+        let code: u16 = if self.has(Fault::StopsForARestart) {
+            1012
+        } else {
+            1001
+        };
+        for member in &members.all {
+            if self.has(Fault::StopsWithoutAWord) {
+                drop(member.stream.shutdown(Shutdown::Both));
+            } else if !self.has(Fault::StopsAndWaits) {
+                // It fails where the member is gone.
+                let _ = member.tell(&self.own(CLOSE, &code.to_be_bytes()));
+            }
+        }
+        if !self.has(Fault::StopsAndWaits) {
+            // Who is told by a thread of its own is hung up on by that thread.
+            members.all.clear();
         }
     }
 

@@ -87,26 +87,47 @@ impl Wire {
     }
 
     /// Sends. To find the connection closed is no problem here: what the server said before it closed will tell.
-    pub(super) fn send(&mut self, mut bytes: &[u8]) -> Result<(), Problem> {
+    pub(super) fn send(&mut self, bytes: &[u8]) -> Result<(), Problem> {
+        match self.send_until(bytes, |wire| wire.deadline) {
+            [] => Ok(()),
+            unsent => Err(Problem::silence(format!(
+                "the server stopped reading with {} bytes of the request unsent",
+                unsent.len()
+            ))),
+        }
+    }
+
+    /// As above, but gives up where nothing at all is taken for so long. Whether all was sent.
+    pub(super) fn send_unless_stuck(&mut self, bytes: &[u8], standstill: Duration) -> bool {
+        let until = |wire: &Self| wire.deadline.min(Instant::now() + standstill);
+        self.send_until(bytes, until).is_empty()
+    }
+
+    /// Sends; of what the server has not taken by the time that `until` gives for each write, returns the rest.
+    fn send_until<'a>(
+        &mut self,
+        mut bytes: &'a [u8],
+        until: impl Fn(&Self) -> Instant,
+    ) -> &'a [u8] {
+        let mut limit = until(self);
         while !bytes.is_empty() && !self.is_sending_over {
             let written = self
                 .stream
-                .set_write_timeout(Some(left(self.deadline)))
+                .set_write_timeout(Some(left(limit)))
                 .and_then(|()| self.stream.write(bytes));
             match written {
-                Ok(count) => bytes = &bytes[count..],
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if is_timeout(&error) && Instant::now() < self.deadline => {}
-                Err(error) if is_timeout(&error) => {
-                    return Err(Problem::silence(format!(
-                        "the server stopped reading with {} bytes of the request unsent",
-                        bytes.len()
-                    )));
+                Ok(count) => {
+                    bytes = &bytes[count..];
+                    limit = until(self);
                 }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if is_timeout(&error) && Instant::now() < limit => {}
+                Err(error) if is_timeout(&error) => return bytes,
                 Err(_) => self.is_sending_over = true,
             }
         }
-        Ok(())
+        // What a closed connection does not take is nobody's any more.
+        &[]
     }
 
     /// Says that nothing more will be sent; what the server sends can still be read.

@@ -91,7 +91,15 @@ fn check_target(target: &TargetSpec, site: &Site) -> Tally {
                 is_strict: false,
             };
             match resolve(url) {
-                Ok(addr) => check_addr(addr, &url.authority(), needs, &[]),
+                Ok(addr) => {
+                    let tally = check_addr(addr, &url.authority(), needs, &[], None::<fn()>);
+                    // What was not started here is not stopped here.
+                    anstream::println!(
+                        "  – {:11} not asked of a server that runs already",
+                        Group::Stop
+                    );
+                    tally
+                }
                 Err(what) => print_failure(&what),
             }
         }
@@ -117,9 +125,14 @@ fn check_target(target: &TargetSpec, site: &Site) -> Tally {
 
 /// Checks a server that was started here, and that it is still there afterwards and ends when it is told to.
 fn check_launched(server: Server, needs: Needs, differences: &[Difference]) -> Tally {
-    let mut tally = check_addr(server.addr, &server.addr.to_string(), needs, differences);
-    let last_output = server.last_output();
-    if let Some(how) = server.stop() {
+    let addr = server.addr;
+    let (mut last_output, mut ended) = (String::new(), None);
+    let stop = || {
+        last_output = server.last_output();
+        ended = server.stop();
+    };
+    let mut tally = check_addr(addr, &addr.to_string(), needs, differences, Some(stop));
+    if let Some(how) = ended {
         tally.failed += print_failure(&format!(
             "the server must run on and end in order when it is told to: {how}\n{last_output}"
         ))
@@ -128,10 +141,17 @@ fn check_launched(server: Server, needs: Needs, differences: &[Difference]) -> T
     tally
 }
 
-fn check_addr(addr: SocketAddr, host: &str, needs: Needs, differences: &[Difference]) -> Tally {
+/// Plays all cases; in the end, those that `stop` the server, where it is one's own.
+fn check_addr(
+    addr: SocketAddr,
+    host: &str,
+    needs: Needs,
+    differences: &[Difference],
+    stop: Option<impl FnOnce()>,
+) -> Tally {
     let mut tally = Tally::default();
     let mut group = Vec::new();
-    let outcomes = check::check(addr, host, needs, &mut |outcome| {
+    let mut on_case = |outcome: &Outcome| {
         if group
             .last()
             .is_some_and(|last: &Outcome| last.group != outcome.group)
@@ -144,7 +164,13 @@ fn check_addr(addr: SocketAddr, host: &str, needs: Needs, differences: &[Differe
             Verdict::Failed { .. } => tally.failed += 1,
         }
         group.push(outcome.clone());
-    });
+    };
+    let mut outcomes = check::check(addr, host, needs, &mut on_case);
+    if let Some(stop) = stop {
+        let outcome = check::check_stop(addr, host, stop);
+        on_case(&outcome);
+        outcomes.push(outcome);
+    }
     print_group(&group, differences);
     for difference in stale(&outcomes, differences) {
         tally.failed += print_failure(&format!(

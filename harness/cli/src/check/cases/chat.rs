@@ -8,7 +8,7 @@ use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use crate::check::Group;
 use crate::check::cases::{Asking, Case, Script, alone, not_allowed};
 use crate::check::judge::{Accept, Expected};
-use crate::check::room::{Deaf, Talk};
+use crate::check::room::{Deaf, Flood, Talk};
 use crate::check::script::{Ending, Refusal, Step, Turn, tag};
 use crate::check::websocket::{
     BINARY, CHAT, CLOSE, CONTINUE, MAX_CONTROL_BYTES, NO_CODE, PING, PONG, TEXT, VERSION, close,
@@ -26,6 +26,9 @@ const MANY_MEMBERS: usize = 50;
 
 /// Messages that nobody has read yet. Fewer than may wait.
 const WAITING: usize = 1_000;
+
+/// Pings at once. They and their pongs fit into the kernel's buffers, so that nobody has to read while they are sent.
+const MANY_PINGS: usize = 5_000;
 
 /// Frames of one message.
 const MANY_PARTS: usize = 1_000;
@@ -641,6 +644,14 @@ impl Asking<'_> {
             case(
                 "one who lets too much wait is disconnected",
                 Script::Deaf(Deaf { must_end: true }),
+            ),
+            case(
+                &format!("{MANY_PINGS} pings in one write"),
+                Script::Flood(Flood::AtOnce(MANY_PINGS)),
+            ),
+            case(
+                "one who pings and does not read costs the others nothing",
+                Script::Flood(Flood::Unread),
             ),
         ]
     }
