@@ -16,6 +16,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use bench_core::record::{Completion, RunRecord};
+use procfs::process::Process;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// Longest wait for anything: far more than a busy machine needs.
@@ -52,9 +53,8 @@ fn start_run(scenario: &str, out: &Path, duration: &str) -> Child {
     .unwrap()
 }
 
-/// The servers that a run has started, by name: what is below them carries the run's process id in its environment.
-/// Their supervisors have no name here, and are counted where only the number matters.
-fn servers_of(parent: u32) -> Vec<(String, i32)> {
+/// All living processes that a `bench` has started, and that those have: each carries its process id in its environment.
+fn started_by(parent: u32) -> Vec<Process> {
     let (key, mark) = (
         OsString::from("BENCH_PARENT"),
         OsString::from(parent.to_string()),
@@ -66,6 +66,14 @@ fn servers_of(parent: u32) -> Vec<(String, i32)> {
             let environ = process.environ();
             environ.is_ok_and(|environ| environ.get(&key) == Some(&mark))
         })
+        .collect()
+}
+
+/// The servers that a run has started, by name. Their supervisors have no name here, and are counted where only the number
+/// matters.
+fn servers_of(parent: u32) -> Vec<(String, i32)> {
+    started_by(parent)
+        .into_iter()
         .filter_map(|process| {
             let words = process.cmdline().ok()?;
             let serve = words.iter().position(|word| word == "serve")?;
@@ -106,7 +114,7 @@ fn wait_until_measuring(run: &Child) -> Vec<(String, i32)> {
     });
     wait_for("load on the servers", || {
         let has_peers = |&(_, pid): &(String, i32)| {
-            procfs::process::Process::new(pid)
+            Process::new(pid)
                 .and_then(|process| process.fd_count())
                 .is_ok_and(|count| count > 20)
         };
@@ -411,5 +419,213 @@ fn idle_connections_are_held_while_a_run_lasts_and_told_in_its_record() {
         // Small beside what a target has already, and never more than sixteen pages each.
         let bytes = target.server.rss_bytes_per_idle_connection.unwrap();
         assert!((0.0..65_536.0).contains(&bytes), "{}: {bytes}", target.name);
+    }
+}
+
+/// Most that is shown of what a program printed: twenty lines of a KiB each, and the words around them.
+const MAX_SHOWN_BYTES: usize = 24 * 1024;
+
+/// A manifest of `targets/fake.py` that misbehaves so; `more` are further lines of it.
+fn fake(dir: &Path, behaviours: &[&str], more: &str) -> String {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/targets/fake.py");
+    let behaviours: String = behaviours.iter().map(|one| format!(", '{one}'")).collect();
+    let source = format!(
+        "description = 'a server of the tests'\nruntime = 'fake'\nloop = 'a thread a connection'\n\
+         command = 'python3'\nargs = ['{script}', '{{port}}'{behaviours}]\n{more}\n"
+    );
+    let path = dir.join("fake.toml");
+    std::fs::write(&path, source).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// A fake that does not become a server: `bench check` says why, and nothing of it is left. Returns what it printed.
+fn check_start(behaviours: &[&str], more: &str, words: &[&str]) -> String {
+    let dir = tempfile::tempdir().unwrap();
+    let check = bench(&["check", &fake(dir.path(), behaviours, more)])
+        .spawn()
+        .unwrap();
+    let id = check.id();
+    let output = end(check);
+    let left = started_by(id);
+    assert!(left.is_empty(), "{behaviours:?}: {left:?}");
+    assert_eq!(output.status.code(), Some(5), "{behaviours:?}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    for word in words {
+        assert!(printed.contains(word), "{behaviours:?}: {word}:\n{printed}");
+    }
+    printed
+}
+
+/// A fake that is measured beside a server of ours: nothing of it is left, and the other one has been measured. Returns why
+/// the fake failed, if it did.
+fn check_run(behaviours: &[&str], more: &str) -> Option<String> {
+    let (dir, out) = scratch();
+    let fake = format!("fake={}", fake(dir.path(), behaviours, more));
+    let run = bench(&[
+        "run",
+        "--scenario",
+        "ping",
+        "-d",
+        "4s",
+        "--rounds",
+        "1",
+        "-w",
+        "0s",
+        "--target",
+        "callback",
+        "--target",
+        &fake,
+        "--out",
+        out.to_str().unwrap(),
+    ])
+    .spawn()
+    .unwrap();
+    let id = run.id();
+    let output = end(run);
+    let left = started_by(id);
+    assert!(left.is_empty(), "{behaviours:?}: {left:?}");
+    let record = record(&out);
+    let [callback, fake] = record.targets.as_slice() else {
+        panic!("two targets")
+    };
+    assert!(callback.failure.is_none() && callback.report.requests.ok > 0);
+    assert_eq!(
+        fake.failure.is_some(),
+        output.status.code() == Some(5),
+        "{behaviours:?}"
+    );
+    fake.failure.as_ref().map(|failure| failure.what.clone())
+}
+
+#[test]
+fn a_target_that_ends_early_is_told_with_its_last_words() {
+    let why = "fake ended before it was ready (exit code 3";
+    let words = [why, "no configuration", "giving up"];
+    check_start(&["early"], "", &words);
+    check_start(&["family", "early"], "", &words);
+}
+
+#[test]
+fn a_target_that_never_gets_ready_is_given_up() {
+    let patience = "ready_timeout = '5s'";
+    let words = [
+        "fake was not ready within 5 seconds",
+        "found nobody who listens",
+        "thinking",
+    ];
+    check_start(&["family", "deaf", "never"], patience, &words);
+}
+
+#[test]
+fn a_target_that_refuses_to_say_that_it_is_ready_is_given_up() {
+    let patience = "ready_timeout = '5s'";
+    let words = [
+        "fake was not ready within 5 seconds",
+        "/plaintext was answered 500 instead of 200; it printed nothing",
+    ];
+    check_start(&["broken"], patience, &words);
+}
+
+#[test]
+fn a_target_that_becomes_a_daemon_is_none() {
+    check_start(
+        &["daemon"],
+        "",
+        &["fake ended before it was ready (exit code 0"],
+    );
+}
+
+#[test]
+fn of_what_a_loud_target_prints_the_last_is_shown() {
+    for behaviours in [["loud", "early"], ["endless", "early"]] {
+        let printed = check_start(&behaviours, "", &["(exit code 3"]);
+        assert!(
+            printed.len() <= MAX_SHOWN_BYTES,
+            "{behaviours:?}: {} bytes",
+            printed.len()
+        );
+        // The two streams are read side by side, so that the last words of one may be pushed out by the other's.
+        assert!(
+            printed.contains("no configuration") || printed.contains("giving up"),
+            "{printed}"
+        );
+    }
+}
+
+#[test]
+fn a_target_that_floods_its_output_is_measured() {
+    assert_eq!(check_run(&["loud", "endless"], ""), None);
+}
+
+#[test]
+fn what_a_target_leaves_behind_is_killed_and_named() {
+    let why = check_run(&["family"], "").unwrap();
+    assert!(
+        why.contains("exit code 0; it left processes behind, which were killed: python"),
+        "{why}"
+    );
+}
+
+#[test]
+fn a_target_that_does_not_end_when_it_is_told_to_is_killed() {
+    let why = check_run(&["family", "deaf"], "stop_timeout = '1s'").unwrap();
+    assert!(
+        why.contains("it did not end within 1 seconds of SIGTERM and was killed"),
+        "{why}"
+    );
+}
+
+#[test]
+fn a_target_that_ends_while_it_is_measured_leaves_nothing() {
+    let why = check_run(&["family", "quits"], "").unwrap();
+    assert!(why.contains("exit code 7"), "{why}");
+}
+
+#[test]
+fn killing_bench_outright_leaves_nothing_of_a_family() {
+    let (dir, out) = scratch();
+    let fake = fake(dir.path(), &["family", "deaf"], "");
+    let fake = fake.as_str();
+    let out = out.to_str().unwrap();
+    let is_of_family = |process: &Process| {
+        let script = process
+            .cmdline()
+            .ok()
+            .and_then(|words| words.get(1).cloned());
+        script.is_some_and(|script| script.ends_with("fake.py"))
+    };
+    for args in [
+        &["check", fake][..],
+        &[
+            "run",
+            "--scenario",
+            "ping",
+            "-d",
+            "60s",
+            "--rounds",
+            "1",
+            "--target",
+            fake,
+            "--target",
+            "callback",
+            "--out",
+            out,
+        ],
+    ] {
+        let mut bench = bench(args)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let id = bench.id();
+        wait_for("the family", || {
+            let started = started_by(id);
+            (started.iter().filter(|one| is_of_family(one)).count() >= 3).then_some(())
+        });
+        signal(id.cast_signed(), Signal::KILL);
+        bench.wait().unwrap();
+        wait_for("all of it to end", || {
+            started_by(id).is_empty().then_some(())
+        });
     }
 }

@@ -11,10 +11,17 @@ import time
 
 BODY = b"Hello, World!"
 
+# After so many answers a server ends that quits.
+FEW = 50
+
+FLOOD_LINES = 100_000
+FLOOD_BYTES = 4 * 1024 * 1024
+
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     status = 200
+    left = None
 
     def do_GET(self):
         self.send_response(self.status)
@@ -22,6 +29,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(BODY)))
         self.end_headers()
         self.wfile.write(BODY)
+        if Handler.left is not None:
+            Handler.left -= 1
+            if Handler.left == 0:
+                os._exit(7)
 
     def log_message(self, *_):
         pass
@@ -29,6 +40,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 1024
 
 
 def fork_family():
@@ -45,29 +57,37 @@ def fork_family():
 def main():
     port, behaviours = int(sys.argv[1]), sys.argv[2:]
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    if "early" in behaviours:
-        print("no configuration", flush=True)
-        print("giving up", file=sys.stderr, flush=True)
-        sys.exit(3)
     if "deaf" in behaviours:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if "family" in behaviours:
         fork_family()
+    if "loud" in behaviours:
+        for i in range(FLOOD_LINES):
+            print(f"line {i}")
+            print(f"complaint {i}", file=sys.stderr)
+    if "endless" in behaviours:
+        for stream in (sys.stdout, sys.stderr):
+            stream.write("x" * FLOOD_BYTES)
+            stream.flush()
+    if "early" in behaviours:
+        print("no configuration", flush=True)
+        print("giving up", file=sys.stderr, flush=True)
+        os._exit(3)
     if "never" in behaviours:
         print("thinking", flush=True)
         while True:
             time.sleep(600)
-    if "loud" in behaviours:
-        for i in range(100_000):
-            print(f"line {i}")
-            print(f"complaint {i}", file=sys.stderr)
-        sys.stdout.flush()
     if "daemon" in behaviours:
+        parent = os.getpid()
         if os.fork() != 0:
             os._exit(0)
         os.setsid()
-    if "missing" in behaviours:
-        Handler.status = 404
+        while os.getppid() == parent:
+            time.sleep(0.001)
+    if "broken" in behaviours:
+        Handler.status = 500
+    if "quits" in behaviours:
+        Handler.left = FEW
     Server(("127.0.0.1", port), Handler).serve_forever()
 
 
