@@ -8,6 +8,7 @@
 
 mod release;
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ use thiserror::Error;
 use crate::data_files;
 use crate::starting::version_told_by;
 use crate::supervised::Program;
+
+pub(crate) use release::Support;
 
 /// How long one step may take: a slow registry, not a hanging one.
 const STEP_TIMEOUT: Duration = Duration::from_mins(10);
@@ -61,8 +64,14 @@ pub(crate) struct Interpreter {
 #[derive(Debug, Error)]
 pub(crate) enum SetupError {
     /// The interpreter.
-    #[error("{0} was not found: {1}")]
-    Missing(&'static str, String),
+    #[error("{language} was not found: {}{remedy}", found.as_ref().map(|found| format!("{found}; ")).unwrap_or_default())]
+    Missing {
+        language: &'static str,
+        /// What was found that won't do.
+        found: Option<String>,
+        /// What to install.
+        remedy: &'static str,
+    },
     /// The cache.
     #[error("cannot make {}: {source}; see that it can be written, or set XDG_CACHE_HOME", path.display())]
     Files {
@@ -191,31 +200,60 @@ pub(crate) fn prepare(needs: Needs) -> Result<SetUp, SetupError> {
     Ok(set_up(needs, &found, dir))
 }
 
-/// Whether a set-up is there, without making it.
-pub(crate) fn is_ready(needs: Needs, found: &Interpreter) -> bool {
-    place(needs, found).is_ok_and(|dir| dir.is_dir())
+/// What there is of what a target needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) found: Interpreter,
+    /// What is known of its end of life.
+    pub(crate) support: Option<Support>,
+    /// Whether the packages are set up as well.
+    pub(crate) is_ready: bool,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let packages = if self.is_ready {
+            "packages are set up"
+        } else {
+            "packages are not set up yet"
+        };
+        let version = versioned(&self.found, self.support);
+        write!(f, "{} {version}; {packages}", self.found.path.display())
+    }
+}
+
+/// Looks for what a target needs, without making it.
+pub(crate) fn state(needs: Needs) -> Result<State, SetupError> {
+    let found = interpreter(needs)?;
+    Ok(State {
+        support: support(needs, &found),
+        is_ready: place(needs, &found).is_ok_and(|dir| dir.is_dir()),
+        found,
+    })
+}
+
+/// What the interpreters of a need are called, in messages.
+pub(crate) fn language(needs: Needs) -> &'static str {
+    recipe(needs).language
 }
 
 /// The interpreter that would be used.
 pub(crate) fn interpreter(needs: Needs) -> Result<Interpreter, SetupError> {
     let recipe = recipe(needs);
-    let missing = |why: String| SetupError::Missing(recipe.language, why);
+    let missing = |found: Option<String>| SetupError::Missing {
+        language: recipe.language,
+        found,
+        remedy: recipe.remedy,
+    };
     if let Some(named) = std::env::var_os(recipe.variable) {
         let path = PathBuf::from(named);
-        let variable = recipe.variable;
-        let version = version_of(&path).ok_or_else(|| {
-            missing(format!(
-                "{variable} is {}, which does not run; {}",
-                path.display(),
-                recipe.remedy
-            ))
-        })?;
+        let named = format!("{} is {}", recipe.variable, path.display());
+        let version = version_of(&path)
+            .ok_or_else(|| missing(Some(format!("{named}, which does not run"))))?;
         if !is_recent(&version, recipe.oldest) {
-            let path = path.display();
-            return Err(missing(format!(
-                "{variable} is {path}, version {version}, which is too old; {}",
-                recipe.remedy
-            )));
+            return Err(missing(Some(format!(
+                "{named}, version {version}, which is too old"
+            ))));
         }
         return Ok(Interpreter { path, version });
     }
@@ -230,25 +268,28 @@ pub(crate) fn interpreter(needs: Needs) -> Result<Interpreter, SetupError> {
                 });
             }
             Some(version) => {
-                too_old.get_or_insert(format!("{program} is {version}, too old; "));
+                too_old.get_or_insert(format!("{program} is {version}, too old"));
             }
             None => {}
         }
     }
-    Err(missing(format!(
-        "{}{}",
-        too_old.unwrap_or_default(),
-        recipe.remedy
-    )))
+    Err(missing(too_old))
 }
 
 /// The version, and what is known of its end of life today.
 pub(crate) fn described(needs: Needs, found: &Interpreter) -> String {
-    let today = jiff::Zoned::now().date();
-    match release::support(needs, &found.version, today) {
+    versioned(found, support(needs, found))
+}
+
+fn versioned(found: &Interpreter, support: Option<Support>) -> String {
+    match support {
         Some(support) => format!("{} ({support})", found.version),
         None => found.version.clone(),
     }
+}
+
+fn support(needs: Needs, found: &Interpreter) -> Option<Support> {
+    release::support(needs, &found.version, jiff::Zoned::now().date())
 }
 
 fn set_up(needs: Needs, found: &Interpreter, dir: PathBuf) -> SetUp {

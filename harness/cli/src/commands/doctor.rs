@@ -1,13 +1,15 @@
-//! `bench doctor`: what about this machine disturbs measurements, and what to do about it.
+//! `bench doctor`: what about this machine disturbs measurements or keeps targets from running, and what to do about it.
 
 use std::time::{Duration, Instant};
 
+use bench_core::target::Needs;
 use serde::Serialize;
 
 use crate::args::DoctorArgs;
 use crate::cores;
 use crate::environment::{self, CpuTicks};
 use crate::exit::{Exit, Explain, Failure};
+use crate::setup::{self, SetupError, State, Support};
 use crate::terminal::print_findings;
 
 /// How long the machine is watched for stolen time and for the lateness of its timers.
@@ -126,6 +128,42 @@ fn examine() -> Vec<Finding> {
         ));
     }
     findings
+        .extend([Needs::Node, Needs::Python].map(|needs| interpreter(needs, setup::state(needs))));
+    findings
+}
+
+/// What targets in another language run on. Without it, all others still run.
+fn interpreter(needs: Needs, state: Result<State, SetupError>) -> Finding {
+    let what = setup::language(needs);
+    let (found, advice) = match state {
+        Err(SetupError::Missing { found, remedy, .. }) => (
+            found.unwrap_or_else(|| "not found".to_owned()),
+            Some(remedy),
+        ),
+        Err(error) => (error.to_string(), None),
+        Ok(state) => {
+            let advice = match state {
+                State {
+                    support: Some(Support::EndedOn(_)),
+                    ..
+                } => Some(
+                    "it gets no more repairs, and is faster or slower than what people run: install a release that is supported",
+                ),
+                State {
+                    is_ready: false, ..
+                } => Some(
+                    "`bench setup` fetches the packages now; otherwise the first run of such a target does",
+                ),
+                _ => None,
+            };
+            (state.to_string(), advice)
+        }
+    };
+    Finding {
+        what,
+        found,
+        advice,
+    }
 }
 
 fn cores() -> Finding {
@@ -166,4 +204,78 @@ fn timer_lateness() -> (Duration, Duration) {
     late.sort_unstable();
     let at = |share: usize| late[(late.len() * share / 100).min(late.len() - 1)];
     (at(50), at(99))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::setup::Interpreter;
+
+    fn there(
+        path: &str,
+        version: &str,
+        support: Support,
+        is_ready: bool,
+    ) -> Result<State, SetupError> {
+        Ok(State {
+            found: Interpreter {
+                path: PathBuf::from(path),
+                version: version.to_owned(),
+            },
+            support: Some(support),
+            is_ready,
+        })
+    }
+
+    fn missing(found: Option<&str>) -> Result<State, SetupError> {
+        Err(SetupError::Missing {
+            language: "Node.js",
+            found: found.map(str::to_owned),
+            remedy: "install it",
+        })
+    }
+
+    #[test]
+    fn an_interpreter_is_told_with_what_is_to_be_done_about_it() {
+        let until = Support::Until(date(2027, 10, 31));
+        let ended = Support::EndedOn(date(2026, 4, 30));
+        let (python, node) = ("/usr/bin/python3", "/usr/bin/node");
+        for (finding, said, advice) in [
+            (
+                interpreter(Needs::Python, there(python, "3.11.7", until, true)),
+                "Python: /usr/bin/python3 3.11.7 (supported until 2027-10-31); packages are set up",
+                None,
+            ),
+            (
+                interpreter(Needs::Python, there(python, "3.11.7", until, false)),
+                "Python: /usr/bin/python3 3.11.7 (supported until 2027-10-31); packages are not set up yet",
+                Some("`bench setup` fetches"),
+            ),
+            (
+                interpreter(Needs::Node, there(node, "20.20.2", ended, true)),
+                "Node.js: /usr/bin/node 20.20.2 (end of life since 2026-04-30); packages are set up",
+                Some("it gets no more repairs"),
+            ),
+            (
+                interpreter(Needs::Node, missing(None)),
+                "Node.js: not found",
+                Some("install it"),
+            ),
+            (
+                interpreter(Needs::Node, missing(Some("node is 18.19.1, too old"))),
+                "Node.js: node is 18.19.1, too old",
+                Some("install it"),
+            ),
+        ] {
+            assert_eq!(format!("{}: {}", finding.what, finding.found), said);
+            match (finding.advice, advice) {
+                (Some(got), Some(begin)) => assert!(got.starts_with(begin), "{got}"),
+                (got, expected) => assert_eq!(got, expected, "{said}"),
+            }
+        }
+    }
 }

@@ -44,28 +44,11 @@ pub(crate) fn run(args: &SetupArgs) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn name(needs: Needs) -> &'static str {
-    match needs {
-        Needs::Node => "Node.js",
-        Needs::Python => "Python",
-    }
-}
-
 /// What is there.
 fn state(needs: Needs) -> (&'static str, String) {
-    let state = match setup::interpreter(needs) {
-        Err(error) => error.to_string(),
-        Ok(found) => {
-            let packages = if setup::is_ready(needs, &found) {
-                "packages are set up"
-            } else {
-                "packages are not set up yet"
-            };
-            let path = found.path.display();
-            format!("{path} {}; {packages}", setup::described(needs, &found))
-        }
-    };
-    (name(needs), state)
+    let state = setup::state(needs);
+    let state = state.map_or_else(|error| error.to_string(), |state| state.to_string());
+    (setup::language(needs), state)
 }
 
 /// What was made.
@@ -79,5 +62,5 @@ fn made(needs: Needs, exit: &mut Exit) -> (&'static str, String) {
         *exit = Exit::TargetFailed;
         error.to_string()
     });
-    (name(needs), state)
+    (setup::language(needs), state)
 }
