@@ -208,6 +208,9 @@ fn targets_table(targets: &[TargetRecord]) -> Table {
         .iter()
         .any(|target| target.server.rss_bytes_per_idle_connection.is_some());
     let has_streams = targets.iter().any(|target| target.report.streams.is_some());
+    let has_messages = targets
+        .iter()
+        .any(|target| target.report.messages.is_some());
     let header = [
         "target",
         "p50",
@@ -224,7 +227,8 @@ fn targets_table(targets: &[TargetRecord]) -> Table {
         header
             .into_iter()
             .chain(has_idle.then_some("per idle"))
-            .chain(of_streams.into_iter().filter(|_| has_streams)),
+            .chain(of_streams.into_iter().filter(|_| has_streams))
+            .chain(has_messages.then_some("delivery p99")),
     );
     for target in targets {
         let times = &target.report.response_time_ns;
@@ -251,6 +255,8 @@ fn targets_table(targets: &[TargetRecord]) -> Table {
             streams.first_event_time_ns.p99,
             streams.event_gap_lateness_ns.p99,
         ];
+        let messages = target.report.messages.unwrap_or_default();
+        let delivery = figures::maybe_time(messages.delivery_time_ns.p99);
         table.add_row(
             row.into_iter()
                 .chain(has_idle.then(|| idle.map_or_else(dash, figures::kib)))
@@ -259,7 +265,8 @@ fn targets_table(targets: &[TargetRecord]) -> Table {
                         .into_iter()
                         .filter(|_| has_streams)
                         .map(figures::maybe_time),
-                ),
+                )
+                .chain(has_messages.then_some(delivery)),
         );
     }
     for column in table.column_iter_mut().skip(1) {

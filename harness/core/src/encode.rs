@@ -13,7 +13,7 @@ use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerial
 use thiserror::Error;
 
 use crate::names;
-use crate::record::{RunRecord, StreamRecord};
+use crate::record::{LoadReport, MessageRecord, RunRecord, StreamRecord, TargetRecord};
 use crate::recording::{Interval, MAX_RECORDABLE_NS, SIGNIFICANT_DIGITS, empty_histogram};
 use crate::summary::Times;
 use crate::units::NANOS_PER_S;
@@ -30,9 +30,8 @@ pub const MAX_HISTOGRAM_BASE64_BYTES: usize = 512 * 1024;
 pub fn summary_csv(record: &RunRecord) -> String {
     let mut table = Table::new();
     let times = ["response_time_ns", "service_time_ns", "send_lag_ns"];
-    let percentiles = ["mean", "p50", "p90", "p95", "p99", "p99_9", "p99_99", "max"];
     let columns = times.iter().flat_map(|clock| {
-        percentiles
+        PERCENTILE_COLUMNS
             .iter()
             .map(move |percentile| format!("{clock}_{percentile}"))
     });
@@ -57,11 +56,14 @@ pub fn summary_csv(record: &RunRecord) -> String {
         "throughput_per_s",
     ];
     // What only some scenarios measure has columns where there is a figure.
-    let has_streams = record
-        .targets
-        .iter()
-        .any(|target| target.report.streams.is_some());
+    let has = |measured: fn(&LoadReport) -> bool| {
+        let mut reports = record.targets.iter().map(|target| &target.report);
+        reports.any(measured)
+    };
+    let has_streams = has(|report| report.streams.is_some());
+    let has_messages = has(|report| report.messages.is_some());
     let streams: &[&str] = if has_streams { &STREAM_COLUMNS } else { &[] };
+    let messages: &[&str] = if has_messages { &MESSAGE_COLUMNS } else { &[] };
     let after = [
         "server_cpu_us_per_request",
         "server_rss_bytes_max",
@@ -75,61 +77,78 @@ pub fn summary_csv(record: &RunRecord) -> String {
             .iter()
             .map(ToString::to_string)
             .chain(columns)
-            .chain(streams.iter().map(ToString::to_string))
+            .chain(streams.iter().chain(messages).map(ToString::to_string))
             .chain(after.iter().map(ToString::to_string)),
     );
     for target in &record.targets {
-        let report = &target.report;
-        let manifest = &target.manifest;
-        let clock = |times: &Times| percentiles.map(|percentile| cell(times.named(percentile)));
-        let mut row = vec![
-            record.id.clone(),
-            record.scenario.name.clone(),
-            target.name.clone(),
-            manifest.kind.clone(),
-            manifest.runtime.clone(),
-            manifest.version.clone(),
-            manifest.event_loop.clone(),
-            manifest.workers.to_string(),
-            report.load.arrival.clone(),
-            cell(report.load.rate_per_s),
-            report.load.connections.to_string(),
-            report.load.duration_s.to_string(),
-            report.requests.scheduled.to_string(),
-            report.requests.ok.to_string(),
-            report.requests.error.to_string(),
-            report.requests.timeout.to_string(),
-            report.requests.unfinished.to_string(),
-            report.throughput_per_s.to_string(),
-        ];
-        row.extend(
-            [
-                &report.response_time_ns,
-                &report.service_time_ns,
-                &report.send_lag_ns,
-            ]
-            .into_iter()
-            .flat_map(clock),
-        );
-        if has_streams {
-            row.extend(stream_cells(report.streams.as_ref()));
-        }
-        row.extend([
-            cell(target.server.cpu_us_per_request),
-            cell(target.server.rss_bytes_max),
-            report.load.idle_connections.to_string(),
-            cell(target.server.rss_bytes_per_idle_connection),
-            report.generator.cpu_share.to_string(),
-            if report.validity.is_valid() {
-                "valid".to_owned()
-            } else {
-                "invalid".to_owned()
-            },
-        ]);
-        table.row(row);
+        table.row(summary_row(record, target, has_streams, has_messages));
     }
     table.finish()
 }
+
+/// A target's line of `summary.csv`.
+fn summary_row(
+    record: &RunRecord,
+    target: &TargetRecord,
+    has_streams: bool,
+    has_messages: bool,
+) -> Vec<String> {
+    let report = &target.report;
+    let manifest = &target.manifest;
+    let clock = |times: &Times| PERCENTILE_COLUMNS.map(|percentile| cell(times.named(percentile)));
+    let mut row = vec![
+        record.id.clone(),
+        record.scenario.name.clone(),
+        target.name.clone(),
+        manifest.kind.clone(),
+        manifest.runtime.clone(),
+        manifest.version.clone(),
+        manifest.event_loop.clone(),
+        manifest.workers.to_string(),
+        report.load.arrival.clone(),
+        cell(report.load.rate_per_s),
+        report.load.connections.to_string(),
+        report.load.duration_s.to_string(),
+        report.requests.scheduled.to_string(),
+        report.requests.ok.to_string(),
+        report.requests.error.to_string(),
+        report.requests.timeout.to_string(),
+        report.requests.unfinished.to_string(),
+        report.throughput_per_s.to_string(),
+    ];
+    row.extend(
+        [
+            &report.response_time_ns,
+            &report.service_time_ns,
+            &report.send_lag_ns,
+        ]
+        .into_iter()
+        .flat_map(clock),
+    );
+    if has_streams {
+        row.extend(stream_cells(report.streams.as_ref()));
+    }
+    if has_messages {
+        row.extend(message_cells(report.messages.as_ref()));
+    }
+    row.extend([
+        cell(target.server.cpu_us_per_request),
+        cell(target.server.rss_bytes_max),
+        report.load.idle_connections.to_string(),
+        cell(target.server.rss_bytes_per_idle_connection),
+        report.generator.cpu_share.to_string(),
+        if report.validity.is_valid() {
+            "valid".to_owned()
+        } else {
+            "invalid".to_owned()
+        },
+    ]);
+    row
+}
+
+/// The columns of each clock in `summary.csv`.
+const PERCENTILE_COLUMNS: [&str; 8] =
+    ["mean", "p50", "p90", "p95", "p99", "p99_9", "p99_99", "max"];
 
 /// The columns of streams of events in `summary.csv`.
 const STREAM_COLUMNS: [&str; 9] = [
@@ -160,6 +179,37 @@ fn stream_cells(streams: Option<&StreamRecord>) -> [String; STREAM_COLUMNS.len()
         gap.p50,
         gap.p99,
         gap.max,
+    ]
+    .map(cell)
+}
+
+/// The columns of a chat's messages in `summary.csv`.
+const MESSAGE_COLUMNS: [&str; 8] = [
+    "deliveries",
+    "deliveries_lost",
+    "deliveries_duplicated",
+    "deliveries_out_of_order",
+    "delivery_time_ns_p50",
+    "delivery_time_ns_p99",
+    "delivery_time_ns_p99_9",
+    "delivery_time_ns_max",
+];
+
+/// A target's cells below [`MESSAGE_COLUMNS`].
+fn message_cells(messages: Option<&MessageRecord>) -> [String; MESSAGE_COLUMNS.len()] {
+    let Some(messages) = messages else {
+        return MESSAGE_COLUMNS.map(|_| String::new());
+    };
+    let times = messages.delivery_time_ns;
+    [
+        Some(messages.deliveries),
+        Some(messages.deliveries_lost),
+        Some(messages.deliveries_duplicated),
+        Some(messages.deliveries_out_of_order),
+        times.p50,
+        times.p99,
+        times.p99_9,
+        times.max,
     ]
     .map(cell)
 }
@@ -630,6 +680,27 @@ mod tests {
         assert_eq!(lines[0][column + 8], "event_gap_lateness_ns_max");
         assert_eq!((lines[1][column], lines[1][column + 1]), ("", ""));
         assert_eq!((lines[2][column], lines[2][column + 1]), ("99", "1"));
+    }
+
+    #[test]
+    fn messages_have_columns_where_there_are_some() {
+        let mut record = sample::run_record();
+        record.targets[1].report.messages = Some(MessageRecord {
+            sent: 10,
+            deliveries: 99,
+            deliveries_lost: 1,
+            ..MessageRecord::default()
+        });
+        let text = summary_csv(&record);
+        let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+        let column = lines[0]
+            .iter()
+            .position(|name| *name == "deliveries")
+            .unwrap();
+        assert_eq!(lines[0][column + 7], "delivery_time_ns_max");
+        assert_eq!((lines[1][column], lines[1][column + 1]), ("", ""));
+        assert_eq!((lines[2][column], lines[2][column + 1]), ("99", "1"));
+        assert!(!lines[0].contains(&"events"), "no streams, no columns");
     }
 
     #[test]

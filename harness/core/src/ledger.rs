@@ -58,6 +58,8 @@ pub enum ErrorKind {
     ConnectFailed,
     /// The TLS handshake failed.
     TlsFailed,
+    /// The connection did not become a WebSocket.
+    UpgradeFailed,
     /// The peer reset the connection while a request was out (`ECONNRESET`, `EPIPE`).
     Reset,
     /// The peer closed the connection before the reply began.
@@ -76,17 +78,24 @@ pub enum ErrorKind {
     EventsDuplicated,
     /// A stream brought an event after a later one.
     EventsOutOfOrder,
+    /// A message did not reach everyone who was in the room.
+    DeliveriesLost,
+    /// A message reached someone twice.
+    DeliveriesDuplicated,
+    /// A message reached someone after a later one.
+    DeliveriesOutOfOrder,
 }
 
 impl ErrorKind {
     /// Every kind, in the order of the record.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 19] = [
         Self::Refused,
         Self::AddrNotAvailable,
         Self::TooManyFiles,
         Self::ConnectTimeout,
         Self::ConnectFailed,
         Self::TlsFailed,
+        Self::UpgradeFailed,
         Self::Reset,
         Self::Closed,
         Self::Status,
@@ -96,6 +105,9 @@ impl ErrorKind {
         Self::EventsLost,
         Self::EventsDuplicated,
         Self::EventsOutOfOrder,
+        Self::DeliveriesLost,
+        Self::DeliveriesDuplicated,
+        Self::DeliveriesOutOfOrder,
     ];
 }
 
@@ -109,6 +121,7 @@ impl ErrorKind {
             Self::ConnectTimeout => "connections not opened in time",
             Self::ConnectFailed => "connections not opened",
             Self::TlsFailed => "connections without a TLS handshake",
+            Self::UpgradeFailed => "connections without a WebSocket handshake",
             Self::Reset => "lost to a reset connection",
             Self::Closed => "lost to a closed connection",
             Self::Status => "with another status",
@@ -118,6 +131,9 @@ impl ErrorKind {
             Self::EventsLost => "with lost events",
             Self::EventsDuplicated => "with an event that came twice",
             Self::EventsOutOfOrder => "with events out of order",
+            Self::DeliveriesLost => "that did not reach everyone",
+            Self::DeliveriesDuplicated => "that reached someone twice",
+            Self::DeliveriesOutOfOrder => "that reached someone out of order",
         }
     }
 }
@@ -135,7 +151,7 @@ pub struct ErrorCounts {
     pub reset: u64,
     /// Replies with another status than expected.
     pub status: u64,
-    /// Replies with a short, wrong or malformed body or head, events included.
+    /// Replies with a short, wrong or malformed body or head, events and deliveries included.
     pub body: u64,
     /// The same failures by kind; kinds that did not occur are left out.
     pub kinds: BTreeMap<ErrorKind, u64>,
@@ -163,7 +179,8 @@ impl ErrorCounts {
             | ErrorKind::TooManyFiles
             | ErrorKind::ConnectTimeout
             | ErrorKind::ConnectFailed
-            | ErrorKind::TlsFailed => &mut self.connect,
+            | ErrorKind::TlsFailed
+            | ErrorKind::UpgradeFailed => &mut self.connect,
             ErrorKind::Reset | ErrorKind::Closed => &mut self.reset,
             ErrorKind::Status => &mut self.status,
             ErrorKind::ShortBody
@@ -171,7 +188,10 @@ impl ErrorCounts {
             | ErrorKind::Malformed
             | ErrorKind::EventsLost
             | ErrorKind::EventsDuplicated
-            | ErrorKind::EventsOutOfOrder => &mut self.body,
+            | ErrorKind::EventsOutOfOrder
+            | ErrorKind::DeliveriesLost
+            | ErrorKind::DeliveriesDuplicated
+            | ErrorKind::DeliveriesOutOfOrder => &mut self.body,
         }
     }
 }
@@ -186,12 +206,12 @@ mod tests {
         for kind in ErrorKind::ALL {
             all.count(kind);
         }
-        assert_eq!((all.connect, all.reset, all.status, all.body), (6, 2, 1, 6));
+        assert_eq!((all.connect, all.reset, all.status, all.body), (7, 2, 1, 9));
         let mut twice = all.clone();
         twice.merge(&all);
         assert_eq!(
             (twice.connect, twice.reset, twice.status, twice.body),
-            (12, 4, 2, 12)
+            (14, 4, 2, 18)
         );
         assert!(twice.kinds.values().all(|&count| count == 2));
     }

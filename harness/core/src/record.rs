@@ -67,6 +67,9 @@ pub struct LoadReport {
     /// What streams of events brought; left out where no request was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub streams: Option<StreamRecord>,
+    /// What became of messages of a chat; left out where no request was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages: Option<MessageRecord>,
 }
 
 /// Streams of events: requests whose reply comes bit by bit.
@@ -99,6 +102,37 @@ impl StreamRecord {
             events_out_of_order: counts.out_of_order,
             first_event_time_ns: Times::of(&recording.first_event_time),
             event_gap_lateness_ns: Times::of(&recording.event_gap_lateness),
+        })
+    }
+}
+
+/// Messages of a chat: requests that everyone who is in the room answers by having them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageRecord {
+    /// Messages that were sent.
+    pub sent: u64,
+    /// Deliveries, one for each message and member, each counted once.
+    pub deliveries: u64,
+    /// Deliveries that can't come any more.
+    pub deliveries_lost: u64,
+    /// Deliveries that came again.
+    pub deliveries_duplicated: u64,
+    /// Deliveries that came after a later message's.
+    pub deliveries_out_of_order: u64,
+    /// From the moment the schedule meant to send a message to the moment a member had it.
+    pub delivery_time_ns: Times,
+}
+
+impl MessageRecord {
+    fn of(recording: &Recording) -> Option<Self> {
+        let counts = recording.messages;
+        (counts.sent > 0).then(|| Self {
+            sent: counts.sent,
+            deliveries: counts.deliveries,
+            deliveries_lost: counts.lost,
+            deliveries_duplicated: counts.duplicated,
+            deliveries_out_of_order: counts.out_of_order,
+            delivery_time_ns: Times::of(&recording.delivery_time),
         })
     }
 }
@@ -141,6 +175,7 @@ impl LoadReport {
             handshake_time_ns: Times::of(&recording.handshake_time),
             in_flight_mean: (recording.in_flight.samples > 0).then_some(recording.in_flight.mean),
             streams: StreamRecord::of(recording),
+            messages: MessageRecord::of(recording),
         }
     }
 }
@@ -660,21 +695,26 @@ pub struct Histograms {
     /// Latenesses of the gaps between the events of a stream in nanoseconds; empty as above.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub event_gap_lateness_v2_base64: String,
+    /// Times of deliveries of a chat's messages in nanoseconds; empty where no request was one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub delivery_time_v2_base64: String,
 }
 
 impl Histograms {
     /// The distributions of a recording.
     pub fn of(recording: &Recording) -> Self {
-        let of_streams = |histogram| {
-            if recording.streams.streams == 0 {
+        let where_any = |count, histogram| {
+            if count == 0 {
                 String::new()
             } else {
                 encode::histogram_base64(histogram)
             }
         };
+        let of_streams = |histogram| where_any(recording.streams.streams, histogram);
         Self {
             first_event_time_v2_base64: of_streams(&recording.first_event_time),
             event_gap_lateness_v2_base64: of_streams(&recording.event_gap_lateness),
+            delivery_time_v2_base64: where_any(recording.messages.sent, &recording.delivery_time),
             response_time_v2_base64: encode::histogram_base64(&recording.response_time),
             service_time_v2_base64: encode::histogram_base64(&recording.service_time),
             send_lag_v2_base64: encode::histogram_base64(&recording.send_lag),

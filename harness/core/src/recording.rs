@@ -60,6 +60,11 @@ pub struct Recording {
     /// How much longer than it should have the gap between two events of a stream was, zero where it was not. A lower bound
     /// where the request ended while the next event was late already.
     pub event_gap_lateness: Histogram<u64>,
+    /// What became of messages of a chat; nothing where no request was one.
+    pub messages: MessageCounts,
+    /// From the moment the schedule meant to send a message to the moment a member had it: an entry for each message and
+    /// member. A lower bound where the member was still awaited when the message was given up.
+    pub delivery_time: Histogram<u64>,
     /// The fates of all requests that fell due while measured.
     pub ledger: Ledger,
     /// Failures by kind.
@@ -124,6 +129,33 @@ impl StreamCounts {
     pub fn add(&mut self, other: &Self) {
         self.streams += other.streams;
         self.events += other.events;
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
+        self.out_of_order += other.out_of_order;
+    }
+}
+
+/// Messages of a chat that fell due while measured, and their deliveries: one for each message and each member that was in
+/// the room when it was sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MessageCounts {
+    /// Messages that were sent.
+    pub sent: u64,
+    /// Deliveries, each counted once.
+    pub deliveries: u64,
+    /// Deliveries that can't come any more: the member's connection was lost, or it had what the room said later.
+    pub lost: u64,
+    /// Deliveries that came again.
+    pub duplicated: u64,
+    /// Deliveries that came after a later message's; they count among `deliveries` as well.
+    pub out_of_order: u64,
+}
+
+impl MessageCounts {
+    /// Adds other counts.
+    pub fn add(&mut self, other: &Self) {
+        self.sent += other.sent;
+        self.deliveries += other.deliveries;
         self.lost += other.lost;
         self.duplicated += other.duplicated;
         self.out_of_order += other.out_of_order;
@@ -241,6 +273,8 @@ impl Recording {
             streams: StreamCounts::default(),
             first_event_time: empty_histogram(),
             event_gap_lateness: empty_histogram(),
+            messages: MessageCounts::default(),
+            delivery_time: empty_histogram(),
             ledger: Ledger::default(),
             errors: ErrorCounts::default(),
             connections: ConnectionCounts::default(),
@@ -300,11 +334,13 @@ impl Recording {
             (&mut self.handshake_time, &other.handshake_time),
             (&mut self.first_event_time, &other.first_event_time),
             (&mut self.event_gap_lateness, &other.event_gap_lateness),
+            (&mut self.delivery_time, &other.delivery_time),
         ];
         for (ours, theirs) in pairs {
             ours.add(theirs).expect("all histograms share their bounds");
         }
         self.streams.add(&other.streams);
+        self.messages.add(&other.messages);
         self.ledger.merge(&other.ledger);
         self.errors.merge(&other.errors);
         self.connections.merge(&other.connections);
@@ -545,6 +581,16 @@ impl Recorder {
     /// A request for a stream met its fate, and this is what the stream brought.
     pub fn on_stream(&mut self, counts: &StreamCounts) {
         self.recording.streams.add(counts);
+    }
+
+    /// A member had a message, or was still awaited when the message was given up, `elapsed_ns` after the message was due.
+    pub fn on_delivery(&mut self, elapsed_ns: Nanos) {
+        record(&mut self.recording.delivery_time, elapsed_ns);
+    }
+
+    /// This became of messages.
+    pub fn on_messages(&mut self, counts: &MessageCounts) {
+        self.recording.messages.add(counts);
     }
 
     /// Since the last call, and up to `now_ns`, `in_flight` requests were on the wire: counts them at every moment of
@@ -982,6 +1028,35 @@ mod tests {
             out_of_order: 15,
         };
         assert_eq!(merged.streams, all);
+    }
+
+    #[test]
+    fn messages_have_a_clock_of_their_own() {
+        let one = |elapsed_ns| {
+            let mut recorder = recorder();
+            recorder.on_delivery(elapsed_ns);
+            recorder.on_messages(&MessageCounts {
+                sent: 1,
+                deliveries: 2,
+                lost: 3,
+                duplicated: 4,
+                out_of_order: 5,
+            });
+            finish(recorder, 1_100 * MS)
+        };
+        let mut merged = one(MS);
+        merged.merge_thread(&one(2 * MS));
+        merged.append_epoch(&one(2 * MS), 0);
+        let times = &merged.delivery_time;
+        assert_eq!((times.count_at(MS), times.count_at(2 * MS)), (1, 2));
+        let all = MessageCounts {
+            sent: 3,
+            deliveries: 6,
+            lost: 9,
+            duplicated: 12,
+            out_of_order: 15,
+        };
+        assert_eq!(merged.messages, all);
     }
 
     #[test]

@@ -55,7 +55,7 @@ const ALWAYS: [(&str, Figure); 9] = [
 ];
 
 /// The figures that only some scenarios give: their columns are left out where no target has one.
-const SOMETIMES: [(&str, Figure); 4] = [
+const SOMETIMES: [(&str, Figure); 6] = [
     ("memory per idle connection", |target| {
         target.server.rss_bytes_per_idle_connection.map(kib)
     }),
@@ -73,6 +73,19 @@ const SOMETIMES: [(&str, Figure); 4] = [
             streams.events_lost,
             streams.events_duplicated,
             streams.events_out_of_order,
+        ];
+        Some(wrong.map(count).join(", "))
+    }),
+    ("delivery p99", |target| {
+        let ns = target.report.messages?.delivery_time_ns.p99?;
+        Some(time(ns as f64))
+    }),
+    ("deliveries lost, twice, out of order", |target| {
+        let messages = target.report.messages?;
+        let wrong = [
+            messages.deliveries_lost,
+            messages.deliveries_duplicated,
+            messages.deliveries_out_of_order,
         ];
         Some(wrong.map(count).join(", "))
     }),
@@ -139,9 +152,14 @@ pub(crate) fn clocks(record: &RunRecord) -> Vec<ClockRow> {
                 ("event gap lateness", &streams.event_gap_lateness_ns),
             ]
         });
+        let of_messages = report
+            .messages
+            .iter()
+            .map(|messages| ("delivery", &messages.delivery_time_ns));
         clocks
             .into_iter()
             .chain(of_streams)
+            .chain(of_messages)
             .map(|(clock, times)| ClockRow {
                 name: target.name.clone(),
                 clock,
