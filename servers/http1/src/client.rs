@@ -74,6 +74,21 @@ pub fn encode_request(
     out.extend_from_slice(body.unwrap_or_default());
 }
 
+/// The proof with which a reply switches to WebSocket, the value of `Sec-WebSocket-Accept`; none where it does not: where
+/// the status is not 101, where a field that must be there is missing (RFC 6455 §4.1), or where there is an extension or a
+/// subprotocol, which nobody offered.
+///
+/// `heads`: the bytes that [`ReplyDecoder::decode`] took for [`Part::Head`]; interim heads may come before the one that
+/// counts.
+pub fn websocket_accept(heads: &[u8]) -> Option<&[u8]> {
+    const END: &[u8] = b"\r\n\r\n";
+    let before_last = heads.len().checked_sub(END.len())?;
+    let interim_end = heads[..before_last]
+        .windows(END.len())
+        .rposition(|window| window == END);
+    head::parse_upgrade(&heads[interim_end.map_or(0, |at| at + END.len())..])
+}
+
 /// Reads one reply; a new one is made for each. Allocates nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct ReplyDecoder {

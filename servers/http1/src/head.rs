@@ -89,6 +89,30 @@ pub(crate) fn parse_reply(input: &[u8], to: Method) -> Result<Option<(usize, Rep
     }
 }
 
+/// The value of `Sec-WebSocket-Accept` in a whole reply head that switches to WebSocket as RFC 6455 §4.1 has it, with
+/// neither an extension nor a subprotocol.
+pub(crate) fn parse_upgrade(head: &[u8]) -> Option<&[u8]> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut reply = httparse::Response::new(&mut headers);
+    let Ok(Status::Complete(_)) = reply.parse(head) else {
+        return None;
+    };
+    let status = reply.code?;
+    let Upgrade {
+        is_asked_for,
+        is_to_websocket,
+        is_extended,
+        accept,
+        ..
+    } = Fields::scan(reply.headers).ok()?.upgrade;
+    match accept {
+        Once::One(accept) if status == 101 && is_asked_for && is_to_websocket && !is_extended => {
+            Some(accept)
+        }
+        Once::Absent | Once::One(_) | Once::Repeated => None,
+    }
+}
+
 /// Lets `parse` loose on `input` as far as a head may reach, and believes its errors only about complete lines.
 fn parse_lines<T>(
     input: &[u8],
@@ -330,6 +354,10 @@ struct Upgrade<'a> {
     is_to_websocket: bool,
     version: Once<'a>,
     key: Once<'a>,
+    /// What a reply proves with that it has read the key.
+    accept: Once<'a>,
+    /// There is an extension or a subprotocol: offered in a request, chosen in a reply.
+    is_extended: bool,
 }
 
 /// The value of a field that may stand in a head once.
@@ -393,8 +421,17 @@ impl<'a> Fields<'a> {
                 17 if name.eq_ignore_ascii_case("sec-websocket-key") => {
                     fields.upgrade.key.add(value);
                 }
+                20 if name.eq_ignore_ascii_case("sec-websocket-accept") => {
+                    fields.upgrade.accept.add(value);
+                }
                 21 if name.eq_ignore_ascii_case("sec-websocket-version") => {
                     fields.upgrade.version.add(value);
+                }
+                22 if name.eq_ignore_ascii_case("sec-websocket-protocol") => {
+                    fields.upgrade.is_extended = true;
+                }
+                24 if name.eq_ignore_ascii_case("sec-websocket-extensions") => {
+                    fields.upgrade.is_extended = true;
                 }
                 _ => {}
             }

@@ -1,6 +1,6 @@
 //! Leaving HTTP for WebSocket: which requests ask for it (RFC 6455 §4.2.1), and what becomes of the connection.
 
-use http1::client::{Part, ReplyDecoder};
+use http1::client::{Part, ReplyDecoder, websocket_accept};
 use http1::server::{Connection, Poll, Response};
 use http1::{Date, MAX_HEAD_BYTES, Method};
 
@@ -192,7 +192,45 @@ fn a_client_reads_the_answer_as_the_end_of_http() {
         panic!("{part:?}")
     };
     assert_eq!(head.status, 101);
+    assert_eq!(websocket_accept(&out[..consumed]), Some(ACCEPT.as_bytes()));
     assert_eq!(reply.decode(&out[consumed..]), Ok((0, Part::End)));
+}
+
+#[test]
+fn a_switch_to_websocket_has_its_proof_and_nothing_that_nobody_offered() {
+    let head =
+        |line: &str, fields: &[&str]| format!("HTTP/1.1 {line}\r\n{}\r\n\r\n", fields.join("\r\n"));
+    let right = [
+        "connection: upgrade",
+        "UPGRADE: WebSocket",
+        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+    ];
+    let check = |head: &str, expected: Option<&str>| {
+        let accept = websocket_accept(head.as_bytes());
+        assert_eq!(accept, expected.map(str::as_bytes), "{head:?}");
+    };
+    let switch = head("101 Switching Protocols", &right);
+    check(&switch, Some(ACCEPT));
+    check(
+        &format!("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n{switch}"),
+        Some(ACCEPT),
+    );
+    check(&head("200 OK", &right), None);
+    check(&switch[..switch.len() - 2], None);
+    check("", None);
+    for missing in 0..right.len() {
+        let mut fields = right.to_vec();
+        fields.remove(missing);
+        check(&head("101 Switching Protocols", &fields), None);
+    }
+    for added in [
+        "Sec-WebSocket-Extensions: permessage-deflate",
+        "Sec-WebSocket-Protocol: chat",
+        "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+    ] {
+        let fields = [&right[..], &[added]].concat();
+        check(&head("101 Switching Protocols", &fields), None);
+    }
 }
 
 #[test]
