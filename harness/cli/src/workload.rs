@@ -8,7 +8,7 @@ use bench_core::load::Connect;
 use bench_core::names;
 use bench_core::scenario::{Body, RequestSpec, Scenario, ScenarioError, USUAL_STATUS};
 use http1::Method;
-use load::{Expect, ExpectBody, Request, Workload};
+use load::{Chat, Expect, ExpectBody, Request, Workload};
 
 use crate::exit::Failure;
 
@@ -17,6 +17,12 @@ const NANOS_PER_MS: u64 = 1_000_000;
 
 /// The status of an order that is not JSON.
 const NOT_JSON: u16 = 400;
+
+/// How a connection that becomes a WebSocket is answered.
+const SWITCHING_PROTOCOLS: u16 = 101;
+
+/// How long a chat's messages are where the scenario doesn't say: a short sentence.
+const USUAL_MESSAGE_BYTES: u32 = 64;
 
 /// What the requests of a scenario ask for, in their order.
 #[derive(Debug, Clone)]
@@ -29,6 +35,8 @@ pub(crate) struct Asked {
     pub(crate) route: Route,
     pub(crate) body: Option<Body>,
     pub(crate) answer: Answer,
+    /// How long messages are, where this is a chat.
+    message_bytes: u32,
     weight: u32,
 }
 
@@ -89,8 +97,11 @@ impl Routes {
         self.0.iter()
     }
 
-    /// The requests as they are sent to `host`.
+    /// The requests as they are sent to `host`, or the chat that is held there.
     pub(crate) fn workload(&self, host: &str, connect: Connect) -> Workload {
+        if let Some(chat) = self.each().find(|asked| asked.route == Route::Chat) {
+            return Chat::new(host, chat.message_bytes as usize).into();
+        }
         let requests = self.each().map(|asked| asked.request(host, connect));
         Workload::new(requests.collect())
     }
@@ -200,8 +211,11 @@ fn asked(scenario: &Scenario, index: usize, spec: &RequestSpec) -> Result<Asked,
         return refuse("method", &message, &format!("it takes {}", route.allow()));
     }
     if route == Route::Chat {
-        let message = "/chat is a WebSocket, and no request has an answer there";
-        return refuse("route", message, "choose another route");
+        return chat(scenario, index, spec);
+    }
+    if spec.message_bytes.is_some() {
+        let message = format!("`message_bytes` means nothing with {}", spec.route);
+        return refuse("message_bytes", &message, "remove it");
     }
     if length(&route) >= scenario.timeout {
         let message = format!(
@@ -238,6 +252,42 @@ fn asked(scenario: &Scenario, index: usize, spec: &RequestSpec) -> Result<Asked,
         route,
         body: spec.body.clone(),
         answer,
+        message_bytes: 0,
+        weight: spec.weight.get(),
+    })
+}
+
+/// A chat, which is all that a scenario has where it has one: its connections are members, who stay and only speak.
+fn chat(scenario: &Scenario, index: usize, spec: &RequestSpec) -> Result<Asked, ScenarioError> {
+    let refuse = |key: &str, message: &str, help: &str| {
+        Err(scenario.request_error(index, key, message, help))
+    };
+    if scenario.requests.len() > 1 {
+        let message =
+            "/chat can't be mixed with other requests: its connections are members of a room";
+        return refuse("route", message, "keep it as the only `[[requests]]`");
+    }
+    if scenario.connect == Connect::PerRequest {
+        let message = "the members of /chat stay: a message has no connection of its own";
+        return refuse("route", message, "remove `connect = \"per_request\"`");
+    }
+    if method(&spec.method) != Method::Get {
+        let message = format!("/chat is joined with GET, not with {}", spec.method);
+        return refuse("method", &message, "leave `method` out");
+    }
+    if spec.expect_status != USUAL_STATUS {
+        let message = "`expect_status` means nothing with /chat";
+        return refuse("expect_status", message, "remove it");
+    }
+    Ok(Asked {
+        method: Method::Get,
+        route: Route::Chat,
+        body: None,
+        answer: Answer {
+            status: SWITCHING_PROTOCOLS,
+            body: None,
+        },
+        message_bytes: spec.message_bytes.unwrap_or(USUAL_MESSAGE_BYTES),
         weight: spec.weight.get(),
     })
 }
@@ -303,7 +353,7 @@ mod tests {
         let routes = Routes::of(&scenario("[[requests]]\nroute = \"/json\"\n")).unwrap();
         let bytes = |connect| {
             let workload = routes.workload("a:80", connect);
-            String::from_utf8(workload.request(0).bytes.clone()).unwrap()
+            String::from_utf8(workload.requests()[0].bytes.clone()).unwrap()
         };
         assert_eq!(
             bytes(Connect::PerRequest),
@@ -312,6 +362,32 @@ mod tests {
         assert_eq!(
             bytes(Connect::Once),
             "GET /json HTTP/1.1\r\nHost: a:80\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn a_chat_is_a_workload_of_its_own() {
+        let chat = |keys: &str| {
+            let requests = format!("[[requests]]\nroute = \"/chat\"\n{keys}");
+            let routes = Routes::of(&scenario(&requests)).unwrap();
+            routes.workload("a:80", Connect::Once)
+        };
+        assert_eq!(chat(""), Chat::new("a:80", 64).into());
+        for bytes in [32, 65_536] {
+            let keys = format!("message_bytes = {bytes}\n");
+            assert_eq!(chat(&keys), Chat::new("a:80", bytes).into());
+        }
+    }
+
+    #[test]
+    fn members_stay() {
+        let source = "description = \"Made up for a test.\"\nquestion = \"Does it parse?\"\nconnections = 1\n[load]\n\
+                      arrival = \"closed\"\nconnect = \"per_request\"\n[[requests]]\nroute = \"/chat\"\n";
+        let scenario = Scenario::parse(source, "made-up.toml").unwrap();
+        let report = Routes::of(&scenario).unwrap_err().report.to_string();
+        assert!(
+            report.starts_with("made-up.toml:8:9: the members of /chat stay"),
+            "{report}"
         );
     }
 
@@ -369,9 +445,24 @@ mod tests {
                 "raise `timeout` above it, or ask for fewer events",
             ),
             (
-                "route = \"/chat\"\n".to_owned(),
-                "made-up.toml:7:9: /chat is a WebSocket, and no request has an answer there",
-                "choose another route",
+                "route = \"/chat\"\nexpect_status = 426\n".to_owned(),
+                "made-up.toml:8:17: `expect_status` means nothing with /chat",
+                "remove it",
+            ),
+            (
+                "route = \"/chat\"\nmethod = \"HEAD\"\n".to_owned(),
+                "made-up.toml:8:10: /chat is joined with GET, not with HEAD",
+                "leave `method` out",
+            ),
+            (
+                "route = \"/json\"\nmessage_bytes = 64\n".to_owned(),
+                "made-up.toml:8:17: `message_bytes` means nothing with /json",
+                "remove it",
+            ),
+            (
+                "route = \"/json\"\n[[requests]]\nroute = \"/chat\"\n".to_owned(),
+                "made-up.toml:9:9: /chat can't be mixed with other requests: its connections are members of a room",
+                "keep it as the only `[[requests]]`",
             ),
         ];
         for (request, what, help) in cases {

@@ -26,6 +26,7 @@ use stages::RawStage;
 /// The scenarios that are compiled in: name and TOML source, by name.
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("burst", include_str!("../../../scenarios/burst.toml")),
+    ("chat", include_str!("../../../scenarios/chat.toml")),
     ("churn", include_str!("../../../scenarios/churn.toml")),
     (
         "cpu-heavy",
@@ -69,6 +70,10 @@ pub const METHODS_WITH_BODY: [&str; 2] = ["POST", "PUT"];
 pub const DEFAULT_CONTENT_TYPE: &str = "application/json";
 /// The longest content type.
 pub const MAX_CONTENT_TYPE_BYTES: usize = 128;
+/// The shortest message of a chat: it has room to say which one it is.
+pub const MIN_MESSAGE_BYTES: u32 = 32;
+/// The longest message of a chat: the contract has longer ones refused.
+pub const MAX_MESSAGE_BYTES: u32 = 65_536;
 /// The status of a right answer unless the scenario says otherwise.
 pub const USUAL_STATUS: u16 = 200;
 /// The statuses that a final answer may have (RFC 9110, section 15; 1xx are interim).
@@ -138,6 +143,8 @@ pub struct RequestSpec {
     pub route: String,
     /// What is sent after the head: only with one of [`METHODS_WITH_BODY`], and bounded by [`MAX_SOURCE_BYTES`].
     pub body: Option<Body>,
+    /// How long the messages of a chat are, from [`MIN_MESSAGE_BYTES`] to [`MAX_MESSAGE_BYTES`], where the scenario says so.
+    pub message_bytes: Option<u32>,
     /// Its weight among the others, at most [`MAX_WEIGHT`].
     pub weight: NonZeroU32,
     /// The status that the right answer has.
@@ -158,19 +165,23 @@ pub struct Body {
 }
 
 impl RequestSpec {
-    /// The request in a line: `GET /sleep/5`; `POST /orders, 161 bytes, to be answered 422`.
+    /// The request in a line: `GET /sleep/5`; `POST /orders, 161 bytes, to be answered 422`; `GET /chat, messages of 100 bytes`.
     pub fn words(&self) -> String {
         let body = self
             .body
             .as_ref()
             .map(|body| format!(", {} bytes", body.text.len()))
             .unwrap_or_default();
+        let messages = self
+            .message_bytes
+            .map(|bytes| format!(", messages of {bytes} bytes"))
+            .unwrap_or_default();
         let status = if self.expect_status == USUAL_STATUS {
             String::new()
         } else {
             format!(", to be answered {}", self.expect_status)
         };
-        format!("{} {}{body}{status}", self.method, self.route)
+        format!("{} {}{body}{messages}{status}", self.method, self.route)
     }
 
     fn place(&self, key: &str) -> Range<usize> {
@@ -463,6 +474,9 @@ struct RawRequest {
     /// What the body is: `application/json` if left out.
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     content_type: Option<Spanned<String>>,
+    /// How long the messages of `/chat` are: 64 if left out.
+    #[cfg_attr(test, schemars(with = "Option<i64>", range(min = MIN_MESSAGE_BYTES, max = MAX_MESSAGE_BYTES)))]
+    message_bytes: Option<Spanned<i64>>,
     /// Its share among the others: 1 if left out.
     #[cfg_attr(test, schemars(with = "Option<i64>", range(min = 1, max = MAX_WEIGHT)))]
     weight: Option<Spanned<i64>>,
@@ -656,11 +670,16 @@ fn request(text: &Text<'_>, raw: &RawRequest) -> Result<RequestSpec, ScenarioErr
         .map_or(Ok(u32::from(USUAL_STATUS)), |status| {
             whole(text, "expect_status", status, first, last)
         })?;
+    let message_bytes = raw.message_bytes.as_ref().map(|bytes| {
+        let range = [MIN_MESSAGE_BYTES, MAX_MESSAGE_BYTES].map(i64::from);
+        whole(text, "message_bytes", bytes, range[0], range[1])
+    });
     let method = method(text, raw.method.as_ref())?;
     Ok(RequestSpec {
         route: route(text, &raw.route)?,
         body: body(text, raw, &method)?,
         method,
+        message_bytes: message_bytes.transpose()?,
         weight: NonZeroU32::new(weight).expect("the range begins at 1"),
         expect_status: u16::try_from(expect_status).expect("the range ends at 599"),
         line: text.place(raw.route.span().start).0,
@@ -681,6 +700,7 @@ impl RawRequest {
             place("method", self.method.as_ref()),
             place("body", self.body.as_ref()),
             place("content_type", self.content_type.as_ref()),
+            place("message_bytes", self.message_bytes.as_ref()),
             place("weight", self.weight.as_ref()),
             place("expect_status", self.expect_status.as_ref()),
         ]

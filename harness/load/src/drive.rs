@@ -16,8 +16,9 @@ use crate::control::Control;
 use crate::dial;
 use crate::tls::{HandshakeError, Secured, Tls};
 use crate::transport::Plain;
-use crate::worker::{self, Requests, Share};
-use crate::workload::Workload;
+use crate::upgrade::UpgradeError;
+use crate::worker::{self, Members, Requests, Share, Talk};
+use crate::workload::{Said, Workload};
 
 /// How long opening one connection may take, its TLS handshake included.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,7 +30,8 @@ pub const CONNECT_TIMEOUT_EACH: Duration = Duration::from_millis(2);
 /// How the generator uses the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// One generator thread a core, pinned to it; empty: one thread, wherever the system puts it.
+    /// One generator thread a core, pinned to it; empty: one thread, wherever the system puts it. A chat has one thread
+    /// whatever stands here, on the first of these cores.
     pub cpus: Vec<u32>,
     /// Spin, in an open loop, for a due time that is near and while a reply is awaited. Only on cores that nothing else
     /// needs: a spinning generator starves whoever shares its core.
@@ -70,8 +72,15 @@ pub fn drive(
     } else {
         options.cpus.iter().copied().map(Some).collect()
     };
-    // A thread without a connection could never send what its schedule holds.
-    let threads = u32::try_from(cpus.len()).unwrap_or(u32::MAX).min(wanted);
+    let most_threads = match &workload.0 {
+        // A thread without a connection could never send what its schedule holds.
+        Said::Requests(_) => wanted,
+        // What one member says all others hear: its thread must know them all.
+        Said::Chat(_) => 1,
+    };
+    let threads = u32::try_from(cpus.len())
+        .unwrap_or(u32::MAX)
+        .min(most_threads);
     let Endpoint { addr, tls } = endpoint.into();
     let common = Common {
         load,
@@ -94,12 +103,11 @@ pub fn drive(
                 let (common, tls) = (&common, tls.as_ref());
                 std::thread::Builder::new()
                     .name(format!("load-{thread}"))
-                    .spawn_scoped(scope, move || {
-                        let requests = Requests::new(workload, load, &share);
-                        match tls {
-                            None => worker::run::<Plain>(common, &(), &share, requests),
-                            Some(tls) => worker::run::<Secured>(common, tls, &share, requests),
+                    .spawn_scoped(scope, move || match &workload.0 {
+                        Said::Requests(requests) => {
+                            talk(common, tls, &share, Requests::new(requests, load, &share))
                         }
+                        Said::Chat(chat) => talk(common, tls, &share, Members::new(chat, &share)),
                     })
                     .map_err(|source| {
                         common.start.give_up();
@@ -134,6 +142,19 @@ pub fn drive(
         merged.ledger
     );
     Ok(merged)
+}
+
+/// A thread's part of a drive, with or without TLS.
+fn talk<C: Talk<Plain> + Talk<Secured>>(
+    common: &Common<'_>,
+    tls: Option<&Tls>,
+    share: &Share,
+    talk: C,
+) -> Result<Option<Recording>, DriveError> {
+    match tls {
+        None => worker::run::<Plain>(common, &(), share, talk),
+        Some(tls) => worker::run::<Secured>(common, tls, share, talk),
+    }
 }
 
 /// How long opening that many connections may take.
@@ -206,6 +227,16 @@ pub enum DriveError {
         addr: SocketAddr,
         /// What either side said.
         source: HandshakeError,
+    },
+    /// The connections were established, and did not become WebSockets.
+    #[error(
+        "the WebSocket handshake with {addr} failed: {source}; check that it serves `GET /chat`"
+    )]
+    Upgrade {
+        /// With whom.
+        addr: SocketAddr,
+        /// What it said.
+        source: UpgradeError,
     },
     /// A generator thread could not be started.
     #[error(

@@ -6,7 +6,8 @@
 //!
 //! - [`drive()`] is the one way to put load on an address; closed and open loops, warm-up, and stopping are values in
 //!   [`bench_core::load::Load`].
-//! - [`exchange`] (one request and its reply), [`events`] (a stream of them) and [`pacer`] (when the next one is due) are pure: bytes and times in,
+//! - [`exchange`] (one request and its reply), [`events`] (a stream of them), [`messages`] (a chat's, and who has had which),
+//!   [`upgrade`] (how a connection becomes a WebSocket) and [`pacer`] (when the next one is due) are pure: bytes and times in,
 //!   decisions out; so are `line` (which session's turn it is) and `sources` (which local address a connection leaves
 //!   from). `worker` is the only place that touches a clock on the measured path, and with `transport` a socket.
 //! - [`idle`] holds connections that carry nothing, beside a drive.
@@ -32,16 +33,18 @@ pub mod events;
 pub mod exchange;
 pub mod idle;
 mod line;
+pub mod messages;
 pub mod pacer;
 mod reactor;
 mod sources;
 pub mod tls;
 mod transport;
 pub mod truth;
+pub mod upgrade;
 mod worker;
 pub mod workload;
 
 pub use control::{Control, Phase};
 pub use drive::{DriveError, Endpoint, Options, drive};
 pub use tls::{Tls, Trust};
-pub use workload::{Expect, ExpectBody, Request, Workload};
+pub use workload::{Chat, Expect, ExpectBody, Request, Workload};

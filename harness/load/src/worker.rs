@@ -3,10 +3,11 @@
 //! A turn of the loop sends what is due, sleeps until the next request is due or a reply comes, and hands every readiness
 //! report to its connection. No turn walks through all sessions: ten thousand idle ones cost nothing.
 //!
-//! What is said over the connections is a [`Talk`]: HTTP requests in `requests`. What every talk needs is in `core`, and
-//! how connections come and go in `opening`.
+//! What is said over the connections is a [`Talk`]: HTTP requests in `requests`, a chat in `members`. What every talk needs is
+//! in `core`, and how connections come and go in `opening`.
 
 mod core;
+mod members;
 mod opening;
 mod requests;
 
@@ -25,8 +26,10 @@ use crate::drive::{Common, DriveError};
 use crate::pacer::{Pacer, Wait};
 use crate::reactor::Ready;
 use crate::transport::Transport;
+use crate::upgrade::UpgradeError;
 use opening::OpenError;
 
+pub(crate) use members::Members;
 pub(crate) use requests::Requests;
 
 /// How often time-outs are looked for and the world is told how it goes.
@@ -60,8 +63,8 @@ pub(crate) trait Talk<T: Transport> {
     /// A session's connection could not be opened; the session is closed.
     fn on_open_failed(&mut self, core: &mut Core<'_, T>, index: usize, kind: ErrorKind, now: Nanos);
 
-    /// Before the start: whether every session has got as far as it must.
-    fn is_ready(&self, core: &Core<'_, T>) -> bool;
+    /// Before the start: whether every session has got as far as it must, or why one won't.
+    fn is_ready(&self, core: &Core<'_, T>) -> Result<bool, UpgradeError>;
 
     /// The schedule begins: in a closed loop, with the first requests.
     fn begin(&mut self, core: &mut Core<'_, T>, now: Nanos);

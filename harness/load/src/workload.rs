@@ -1,31 +1,77 @@
-//! Requests as bytes, made before the run, and what each must be answered with.
+//! What is said: requests as bytes, made before the run, and what each must be answered with; or a chat.
 
 use bench_core::units::Nanos;
 use http1::Method;
 use http1::client::encode_request;
+use websocket::MAX_MESSAGE_BYTES;
 
-/// The mix of requests of a run.
+use crate::messages::MIN_MESSAGE_BYTES;
+
+/// What is said over the connections of a drive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Workload {
-    /// At least one.
-    requests: Vec<Request>,
+pub struct Workload(pub(crate) Said);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// A mix of requests: at least one kind.
+    Requests(Vec<Request>),
+    Chat(Chat),
 }
 
 impl Workload {
     /// A workload of these requests; none is a bug of the caller.
     pub fn new(requests: Vec<Request>) -> Self {
         assert!(!requests.is_empty(), "a workload has at least one request");
-        Self { requests }
+        Self(Said::Requests(requests))
     }
 
-    /// The request at `index`, as [`bench_core::schedule::Mix`] chose it.
-    pub fn request(&self, index: usize) -> &Request {
-        &self.requests[index]
+    /// The kinds of request, as [`bench_core::schedule::Mix`] numbers them; a chat has none.
+    pub fn requests(&self) -> &[Request] {
+        match &self.0 {
+            Said::Requests(requests) => requests,
+            Said::Chat(_) => &[],
+        }
+    }
+}
+
+impl From<Chat> for Workload {
+    fn from(chat: Chat) -> Self {
+        Self(Said::Chat(chat))
+    }
+}
+
+/// A chat: every connection is a member of the room at [`Chat::TARGET`], and every message must reach everyone who is in.
+///
+/// All its members live in one thread, which matches what they hear without a lock: of several cores that a drive may use it
+/// takes the first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chat {
+    host: String,
+    message_bytes: usize,
+}
+
+impl Chat {
+    /// Where the room is.
+    pub const TARGET: &str = "/chat";
+
+    /// Messages of `message_bytes`, from [`MIN_MESSAGE_BYTES`] to [`MAX_MESSAGE_BYTES`]; `host` as in the Host header.
+    pub fn new(host: &str, message_bytes: usize) -> Self {
+        assert!(
+            (MIN_MESSAGE_BYTES..=MAX_MESSAGE_BYTES).contains(&message_bytes),
+            "a message of {message_bytes} bytes is none of a chat"
+        );
+        Self {
+            host: host.to_owned(),
+            message_bytes,
+        }
     }
 
-    /// The weights, in order.
-    pub fn weights(&self) -> Vec<u32> {
-        self.requests.iter().map(|request| request.weight).collect()
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(crate) fn message_bytes(&self) -> usize {
+        self.message_bytes
     }
 }
 

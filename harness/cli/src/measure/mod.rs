@@ -10,6 +10,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use app::Route;
 use bench_core::aa::AaRecord;
 use bench_core::compare::{self, NotCompared, Policy};
 use bench_core::design;
@@ -41,6 +42,7 @@ use crate::meter::Meters;
 use crate::run_event::RunEvent;
 use crate::starting::{self, Starter};
 use crate::store::RUNS;
+use crate::workload::Asked;
 
 use holder::Holder;
 use subject::{Process, Subject};
@@ -393,7 +395,7 @@ impl Run<'_> {
                     .request
                     .routes
                     .each()
-                    .find_map(|asked| self.client.expect(process.addr, asked).err());
+                    .find_map(|asked| self.expect(&process, asked).err());
                 subject.process = Some(process);
                 if let Some(what) = wrong {
                     self.fail(subject, what);
@@ -401,6 +403,33 @@ impl Run<'_> {
             }
             Err(what) => self.fail(subject, what),
         }
+    }
+
+    /// Asks for a route once and says what is wrong with the answer.
+    fn expect(&self, process: &Process, asked: &Asked) -> Result<(), String> {
+        if asked.route != Route::Chat {
+            return self.client.expect(process.addr, asked);
+        }
+        // One member, who must hear what it says.
+        let load = Load {
+            connections: NonZeroU32::MIN,
+            request_limit: Some(1),
+            duration: self.request.scenario.timeout,
+            ..self.load_of(Arrival::Closed)
+        };
+        let control = Control::default();
+        load::drive(
+            &load,
+            &process.workload,
+            process.addr,
+            &self.options(),
+            &control,
+        )
+        .map_err(|error| error.to_string())
+        .and_then(|recording| match recording.ledger.ok {
+            1 => Ok(()),
+            _ => Err("a message to /chat must come back to whoever said it".to_owned()),
+        })
     }
 
     fn launch(&self, subject: &Subject<'_>) -> Result<Process, String> {

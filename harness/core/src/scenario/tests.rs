@@ -195,7 +195,7 @@ fn every_built_in_scenario_is_valid_and_says_why() {
     assert_eq!(names, sorted);
     assert_eq!(
         Scenario::built_in("io-havey").unwrap_err().to_string(),
-        "no scenario is called `io-havey` (did you mean `io-heavy`?); known are burst, churn, cpu-heavy, fan-out, file-pool, idle-10k, io-heavy, mixed, \
+        "no scenario is called `io-havey` (did you mean `io-heavy`?); known are burst, chat, churn, cpu-heavy, fan-out, file-pool, idle-10k, io-heavy, mixed, \
          orders, ping, stream, timers, and any TOML file"
     );
 }
@@ -354,6 +354,12 @@ fn every_bound_holds_at_its_limit() {
         Some(MAX_IDLE_CONNECTIONS)
     );
     check_fits("weight = 3", &format!("weight = {MAX_WEIGHT}"));
+    for bytes in [MIN_MESSAGE_BYTES, MAX_MESSAGE_BYTES] {
+        let scenario = check_fits("weight = 3", &format!("message_bytes = {bytes}"));
+        let words = scenario.requests.iter().map(RequestSpec::words);
+        let says = format!(", messages of {bytes} bytes");
+        assert!(words.into_iter().any(|words| words.contains(&says)));
+    }
     check_fits("\"2s\"", "\"600s\"");
     check_fits("404", "200");
     check_fits("404", "599");
@@ -551,7 +557,7 @@ const UNKNOWN: &[Mistake] = &[
         "weight",
         "wieght",
         "13:1: unknown key `wieght`",
-        "did you mean `weight`? Known here: `route`, `method`, `body`, `content_type`, `weight`, `expect_status`",
+        "did you mean `weight`? Known here: `route`, `method`, `body`, `content_type`, `message_bytes`, `weight`, `expect_status`",
     ),
     (
         "p99 =",
@@ -811,6 +817,18 @@ const OUT_OF_RANGE: &[Mistake] = &[
         "connections = \"8\"",
         "3:15: invalid type: string \"8\", expected a whole number",
         "correct this line; `bench list scenarios` shows scenarios to start from",
+    ),
+    (
+        "weight = 3",
+        "message_bytes = 31",
+        "13:17: `message_bytes` must be from 32 to 65536, not 31",
+        "choose a number from 32 to 65536",
+    ),
+    (
+        "weight = 3",
+        "message_bytes = 65_537",
+        "13:17: `message_bytes` must be from 32 to 65536, not 65537",
+        "choose a number from 32 to 65536",
     ),
     (
         "weight = 3",

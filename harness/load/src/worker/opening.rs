@@ -50,7 +50,14 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
                     source,
                 },
             };
-            if self.talk.is_ready(&self.core) || self.core.is_stopped() {
+            let is_ready =
+                self.talk
+                    .is_ready(&self.core)
+                    .map_err(|source| DriveError::Upgrade {
+                        addr: common.addr,
+                        source,
+                    })?;
+            if is_ready || self.core.is_stopped() {
                 return Ok(());
             }
             let now = self.core.clock.now();

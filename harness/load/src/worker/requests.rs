@@ -20,11 +20,13 @@ use crate::exchange::{Exchange, Progress};
 use crate::line::Line;
 use crate::reactor::Ready;
 use crate::transport::{RecvError, Transport};
-use crate::workload::{ExpectBody, Request, Workload};
+use crate::upgrade::UpgradeError;
+use crate::workload::{ExpectBody, Request};
 
 /// The requests of one worker.
 pub(crate) struct Requests<'a> {
-    workload: &'a Workload,
+    /// The kinds there are, by their number in the mix.
+    requests: &'a [Request],
     mix: Mix,
     connect: Connect,
     turns: Vec<Turn>,
@@ -63,16 +65,17 @@ impl InFlight {
 }
 
 impl<'a> Requests<'a> {
-    /// The requests of one thread's share of a workload.
-    pub(crate) fn new(workload: &'a Workload, load: &Load, share: &Share) -> Self {
+    /// The requests of one thread's share of these kinds.
+    pub(crate) fn new(requests: &'a [Request], load: &Load, share: &Share) -> Self {
+        let weights: Vec<u32> = requests.iter().map(|request| request.weight).collect();
         let turns = (0..share.connections).map(|_| Turn {
             carried: None,
             exchange: Exchange::new(),
             served: 0,
         });
         Self {
-            workload,
-            mix: Mix::new(&workload.weights(), load.seed, share.thread),
+            requests,
+            mix: Mix::new(&weights, load.seed, share.thread),
             connect: load.connect,
             turns: turns.collect(),
             busy: Line::new(share.connections),
@@ -101,7 +104,7 @@ impl<'a> Requests<'a> {
     ) {
         let request = self.mix.choose();
         let turn = &mut self.turns[index];
-        let Request { method, expect, .. } = self.workload.request(request);
+        let Request { method, expect, .. } = &self.requests[request];
         turn.exchange.begin(*method, expect);
         turn.carried = Some(InFlight {
             due_ns,
@@ -129,7 +132,7 @@ impl<'a> Requests<'a> {
             .carried
             .as_mut()
             .expect("only a busy session has something to write");
-        let bytes = &self.workload.request(carried.request).bytes;
+        let bytes = &self.requests[carried.request].bytes;
         if let Err(kind) = core.write(index, bytes, &mut carried.written) {
             let now = core.clock.now();
             self.complete(core, index, Err(kind), false, now);
@@ -150,7 +153,7 @@ impl<'a> Requests<'a> {
                 carried, exchange, ..
             } = &mut self.turns[index];
             let carried = carried.as_mut().expect("read is for busy sessions");
-            let expect = &self.workload.request(carried.request).expect;
+            let expect = &self.requests[carried.request].expect;
             match core.recv(index) {
                 Ok(0) => {
                     let fate = exchange.eof(expect);
@@ -231,7 +234,7 @@ impl<'a> Requests<'a> {
         has_ended: bool,
         now: Nanos,
     ) {
-        let expect = &self.workload.request(sent.request).expect;
+        let expect = &self.requests[sent.request].expect;
         if !matches!(expect.body, ExpectBody::Events { .. }) {
             return;
         }
@@ -314,8 +317,8 @@ impl<T: Transport> Talk<T> for Requests<'_> {
         self.resting.push_back((index, now + RETRY_AFTER_NS));
     }
 
-    fn is_ready(&self, core: &Core<'_, T>) -> bool {
-        core.free.len() as usize == core.sessions.len()
+    fn is_ready(&self, core: &Core<'_, T>) -> Result<bool, UpgradeError> {
+        Ok(core.free.len() as usize == core.sessions.len())
     }
 
     fn begin(&mut self, core: &mut Core<'_, T>, now: Nanos) {
@@ -340,7 +343,7 @@ impl<T: Transport> Talk<T> for Requests<'_> {
             }
             return;
         };
-        let length = self.workload.request(carried.request).bytes.len();
+        let length = self.requests[carried.request].bytes.len();
         if ready.is_writable() && (carried.written < length || core.has_unsent(index)) {
             self.flush(core, index);
         }

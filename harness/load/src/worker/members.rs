@@ -1,0 +1,518 @@
+//! A chat over a worker's connections: each is a member, and a message is answered once every member has it.
+//!
+//! A member is in the room once its WebSocket handshake is answered. It may speak again once its own message has come back to
+//! it, so that whoever is longest free speaks next, and it hears what all others say. Members are matched with one another's
+//! messages without a lock: all members of a drive live in one thread.
+//!
+//! The steady state costs one `send` a message and one `recv` a delivery, or fewer where several come together, and no
+//! allocation.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+
+use bench_core::ledger::ErrorKind;
+use bench_core::recording::{MessageCounts, Served};
+use bench_core::units::{Nanos, duration_ns};
+use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::rand_core::{Rng, SeedableRng};
+use websocket::{MAX_MESSAGE_BYTES, Message, Poll, Role, Socket, encode};
+
+use super::core::{Core, Opened};
+use super::{Share, Talk};
+use crate::drive::CONNECT_TIMEOUT;
+use crate::line::Line;
+use crate::messages::{Delivery, GivenUp, MAX_IN_FLIGHT, Messages, Received, Settled};
+use crate::reactor::Ready;
+use crate::transport::{RecvError, Transport};
+use crate::upgrade::{Upgrade, UpgradeError};
+use crate::workload::Chat;
+
+/// Most bytes that wait for a peer which does not read: a message, and as much again in pongs. Whoever asks for more pongs
+/// without reading them is left.
+const MAX_UNSENT_BYTES: usize = 2 * MAX_MESSAGE_BYTES + 64;
+
+/// The chat of a drive.
+pub(crate) struct Members<'a> {
+    chat: &'a Chat,
+    messages: Messages,
+    turns: Vec<Turn>,
+    /// Sessions whose handshake is not answered, those that wait longest first.
+    greeting: Line,
+    /// Members that could speak, but as many messages as may be are out already; longest first.
+    held: Line,
+    /// Members in the room.
+    joined: u32,
+    /// The number of the first measured message, once it is sent.
+    first_measured: Option<u64>,
+    /// The first handshake that was refused.
+    refused: Option<UpgradeError>,
+    /// Connections that took no more bytes, and which of those that had this place they are.
+    broken: Vec<(usize, u32)>,
+    /// Scratch: what met its fate when a member left.
+    settled: Vec<Settled>,
+    /// Masks frames and makes keys (RFC 6455 §5.3 and §4.1).
+    random: Xoshiro256PlusPlus,
+}
+
+/// A session's part in the chat.
+struct Turn {
+    at: At,
+    /// Once it is in the room.
+    socket: Option<Socket>,
+    /// What is still to be sent, and how much of it has left.
+    out: Vec<u8>,
+    written: usize,
+    /// Deliveries of measured messages.
+    served: u64,
+}
+
+/// How far a session has come.
+enum At {
+    /// It has no connection.
+    Out,
+    /// It has asked for a WebSocket, then.
+    Greeting { since_ns: Nanos, upgrade: Upgrade },
+    /// It is in the room,
+    /// and may speak: it stands among the free.
+    Free,
+    /// and may not speak yet: it stands among those held.
+    Held,
+    /// and waits for its own message.
+    Speaking,
+}
+
+impl<'a> Members<'a> {
+    /// All members of a drive; `share` has all of its connections.
+    pub(crate) fn new(chat: &'a Chat, share: &Share) -> Self {
+        let turns = (0..share.connections).map(|_| Turn {
+            at: At::Out,
+            socket: None,
+            out: Vec::new(),
+            written: 0,
+            served: 0,
+        });
+        // Not from the load's seed: two epochs with the same arrivals must not take each other's messages for their own.
+        let mut random =
+            Xoshiro256PlusPlus::seed_from_u64(RandomState::new().build_hasher().finish());
+        Self {
+            chat,
+            messages: Messages::new(share.connections, chat.message_bytes(), random.next_u64()),
+            turns: turns.collect(),
+            greeting: Line::new(share.connections),
+            held: Line::new(share.connections),
+            joined: 0,
+            first_measured: None,
+            refused: None,
+            broken: Vec::new(),
+            settled: Vec::new(),
+            random,
+        }
+    }
+
+    /// Asks for a WebSocket.
+    fn greet<T: Transport>(&mut self, core: &mut Core<'_, T>, index: usize, now: Nanos) {
+        let mut nonce = [0; 16];
+        self.random.fill_bytes(&mut nonce);
+        let turn = &mut self.turns[index];
+        turn.at = At::Greeting {
+            since_ns: now,
+            upgrade: Upgrade::ask(Chat::TARGET, self.chat.host(), nonce, &mut turn.out),
+        };
+        self.greeting.push_back(index);
+        self.flush(core, index);
+    }
+
+    /// The handshake is answered: the member is in.
+    fn join<T: Transport>(&mut self, core: &mut Core<'_, T>, index: usize, now: Nanos) {
+        self.greeting.remove(index);
+        self.joined += 1;
+        self.messages.join(index);
+        self.turns[index].socket = Some(Socket::new(Role::Client));
+        self.release(core, index, now);
+    }
+
+    /// The member may speak, as far as messages may be out; in a closed loop it does at once.
+    fn release<T: Transport>(&mut self, core: &mut Core<'_, T>, index: usize, now: Nanos) {
+        if core.free.len() + self.messages.in_flight() >= MAX_IN_FLIGHT {
+            self.turns[index].at = At::Held;
+            self.held.push_back(index);
+        } else if core.follows() {
+            core.sessions[index].free_since_ns = now;
+            let due_ns = core.clock.now();
+            self.send_at(core, index, due_ns, due_ns);
+        } else {
+            self.turns[index].at = At::Free;
+            core.set_free(index, now);
+        }
+    }
+
+    /// A message is out no more: another one may be.
+    fn release_held<T: Transport>(&mut self, core: &mut Core<'_, T>, now: Nanos) {
+        if let Some(index) = self.held.pop_front() {
+            self.release(core, index, now);
+        }
+    }
+
+    fn send_at<T: Transport>(
+        &mut self,
+        core: &mut Core<'_, T>,
+        index: usize,
+        due_ns: Nanos,
+        sent_ns: Nanos,
+    ) {
+        if due_ns >= core.recorders.measured_from_ns {
+            self.first_measured
+                .get_or_insert(self.messages.next_number());
+        }
+        core.recorders
+            .count_in_flight(self.messages.in_flight(), sent_ns);
+        let text = self.messages.send(index, due_ns, sent_ns);
+        let mask = self.random.next_u32().to_ne_bytes();
+        let turn = &mut self.turns[index];
+        turn.at = At::Speaking;
+        encode(Message::Text(text), Some(mask), &mut turn.out);
+        core.count_sent(index, due_ns, sent_ns);
+        self.flush(core, index);
+    }
+
+    /// Writes what is still to be sent. That a connection takes no more is seen to where nothing else is going on.
+    fn flush<T: Transport>(&mut self, core: &mut Core<'_, T>, index: usize) {
+        let turn = &mut self.turns[index];
+        match core.write(index, &turn.out, &mut turn.written) {
+            Ok(true) => {
+                turn.out.clear();
+                turn.written = 0;
+            }
+            Ok(false) if turn.out.len() <= MAX_UNSENT_BYTES => {}
+            Ok(false) | Err(_) => self.broken.push((index, core.sessions[index].generation)),
+        }
+    }
+
+    fn leave_broken<T: Transport>(&mut self, core: &mut Core<'_, T>, now: Nanos) {
+        while let Some((index, generation)) = self.broken.pop() {
+            if core.sessions[index].generation == generation {
+                self.lose(core, index, UpgradeError::Closed, now);
+            }
+        }
+    }
+
+    fn read<T: Transport>(
+        &mut self,
+        core: &mut Core<'_, T>,
+        index: usize,
+        ready: Ready,
+        woken_ns: Nanos,
+    ) {
+        // What was readable when epoll returned had arrived by then; what else is read may have come since.
+        let mut arrived_ns = woken_ns;
+        loop {
+            match core.recv(index) {
+                Err(RecvError::WouldBlock) => return,
+                Ok(0) | Err(RecvError::Lost) => {
+                    return self.lose(core, index, UpgradeError::Closed, arrived_ns);
+                }
+                Err(RecvError::Malformed) => {
+                    return self.lose(core, index, UpgradeError::Malformed, arrived_ns);
+                }
+                Ok(count) => {
+                    let buffer = std::mem::take(&mut core.read_buffer);
+                    let heard = self.hear(core, index, &buffer[..count], arrived_ns);
+                    core.read_buffer = buffer;
+                    if let Err(why) = heard {
+                        return self.lose(core, index, why, core.clock.now());
+                    }
+                    // One that is left now may go on talking without an end.
+                    let is_broken = self.broken.iter().any(|(broken, _)| *broken == index);
+                    if is_broken || Core::<T>::is_emptied(count, ready) {
+                        return;
+                    }
+                }
+            }
+            arrived_ns = core.clock.now();
+        }
+    }
+
+    /// Takes what has come in. The error is the connection's end.
+    fn hear<T: Transport>(
+        &mut self,
+        core: &mut Core<'_, T>,
+        index: usize,
+        bytes: &[u8],
+        arrived_ns: Nanos,
+    ) -> Result<(), UpgradeError> {
+        let At::Greeting { upgrade, .. } = &mut self.turns[index].at else {
+            return self.hear_messages(core, index, bytes, arrived_ns);
+        };
+        let Some(behind) = upgrade.receive(bytes)? else {
+            return Ok(());
+        };
+        self.join(core, index, arrived_ns);
+        self.hear_messages(core, index, &behind, arrived_ns)
+    }
+
+    fn hear_messages<T: Transport>(
+        &mut self,
+        core: &mut Core<'_, T>,
+        index: usize,
+        mut bytes: &[u8],
+        mut arrived_ns: Nanos,
+    ) -> Result<(), UpgradeError> {
+        loop {
+            let Turn { socket, out, .. } = &mut self.turns[index];
+            let socket = socket.as_mut().expect("whoever is in has a socket");
+            match socket.poll(&mut bytes, out) {
+                Poll::NeedInput => break,
+                Poll::Text(text) => {
+                    let received = self.messages.receive(index, &text, arrived_ns);
+                    self.on_received(core, index, received, arrived_ns);
+                    arrived_ns = core.clock.now();
+                }
+                Poll::Pong(_) => {}
+                Poll::Refused(_) | Poll::Closed(_) => {
+                    // The answer, as far as the socket takes it.
+                    self.flush(core, index);
+                    return Err(UpgradeError::Closed);
+                }
+            }
+        }
+        if !self.turns[index].out.is_empty() {
+            self.flush(core, index);
+        }
+        Ok(())
+    }
+
+    fn on_received<T: Transport>(
+        &mut self,
+        core: &mut Core<'_, T>,
+        index: usize,
+        received: Received,
+        now: Nanos,
+    ) {
+        match received {
+            Received::Stray | Received::Again => {}
+            Received::AgainAfterFate(number) => {
+                let is_measured = self.first_measured.is_some_and(|first| number >= first);
+                if is_measured {
+                    core.recorders.measured.on_messages(&MessageCounts {
+                        duplicated: 1,
+                        ..MessageCounts::default()
+                    });
+                }
+            }
+            Received::Awaited(Delivery {
+                due_ns,
+                is_own,
+                is_whole,
+                settled,
+            }) => {
+                if is_whole {
+                    let recorder = core.recorders.for_due(due_ns);
+                    recorder.on_delivery(now.saturating_sub(due_ns));
+                    self.turns[index].served +=
+                        u64::from(due_ns >= core.recorders.measured_from_ns);
+                }
+                if let Some(settled) = settled {
+                    self.settle(core, &settled, now);
+                }
+                if is_own {
+                    self.release(core, index, now);
+                }
+            }
+        }
+    }
+
+    /// A message has met its fate.
+    fn settle<T: Transport>(&mut self, core: &mut Core<'_, T>, settled: &Settled, now: Nanos) {
+        let recorder = core.recorders.for_due(settled.due_ns);
+        recorder.on_messages(&settled.counts);
+        match settled.fate {
+            Ok(()) => {
+                recorder.on_first_byte(settled.until_first_ns(now));
+                recorder.on_ok(settled.due_ns, settled.sent_ns, now);
+            }
+            Err(kind) => recorder.on_error(kind, now),
+        }
+        self.release_held(core, now);
+    }
+
+    /// Gives up the message that is out longest; `is_over`: because the drive is, and not because it took too long. Returns
+    /// who said it, where that member still waits for it.
+    fn give_up_oldest<T: Transport>(
+        &mut self,
+        core: &mut Core<'_, T>,
+        is_over: bool,
+        now: Nanos,
+    ) -> Option<usize> {
+        let GivenUp {
+            settled,
+            awaited,
+            is_own_awaited,
+        } = self.messages.give_up_oldest()?;
+        let Settled {
+            sender,
+            due_ns,
+            sent_ns,
+            ..
+        } = settled;
+        let recorder = core.recorders.for_due(due_ns);
+        recorder.on_messages(&settled.counts);
+        for _ in 0..awaited {
+            recorder.on_delivery(now.saturating_sub(due_ns));
+        }
+        match settled.fate {
+            Err(kind) => recorder.on_error(kind, now),
+            Ok(()) => {
+                recorder.on_first_byte(settled.until_first_ns(now));
+                if is_over {
+                    recorder.on_unfinished(due_ns, Some(sent_ns), now);
+                } else {
+                    recorder.on_timeout(due_ns, sent_ns, now);
+                }
+            }
+        }
+        is_own_awaited.then_some(sender)
+    }
+
+    /// The connection is of no more use: what was awaited over it is lost, and it is opened again.
+    fn lose<T: Transport>(
+        &mut self,
+        core: &mut Core<'_, T>,
+        index: usize,
+        why: UpgradeError,
+        now: Nanos,
+    ) {
+        match std::mem::replace(&mut self.turns[index].at, At::Out) {
+            At::Out => unreachable!("only a connection can be lost"),
+            At::Greeting { .. } => {
+                self.refused.get_or_insert(why);
+                return self.fail_greeting(core, index, ErrorKind::UpgradeFailed, now);
+            }
+            At::Free => core.free.remove(index),
+            At::Held => self.held.remove(index),
+            At::Speaking => {}
+        }
+        self.joined -= 1;
+        self.forget(index);
+        core.reopen(index);
+        let mut settled = std::mem::take(&mut self.settled);
+        self.messages.leave(index, &mut settled);
+        for settled in settled.drain(..) {
+            self.settle(core, &settled, now);
+        }
+        self.settled = settled;
+        // One of the free has gone, too.
+        self.release_held(core, now);
+    }
+
+    /// The handshake failed; it is tried again.
+    fn fail_greeting<T: Transport>(
+        &mut self,
+        core: &mut Core<'_, T>,
+        index: usize,
+        kind: ErrorKind,
+        now: Nanos,
+    ) {
+        self.greeting.remove(index);
+        self.forget(index);
+        core.close(index);
+        core.recorders.measured.on_connect_failed(kind);
+        core.retry(index, now);
+    }
+
+    /// Nothing of a connection is left but its memory.
+    fn forget(&mut self, index: usize) {
+        let turn = &mut self.turns[index];
+        turn.at = At::Out;
+        turn.socket = None;
+        turn.out.clear();
+        turn.written = 0;
+    }
+}
+
+impl<T: Transport> Talk<T> for Members<'_> {
+    fn prepare(&mut self, core: &mut Core<'_, T>) {
+        core.to_open.extend(0..self.turns.len());
+    }
+
+    fn on_open(&mut self, core: &mut Core<'_, T>, index: usize, opened: Opened, now: Nanos) {
+        core.count_opened(opened, Nanos::MAX);
+        self.greet(core, index, now);
+    }
+
+    fn on_open_failed(
+        &mut self,
+        core: &mut Core<'_, T>,
+        index: usize,
+        kind: ErrorKind,
+        now: Nanos,
+    ) {
+        core.recorders.measured.on_connect_failed(kind);
+        core.retry(index, now);
+    }
+
+    fn is_ready(&self, _: &Core<'_, T>) -> Result<bool, UpgradeError> {
+        match self.refused {
+            Some(why) => Err(why),
+            None => Ok(self.joined as usize == self.turns.len()),
+        }
+    }
+
+    fn begin(&mut self, core: &mut Core<'_, T>, now: Nanos) {
+        for _ in 0..core.free.len() {
+            let index = core.free.pop_front().expect("as many as there were");
+            self.release(core, index, now);
+        }
+    }
+
+    fn send(&mut self, core: &mut Core<'_, T>, index: usize, due_ns: Nanos) {
+        let sent_ns = core.clock.now();
+        self.send_at(core, index, due_ns, sent_ns);
+    }
+
+    fn on_ready(&mut self, core: &mut Core<'_, T>, index: usize, ready: Ready, now: Nanos) {
+        let has_unsent = !self.turns[index].out.is_empty() || core.has_unsent(index);
+        if ready.is_writable() && has_unsent {
+            self.flush(core, index);
+        }
+        if ready.is_readable() {
+            self.read(core, index, ready, now);
+        }
+        self.leave_broken(core, now);
+    }
+
+    fn time_out(&mut self, core: &mut Core<'_, T>, now: Nanos) {
+        while let Some(index) = self.greeting.front() {
+            let At::Greeting { since_ns, .. } = self.turns[index].at else {
+                unreachable!("only who greets stands in line for an answer")
+            };
+            if since_ns + duration_ns(CONNECT_TIMEOUT) > now {
+                break;
+            }
+            self.fail_greeting(core, index, ErrorKind::ConnectTimeout, now);
+        }
+        while let Some(sent_ns) = self.messages.oldest_sent_ns()
+            && sent_ns + core.timeout_ns <= now
+        {
+            // A member that waits for its own message may speak again; what it awaits may come yet.
+            let waiting = self.give_up_oldest(core, false, now);
+            self.release_held(core, now);
+            if let Some(index) = waiting {
+                self.release(core, index, now);
+            }
+        }
+        self.leave_broken(core, now);
+    }
+
+    fn in_flight(&self) -> u32 {
+        self.messages.in_flight()
+    }
+
+    fn finish(&mut self, core: &mut Core<'_, T>, now: Nanos) {
+        while self.messages.in_flight() > 0 {
+            self.give_up_oldest(core, true, now);
+        }
+        let served = || self.turns.iter().map(|turn| turn.served);
+        core.connections.never_served = served().filter(|&served| served == 0).count() as u64;
+        core.connections.served = Served::of(served());
+    }
+}
