@@ -145,21 +145,8 @@ pub(crate) fn measure(
     let aa_target = request.aa.then(|| targets.pop()).flatten();
     let policy = Policy::usual(request.plan.seed);
     let (comparisons, not_compared) = compare::compare_targets(&targets, &policy);
-    let aa = aa_target.map(|target| {
-        let pair = [targets[0].clone(), target];
-        let (comparisons, _) = compare::compare_targets(&pair, &policy);
-        let [_, target] = pair;
-        AaRecord {
-            target,
-            comparisons,
-            machine: None,
-        }
-    });
-    let completion = match (is_interrupted, has_failed) {
-        (true, _) => Completion::Interrupted,
-        (_, true) => Completion::TargetFailed,
-        _ => Completion::Complete,
-    };
+    let aa = aa_target.map(|target| compare_with_itself(&targets[0], target, &policy));
+    let completion = completion(is_interrupted, has_failed);
     let cautions = [
         since
             .circumstances(
@@ -176,10 +163,7 @@ pub(crate) fn measure(
         too_little_to_compare(&not_compared),
         design_cautions(&targets, request.plan.seed),
         grave,
-        (completion == Completion::Interrupted)
-            .then(interrupted)
-            .into_iter()
-            .collect(),
+        interrupted(completion),
     ];
     let record = RunRecord {
         schema_version: SCHEMA_VERSION,
@@ -191,10 +175,7 @@ pub(crate) fn measure(
         command,
         seed: request.plan.seed,
         scenario: request.scenario.record(),
-        plan: PlanRecord {
-            detectable,
-            ..request.plan.record()
-        },
+        plan: plan_record(request, detectable),
         calibration: calibrate::cited(&environment),
         environment,
         pinning: request.pinning.clone(),
@@ -209,6 +190,33 @@ pub(crate) fn measure(
         recordings,
         started_epoch_s: timestamp.as_millisecond() as f64 / 1e3,
     })
+}
+
+/// The first target against its second self.
+fn compare_with_itself(first: &TargetRecord, target: TargetRecord, policy: &Policy) -> AaRecord {
+    let pair = [first.clone(), target];
+    let (comparisons, _) = compare::compare_targets(&pair, policy);
+    let [_, target] = pair;
+    AaRecord {
+        target,
+        comparisons,
+        machine: None,
+    }
+}
+
+fn completion(is_interrupted: bool, has_failed: bool) -> Completion {
+    match (is_interrupted, has_failed) {
+        (true, _) => Completion::Interrupted,
+        (_, true) => Completion::TargetFailed,
+        _ => Completion::Complete,
+    }
+}
+
+fn plan_record(request: &Request, detectable: Option<DetectableRecord>) -> PlanRecord {
+    PlanRecord {
+        detectable,
+        ..request.plan.record()
+    }
 }
 
 /// What the plan could detect, as far as earlier runs where this one's record will go by itself tell.
@@ -767,13 +775,15 @@ fn design_cautions(targets: &[TargetRecord], seed: u64) -> Vec<Caution> {
     design::cautions(&epochs, seed)
 }
 
-fn interrupted() -> Caution {
-    Caution {
+fn interrupted(completion: Completion) -> Vec<Caution> {
+    let caution = Caution {
         code: CautionCode::Partial,
         detail: "the run was interrupted before its end".to_owned(),
         advice: "what was measured until then is kept; run it again for the whole plan".to_owned(),
         voids: false,
-    }
+    };
+    let is_partial = completion == Completion::Interrupted;
+    is_partial.then_some(caution).into_iter().collect()
 }
 
 #[cfg(test)]
