@@ -182,6 +182,12 @@ struct Calling {
 impl Job {
     /// The work that `request` takes, which asks for `route` by one of its methods.
     fn new(route: Route, request: &Request<'_>) -> Self {
+        let compute = |work, offload| {
+            State::Ready(Step::Compute {
+                work,
+                place: if offload { Place::Pool } else { Place::Loop },
+            })
+        };
         let state = match route {
             Route::Plaintext => State::Done(Answer::fixed(TEXT, PLAINTEXT_BODY)),
             Route::Json => State::Done(Answer::fixed(JSON, JSON_BODY)),
@@ -195,14 +201,8 @@ impl Job {
                 sum: 0,
             }),
             Route::File { kib } => State::Ready(Step::ReadFile { kib }),
-            Route::Cpu { rounds, offload } => State::Ready(Step::Compute {
-                work: Work::Xorshift { rounds },
-                place: if offload { Place::Pool } else { Place::Loop },
-            }),
-            Route::Hash { kib } => State::Ready(Step::Compute {
-                work: Work::Sha256 { kib },
-                place: Place::Loop,
-            }),
+            Route::Cpu { rounds, offload } => compute(Work::Xorshift { rounds }, offload),
+            Route::Hash { kib, offload } => compute(Work::Sha256 { kib }, offload),
             Route::Orders => State::Done(order_answer(request.body)),
             Route::Events { n, ms } => {
                 let is_head = request.method == Method::Head;
@@ -489,6 +489,7 @@ mod tests {
             "/cpu/1000",
             "/cpu/1000?offload=1",
             "/hash/64",
+            "/hash/64?offload=1",
             "/events?n=1&ms=0",
             "/events?n=10000&ms=0",
             "/events?n=3&ms=60000",
@@ -718,7 +719,12 @@ mod tests {
             Some(Step::Compute { place, .. }) => place,
             step => panic!("{target} computes, not {step:?}"),
         };
-        let places = vec![place("/cpu/1"), place("/cpu/1?offload=1"), place("/hash/1")];
-        assert_eq!(places, [Place::Loop, Place::Pool, Place::Loop]);
+        for (on_loop, in_pool) in [
+            ("/cpu/1", "/cpu/1?offload=1"),
+            ("/hash/1", "/hash/1?offload=1"),
+        ] {
+            assert_eq!(place(on_loop), Place::Loop);
+            assert_eq!(place(in_pool), Place::Pool);
+        }
     }
 }

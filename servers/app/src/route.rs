@@ -63,10 +63,12 @@ pub enum Route {
         /// `offload=1`: in the pool.
         offload: bool,
     },
-    /// `/hash/{kib}`: computation by native code that holds the loop.
+    /// `/hash/{kib}`: computation by native code that holds the loop, or a pool thread.
     Hash {
         /// KiB that are hashed, at most [`MAX_HASH_KIB`].
         kib: u32,
+        /// `offload=1`: in the pool.
+        offload: bool,
     },
     /// `/orders`: an order in JSON is validated. The only route that takes POST, and takes nothing else.
     Orders,
@@ -170,7 +172,7 @@ impl Route {
         "/upstream?calls=N&ms=D&mode=seq|par",
         "/file/{kib}",
         "/cpu/{rounds}?offload=1",
-        "/hash/{kib}",
+        "/hash/{kib}?offload=1",
         "/orders",
         "/events?n=N&ms=D",
         "/chat",
@@ -236,7 +238,11 @@ impl Route {
                 rounds,
                 offload: true,
             } => format!("/cpu/{rounds}?offload=1"),
-            Self::Hash { kib } => format!("/hash/{kib}"),
+            Self::Hash {
+                kib,
+                offload: false,
+            } => format!("/hash/{kib}"),
+            Self::Hash { kib, offload: true } => format!("/hash/{kib}?offload=1"),
             Self::Orders => "/orders".to_owned(),
             Self::Events { n, ms } => format!("/events?n={n}&ms={ms}"),
             Self::Chat => "/chat".to_owned(),
@@ -274,7 +280,7 @@ impl Route {
             }
             Self::File { kib } => Some(Cow::Owned(file_bytes(kib))),
             Self::Cpu { rounds, .. } => owned(Work::Xorshift { rounds }.run().to_hex()),
-            Self::Hash { kib } => owned(Work::Sha256 { kib }.run().to_hex()),
+            Self::Hash { kib, .. } => owned(Work::Sha256 { kib }.run().to_hex()),
             Self::Events { n, .. } => {
                 let mut body = Vec::new();
                 for event in 1..=n {
@@ -356,23 +362,30 @@ fn parse_file(kib: &str, query: Option<&str>) -> Result<Route, RouteError> {
 
 fn parse_cpu(rounds: &str, query: Option<&str>) -> Result<Route, RouteError> {
     const ROUTE: &str = Route::KNOWN[5];
-    let [offload] = Query::read(ROUTE, query, ["offload"])?.values;
+    let offload = parse_offload(ROUTE, query)?;
     Ok(Route::Cpu {
         rounds: number(ROUTE, "rounds", rounds, 0, MAX_ROUNDS)?,
-        offload: match offload {
-            None => false,
-            Some("1") => true,
-            Some(word) => return Err(unknown_word(ROUTE, "offload", word, "1, or left out")),
-        },
+        offload,
     })
 }
 
 fn parse_hash(kib: &str, query: Option<&str>) -> Result<Route, RouteError> {
     const ROUTE: &str = Route::KNOWN[6];
-    Query::read(ROUTE, query, [])?;
+    let offload = parse_offload(ROUTE, query)?;
     Ok(Route::Hash {
         kib: number(ROUTE, "kib", kib, 0, MAX_HASH_KIB)?,
+        offload,
     })
+}
+
+/// Whether a computation is to run in the pool.
+fn parse_offload(route: &'static str, query: Option<&str>) -> Result<bool, RouteError> {
+    let [offload] = Query::read(route, query, ["offload"])?.values;
+    match offload {
+        None => Ok(false),
+        Some("1") => Ok(true),
+        Some(word) => Err(unknown_word(route, "offload", word, "1, or left out")),
+    }
 }
 
 fn parse_events(query: Option<&str>) -> Result<Route, RouteError> {
@@ -506,7 +519,8 @@ mod tests {
             proptest::sample::select(&FILE_SIZES_KIB[..]).prop_map(|kib| Route::File { kib }),
             (0..=MAX_ROUNDS, any::<bool>())
                 .prop_map(|(rounds, offload)| Route::Cpu { rounds, offload }),
-            (0..=MAX_HASH_KIB).prop_map(|kib| Route::Hash { kib }),
+            (0..=MAX_HASH_KIB, any::<bool>())
+                .prop_map(|(kib, offload)| Route::Hash { kib, offload }),
         ]
     }
 
@@ -585,7 +599,20 @@ mod tests {
                 offload: true,
             },
         );
-        check("/hash/16", Route::Hash { kib: 16 });
+        check(
+            "/hash/16",
+            Route::Hash {
+                kib: 16,
+                offload: false,
+            },
+        );
+        check(
+            "/hash/16?offload=1",
+            Route::Hash {
+                kib: 16,
+                offload: true,
+            },
+        );
         check("/orders", Route::Orders);
         check("/events?n=5&ms=20", Route::Events { n: 5, ms: 20 });
         check("/events?ms=20&n=5", Route::Events { n: 5, ms: 20 });
@@ -601,6 +628,7 @@ mod tests {
             ("/cpu/", "", 0, MAX_ROUNDS),
             ("/cpu/", "?offload=1", 0, MAX_ROUNDS),
             ("/hash/", "", 0, MAX_HASH_KIB),
+            ("/hash/", "?offload=1", 0, MAX_HASH_KIB),
             ("/events?ms=1&n=", "", 1, MAX_EVENTS),
             ("/events?n=1&ms=", "", 0, MAX_EVENT_MS),
             ("/file/", "", 1, 1024),
@@ -701,6 +729,13 @@ mod tests {
         check_refused("/events?n=1&ms=1&n=1", 400, "n more than once");
         check_refused("/cpu/1?offload=0", 400, "1, or left out");
         check_refused("/cpu/1?offload", 400, "1, or left out");
+        check_refused(
+            "/hash/1?offload=2",
+            400,
+            "offload of /hash/{kib}?offload=1 must be 1, or left out",
+        );
+        check_refused("/hash/1?offload=1&offload=1", 400, "more than once");
+        check_refused("/hash/1?kib=1", 400, "no query parameter \"kib\"");
     }
 
     #[test]

@@ -101,8 +101,11 @@ async def cpu(request: Request) -> Reply:
 
 
 async def hash(request: Request) -> Reply:
-    request.parameters()
-    return _text(work.sha256(query.number("kib", request.argument, 0, bounds.MAX_HASH_KIB)))
+    offload = query.word(request.parameters("offload"), "offload", ("1",))
+    kib = query.number("kib", request.argument, 0, bounds.MAX_HASH_KIB)
+    if offload:
+        return _text(await request.services.pool.run(work.sha256, kib))
+    return _text(work.sha256(kib))
 
 
 async def orders(request: Request) -> Reply:

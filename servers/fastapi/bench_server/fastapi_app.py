@@ -114,7 +114,13 @@ async def cpu(
 
 
 @get("/hash/{kib}", response_class=PlainTextResponse)
-async def hash(kib: Annotated[Number, Path(ge=0, le=bounds.MAX_HASH_KIB)]) -> PlainTextResponse:
+async def hash(
+    services: ServicesDep,
+    kib: Annotated[Number, Path(ge=0, le=bounds.MAX_HASH_KIB)],
+    offload: Literal["1"] | None = None,
+) -> PlainTextResponse:
+    if offload:
+        return PlainTextResponse(await services.pool.run(work.sha256, kib))
     return PlainTextResponse(work.sha256(kib))
 
 

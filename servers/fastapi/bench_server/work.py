@@ -1,4 +1,7 @@
-"""The computations of /cpu and /hash. They hold whichever thread runs them; which one is the caller's affair."""
+"""The computations of /cpu and /hash. They hold whichever thread runs them; which one is the caller's affair.
+
+hashlib lets go of the interpreter's lock while it hashes, xorshift never does.
+"""
 
 import hashlib
 

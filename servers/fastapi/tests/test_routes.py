@@ -32,6 +32,8 @@ SERVED = [
     ("/hash/0", TEXT, hashlib.sha256().hexdigest().encode()),
     ("/hash/1", TEXT, hashlib.sha256(bytes(range(256)) * 4).hexdigest().encode()),
     ("/hash/1000", TEXT, hashlib.sha256(bytes(range(256)) * 4000).hexdigest().encode()),
+    ("/hash/0?offload=1", TEXT, hashlib.sha256().hexdigest().encode()),
+    ("/hash/1000?offload=1", TEXT, hashlib.sha256(bytes(range(256)) * 4000).hexdigest().encode()),
     *((f"/file/{kib}", BYTES, file_bytes(kib)) for kib in FILE_SIZES_KIB),
 ]
 
@@ -56,6 +58,10 @@ REFUSED = {
         "/cpu/1?offload=",
         "/cpu/1?offload=1&offload=1",
         "/hash/65537",
+        "/hash/65537?offload=1",
+        "/hash/1?offload=2",
+        "/hash/1?offload=",
+        "/hash/1?offload=1&offload=1",
         "/plaintext?x",
         "/json?x=1",
         "/stats?x=1",

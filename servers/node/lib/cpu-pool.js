@@ -1,5 +1,6 @@
-// A pool of threads for computation in JavaScript: what libuv's pool is for native work. Like that one it starts all its
-// threads when it is first used, takes jobs first come, first served, and gives each thread one at a time.
+// A pool of threads for computation: what libuv's pool is for files. Like that one it starts all its threads when it is
+// first used, takes jobs first come, first served, and gives each thread one at a time. Hashes go here as well: node:crypto
+// hashes on libuv's pool only what lies in memory as a whole.
 
 import { Worker } from 'node:worker_threads';
 
@@ -26,16 +27,16 @@ export class CpuPool {
     this.#startThread = startThread;
   }
 
-  /** Computes `rounds` of xorshift32 on a thread, and calls `use` with the digits; throws PoolFull. */
-  run(rounds, use) {
+  /** Computes `work` of work.js (its name) of that size on a thread, and calls `use` with the digits; throws PoolFull. */
+  run(work, size, use) {
     if (!this.#started) {
       this.#start();
     }
     const thread = this.#idle.pop();
     if (thread !== undefined) {
-      begin(thread, { rounds, use });
+      begin(thread, { work, size, use });
     } else if (this.#waiting.length < this.#maxWaiting) {
-      this.#waiting.push({ rounds, use });
+      this.#waiting.push({ work, size, use });
       this.#mostWaiting = Math.max(this.#mostWaiting, this.#waiting.length);
     } else {
       throw new PoolFull(`${this.#maxWaiting} computations wait already`);
@@ -75,5 +76,5 @@ export class CpuPool {
 
 function begin(thread, job) {
   thread.job = job;
-  thread.postMessage(job.rounds);
+  thread.postMessage({ work: job.work, size: job.size });
 }

@@ -1,7 +1,9 @@
-// One thread of the pool in cpu-pool.js: takes a number of rounds, and gives the digits.
+// One thread of the pool in cpu-pool.js: takes the name of a computation and its size, and gives the digits.
 
 import { parentPort } from 'node:worker_threads';
 
-import { xorshift } from './work.js';
+import { sha256, xorshift } from './work.js';
 
-parentPort.on('message', (rounds) => parentPort.postMessage(xorshift(rounds)));
+const WORKS = { sha256, xorshift };
+
+parentPort.on('message', ({ work, size }) => parentPort.postMessage(WORKS[work](size)));

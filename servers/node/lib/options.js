@@ -7,7 +7,7 @@ export const USAGE = `Usage: node server.js [options]
   --port P              port on 127.0.0.1; 0 takes any free one (0)
   --data-dir DIR        directory of the files that /file/{kib} reads (.)
   --upstream HOST:PORT  backend that /upstream calls; without one it answers 503
-  --pool N              threads of libuv's pool, and threads of the pool for /cpu?offload=1 (4)
+  --pool N              threads of libuv's pool, and threads of the pool for /cpu and /hash?offload=1 (4)
   --workers N           processes; more than one make a cluster (1)
   --help                this text`;
 

@@ -54,12 +54,24 @@ export function createRouter({ dataDir, upstream: address, cpuPool, collectStats
   }
 
   function sendCpu({ rounds, offload }, response) {
-    if (!offload) {
+    if (offload) {
+      sendFromPool('xorshift', rounds, response);
+    } else {
       answer(response, 200, TEXT, xorshift(rounds));
-      return;
     }
+  }
+
+  function sendHash({ kib, offload }, response) {
+    if (offload) {
+      sendFromPool('sha256', kib, response);
+    } else {
+      answer(response, 200, TEXT, sha256(kib));
+    }
+  }
+
+  function sendFromPool(work, size, response) {
     try {
-      cpuPool.run(rounds, (digits) => answer(response, 200, TEXT, digits));
+      cpuPool.run(work, size, (digits) => answer(response, 200, TEXT, digits));
     } catch (error) {
       if (!(error instanceof PoolFull)) {
         throw error;
@@ -141,20 +153,20 @@ function sendSleep(ms, response) {
 }
 
 function readCpu(query, text) {
+  return { offload: readOffload(query), rounds: integer('rounds', text, 0, MAX_ROUNDS) };
+}
+
+function readHash(query, text) {
+  return { offload: readOffload(query), kib: integer('kib', text, 0, MAX_HASH_KIB) };
+}
+
+/** Whether a computation is to run on a thread of the pool. */
+function readOffload(query) {
   const { offload } = readQuery(query, ['offload']);
   if (offload !== undefined && offload !== '1') {
     throw new Refusal(400, 'offload must be 1, or left out');
   }
-  return { rounds: integer('rounds', text, 0, MAX_ROUNDS), offload: offload === '1' };
-}
-
-function readHash(query, text) {
-  readQuery(query, []);
-  return integer('kib', text, 0, MAX_HASH_KIB);
-}
-
-function sendHash(kib, response) {
-  answer(response, 200, TEXT, sha256(kib));
+  return offload === '1';
 }
 
 function refuseChat(_, response) {

@@ -4,19 +4,22 @@ import test from 'node:test';
 
 import { CpuPool, PoolFull } from '../lib/cpu-pool.js';
 
-/** A pool whose threads finish when the test says so; `given` has the rounds of each job in their order. */
+/** A pool whose threads finish when the test says so; `given` has the size of each job in their order. */
 function fakePool(size, options = {}) {
   const threads = [];
   const given = [];
   const done = [];
   const startThread = () => {
     const thread = new EventEmitter();
-    thread.postMessage = (rounds) => given.push(rounds);
+    thread.postMessage = ({ work, size }) => {
+      assert.equal(work, 'xorshift');
+      given.push(size);
+    };
     threads.push(thread);
     return thread;
   };
   const pool = new CpuPool(size, { ...options, startThread });
-  return { pool, threads, given, done, run: (rounds) => pool.run(rounds, (digits) => done.push([rounds, digits])) };
+  return { pool, threads, given, done, run: (size) => pool.run('xorshift', size, (digits) => done.push([size, digits])) };
 }
 
 test('threads start once, when they are first needed', () => {
@@ -30,12 +33,12 @@ test('threads start once, when they are first needed', () => {
 
 test('jobs are begun in the order in which they came, one on each thread', () => {
   const { pool, threads, given, done, run } = fakePool(2);
-  for (const rounds of [10, 11, 12, 13, 14]) {
-    run(rounds);
+  for (const size of [10, 11, 12, 13, 14]) {
+    run(size);
   }
   assert.deepEqual(given, [10, 11]);
   assert.deepEqual(pool.depth, { now: 3, max: 3 });
-  const [first, second] = given[0] === threads[0].job.rounds ? threads : [...threads].reverse();
+  const [first, second] = given[0] === threads[0].job.size ? threads : [...threads].reverse();
   second.emit('message', 'b');
   assert.deepEqual(given, [10, 11, 12]);
   second.emit('message', 'c');

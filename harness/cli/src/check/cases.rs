@@ -82,7 +82,7 @@ pub(super) fn plain_request(host: &str) -> Vec<Step> {
 const HOST: &[u8] = b"$HOST";
 
 /// Routes beside `/file` and `/upstream`, with their limits where these take no time.
-const TARGETS: [&str; 17] = [
+const TARGETS: [&str; 19] = [
     "/plaintext",
     "/json",
     "/sleep/0",
@@ -99,6 +99,8 @@ const TARGETS: [&str; 17] = [
     "/hash/1",
     "/hash/64",
     "/hash/1000",
+    "/hash/0?offload=1",
+    "/hash/1000?offload=1",
     "/stats",
 ];
 
@@ -139,7 +141,7 @@ const UNKNOWN_TARGETS: [&str; 10] = [
 ];
 
 /// 400. A framework may also call a path whose number it does not take unknown (404), or unprocessable (422).
-const BAD_PATHS: [&str; 10] = [
+const BAD_PATHS: [&str; 11] = [
     "/sleep/-1",
     "/sleep/abc",
     "/sleep/1.5",
@@ -150,6 +152,7 @@ const BAD_PATHS: [&str; 10] = [
     "/cpu/100000001",
     "/cpu/0x10",
     "/hash/65537",
+    "/hash/65537?offload=1",
 ];
 
 /// 400, or a framework's 422.
@@ -165,11 +168,12 @@ const BAD_QUERIES: [&str; 8] = [
 ];
 
 /// 400 from those who understand all or nothing; others pass over what they don't know.
-const STRICTLY_BAD: [&str; 5] = [
+const STRICTLY_BAD: [&str; 6] = [
     "/sleep/01",
     "/sleep/+1",
     "/plaintext?x=1",
     "/cpu/1?offload=2",
+    "/hash/1?offload=2",
     "/upstream?calls=1&calls=2&ms=0",
 ];
 
@@ -187,7 +191,7 @@ const PIPELINED: [&str; 16] = [
     "/cpu/3",
     "/file/64",
     "/cpu/4?offload=1",
-    "/hash/2",
+    "/hash/2?offload=1",
     "/sleep/10",
     "/cpu/5",
     "/file/1",

@@ -26,6 +26,7 @@ pub fn every_route_answers_what_is_expected_of_it(server: impl Serve) {
         "/cpu/1000?offload=1",
         "/hash/0",
         "/hash/16",
+        "/hash/16?offload=1",
     ]
     .map(String::from)
     .into();
