@@ -30,6 +30,9 @@ const WIDTH: u16 = 100;
 /// Redraws of progress a second, at most: it runs on the generator's cores.
 const REDRAWS_PER_S: u8 = 4;
 
+/// Most rows of the table by request.
+const KIND_ROWS_MAX: usize = 24;
+
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 const GOOD: Style = AnsiColor::Green.on_default();
@@ -182,6 +185,7 @@ fn run_text(record: &RunRecord, place: &Path) -> String {
     lines.push(sentences::belief(record));
     lines.extend(sentences::aa(record));
     lines.push(format!("\n{}", targets_table(&record.targets)));
+    lines.extend(kinds_table(&record.targets).map(|table| format!("\n{table}")));
     lines.extend(cautions(record));
     lines.push(format!(
         "\n{DIM}Report:{DIM:#}  {}",
@@ -273,6 +277,34 @@ fn targets_table(targets: &[TargetRecord]) -> Table {
         column.set_cell_alignment(CellAlignment::Right);
     }
     table
+}
+
+/// Each kind of request by itself, one a row for each target, where there are several; a long table is left to the report.
+fn kinds_table(targets: &[TargetRecord]) -> Option<Table> {
+    let of_target = |target: &TargetRecord| target.report.by_request.len();
+    let rows: usize = targets.iter().map(of_target).sum();
+    if !(1..=KIND_ROWS_MAX).contains(&rows) {
+        return None;
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_width(WIDTH);
+    table.set_header(["request", "target", "p50", "p99", "p99.9", "max"]);
+    let most = targets.iter().map(of_target).max().unwrap_or_default();
+    for index in 0..most {
+        for target in targets {
+            let Some(kind) = target.report.by_request.get(index) else {
+                continue;
+            };
+            let times = &kind.response_time_ns;
+            let times = [times.p50, times.p99, times.p99_9, times.max].map(figures::maybe_time);
+            let names = [kind.request.clone(), target.name.clone()];
+            table.add_row(names.into_iter().chain(times));
+        }
+    }
+    for column in table.column_iter_mut().skip(2) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    Some(table)
 }
 
 /// What to beware of, the run's own first. A target's percentiles that are missing for want of samples show as dashes and

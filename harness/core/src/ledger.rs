@@ -21,7 +21,31 @@ pub struct Ledger {
     pub unfinished: u64,
 }
 
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// [`Ledger::ok`].
+    Ok,
+    /// [`Ledger::error`].
+    Error,
+    /// [`Ledger::timeout`].
+    Timeout,
+    /// [`Ledger::unfinished`].
+    Unfinished,
+}
+
 impl Ledger {
+    /// Enters a request that fell due and has met its fate.
+    pub fn enter(&mut self, fate: Fate) {
+        self.scheduled += 1;
+        match fate {
+            Fate::Ok => self.ok += 1,
+            Fate::Error => self.error += 1,
+            Fate::Timeout => self.timeout += 1,
+            Fate::Unfinished => self.unfinished += 1,
+        }
+    }
+
     /// True where every request has exactly one fate.
     pub fn balances(&self) -> bool {
         self.scheduled == self.ok + self.error + self.timeout + self.unfinished

@@ -70,6 +70,20 @@ pub struct LoadReport {
     /// What became of messages of a chat; left out where no request was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub messages: Option<MessageRecord>,
+    /// The same requests kind by kind, in the order of the mix; left out where there is but one kind.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_request: Vec<KindRecord>,
+}
+
+/// What was measured of the requests of one kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KindRecord {
+    /// `GET /sleep/5`, as in [`RequestRecord`].
+    pub request: String,
+    /// Their ledger.
+    pub requests: Ledger,
+    /// From the moment the schedule meant to send to the last byte.
+    pub response_time_ns: Times,
 }
 
 /// Streams of events: requests whose reply comes bit by bit.
@@ -176,6 +190,23 @@ impl LoadReport {
             in_flight_mean: (recording.in_flight.samples > 0).then_some(recording.in_flight.mean),
             streams: StreamRecord::of(recording),
             messages: MessageRecord::of(recording),
+            by_request: Vec::new(),
+        }
+    }
+
+    /// The same with each kind of request by itself. `requests`: what they are called, in the order of the mix.
+    #[must_use]
+    pub fn by_request(self, requests: &[RequestRecord], recording: &Recording) -> Self {
+        let kinds = requests.iter().zip(&recording.kinds);
+        Self {
+            by_request: kinds
+                .map(|(asked, kind)| KindRecord {
+                    request: asked.request.clone(),
+                    requests: kind.ledger,
+                    response_time_ns: Times::of(&kind.response_time),
+                })
+                .collect(),
+            ..self
         }
     }
 }

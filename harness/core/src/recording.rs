@@ -5,7 +5,8 @@
 
 use hdrhistogram::Histogram;
 
-use crate::ledger::{ErrorCounts, ErrorKind, Ledger};
+use crate::ledger::{ErrorCounts, ErrorKind, Fate, Ledger};
+use crate::scenario::MAX_REQUESTS;
 use crate::units::{MAX_DURATION, NANOS_PER_S, Nanos};
 
 /// Significant decimal digits that every histogram keeps.
@@ -69,6 +70,8 @@ pub struct Recording {
     pub ledger: Ledger,
     /// Failures by kind.
     pub errors: ErrorCounts,
+    /// The same requests kind by kind, in the order of the mix; empty where there is but one kind.
+    pub kinds: Vec<KindRecording>,
     /// Connections over the whole drive, its warm-up included.
     pub connections: ConnectionCounts,
     /// Requests on the wire over the measured part.
@@ -80,6 +83,31 @@ pub struct Recording {
     /// The time series, oldest first; times count from the start of the measured part. The intervals of one drive are of
     /// one length, but for the last. That length is a power of two times the one asked for: see [`MAX_INTERVALS`].
     pub intervals: Vec<Interval>,
+}
+
+/// What was measured of the requests of one kind.
+#[derive(Debug, Clone)]
+pub struct KindRecording {
+    /// Their fates.
+    pub ledger: Ledger,
+    /// As [`Recording::response_time`], with the same lower bounds.
+    pub response_time: Histogram<u64>,
+}
+
+impl KindRecording {
+    fn empty() -> Self {
+        Self {
+            ledger: Ledger::default(),
+            response_time: empty_histogram(),
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.ledger.merge(&other.ledger);
+        self.response_time
+            .add(&other.response_time)
+            .expect("all histograms share their bounds");
+    }
 }
 
 /// Connections opened and lost.
@@ -277,6 +305,7 @@ impl Recording {
             delivery_time: empty_histogram(),
             ledger: Ledger::default(),
             errors: ErrorCounts::default(),
+            kinds: Vec::new(),
             connections: ConnectionCounts::default(),
             in_flight: InFlight::default(),
             generator: GeneratorUse::default(),
@@ -343,6 +372,13 @@ impl Recording {
         self.messages.add(&other.messages);
         self.ledger.merge(&other.ledger);
         self.errors.merge(&other.errors);
+        if self.kinds.is_empty() {
+            self.kinds.clone_from(&other.kinds);
+        } else {
+            for (ours, theirs) in self.kinds.iter_mut().zip(&other.kinds) {
+                ours.merge(theirs);
+            }
+        }
         self.connections.merge(&other.connections);
         self.generator.cpu_ns += other.generator.cpu_ns;
         self.generator.spin_ns += other.generator.spin_ns;
@@ -516,6 +552,29 @@ impl Recorder {
         self.latest_ns = start_ns;
         self.next_count_ns = start_ns;
         self.current.start_ns = start_ns;
+    }
+
+    /// From here on so many kinds of request, at most [`MAX_REQUESTS`], are told apart. A single one has nothing of its own.
+    pub fn tell_apart(&mut self, kinds: usize) {
+        assert!(
+            kinds <= MAX_REQUESTS,
+            "{kinds} kinds of request, and no scenario has more than {MAX_REQUESTS}"
+        );
+        if kinds > 1 {
+            self.recording.kinds = vec![KindRecording::empty(); kinds];
+        }
+    }
+
+    /// A request of the kind at that place of the mix was due at `due_ns` and met its fate at `end_ns`.
+    pub fn on_kind(&mut self, kind: usize, fate: Fate, due_ns: Nanos, end_ns: Nanos) {
+        if self.recording.kinds.is_empty() {
+            return;
+        }
+        let kind = &mut self.recording.kinds[kind];
+        kind.ledger.enter(fate);
+        if fate != Fate::Error {
+            record(&mut kind.response_time, end_ns.saturating_sub(due_ns));
+        }
     }
 
     /// A request fell due.
@@ -773,6 +832,51 @@ mod tests {
             ),
             (1, 1, 1)
         );
+    }
+
+    #[test]
+    fn kinds_of_request_are_told_apart_and_stay_so_in_threads_and_epochs() {
+        let mut recorder = recorder();
+        recorder.tell_apart(2);
+        recorder.on_kind(0, Fate::Ok, 0, MS);
+        recorder.on_kind(1, Fate::Ok, 0, 9 * MS);
+        recorder.on_kind(1, Fate::Error, 0, 9 * MS);
+        recorder.on_kind(1, Fate::Timeout, 0, 5_000 * MS);
+        recorder.on_kind(1, Fate::Unfinished, 0, 70 * MS);
+        let thread = finish(recorder, 1_100 * MS);
+        let mut whole = Recording::empty();
+        whole.append_epoch(&thread, 0);
+        whole.append_epoch(&thread, 0);
+        let mut both = thread.clone();
+        both.merge_thread(&thread);
+        for merged in [whole, both] {
+            let ledgers: Vec<_> = merged.kinds.iter().map(|kind| kind.ledger).collect();
+            assert_eq!((ledgers[0].scheduled, ledgers[0].ok), (2, 2));
+            assert_eq!((ledgers[1].scheduled, ledgers[1].ok), (8, 2));
+            assert!(ledgers.iter().all(Ledger::balances));
+            let counts = merged.kinds.iter().map(|kind| kind.response_time.len());
+            assert!(counts.eq([2, 6]), "an error is no latency");
+        }
+    }
+
+    #[test]
+    fn one_kind_has_nothing_of_its_own() {
+        for kinds in [0, 1] {
+            let mut recorder = recorder();
+            recorder.tell_apart(kinds);
+            recorder.on_kind(0, Fate::Ok, 0, MS);
+            assert!(finish(recorder, 1_100 * MS).kinds.is_empty());
+        }
+    }
+
+    #[test]
+    fn as_many_kinds_are_told_apart_as_a_scenario_has() {
+        let mut at_limit = recorder();
+        at_limit.tell_apart(MAX_REQUESTS);
+        at_limit.on_kind(MAX_REQUESTS - 1, Fate::Ok, 0, MS);
+        assert_eq!(finish(at_limit, 1_100 * MS).kinds.len(), MAX_REQUESTS);
+        let beyond = std::panic::catch_unwind(|| recorder().tell_apart(MAX_REQUESTS + 1));
+        assert!(beyond.is_err());
     }
 
     #[test]

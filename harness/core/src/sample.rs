@@ -11,12 +11,13 @@ use rand_distr::{Distribution, Exp1, StandardNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::compare::{self, Policy};
+use crate::ledger::Fate;
 use crate::load::Load;
 use crate::plan::{Effort, Plan, PlanSpec, Trial};
 use crate::record::{
     BackendRecord, CalibrationRecord, Completion, Environment, EpochRecord, Histograms,
-    IntervalRecord, LoadReport, Manifest, Pinning, RunRecord, SCHEMA_VERSION, ServerRecord,
-    ServerSample, TargetRecord,
+    IntervalRecord, LoadReport, Manifest, Pinning, RequestRecord, RunRecord, SCHEMA_VERSION,
+    ServerRecord, ServerSample, TargetRecord,
 };
 use crate::recording::{ConnectionCounts, GeneratorUse, Recorder, Recording, empty_histogram};
 use crate::scenario::Scenario;
@@ -62,6 +63,7 @@ pub fn run_record() -> RunRecord {
         interval: Duration::from_nanos(INTERVAL_NS),
         seed: SEED,
     };
+    let requests = scenario.record().requests;
     let targets: Vec<TargetRecord> = (0..)
         .zip(DEFAULT_PAIR)
         .map(|(index, name)| {
@@ -73,6 +75,7 @@ pub fn run_record() -> RunRecord {
                     duration: plan.measured(),
                     ..load.clone()
                 },
+                &requests,
             )
         })
         .collect();
@@ -146,7 +149,13 @@ fn character(name: &str) -> Character {
     }
 }
 
-fn target(index: usize, name: &str, plan: &Plan, load: &Load) -> TargetRecord {
+fn target(
+    index: usize,
+    name: &str,
+    plan: &Plan,
+    load: &Load,
+    requests: &[RequestRecord],
+) -> TargetRecord {
     let character = character(name);
     let mut whole = Recording::empty();
     let mut epochs = Vec::new();
@@ -191,7 +200,8 @@ fn target(index: usize, name: &str, plan: &Plan, load: &Load) -> TargetRecord {
     TargetRecord {
         name: name.to_owned(),
         manifest: character.manifest,
-        report: LoadReport::of(load, &whole, Validity::from_cautions(Vec::new())),
+        report: LoadReport::of(load, &whole, Validity::from_cautions(Vec::new()))
+            .by_request(requests, &whole),
         server: ServerRecord {
             cpu_us_per_request: Some(character.cpu_us_per_request),
             cpu_share: Some(character.cpu_us_per_request / 1000.0),
@@ -233,8 +243,7 @@ fn epoch(
         .take_while(|&due_ns| due_ns < end_ns);
     let mut fates: Vec<[Nanos; 3]> = due
         .map(|due_ns| {
-            let waits_ms = [15.0, 15.0, 15.0, 15.0, 15.0, 15.0, 15.0, 0.1, 0.1, 10.0]
-                [usize::try_from(due_ns % 10).expect("a digit")];
+            let waits_ms = [15.0, 0.1, 10.0][kind_of(due_ns)];
             let overhead_ms = character.overhead_ms * drift * (0.5 * normal(random)).exp();
             let slow_ms: f64 = if due_ns % 97 == 0 {
                 Exp1.sample(random)
@@ -251,9 +260,11 @@ fn epoch(
         .collect();
     fates.sort_by_key(|&[.., received_ns]| received_ns);
     let mut recorder = Recorder::new(0, INTERVAL_NS);
+    recorder.tell_apart(KINDS);
     recorder.on_scheduled(fates.len() as u64);
     for [due_ns, sent_ns, received_ns] in &fates {
         recorder.on_ok(*due_ns, *sent_ns, *received_ns);
+        recorder.on_kind(kind_of(*due_ns), Fate::Ok, *due_ns, *received_ns);
     }
     let end_ns = fates
         .last()
@@ -272,6 +283,18 @@ fn epoch(
     Recording {
         measured_ns: duration_ns(load.duration),
         ..recorder.finish(end_ns, connections, generator)
+    }
+}
+
+/// Kinds of request in `io-heavy`.
+const KINDS: usize = 3;
+
+/// Which of them a request is: three calls, a file or a timer.
+fn kind_of(due_ns: Nanos) -> usize {
+    match due_ns % 10 {
+        0..=6 => 0,
+        7 | 8 => 1,
+        _ => 2,
     }
 }
 

@@ -141,6 +141,12 @@ pub fn drive(
         "every scheduled request has exactly one fate: {:?}",
         merged.ledger
     );
+    let kinds = merged.kinds.iter().map(|kind| kind.ledger.scheduled);
+    assert!(
+        merged.kinds.is_empty() || kinds.sum::<u64>() == merged.ledger.scheduled,
+        "every scheduled request is of exactly one kind: {:?}",
+        merged.kinds
+    );
     Ok(merged)
 }
 

@@ -13,7 +13,7 @@ mod requests;
 
 use std::num::NonZeroU64;
 
-use bench_core::ledger::ErrorKind;
+use bench_core::ledger::{ErrorKind, Fate};
 use bench_core::recording::{GeneratorUse, Recording};
 use bench_core::schedule::Schedule;
 use bench_core::units::{Nanos, duration_ns};
@@ -80,6 +80,11 @@ pub(crate) trait Talk<T: Transport> {
 
     /// What was sent and has not met its fate.
     fn in_flight(&self) -> u32;
+
+    /// Of which kind in the mix the next one would have been, where it is not sent any more. Each is asked for once.
+    fn next_kind(&mut self) -> usize {
+        0
+    }
 
     /// Nothing more is waited for: what is in flight is unfinished.
     fn finish(&mut self, core: &mut Core<'_, T>, now: Nanos);
@@ -354,6 +359,7 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
                 let recorder = recorders.for_due(due_ns);
                 recorder.on_scheduled(1);
                 recorder.on_unfinished(due_ns, None, now);
+                recorder.on_kind(talk.next_kind(), Fate::Unfinished, due_ns, now);
             }
         }
         // With a bound on their number the requests end the measurement, otherwise the clock does.

@@ -135,14 +135,24 @@ fn workload(addr: SocketAddr) -> Workload {
         status: Some(200),
         body: ExpectBody::Exact(b"hello".to_vec()),
     };
-    Workload::new(vec![Request::new(
-        Method::Get,
-        "/",
-        &addr.to_string(),
-        &[],
-        None,
-        expect,
-    )])
+    Workload::new(vec![request(addr, expect)])
+}
+
+fn request(addr: SocketAddr, expect: Expect) -> Request {
+    let host = addr.to_string();
+    Request::new(Method::Get, "/", &host, &[], None, expect)
+}
+
+/// Three requests whose answer is expected to one for which it is not.
+fn two_kinds(addr: SocketAddr) -> Workload {
+    let expect = |body: &[u8]| Expect {
+        status: Some(200),
+        body: ExpectBody::Exact(body.to_vec()),
+    };
+    Workload::new(vec![
+        request(addr, expect(b"hello")).with_weight(3),
+        request(addr, expect(b"hullo")).with_weight(1),
+    ])
 }
 
 fn options() -> Options {
@@ -192,6 +202,58 @@ fn right_answers_are_counted_once_in_both_loops() {
             300
         );
     }
+}
+
+#[test]
+fn kinds_of_request_have_ledgers_of_their_own() {
+    let addr = server(Habit::Say(GOOD));
+    let load = load(open(2000.0), 7, Some(400));
+    let recording = drive(
+        &load,
+        &two_kinds(addr),
+        addr,
+        &options(),
+        &Control::default(),
+    )
+    .unwrap();
+    let [right, wrong] = &recording.kinds[..] else {
+        panic!("there are two kinds, not {:?}", recording.kinds)
+    };
+    assert_eq!((right.ledger.failed(), wrong.ledger.ok), (0, 0));
+    assert_eq!(right.ledger.ok, recording.ledger.ok);
+    assert_eq!(wrong.ledger.error, recording.ledger.error);
+    assert!(right.ledger.scheduled > 2 * wrong.ledger.scheduled);
+    assert!(wrong.ledger.scheduled > 0);
+    assert_eq!(right.response_time.len(), right.ledger.ok);
+    assert_eq!(wrong.response_time.len(), 0);
+}
+
+#[test]
+fn what_was_never_sent_is_of_a_kind_as_well() {
+    let addr = server(Habit::Ignore);
+    let load = Load {
+        duration: Duration::from_millis(300),
+        drain: Duration::ZERO,
+        ..load(open(2000.0), 1, None)
+    };
+    let recording = drive(
+        &load,
+        &two_kinds(addr),
+        addr,
+        &options(),
+        &Control::default(),
+    )
+    .unwrap();
+    assert!(recording.ledger.unfinished > 100);
+    let unfinished: Vec<u64> = recording
+        .kinds
+        .iter()
+        .map(|kind| kind.ledger.unfinished)
+        .collect();
+    assert_eq!(unfinished.iter().sum::<u64>(), recording.ledger.unfinished);
+    assert!(unfinished[0] > 2 * unfinished[1] && unfinished[1] > 0);
+    let times = recording.kinds.iter().map(|kind| kind.response_time.len());
+    assert!(times.eq(unfinished));
 }
 
 #[test]

@@ -13,7 +13,9 @@ use bench_core::validity::Caution;
 
 use crate::charts::{Chart, ChartError, svg};
 use crate::sentences;
-use crate::tables::{self, ClockRow, ComparisonRow, LedgerRow, SpreadRow, Targets, command_line};
+use crate::tables::{
+    self, ClockRow, ComparisonRow, KindRow, LedgerRow, SpreadRow, Targets, command_line,
+};
 
 /// Why a report could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +78,7 @@ struct Run {
     cautions: Vec<Note>,
     failures: Vec<FailureNote>,
     targets: Targets,
+    kinds: Vec<KindRow>,
     clocks: Vec<ClockRow>,
     charts: Vec<Figure>,
     comparisons: Vec<ComparisonRow>,
@@ -115,7 +118,7 @@ struct Download {
 }
 
 fn run(record: &RunRecord) -> Result<Run, HtmlError> {
-    let charts = Chart::ALL.into_iter().map(|chart| {
+    let charts = Chart::of(record).map(|chart| {
         // Inside HTML an SVG needs no namespace, and the page then holds no address at all.
         let svg = svg(record, chart)?.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1);
         Ok(Figure {
@@ -149,6 +152,7 @@ fn run(record: &RunRecord) -> Result<Run, HtmlError> {
         cautions: cautions(record),
         failures: failures(record),
         targets: tables::targets(record),
+        kinds: tables::kinds(record),
         clocks: tables::clocks(record),
         charts,
         comparisons: tables::comparisons(record),

@@ -20,6 +20,7 @@ pub fn markdown(record: &RunRecord) -> String {
         .chain(sentences::aa(record));
     blocks.push(list(told.map(|sentence| plain(&sentence))));
     blocks.push(targets(record));
+    blocks.push(kinds(record));
     blocks.push(list(troubles(record).into_iter()));
     blocks.push(plain(&circumstances(record)));
     // One line without a line break, indented: no text can end such a block.
@@ -28,8 +29,27 @@ pub fn markdown(record: &RunRecord) -> String {
     blocks.join("\n\n") + "\n"
 }
 
+/// Each kind of request by itself; nothing where there is but one.
+fn kinds(record: &RunRecord) -> String {
+    const HEAD: &str = "| request | target | answered | failed | unfinished | p50 | p90 | p99 | p99.9 | max |\n\
+                        | --- | --- | --: | --: | --: | --: | --: | --: | --: | --: |";
+    let rows = tables::kinds(record).into_iter().map(|row| {
+        let names = [plain(&row.request), plain(&row.name)];
+        line(names.into_iter().chain(row.figures).collect())
+    });
+    let rows: Vec<String> = rows.collect();
+    if rows.is_empty() {
+        String::new()
+    } else {
+        format!("{HEAD}\n{}", rows.join("\n"))
+    }
+}
+
+fn line(cells: Vec<String>) -> String {
+    format!("| {} |", cells.join(" | "))
+}
+
 fn targets(record: &RunRecord) -> String {
-    let line = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
     let Targets { columns, rows } = tables::targets(record);
     let rule = std::iter::once("---".to_owned())
         .chain(columns.iter().map(|_| "--:".to_owned()))

@@ -1,7 +1,7 @@
 //! The tables that every written report has, as text cell by cell: HTML and Markdown only put lines around them.
 
 use bench_core::compare::{Comparison, Metric};
-use bench_core::record::{EpochRecord, LoadReport, PlanRecord, RunRecord, TargetRecord};
+use bench_core::record::{EpochRecord, KindRecord, LoadReport, PlanRecord, RunRecord, TargetRecord};
 use bench_core::warmup::WarmupOutcome;
 
 use crate::charts::colours;
@@ -177,6 +177,39 @@ pub(crate) fn clocks(record: &RunRecord) -> Vec<ClockRow> {
             })
     });
     rows.collect()
+}
+
+/// One target's response times for one kind of request.
+pub(crate) struct KindRow {
+    pub(crate) request: String,
+    pub(crate) name: String,
+    /// Answered rightly, failed, unfinished; p50, p90, p99, p99.9, max.
+    pub(crate) figures: Vec<String>,
+}
+
+/// A row for each kind of request and each target, kind by kind; none where there is but one kind.
+pub(crate) fn kinds(record: &RunRecord) -> Vec<KindRow> {
+    let of_kind = |index: usize| {
+        let measured = |target: &TargetRecord| {
+            let kind = target.report.by_request.get(index)?;
+            Some(kind_row(&target.name, kind))
+        };
+        record.targets.iter().filter_map(measured).collect()
+    };
+    let rows: Vec<Vec<KindRow>> = (0..record.scenario.requests.len()).map(of_kind).collect();
+    rows.into_iter().flatten().collect()
+}
+
+fn kind_row(name: &str, kind: &KindRecord) -> KindRow {
+    let requests = &kind.requests;
+    let counts = [requests.ok, requests.failed(), requests.unfinished].map(count);
+    let times = &kind.response_time_ns;
+    let times = [times.p50, times.p90, times.p99, times.p99_9, times.max].map(maybe_time);
+    KindRow {
+        request: kind.request.clone(),
+        name: name.to_owned(),
+        figures: counts.into_iter().chain(times).collect(),
+    }
 }
 
 /// One comparison.

@@ -154,6 +154,10 @@ fn charts_look_as_reviewed() {
         "eleven-latency-by-percentile",
         outline(&svg(&variations::eleven(), Chart::LatencyByPercentile).unwrap())
     );
+    insta::assert_snapshot!(
+        "eleven-latency-by-request",
+        outline(&svg(&variations::eleven(), Chart::LatencyByRequest).unwrap())
+    );
 }
 
 #[test]
@@ -207,6 +211,42 @@ fn a_run_that_is_not_to_be_believed_says_so_in_the_picture() {
         &variations::interrupted(),
         "Partial: the run was interrupted",
     );
+}
+
+#[test]
+fn requests_of_one_kind_have_no_chart_by_kind() {
+    let mut record = variations::one();
+    assert!(Chart::of(&record).eq(Chart::ALL));
+    record.scenario.requests.truncate(1);
+    record.targets[0].report.by_request.clear();
+    assert!(Chart::of(&record).all(|chart| chart != Chart::LatencyByRequest));
+    let texts = texts(&svg(&record, Chart::LatencyByRequest).unwrap());
+    assert!(texts.contains(&"No data: all requests are of one kind".to_owned()));
+}
+
+#[test]
+fn kinds_that_find_no_room_are_counted() {
+    let note = |record: &RunRecord| {
+        let texts = texts(&svg(record, Chart::LatencyByRequest).unwrap());
+        texts
+            .into_iter()
+            .find(|text| text.contains("p50 on the left"))
+    };
+    for (record, rest) in [
+        (variations::two(), None),
+        (
+            variations::eleven(),
+            Some("; 1 kind more in the report's table"),
+        ),
+        (
+            variations::forty(),
+            Some("; 2 kinds more in the report's table"),
+        ),
+    ] {
+        let note = note(&record).unwrap();
+        let found = note.split_once("p99.9").unwrap().1;
+        assert_eq!(found, rest.unwrap_or_default());
+    }
 }
 
 #[test]

@@ -240,7 +240,7 @@ pub(crate) fn write_pictures(
     record: &RunRecord,
     mut write: impl FnMut(&str, &[u8]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    for chart in Chart::ALL {
+    for chart in Chart::of(record) {
         let drawn = |error: &charts::ChartError| {
             miette::miette!("cannot draw {}: {error}", chart.file_stem())
         };

@@ -135,9 +135,10 @@ pub(crate) fn measure(
     environment.steal_share = since.steal_share;
     environment.throttled_periods = since.throttled_periods;
 
+    let scenario = request.scenario.record();
     let (mut targets, recordings): (Vec<TargetRecord>, Vec<Recording>) = subjects
         .into_iter()
-        .map(|subject| subject.into_record(&load))
+        .map(|subject| subject.into_record(&load, &scenario.requests))
         .unzip();
     let has_failed = backend.is_err() || targets.iter().any(|target| target.failure.is_some());
     let grave: Vec<Caution> = targets.iter().flat_map(grave_cautions).collect();
@@ -174,7 +175,7 @@ pub(crate) fn measure(
         completion,
         command,
         seed: request.plan.seed,
-        scenario: request.scenario.record(),
+        scenario,
         plan: plan_record(request, detectable),
         calibration: calibrate::cited(&environment),
         environment,

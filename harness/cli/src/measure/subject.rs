@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use bench_core::load::Load;
 use bench_core::plan::Trial;
 use bench_core::record::{
-    EpochRecord, Failure, Histograms, IntervalRecord, LoadReport, Manifest, ServerRecord,
-    ServerSample, TargetRecord,
+    EpochRecord, Failure, Histograms, IntervalRecord, LoadReport, Manifest, RequestRecord,
+    ServerRecord, ServerSample, TargetRecord,
 };
 use bench_core::recording::Recording;
 use bench_core::target::TargetSpec;
@@ -124,8 +124,12 @@ impl<'a> Subject<'a> {
         self.cost.add(watched);
     }
 
-    /// What the run record says of this target, and the recording for the formats that hold more.
-    pub(super) fn into_record(self, load: &Load) -> (TargetRecord, Recording) {
+    /// What the run record says of this target, and the recording for the formats that hold more. `requests`: the mix.
+    pub(super) fn into_record(
+        self,
+        load: &Load,
+        requests: &[RequestRecord],
+    ) -> (TargetRecord, Recording) {
         let mut cautions = validity::assess(load, &self.recording);
         cautions.extend(warmup::caution(&self.warmups));
         if let Some(failure) = &self.failure {
@@ -140,7 +144,8 @@ impl<'a> Subject<'a> {
         let record = TargetRecord {
             name: self.spec.name.clone(),
             manifest: self.manifest,
-            report: LoadReport::of(load, &self.recording, Validity::from_cautions(cautions)),
+            report: LoadReport::of(load, &self.recording, Validity::from_cautions(cautions))
+                .by_request(requests, &self.recording),
             server: self.cost.into_record(ok),
             warmups: self.warmups,
             epochs: self.epochs,

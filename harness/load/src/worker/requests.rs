@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use bench_core::ledger::ErrorKind;
+use bench_core::ledger::{ErrorKind, Fate};
 use bench_core::load::{Connect, Load};
 use bench_core::recording::Served;
 use bench_core::schedule::Mix;
@@ -220,6 +220,8 @@ impl<'a> Requests<'a> {
             }
             Err(kind) => recorder.on_error(kind, now),
         }
+        let fate = fate.map_or(Fate::Error, |()| Fate::Ok);
+        recorder.on_kind(sent.request, fate, sent.due_ns, now);
         self.busy.remove(index);
         self.move_on(core, index, reusable, now);
     }
@@ -272,6 +274,8 @@ impl<'a> Requests<'a> {
 
 impl<T: Transport> Talk<T> for Requests<'_> {
     fn prepare(&mut self, core: &mut Core<'_, T>) {
+        let kinds = self.workload.weights().len();
+        core.recorders.measured.tell_apart(kinds);
         let sessions = core.sessions.len();
         match self.connect {
             Connect::Once => core.to_open.extend(0..sessions),
@@ -312,7 +316,9 @@ impl<T: Transport> Talk<T> for Requests<'_> {
             core.retry(index, now);
             return;
         };
-        core.recorders.for_due(sent.due_ns).on_error(kind, now);
+        let recorder = core.recorders.for_due(sent.due_ns);
+        recorder.on_error(kind, now);
+        recorder.on_kind(sent.request, Fate::Error, sent.due_ns, now);
         self.busy.remove(index);
         self.resting.push_back((index, now + RETRY_AFTER_NS));
     }
@@ -364,6 +370,7 @@ impl<T: Transport> Talk<T> for Requests<'_> {
             let recorder = core.recorders.for_due(sent.due_ns);
             recorder.on_first_byte(sent.until_first_byte_ns(now));
             recorder.on_timeout(sent.due_ns, sent.sent_ns, now);
+            recorder.on_kind(sent.request, Fate::Timeout, sent.due_ns, now);
             self.busy.remove(index);
             self.move_on(core, index, false, now);
         }
@@ -376,6 +383,10 @@ impl<T: Transport> Talk<T> for Requests<'_> {
         self.busy.len()
     }
 
+    fn next_kind(&mut self) -> usize {
+        self.mix.choose()
+    }
+
     fn finish(&mut self, core: &mut Core<'_, T>, now: Nanos) {
         for index in 0..self.turns.len() {
             let Some(sent) = self.turns[index].carried else {
@@ -385,6 +396,7 @@ impl<T: Transport> Talk<T> for Requests<'_> {
             let recorder = core.recorders.for_due(sent.due_ns);
             recorder.on_first_byte(sent.until_first_byte_ns(now));
             recorder.on_unfinished(sent.due_ns, Some(sent.sent_ns), now);
+            recorder.on_kind(sent.request, Fate::Unfinished, sent.due_ns, now);
         }
         if self.connect == Connect::PerRequest {
             return;

@@ -168,6 +168,30 @@ impl Axis {
         }
     }
 
+    /// An axis of so many rows, at least one, counted from the top; `labels` say which have a name, in ascending order.
+    pub(super) fn rows(
+        count: usize,
+        labels: impl DoubleEndedIterator<Item = (usize, String)>,
+    ) -> Self {
+        let mut axis = Self {
+            scale: Scale::Linear,
+            low: 0.0,
+            high: count as f64,
+            ticks: Vec::new(),
+        };
+        let ticks = labels.rev().map(|(row, label)| Tick {
+            value: axis.row(row),
+            label,
+        });
+        axis.ticks = ticks.collect();
+        axis
+    }
+
+    /// The value at the middle of a row of [`Axis::rows`].
+    pub(super) fn row(&self, index: usize) -> f64 {
+        self.high - index as f64 - 0.5
+    }
+
     /// Where a value lies: 0 at the low end, 1 at the high end, and never beyond.
     pub(super) fn place(&self, value: f64) -> f64 {
         let at = |value: f64| match self.scale {
@@ -337,6 +361,14 @@ mod tests {
         check(&axis, &["0 %", "50 %", "90 %", "99 %", "99.9 %"]);
         assert_eq!(axis.place(1.7), 0.5);
         assert_eq!(Axis::percentiles(0.0).high, 1.0);
+    }
+
+    #[test]
+    fn rows_are_counted_from_the_top() {
+        let axis = Axis::rows(4, [(1, "a".to_owned()), (3, "b".to_owned())].into_iter());
+        check(&axis, &["b", "a"]);
+        assert_eq!(axis.place(axis.row(0)), 0.875);
+        assert_eq!(axis.place(axis.row(3)), 0.125);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! without fonts too. This module knows records and ink; it must never know a file or a clock.
 
 mod axis;
+mod by_request;
 mod canvas;
 mod distribution;
 mod frame;
@@ -30,6 +31,8 @@ use look::Look;
 pub enum Chart {
     /// Response time against percentile, on HdrHistogram's axis.
     LatencyByPercentile,
+    /// Response time of each kind of request by itself.
+    LatencyByRequest,
     /// Median and tail of response time, interval by interval.
     LatencyOverTime,
     /// Shares of requests by response time.
@@ -67,8 +70,9 @@ pub enum ChartError {
 
 impl Chart {
     /// Every chart, in the order in which a report shows them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::LatencyByPercentile,
+        Self::LatencyByRequest,
         Self::LatencyOverTime,
         Self::LatencyHistogram,
         Self::Throughput,
@@ -76,10 +80,18 @@ impl Chart {
         Self::ServerMemory,
     ];
 
+    /// The charts that have something to show of this record, in that order.
+    pub fn of(record: &RunRecord) -> impl Iterator<Item = Self> {
+        let has_kinds = by_request::applies(record);
+        let charts = Self::ALL.into_iter();
+        charts.filter(move |&chart| chart != Self::LatencyByRequest || has_kinds)
+    }
+
     /// Its file's name without the ending: `latency-by-percentile`.
     pub fn file_stem(self) -> &'static str {
         match self {
             Self::LatencyByPercentile => "latency-by-percentile",
+            Self::LatencyByRequest => "latency-by-request",
             Self::LatencyOverTime => "latency-over-time",
             Self::LatencyHistogram => "latency-histogram",
             Self::Throughput => "throughput",
@@ -92,6 +104,7 @@ impl Chart {
     pub fn title(self, record: &RunRecord) -> String {
         let question = match self {
             Self::LatencyByPercentile => "How long do requests take? Response time by percentile",
+            Self::LatencyByRequest => "Who waits? Response time by request",
             Self::LatencyOverTime => "When were requests slow? Response time over the run",
             Self::LatencyHistogram => {
                 "How are response times spread? Share of requests by response time"
@@ -114,6 +127,11 @@ impl Chart {
                 "Lower is better. At 99 %, the height is the time within which 99 of 100 requests were answered, counted \
                  from the moment the schedule meant to send them; each step to the right looks at a tenth as many requests. \
                  The pale dots beside 50 % and 99 % are the epochs one by one: differences smaller than their spread mean little."
+            }
+            Self::LatencyByRequest => {
+                "Further left is better. Each row begins at a target's median for that kind of request and ends at its 99.9th \
+                 percentile; the marker, and the figure, are the 99th. Light requests that reach as far to the right as heavy \
+                 ones do were waiting behind them."
             }
             Self::LatencyOverTime => {
                 "Lower is better. A level line is a steady server; a spike is a moment in which requests had to wait. \
@@ -182,6 +200,17 @@ impl Chart {
                             |p99| format!("p99 {}", time(p99 as f64)),
                         ),
                     }
+                })
+            }
+            Self::LatencyByRequest => {
+                let p99s = target.report.by_request.iter().map(|kind| {
+                    let p99 = maybe_time(kind.response_time_ns.p99);
+                    format!("{} p99 {p99}", kind.request)
+                });
+                let p99s: Vec<String> = p99s.collect();
+                p99s.first().cloned().map(|brief| Figures {
+                    full: p99s.join(", "),
+                    brief,
                 })
             }
             Self::Throughput => (target.report.requests.scheduled > 0).then(|| {
@@ -313,9 +342,11 @@ fn draw<B: DrawingBackend>(
             (looks, latency::distributions(record)?)
         }
         // Over time a peak could hide in the gap of a dashed line.
-        Chart::LatencyOverTime | Chart::Throughput | Chart::ServerCpu | Chart::ServerMemory => {
-            (looks.into_iter().map(Look::solid).collect(), Vec::new())
-        }
+        Chart::LatencyByRequest
+        | Chart::LatencyOverTime
+        | Chart::Throughput
+        | Chart::ServerCpu
+        | Chart::ServerMemory => (looks.into_iter().map(Look::solid).collect(), Vec::new()),
     };
     draw_on(
         &mut Canvas::new(backend),
@@ -350,6 +381,7 @@ fn draw_on<B: DrawingBackend>(
         Chart::LatencyByPercentile => {
             latency::by_percentile(canvas, room, record, looks, distributions)
         }
+        Chart::LatencyByRequest => by_request::draw(canvas, room, record, looks),
         Chart::LatencyOverTime => series::response_times(canvas, room, record, looks),
         Chart::LatencyHistogram => latency::histogram(canvas, room, looks, distributions),
         Chart::Throughput => series::throughput(canvas, room, record, looks),

@@ -369,6 +369,21 @@ fn slowed(template: &TargetRecord, name: &str, manifest: Manifest, factor: f64) 
         .unwrap();
     }
     target.report.response_time_ns = Times::of(&slow);
+    for kind in &mut target.report.by_request {
+        let Times {
+            mean,
+            p50,
+            p90,
+            p95,
+            p99,
+            p99_9,
+            p99_99,
+            max,
+        } = &mut kind.response_time_ns;
+        for ns in [mean, p50, p90, p95, p99, p99_9, p99_99, max] {
+            *ns = ns.map(times);
+        }
+    }
     target.histograms.response_time_v2_base64 = histogram_base64(&slow);
     for interval in &mut target.intervals {
         interval.response_time_ns_p50 = interval.response_time_ns_p50.map(times);
@@ -401,6 +416,7 @@ fn nothing_measured(target: &mut TargetRecord) {
     let none = Recording::empty();
     target.report.requests = none.ledger;
     target.report.errors = none.errors;
+    target.report.by_request.clear();
     target.report.throughput_per_s = 0.0;
     for times in [
         &mut target.report.response_time_ns,
