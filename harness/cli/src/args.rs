@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bench_core::load::Process;
+use bench_core::target::Pools;
 use bench_core::truth::Behaviour;
 use bench_core::units::{Rate, parse_duration};
 use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::cores::CpuList;
-use crate::starting::DEFAULT_POOL;
 
 /// Compare servers that differ only in their concurrency model, and see how sure the answer is.
 #[derive(Debug, Parser)]
@@ -104,6 +104,7 @@ impl Color {
   bench run --scenario ./mine.toml --target a=callback --target b=callback
   bench run --scenario ping --target callback --url mine=http://127.0.0.1:8080
   bench run --scenario io-heavy --target all
+  bench run --scenario file-pool --pool 4,40,512
 
 Every target gets the same seeded load in alternating epochs (A B B A), each round with fresh
 processes. The record, its charts and a report go to results/runs/<time>-<scenario>/."
@@ -155,9 +156,10 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) aa: bool,
 
-    /// Threads of each target's pool for blocking work.
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_POOL, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub(crate) pool: u32,
+    /// Threads of each target's pool for blocking work. A list measures each target at each size, as callback-pool-4 and
+    /// callback-pool-40, side by side.
+    #[arg(long, value_name = "N[,N…]", default_value_t)]
+    pub(crate) pool: Pools,
 
     /// Cores of the servers, as in `1` or `2-3`. [default: the upper half of those there are]
     #[arg(long, value_name = "LIST")]

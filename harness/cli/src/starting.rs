@@ -15,9 +15,6 @@ use crate::launch::{Ready, Server, Service, own_path};
 use crate::setup::{self, SetUp};
 use crate::supervised::{Program, Supervised, describe};
 
-/// Threads of the pool for blocking work, the same for every server: libuv's default.
-pub(crate) const DEFAULT_POOL: u32 = 4;
-
 /// How long a command may take that prints a version: Python compiles a framework when it is first imported.
 const VERSION_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -25,7 +22,6 @@ const VERSION_TIMEOUT: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) struct Starter {
     pinning: Pinning,
-    pool: u32,
     data_dir: String,
     upstream: Option<SocketAddr>,
     /// What was set up for the targets that need it, or why it could not be.
@@ -38,7 +34,6 @@ impl Starter {
     pub(crate) fn new(
         targets: &[TargetSpec],
         pinning: &Pinning,
-        pool: u32,
         upstream: Option<SocketAddr>,
     ) -> Result<Self, Failure> {
         let data_dir = data_files::default_dir()?;
@@ -54,16 +49,15 @@ impl Starter {
         }
         Ok(Self {
             pinning: pinning.clone(),
-            pool,
             data_dir: data_dir.display().to_string(),
             upstream,
             setups,
         })
     }
 
-    /// Starts a server on the cores of the servers, and waits until it is ready.
-    pub(crate) fn launch(&self, manifest: &Manifest) -> Result<Server, String> {
-        let values = self.values(manifest)?;
+    /// Starts a server with so many threads in its pool on the cores of the servers, and waits until it is ready.
+    pub(crate) fn launch(&self, manifest: &Manifest, pool: u32) -> Result<Server, String> {
+        let values = self.values(manifest, pool)?;
         let cpus = &self.pinning.server_cpus;
         Server::launch_on_free_port(|port| {
             let values = Values {
@@ -76,10 +70,10 @@ impl Starter {
     }
 
     /// Who a target is, as it stands in every legend and record.
-    pub(crate) fn identity(&self, kind: &Kind) -> Identity {
-        match kind {
+    pub(crate) fn identity(&self, target: &TargetSpec) -> Identity {
+        match &target.kind {
             Kind::Url(url) => Identity {
-                kind: kind.name().to_owned(),
+                kind: target.kind.name().to_owned(),
                 runtime: "running at".to_owned(),
                 version: url.authority(),
                 versions: BTreeMap::new(),
@@ -89,7 +83,7 @@ impl Starter {
                 source: String::new(),
             },
             Kind::Launched(manifest) => {
-                let versions = self.versions(manifest);
+                let versions = self.versions(manifest, target.pool);
                 let version = versions.get(&manifest.runtime).cloned();
                 Identity {
                     kind: manifest.name.clone(),
@@ -98,7 +92,7 @@ impl Starter {
                     versions,
                     event_loop: manifest.event_loop.clone(),
                     workers: manifest.workers_on(self.cores()),
-                    pool_threads: self.pool,
+                    pool_threads: target.pool,
                     source: manifest.source.clone(),
                 }
             }
@@ -106,8 +100,8 @@ impl Starter {
     }
 
     /// What the manifest's commands say. One that says nothing leaves its version out, aloud.
-    fn versions(&self, manifest: &Manifest) -> BTreeMap<String, String> {
-        let Ok(values) = self.values(manifest) else {
+    fn versions(&self, manifest: &Manifest, pool: u32) -> BTreeMap<String, String> {
+        let Ok(values) = self.values(manifest, pool) else {
             // The target fails, and says why.
             return BTreeMap::new();
         };
@@ -132,7 +126,7 @@ impl Starter {
     }
 
     /// What the placeholders stand for, but for the port.
-    fn values(&self, manifest: &Manifest) -> Result<Values, String> {
+    fn values(&self, manifest: &Manifest, pool: u32) -> Result<Values, String> {
         let setup = match manifest.needs.and_then(|needs| self.setups.get(&needs)) {
             None => None,
             Some(Ok(setup)) => Some(setup),
@@ -147,7 +141,7 @@ impl Starter {
             upstream: self
                 .upstream
                 .map_or_else(String::new, |addr| addr.to_string()),
-            pool: self.pool,
+            pool,
             workers: manifest.workers_on(self.cores()),
             bench: own_path(),
             server_dir: shown(|setup| &setup.dir).unwrap_or_default(),
@@ -241,6 +235,8 @@ fn version_in(line: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use bench_core::target::DEFAULT_POOL;
+
     use super::*;
 
     #[test]
@@ -268,14 +264,13 @@ mod tests {
         };
         let starter = Starter {
             pinning,
-            pool: 7,
             data_dir: "/data".to_owned(),
             upstream: Some(([127, 0, 0, 1], 9000).into()),
             setups: BTreeMap::new(),
         };
         let target = TargetSpec::parse("coroutine").unwrap();
         let manifest = target.kind.manifest().unwrap();
-        let values = starter.values(manifest).unwrap();
+        let values = starter.values(manifest, 7).unwrap();
         let args = program(manifest, &values).args.join(" ");
         assert_eq!(
             args,
@@ -286,7 +281,9 @@ mod tests {
             ..starter
         };
         let node = TargetSpec::parse("node").unwrap();
-        let why = failed.values(node.kind.manifest().unwrap()).unwrap_err();
+        let why = failed
+            .values(node.kind.manifest().unwrap(), DEFAULT_POOL)
+            .unwrap_err();
         assert_eq!(why, "no Node.js");
     }
 }

@@ -4,6 +4,7 @@
 //! its [`Manifest`].
 
 mod manifest;
+mod pools;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -18,6 +19,7 @@ pub use manifest::{
     MAX_LABEL_CHARS, MAX_SENTENCE_CHARS, MAX_SOURCE_BYTES, MAX_TIMEOUT, MAX_VERSIONS, MAX_WORKERS,
     Manifest, Needs, StopSignal, Template, Values, Workers,
 };
+pub use pools::{DEFAULT_POOL, MAX_POOL, Pools, PoolsError};
 
 /// One target of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct TargetSpec {
     pub name: String,
     /// What it is.
     pub kind: Kind,
+    /// Threads of its pool for blocking work; of no meaning where it takes none (see [`Kind::takes_pool`]).
+    pub pool: u32,
 }
 
 /// What a target is.
@@ -102,6 +106,7 @@ impl TargetSpec {
         Ok(Self {
             name: name.to_owned(),
             kind: Kind::Launched(Box::new(manifest)),
+            pool: DEFAULT_POOL,
         })
     }
 
@@ -131,6 +136,7 @@ impl TargetSpec {
         Ok(Self {
             name: name.to_owned(),
             kind: Kind::Url(url.parse()?),
+            pool: DEFAULT_POOL,
         })
     }
 }
@@ -142,6 +148,11 @@ impl Kind {
             Self::Launched(manifest) => &manifest.name,
             Self::Url(_) => "url",
         }
+    }
+
+    /// Whether it is told how large its pool is.
+    pub fn takes_pool(&self) -> bool {
+        self.manifest().is_some_and(Manifest::takes_pool)
     }
 
     /// How it is started, unless it runs already.
@@ -308,6 +319,14 @@ pub enum TargetError {
         text: String,
         /// What is wrong with it.
         why: &'static str,
+    },
+    /// Several pool sizes for a target that takes none.
+    #[error(
+        "`{name}` takes no pool size, so that measuring it at several would show nothing: leave it out, give one size, or hand {{pool}} to it in its manifest"
+    )]
+    NoPool {
+        /// The name.
+        name: String,
     },
     /// Two targets of the same name.
     #[error("two targets are called `{name}`: give one another name, as in `{name}-2={kind}`")]

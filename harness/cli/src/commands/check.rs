@@ -12,7 +12,7 @@ use crate::cores;
 use crate::exit::{Exit, Explain, Failure};
 use crate::launch::{Server, Service};
 use crate::measure::resolve;
-use crate::starting::{DEFAULT_POOL, Starter};
+use crate::starting::Starter;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -65,7 +65,7 @@ impl Site {
             .transpose()?;
         let upstream = backend.as_ref().map(|backend| backend.addr);
         Ok(Self {
-            starter: Starter::new(targets, &pinning, DEFAULT_POOL, upstream)?,
+            starter: Starter::new(targets, &pinning, upstream)?,
             _backend: backend,
         })
     }
@@ -109,7 +109,7 @@ fn check_target(target: &TargetSpec, site: &Site) -> Tally {
                 claims_concurrency: manifest.claims_concurrency,
                 is_strict: manifest.strict_http,
             };
-            match site.starter.launch(manifest) {
+            match site.starter.launch(manifest, target.pool) {
                 Ok(server) => {
                     anstream::println!("{BOLD}{}{BOLD:#} at http://{}", target.name, server.addr);
                     check_launched(server, needs, &manifest.differences)

@@ -38,8 +38,6 @@ pub(crate) struct Request {
     pub(crate) aa: bool,
     pub(crate) plan: Plan,
     pub(crate) pinning: Pinning,
-    /// Threads of each target's pool.
-    pub(crate) pool: u32,
 }
 
 /// Runs a scenario and writes its record.
@@ -74,11 +72,14 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
 fn understand(args: &RunArgs) -> Result<Request, Failure> {
     let scenario = scenario(&args.scenario)?;
     let routes = Routes::of(&scenario)?;
-    let mut targets = targets(&args.target, &args.url)?;
+    let mut targets = args
+        .pool
+        .applied_to(targets(&args.target, &args.url)?)
+        .map_err(Failure::usage_of)?;
     if args.aa {
         targets.push(second_self(&targets[0])?);
-        target::unique(&targets).map_err(Failure::usage_of)?;
     }
+    target::unique(&targets).map_err(Failure::usage_of)?;
     let effort = match (args.quick, args.thorough) {
         (true, _) => Effort::Quick,
         (_, true) => Effort::Thorough,
@@ -110,7 +111,6 @@ fn understand(args: &RunArgs) -> Result<Request, Failure> {
         aa: args.aa,
         plan,
         pinning,
-        pool: args.pool,
     })
 }
 

@@ -101,7 +101,6 @@ pub(crate) fn measure(
     let site = Starter::new(
         &request.targets,
         &request.pinning,
-        request.pool,
         backend.as_ref().map(|backend| backend.addr),
     )?;
     let mut subjects = subjects_of(request, &site);
@@ -245,7 +244,7 @@ fn any_rate() -> Rate {
 fn subjects_of<'a>(request: &'a Request, starter: &Starter) -> Vec<Subject<'a>> {
     let targets = request.targets.iter();
     targets
-        .map(|spec| Subject::new(spec, starter.identity(&spec.kind)))
+        .map(|spec| Subject::new(spec, starter.identity(spec)))
         .collect()
 }
 
@@ -454,7 +453,7 @@ impl Run<'_> {
             }
             Kind::Launched(manifest) => manifest,
         };
-        let server = self.starter.launch(manifest)?;
+        let server = self.starter.launch(manifest, subject.spec.pool)?;
         let addr = server.addr;
         Ok(Process {
             server: Some(server),

@@ -194,6 +194,11 @@ impl Manifest {
         self.names(Placeholder::Upstream)
     }
 
+    /// Whether it is told how many threads its pool for blocking work has.
+    pub fn takes_pool(&self) -> bool {
+        self.names(Placeholder::Pool)
+    }
+
     /// The error of a difference that whoever knows the cases refused, in the same look as every other error of a manifest.
     ///
     /// `difference_index`: which of `differences`; `message`: what is wrong; `help`: what to do about it.
