@@ -115,7 +115,7 @@ impl TargetSpec {
         names::check(name)?;
         Ok(Self {
             name: name.to_owned(),
-            kind: self.kind.clone(),
+            ..self.clone()
         })
     }
 

@@ -1,7 +1,9 @@
 //! The tables that every written report has, as text cell by cell: HTML and Markdown only put lines around them.
 
 use bench_core::compare::{Comparison, Metric};
-use bench_core::record::{EpochRecord, KindRecord, LoadReport, PlanRecord, RunRecord, TargetRecord};
+use bench_core::record::{
+    EpochRecord, KindRecord, LoadReport, PlanRecord, RunRecord, TargetRecord,
+};
 use bench_core::warmup::WarmupOutcome;
 
 use crate::charts::colours;

@@ -36,11 +36,9 @@ impl Pools {
         let sized = self.0.iter().flat_map(|&pool| {
             targets.iter().map(move |target| {
                 let name = format!("{}-pool-{pool}", target.name);
-                names::check(&name)?;
                 Ok(TargetSpec {
-                    name,
                     pool,
-                    ..target.clone()
+                    ..target.renamed(&name)?
                 })
             })
         });
