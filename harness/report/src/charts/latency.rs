@@ -285,11 +285,10 @@ fn marked_nines(x: &Axis, target: usize, of: usize) -> Vec<f64> {
         return named.filter(|&nines| nines > 0.0).collect();
     }
     let own = (target as f64 + 0.5) / of as f64;
-    (0_u32..)
+    // As many nines as the axis can have. What is faster than the median shares the left edge, and perhaps the ground.
+    (0..=20_u8)
         .map(|decade| f64::from(decade) + own)
-        // What is faster than the median shares the left edge, and perhaps the ground.
-        .filter(|&nines| nines >= LOG10_2)
-        .take_while(|&nines| nines < x.high)
+        .filter(|nines| (LOG10_2..x.high).contains(nines))
         .collect()
 }
 
