@@ -234,7 +234,7 @@ pub enum DriveError {
         /// What either side said.
         source: HandshakeError,
     },
-    /// The connections were established, and did not become WebSockets.
+    /// The connections were established, and the WebSocket handshake failed.
     #[error(
         "the WebSocket handshake with {addr} failed: {source}; check that it serves `GET /chat`"
     )]

@@ -85,6 +85,7 @@ struct Slot {
     due_ns: Nanos,
     sent_ns: Nanos,
     first_ns: Option<Nanos>,
+    last_ns: Option<Nanos>,
     /// In the room's order.
     place: Option<u64>,
     /// Members from whom it is awaited.
@@ -131,6 +132,8 @@ pub struct Settled {
     pub sent_ns: Nanos,
     /// When it first reached anybody.
     pub first_ns: Option<Nanos>,
+    /// When it last reached anybody who had not had it.
+    pub last_ns: Option<Nanos>,
     /// Its deliveries.
     pub counts: MessageCounts,
     /// What went wrong, the gravest first: changed, lost, twice, out of order.
@@ -229,6 +232,7 @@ impl Messages {
             due_ns,
             sent_ns,
             first_ns: None,
+            last_ns: None,
             place: None,
             awaited: self.present_count,
             counts: MessageCounts {
@@ -285,7 +289,9 @@ impl Messages {
         let is_whole = text[MIN_MESSAGE_BYTES..] == self.filler;
         if is_whole {
             slot.counts.deliveries += 1;
-            slot.first_ns.get_or_insert(now_ns);
+            // Who is looked at later may have had it earlier.
+            slot.first_ns = Some(slot.first_ns.unwrap_or(now_ns).min(now_ns));
+            slot.last_ns = slot.last_ns.max(Some(now_ns));
         } else {
             slot.counts.lost += 1;
             slot.goes_wrong(ErrorKind::WrongBody);
@@ -413,6 +419,7 @@ impl Messages {
             due_ns: slot.due_ns,
             sent_ns: slot.sent_ns,
             first_ns: slot.first_ns,
+            last_ns: slot.last_ns,
             counts: slot.counts,
             fate: slot.wrong.map_or(Ok(()), Err),
         }
@@ -585,12 +592,24 @@ mod tests {
             due_ns: 10,
             sent_ns: 20,
             first_ns: Some(33),
+            last_ns: Some(40),
             counts: counts(2, [0; 3]),
             fate: Ok(()),
         };
         assert_eq!(messages.receive(1, &text, 40), delivery(1, Some(settled)));
         assert_eq!((messages.in_flight(), messages.oldest_sent_ns()), (0, None));
-        assert_eq!(messages.receive(0, &text, 50), Received::AgainAfterFate(0));
+        let text = say(&mut messages, 1);
+        messages.receive(0, &text, 60);
+        let Received::Awaited(Delivery {
+            settled: Some(settled),
+            ..
+        }) = messages.receive(1, &text, 55)
+        else {
+            panic!("nobody else is awaited")
+        };
+        let ends = (settled.first_ns, settled.last_ns);
+        assert_eq!(ends, (Some(55), Some(60)), "not in the order of looking");
+        assert_eq!(messages.receive(0, &text, 70), Received::AgainAfterFate(1));
     }
 
     #[test]

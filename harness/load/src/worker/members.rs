@@ -328,7 +328,8 @@ impl<'a> Members<'a> {
         match settled.fate {
             Ok(()) => {
                 recorder.on_first_byte(settled.until_first_ns(now));
-                recorder.on_ok(settled.due_ns, settled.sent_ns, now);
+                let last_ns = settled.last_ns.unwrap_or(now);
+                recorder.on_ok(settled.due_ns, settled.sent_ns, last_ns);
             }
             Err(kind) => recorder.on_error(kind, now),
         }
@@ -359,15 +360,14 @@ impl<'a> Members<'a> {
         for _ in 0..awaited {
             recorder.on_delivery(now.saturating_sub(due_ns));
         }
-        match settled.fate {
-            Err(kind) => recorder.on_error(kind, now),
-            Ok(()) => {
-                recorder.on_first_byte(settled.until_first_ns(now));
-                if is_over {
-                    recorder.on_unfinished(due_ns, Some(sent_ns), now);
-                } else {
-                    recorder.on_timeout(due_ns, sent_ns, now);
-                }
+        if let Err(kind) = settled.fate {
+            recorder.on_error(kind, now);
+        } else {
+            recorder.on_first_byte(settled.until_first_ns(now));
+            if is_over {
+                recorder.on_unfinished(due_ns, Some(sent_ns), now);
+            } else {
+                recorder.on_timeout(due_ns, sent_ns, now);
             }
         }
         is_own_awaited.then_some(sender)

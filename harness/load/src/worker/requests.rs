@@ -26,7 +26,7 @@ use crate::workload::{ExpectBody, Request};
 /// The requests of one worker.
 pub(crate) struct Requests<'a> {
     /// The kinds there are, by their number in the mix.
-    requests: &'a [Request],
+    kinds: &'a [Request],
     mix: Mix,
     connect: Connect,
     turns: Vec<Turn>,
@@ -66,15 +66,15 @@ impl InFlight {
 
 impl<'a> Requests<'a> {
     /// The requests of one thread's share of these kinds.
-    pub(crate) fn new(requests: &'a [Request], load: &Load, share: &Share) -> Self {
-        let weights: Vec<u32> = requests.iter().map(|request| request.weight).collect();
+    pub(crate) fn new(kinds: &'a [Request], load: &Load, share: &Share) -> Self {
+        let weights: Vec<u32> = kinds.iter().map(|kind| kind.weight).collect();
         let turns = (0..share.connections).map(|_| Turn {
             carried: None,
             exchange: Exchange::new(),
             served: 0,
         });
         Self {
-            requests,
+            kinds,
             mix: Mix::new(&weights, load.seed, share.thread),
             connect: load.connect,
             turns: turns.collect(),
@@ -104,7 +104,7 @@ impl<'a> Requests<'a> {
     ) {
         let request = self.mix.choose();
         let turn = &mut self.turns[index];
-        let Request { method, expect, .. } = &self.requests[request];
+        let Request { method, expect, .. } = &self.kinds[request];
         turn.exchange.begin(*method, expect);
         turn.carried = Some(InFlight {
             due_ns,
@@ -132,7 +132,7 @@ impl<'a> Requests<'a> {
             .carried
             .as_mut()
             .expect("only a busy session has something to write");
-        let bytes = &self.requests[carried.request].bytes;
+        let bytes = &self.kinds[carried.request].bytes;
         if let Err(kind) = core.write(index, bytes, &mut carried.written) {
             let now = core.clock.now();
             self.complete(core, index, Err(kind), false, now);
@@ -153,7 +153,7 @@ impl<'a> Requests<'a> {
                 carried, exchange, ..
             } = &mut self.turns[index];
             let carried = carried.as_mut().expect("read is for busy sessions");
-            let expect = &self.requests[carried.request].expect;
+            let expect = &self.kinds[carried.request].expect;
             match core.recv(index) {
                 Ok(0) => {
                     let fate = exchange.eof(expect);
@@ -236,7 +236,7 @@ impl<'a> Requests<'a> {
         has_ended: bool,
         now: Nanos,
     ) {
-        let expect = &self.requests[sent.request].expect;
+        let expect = &self.kinds[sent.request].expect;
         if !matches!(expect.body, ExpectBody::Events { .. }) {
             return;
         }
@@ -349,7 +349,7 @@ impl<T: Transport> Talk<T> for Requests<'_> {
             }
             return;
         };
-        let length = self.requests[carried.request].bytes.len();
+        let length = self.kinds[carried.request].bytes.len();
         if ready.is_writable() && (carried.written < length || core.has_unsent(index)) {
             self.flush(core, index);
         }
