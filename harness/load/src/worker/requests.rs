@@ -274,7 +274,7 @@ impl<'a> Requests<'a> {
 
 impl<T: Transport> Talk<T> for Requests<'_> {
     fn prepare(&mut self, core: &mut Core<'_, T>) {
-        let kinds = self.workload.weights().len();
+        let kinds = self.kinds.len();
         core.recorders.measured.tell_apart(kinds);
         let sessions = core.sessions.len();
         match self.connect {
