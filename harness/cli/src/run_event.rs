@@ -7,6 +7,7 @@ use bench_core::plan::{Plan, Trial};
 use bench_core::record::{EpochRecord, Failure, Pinning};
 use bench_core::scenario::Scenario;
 use bench_core::target::TargetSpec;
+use bench_core::timed::Timed;
 use bench_core::units::Rate;
 
 /// One thing that happened.
@@ -37,6 +38,7 @@ pub(crate) enum RunEvent<'a> {
     TrialEnded {
         target: &'a str,
         epoch: &'a EpochRecord,
+        timed: Timed,
     },
     /// A target failed and is left out from here on.
     TargetFailed {

@@ -16,6 +16,7 @@ use bench_core::validity::{Caution, CautionCode};
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use miette::MietteHandlerOpts;
+use report::tables::{self, Room};
 use report::{figures, sentences};
 
 use crate::args::LoadArgs;
@@ -120,12 +121,16 @@ impl Terminal {
                     trial.index + 1
                 ));
             }
-            RunEvent::TrialEnded { target, epoch } => {
+            RunEvent::TrialEnded {
+                target,
+                epoch,
+                timed,
+            } => {
                 self.trials_done += 1;
                 self.bar.set_position(self.trials_done);
                 let median = epoch
                     .metrics
-                    .get("response_time_ns_p50")
+                    .get(timed.metrics()[0].name())
                     .map_or_else(|| "–".to_owned(), |&ns| figures::time(ns));
                 let failed = if epoch.requests.failed() > 0 {
                     format!(", {} failed", epoch.requests.failed())
@@ -177,23 +182,22 @@ pub(crate) fn show_run(record: &RunRecord, place: &Path, json: bool) {
 
 /// The result of a run as text.
 fn run_text(record: &RunRecord, place: &Path) -> String {
-    let mut lines: Vec<String> = sentences::headlines(record)
+    // Above the rest, so that the verdict and what belongs to it end on one screen.
+    let kinds = kinds_table(&record.targets).map(|table| table.trim_fmt() + "\n");
+    let verdicts = sentences::verdicts(record);
+    let verdicts = verdicts
         .iter()
-        .map(|sentence| format!("{BOLD}{sentence}{BOLD:#}"))
-        .collect();
+        .map(|sentence| format!("{BOLD}{sentence}{BOLD:#}"));
+    let mut lines: Vec<String> = kinds.into_iter().chain(verdicts).collect();
     lines.extend(sentences::objectives(record));
     lines.push(sentences::belief(record));
     lines.extend(sentences::aa(record));
-    lines.push(format!("\n{}", targets_table(&record.targets)));
-    lines.extend(kinds_table(&record.targets).map(|table| format!("\n{table}")));
+    lines.extend(comparisons_table(record).map(|table| format!("\n{}", table.trim_fmt())));
+    lines.push(format!("\n{}", targets_table(record).trim_fmt()));
     lines.extend(cautions(record));
     lines.push(format!(
         "\n{DIM}Report:{DIM:#}  {}",
         place.join("report.html").display()
-    ));
-    lines.push(format!(
-        "{DIM}Charts:{DIM:#}  {}",
-        place.join("charts").display()
     ));
     lines.push(format!("{DIM}Repeat:{DIM:#}  {}", quoted(&record.command)));
     lines.join("\n")
@@ -204,78 +208,58 @@ fn quoted(words: &[String]) -> String {
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
-/// The targets, one a row; what only some scenarios measure has a column where there is a figure.
-fn targets_table(targets: &[TargetRecord]) -> Table {
+/// Every comparison, one a row; none where nothing was compared. Where there are several targets beside the first, each is named
+/// above its rows.
+fn comparisons_table(record: &RunRecord) -> Option<Table> {
+    let rows = tables::comparisons(record);
+    let base = rows.first()?.base.clone();
+    let heads = record.targets.len().saturating_sub(1);
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_width(WIDTH);
-    let has_idle = targets
-        .iter()
-        .any(|target| target.server.rss_bytes_per_idle_connection.is_some());
-    let has_streams = targets.iter().any(|target| target.report.streams.is_some());
-    let has_messages = targets
-        .iter()
-        .any(|target| target.report.messages.is_some());
-    let header = [
-        "target",
-        "p50",
-        "p99",
-        "p99.9",
-        "max",
-        "throughput",
-        "failed",
-        "server CPU/request",
-        "memory",
-    ];
-    let of_streams = ["first event p99", "gap late p99"];
-    table.set_header(
-        header
-            .into_iter()
-            .chain(has_idle.then_some("per idle"))
-            .chain(of_streams.into_iter().filter(|_| has_streams))
-            .chain(has_messages.then_some("delivery p99")),
-    );
-    for target in targets {
-        let times = &target.report.response_time_ns;
-        let server = &target.server;
-        let dash = || "–".to_owned();
-        let idle = server.rss_bytes_per_idle_connection;
-        let row = [
-            target.name.clone(),
-            figures::maybe_time(times.p50),
-            figures::maybe_time(times.p99),
-            figures::maybe_time(times.p99_9),
-            figures::maybe_time(times.max),
-            figures::per_s(target.report.throughput_per_s),
-            target.report.requests.failed().to_string(),
-            server
-                .cpu_us_per_request
-                .map_or_else(dash, |us| format!("{} µs", significant(us))),
-            server
-                .rss_bytes_max
-                .map_or_else(dash, |bytes| figures::mib(bytes as f64)),
-        ];
-        let streams = target.report.streams.unwrap_or_default();
-        let of_streams = [
-            streams.first_event_time_ns.p99,
-            streams.event_gap_lateness_ns.p99,
-        ];
-        let messages = target.report.messages.unwrap_or_default();
-        let delivery = figures::maybe_time(messages.delivery_time_ns.p99);
-        table.add_row(
-            row.into_iter()
-                .chain(has_idle.then(|| idle.map_or_else(dash, figures::kib)))
-                .chain(
-                    of_streams
-                        .into_iter()
-                        .filter(|_| has_streams)
-                        .map(figures::maybe_time),
-                )
-                .chain(has_messages.then_some(delivery)),
-        );
+    let figures = ["difference", "95 % interval", "MDE", "verdict"];
+    let head = |name: &str| format!("{name} / {base}");
+    let mut named = "";
+    if heads == 1 {
+        named = &rows[0].head;
+        table.set_header([head(named).as_str()].into_iter().chain(figures));
+    } else {
+        table.set_header([head("each").as_str()].into_iter().chain(figures));
     }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
+    for row in &rows {
+        if row.head != named {
+            named = &row.head;
+            table.add_row([named]);
+        }
+        let metric = if heads == 1 {
+            row.short.to_owned()
+        } else {
+            format!("  {}", row.short)
+        };
+        table.add_row([
+            metric.as_str(),
+            &row.change,
+            &row.interval,
+            &row.mde,
+            row.verdict,
+        ]);
     }
+    align_right(&mut table, 1..4);
+    Some(table)
+}
+
+/// The targets, one a row, below what their times are.
+fn targets_table(record: &RunRecord) -> Table {
+    let tables::Targets { columns, rows } = tables::targets(record, Room::Screen);
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_width(WIDTH);
+    let count = columns.len();
+    let words = record.timed().time_words();
+    let brief = words.strip_suffix(" time").unwrap_or(words);
+    table.set_header(std::iter::once(brief.to_owned()).chain(columns));
+    for row in rows {
+        table.add_row(std::iter::once(row.name).chain(row.figures));
+    }
+    align_right(&mut table, 1..count + 1);
     table
 }
 
@@ -301,10 +285,16 @@ fn kinds_table(targets: &[TargetRecord]) -> Option<Table> {
             table.add_row(names.into_iter().chain(times));
         }
     }
-    for column in table.column_iter_mut().skip(2) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    align_right(&mut table, 2..6);
     Some(table)
+}
+
+fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
+    for column in columns {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
 }
 
 /// What to beware of, the run's own first. A target's percentiles that are missing for want of samples show as dashes and
@@ -443,9 +433,8 @@ fn times_table(report: &LoadReport) -> Table {
     for (name, times) in clocks.into_iter().chain(has_tls.then_some(handshake)) {
         table.add_row([name.to_owned()].into_iter().chain(row(times)));
     }
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
+    let count = table.column_count();
+    align_right(&mut table, 1..count);
     table
 }
 
@@ -566,5 +555,72 @@ fn approximate(duration: Duration) -> String {
     match duration.as_secs() {
         seconds @ 0..120 => format!("{seconds} s"),
         seconds => format!("{} min", seconds.div_ceil(60)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bench_core::compare::{Comparison, ComparisonVerdict, Direction};
+    use bench_core::sample;
+
+    /// The end of a run as a terminal without colours shows it.
+    fn screen(record: &RunRecord) -> String {
+        let text = run_text(record, Path::new("results/runs/20261123T101500Z-made-up"));
+        anstream::adapter::strip_str(&text).to_string()
+    }
+
+    /// A pair's end fits on a terminal of 80 by 24, the prompt below it included, from the verdict on: what is told of each
+    /// kind of request stands above it.
+    fn check(record: &RunRecord) -> String {
+        let whole = screen(record);
+        let mut record = record.clone();
+        for target in &mut record.targets {
+            target.report.by_request.clear();
+        }
+        let from_verdict = screen(&record);
+        assert!(whole.ends_with(&from_verdict));
+        let widest = from_verdict.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(80), "{widest:?} columns:\n{from_verdict}");
+        assert!(from_verdict.lines().count() <= 23, "{from_verdict}");
+        whole
+    }
+
+    #[test]
+    fn the_end_of_a_run_reads_as_reviewed() {
+        insta::assert_snapshot!("requests", check(&sample::run_record()));
+        insta::assert_snapshot!("streams", check(&sample::stream_record()));
+        insta::assert_snapshot!("chat", check(&sample::chat_record()));
+    }
+
+    #[test]
+    fn every_metric_that_differs_still_fits() {
+        let mut record = sample::run_record();
+        for comparison in &mut record.comparisons {
+            (comparison.ratio, comparison.ci_low, comparison.ci_high) = (1.083, 1.061, 1.102);
+            comparison.verdict = match comparison.metric.direction() {
+                Direction::Time => ComparisonVerdict::Slower,
+                Direction::Rate => ComparisonVerdict::Faster,
+                Direction::Cost => ComparisonVerdict::More,
+            };
+        }
+        record.scenario.objectives.truncate(1);
+        check(&record);
+    }
+
+    #[test]
+    fn more_targets_stand_one_below_the_other() {
+        let mut record = sample::run_record();
+        let mut third = record.targets[1].clone();
+        third.name = "node".to_owned();
+        record.targets.push(third);
+        let of_third = record.comparisons.clone().into_iter();
+        record
+            .comparisons
+            .extend(of_third.map(|comparison| Comparison {
+                head: "node".to_owned(),
+                ..comparison
+            }));
+        insta::assert_snapshot!("three", screen(&record));
     }
 }

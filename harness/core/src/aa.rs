@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::compare::Comparison;
+use crate::compare::{Comparison, ComparisonVerdict};
 use crate::history::{History, HistoryLine};
 use crate::record::{Completion, RunRecord, TargetRecord};
 use crate::stats::binomial::share_interval;
@@ -59,7 +59,7 @@ impl FalseAlarms {
         for line in counted {
             runs += 1;
             let mut verdicts = line.comparisons.iter().map(|comparison| comparison.verdict);
-            different += u64::from(verdicts.any(|verdict| verdict.is_different()));
+            different += u64::from(verdicts.any(ComparisonVerdict::is_different));
         }
         let interval = share_interval(different, runs, ALPHA);
         Self {
@@ -88,7 +88,6 @@ pub fn history_line(record: &RunRecord) -> Option<HistoryLine> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::ComparisonVerdict;
     use crate::sample;
 
     fn run(verdict: ComparisonVerdict) -> RunRecord {

@@ -19,6 +19,7 @@ use crate::stats::distribution::{student_t_quantile, variance};
 use crate::stats::dominance::cliffs_delta;
 use crate::stats::sign_flip::sign_flip;
 use crate::summary::{Summary, Times};
+use crate::timed::Timed;
 
 /// The most blocks that are compared.
 pub const MAX_BLOCKS: usize = 10_000;
@@ -27,7 +28,7 @@ pub const USABLE: std::ops::RangeInclusive<f64> = 1e-60..=1e60;
 /// The power that the minimal detectable effect is stated for.
 pub const POWER: f64 = 0.8;
 
-/// What is compared.
+/// What can be compared. Which of them a run compares follows from what it times: see [`Timed::metrics`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
@@ -39,6 +40,16 @@ pub enum Metric {
     ServiceTimeNsP50,
     /// 99th percentile of service time in nanoseconds.
     ServiceTimeNsP99,
+    /// Median time to the first event of a stream in nanoseconds.
+    FirstEventTimeNsP50,
+    /// 99th percentile of the time to the first event of a stream in nanoseconds.
+    FirstEventTimeNsP99,
+    /// 99th percentile of the lateness of the gaps between events in nanoseconds.
+    EventGapLatenessNsP99,
+    /// Median delivery time of a chat's messages in nanoseconds.
+    DeliveryTimeNsP50,
+    /// 99th percentile of the delivery time of a chat's messages in nanoseconds.
+    DeliveryTimeNsP99,
     /// Requests answered rightly, a second.
     ThroughputPerS,
     /// Server CPU microseconds per request answered.
@@ -60,11 +71,16 @@ pub enum Direction {
 
 impl Metric {
     /// Every metric, in the order of records.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::ResponseTimeNsP50,
         Self::ResponseTimeNsP99,
         Self::ServiceTimeNsP50,
         Self::ServiceTimeNsP99,
+        Self::FirstEventTimeNsP50,
+        Self::FirstEventTimeNsP99,
+        Self::EventGapLatenessNsP99,
+        Self::DeliveryTimeNsP50,
+        Self::DeliveryTimeNsP99,
         Self::ThroughputPerS,
         Self::ServerCpuUsPerRequest,
         Self::ServerRssBytesMax,
@@ -77,6 +93,11 @@ impl Metric {
             Self::ResponseTimeNsP99 => "response_time_ns_p99",
             Self::ServiceTimeNsP50 => "service_time_ns_p50",
             Self::ServiceTimeNsP99 => "service_time_ns_p99",
+            Self::FirstEventTimeNsP50 => "first_event_time_ns_p50",
+            Self::FirstEventTimeNsP99 => "first_event_time_ns_p99",
+            Self::EventGapLatenessNsP99 => "event_gap_lateness_ns_p99",
+            Self::DeliveryTimeNsP50 => "delivery_time_ns_p50",
+            Self::DeliveryTimeNsP99 => "delivery_time_ns_p99",
             Self::ThroughputPerS => "throughput_per_s",
             Self::ServerCpuUsPerRequest => "server_cpu_us_per_request",
             Self::ServerRssBytesMax => "server_rss_bytes_max",
@@ -89,7 +110,12 @@ impl Metric {
             Self::ResponseTimeNsP50
             | Self::ResponseTimeNsP99
             | Self::ServiceTimeNsP50
-            | Self::ServiceTimeNsP99 => Direction::Time,
+            | Self::ServiceTimeNsP99
+            | Self::FirstEventTimeNsP50
+            | Self::FirstEventTimeNsP99
+            | Self::EventGapLatenessNsP99
+            | Self::DeliveryTimeNsP50
+            | Self::DeliveryTimeNsP99 => Direction::Time,
             Self::ThroughputPerS => Direction::Rate,
             Self::ServerCpuUsPerRequest | Self::ServerRssBytesMax => Direction::Cost,
         }
@@ -292,10 +318,11 @@ pub fn compare_targets(
     let Some((base, heads)) = targets.split_first() else {
         return (Vec::new(), Vec::new());
     };
+    let timed = Timed::of_targets(targets);
     let mut compared = Vec::new();
     let mut not_compared = Vec::new();
     for head in heads {
-        let (pair, reasons) = compare_pair(&base.epochs, &head.epochs, policy);
+        let (pair, reasons) = compare_pair(&base.epochs, &head.epochs, timed, policy);
         compared.extend(pair.into_iter().map(|comparison| Comparison {
             base: base.name.clone(),
             head: head.name.clone(),
@@ -312,15 +339,16 @@ pub fn compare_targets(
 
 /// Compares two targets whose epochs were measured in turn, metric by metric, with the p-values adjusted over the metrics.
 ///
-/// Target names are empty. Returns the comparisons in the order of [`Metric::ALL`], and what could not be compared.
+/// Target names are empty. Returns the comparisons in the order of [`Timed::metrics`], and what could not be compared.
 pub fn compare_pair(
     base: &[EpochRecord],
     head: &[EpochRecord],
+    timed: Timed,
     policy: &Policy,
 ) -> (Vec<Comparison>, Vec<NotCompared>) {
     let mut compared = Vec::new();
     let mut not_compared = Vec::new();
-    for metric in Metric::ALL {
+    for &metric in timed.metrics() {
         let (base_blocks, head_blocks) = paired_blocks(base, head, metric);
         match compare(&base_blocks, &head_blocks, metric, policy) {
             Ok(comparison) => compared.push(comparison),
@@ -484,6 +512,9 @@ pub fn metrics_of(
 ) -> BTreeMap<String, f64> {
     let summary = Summary::of(recording);
     let percentile = |times: &Times, name| times.named(name).map(|ns| ns as f64);
+    let first_event = Times::of(&recording.first_event_time);
+    let event_gap = Times::of(&recording.event_gap_lateness);
+    let delivery = Times::of(&recording.delivery_time);
     Metric::ALL
         .into_iter()
         .filter_map(|metric| {
@@ -492,6 +523,11 @@ pub fn metrics_of(
                 Metric::ResponseTimeNsP99 => percentile(&summary.response_time, "p99"),
                 Metric::ServiceTimeNsP50 => percentile(&summary.service_time, "p50"),
                 Metric::ServiceTimeNsP99 => percentile(&summary.service_time, "p99"),
+                Metric::FirstEventTimeNsP50 => percentile(&first_event, "p50"),
+                Metric::FirstEventTimeNsP99 => percentile(&first_event, "p99"),
+                Metric::EventGapLatenessNsP99 => percentile(&event_gap, "p99"),
+                Metric::DeliveryTimeNsP50 => percentile(&delivery, "p50"),
+                Metric::DeliveryTimeNsP99 => percentile(&delivery, "p99"),
                 Metric::ThroughputPerS => Some(summary.throughput_per_s),
                 Metric::ServerCpuUsPerRequest => cpu_us_per_request,
                 Metric::ServerRssBytesMax => rss_bytes_max.map(|bytes| bytes as f64),
@@ -622,9 +658,10 @@ mod tests {
         let policy = Policy::usual(1);
         let mut alarms = 0_u32;
         for _ in 0..runs {
-            let mut pair: Vec<Comparison> = Metric::ALL
-                .into_iter()
-                .map(|metric| {
+            let mut pair: Vec<Comparison> = Timed::Requests
+                .metrics()
+                .iter()
+                .map(|&metric| {
                     let mut blocks = || {
                         (0..10)
                             .map(|_| Some((0.1 * normal(&mut random)).exp()))
@@ -696,9 +733,10 @@ mod tests {
         assert_eq!((min_blocks(0.05, 1), min_blocks(0.05, 7)), (6, 9));
         let policy = Policy::usual(1);
         let smallest = |blocks: usize| {
-            let mut pair: Vec<Comparison> = Metric::ALL
-                .into_iter()
-                .map(|metric| {
+            let mut pair: Vec<Comparison> = Timed::Requests
+                .metrics()
+                .iter()
+                .map(|&metric| {
                     compare(
                         &vec![Some(1.0); blocks],
                         &vec![Some(2.0); blocks],

@@ -2,7 +2,7 @@
 //!
 //! The intervals of [`crate::compare`] are right where blocks are independent and a target is the same in all of them.
 //! These checks look for the ways in which that fails, and each speaks only where it is both significant and large enough to
-//! matter. They judge the median response time, which every load has.
+//! matter. They judge the median of the time that the run is about: see [`Timed::metrics`].
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,7 @@ use crate::record::EpochRecord;
 use crate::stats::place::{PlacedBlock, place_effect};
 use crate::stats::rounds::round_effect;
 use crate::stats::steadiness::warming;
+use crate::timed::Timed;
 use crate::validity::{Caution, CautionCode};
 
 /// The level of each kind of check. There are three, so that a sound run is cautioned one time in twenty at most.
@@ -20,24 +21,22 @@ pub const NOTABLE_EFFECT: f64 = 0.02;
 /// A factor by which intervals should be longer that is worth a word.
 pub const NOTABLE_LENGTHENING: f64 = 1.1;
 
-/// The figure that is judged.
-const JUDGED: Metric = Metric::ResponseTimeNsP50;
-
 /// What a reader should know about the design of a run.
 ///
 /// `targets`: their names and epochs, the base of comparisons first. `seed`: of the random orders and divisions that are
 /// tried.
-pub fn cautions(targets: &[(&str, &[EpochRecord])], seed: u64) -> Vec<Caution> {
-    let mut cautions = not_warm(targets);
-    cautions.extend(places(targets, seed));
-    cautions.extend(rounds(targets, seed));
+pub fn cautions(targets: &[(&str, &[EpochRecord])], timed: Timed, seed: u64) -> Vec<Caution> {
+    let judged = timed.metrics()[0];
+    let mut cautions = not_warm(targets, judged);
+    cautions.extend(places(targets, judged, seed));
+    cautions.extend(rounds(targets, judged, seed));
     cautions
 }
 
-fn not_warm(targets: &[(&str, &[EpochRecord])]) -> Vec<Caution> {
+fn not_warm(targets: &[(&str, &[EpochRecord])], judged: Metric) -> Vec<Caution> {
     let level = ALPHA / targets.len() as f64;
     let of_target = |&(name, epochs): &(&str, &[EpochRecord])| {
-        let told = warming(&epochs_by_round(epochs))?;
+        let told = warming(&epochs_by_round(epochs, judged))?;
         let excess = told.excess.exp_m1();
         (told.p_value <= level && excess >= NOTABLE_EFFECT).then(|| {
             CautionCode::Unsteady.caution(
@@ -45,7 +44,7 @@ fn not_warm(targets: &[(&str, &[EpochRecord])]) -> Vec<Caution> {
                 format!(
                     "{name} began its rounds {:.0} % slower than it went on ({}, p {:.3}): it was not warm",
                     excess * 100.0,
-                    JUDGED.name(),
+                    judged.name(),
                     told.p_value
                 ),
                 "measure it warm, with a longer warm-up (-w); its figures here are a mixture of both",
@@ -55,15 +54,15 @@ fn not_warm(targets: &[(&str, &[EpochRecord])]) -> Vec<Caution> {
     targets.iter().filter_map(of_target).collect()
 }
 
-fn places(targets: &[(&str, &[EpochRecord])], seed: u64) -> Option<Caution> {
-    let told = place_effect(&placed_blocks(targets), seed)?;
+fn places(targets: &[(&str, &[EpochRecord])], judged: Metric, seed: u64) -> Option<Caution> {
+    let told = place_effect(&placed_blocks(targets, judged), seed)?;
     let range = told.range().exp_m1();
     (told.p_value <= ALPHA && range >= NOTABLE_EFFECT).then(|| {
         CautionCode::PlaceMatters.caution(
             false,
             format!(
                 "the place of an epoch within its block changes {} by {:.0} % (p {:.3})",
-                JUDGED.name(),
+                judged.name(),
                 range * 100.0,
                 told.p_value
             ),
@@ -73,19 +72,19 @@ fn places(targets: &[(&str, &[EpochRecord])], seed: u64) -> Option<Caution> {
     })
 }
 
-fn rounds(targets: &[(&str, &[EpochRecord])], seed: u64) -> Vec<Caution> {
+fn rounds(targets: &[(&str, &[EpochRecord])], judged: Metric, seed: u64) -> Vec<Caution> {
     let Some(((base_name, base), heads)) = targets.split_first() else {
         return Vec::new();
     };
     let level = ALPHA / heads.len().max(1) as f64;
     let of_head = |&(name, head): &(&str, &[EpochRecord])| {
-        let told = round_effect(&differences_by_round(base, head), seed)?;
+        let told = round_effect(&differences_by_round(base, head, judged), seed)?;
         (told.p_value <= level && told.lengthening >= NOTABLE_LENGTHENING).then(|| {
             CautionCode::RoundsDiffer.caution(
                 false,
                 format!(
                     "{name} against {base_name}: each fresh start changes {} by {:.1} % (p {:.3}), so that the blocks of a round are not independent and the intervals should be {:.1} times as long",
-                    JUDGED.name(),
+                    judged.name(),
                     told.deviation.exp_m1() * 100.0,
                     told.p_value,
                     told.lengthening
@@ -98,10 +97,10 @@ fn rounds(targets: &[(&str, &[EpochRecord])], seed: u64) -> Vec<Caution> {
 }
 
 /// The logarithm of the judged figure in every epoch that has it, a list a round, in the order they were measured.
-fn epochs_by_round(epochs: &[EpochRecord]) -> Vec<Vec<f64>> {
+fn epochs_by_round(epochs: &[EpochRecord], judged: Metric) -> Vec<Vec<f64>> {
     let mut rounds = BTreeMap::<u32, Vec<f64>>::new();
     for epoch in epochs {
-        let value = epoch.metrics.get(JUDGED.name()).map(|value| value.ln());
+        let value = epoch.metrics.get(judged.name()).map(|value| value.ln());
         if let Some(value) = value.filter(|value| value.is_finite()) {
             rounds.entry(epoch.round).or_default().push(value);
         }
@@ -110,12 +109,16 @@ fn epochs_by_round(epochs: &[EpochRecord]) -> Vec<Vec<f64>> {
 }
 
 /// The difference of logarithms in every block of both targets, a list a round.
-fn differences_by_round(base: &[EpochRecord], head: &[EpochRecord]) -> Vec<Vec<f64>> {
+fn differences_by_round(
+    base: &[EpochRecord],
+    head: &[EpochRecord],
+    judged: Metric,
+) -> Vec<Vec<f64>> {
     let round_of: BTreeMap<u32, u32> = base
         .iter()
         .map(|epoch| (epoch.block, epoch.round))
         .collect();
-    let (base, head) = (block_values(base, JUDGED), block_values(head, JUDGED));
+    let (base, head) = (block_values(base, judged), block_values(head, judged));
     let mut rounds = BTreeMap::<u32, Vec<f64>>::new();
     for (block, base) in base {
         if let Some(head) = head.get(&block) {
@@ -129,10 +132,10 @@ fn differences_by_round(base: &[EpochRecord], head: &[EpochRecord]) -> Vec<Vec<f
 }
 
 /// Every block that is whole: all targets have a value in it.
-fn placed_blocks(targets: &[(&str, &[EpochRecord])]) -> Vec<PlacedBlock> {
+fn placed_blocks(targets: &[(&str, &[EpochRecord])], judged: Metric) -> Vec<PlacedBlock> {
     let values: Vec<BTreeMap<u32, f64>> = targets
         .iter()
-        .map(|(_, epochs)| block_values(epochs, JUDGED))
+        .map(|(_, epochs)| block_values(epochs, judged))
         .collect();
     let mut firsts = BTreeMap::<u32, Vec<(u32, usize)>>::new();
     for (target, (_, epochs)) in targets.iter().enumerate() {
@@ -167,6 +170,8 @@ mod tests {
     use rand_distr::{Distribution, StandardNormal};
     use rand_xoshiro::Xoshiro256PlusPlus;
 
+    const JUDGED: Metric = Metric::ResponseTimeNsP50;
+
     /// Epochs of a pair in turn, A B B A and B A A B, four blocks a round; each target's value is made of where it stands.
     fn pair(rounds: u32, value: impl Fn(u32, u32, usize, u32) -> f64) -> [Vec<EpochRecord>; 2] {
         let mut epochs = [Vec::new(), Vec::new()];
@@ -195,7 +200,7 @@ mod tests {
 
     fn told(epochs: &[Vec<EpochRecord>; 2]) -> Vec<String> {
         let targets = [("base", epochs[0].as_slice()), ("head", &epochs[1])];
-        let cautions = cautions(&targets, 1);
+        let cautions = cautions(&targets, Timed::Requests, 1);
         assert!(
             cautions
                 .iter()
@@ -208,8 +213,15 @@ mod tests {
     fn a_sound_run_has_nothing_to_be_said_against_it() {
         let sound = pair(4, |_, _, target, _| 100.0 + target as f64);
         assert_eq!(told(&sound), Vec::<String>::new());
-        assert!(cautions(&[], 1).is_empty());
-        assert!(cautions(&[("alone", &pair(4, |_, _, _, _| 1.0)[0])], 1).is_empty());
+        assert!(cautions(&[], Timed::Requests, 1).is_empty());
+        assert!(
+            cautions(
+                &[("alone", &pair(4, |_, _, _, _| 1.0)[0])],
+                Timed::Requests,
+                1
+            )
+            .is_empty()
+        );
     }
 
     #[test]

@@ -200,7 +200,7 @@ mod tests {
         let told = detectable(&plan(Effort::Quick, 2), &[]).unwrap();
         assert_eq!(told.assumed_deviation, Some(ASSUMED_DEVIATION));
         assert!(told.runs.is_empty());
-        assert_eq!(told.metrics.len(), Metric::ALL.len());
+        assert_eq!(told.metrics.len(), Metric::ALL.len(), "whatever is timed");
         // (2.262 + 0.883) · 0.05 / √10, as a share.
         let effect = told.metrics["throughput_per_s"];
         assert!((effect - 0.0510).abs() < 0.0001, "{effect}");

@@ -16,6 +16,7 @@ use crate::names;
 use crate::record::{LoadReport, MessageRecord, RunRecord, StreamRecord, TargetRecord};
 use crate::recording::{Interval, MAX_RECORDABLE_NS, SIGNIFICANT_DIGITS, empty_histogram};
 use crate::summary::Times;
+use crate::timed::Timed;
 use crate::units::NANOS_PER_S;
 
 /// Nanoseconds in a millisecond: the usual scale of a percentile table.
@@ -227,10 +228,20 @@ pub fn intervals_csv(record: &RunRecord) -> String {
         "response_time_ns_p99",
         "response_time_ns_max",
     ];
-    table.row(columns.map(str::to_owned));
+    // What only some scenarios time has columns where it is timed.
+    let timed = record.timed();
+    let own: Vec<String> = ["p50", "p99", "max"]
+        .map(|name| format!("{}_{name}", timed.time_name()))
+        .into_iter()
+        .filter(|name| !columns.contains(&name.as_str()))
+        .collect();
+    let has_own = !own.is_empty();
+    table.row(columns.map(str::to_owned).into_iter().chain(own));
     for target in &record.targets {
         for interval in &target.intervals {
-            table.row([
+            let own = timed.interval_times(interval);
+            let own = [own.p50, own.p99, own.max].map(cell);
+            let row = [
                 target.name.clone(),
                 interval.start_s.to_string(),
                 interval.duration_s.to_string(),
@@ -239,7 +250,8 @@ pub fn intervals_csv(record: &RunRecord) -> String {
                 cell(interval.response_time_ns_p50),
                 cell(interval.response_time_ns_p99),
                 cell(interval.response_time_ns_max),
-            ]);
+            ];
+            table.row(row.into_iter().chain(own.into_iter().filter(|_| has_own)));
         }
     }
     table.finish()
@@ -297,12 +309,18 @@ pub fn hgrm(histogram: &Histogram<u64>, scale: f64) -> String {
     text
 }
 
-/// `.hlog`: the interval log that Java's `HistogramLogReader` reads, one line an interval that holds a value.
+/// A line that names the time in such a table; who reads one skips it.
+pub fn hgrm_time(timed: Timed) -> String {
+    format!("#[Time    = {}, in ms]\n", timed.time_words())
+}
+
+/// `.hlog`: the interval log that Java's `HistogramLogReader` reads, one line an interval that holds a value of what is
+/// `timed`, with a comment that names it.
 ///
 /// `start_epoch_s`: seconds since 1970-01-01T00:00:00Z at which the measured part began. `tag`: the name of the target, as
 /// [`names::check`] allows it, so that it holds no comma, space or line break. Values are nanoseconds, and the maximum
 /// beside each histogram is in milliseconds, as Java's writer has it.
-pub fn hlog(start_epoch_s: f64, intervals: &[Interval], tag: &str) -> String {
+pub fn hlog(start_epoch_s: f64, intervals: &[Interval], timed: Timed, tag: &str) -> String {
     assert!(names::check(tag).is_ok(), "a tag is the name of a target");
     let mut text = String::from("#[Histogram log format version 1.3]\n");
     let mut line = |arguments: std::fmt::Arguments<'_>| {
@@ -313,16 +331,17 @@ pub fn hlog(start_epoch_s: f64, intervals: &[Interval], tag: &str) -> String {
         "#[StartTime: {start_epoch_s:.3} (seconds since epoch), {}]\n",
         java_date(start_epoch_s)
     ));
+    line(format_args!("#[Time: {}, in ns]\n", timed.time_words()));
     line(format_args!(
         "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n"
     ));
     let mut histogram = empty_histogram();
     for interval in intervals
         .iter()
-        .filter(|interval| !interval.response_time.is_empty())
+        .filter(|interval| !timed.counts(interval).is_empty())
     {
         histogram.reset();
-        for &(value_ns, count) in &interval.response_time {
+        for &(value_ns, count) in timed.counts(interval) {
             histogram
                 .record_n(value_ns, count)
                 .expect("an interval holds values of a histogram of the same bounds");
@@ -636,7 +655,12 @@ mod tests {
             5,
             "the last is empty and left out of the log"
         );
-        let log = hlog(1_795_428_900.25, &recording.intervals, "callback");
+        let log = hlog(
+            1_795_428_900.25,
+            &recording.intervals,
+            Timed::Requests,
+            "callback",
+        );
         assert_eq!(log, include_str!("../tests/reference/intervals.hlog"));
         let read: Vec<String> = recording
             .intervals

@@ -67,12 +67,13 @@ impl HistoryLine {
     ///
     /// `revision`: what was measured, where it is known.
     pub fn of(record: &RunRecord, revision: Option<String>) -> Self {
+        let metrics = record.timed().metrics();
         let targets = record.targets.iter().map(|target| HistoryTarget {
             name: target.name.clone(),
             legend: target.manifest.legend(),
-            metrics: Metric::ALL
-                .into_iter()
-                .filter_map(|metric| {
+            metrics: metrics
+                .iter()
+                .filter_map(|&metric| {
                     let blocks = block_values(&target.epochs, metric);
                     let logs: f64 = blocks.values().map(|value| value.ln()).sum();
                     let mean = (logs / blocks.len() as f64).exp();

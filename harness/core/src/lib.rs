@@ -26,6 +26,7 @@ pub mod simulate;
 pub mod stats;
 pub mod summary;
 pub mod target;
+pub mod timed;
 pub mod toml_source;
 pub mod truth;
 pub mod units;

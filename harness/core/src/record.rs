@@ -15,8 +15,9 @@ use crate::encode;
 use crate::ledger::{ErrorCounts, Ledger};
 use crate::load::{Connect, Load};
 use crate::plan::Trial;
-use crate::recording::{Interval, Recording};
+use crate::recording::{Counts, Interval, Recording};
 use crate::summary::{self, Summary, Times};
+use crate::timed::Timed;
 use crate::units::NANOS_PER_S;
 use crate::validity::Validity;
 use crate::warmup::WarmupRecord;
@@ -73,6 +74,9 @@ pub struct LoadReport {
     /// The same requests kind by kind, in the order of the mix; left out where there is but one kind.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub by_request: Vec<KindRecord>,
+    /// What is timed: requests in older records, whatever they were for.
+    #[serde(default)]
+    pub timed: Timed,
 }
 
 /// What was measured of the requests of one kind.
@@ -191,6 +195,7 @@ impl LoadReport {
             streams: StreamRecord::of(recording),
             messages: MessageRecord::of(recording),
             by_request: Vec::new(),
+            timed: Timed::of(recording),
         }
     }
 
@@ -355,6 +360,11 @@ impl RunRecord {
         serde_json::from_str(text).map_err(corrupt)
     }
 
+    /// What is timed, and so compared, drawn and shown first.
+    pub fn timed(&self) -> Timed {
+        Timed::of_targets(&self.targets)
+    }
+
     /// `run.json`: indented, keys in the order of the fields, with a line feed at the end.
     pub fn to_json(&self) -> String {
         let mut text = serde_json::to_string_pretty(self)
@@ -448,7 +458,7 @@ pub struct RequestRecord {
 /// A service-level objective.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectiveRecord {
-    /// The percentile of response time it bounds: `p99`.
+    /// The percentile that it bounds, of the time that the run is about (see [`Timed`]): `p99`.
     pub percentile: String,
     /// The bound in nanoseconds.
     pub at_most_ns: u64,
@@ -648,7 +658,7 @@ pub struct EpochRecord {
     pub duration_s: f64,
     /// Its ledger.
     pub requests: Ledger,
-    /// The metrics that are compared, by name (see [`crate::compare::Metric`]); those that could not be measured are left out.
+    /// The metrics, by name (see [`crate::compare::Metric`]); those that could not be measured are left out.
     pub metrics: BTreeMap<String, f64>,
 }
 
@@ -693,20 +703,50 @@ pub struct IntervalRecord {
     pub response_time_ns_p99: Option<u64>,
     /// Largest.
     pub response_time_ns_max: Option<u64>,
+    /// First event times of the streams that began in it; left out where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_event_time_ns: Option<IntervalTimes>,
+    /// Delivery times of a chat's messages to those who had them in it; left out where none had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery_time_ns: Option<IntervalTimes>,
+}
+
+/// What an interval tells of one time, in nanoseconds; `null` as in [`Times`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntervalTimes {
+    /// Median.
+    pub p50: Option<u64>,
+    /// 99th percentile.
+    pub p99: Option<u64>,
+    /// Largest.
+    pub max: Option<u64>,
+}
+
+impl IntervalTimes {
+    fn of(counts: &Counts) -> Self {
+        Self {
+            p50: summary::value_at_counts(counts, 5_000),
+            p99: summary::value_at_counts(counts, 9_900),
+            max: counts.last().map(|&(value_ns, _)| value_ns),
+        }
+    }
 }
 
 impl IntervalRecord {
     /// An interval of an epoch whose measured part began `epoch_started_s` seconds after the run.
     pub fn of(interval: &Interval, epoch_started_s: f64) -> Self {
-        let percentile = |per_10_000| summary::value_at_counts(&interval.response_time, per_10_000);
+        let response_time = IntervalTimes::of(&interval.response_time);
+        let where_any = |counts: &Counts| (!counts.is_empty()).then(|| IntervalTimes::of(counts));
         Self {
             start_s: epoch_started_s + interval.start_ns as f64 / NANOS_PER_S as f64,
             duration_s: interval.length_ns as f64 / NANOS_PER_S as f64,
             ok: interval.ok,
             failed: interval.failed,
-            response_time_ns_p50: percentile(5_000),
-            response_time_ns_p99: percentile(9_900),
-            response_time_ns_max: interval.response_time.last().map(|&(value_ns, _)| value_ns),
+            response_time_ns_p50: response_time.p50,
+            response_time_ns_p99: response_time.p99,
+            response_time_ns_max: response_time.max,
+            first_event_time_ns: where_any(&interval.first_event_time),
+            delivery_time_ns: where_any(&interval.delivery_time),
         }
     }
 }
@@ -891,6 +931,7 @@ mod tests {
             "idle",
             "idle_lost",
             "warmups",
+            "timed",
         ];
 
         let mut value = serde_json::to_value(sample::run_record()).unwrap();
@@ -916,6 +957,7 @@ mod tests {
         assert_eq!(record.plan.warmup_s_max, None);
         assert_eq!(record.plan.detectable, None);
         assert_eq!(report.load.connect, Connect::Once);
+        assert_eq!(report.timed, Timed::Requests);
         assert_eq!(record.calibration, None);
     }
 

@@ -23,7 +23,7 @@ pub const IN_FLIGHT_EVERY_NS: Nanos = 618_034;
 /// pair up.
 pub const MAX_INTERVALS: usize = 3_600;
 
-/// Most distinct response times that the intervals of one drive hold together, in sixteen bytes each; beyond it, too,
+/// Most distinct times that the intervals of one drive hold together, in sixteen bytes each; beyond it, too,
 /// intervals grow longer. One further interval may be held until it finds a neighbour to pair with.
 pub const MAX_INTERVAL_VALUES: usize = 1_000_000;
 
@@ -283,9 +283,16 @@ pub struct Interval {
     pub ok: u64,
     /// Requests that failed in it.
     pub failed: u64,
-    /// The response times of those that ended in it: value in nanoseconds and count, ascending.
-    pub response_time: Vec<(Nanos, u64)>,
+    /// The response times of those that ended in it.
+    pub response_time: Counts,
+    /// The first event times of the streams that began in it.
+    pub first_event_time: Counts,
+    /// The delivery times of a chat's messages to those who had them in it.
+    pub delivery_time: Counts,
 }
+
+/// Times in nanoseconds with their counts, ascending.
+pub type Counts = Vec<(Nanos, u64)>;
 
 impl Recording {
     /// A recording of nothing.
@@ -395,12 +402,19 @@ impl Interval {
         self.ok += other.ok;
         self.failed += other.failed;
         self.response_time = merged_counts(&self.response_time, &other.response_time);
+        self.first_event_time = merged_counts(&self.first_event_time, &other.first_event_time);
+        self.delivery_time = merged_counts(&self.delivery_time, &other.delivery_time);
+    }
+
+    /// Distinct times in it.
+    fn values(&self) -> usize {
+        self.response_time.len() + self.first_event_time.len() + self.delivery_time.len()
     }
 }
 
 /// Two lists of ascending values and their counts as one.
-fn merged_counts(ours: &[(Nanos, u64)], theirs: &[(Nanos, u64)]) -> Vec<(Nanos, u64)> {
-    let mut merged: Vec<(Nanos, u64)> = Vec::with_capacity(ours.len().max(theirs.len()));
+fn merged_counts(ours: &[(Nanos, u64)], theirs: &[(Nanos, u64)]) -> Counts {
+    let mut merged = Counts::with_capacity(ours.len().max(theirs.len()));
     let (mut ours, mut theirs) = (ours.iter().peekable(), theirs.iter().peekable());
     loop {
         let next = match (ours.peek(), theirs.peek()) {
@@ -429,7 +443,7 @@ struct Series {
     intervals: Vec<Interval>,
     /// The length of the interval that is being filled.
     interval_ns: Nanos,
-    /// Distinct response times in all intervals.
+    /// Distinct times in all intervals.
     values: usize,
     /// Pairs of short intervals still to be merged, and where the first of them stands.
     short_pairs: usize,
@@ -449,7 +463,7 @@ impl Series {
 
     /// Adds the interval that just ended, and makes room for the next.
     fn push(&mut self, interval: Interval) {
-        self.values += interval.response_time.len();
+        self.values += interval.values();
         self.intervals.push(interval);
         while self.is_full() && (self.short_pairs > 0 || self.lengthen()) {
             self.merge_pair();
@@ -475,9 +489,9 @@ impl Series {
     fn merge_pair(&mut self) {
         let second = self.intervals.remove(self.first_short + 1);
         let first = &mut self.intervals[self.first_short];
-        let before = first.response_time.len() + second.response_time.len();
+        let before = first.values() + second.values();
         first.merge(&second);
-        self.values -= before - first.response_time.len();
+        self.values -= before - first.values();
         self.first_short += 1;
         self.short_pairs -= 1;
     }
@@ -517,6 +531,25 @@ struct Current {
     ok: u64,
     failed: u64,
     response_time: Histogram<u32>,
+    first_event_time: Histogram<u32>,
+    delivery_time: Histogram<u32>,
+}
+
+impl Current {
+    fn starting_at(start_ns: Nanos) -> Self {
+        let empty = || {
+            Histogram::new_with_bounds(1, MAX_RECORDABLE_NS, SIGNIFICANT_DIGITS)
+                .expect("the bounds are constants that hdrhistogram accepts")
+        };
+        Self {
+            start_ns,
+            ok: 0,
+            failed: 0,
+            response_time: empty(),
+            first_event_time: empty(),
+            delivery_time: empty(),
+        }
+    }
 }
 
 impl Recorder {
@@ -531,13 +564,7 @@ impl Recorder {
             next_count_ns: start_ns,
             in_flight_samples: 0,
             in_flight_sum: 0,
-            current: Current {
-                start_ns,
-                ok: 0,
-                failed: 0,
-                response_time: Histogram::new_with_bounds(1, MAX_RECORDABLE_NS, SIGNIFICANT_DIGITS)
-                    .expect("the bounds are constants that hdrhistogram accepts"),
-            },
+            current: Current::starting_at(start_ns),
         }
     }
 
@@ -627,8 +654,11 @@ impl Recorder {
         record(&mut self.recording.first_byte_time, elapsed_ns);
     }
 
-    /// The first event of a stream came, or its request ended without one, `elapsed_ns` after it was due.
-    pub fn on_first_event(&mut self, elapsed_ns: Nanos) {
+    /// The first event of a stream that was due at `due_ns` came, or its request ended without one.
+    pub fn on_first_event(&mut self, due_ns: Nanos, now_ns: Nanos) {
+        self.rotate(now_ns);
+        let elapsed_ns = now_ns.saturating_sub(due_ns);
+        record(&mut self.current.first_event_time, elapsed_ns);
         record(&mut self.recording.first_event_time, elapsed_ns);
     }
 
@@ -642,8 +672,11 @@ impl Recorder {
         self.recording.streams.add(counts);
     }
 
-    /// A member had a message, or was still awaited when the message was given up, `elapsed_ns` after the message was due.
-    pub fn on_delivery(&mut self, elapsed_ns: Nanos) {
+    /// A member had a message that was due at `due_ns`, or was still awaited when the message was given up.
+    pub fn on_delivery(&mut self, due_ns: Nanos, now_ns: Nanos) {
+        self.rotate(now_ns);
+        let elapsed_ns = now_ns.saturating_sub(due_ns);
+        record(&mut self.current.delivery_time, elapsed_ns);
         record(&mut self.recording.delivery_time, elapsed_ns);
     }
 
@@ -712,29 +745,23 @@ impl Recorder {
 
     fn close_interval(&mut self, end_ns: Nanos) {
         let length_ns = end_ns.saturating_sub(self.current.start_ns);
-        let empty = self.current.ok == 0 && self.current.failed == 0;
+        let current = &mut self.current;
+        let empty = current.ok == 0
+            && current.failed == 0
+            && current.first_event_time.is_empty()
+            && current.delivery_time.is_empty();
         if length_ns == 0 && empty {
             return;
         }
-        let response_time = if empty {
-            Vec::new()
-        } else {
-            self.current
-                .response_time
-                .iter_recorded()
-                .map(|step| (step.value_iterated_to(), step.count_since_last_iteration()))
-                .collect()
-        };
         self.series.push(Interval {
-            start_ns: self.current.start_ns.saturating_sub(self.start_ns),
+            start_ns: current.start_ns.saturating_sub(self.start_ns),
             length_ns,
-            ok: std::mem::take(&mut self.current.ok),
-            failed: std::mem::take(&mut self.current.failed),
-            response_time,
+            ok: std::mem::take(&mut current.ok),
+            failed: std::mem::take(&mut current.failed),
+            response_time: taken(&mut current.response_time),
+            first_event_time: taken(&mut current.first_event_time),
+            delivery_time: taken(&mut current.delivery_time),
         });
-        if !empty {
-            self.current.response_time.reset();
-        }
     }
 
     /// A request that ended belongs to the interval in which it did; an unfinished one ended in none.
@@ -759,6 +786,19 @@ impl Recorder {
             record(&mut self.recording.send_lag, sent_ns.saturating_sub(due_ns));
         }
     }
+}
+
+/// The counts of a histogram, which is empty thereafter. One that is empty already is not swept.
+fn taken(histogram: &mut Histogram<u32>) -> Counts {
+    if histogram.is_empty() {
+        return Counts::new();
+    }
+    let counts = histogram
+        .iter_recorded()
+        .map(|step| (step.value_iterated_to(), step.count_since_last_iteration()))
+        .collect();
+    histogram.reset();
+    counts
 }
 
 fn record<C: hdrhistogram::Counter>(histogram: &mut Histogram<C>, value_ns: Nanos) {
@@ -912,6 +952,8 @@ mod tests {
                 ok: length,
                 failed: 0,
                 response_time: times.into_iter().map(|time_ns| (time_ns, 1)).collect(),
+                first_event_time: Counts::new(),
+                delivery_time: Counts::new(),
             });
             at += length;
         }
@@ -985,6 +1027,8 @@ mod tests {
             ok: values,
             failed: 0,
             response_time: (1..=values).map(|value| (value, 1)).collect(),
+            first_event_time: Counts::new(),
+            delivery_time: Counts::new(),
         };
         let mut series = Series::new(MS);
         let values = MAX_INTERVAL_VALUES as u64 / 10;
@@ -1107,7 +1151,7 @@ mod tests {
     fn streams_have_clocks_of_their_own() {
         let one = |lateness_ns| {
             let mut recorder = recorder();
-            recorder.on_first_event(2 * MS);
+            recorder.on_first_event(1_000 * MS, 1_002 * MS);
             recorder.on_event_gap(lateness_ns);
             recorder.on_stream(&StreamCounts {
                 streams: 1,
@@ -1122,6 +1166,14 @@ mod tests {
         merged.merge_thread(&one(MS));
         merged.append_epoch(&one(MS), 0);
         assert_eq!(merged.first_event_time.len(), 3);
+        let of_intervals: Vec<&Counts> = merged
+            .intervals
+            .iter()
+            .map(|interval| &interval.first_event_time)
+            .collect();
+        let value_ns = merged.first_event_time.max();
+        let value_ns = merged.first_event_time.highest_equivalent(value_ns);
+        assert_eq!(of_intervals, [&[(value_ns, 2)], &[(value_ns, 1)]]);
         let gaps = &merged.event_gap_lateness;
         assert_eq!((gaps.count_at(0), gaps.count_at(MS)), (1, 2));
         let all = StreamCounts {
@@ -1138,7 +1190,7 @@ mod tests {
     fn messages_have_a_clock_of_their_own() {
         let one = |elapsed_ns| {
             let mut recorder = recorder();
-            recorder.on_delivery(elapsed_ns);
+            recorder.on_delivery(1_000 * MS, 1_000 * MS + elapsed_ns);
             recorder.on_messages(&MessageCounts {
                 sent: 1,
                 deliveries: 2,

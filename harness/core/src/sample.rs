@@ -19,11 +19,15 @@ use crate::record::{
     IntervalRecord, LoadReport, Manifest, Pinning, RequestRecord, RunRecord, SCHEMA_VERSION,
     ServerRecord, ServerSample, TargetRecord,
 };
-use crate::recording::{ConnectionCounts, GeneratorUse, Recorder, Recording, empty_histogram};
+use crate::recording::{
+    ConnectionCounts, GeneratorUse, MessageCounts, Recorder, Recording, StreamCounts,
+    empty_histogram,
+};
 use crate::scenario::Scenario;
 use crate::schedule::Schedule;
 use crate::summary::Times;
 use crate::target::DEFAULT_PAIR;
+use crate::timed::Timed;
 use crate::units::{Nanos, Rate, duration_ns};
 use crate::validity::Validity;
 use crate::warmup::{WarmupOutcome, WarmupRecord};
@@ -31,17 +35,57 @@ use crate::warmup::{WarmupOutcome, WarmupRecord};
 const SEED: u64 = 1;
 const INTERVAL_NS: Nanos = 100_000_000;
 const MS: f64 = 1e6;
+/// How long a stream of the scenario `stream` takes where no event is late, and how many events it has.
+const STREAM_MS: f64 = 450.0;
+const STREAM_EVENTS: u64 = 10;
+/// How many are in the room of a chat.
+const MEMBERS: u64 = 20;
+const CHAT: &str = r#"
+description = "A chat of twenty members"
+question = "How soon does everybody have a message?"
+connections = 20
+
+[load]
+arrival = "open"
+rate_per_s = 200
+
+[[requests]]
+route = "/chat"
+"#;
 
 /// A whole run of the built-in scenario `io-heavy` on `callback` and `coroutine`: ten blocks, no failures. Always the same.
 pub fn run_record() -> RunRecord {
-    let scenario = Scenario::built_in("io-heavy").expect("it is built in");
+    record_of(&built_in("io-heavy"), Timed::Requests)
+}
+
+/// The same of the scenario `stream`, long enough for the 99th percentile of each epoch.
+pub fn stream_record() -> RunRecord {
+    record_of(&built_in("stream"), Timed::Streams)
+}
+
+/// The same of a chat of twenty members.
+pub fn chat_record() -> RunRecord {
+    record_of(
+        &Scenario::parse(CHAT, "chat.toml").expect("it is a scenario"),
+        Timed::Messages,
+    )
+}
+
+fn built_in(name: &str) -> Scenario {
+    Scenario::built_in(name).expect("it is built in")
+}
+
+fn record_of(scenario: &Scenario, timed: Timed) -> RunRecord {
     let spec = PlanSpec {
         effort: Effort::Default,
         targets: DEFAULT_PAIR.len(),
         // Two blocks a round, so that both are told apart wherever they are shown.
         rounds: Some(5),
         profile: None,
-        duration: None,
+        duration: match timed {
+            Timed::Requests | Timed::Messages => None,
+            Timed::Streams => Some(Duration::from_mins(1)),
+        },
         warmup: None,
         seed: SEED,
     };
@@ -63,13 +107,18 @@ pub fn run_record() -> RunRecord {
         interval: Duration::from_nanos(INTERVAL_NS),
         seed: SEED,
     };
-    let requests = scenario.record().requests;
+    // A single kind of request is not told apart.
+    let mut requests = scenario.record().requests;
+    if requests.len() == 1 {
+        requests.clear();
+    }
     let targets: Vec<TargetRecord> = (0..)
         .zip(DEFAULT_PAIR)
         .map(|(index, name)| {
             target(
                 index,
                 name,
+                timed,
                 &plan,
                 &Load {
                     duration: plan.measured(),
@@ -82,12 +131,12 @@ pub fn run_record() -> RunRecord {
     let (comparisons, _) = compare::compare_targets(&targets, &Policy::usual(SEED));
     RunRecord {
         schema_version: SCHEMA_VERSION,
-        id: "2026-11-23T10-15-00Z-io-heavy".to_owned(),
+        id: format!("2026-11-23T10-15-00Z-{}", scenario.name),
         bench_version: "0.1.0".to_owned(),
         started_at: "2026-11-23T10:15:00Z".to_owned(),
         elapsed_s: 64.25,
         completion: Completion::Complete,
-        command: ["bench", "run", "--scenario", "io-heavy", "--seed", "1"]
+        command: ["bench", "run", "--scenario", &scenario.name, "--seed", "1"]
             .map(str::to_owned)
             .to_vec(),
         seed: SEED,
@@ -106,7 +155,7 @@ pub fn run_record() -> RunRecord {
             same_binary: true,
         }),
         targets,
-        backend: Some(backend()),
+        backend: (timed == Timed::Requests).then(backend),
         comparisons,
         aa: None,
         validity: Validity::from_cautions(Vec::new()),
@@ -152,6 +201,7 @@ fn character(name: &str) -> Character {
 fn target(
     index: usize,
     name: &str,
+    timed: Timed,
     plan: &Plan,
     load: &Load,
     requests: &[RequestRecord],
@@ -172,7 +222,7 @@ fn target(
             seed: trial.seed,
             ..load.clone()
         };
-        let recording = epoch(&trial, &load, &character, &mut random);
+        let recording = epoch(&trial, &load, timed, &character, &mut random);
         let cpu_us_per_request = character.cpu_us_per_request * (1.0 + 0.01 * normal(&mut random));
         let rss_bytes = whole_number(character.rss_bytes * (1.0 + 0.004 * f64::from(trial.block)));
         epochs.push(EpochRecord::of(
@@ -232,6 +282,7 @@ fn target(
 fn epoch(
     trial: &Trial,
     load: &Load,
+    timed: Timed,
     character: &Character,
     random: &mut Xoshiro256PlusPlus,
 ) -> Recording {
@@ -243,7 +294,11 @@ fn epoch(
         .take_while(|&due_ns| due_ns < end_ns);
     let mut fates: Vec<[Nanos; 3]> = due
         .map(|due_ns| {
-            let waits_ms = [15.0, 0.1, 10.0][kind_of(due_ns)];
+            let waits_ms = match timed {
+                Timed::Requests => [15.0, 0.1, 10.0][kind_of(due_ns)],
+                Timed::Streams => STREAM_MS,
+                Timed::Messages => 0.0,
+            };
             let overhead_ms = character.overhead_ms * drift * (0.5 * normal(random)).exp();
             let slow_ms: f64 = if due_ns % 97 == 0 {
                 Exp1.sample(random)
@@ -262,7 +317,38 @@ fn epoch(
     let mut recorder = Recorder::new(0, INTERVAL_NS);
     recorder.tell_apart(KINDS);
     recorder.on_scheduled(fates.len() as u64);
+    let stream_ns = whole_number(STREAM_MS * MS);
+    let mut begun = fates
+        .iter()
+        .filter(|_| timed == Timed::Streams)
+        .map(|&[due_ns, _, received_ns]| (due_ns, received_ns - stream_ns))
+        .peekable();
     for [due_ns, sent_ns, received_ns] in &fates {
+        while let Some((due_ns, now_ns)) = begun.next_if(|(_, now_ns)| now_ns <= received_ns) {
+            recorder.on_first_event(due_ns, now_ns);
+            for _ in 1..STREAM_EVENTS {
+                let late_us = 90.0 * normal(random).max(0.0);
+                recorder.on_event_gap(whole_number(late_us * 1e3));
+            }
+            recorder.on_stream(&StreamCounts {
+                streams: 1,
+                events: STREAM_EVENTS,
+                ..StreamCounts::default()
+            });
+        }
+        if timed == Timed::Messages {
+            // The last member has it when all have.
+            let until_all_ns = received_ns - sent_ns;
+            for member in 1..=MEMBERS {
+                let now_ns = sent_ns + until_all_ns * member / MEMBERS;
+                recorder.on_delivery(*due_ns, now_ns);
+            }
+            recorder.on_messages(&MessageCounts {
+                sent: 1,
+                deliveries: MEMBERS,
+                ..MessageCounts::default()
+            });
+        }
         recorder.on_ok(*due_ns, *sent_ns, *received_ns);
         recorder.on_kind(kind_of(*due_ns), Fate::Ok, *due_ns, *received_ns);
     }
@@ -350,15 +436,20 @@ mod tests {
 
     #[test]
     fn the_sample_is_whole_and_always_the_same() {
-        let record = run_record();
-        assert_eq!(record, run_record());
+        check(Timed::Requests, &run_record());
+        check(Timed::Streams, &stream_record());
+        check(Timed::Messages, &chat_record());
+        assert_eq!(run_record(), run_record());
+    }
+
+    fn check(timed: Timed, record: &RunRecord) {
         let names: Vec<&str> = record
             .targets
             .iter()
             .map(|target| target.name.as_str())
             .collect();
         assert_eq!(names, DEFAULT_PAIR);
-        assert_eq!(record.comparisons.len(), compare::Metric::ALL.len());
+        assert_eq!(record.comparisons.len(), timed.metrics().len());
         for target in &record.targets {
             assert!(target.report.requests.balances());
             assert_eq!(target.report.requests.scheduled, target.report.requests.ok);
@@ -378,15 +469,12 @@ mod tests {
                     .sum::<u64>(),
                 target.report.requests.ok
             );
-            let histogram =
-                histogram_from_base64(&target.histograms.response_time_v2_base64).unwrap();
-            assert_eq!(Times::of(&histogram), target.report.response_time_ns);
-            assert!(
-                target
-                    .epochs
-                    .iter()
-                    .all(|epoch| epoch.metrics.len() == compare::Metric::ALL.len())
-            );
+            let histogram = histogram_from_base64(timed.encoded(&target.histograms)).unwrap();
+            assert_eq!(Times::of(&histogram), timed.times(&target.report));
+            for epoch in &target.epochs {
+                let has = |metric: &compare::Metric| epoch.metrics.contains_key(metric.name());
+                assert!(timed.metrics().iter().all(has));
+            }
         }
     }
 }

@@ -190,7 +190,7 @@ impl RequestSpec {
     }
 }
 
-/// A service-level objective: this percentile of response time is at most this long.
+/// A service-level objective: this percentile of what is timed (see [`crate::timed`]) is at most this long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Objective {
     /// A name from [`PERCENTILES`].
@@ -422,7 +422,8 @@ struct Raw {
     /// What is sent: one table for each kind of request.
     #[cfg_attr(test, schemars(with = "Vec<RawRequest>", length(min = 1, max = MAX_REQUESTS)))]
     requests: Spanned<Vec<RawRequest>>,
-    /// What the answers must keep to: the longest that a percentile of response time may be.
+    /// What the answers must keep to: the longest that a percentile of what is timed may be: response time, or
+    /// first event or delivery time where most requests are for streams or messages.
     objective: Option<RawObjective>,
 }
 
@@ -490,7 +491,7 @@ struct RawRequest {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[cfg_attr(
     test,
-    schemars(description = "The longest that each percentile of response time may be.")
+    schemars(description = "The longest that each percentile of what is timed may be.")
 )]
 #[serde(deny_unknown_fields)]
 struct RawObjective {

@@ -8,7 +8,7 @@ use rand::{Rng, RngExt, SeedableRng};
 use rand_distr::{Distribution, StandardNormal, StudentT};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use crate::compare::{self, Comparison, Metric, Policy};
+use crate::compare::{self, Comparison, Policy};
 use crate::design;
 use crate::ledger::Ledger;
 use crate::plan::Plan;
@@ -18,6 +18,7 @@ use crate::stats::change::changes;
 use crate::stats::distribution::{mean, normal_quantile};
 use crate::stats::quantile::quantile_interval;
 use crate::stats::sign_flip::sign_flip;
+use crate::timed::Timed;
 use crate::units::Nanos;
 use crate::validity::CautionCode;
 
@@ -83,6 +84,8 @@ impl Noise {
 
 /// What an epoch measures without any noise, in nanoseconds, bytes or requests a second alike.
 const LEVEL: f64 = 1e6;
+/// What the made-up epochs are of: that of which most metrics are compared.
+const SIMULATED: Timed = Timed::Requests;
 /// The standard deviation that every epoch has of its own.
 const OWN: f64 = 0.03;
 
@@ -115,7 +118,7 @@ pub fn epochs(
         let cold = warming * 0.5_f64.powi(age.cast_signed());
         *age += 1;
         let common = levels[trial.target] + slower + *process + cold;
-        let metrics = Metric::ALL.map(|metric| {
+        let metrics = SIMULATED.metrics().iter().map(|metric| {
             let off = own(noise, &mut random);
             (metric.name().to_owned(), LEVEL * (common + off).exp())
         });
@@ -126,7 +129,7 @@ pub fn epochs(
             started_s: trial.index as f64,
             duration_s: 1.0,
             requests: Ledger::default(),
-            metrics: metrics.into_iter().collect(),
+            metrics: metrics.collect(),
         });
     }
     epochs
@@ -294,20 +297,20 @@ pub fn rates(plan: &Plan, level: f64, warming: f64, noise: Noise, runs: u32) -> 
         runs,
         ..Rates::default()
     };
-    let first = Metric::ALL[0];
+    let first = SIMULATED.metrics()[0];
     for run in 0..runs {
         let seed = u64::from(run);
         let plan = plan.reseeded(seed);
         let epochs = epochs(&plan, &[0.0, level], warming, noise, seed);
         let (base, head) = (&epochs[0], &epochs[1]);
         let policy = Policy::usual(seed);
-        let (comparisons, _) = compare::compare_pair(base, head, &policy);
+        let (comparisons, _) = compare::compare_pair(base, head, SIMULATED, &policy);
         let differences = compare::differences(base, head, first);
         let bootstrap = bca(&[&differences], policy.alpha(), seed, |units| {
             mean(&units[0])
         });
         let alone = sign_flip(&differences, policy.alpha(), seed);
-        let cautions = design::cautions(&[("a", base), ("b", head)], seed);
+        let cautions = design::cautions(&[("a", base), ("b", head)], SIMULATED, seed);
         let has = |code| cautions.iter().any(|caution| caution.code == code);
         let different = |comparison: &Comparison| comparison.verdict.is_different();
         let each = [

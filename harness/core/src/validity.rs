@@ -6,6 +6,7 @@ use crate::ledger::ErrorKind;
 use crate::load::{Arrival, Connect, Load};
 use crate::recording::Recording;
 use crate::summary::{MIN_SAMPLES_BEYOND, Summary, Times, value_at};
+use crate::timed::Timed;
 use crate::units::{Nanos, duration_ns, format_ns};
 
 /// In a closed loop a generator this busy, spinning left out, was the limit itself.
@@ -17,8 +18,8 @@ pub const NOTABLE_LAG_P99_NS: Nanos = 1_000_000;
 /// A single lag of the generator's own that is worth a word: the generator stood still.
 pub const NOTABLE_LAG_MAX_NS: Nanos = 50_000_000;
 
-/// The generator's own median lag that voids a measurement, where it is also [`VOIDING_LAG_SHARE`] of the median
-/// response time: then the typical figure is the generator's.
+/// The generator's own median lag that voids a measurement, where it is also [`VOIDING_LAG_SHARE`] of the median of what is
+/// timed: then the typical figure is the generator's.
 pub const VOIDING_LAG_P50_NS: Nanos = 100_000;
 
 /// See [`VOIDING_LAG_P50_NS`].
@@ -234,9 +235,9 @@ fn lagging(load: &Load, recording: &Recording) -> Option<Caution> {
     let lag = &recording.generator_lag;
     let median = value_at(lag, 5_000)?;
     let p99 = value_at(lag, 9_900).unwrap_or_default();
-    let response_median = value_at(&recording.response_time, 5_000)?;
+    let timed_median = value_at(Timed::of(recording).histogram(recording), 5_000)?;
     let voids =
-        median >= VOIDING_LAG_P50_NS && median as f64 >= VOIDING_LAG_SHARE * response_median as f64;
+        median >= VOIDING_LAG_P50_NS && median as f64 >= VOIDING_LAG_SHARE * timed_median as f64;
     let notable = p99 >= NOTABLE_LAG_P99_NS || lag.max() >= NOTABLE_LAG_MAX_NS;
     (voids || notable).then(|| {
         CautionCode::SendLag.caution(
@@ -448,14 +449,17 @@ fn shared_core(circumstances: &Circumstances) -> Option<Caution> {
 }
 
 fn too_few_samples(recording: &Recording) -> Option<Caution> {
-    let missing = Times::of(&recording.response_time).missing();
+    let timed = Timed::of(recording);
+    let histogram = timed.histogram(recording);
+    let missing = Times::of(histogram).missing();
     (!missing.is_empty()).then(|| {
         CautionCode::TooFewSamples.caution(
             false,
             format!(
-                "{} of {} response times: fewer than {MIN_SAMPLES_BEYOND} samples lie beyond",
+                "{} of {} {}s: fewer than {MIN_SAMPLES_BEYOND} samples lie beyond",
                 missing.join(", ").replace('_', "."),
-                recording.response_time.len()
+                histogram.len(),
+                timed.time_words()
             ),
             "measure longer (-d) for percentiles further out",
         )

@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::recording::Interval;
+use crate::recording::{Counts, Interval};
 use crate::stats::steadiness::{WINDOW as WINDOWS_JUDGED, has_settled};
+use crate::timed::Timed;
 use crate::units::{Nanos, duration_ns};
 use crate::validity::{Caution, CautionCode};
 
@@ -105,13 +106,13 @@ impl WarmingUp {
     /// Takes what a stretch of this length brought.
     ///
     /// `intervals`: its time series, an interval a window. What ended after its last arrival belongs to no window.
-    pub fn add(&mut self, stretch: Duration, intervals: &[Interval]) {
+    pub fn add(&mut self, stretch: Duration, timed: Timed, intervals: &[Interval]) {
         let before = self.series.len();
         let within = intervals
             .iter()
             .filter(|interval| interval.start_ns < duration_ns(stretch));
-        self.series
-            .extend(within.filter_map(median_ns).map(|ns| (ns as f64).ln()));
+        let medians = within.filter_map(|interval| median_ns(timed.counts(interval)));
+        self.series.extend(medians.map(|ns| (ns as f64).ln()));
         self.was_answered = self.series.len() > before;
         self.driven += stretch;
         self.stretches += 1;
@@ -144,12 +145,12 @@ impl WarmingUp {
     }
 }
 
-/// The median of the response times that ended in an interval, however few: a trend is judged over many windows, and what
+/// The median of the times of an interval, however few: a trend is judged over many windows, and what
 /// each of them lacks in precision is noise there.
-fn median_ns(interval: &Interval) -> Option<Nanos> {
-    let count: u64 = interval.response_time.iter().map(|(_, count)| count).sum();
+fn median_ns(counts: &Counts) -> Option<Nanos> {
+    let count: u64 = counts.iter().map(|(_, count)| count).sum();
     let mut seen = 0;
-    let mut ascending = interval.response_time.iter();
+    let mut ascending = counts.iter();
     ascending.find_map(|&(ns, times)| {
         seen += times;
         (2 * seen >= count).then_some(ns.max(1))
@@ -233,7 +234,7 @@ mod tests {
                 // What ends after the last arrival is no part of it, however slow.
                 .chain([interval(count, Some(1e12))])
                 .collect();
-            warming_up.add(stretch, &intervals);
+            warming_up.add(stretch, Timed::Requests, &intervals);
             stretches.push(stretch);
             assert!(stretches.len() < 100, "it has no end");
         }
@@ -251,6 +252,8 @@ mod tests {
             ok: 11,
             failed: 0,
             response_time: median_ns.map(around).unwrap_or_default(),
+            first_event_time: Counts::new(),
+            delivery_time: Counts::new(),
         }
     }
 

@@ -14,7 +14,7 @@ use bench_core::validity::Caution;
 use crate::charts::{Chart, ChartError, svg};
 use crate::sentences;
 use crate::tables::{
-    self, ClockRow, ComparisonRow, KindRow, LedgerRow, SpreadRow, Targets, command_line,
+    self, ClockRow, ComparisonRow, KindRow, LedgerRow, Room, SpreadRow, Targets, command_line,
 };
 
 /// Why a report could not be written.
@@ -79,6 +79,7 @@ struct Run {
     failures: Vec<FailureNote>,
     targets: Targets,
     kinds: Vec<KindRow>,
+    counted: &'static str,
     clocks: Vec<ClockRow>,
     charts: Vec<Figure>,
     comparisons: Vec<ComparisonRow>,
@@ -108,7 +109,7 @@ struct FailureNote {
 struct Figure {
     stem: &'static str,
     svg: String,
-    how_to_read: &'static str,
+    how_to_read: String,
 }
 
 struct Download {
@@ -124,7 +125,7 @@ fn run(record: &RunRecord) -> Result<Run, HtmlError> {
         Ok(Figure {
             stem: chart.file_stem(),
             svg,
-            how_to_read: chart.how_to_read(),
+            how_to_read: chart.how_to_read(record.timed()),
         })
     });
     let charts = charts.collect::<Result<Vec<Figure>, ChartError>>()?;
@@ -151,7 +152,8 @@ fn run(record: &RunRecord) -> Result<Run, HtmlError> {
             .unwrap_or_default(),
         cautions: cautions(record),
         failures: failures(record),
-        targets: tables::targets(record),
+        targets: tables::targets(record, Room::Page),
+        counted: sentences::counted(record.timed()),
         kinds: tables::kinds(record),
         clocks: tables::clocks(record),
         charts,

@@ -8,4 +8,4 @@ pub mod figures;
 pub mod html;
 pub mod markdown;
 pub mod sentences;
-mod tables;
+pub mod tables;

@@ -4,9 +4,9 @@ use bench_core::record::RunRecord;
 
 use crate::charts::legible;
 use crate::sentences;
-use crate::tables::{self, Targets, command_line};
+use crate::tables::{self, Room, Targets, command_line};
 
-/// Summarises a run: question, verdicts in words, a table of the targets, cautions, circumstances, and the command that
+/// Summarises a run: question, verdicts in words and in a table, a table of the targets, cautions, circumstances, and the command that
 /// repeats it. Text from the record is escaped, so that it stays text.
 pub fn markdown(record: &RunRecord) -> String {
     let mut blocks = vec![format!("### {}", plain(&record.scenario.name))];
@@ -19,6 +19,7 @@ pub fn markdown(record: &RunRecord) -> String {
         .chain(sentences::objectives(record))
         .chain(sentences::aa(record));
     blocks.push(list(told.map(|sentence| plain(&sentence))));
+    blocks.push(comparisons(record));
     blocks.push(targets(record));
     blocks.push(kinds(record));
     blocks.push(list(troubles(record).into_iter()));
@@ -35,7 +36,8 @@ fn kinds(record: &RunRecord) -> String {
                         | --- | --- | --: | --: | --: | --: | --: | --: | --: | --: |";
     let rows = tables::kinds(record).into_iter().map(|row| {
         let names = [plain(&row.request), plain(&row.name)];
-        line(names.into_iter().chain(row.figures).collect())
+        let cells: Vec<String> = names.into_iter().chain(row.figures).collect();
+        line(&cells)
     });
     let rows: Vec<String> = rows.collect();
     if rows.is_empty() {
@@ -45,27 +47,57 @@ fn kinds(record: &RunRecord) -> String {
     }
 }
 
-fn line(cells: Vec<String>) -> String {
+fn line(cells: &[String]) -> String {
     format!("| {} |", cells.join(" | "))
 }
 
 fn targets(record: &RunRecord) -> String {
-    let Targets { columns, rows } = tables::targets(record);
-    let rule = std::iter::once("---".to_owned())
-        .chain(columns.iter().map(|_| "--:".to_owned()))
-        .collect();
-    let head = ["target"]
-        .into_iter()
-        .chain(columns)
-        .map(str::to_owned)
-        .collect();
+    let Targets { columns, rows } = tables::targets(record, Room::Page);
+    let head = std::iter::once("target".to_owned()).chain(columns);
     let rows = rows.into_iter().map(|row| {
         let name = format!("**{}**<br>{}", plain(&row.name), plain(&row.manifest));
-        line(std::iter::once(name).chain(row.figures).collect())
+        std::iter::once(name).chain(row.figures).collect()
     });
-    [line(head), line(rule)]
+    table(&head.collect::<Vec<_>>(), 1, rows)
+}
+
+fn comparisons(record: &RunRecord) -> String {
+    let rows = tables::comparisons(record);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let head = [
+        "target",
+        "against",
+        "metric",
+        "verdict",
+        "difference",
+        "95 % interval",
+        "p",
+        "detectable",
+    ];
+    let rows = rows.into_iter().map(|row| {
+        vec![
+            plain(&row.head),
+            plain(&row.base),
+            row.metric.to_owned(),
+            row.verdict.to_owned(),
+            row.change,
+            row.interval,
+            plain(&row.p_value),
+            row.mde,
+        ]
+    });
+    table(&head.map(str::to_owned), 4, rows)
+}
+
+/// A table whose first `words` columns are words, and the others figures.
+fn table(head: &[String], words: usize, rows: impl Iterator<Item = Vec<String>>) -> String {
+    let rule = (0..head.len()).map(|column| if column < words { "---" } else { "--:" });
+    let rule: Vec<String> = rule.map(str::to_owned).collect();
+    [line(head), line(&rule)]
         .into_iter()
-        .chain(rows)
+        .chain(rows.map(|cells| line(&cells)))
         .collect::<Vec<_>>()
         .join("\n")
 }
@@ -123,12 +155,13 @@ fn circumstances(record: &RunRecord) -> String {
         .unwrap_or_default();
     let environment = &record.environment;
     format!(
-        "{load} {}, {}, {}, {}; bench {}. Times are response times, from the moment the schedule meant to send.",
+        "{load} {}, {}, {}, {}; bench {}. Percentiles are of {}.",
         record.started_at,
         environment.cpu_model,
         crate::figures::plural(u64::from(environment.cores), "core", "cores"),
         environment.kernel,
-        record.bench_version
+        record.bench_version,
+        sentences::counted(record.timed())
     )
     .trim_start()
     .to_owned()

@@ -7,6 +7,7 @@ use bench_core::compare::{Comparison, ComparisonVerdict, Metric, POWER};
 use bench_core::detectable::DetectableRecord;
 use bench_core::load::Connect;
 use bench_core::record::{Completion, LoadRecord, ObjectiveRecord, RunRecord, TargetRecord};
+use bench_core::timed::Timed;
 
 use crate::figures::{count, figure, mib, per_s, percentile, plural, separated, time};
 
@@ -17,7 +18,7 @@ const TIMES_FROM: f64 = 2.0;
 ///
 /// `coroutine used 18 % less server CPU per request than callback (95 % interval: 15 to 21 %).` Where no difference was
 /// found it says how large a difference the run would have found.
-pub fn sentence(comparison: &Comparison) -> String {
+pub fn sentence(comparison: &Comparison, timed: Timed) -> String {
     let Comparison {
         head, base, metric, ..
     } = comparison;
@@ -28,13 +29,13 @@ pub fn sentence(comparison: &Comparison) -> String {
         | ComparisonVerdict::More => {
             format!(
                 "{} ({}).",
-                claim(comparison, ""),
+                claim(comparison, timed, name, ""),
                 interval_phrase(comparison)
             )
         }
         ComparisonVerdict::Equivalent => format!(
             "{head} and {base} are as good as equal in {}: any difference is too small to matter ({}).",
-            name(*metric),
+            name(*metric, timed),
             interval_phrase(comparison)
         ),
         // A ratio of 1 outside the interval is a difference, only not one that the test or the margin lets pass.
@@ -43,49 +44,78 @@ pub fn sentence(comparison: &Comparison) -> String {
         {
             format!(
                 "{} ({}), which is too small or too uncertain to call a difference.",
-                claim(comparison, "probably "),
+                claim(comparison, timed, name, "probably "),
                 interval_phrase(comparison)
             )
         }
         ComparisonVerdict::Inconclusive => format!(
             "No difference in {} found between {head} and {base} ({}); this run could have detected {}.",
-            name(*metric),
+            name(*metric, timed),
             interval_phrase(comparison),
             detectable(comparison.mde)
         ),
     }
 }
 
-/// The comparisons that answer most questions: response time, throughput, CPU and memory. The record's table has the rest.
+/// The metrics that answer most questions: what is timed, throughput, CPU and memory. Service time is in the tables: where the
+/// generator was not at fault it says what response time says.
+fn told(timed: Timed) -> impl Iterator<Item = Metric> {
+    let is_told =
+        |metric: &Metric| !matches!(metric, Metric::ServiceTimeNsP50 | Metric::ServiceTimeNsP99);
+    timed.metrics().iter().copied().filter(is_told)
+}
+
+/// The comparisons that answer most questions. The record's table has the rest.
 ///
 /// Two targets get a sentence a metric. More get one too, in which those with the same verdict stand together; a
 /// sentence for each pair would bury what matters.
 pub fn headlines(record: &RunRecord) -> Vec<String> {
-    const TOLD: [Metric; 5] = [
-        Metric::ResponseTimeNsP50,
-        Metric::ResponseTimeNsP99,
-        Metric::ThroughputPerS,
-        Metric::ServerCpuUsPerRequest,
-        Metric::ServerRssBytesMax,
+    let timed = record.timed();
+    let each = told(timed).filter_map(|metric| match of(record, metric).as_slice() {
+        [] => None,
+        [one] => Some(sentence(one, timed)),
+        many => Some(grouped(metric, timed, many)),
+    });
+    each.collect()
+}
+
+/// The same where a table with the intervals stands below: what differs, in a sentence each; then in one what is equal, and in
+/// one what could not be told.
+pub fn verdicts(record: &RunRecord) -> Vec<String> {
+    let timed = record.timed();
+    let of_each: Vec<Vec<&Comparison>> = told(timed).map(|metric| of(record, metric)).collect();
+    if of_each.iter().any(|comparisons| comparisons.len() > 1) {
+        return headlines(record);
+    }
+    let told = || of_each.iter().flatten().copied();
+    let differences = told()
+        .filter(|comparison| comparison.verdict.is_different())
+        .map(|comparison| format!("{}.", claim(comparison, timed, short_name, "")));
+    let alike = [
+        ComparisonVerdict::Equivalent,
+        ComparisonVerdict::Inconclusive,
     ];
-    let of = |metric: Metric| -> Vec<&Comparison> {
-        record
-            .comparisons
-            .iter()
-            .filter(|comparison| comparison.metric == metric)
-            .collect()
-    };
-    TOLD.into_iter()
-        .filter_map(|metric| match of(metric).as_slice() {
-            [] => None,
-            [one] => Some(sentence(one)),
-            many => Some(grouped(metric, many)),
-        })
+    let lists = alike.into_iter().filter_map(|group| {
+        let members = told().filter(|comparison| comparison.verdict == group);
+        let names: Vec<&str> = members
+            .map(|member| short_name(member.metric, timed))
+            .collect();
+        let list = format!("{}: {}.", capitalised(verdict(group)), names.join(", "));
+        (!names.is_empty()).then_some(list)
+    });
+    differences.chain(lists).collect()
+}
+
+fn of(record: &RunRecord, metric: Metric) -> Vec<&Comparison> {
+    record
+        .comparisons
+        .iter()
+        .filter(|comparison| comparison.metric == metric)
         .collect()
 }
 
 /// One metric of many targets against the same base: `Peak memory, against callback: less: a (−18 %); more: b (+22 %).`
-fn grouped(metric: Metric, comparisons: &[&Comparison]) -> String {
+fn grouped(metric: Metric, timed: Timed, comparisons: &[&Comparison]) -> String {
     let mut verdicts: Vec<ComparisonVerdict> = comparisons
         .iter()
         .map(|comparison| comparison.verdict)
@@ -101,12 +131,36 @@ fn grouped(metric: Metric, comparisons: &[&Comparison]) -> String {
             .collect();
         format!("{}: {}", verdict(group), members.join(", "))
     });
-    let (base, name) = (&comparisons[0].base, name(metric));
-    let name = name[..1].to_uppercase() + &name[1..];
+    let base = &comparisons[0].base;
+    let name = capitalised(name(metric, timed));
     format!(
         "{name}, against {base}: {}.",
         groups.collect::<Vec<_>>().join("; ")
     )
+}
+
+/// The same with a capital letter: what begins a sentence, or a title.
+pub(crate) fn capitalised(words: &str) -> String {
+    let mut letters = words.chars();
+    letters
+        .next()
+        .map(|first| first.to_uppercase().collect::<String>() + letters.as_str())
+        .unwrap_or_default()
+}
+
+/// From when to when the times of a run count.
+pub(crate) fn counted(timed: Timed) -> &'static str {
+    match timed {
+        Timed::Requests => {
+            "response time, from the moment the schedule meant to send to the last byte"
+        }
+        Timed::Streams => {
+            "first event time, from the moment the schedule meant to send to the first event of the stream"
+        }
+        Timed::Messages => {
+            "delivery time, from the moment the schedule meant to send a message to the moment a member had it"
+        }
+    }
 }
 
 /// Whether to believe the run, and whether it is whole, in sentences.
@@ -181,17 +235,12 @@ pub fn objectives(record: &RunRecord) -> Vec<String> {
         .scenario
         .objectives
         .iter()
-        .map(|bound| objective(bound, &record.targets))
+        .map(|bound| objective(bound, record.timed(), &record.targets))
         .collect()
 }
 
 /// What a plan can detect, before it is measured, and what that is based on.
 pub fn foresight(record: &DetectableRecord) -> String {
-    const TOLD: [Metric; 3] = [
-        Metric::ResponseTimeNsP50,
-        Metric::ResponseTimeNsP99,
-        Metric::ServerCpuUsPerRequest,
-    ];
     let power = format!("four times in five ({:.0} % power)", POWER * 100.0);
     if let Some(deviation) = record.assumed_deviation {
         let largest = record.metrics.values().copied().fold(0.0, f64::max);
@@ -201,10 +250,19 @@ pub fn foresight(record: &DetectableRecord) -> String {
             share(deviation)
         );
     }
-    let effects = TOLD.into_iter().filter_map(|metric| {
-        let effect = record.metrics.get(metric.name())?;
-        Some(format!("{} in {}", detectable(*effect), name(metric)))
-    });
+    let has_its_own = |timed: &Timed| record.metrics.contains_key(timed.metrics()[0].name());
+    let timed = Timed::ALL.into_iter().find(has_its_own).unwrap_or_default();
+    let own = timed.metrics()[..2].iter().copied();
+    let effects = own
+        .chain([Metric::ServerCpuUsPerRequest])
+        .filter_map(|metric| {
+            let effect = record.metrics.get(metric.name())?;
+            Some(format!(
+                "{} in {}",
+                detectable(*effect),
+                name(metric, timed)
+            ))
+        });
     format!(
         "this plan detects a difference of {} {power}, as {} like it on this machine showed",
         listed(&effects.collect::<Vec<_>>()),
@@ -218,13 +276,20 @@ pub fn aa(record: &RunRecord) -> Vec<String> {
     let Some(aa) = &record.aa else {
         return Vec::new();
     };
+    let timed = record.timed();
     let first = record
         .targets
         .first()
         .map_or("", |target| target.name.as_str());
     let called: Vec<String> = aa
         .different()
-        .map(|comparison| format!("{} ({})", name(comparison.metric), change(comparison.ratio)))
+        .map(|comparison| {
+            format!(
+                "{} ({})",
+                name(comparison.metric, timed),
+                change(comparison.ratio)
+            )
+        })
         .collect();
     let own = if aa.comparisons.is_empty() {
         format!("A/A: {first} could not be compared with itself.")
@@ -272,10 +337,10 @@ fn listed(parts: &[String]) -> String {
     }
 }
 
-fn objective(bound: &ObjectiveRecord, targets: &[TargetRecord]) -> String {
+fn objective(bound: &ObjectiveRecord, timed: Timed, targets: &[TargetRecord]) -> String {
     let (mut met, mut missed, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     for target in targets {
-        match target.report.response_time_ns.named(&bound.percentile) {
+        match timed.times(&target.report).named(&bound.percentile) {
             Some(found) if found <= bound.at_most_ns => {
                 met.push(format!("{} ({})", target.name, time(found as f64)));
             }
@@ -283,10 +348,11 @@ fn objective(bound: &ObjectiveRecord, targets: &[TargetRecord]) -> String {
             None => unknown.push(target.name.clone()),
         }
     }
+    let want = format!("not to be told, for want of {}, of", timed.samples());
     let groups = [
         ("met by", met),
         ("missed by", missed),
-        ("not to be told, for want of requests, of", unknown),
+        (want.as_str(), unknown),
     ];
     let told = groups.into_iter().filter(|(_, names)| !names.is_empty());
     let told: Vec<String> = told
@@ -297,8 +363,17 @@ fn objective(bound: &ObjectiveRecord, targets: &[TargetRecord]) -> String {
     } else {
         told.join("; ")
     };
+    format!("{}: {told}.", capitalised(&objective_words(bound, timed)))
+}
+
+/// `objective p99 ≤ 40.0 ms`, and of which time where it is not the response time.
+pub(crate) fn objective_words(bound: &ObjectiveRecord, timed: Timed) -> String {
+    let of = match timed {
+        Timed::Requests => String::new(),
+        Timed::Streams | Timed::Messages => format!(" of {}", timed.time_words()),
+    };
     format!(
-        "Objective {} ≤ {}: {told}.",
+        "objective {}{of} ≤ {}",
         percentile(&bound.percentile),
         time(bound.at_most_ns as f64)
     )
@@ -310,15 +385,42 @@ pub fn detectable(mde: f64) -> String {
 }
 
 /// A metric's name in words.
-pub fn name(metric: Metric) -> &'static str {
+pub fn name(metric: Metric, timed: Timed) -> &'static str {
     match metric {
         Metric::ResponseTimeNsP50 => "median response time",
         Metric::ResponseTimeNsP99 => "99th percentile of response time",
         Metric::ServiceTimeNsP50 => "median service time",
         Metric::ServiceTimeNsP99 => "99th percentile of service time",
+        Metric::FirstEventTimeNsP50 => "median first event time",
+        Metric::FirstEventTimeNsP99 => "99th percentile of first event time",
+        Metric::EventGapLatenessNsP99 => "99th percentile of event gap lateness",
+        Metric::DeliveryTimeNsP50 => "median delivery time",
+        Metric::DeliveryTimeNsP99 => "99th percentile of delivery time",
         Metric::ThroughputPerS => "throughput",
-        Metric::ServerCpuUsPerRequest => "server CPU per request",
+        Metric::ServerCpuUsPerRequest => match timed {
+            Timed::Requests => "server CPU per request",
+            Timed::Streams => "server CPU per stream",
+            Timed::Messages => "server CPU per message",
+        },
         Metric::ServerRssBytesMax => "peak memory",
+    }
+}
+
+/// The same where there is little room.
+pub fn short_name(metric: Metric, timed: Timed) -> &'static str {
+    match metric {
+        Metric::ResponseTimeNsP50 => "response time p50",
+        Metric::ResponseTimeNsP99 => "response time p99",
+        Metric::ServiceTimeNsP50 => "service time p50",
+        Metric::ServiceTimeNsP99 => "service time p99",
+        Metric::FirstEventTimeNsP50 => "first event time p50",
+        Metric::FirstEventTimeNsP99 => "first event time p99",
+        Metric::EventGapLatenessNsP99 => "event gap lateness p99",
+        Metric::DeliveryTimeNsP50 => "delivery time p50",
+        Metric::DeliveryTimeNsP99 => "delivery time p99",
+        Metric::ThroughputPerS | Metric::ServerCpuUsPerRequest | Metric::ServerRssBytesMax => {
+            name(metric, timed)
+        }
     }
 }
 
@@ -328,7 +430,12 @@ pub fn value(metric: Metric, value: f64) -> String {
         Metric::ResponseTimeNsP50
         | Metric::ResponseTimeNsP99
         | Metric::ServiceTimeNsP50
-        | Metric::ServiceTimeNsP99 => time(value),
+        | Metric::ServiceTimeNsP99
+        | Metric::FirstEventTimeNsP50
+        | Metric::FirstEventTimeNsP99
+        | Metric::EventGapLatenessNsP99
+        | Metric::DeliveryTimeNsP50
+        | Metric::DeliveryTimeNsP99 => time(value),
         Metric::ThroughputPerS => per_s(value),
         Metric::ServerCpuUsPerRequest => time(value * 1e3),
         Metric::ServerRssBytesMax => mib(value),
@@ -397,7 +504,14 @@ pub fn ledger(target: &TargetRecord) -> String {
 }
 
 /// Who did what, how much more or less than whom.
-fn claim(comparison: &Comparison, hedge: &str) -> String {
+///
+/// `name`: what metrics are called, [`name`] or [`short_name`].
+fn claim(
+    comparison: &Comparison,
+    timed: Timed,
+    name: fn(Metric, Timed) -> &'static str,
+    hedge: &str,
+) -> String {
     let Comparison {
         head,
         base,
@@ -406,8 +520,8 @@ fn claim(comparison: &Comparison, hedge: &str) -> String {
         ..
     } = comparison;
     let ratio = *ratio;
-    let (more, times) = (ratio > 1.0, in_times(ratio));
-    let amount = if times {
+    let (more, large) = (ratio > 1.0, in_times(ratio));
+    let amount = if large {
         format!("{} times", figure(ratio))
     } else {
         share((ratio - 1.0).abs())
@@ -423,9 +537,14 @@ fn claim(comparison: &Comparison, hedge: &str) -> String {
         Metric::ResponseTimeNsP50
         | Metric::ResponseTimeNsP99
         | Metric::ServiceTimeNsP50
-        | Metric::ServiceTimeNsP99 => {
-            let what = name(*metric);
-            if times {
+        | Metric::ServiceTimeNsP99
+        | Metric::FirstEventTimeNsP50
+        | Metric::FirstEventTimeNsP99
+        | Metric::EventGapLatenessNsP99
+        | Metric::DeliveryTimeNsP50
+        | Metric::DeliveryTimeNsP99 => {
+            let what = name(*metric, timed);
+            if large {
                 format!("The {what} of {head} was {hedge}{amount} that of {base}")
             } else {
                 format!(
@@ -437,12 +556,16 @@ fn claim(comparison: &Comparison, hedge: &str) -> String {
         Metric::ThroughputPerS => said(
             head,
             hedge,
-            "answered",
+            match timed {
+                Timed::Requests => "answered",
+                Timed::Streams => "served",
+                Timed::Messages => "delivered",
+            },
             &amount,
-            times,
+            large,
             &than("more", "fewer"),
             "as many",
-            "requests a second",
+            &format!("{}s a second", timed.noun()),
             base,
         ),
         Metric::ServerCpuUsPerRequest => said(
@@ -450,10 +573,10 @@ fn claim(comparison: &Comparison, hedge: &str) -> String {
             hedge,
             "used",
             &amount,
-            times,
+            large,
             &than("more", "less"),
             "as much",
-            "server CPU per request",
+            name(*metric, timed),
             base,
         ),
         Metric::ServerRssBytesMax => said(
@@ -461,7 +584,7 @@ fn claim(comparison: &Comparison, hedge: &str) -> String {
             hedge,
             "held",
             &amount,
-            times,
+            large,
             &than("more", "less"),
             "as much",
             "memory at its peak",
@@ -660,7 +783,17 @@ mod tests {
     }
 
     fn check(metric: Metric, ratios: [f64; 3], verdict: ComparisonVerdict, text: &str) {
-        assert_eq!(sentence(&comparison(metric, ratios, verdict)), text);
+        check_of(Timed::Requests, metric, ratios, verdict, text);
+    }
+
+    fn check_of(
+        timed: Timed,
+        metric: Metric,
+        ratios: [f64; 3],
+        verdict: ComparisonVerdict,
+        text: &str,
+    ) {
+        assert_eq!(sentence(&comparison(metric, ratios, verdict), timed), text);
     }
 
     #[test]
@@ -682,6 +815,105 @@ mod tests {
             [1.2, 1.1, 1.3],
             ComparisonVerdict::Faster,
             "coroutine answered 20 % more requests a second than callback (95 % interval: 10 to 30 %).",
+        );
+    }
+
+    #[test]
+    fn streams_are_told_of_as_streams() {
+        check_of(
+            Timed::Streams,
+            Metric::FirstEventTimeNsP50,
+            [0.82, 0.79, 0.85],
+            ComparisonVerdict::Faster,
+            "The median first event time of coroutine was 18 % shorter than that of callback (95 % interval: 15 to 21 %).",
+        );
+        check_of(
+            Timed::Streams,
+            Metric::EventGapLatenessNsP99,
+            [2.4, 2.1, 2.7],
+            ComparisonVerdict::Slower,
+            "The 99th percentile of event gap lateness of coroutine was 2.40 times that of callback (95 % interval: 2.10 to 2.70 times).",
+        );
+        check_of(
+            Timed::Streams,
+            Metric::ThroughputPerS,
+            [1.2, 1.1, 1.3],
+            ComparisonVerdict::Faster,
+            "coroutine served 20 % more streams a second than callback (95 % interval: 10 to 30 %).",
+        );
+        check_of(
+            Timed::Streams,
+            Metric::ServerCpuUsPerRequest,
+            [0.82, 0.79, 0.85],
+            ComparisonVerdict::Less,
+            "coroutine used 18 % less server CPU per stream than callback (95 % interval: 15 to 21 %).",
+        );
+    }
+
+    #[test]
+    fn a_chat_is_told_of_by_its_messages() {
+        check_of(
+            Timed::Messages,
+            Metric::DeliveryTimeNsP99,
+            [1.083, 1.061, 1.1],
+            ComparisonVerdict::Slower,
+            "The 99th percentile of delivery time of coroutine was 8.3 % longer than that of callback (95 % interval: 6 to 10 %).",
+        );
+        check_of(
+            Timed::Messages,
+            Metric::ThroughputPerS,
+            [1.2, 1.1, 1.3],
+            ComparisonVerdict::Faster,
+            "coroutine delivered 20 % more messages a second than callback (95 % interval: 10 to 30 %).",
+        );
+    }
+
+    #[test]
+    fn a_screen_tells_differences_one_by_one_and_the_rest_in_a_list() {
+        let mut record = run_record();
+        let with = |metric, ratio, verdict| comparison(metric, [ratio, ratio, ratio], verdict);
+        record.comparisons = vec![
+            with(Metric::ServerRssBytesMax, 0.5, ComparisonVerdict::Less),
+            with(
+                Metric::ResponseTimeNsP50,
+                1.0,
+                ComparisonVerdict::Equivalent,
+            ),
+            with(
+                Metric::ResponseTimeNsP99,
+                1.1,
+                ComparisonVerdict::Inconclusive,
+            ),
+            with(Metric::ServiceTimeNsP50, 1.3, ComparisonVerdict::Slower),
+            with(Metric::ThroughputPerS, 1.0, ComparisonVerdict::Equivalent),
+            with(Metric::ServerCpuUsPerRequest, 1.2, ComparisonVerdict::More),
+        ];
+        assert_eq!(
+            verdicts(&record),
+            [
+                "coroutine used 20 % more server CPU per request than callback.",
+                "coroutine held 50 % less memory at its peak than callback.",
+                "As good as equal: response time p50, throughput.",
+                "No verdict: response time p99.",
+            ]
+        );
+        record.comparisons.clear();
+        assert!(verdicts(&record).is_empty());
+    }
+
+    #[test]
+    fn an_objective_of_streams_bounds_the_first_event() {
+        let mut record = bench_core::sample::stream_record();
+        record.targets.truncate(1);
+        record.scenario.objectives = vec![ObjectiveRecord {
+            percentile: "p99".to_owned(),
+            at_most_ns: 100_000_000,
+        }];
+        let told = objectives(&record);
+        assert!(
+            told[0].starts_with("Objective p99 of first event time ≤ 100 ms: met by callback ("),
+            "{}",
+            told[0]
         );
     }
 

@@ -1,9 +1,8 @@
-//! The tables that every written report has, as text cell by cell: HTML and Markdown only put lines around them.
+//! The tables that every report has, as text cell by cell: HTML, Markdown and the terminal only put lines around them.
 
 use bench_core::compare::{Comparison, Metric};
-use bench_core::record::{
-    EpochRecord, KindRecord, LoadReport, PlanRecord, RunRecord, TargetRecord,
-};
+use bench_core::record::{KindRecord, LoadReport, PlanRecord, RunRecord, TargetRecord};
+use bench_core::timed::Timed;
 use bench_core::warmup::WarmupOutcome;
 
 use crate::charts::colours;
@@ -12,93 +11,196 @@ use crate::figures::{
 };
 use crate::sentences;
 
+/// How much room a table has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// That of a page, which scrolls.
+    Page,
+    /// The 80 columns of a terminal.
+    Screen,
+}
+
 /// The targets of a run and their figures.
-pub(crate) struct Targets {
+#[derive(Debug)]
+pub struct Targets {
     /// What stands above each of the figures.
-    pub(crate) columns: Vec<&'static str>,
+    pub columns: Vec<String>,
     /// In the order asked for.
-    pub(crate) rows: Vec<TargetRow>,
+    pub rows: Vec<TargetRow>,
 }
 
 /// One target's figures.
-pub(crate) struct TargetRow {
-    pub(crate) name: String,
+#[derive(Debug)]
+pub struct TargetRow {
+    /// Its name.
+    pub name: String,
     /// `#0072b2`, as in the charts.
-    pub(crate) colour: String,
-    pub(crate) manifest: String,
+    pub colour: String,
+    /// What it is, in a line.
+    pub manifest: String,
     /// In the order of [`Targets::columns`].
-    pub(crate) figures: Vec<String>,
+    pub figures: Vec<String>,
 }
 
-/// A figure of a target, where it has one.
-type Figure = fn(&TargetRecord) -> Option<String>;
+/// A column of the table of targets.
+struct Column {
+    /// What stands above it on a page; `{}` stands for what throughput and cost are counted by.
+    name: &'static str,
+    /// The same on a screen, where there is room for it.
+    brief: Option<&'static str>,
+    shown: Shown,
+    /// A figure of a target, where it has one.
+    figure: fn(&TargetRecord, Timed) -> Option<String>,
+}
 
-/// The figures that every run has.
-const ALWAYS: [(&str, Figure); 9] = [
-    ("p50", |target| response(target, "p50")),
-    ("p99", |target| response(target, "p99")),
-    ("p99.9", |target| response(target, "p99_9")),
-    ("max", |target| response(target, "max")),
-    ("answered", |target| {
-        measured(target).map(|report| per_s(report.throughput_per_s))
-    }),
-    ("failed", |target| {
-        measured(target).map(|report| count(report.requests.failed()))
-    }),
-    ("unfinished", |target| {
-        measured(target).map(|report| count(report.requests.unfinished))
-    }),
-    ("server CPU per request", |target| {
-        target.server.cpu_us_per_request.map(|us| time(us * 1e3))
-    }),
-    ("peak memory", |target| {
-        target.server.rss_bytes_max.map(|bytes| mib(bytes as f64))
-    }),
+/// When a column is shown.
+#[derive(Clone, Copy)]
+enum Shown {
+    Always,
+    /// Where something failed; on a page always, so that none is seen to have.
+    WhereFailed,
+    /// Where some target has a figure: what only some scenarios measure.
+    WhereKnown,
+}
+
+const COLUMNS: [Column; 14] = [
+    Column {
+        name: "p50",
+        brief: Some("p50"),
+        shown: Shown::Always,
+        figure: |target, timed| timed_at(target, timed, "p50"),
+    },
+    Column {
+        name: "p99",
+        brief: Some("p99"),
+        shown: Shown::Always,
+        figure: |target, timed| timed_at(target, timed, "p99"),
+    },
+    Column {
+        name: "p99.9",
+        brief: Some("p99.9"),
+        shown: Shown::Always,
+        figure: |target, timed| timed_at(target, timed, "p99_9"),
+    },
+    Column {
+        name: "max",
+        brief: None,
+        shown: Shown::Always,
+        figure: |target, timed| timed_at(target, timed, "max"),
+    },
+    Column {
+        name: "answered",
+        brief: Some("{}s/s"),
+        shown: Shown::Always,
+        figure: |target, _| measured(target).map(|report| per_s(report.throughput_per_s)),
+    },
+    Column {
+        name: "failed",
+        brief: Some("failed"),
+        shown: Shown::WhereFailed,
+        figure: |target, _| measured(target).map(|report| count(report.requests.failed())),
+    },
+    Column {
+        name: "unfinished",
+        brief: None,
+        shown: Shown::Always,
+        figure: |target, _| measured(target).map(|report| count(report.requests.unfinished)),
+    },
+    Column {
+        name: "server CPU per {}",
+        brief: Some("CPU/{}"),
+        shown: Shown::Always,
+        figure: |target, _| target.server.cpu_us_per_request.map(|us| time(us * 1e3)),
+    },
+    Column {
+        name: "peak memory",
+        brief: Some("memory"),
+        shown: Shown::Always,
+        figure: |target, _| target.server.rss_bytes_max.map(|bytes| mib(bytes as f64)),
+    },
+    Column {
+        name: "memory per idle connection",
+        brief: Some("per idle"),
+        shown: Shown::WhereKnown,
+        figure: |target, _| target.server.rss_bytes_per_idle_connection.map(kib),
+    },
+    Column {
+        name: "first event p99",
+        brief: Some("first p99"),
+        shown: Shown::WhereKnown,
+        figure: |target, timed| {
+            // Where streams are what is timed, it stands above already.
+            let streams = target.report.streams.filter(|_| timed != Timed::Streams)?;
+            Some(time(streams.first_event_time_ns.p99? as f64))
+        },
+    },
+    Column {
+        name: "event gap late by, p99",
+        brief: Some("gap p99"),
+        shown: Shown::WhereKnown,
+        figure: |target, _| {
+            let ns = target.report.streams?.event_gap_lateness_ns.p99?;
+            Some(time(ns as f64))
+        },
+    },
+    Column {
+        name: "events lost, twice, out of order",
+        brief: None,
+        shown: Shown::WhereKnown,
+        figure: |target, _| {
+            let streams = target.report.streams?;
+            let wrong = [
+                streams.events_lost,
+                streams.events_duplicated,
+                streams.events_out_of_order,
+            ];
+            Some(wrong.map(count).join(", "))
+        },
+    },
+    Column {
+        name: "deliveries lost, twice, out of order",
+        brief: None,
+        shown: Shown::WhereKnown,
+        figure: |target, _| {
+            let messages = target.report.messages?;
+            let wrong = [
+                messages.deliveries_lost,
+                messages.deliveries_duplicated,
+                messages.deliveries_out_of_order,
+            ];
+            Some(wrong.map(count).join(", "))
+        },
+    },
 ];
 
-/// The figures that only some scenarios give: their columns are left out where no target has one.
-const SOMETIMES: [(&str, Figure); 6] = [
-    ("memory per idle connection", |target| {
-        target.server.rss_bytes_per_idle_connection.map(kib)
-    }),
-    ("first event p99", |target| {
-        let ns = target.report.streams?.first_event_time_ns.p99?;
-        Some(time(ns as f64))
-    }),
-    ("event gap late by, p99", |target| {
-        let ns = target.report.streams?.event_gap_lateness_ns.p99?;
-        Some(time(ns as f64))
-    }),
-    ("events lost, twice, out of order", |target| {
-        let streams = target.report.streams?;
-        let wrong = [
-            streams.events_lost,
-            streams.events_duplicated,
-            streams.events_out_of_order,
-        ];
-        Some(wrong.map(count).join(", "))
-    }),
-    ("delivery p99", |target| {
-        let ns = target.report.messages?.delivery_time_ns.p99?;
-        Some(time(ns as f64))
-    }),
-    ("deliveries lost, twice, out of order", |target| {
-        let messages = target.report.messages?;
-        let wrong = [
-            messages.deliveries_lost,
-            messages.deliveries_duplicated,
-            messages.deliveries_out_of_order,
-        ];
-        Some(wrong.map(count).join(", "))
-    }),
-];
+impl Column {
+    fn name(&self, room: Room) -> Option<&'static str> {
+        match room {
+            Room::Page => Some(self.name),
+            Room::Screen => self.brief,
+        }
+    }
+
+    fn applies(&self, record: &RunRecord, room: Room) -> bool {
+        let timed = record.timed();
+        let some = |has: &dyn Fn(&TargetRecord) -> bool| record.targets.iter().any(has);
+        match self.shown {
+            Shown::Always => true,
+            Shown::WhereFailed => {
+                room == Room::Page || some(&|target| target.report.requests.failed() > 0)
+            }
+            Shown::WhereKnown => some(&|target| (self.figure)(target, timed).is_some()),
+        }
+    }
+}
 
 /// The targets, and the figures that this run gives of them.
-pub(crate) fn targets(record: &RunRecord) -> Targets {
-    let applies = |(_, figure): &(&str, Figure)| record.targets.iter().any(|t| figure(t).is_some());
-    let columns: Vec<(&'static str, Figure)> = ALWAYS
-        .into_iter()
-        .chain(SOMETIMES.into_iter().filter(applies))
+pub fn targets(record: &RunRecord, room: Room) -> Targets {
+    let timed = record.timed();
+    let columns: Vec<(&str, &Column)> = COLUMNS
+        .iter()
+        .filter(|column| column.applies(record, room))
+        .filter_map(|column| Some((column.name(room)?, column)))
         .collect();
     let row = |(target, colour): (&TargetRecord, String)| TargetRow {
         name: target.name.clone(),
@@ -106,7 +208,7 @@ pub(crate) fn targets(record: &RunRecord) -> Targets {
         manifest: target.manifest.legend(),
         figures: columns
             .iter()
-            .map(|(_, figure)| figure(target).unwrap_or_else(|| NONE.to_owned()))
+            .map(|(_, column)| (column.figure)(target, timed).unwrap_or_else(|| NONE.to_owned()))
             .collect(),
     };
     Targets {
@@ -116,12 +218,15 @@ pub(crate) fn targets(record: &RunRecord) -> Targets {
             .zip(colours(record))
             .map(row)
             .collect(),
-        columns: columns.iter().map(|(name, _)| *name).collect(),
+        columns: columns
+            .iter()
+            .map(|(name, _)| name.replace("{}", timed.noun()))
+            .collect(),
     }
 }
 
-fn response(target: &TargetRecord, percentile: &str) -> Option<String> {
-    let ns = target.report.response_time_ns.named(percentile)?;
+fn timed_at(target: &TargetRecord, timed: Timed, percentile: &str) -> Option<String> {
+    let ns = timed.times(&target.report).named(percentile)?;
     Some(time(ns as f64))
 }
 
@@ -150,14 +255,14 @@ pub(crate) fn clocks(record: &RunRecord) -> Vec<ClockRow> {
         ];
         let of_streams = report.streams.iter().flat_map(|streams| {
             [
-                ("first event", &streams.first_event_time_ns),
+                ("first event time", &streams.first_event_time_ns),
                 ("event gap lateness", &streams.event_gap_lateness_ns),
             ]
         });
         let of_messages = report
             .messages
             .iter()
-            .map(|messages| ("delivery", &messages.delivery_time_ns));
+            .map(|messages| ("delivery time", &messages.delivery_time_ns));
         clocks
             .into_iter()
             .chain(of_streams)
@@ -215,24 +320,38 @@ fn kind_row(name: &str, kind: &KindRecord) -> KindRow {
 }
 
 /// One comparison.
-pub(crate) struct ComparisonRow {
-    pub(crate) head: String,
-    pub(crate) base: String,
-    pub(crate) metric: &'static str,
-    pub(crate) change: String,
-    pub(crate) interval: String,
-    pub(crate) p_value: String,
-    pub(crate) mde: String,
-    pub(crate) blocks: String,
-    pub(crate) verdict: &'static str,
+#[derive(Debug)]
+pub struct ComparisonRow {
+    /// The target compared.
+    pub head: String,
+    /// The target compared against.
+    pub base: String,
+    /// What was compared.
+    pub metric: &'static str,
+    /// The same where there is little room.
+    pub short: &'static str,
+    /// Head over base, as a change.
+    pub change: String,
+    /// The 95 % interval of that.
+    pub interval: String,
+    /// The p-value, adjusted.
+    pub p_value: String,
+    /// The smallest difference that could have been detected.
+    pub mde: String,
+    /// Blocks that were paired.
+    pub blocks: String,
+    /// What it comes to.
+    pub verdict: &'static str,
 }
 
 /// A row for each comparison, in the record's order.
-pub(crate) fn comparisons(record: &RunRecord) -> Vec<ComparisonRow> {
+pub fn comparisons(record: &RunRecord) -> Vec<ComparisonRow> {
+    let timed = record.timed();
     let row = |comparison: &Comparison| ComparisonRow {
         head: comparison.head.clone(),
         base: comparison.base.clone(),
-        metric: sentences::name(comparison.metric),
+        metric: sentences::name(comparison.metric, timed),
+        short: sentences::short_name(comparison.metric, timed),
         change: sentences::change(comparison.ratio),
         interval: sentences::interval(comparison.ci_low, comparison.ci_high),
         // Below a thousandth the test itself has no more to tell.
@@ -262,16 +381,18 @@ pub(crate) struct SpreadRow {
 
 /// A row for each target and each metric that its epochs have.
 pub(crate) fn spread(record: &RunRecord) -> Vec<SpreadRow> {
+    let timed = record.timed();
     let rows = record
         .targets
         .iter()
-        .flat_map(|target| Metric::ALL.into_iter().map(move |metric| (target, metric)));
-    rows.filter_map(|(target, metric)| spread_row(&target.name, metric, &target.epochs))
+        .flat_map(|target| timed.metrics().iter().map(move |&metric| (target, metric)));
+    rows.filter_map(|(target, metric)| spread_row(target, metric, timed))
         .collect()
 }
 
-fn spread_row(name: &str, metric: Metric, epochs: &[EpochRecord]) -> Option<SpreadRow> {
-    let known = epochs
+fn spread_row(target: &TargetRecord, metric: Metric, timed: Timed) -> Option<SpreadRow> {
+    let known = target
+        .epochs
         .iter()
         .filter_map(|epoch| epoch.metrics.get(metric.name()).copied());
     let mut values: Vec<f64> = known.filter(|value| value.is_finite()).collect();
@@ -279,8 +400,8 @@ fn spread_row(name: &str, metric: Metric, epochs: &[EpochRecord]) -> Option<Spre
     let (&min, &max) = (values.first()?, values.last()?);
     let written = |value: f64| sentences::value(metric, value);
     Some(SpreadRow {
-        name: name.to_owned(),
-        metric: sentences::name(metric),
+        name: target.name.clone(),
+        metric: sentences::name(metric, timed),
         epochs: count(values.len() as u64),
         min: written(min),
         median: written(values[values.len() / 2]),
@@ -502,19 +623,54 @@ pub(crate) fn command_line(words: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bench_core::sample::run_record;
+    use bench_core::sample::{run_record, stream_record};
+
+    fn shown(record: &RunRecord, room: Room) -> Vec<String> {
+        let Targets { columns, rows } = targets(record, room);
+        assert!(rows.iter().all(|row| row.figures.len() == columns.len()));
+        columns
+    }
 
     #[test]
     fn every_row_has_a_cell_for_every_column_and_only_what_applies_has_one() {
         let mut record = run_record();
-        let Targets { columns, rows } = targets(&record);
-        assert_eq!((rows.len(), columns.len()), (2, ALWAYS.len()));
-        assert!(rows.iter().all(|row| row.figures.len() == columns.len()));
+        assert_eq!(shown(&record, Room::Page).len(), 9);
         record.targets[1].server.rss_bytes_per_idle_connection = Some(5.5 * 1024.0);
-        let Targets { columns, rows } = targets(&record);
-        assert_eq!(columns.last(), Some(&"memory per idle connection"));
+        assert_eq!(
+            shown(&record, Room::Page).last().unwrap(),
+            "memory per idle connection"
+        );
+        let rows = targets(&record, Room::Page).rows;
         let cells: Vec<_> = rows.iter().map(|row| row.figures.last().unwrap()).collect();
         assert_eq!(cells, ["–", "5.50 KiB"]);
+    }
+
+    #[test]
+    fn a_screen_has_room_for_failures_only_where_there_are_some() {
+        let mut record = run_record();
+        let usual = ["p50", "p99", "p99.9", "requests/s", "CPU/request", "memory"];
+        assert_eq!(shown(&record, Room::Screen), usual);
+        record.targets[1].report.requests.error = 1;
+        assert_eq!(shown(&record, Room::Screen)[4], "failed");
+    }
+
+    #[test]
+    fn the_first_event_stands_where_the_response_time_stands_unless_most_requests_are_others() {
+        let mut record = stream_record();
+        let columns = shown(&record, Room::Screen);
+        assert_eq!(columns[4..], ["CPU/stream", "memory", "gap p99"]);
+        let first = record.targets[0]
+            .report
+            .streams
+            .unwrap()
+            .first_event_time_ns;
+        let told = |record: &RunRecord| targets(record, Room::Screen).rows[0].figures[1].clone();
+        assert_eq!(told(&record), time(first.p99.unwrap() as f64));
+        for target in &mut record.targets {
+            target.report.timed = Timed::Requests;
+        }
+        assert!(shown(&record, Room::Screen).contains(&"first p99".to_owned()));
+        assert_ne!(told(&record), time(first.p99.unwrap() as f64));
     }
 
     #[test]

@@ -137,10 +137,12 @@ fn the_same_record_gives_the_same_bytes() {
 
 #[test]
 fn charts_look_as_reviewed() {
-    let cases: [(&str, RunRecord); 3] = [
+    let cases: [(&str, RunRecord); 5] = [
         ("two", variations::two()),
         ("failures", variations::failures()),
         ("failed", variations::failed()),
+        ("streams", variations::streams()),
+        ("chat", variations::chat()),
     ];
     for (name, record) in cases {
         for chart in Chart::ALL {

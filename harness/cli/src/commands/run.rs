@@ -226,10 +226,17 @@ fn write(store: &Store, measured: &Measured) -> Result<(), Failure> {
     store.write("run.json", record.to_json().as_bytes())?;
     store.write("summary.csv", encode::summary_csv(record).as_bytes())?;
     store.write("intervals.csv", encode::intervals_csv(record).as_bytes())?;
+    let timed = record.timed();
     for (target, recording) in record.targets.iter().zip(&measured.recordings) {
-        let hgrm = encode::hgrm(&recording.response_time, encode::NANOS_PER_MS);
+        let table = encode::hgrm(timed.histogram(recording), encode::NANOS_PER_MS);
+        let hgrm = table + &encode::hgrm_time(timed);
         store.write(&format!("{}.hgrm", target.name), hgrm.as_bytes())?;
-        let hlog = encode::hlog(measured.started_epoch_s, &recording.intervals, &target.name);
+        let hlog = encode::hlog(
+            measured.started_epoch_s,
+            &recording.intervals,
+            timed,
+            &target.name,
+        );
         store.write(&format!("{}.hlog", target.name), hlog.as_bytes())?;
     }
     write_pictures(record, |name, bytes| store.write(name, bytes))

@@ -23,6 +23,7 @@ use bench_core::record::{
 };
 use bench_core::recording::Recording;
 use bench_core::target::{BaseUrl, Kind};
+use bench_core::timed::Timed;
 use bench_core::units::{NANOS_PER_S, Rate, duration_ns};
 use bench_core::validity::{Caution, CautionCode, Circumstances, Validity};
 use load::backend::BackendStats;
@@ -568,6 +569,7 @@ impl Run<'_> {
             (self.tell)(RunEvent::TrialEnded {
                 target: &subject.spec.name,
                 epoch,
+                timed: Timed::of(&driven.recording),
             });
         }
         if let Some(how) = driven.ended {
@@ -772,7 +774,7 @@ fn design_cautions(targets: &[TargetRecord], seed: u64) -> Vec<Caution> {
         .iter()
         .map(|target| (target.name.as_str(), target.epochs.as_slice()))
         .collect();
-    design::cautions(&epochs, seed)
+    design::cautions(&epochs, Timed::of_targets(targets), seed)
 }
 
 fn interrupted(completion: Completion) -> Vec<Caution> {

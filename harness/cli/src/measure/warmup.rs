@@ -1,6 +1,7 @@
 //! Warming a target up: load that is driven and answered and not recorded, for as long as [`bench_core::warmup`] says.
 
 use bench_core::load::Load;
+use bench_core::timed::Timed;
 use bench_core::warmup::WarmingUp;
 
 use super::Run;
@@ -41,7 +42,8 @@ impl Run<'_> {
             if let Some(how) = driven.ended {
                 return self.fail(subject, format!("it ended while it was warmed up: {how}"));
             }
-            warming_up.add(stretch, &driven.recording.intervals);
+            let recording = &driven.recording;
+            warming_up.add(stretch, Timed::of(recording), &recording.intervals);
         }
         subject.warmups.push(warming_up.record(round));
     }

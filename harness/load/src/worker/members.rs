@@ -307,7 +307,7 @@ impl<'a> Members<'a> {
             }) => {
                 if is_whole {
                     let recorder = core.recorders.for_due(due_ns);
-                    recorder.on_delivery(now.saturating_sub(due_ns));
+                    recorder.on_delivery(due_ns, now);
                     self.turns[index].served +=
                         u64::from(due_ns >= core.recorders.measured_from_ns);
                 }
@@ -358,7 +358,7 @@ impl<'a> Members<'a> {
         let recorder = core.recorders.for_due(due_ns);
         recorder.on_messages(&settled.counts);
         for _ in 0..awaited {
-            recorder.on_delivery(now.saturating_sub(due_ns));
+            recorder.on_delivery(due_ns, now);
         }
         if let Err(kind) = settled.fate {
             recorder.on_error(kind, now);

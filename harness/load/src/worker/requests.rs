@@ -164,7 +164,7 @@ impl<'a> Requests<'a> {
                     let due_ns = carried.due_ns;
                     let recorder = core.recorders.for_due(due_ns);
                     let mut on_moment = |moment| match moment {
-                        Moment::First => recorder.on_first_event(arrived_ns - due_ns),
+                        Moment::First => recorder.on_first_event(due_ns, arrived_ns),
                         Moment::Gap { lateness_ns } => recorder.on_event_gap(lateness_ns),
                     };
                     let bytes = &core.read_buffer[..count];
@@ -247,7 +247,7 @@ impl<'a> Requests<'a> {
             return;
         }
         if events.is_silent() {
-            recorder.on_first_event(now - sent.due_ns);
+            recorder.on_first_event(sent.due_ns, now);
         } else if let Some(late_ns) = events.overdue_ns(now) {
             recorder.on_event_gap(late_ns);
         }

@@ -1,9 +1,10 @@
-//! Response times as distributions: by percentile, and as a histogram.
+//! What a run times as distributions: by percentile, and as a histogram.
 
 use std::f64::consts::LOG10_2;
 
 use bench_core::compare::Metric;
 use bench_core::record::{ObjectiveRecord, RunRecord, TargetRecord};
+use bench_core::timed::Timed;
 use plotters::prelude::DrawingBackend;
 
 use super::ChartError;
@@ -12,7 +13,8 @@ use super::canvas::{Canvas, Point, Refusal, Stroke};
 use super::distribution::Distribution;
 use super::frame::{Area, Panel, PanelPlan, Reference, panels};
 use super::look::{Dash, Look};
-use crate::figures::{percentile, time};
+use crate::figures::time;
+use crate::sentences::{capitalised, objective_words};
 
 /// Points of a curve: two a nominal pixel are as many as a chart can show.
 const CURVE_POINTS: u32 = 1_800;
@@ -24,23 +26,22 @@ const BIN_RATIO_MIN: f64 = 1.005;
 /// An objective is drawn where it stretches a linear axis at most this many times, a logarithmic one by its square.
 const STRETCH_MAX: f64 = 3.0;
 
-/// Every target's distribution of response times, in the order of the targets.
+/// Every target's distribution of what is timed, in the order of the targets.
 pub(super) fn distributions(record: &RunRecord) -> Result<Vec<Option<Distribution>>, ChartError> {
-    record
-        .targets
-        .iter()
-        .map(|target| {
-            Distribution::read(&target.histograms.response_time_v2_base64).map_err(|source| {
-                ChartError::Histogram {
-                    target: target.name.clone(),
-                    source,
-                }
-            })
+    let timed = record.timed();
+    let read = |target: &TargetRecord| {
+        Distribution::read(timed.encoded(&target.histograms)).map_err(|source| {
+            ChartError::Histogram {
+                target: target.name.clone(),
+                timed,
+                source,
+            }
         })
-        .collect()
+    };
+    record.targets.iter().map(read).collect()
 }
 
-/// HdrHistogram's chart: how long the slowest tenth, hundredth, thousandth of all requests took at least.
+/// HdrHistogram's chart: how long the slowest tenth, hundredth, thousandth of all took at least.
 pub(super) fn by_percentile<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
     room: Area,
@@ -49,10 +50,12 @@ pub(super) fn by_percentile<B: DrawingBackend>(
     distributions: &[Option<Distribution>],
 ) -> Result<(), Refusal> {
     let known = || distributions.iter().flatten();
+    let timed = record.timed();
+    let epoch_metrics = epoch_metrics(timed);
     let epochs: Vec<[Vec<f64>; 2]> = record
         .targets
         .iter()
-        .map(|target| EPOCH_METRICS.map(|(metric, _)| of_epochs(target, metric)))
+        .map(|target| epoch_metrics.map(|(metric, _)| of_epochs(target, metric)))
         .collect();
     let (low, high) = range(known());
     // The fastest half takes the left edge of the picture only, and must not choose its scale.
@@ -69,9 +72,10 @@ pub(super) fn by_percentile<B: DrawingBackend>(
     let y = with_objectives(&record.scenario.objectives, low, high, log);
     let x = Axis::percentiles(known().map(Distribution::end_nines).fold(0.0, f64::max));
     let plan = PanelPlan {
-        caption: format!("Response time, {}", y.scale_name()),
+        caption: format!("{}, {}", capitalised(timed.time_words()), y.scale_name()),
         note: format!(
-            "dotted where fewer than 10 requests were slower; dots beside 50 % and 99 %: epochs one by one{}",
+            "dotted where fewer than 10 {} were slower; dots beside 50 % and 99 %: epochs one by one{}",
+            timed.samples(),
             if apart {
                 format!("; below {}: on the ground", time(y.low))
             } else {
@@ -79,14 +83,17 @@ pub(super) fn by_percentile<B: DrawingBackend>(
             }
         ),
         y,
-        references: record.scenario.objectives.iter().map(objective).collect(),
+        references: objectives(record).collect(),
         weight: 1.0,
     };
     let panel = panels(
         canvas,
         room,
         &x,
-        "Percentile of requests (each step right: a tenth as many)",
+        &format!(
+            "Percentile of {} (each step right: a tenth as many)",
+            timed.samples()
+        ),
         vec![plan],
     )?
     .remove(0);
@@ -95,7 +102,7 @@ pub(super) fn by_percentile<B: DrawingBackend>(
     }
     for (index, (spread, look)) in epochs.iter().zip(looks).enumerate() {
         let shift = shift(index, epochs.len());
-        for ((_, nines), values) in EPOCH_METRICS.iter().zip(spread) {
+        for ((_, nines), values) in epoch_metrics.iter().zip(spread) {
             whisker(canvas, &panel, *nines, shift, values, *look)?;
         }
     }
@@ -108,10 +115,11 @@ pub(super) fn by_percentile<B: DrawingBackend>(
     Ok(())
 }
 
-/// Which share of requests took how long, in bins whose width grows with time.
+/// Which share took how long, in bins whose width grows with time.
 pub(super) fn histogram<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
     room: Area,
+    timed: Timed,
     looks: &[Look],
     distributions: &[Option<Distribution>],
 ) -> Result<(), Refusal> {
@@ -133,16 +141,17 @@ pub(super) fn histogram<B: DrawingBackend>(
         .copied()
         .fold(0.0, f64::max);
     let plan = PanelPlan {
-        caption: "Share of requests in each bin".to_owned(),
+        caption: format!("Share of {} in each bin", timed.samples()),
         note: format!(
-            "{} bins of equal width on the scale below; shares of each target's own requests",
-            edges.len() - 1
+            "{} bins of equal width on the scale below; shares of each target's own {}",
+            edges.len() - 1,
+            timed.samples()
         ),
         y: Axis::from_zero(highest, Unit::Percent, 5),
         references: Vec::new(),
         weight: 1.0,
     };
-    let title = format!("Response time, {}", x.scale_name());
+    let title = format!("{}, {}", capitalised(timed.time_words()), x.scale_name());
     let panel = panels(canvas, room, &x, &title, vec![plan])?.remove(0);
     let present = shares.iter().flatten().count();
     if present == 0 {
@@ -166,24 +175,15 @@ pub(super) fn histogram<B: DrawingBackend>(
     Ok(())
 }
 
-/// An objective as a line to hold the data against.
-pub(super) fn objective(objective: &ObjectiveRecord) -> Reference {
-    let bound_ns = objective.at_most_ns as f64;
-    Reference {
-        value: bound_ns,
-        meaning: format!(
-            "objective {} ≤ {}",
-            percentile(&objective.percentile),
-            time(bound_ns)
-        ),
-    }
+/// The objectives as lines to hold the data against.
+pub(super) fn objectives(record: &RunRecord) -> impl Iterator<Item = Reference> {
+    let reference = |objective: &ObjectiveRecord| Reference {
+        value: objective.at_most_ns as f64,
+        meaning: objective_words(objective, record.timed()),
+    };
+    record.scenario.objectives.iter().map(reference)
 }
 
-/// The metrics that every epoch keeps, and where their percentile stands on the axis (as log10 1/(1−q)).
-const EPOCH_METRICS: [(Metric, f64); 2] = [
-    (Metric::ResponseTimeNsP50, LOG10_2),
-    (Metric::ResponseTimeNsP99, TAIL_NINES),
-];
 /// Where p99 stands on the axis of percentiles.
 const TAIL_NINES: f64 = 2.0;
 /// So many targets, or fewer, each have room of their own.
@@ -197,6 +197,14 @@ fn tails_apart(tails_ns: &[f64]) -> bool {
     let shortest = tails_ns.iter().copied().fold(f64::INFINITY, f64::min);
     let longest = tails_ns.iter().copied().fold(0.0, f64::max);
     tails_ns.len() > ROOMY && longest > APART * shortest
+}
+
+/// The metrics of the time itself that every epoch keeps, and where their percentile stands on the axis (as log10 1/(1−q)).
+fn epoch_metrics(timed: Timed) -> [(Metric, f64); 2] {
+    let [p50, p99, ..] = timed.metrics() else {
+        unreachable!("a time has its median and its 99th percentile");
+    };
+    [(*p50, LOG10_2), (*p99, TAIL_NINES)]
 }
 
 fn of_epochs(target: &TargetRecord, metric: Metric) -> Vec<f64> {

@@ -16,26 +16,28 @@ mod series;
 
 use bench_core::encode::HistogramError;
 use bench_core::record::{RunRecord, TargetRecord};
+use bench_core::timed::Timed;
 use plotters::backend::{BitMapBackend, SVGBackend};
 use plotters::prelude::DrawingBackend;
 
 use crate::figures::{NONE, count, maybe_time, mib, per_s, time};
+use crate::sentences::capitalised;
 pub(crate) use canvas::legible;
 use canvas::{Canvas, DETAIL, HEIGHT, Refusal, WIDTH, level};
 use distribution::Distribution;
 use frame::Figures;
 use look::Look;
 
-/// A chart.
+/// A chart. Which time those of latency show follows from what the run times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Chart {
-    /// Response time against percentile, on HdrHistogram's axis.
+    /// The time itself against percentile, on HdrHistogram's axis.
     LatencyByPercentile,
     /// Response time of each kind of request by itself.
     LatencyByRequest,
-    /// Median and tail of response time, interval by interval.
+    /// Its median and tail, interval by interval.
     LatencyOverTime,
-    /// Shares of requests by response time.
+    /// Shares of requests, or of what else is timed, by that time.
     LatencyHistogram,
     /// Requests answered and failed a second, interval by interval.
     Throughput,
@@ -50,11 +52,15 @@ pub enum Chart {
 pub enum ChartError {
     /// A histogram in the record is not what `bench` writes.
     #[error(
-        "the response times of target {target:?} cannot be read from the record (`histograms.response_time_v2_base64`): {source}; restore the record, or run again"
+        "the {time}s of target {target:?} cannot be read from the record (`histograms.{key}`): {source}; restore the record, or run again",
+        time = timed.time_words(),
+        key = timed.encoded_name()
     )]
     Histogram {
         /// Whose.
         target: String,
+        /// What is timed.
+        timed: Timed,
         /// What is wrong with it.
         source: HistogramError,
     },
@@ -102,56 +108,90 @@ impl Chart {
 
     /// The question that it answers, what it shows, and of which scenario.
     pub fn title(self, record: &RunRecord) -> String {
+        let timed = record.timed();
+        let (time, samples) = (timed.time_words(), timed.samples());
         let question = match self {
-            Self::LatencyByPercentile => "How long do requests take? Response time by percentile",
-            Self::LatencyByRequest => "Who waits? Response time by request",
-            Self::LatencyOverTime => "When were requests slow? Response time over the run",
+            Self::LatencyByPercentile => {
+                let question = match timed {
+                    Timed::Requests => "How long do requests take?",
+                    Timed::Streams => "How soon do streams begin?",
+                    Timed::Messages => "How soon does everybody have a message?",
+                };
+                format!("{question} {} by percentile", capitalised(time))
+            }
+            Self::LatencyByRequest => "Who waits? Response time by request".to_owned(),
+            Self::LatencyOverTime => {
+                let question = match timed {
+                    Timed::Requests => "When were requests slow?",
+                    Timed::Streams => "When did streams begin late?",
+                    Timed::Messages => "When were messages slow?",
+                };
+                format!("{question} {} over the run", capitalised(time))
+            }
             Self::LatencyHistogram => {
-                "How are response times spread? Share of requests by response time"
+                format!("How are {time}s spread? Share of {samples} by {time}")
             }
-            Self::Throughput => {
-                "How much is answered, and what fails? Requests a second over the run"
-            }
-            Self::ServerCpu => "What does it cost? CPU of the server over the run",
+            Self::Throughput => format!(
+                "How much is answered, and what fails? {}s a second over the run",
+                capitalised(timed.noun())
+            ),
+            Self::ServerCpu => "What does it cost? CPU of the server over the run".to_owned(),
             Self::ServerMemory => {
                 "How much memory does it take? Resident memory of the server over the run"
+                    .to_owned()
             }
         };
         format!("{question}, {}", record.scenario.name)
     }
 
     /// How to read it, in a sentence or two.
-    pub fn how_to_read(self) -> &'static str {
+    pub fn how_to_read(self, timed: Timed) -> String {
+        let (noun, samples) = (timed.noun(), timed.samples());
         match self {
             Self::LatencyByPercentile => {
-                "Lower is better. At 99 %, the height is the time within which 99 of 100 requests were answered, counted \
-                 from the moment the schedule meant to send them; each step to the right looks at a tenth as many requests. \
-                 The pale dots beside 50 % and 99 % are the epochs one by one: differences smaller than their spread mean little."
+                let what_came = match timed {
+                    Timed::Requests => "were answered, counted from the moment the schedule meant to send them",
+                    Timed::Streams => {
+                        "brought their first event, counted from the moment the schedule meant to ask for them"
+                    }
+                    Timed::Messages => {
+                        "were made, counted from the moment the schedule meant to send the message"
+                    }
+                };
+                format!(
+                    "Lower is better. At 99 %, the height is the time within which 99 of 100 {samples} {what_came}; \
+                     each step to the right looks at a tenth as many {samples}. The pale dots beside 50 % and 99 % are the epochs \
+                     one by one: differences smaller than their spread mean little."
+                )
             }
             Self::LatencyByRequest => {
                 "Further left is better. Each row begins at a target's median for that kind of request and ends at its 99.9th \
                  percentile; the marker, and the figure, are the 99th. Light requests that reach as far to the right as heavy \
                  ones do were waiting behind them."
+                    .to_owned()
             }
-            Self::LatencyOverTime => {
-                "Lower is better. A level line is a steady server; a spike is a moment in which requests had to wait. \
+            Self::LatencyOverTime => format!(
+                "Lower is better. A level line is a steady server; a spike is a moment in which {noun}s had to wait. \
                  Targets take turns, so each shows only in its own epochs, and gaps are not bridged."
-            }
-            Self::LatencyHistogram => {
+            ),
+            Self::LatencyHistogram => format!(
                 "Further left is faster, narrower is steadier. Bins grow with the time they hold, and heights are shares of \
-                 one target's own requests; a second hump is a second kind of request, or something that holds some of them up."
-            }
+                 one target's own {samples}; a second hump is a second kind of {noun}, or something that holds some of them up."
+            ),
             Self::Throughput => {
                 "Under a fixed schedule, all targets that keep up lie on the dotted line, so a level line is good and more is \
-                 not to be had; without a schedule, higher is better. Failed requests have a panel of their own, if there were any."
+                 not to be had; without a schedule, higher is better. What failed has a panel of its own, if anything did."
+                    .to_owned()
             }
             Self::ServerCpu => {
                 "Lower is better where all targets answered the same schedule: the height is what it cost them. Where each \
-                 answered as much as it could, compare the cost per request, which the legend gives."
+                 answered as much as it could, compare the cost of each, which the legend gives."
+                    .to_owned()
             }
             Self::ServerMemory => {
                 "Lower is better. A line that keeps rising while the load stays the same is a leak, or a cache that has not \
                  filled yet."
+                    .to_owned()
             }
         }
     }
@@ -165,7 +205,7 @@ impl Chart {
                 format!(
                     "{}: {}",
                     target.name,
-                    self.figures(target)
+                    self.figures(target, record.timed())
                         .map_or_else(|| "no data".to_owned(), |figures| figures.full)
                 )
             })
@@ -182,20 +222,20 @@ impl Chart {
     }
 
     /// A target's figures for this chart; none where there is nothing to draw.
-    fn figures(self, target: &TargetRecord) -> Option<Figures> {
-        let times = &target.report.response_time_ns;
+    fn figures(self, target: &TargetRecord, timed: Timed) -> Option<Figures> {
+        let summary = timed.times(&target.report);
         let server = &target.server;
         match self {
             Self::LatencyByPercentile | Self::LatencyHistogram | Self::LatencyOverTime => {
-                times.max.map(|max| {
+                summary.max.map(|max| {
                     let max = time(max as f64);
                     Figures {
                         full: format!(
                             "p50 {}, p99 {}, max {max}",
-                            maybe_time(times.p50),
-                            maybe_time(times.p99)
+                            maybe_time(summary.p50),
+                            maybe_time(summary.p99)
                         ),
-                        brief: times.p99.map_or_else(
+                        brief: summary.p99.map_or_else(
                             || format!("max {max}"),
                             |p99| format!("p99 {}", time(p99 as f64)),
                         ),
@@ -230,8 +270,8 @@ impl Chart {
                     .cpu_us_per_request
                     .map_or_else(|| NONE.to_owned(), |us| time(us * 1e3));
                 Figures {
-                    full: format!("{per_request} of CPU per request"),
-                    brief: format!("{per_request}/request"),
+                    full: format!("{per_request} of CPU per {}", timed.noun()),
+                    brief: format!("{per_request}/{}", timed.noun()),
                 }
             }),
             Self::ServerMemory => (!server.samples.is_empty()).then(|| {
@@ -267,7 +307,11 @@ pub fn svg(record: &RunRecord, chart: Chart) -> Result<String, ChartError> {
          aria-label=\"{title}\">\n<title>{title}</title>\n<desc>{alt}</desc>\n{body}",
         body = level(body),
         title = escaped(&chart.title(record)),
-        alt = escaped(&format!("{} {}", chart.alt(record), chart.how_to_read())),
+        alt = escaped(&format!(
+            "{} {}",
+            chart.alt(record),
+            chart.how_to_read(record.timed())
+        )),
     ))
 }
 
@@ -372,7 +416,7 @@ fn draw_on<B: DrawingBackend>(
         .map(|(target, &look)| frame::Entry {
             look,
             name: target.name.clone(),
-            figures: chart.figures(target),
+            figures: chart.figures(target, record.timed()),
             manifest: target.manifest.legend(),
         })
         .collect();
@@ -382,8 +426,10 @@ fn draw_on<B: DrawingBackend>(
             latency::by_percentile(canvas, room, record, looks, distributions)
         }
         Chart::LatencyByRequest => by_request::draw(canvas, room, record, looks),
-        Chart::LatencyOverTime => series::response_times(canvas, room, record, looks),
-        Chart::LatencyHistogram => latency::histogram(canvas, room, looks, distributions),
+        Chart::LatencyOverTime => series::latency(canvas, room, record, looks),
+        Chart::LatencyHistogram => {
+            latency::histogram(canvas, room, record.timed(), looks, distributions)
+        }
         Chart::Throughput => series::throughput(canvas, room, record, looks),
         Chart::ServerCpu => series::server_cpu(canvas, room, record, looks),
         Chart::ServerMemory => series::server_memory(canvas, room, record, looks),

@@ -1,15 +1,16 @@
-//! What happened over time: response times, throughput and failures, the server's CPU and memory.
+//! What happened over time: what is timed, throughput and failures, the server's CPU and memory.
 //!
 //! All share an axis of seconds since the run began. Targets take turns, so each is seen in its own epochs; the gaps
 //! between them are not bridged.
 
-use bench_core::record::{IntervalRecord, RunRecord, ServerSample};
+use bench_core::record::{IntervalRecord, IntervalTimes, RunRecord, ServerSample};
+use bench_core::timed::Timed;
 use plotters::prelude::DrawingBackend;
 
 use super::axis::{Axis, Unit, nice_step};
 use super::canvas::{Canvas, Point, Refusal, Stroke};
 use super::frame::{Area, Panel, PanelPlan, Reference, panels};
-use super::latency::objective;
+use super::latency::objectives;
 use super::look::Look;
 use crate::figures::{per_s, seconds};
 
@@ -22,16 +23,18 @@ const RATE_PARTS: f64 = 200.0;
 /// A pause of this many spacings between samples of the server is a gap: it was not running, or not measured.
 const GAP_SPACINGS: f64 = 2.5;
 
-/// Median and tail of the response times, interval by interval.
-pub(super) fn response_times<B: DrawingBackend>(
+/// Median and tail of what is timed, interval by interval.
+pub(super) fn latency<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
     room: Area,
     record: &RunRecord,
     looks: &[Look],
 ) -> Result<(), Refusal> {
-    let median = |interval: &IntervalRecord| interval.response_time_ns_p50.map(|ns| ns as f64);
+    let timed = record.timed();
+    let told = |interval: &IntervalRecord| timed.interval_times(interval);
+    let median = |interval: &IntervalRecord| told(interval).p50.map(|ns| ns as f64);
     let tail = tail(record);
-    let tails = |interval: &IntervalRecord| tail.of(interval).map(|ns| ns as f64);
+    let tails = |interval: &IntervalRecord| tail.of(told(interval)).map(|ns| ns as f64);
     let axis = |values: Vec<f64>| {
         let low = values.iter().copied().fold(f64::INFINITY, f64::min);
         let high = values.iter().copied().fold(0.0, f64::max);
@@ -45,22 +48,24 @@ pub(super) fn response_times<B: DrawingBackend>(
         intervals(record).filter_map(value).collect()
     };
     let (tail_axis, median_axis) = (axis(all(&tails)), axis(all(&median)));
-    let plan = |caption: &str, percentile: &str, y: Axis| PanelPlan {
-        caption: caption.to_owned(),
+    let plan = |caption: String, percentile: &str, y: Axis| PanelPlan {
+        caption,
         note: y.scale_name().to_owned(),
         y,
         references: record
             .scenario
             .objectives
             .iter()
-            .filter(|bound| bound.percentile == percentile)
-            .map(objective)
+            .zip(objectives(record))
+            .filter(|(bound, _)| bound.percentile == percentile)
+            .map(|(_, line)| line)
             .collect(),
         weight: 1.0,
     };
+    let median_caption = format!("Median {} of each interval", timed.time_words());
     let plans = vec![
-        plan(tail.caption(), tail.name(), tail_axis),
-        plan("Median response time of each interval", "p50", median_axis),
+        plan(tail.caption(timed), tail.name(), tail_axis),
+        plan(median_caption, "p50", median_axis),
     ];
     let panels = panels(canvas, room, &seconds_axis(record), SECONDS_TITLE, plans)?;
     for (panel, value) in panels
@@ -304,10 +309,10 @@ enum Tail {
 }
 
 impl Tail {
-    fn of(self, interval: &IntervalRecord) -> Option<u64> {
+    fn of(self, times: IntervalTimes) -> Option<u64> {
         match self {
-            Self::P99 => interval.response_time_ns_p99,
-            Self::Max => interval.response_time_ns_max,
+            Self::P99 => times.p99,
+            Self::Max => times.max,
         }
     }
 
@@ -318,22 +323,24 @@ impl Tail {
         }
     }
 
-    fn caption(self) -> &'static str {
+    fn caption(self, timed: Timed) -> String {
+        let (time, samples) = (timed.time_words(), timed.samples());
         match self {
-            Self::P99 => "99th percentile of response time in each interval",
-            Self::Max => "Slowest response in each interval (too few requests for a p99)",
+            Self::P99 => format!("99th percentile of {time} in each interval"),
+            Self::Max => format!("Longest {time} in each interval (too few {samples} for a p99)"),
         }
     }
 }
 
 /// The 99th percentile where most intervals of every target have one, the maximum otherwise: one picture never mixes them.
 fn tail(record: &RunRecord) -> Tail {
-    let busy = intervals(record)
-        .filter(|interval| interval.response_time_ns_max.is_some())
-        .count();
-    let known = intervals(record)
-        .filter(|interval| interval.response_time_ns_p99.is_some())
-        .count();
+    let timed = record.timed();
+    let having = |tail: Tail| {
+        intervals(record)
+            .filter(|interval| tail.of(timed.interval_times(interval)).is_some())
+            .count()
+    };
+    let (busy, known) = (having(Tail::Max), having(Tail::P99));
     if known * 2 >= busy && known > 0 {
         Tail::P99
     } else {
@@ -371,6 +378,8 @@ fn merged(intervals: &[IntervalRecord], least_s: f64) -> Vec<IntervalRecord> {
                     response_time_ns_p50: None,
                     response_time_ns_p99: None,
                     response_time_ns_max: None,
+                    first_event_time_ns: None,
+                    delivery_time_ns: None,
                     ..*interval
                 }),
             }
@@ -512,6 +521,8 @@ mod tests {
             response_time_ns_p50: p50,
             response_time_ns_p99: None,
             response_time_ns_max: p50,
+            first_event_time_ns: None,
+            delivery_time_ns: None,
         }
     }
 

@@ -38,6 +38,8 @@ pub fn all() -> Vec<(&'static str, RunRecord)> {
         ("invalid", invalid()),
         ("hostile", hostile()),
         ("close", close()),
+        ("streams", streams()),
+        ("chat", chat()),
     ]
 }
 
@@ -45,6 +47,23 @@ pub fn all() -> Vec<(&'static str, RunRecord)> {
 pub fn two() -> RunRecord {
     // Made once: it takes a while without optimisation.
     static SAMPLE: LazyLock<RunRecord> = LazyLock::new(sample::run_record);
+    SAMPLE.clone()
+}
+
+/// Streams of events, which are told by their first event, with an objective that bounds it.
+pub fn streams() -> RunRecord {
+    static SAMPLE: LazyLock<RunRecord> = LazyLock::new(sample::stream_record);
+    let mut record = SAMPLE.clone();
+    record.scenario.objectives = vec![ObjectiveRecord {
+        percentile: "p99".to_owned(),
+        at_most_ns: 1_000_000,
+    }];
+    record
+}
+
+/// A chat, which is told by the time until everybody has a message.
+pub fn chat() -> RunRecord {
+    static SAMPLE: LazyLock<RunRecord> = LazyLock::new(sample::chat_record);
     SAMPLE.clone()
 }
 
@@ -204,6 +223,8 @@ pub fn extreme() -> RunRecord {
                 response_time_ns_p50: Some(values[0]),
                 response_time_ns_p99: Some(values[1]),
                 response_time_ns_max: Some(values[2]),
+                first_event_time_ns: None,
+                delivery_time_ns: None,
             })
             .collect();
         target
