@@ -109,6 +109,10 @@ impl Color {
 Every target gets the same seeded load in alternating epochs (A B B A), each round with fresh
 processes. The record, its charts and a report go to results/runs/<time>-<scenario>/."
 )]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag as it is typed; `commands::run` says what they mean"
+)]
 pub(crate) struct RunArgs {
     /// A built-in scenario, a TOML file, or `-` for standard input.
     #[arg(long, short, value_name = "NAME|FILE")]

@@ -428,10 +428,10 @@ const MAX_SHOWN_BYTES: usize = 24 * 1024;
 /// A manifest of `targets/fake.py` that misbehaves so; `more` are further lines of it.
 fn fake(dir: &Path, behaviours: &[&str], more: &str) -> String {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/targets/fake.py");
-    let behaviours: String = behaviours.iter().map(|one| format!(", '{one}'")).collect();
+    let args = [&[script, "{port}"], behaviours].concat().join("', '");
     let source = format!(
         "description = 'a server of the tests'\nruntime = 'fake'\nloop = 'a thread a connection'\n\
-         command = 'python3'\nargs = ['{script}', '{{port}}'{behaviours}]\n{more}\n"
+         command = 'python3'\nargs = ['{args}']\n{more}\n"
     );
     let path = dir.join("fake.toml");
     std::fs::write(&path, source).unwrap();

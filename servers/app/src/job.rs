@@ -403,8 +403,8 @@ impl Calling {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
     use alloc::string::String;
-    use alloc::{format, vec};
 
     use http1::server::Poll;
     use http1::{Date, Version};

@@ -215,20 +215,15 @@ mod tests {
     use super::*;
     use crate::setup::Interpreter;
 
-    fn there(
-        path: &str,
-        version: &str,
-        support: Support,
-        is_ready: bool,
-    ) -> Result<State, SetupError> {
-        Ok(State {
+    fn there(path: &str, version: &str, support: Support, is_ready: bool) -> State {
+        State {
             found: Interpreter {
                 path: PathBuf::from(path),
                 version: version.to_owned(),
             },
             support: Some(support),
             is_ready,
-        })
+        }
     }
 
     fn missing(found: Option<&str>) -> Result<State, SetupError> {
@@ -246,17 +241,17 @@ mod tests {
         let (python, node) = ("/usr/bin/python3", "/usr/bin/node");
         for (finding, said, advice) in [
             (
-                interpreter(Needs::Python, there(python, "3.11.7", until, true)),
+                interpreter(Needs::Python, Ok(there(python, "3.11.7", until, true))),
                 "Python: /usr/bin/python3 3.11.7 (supported until 2027-10-31); packages are set up",
                 None,
             ),
             (
-                interpreter(Needs::Python, there(python, "3.11.7", until, false)),
+                interpreter(Needs::Python, Ok(there(python, "3.11.7", until, false))),
                 "Python: /usr/bin/python3 3.11.7 (supported until 2027-10-31); packages are not set up yet",
                 Some("`bench setup` fetches"),
             ),
             (
-                interpreter(Needs::Node, there(node, "20.20.2", ended, true)),
+                interpreter(Needs::Node, Ok(there(node, "20.20.2", ended, true))),
                 "Node.js: /usr/bin/node 20.20.2 (end of life since 2026-04-30); packages are set up",
                 Some("it gets no more repairs"),
             ),
