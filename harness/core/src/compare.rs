@@ -179,6 +179,16 @@ pub struct Comparison {
     pub cliffs_delta: Option<f64>,
 }
 
+impl Comparison {
+    /// The same, told with the verdict that its figures come to.
+    pub(crate) fn judged(self, policy: &Policy) -> Self {
+        Self {
+            verdict: verdict(&self, policy),
+            ..self
+        }
+    }
+}
+
 /// What a comparison comes to: how the head is, against the base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -208,6 +218,11 @@ impl ComparisonVerdict {
             Self::Equivalent => "equivalent",
             Self::Inconclusive => "inconclusive",
         }
+    }
+
+    /// True where the head is the worse one.
+    pub fn is_worse(self) -> bool {
+        matches!(self, Self::Slower | Self::More)
     }
 
     /// True where it says that the targets differ.
@@ -264,6 +279,11 @@ impl Policy {
     pub fn alpha(&self) -> f64 {
         self.alpha
     }
+
+    /// The seed of what is random in tests and intervals.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
 }
 
 /// What is wrong with a policy.
@@ -298,6 +318,18 @@ pub enum NotCompared {
         /// Blocks in all.
         blocks: usize,
         /// Blocks without which no test can reject.
+        needed: usize,
+    },
+    /// Too few blocks of two runs, which no pairing ties together.
+    #[error("{metric} is known in {base} blocks of the base and {head} of the head, and the test needs {needed} of each: measure longer", metric = metric.name())]
+    TooFewOfEach {
+        /// The metric.
+        metric: Metric,
+        /// Blocks of the base with a usable value.
+        base: usize,
+        /// Blocks of the head.
+        head: usize,
+        /// Blocks of each without which no test can reject.
         needed: usize,
     },
     /// More blocks than are compared.
@@ -409,10 +441,7 @@ pub fn compare(
         blocks: u32::try_from(differences.len()).expect("at most MAX_BLOCKS"),
         cliffs_delta: cliffs_delta(&base, &head),
     };
-    Ok(Comparison {
-        verdict: verdict(&comparison, policy),
-        ..comparison
-    })
+    Ok(comparison.judged(policy))
 }
 
 /// Adjusts p-values over the given comparisons by Holm's step-down method (Holm, *A simple sequentially rejective multiple
@@ -500,6 +529,12 @@ pub fn block_values(epochs: &[EpochRecord], metric: Metric) -> BTreeMap<u32, f64
             Some((block, (sum / full as f64).exp()))
         })
         .collect()
+}
+
+/// The geometric mean over blocks; none of none.
+pub fn geometric_mean(blocks: &BTreeMap<u32, f64>) -> Option<f64> {
+    let logs: f64 = blocks.values().map(|value| value.ln()).sum();
+    (!blocks.is_empty()).then(|| (logs / blocks.len() as f64).exp())
 }
 
 /// The metrics of one epoch, by name; those that could not be measured are left out.

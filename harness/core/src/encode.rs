@@ -1,7 +1,16 @@
 //! Encoders: a run as the files that other tools read.
 //!
 //! Pure functions from a record or a recording to text. HdrHistogram's formats are written as its Java library writes
-//! them, so that its tools (`HistogramLogProcessor`, the plotter) read them.
+//! them, so that its tools (`HistogramLogProcessor`, the plotter) read them. What CI services read has a module a format; those
+//! that tell what passed and what failed take [`finding::Finding`]s, which a run, a comparison and a gate all come to.
+
+pub mod annotations;
+pub mod bencher;
+pub mod benchmark_action;
+pub mod finding;
+pub mod junit;
+pub mod level;
+pub mod openmetrics;
 
 use std::fmt::Write as _;
 use std::io::Read as _;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::compare::{Comparison, Metric, block_values};
+use crate::compare::{Comparison, Metric, block_values, geometric_mean};
 use crate::load::Process;
 use crate::record::RunRecord;
 use crate::scenario::{ArrivalSpec, Pace, Scenario};
@@ -74,10 +74,8 @@ impl HistoryLine {
             metrics: metrics
                 .iter()
                 .filter_map(|&metric| {
-                    let blocks = block_values(&target.epochs, metric);
-                    let logs: f64 = blocks.values().map(|value| value.ln()).sum();
-                    let mean = (logs / blocks.len() as f64).exp();
-                    (!blocks.is_empty()).then(|| (metric.name().to_owned(), mean))
+                    let mean = geometric_mean(&block_values(&target.epochs, metric))?;
+                    Some((metric.name().to_owned(), mean))
                 })
                 .collect(),
         });
@@ -100,7 +98,7 @@ impl HistoryLine {
 
 /// The load, such that runs of the same load have the same words. A rate that follows from a measured capacity differs from
 /// run to run and is named by what it follows from.
-fn load_of(record: &RunRecord) -> String {
+pub(crate) fn load_of(record: &RunRecord) -> String {
     let Some(target) = record.targets.first() else {
         return String::new();
     };

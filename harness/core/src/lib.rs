@@ -8,6 +8,7 @@
 //! variable or a thread: dates, seeds and times of day arrive as parameters, so the same input gives the same bytes.
 
 pub mod aa;
+pub mod between;
 pub mod compare;
 pub mod design;
 pub mod detectable;

@@ -10,6 +10,7 @@ pub mod bootstrap;
 pub mod change;
 pub mod distribution;
 pub mod dominance;
+pub mod permutation;
 pub mod place;
 pub mod quantile;
 #[cfg(test)]

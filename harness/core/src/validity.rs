@@ -195,6 +195,12 @@ pub enum CautionCode {
     Partial,
     /// A target failed; its figures end where it did.
     TargetFailed,
+    /// What is compared was measured in two runs, and what the machine did between them is in the difference.
+    DifferentRuns,
+    /// Two runs that are compared were made under different circumstances.
+    EnvironmentsDiffer,
+    /// What is compared should not be, and somebody insisted.
+    Unlike,
 }
 
 impl CautionCode {

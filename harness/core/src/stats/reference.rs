@@ -8,6 +8,7 @@ pub(super) struct Reference {
     pub(super) student_t: Vec<StudentPoint>,
     pub(super) bca: Vec<BcaCase>,
     pub(super) cliffs_delta: Vec<DominanceCase>,
+    pub(super) permutation: Vec<PermutationCase>,
     pub(super) place: Vec<PlaceCase>,
     pub(super) rounds: Vec<RoundsCase>,
     pub(super) quantiles: Vec<QuantileCase>,
@@ -44,6 +45,14 @@ pub(super) struct DominanceCase {
     pub(super) base: Vec<f64>,
     pub(super) head: Vec<f64>,
     pub(super) delta: f64,
+}
+
+#[derive(Deserialize)]
+pub(super) struct PermutationCase {
+    pub(super) name: String,
+    pub(super) base: Vec<f64>,
+    pub(super) head: Vec<f64>,
+    pub(super) p_value: f64,
 }
 
 #[derive(Deserialize)]

@@ -60,6 +60,17 @@ def cliffs_delta(name, base, head):
     return {"name": name, "base": list(base), "head": list(head), "delta": float(2 * u / (len(base) * len(head)) - 1)}
 
 
+def permutation(name, base, head):
+    result = stats.permutation_test(
+        (np.asarray(base), np.asarray(head)),
+        lambda one, other, axis: np.mean(other, axis=axis) - np.mean(one, axis=axis),
+        permutation_type="independent",
+        vectorized=True,
+        n_resamples=np.inf,
+    )
+    return {"name": name, "base": list(base), "head": list(head), "p_value": float(result.pvalue)}
+
+
 def place(name, differences, swapped):
     differences, swapped = np.asarray(differences), np.asarray(swapped)
     # What is left without the targets' means, added to one side of the pair as it stands in the order.
@@ -208,6 +219,13 @@ def main():
             cliffs_delta("overlapping", [1.0, 2.5, 3.0, 4.0, 7.0], [2.0, 3.5, 5.0, 6.0]),
             cliffs_delta("ties", [1.0, 2.0, 2.0, 3.0], [2.0, 2.0, 3.0, 4.0, 1.0]),
             cliffs_delta("apart", [5.0, 6.0, 7.0], [1.0, 2.0]),
+        ],
+        "permutation": [
+            permutation("apart", [1.0, 1.2, 0.9, 1.1, 1.05], [1.3, 1.25, 1.4, 1.5, 1.02]),
+            permutation("alike", [3.0, 1.0, 4.0, 1.5, 9.0], [2.0, 6.0, 5.0, 3.5]),
+            permutation("ties", [1.0, 1.0, 2.0, 2.0], [2.0, 2.0, 3.0, 1.0, 3.0, 3.0]),
+            permutation("all equal", [1.0, 1.0, 1.0], [1.0, 1.0, 1.0]),
+            permutation("one far out", [0.1, -0.2, 0.05, 0.0, 0.1, -0.1], [0.2, 0.1, 100.0]),
         ],
         "place": [
             place("nothing to see", np.round(random.standard_normal(10), 6), [False, True] * 5),

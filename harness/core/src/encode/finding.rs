@@ -1,0 +1,32 @@
+//! What a run, a comparison or a gate found, one thing at a time: what [`super::annotations`] and [`super::junit`] write.
+//!
+//! It knows how a finding came out. It must never decide one: objectives, verdicts and cautions are judged elsewhere, and said
+//! in words by whoever makes the findings.
+
+/// One thing that was looked at, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What it belongs to: a target, a pair of them, or the run. Findings of the same group stand together.
+    pub group: String,
+    /// What was looked at: `response_time_ns_p99`, `objective p99`. Unique within its group.
+    pub name: String,
+    /// How it came out.
+    pub outcome: Outcome,
+    /// The same in a sentence.
+    pub detail: String,
+    /// The file that it is about, as the repository has it; none where no file is to blame.
+    pub file: Option<String>,
+}
+
+/// How a finding came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outcome {
+    /// As it should be, and nothing to remark.
+    Passed,
+    /// Something to know, and nobody's fault.
+    Noted,
+    /// It can't be told, or should be told with care.
+    Unsure,
+    /// It is not as it must be.
+    Failed,
+}

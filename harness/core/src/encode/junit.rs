@@ -1,0 +1,88 @@
+//! JUnit's XML, as every CI reads it: a suite a group, a case a finding.
+
+use std::collections::BTreeSet;
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::finding::{Finding, Outcome};
+
+/// Findings as a report of tests. What is unsure counts as skipped, since a test that can't tell has not passed; what is
+/// only to be noted passes, and says so in its output.
+///
+/// `name`: of the whole: the scenario. Characters that XML can't spell are left out.
+pub fn junit(name: &str, findings: &[Finding]) -> String {
+    let mut report = Report::new(name);
+    let mut seen = BTreeSet::new();
+    let groups = findings
+        .iter()
+        .map(|finding| finding.group.as_str())
+        .filter(|group| seen.insert(*group));
+    for group in groups {
+        let mut suite = TestSuite::new(group);
+        let of_group = findings.iter().filter(|finding| finding.group == group);
+        suite.add_test_cases(of_group.map(|finding| case(name, finding)));
+        report.add_test_suite(suite);
+    }
+    report
+        .to_string()
+        .expect("a string takes all that is written")
+}
+
+fn case(class: &str, finding: &Finding) -> TestCase {
+    let status = match finding.outcome {
+        Outcome::Passed | Outcome::Noted => TestCaseStatus::success(),
+        Outcome::Unsure => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(finding.detail.as_str());
+            status
+        }
+        Outcome::Failed => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status
+                .set_message(finding.detail.as_str())
+                .set_type(finding.name.as_str());
+            status
+        }
+    };
+    let mut case = TestCase::new(finding.name.as_str(), status);
+    case.set_classname(format!("{class}.{}", finding.group));
+    if finding.outcome != Outcome::Unsure {
+        case.set_system_out(finding.detail.as_str());
+    }
+    case
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn finding(group: &str, name: &str, outcome: Outcome) -> Finding {
+        Finding {
+            group: group.to_owned(),
+            name: name.to_owned(),
+            outcome,
+            detail: format!("What of {name}: <a> & \"b\"\u{0}."),
+            file: None,
+        }
+    }
+
+    #[test]
+    fn a_suite_is_a_group_and_a_case_a_finding() {
+        let findings = [
+            finding("node", "objective p99", Outcome::Failed),
+            finding("callback", "objective p99", Outcome::Passed),
+            finding("node", "validity", Outcome::Unsure),
+            finding("node", "memory", Outcome::Noted),
+        ];
+        insta::assert_snapshot!(junit("io-heavy", &findings));
+    }
+
+    #[test]
+    fn nothing_found_is_a_report_of_no_tests() {
+        let report = junit("io-heavy", &[]);
+        assert!(
+            report.contains("tests=\"0\"") && report.contains("</testsuites>"),
+            "{report}"
+        );
+    }
+}
