@@ -25,7 +25,7 @@ use crate::cores::CpuList;
   bench list scenarios                             what can be run
 
 Exit codes: 0 fine, 1 internal error, 2 usage or bad input file, 3 invalid measurement,
-5 a target failed, 130 interrupted (what was measured is kept)."
+4 no verdict where one was asked for, 5 a target failed, 130 interrupted (what was measured is kept)."
 )]
 pub(crate) struct Args {
     /// Colour the output.
@@ -48,6 +48,10 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Draw the report of earlier runs again.
     Report(ReportArgs),
+    /// Compare targets of two runs, or of one.
+    Compare(CompareArgs),
+    /// Write a run as another tool reads it.
+    Export(ExportArgs),
     /// Hold this instrument against servers whose every answer time is known.
     Calibrate(CalibrateArgs),
     /// Say what about this machine disturbs measurements.
@@ -388,6 +392,102 @@ pub(crate) struct ReportArgs {
     /// Print a Markdown summary instead.
     #[arg(long, conflicts_with = "output")]
     pub(crate) markdown: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  bench compare results/runs/BEFORE results/runs/AFTER    what changed between two runs
+  bench compare A B --base callback --head coroutine      any target of the one with any of the other
+  bench compare A A --base node                           two targets of one run, block by block
+  bench compare A B --reference node                      by the ratios to node, measured in both
+
+Two runs are not measured beside each other. Where both have a target that did not change (the reference), each other target is
+compared by its ratio to that, so that what the machine did between the runs cancels; without one it is in the difference,
+which is then said. Measuring both in one run is better still.")]
+pub(crate) struct CompareArgs {
+    /// The run of the base: a directory, or a run.json.
+    #[arg(value_name = "A")]
+    pub(crate) base_run: PathBuf,
+
+    /// The run of the head; the same one compares its targets with each other.
+    #[arg(value_name = "B")]
+    pub(crate) head_run: PathBuf,
+
+    /// A target of A. [default: every target that both have]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) base: Option<String>,
+
+    /// A target of B.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) head: Option<String>,
+
+    /// The target of both to hold the others against. [default: the first that both have and that did not change]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) reference: Option<String>,
+
+    /// Compare figures as they are, whatever the machine did between the runs.
+    #[arg(long, conflicts_with = "reference")]
+    pub(crate) no_reference: bool,
+
+    /// The smallest difference that matters, in per cent.
+    #[arg(long, value_name = "PERCENT", default_value_t = 5.0)]
+    pub(crate) margin: f64,
+
+    /// Compare even other scenarios, other loads, or measurements that are not valid.
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    /// End with exit code 4 where any metric is left without a verdict.
+    #[arg(long)]
+    pub(crate) require_verdict: bool,
+
+    /// Print the comparison as JSON.
+    #[arg(long, conflicts_with = "markdown")]
+    pub(crate) json: bool,
+
+    /// Print it as Markdown.
+    #[arg(long)]
+    pub(crate) markdown: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  bench export RUN --format markdown >> $GITHUB_STEP_SUMMARY
+  bench export RUN --format annotations                   what the job page shows
+  bench export RUN --format junit -o report.xml
+  bench export RUN --format bencher | bencher run --adapter json
+  bench export RUN --format openmetrics -o run.prom")]
+pub(crate) struct ExportArgs {
+    /// A run directory, or a run.json; `-` reads one from standard input.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+
+    /// For whom.
+    #[arg(long, short, value_enum)]
+    pub(crate) format: Format,
+
+    /// Write it here; `-` is standard output.
+    #[arg(long, short, value_name = "FILE", default_value = "-")]
+    pub(crate) output: PathBuf,
+}
+
+/// What other tools read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A summary, at most as long as GitHub takes one for a step.
+    Markdown,
+    /// GitHub's annotations, as a step prints them.
+    Annotations,
+    /// JUnit's XML: objectives, validity and verdicts as tests.
+    Junit,
+    /// Bencher Metric Format.
+    Bencher,
+    /// github-action-benchmark's customSmallerIsBetter: times and costs.
+    CustomSmallerIsBetter,
+    /// github-action-benchmark's customBiggerIsBetter: rates.
+    CustomBiggerIsBetter,
+    /// OpenMetrics text, for Prometheus.
+    Openmetrics,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -13,6 +13,8 @@ pub(crate) enum Exit {
     Usage = 2,
     /// The measurement is not valid.
     Invalid = 3,
+    /// There is no verdict, where one was asked for.
+    Inconclusive = 4,
     /// A target failed.
     TargetFailed = 5,
     /// Interrupted; what was measured is kept.

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use bench_core::between::RunComparison;
 use bench_core::load::Load;
 use bench_core::record::{LoadReport, RunRecord, TargetRecord};
 use bench_core::recording::Recording;
@@ -295,6 +296,52 @@ fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
+}
+
+/// Prints two runs held against each other: how, what it came to, the figures, what differs, and what to beware of.
+pub(crate) fn show_between(told: &RunComparison) {
+    let mut lines = report::between::headlines(told);
+    if let Some(first) = lines.first_mut() {
+        *first = format!("{DIM}{first}{DIM:#}");
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_width(WIDTH);
+    table.set_header([
+        "target",
+        "against",
+        "metric",
+        "difference",
+        "95 % interval",
+        "MDE",
+        "verdict",
+    ]);
+    for row in report::between::rows(told) {
+        table.add_row([
+            row.head,
+            row.base,
+            row.short.to_owned(),
+            row.change,
+            row.interval,
+            row.mde,
+            row.verdict.to_owned(),
+        ]);
+    }
+    if !told.comparisons.is_empty() {
+        lines.push(format!("\n{}", table.trim_fmt()));
+    }
+    lines.extend(report::between::runs(told).map(|runs| format!("\n{DIM}{runs}{DIM:#}")));
+    for difference in &told.differences {
+        lines.push(format!(
+            "{WARN}Differs{WARN:#}: {}: {} in A, {} in B",
+            difference.what, difference.base, difference.head
+        ));
+    }
+    lines.extend(
+        told.cautions
+            .iter()
+            .map(|caution| caution_lines(None, caution)),
+    );
+    anstream::println!("{}", lines.join("\n"));
 }
 
 /// What to beware of, the run's own first. A target's percentiles that are missing for want of samples show as dashes and

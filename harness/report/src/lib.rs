@@ -3,8 +3,10 @@
 //! This crate knows how a run is shown to people. It must never know a clock, a file or the environment: the same
 //! record gives the same bytes, whenever and wherever it is shown. What a figure means is decided in `bench-core`.
 
+pub mod between;
 pub mod charts;
 pub mod figures;
+pub mod findings;
 pub mod html;
 pub mod markdown;
 pub mod sentences;

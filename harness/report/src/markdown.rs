@@ -6,6 +6,26 @@ use crate::charts::legible;
 use crate::sentences;
 use crate::tables::{self, Room, Targets, command_line};
 
+/// The most that GitHub takes as the summary of a step, in bytes; it drops a longer one whole.
+pub const MAX_STEP_SUMMARY_BYTES: usize = 1024 * 1024;
+
+/// [`markdown`] as a step's summary: no longer than [`MAX_STEP_SUMMARY_BYTES`], and where it is cut it says so.
+pub fn step_summary(record: &RunRecord) -> String {
+    cut(markdown(record), MAX_STEP_SUMMARY_BYTES)
+}
+
+/// The text, without its last lines where it is longer than so many bytes.
+pub fn cut(text: String, most_bytes: usize) -> String {
+    const CUT: &str = "\n\n*Cut here: the rest would be longer than GitHub takes.*\n";
+    if text.len() <= most_bytes {
+        return text;
+    }
+    let room = text.floor_char_boundary(most_bytes.saturating_sub(CUT.len()));
+    // A line is kept whole or not at all: half a row of a table would be none.
+    let end = text[..room].rfind('\n').unwrap_or(0);
+    format!("{}{CUT}", &text[..end])
+}
+
 /// Summarises a run: question, verdicts in words and in a table, a table of the targets, cautions, circumstances, and the command that
 /// repeats it. Text from the record is escaped, so that it stays text.
 pub fn markdown(record: &RunRecord) -> String {
@@ -167,7 +187,7 @@ fn circumstances(record: &RunRecord) -> String {
     .to_owned()
 }
 
-fn list(items: impl Iterator<Item = String>) -> String {
+pub(crate) fn list(items: impl Iterator<Item = String>) -> String {
     items
         .map(|item| format!("- {item}"))
         .collect::<Vec<_>>()
@@ -175,7 +195,7 @@ fn list(items: impl Iterator<Item = String>) -> String {
 }
 
 /// Text that Markdown leaves as it is: punctuation that might mean something is escaped, line breaks become spaces.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -193,6 +213,33 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_summary_is_cut_between_lines_one_byte_past_the_limit() {
+        let line = "x".repeat(99) + "\n";
+        let text = line.repeat(40);
+        assert_eq!(cut(text.clone(), 4_000), text);
+        let shorter = cut(text.clone(), 3_999);
+        assert!(
+            shorter.len() <= 3_999 && shorter.ends_with("GitHub takes.*\n"),
+            "{shorter}"
+        );
+        let kept = shorter.split("\n\n*Cut").next().unwrap();
+        assert!(kept.lines().all(|line| line.len() == 99), "{kept}");
+        let mut record = bench_core::sample::run_record();
+        assert_eq!(step_summary(&record), markdown(&record));
+        let caution = bench_core::validity::CautionCode::Partial;
+        record.validity.cautions = (0..9_000)
+            .map(|number| bench_core::validity::Caution {
+                code: caution,
+                detail: format!("{number} {}", "é".repeat(60)),
+                advice: String::new(),
+                voids: false,
+            })
+            .collect();
+        assert!(markdown(&record).len() > MAX_STEP_SUMMARY_BYTES);
+        assert!(step_summary(&record).len() <= MAX_STEP_SUMMARY_BYTES);
+    }
 
     #[test]
     fn text_stays_text() {

@@ -59,7 +59,7 @@ pub fn sentence(comparison: &Comparison, timed: Timed) -> String {
 
 /// The metrics that answer most questions: what is timed, throughput, CPU and memory. Service time is in the tables: where the
 /// generator was not at fault it says what response time says.
-fn told(timed: Timed) -> impl Iterator<Item = Metric> {
+pub(crate) fn told(timed: Timed) -> impl Iterator<Item = Metric> {
     let is_told =
         |metric: &Metric| !matches!(metric, Metric::ServiceTimeNsP50 | Metric::ServiceTimeNsP99);
     timed.metrics().iter().copied().filter(is_told)

@@ -347,7 +347,13 @@ pub struct ComparisonRow {
 /// A row for each comparison, in the record's order.
 pub fn comparisons(record: &RunRecord) -> Vec<ComparisonRow> {
     let timed = record.timed();
-    let row = |comparison: &Comparison| ComparisonRow {
+    let rows = record.comparisons.iter();
+    rows.map(|each| comparison(each, timed)).collect()
+}
+
+/// A comparison as a row.
+pub fn comparison(comparison: &Comparison, timed: Timed) -> ComparisonRow {
+    ComparisonRow {
         head: comparison.head.clone(),
         base: comparison.base.clone(),
         metric: sentences::name(comparison.metric, timed),
@@ -363,8 +369,7 @@ pub fn comparisons(record: &RunRecord) -> Vec<ComparisonRow> {
         mde: sentences::detectable(comparison.mde),
         blocks: count(u64::from(comparison.blocks)),
         verdict: sentences::verdict(comparison.verdict),
-    };
-    record.comparisons.iter().map(row).collect()
+    }
 }
 
 /// How far the epochs of one target lie apart in one metric.

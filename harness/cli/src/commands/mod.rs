@@ -2,8 +2,10 @@
 
 pub(crate) mod calibrate;
 pub(crate) mod check;
+pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod export;
 pub(crate) mod hold;
 pub(crate) mod list;
 pub(crate) mod load;

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
 }
 
 /// Reads the record of a run directory, a `run.json`, or standard input.
-fn read(run: &Path) -> Result<RunRecord, Failure> {
+pub(crate) fn read(run: &Path) -> Result<RunRecord, Failure> {
     let help = "name a directory below results/runs, or its run.json";
     let path = if run.is_dir() {
         run.join("run.json")

@@ -1,0 +1,48 @@
+//! `bench compare`: targets of two runs, or of one, held against each other.
+
+use bench_core::between::{Ask, ReferenceAsk, RunComparison, between};
+use bench_core::compare::{ComparisonVerdict, Policy};
+
+use crate::args::CompareArgs;
+use crate::commands::report::read;
+use crate::exit::{Exit, Failure};
+use crate::terminal::show_between;
+
+/// The usual level: targets that are alike are called different one time in twenty at most.
+const ALPHA: f64 = 0.05;
+
+/// Compares, and prints what it comes to.
+pub(crate) fn run(args: &CompareArgs) -> Result<Exit, Failure> {
+    let (base, head) = (read(&args.base_run)?, read(&args.head_run)?);
+    let policy = Policy::new(args.margin / 100.0, ALPHA, base.seed).map_err(Failure::usage_of)?;
+    let ask = Ask {
+        base: args.base.clone(),
+        head: args.head.clone(),
+        reference: match &args.reference {
+            _ if args.no_reference => ReferenceAsk::No,
+            Some(name) => ReferenceAsk::Named(name.clone()),
+            None => ReferenceAsk::Any,
+        },
+        force: args.force,
+    };
+    let told = between(&base, &head, &ask, &policy).map_err(Failure::usage_of)?;
+    if args.json {
+        let json = serde_json::to_string_pretty(&told).expect("a comparison is plain data");
+        anstream::println!("{json}");
+    } else if args.markdown {
+        anstream::print!("{}", report::between::markdown(&told));
+    } else {
+        show_between(&told);
+    }
+    Ok(if args.require_verdict && lacks_verdict(&told) {
+        Exit::Inconclusive
+    } else {
+        Exit::Success
+    })
+}
+
+fn lacks_verdict(told: &RunComparison) -> bool {
+    let inconclusive = ComparisonVerdict::Inconclusive;
+    let mut verdicts = told.comparisons.iter().map(|comparison| comparison.verdict);
+    told.comparisons.is_empty() || verdicts.any(|verdict| verdict == inconclusive)
+}

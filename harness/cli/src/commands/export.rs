@@ -1,0 +1,45 @@
+//! `bench export`: a run as another tool reads it.
+
+use std::path::Path;
+
+use bench_core::encode::annotations::annotations;
+use bench_core::encode::bencher::bencher;
+use bench_core::encode::benchmark_action::{Better, benchmark_action};
+use bench_core::encode::junit::junit;
+use bench_core::encode::openmetrics::openmetrics;
+use bench_core::record::RunRecord;
+use report::findings;
+use report::markdown::step_summary;
+
+use crate::args::{ExportArgs, Format};
+use crate::commands::report::read;
+use crate::exit::{Exit, Explain, Failure};
+use crate::files::STDIN;
+
+/// Writes a run in one format.
+pub(crate) fn run(args: &ExportArgs) -> Result<Exit, Failure> {
+    let record = read(&args.run)?;
+    let text = encoded(&record, args.format)?;
+    if args.output == Path::new(STDIN) {
+        anstream::print!("{text}");
+    } else {
+        std::fs::write(&args.output, text).or_usage(
+            || format!("cannot write {}", args.output.display()),
+            "name a writable file with -o",
+        )?;
+    }
+    Ok(Exit::Success)
+}
+
+fn encoded(record: &RunRecord, format: Format) -> Result<String, Failure> {
+    let custom = |better| benchmark_action(record, better).map_err(Failure::usage_of);
+    Ok(match format {
+        Format::Markdown => step_summary(record),
+        Format::Annotations => annotations(&findings::of_run(record)),
+        Format::Junit => junit(&record.scenario.name, &findings::of_run(record)),
+        Format::Bencher => bencher(record),
+        Format::CustomSmallerIsBetter => custom(Better::Smaller)?,
+        Format::CustomBiggerIsBetter => custom(Better::Bigger)?,
+        Format::Openmetrics => openmetrics(record),
+    })
+}

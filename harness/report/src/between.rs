@@ -1,0 +1,154 @@
+//! Two runs held against each other, in words: for the terminal and as Markdown.
+//!
+//! It knows how a comparison of runs is said. It must never decide one: see [`bench_core::between`].
+
+use bench_core::between::{BASE_MARK, Basis, HEAD_MARK, RunComparison};
+
+use crate::charts::legible;
+use crate::markdown::{list, plain};
+use crate::sentences;
+use crate::tables::{self, ComparisonRow};
+
+/// How it was compared, and then what it came to, a sentence each.
+pub fn headlines(told: &RunComparison) -> Vec<String> {
+    let verdicts = sentences::told(told.timed).flat_map(|metric| {
+        let of_metric = told
+            .comparisons
+            .iter()
+            .filter(move |comparison| comparison.metric == metric);
+        of_metric.map(|comparison| sentences::sentence(comparison, told.timed))
+    });
+    std::iter::once(basis(told)).chain(verdicts).collect()
+}
+
+/// How it was compared, in a sentence or two.
+pub fn basis(told: &RunComparison) -> String {
+    match (told.basis, &told.reference) {
+        (Basis::Reference, Some(reference)) => format!(
+            "Compared by their ratios to {reference}, which both runs measured beside them: what the machine did between the runs cancels."
+        ),
+        (Basis::Paired, _) => "Compared block by block within one run.".to_owned(),
+        (Basis::Unpaired | Basis::Reference, _) => {
+            "Compared as measured in two runs, which nothing pairs: what the machine did between them is in the difference."
+                .to_owned()
+        }
+    }
+}
+
+/// Which run is which; none where there is only one.
+pub fn runs(told: &RunComparison) -> Option<String> {
+    (told.basis != Basis::Paired).then(|| {
+        let sides = [(BASE_MARK, &told.base_run), (HEAD_MARK, &told.head_run)];
+        sides
+            .map(|(mark, run)| format!("{mark} is {run}"))
+            .join(", ")
+    })
+}
+
+/// A row for each comparison.
+pub fn rows(told: &RunComparison) -> Vec<ComparisonRow> {
+    let rows = told.comparisons.iter();
+    rows.map(|comparison| tables::comparison(comparison, told.timed))
+        .collect()
+}
+
+/// The whole as Markdown. Text from records is escaped, so that it stays text.
+pub fn markdown(told: &RunComparison) -> String {
+    let mut blocks = vec![format!(
+        "### {}: {} against {}",
+        plain(&told.scenario),
+        plain(&told.head_run),
+        plain(&told.base_run)
+    )];
+    blocks.push(list(headlines(told).iter().map(|sentence| plain(sentence))));
+    blocks.push(table(told));
+    let differences = told.differences.iter().map(|difference| {
+        format!(
+            "{}: {} in {BASE_MARK}, {} in {HEAD_MARK}",
+            plain(&difference.what),
+            plain(&difference.base),
+            plain(&difference.head)
+        )
+    });
+    let cautions = told.cautions.iter().map(|caution| {
+        let what = if caution.voids { "Invalid" } else { "Caution" };
+        format!(
+            "**{what}:** {}: {}.",
+            plain(&caution.detail),
+            plain(&caution.advice)
+        )
+    });
+    blocks.push(list(cautions));
+    let differences = list(differences);
+    if !differences.is_empty() {
+        blocks.push(format!("What differs between the runs:\n\n{differences}"));
+    }
+    blocks.push(
+        plain(&format!("{} {}", told.load, runs(told).unwrap_or_default()))
+            .trim_end()
+            .to_owned(),
+    );
+    blocks.retain(|block| !block.is_empty());
+    legible_lines(&(blocks.join("\n\n") + "\n"))
+}
+
+fn legible_lines(text: &str) -> String {
+    text.split('\n').map(legible).collect::<Vec<_>>().join("\n")
+}
+
+fn table(told: &RunComparison) -> String {
+    if told.comparisons.is_empty() {
+        return String::new();
+    }
+    let rows = rows(told).into_iter().map(|row| {
+        format!(
+            "| {} | {} | {} | {} | {} | {} | {} |",
+            plain(&row.head),
+            plain(&row.base),
+            row.metric,
+            row.change,
+            row.interval,
+            row.mde,
+            row.verdict
+        )
+    });
+    let head = [
+        "| target | against | metric | difference | 95 % interval | MDE | verdict |".to_owned(),
+        "| --- | --- | --- | --: | --: | --: | --- |".to_owned(),
+    ];
+    head.into_iter().chain(rows).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bench_core::between::{Ask, ReferenceAsk, between};
+    use bench_core::compare::Policy;
+    use bench_core::sample::run_record;
+
+    fn told(reference: ReferenceAsk) -> RunComparison {
+        let (base, mut head) = (run_record(), run_record());
+        head.id = "2026-11-24T10-15-00Z-io-heavy".to_owned();
+        head.environment.kernel = "Linux <6.13>".to_owned();
+        let ask = Ask {
+            reference,
+            ..Ask::default()
+        };
+        between(&base, &head, &ask, &Policy::usual(1)).unwrap()
+    }
+
+    #[test]
+    fn a_comparison_of_runs_reads_as_reviewed() {
+        insta::assert_snapshot!("reference", markdown(&told(ReferenceAsk::Any)));
+        insta::assert_snapshot!("unpaired", markdown(&told(ReferenceAsk::No)));
+    }
+
+    #[test]
+    fn text_of_a_record_stays_text() {
+        let mut told = told(ReferenceAsk::No);
+        told.base_run = "a|b\n<i>\u{1b}".to_owned();
+        let text = markdown(&told);
+        assert!(!text.contains("<i>") && !text.contains('\u{1b}'), "{text}");
+        assert!(text.contains(r"\<6.13\>"), "{text}");
+    }
+}

@@ -1,0 +1,213 @@
+//! What a run or a comparison found, one thing at a time and in words: for JUnit and for annotations.
+//!
+//! It knows how a finding is said. It must never decide one: objectives, verdicts and cautions are in the record.
+
+use bench_core::compare::{Comparison, ComparisonVerdict};
+use bench_core::encode::finding::{Finding, Outcome};
+use bench_core::record::{ObjectiveRecord, RunRecord, TargetRecord};
+use bench_core::timed::Timed;
+use bench_core::validity::{Caution, Validity};
+
+use crate::figures::{percentile, time};
+use crate::sentences;
+
+/// What a run found: whether it is to be believed, whether targets keep to the objectives, and how they compare.
+///
+/// That one target is slower than another is no failure: it is what was asked. Cautions are unsure, and what voids fails.
+pub fn of_run(record: &RunRecord) -> Vec<Finding> {
+    let timed = record.timed();
+    let mut findings = validity("run", &record.validity, &sentences::belief(record));
+    for target in &record.targets {
+        findings.extend(of_target(target, &record.scenario.objectives, timed));
+    }
+    findings.extend(of_comparisons(&record.comparisons, timed, Outcome::Noted));
+    findings
+}
+
+/// How targets compare, a group each pair.
+///
+/// `worse`: what a head that is worse than its base comes to.
+pub fn of_comparisons(comparisons: &[Comparison], timed: Timed, worse: Outcome) -> Vec<Finding> {
+    let findings = comparisons.iter().map(|comparison| Finding {
+        group: format!("{} against {}", comparison.head, comparison.base),
+        name: comparison.metric.name().to_owned(),
+        outcome: match comparison.verdict {
+            verdict if verdict.is_worse() => worse,
+            ComparisonVerdict::Equivalent => Outcome::Passed,
+            ComparisonVerdict::Inconclusive => Outcome::Unsure,
+            _ => Outcome::Noted,
+        },
+        detail: sentences::sentence(comparison, timed),
+        file: None,
+    });
+    findings.collect()
+}
+
+fn of_target(target: &TargetRecord, objectives: &[ObjectiveRecord], timed: Timed) -> Vec<Finding> {
+    let believed = "Its figures measure it.";
+    let mut findings = validity(&target.name, &target.report.validity, believed);
+    let finding = |name: String, outcome, detail| Finding {
+        group: target.name.clone(),
+        name,
+        outcome,
+        detail,
+        file: None,
+    };
+    if let Some(failure) = &target.failure {
+        findings.push(finding(
+            "failure".to_owned(),
+            Outcome::Failed,
+            failure.what.clone(),
+        ));
+    }
+    findings.extend(objectives.iter().map(|objective| {
+        let bound = time(objective.at_most_ns as f64);
+        let found = timed.times(&target.report).named(&objective.percentile);
+        let percentile = percentile(&objective.percentile);
+        let (outcome, found) = match found {
+            Some(found) if found <= objective.at_most_ns => (Outcome::Passed, time(found as f64)),
+            Some(found) => (Outcome::Failed, time(found as f64)),
+            None => (
+                Outcome::Unsure,
+                "not to be told, for want of requests".to_owned(),
+            ),
+        };
+        let detail = format!(
+            "{percentile} of {}: {found}; the objective is at most {bound}.",
+            timed.time_words()
+        );
+        finding(
+            format!("objective {percentile} at most {bound}"),
+            outcome,
+            detail,
+        )
+    }));
+    findings
+}
+
+/// Whether figures are to be believed, and each caution beside that.
+fn validity(group: &str, validity: &Validity, believed: &str) -> Vec<Finding> {
+    let finding = |name: String, outcome, detail| Finding {
+        group: group.to_owned(),
+        name,
+        outcome,
+        detail,
+        file: None,
+    };
+    let mut findings = Vec::new();
+    if validity.is_valid() {
+        findings.push(finding(
+            "validity".to_owned(),
+            Outcome::Passed,
+            believed.to_owned(),
+        ));
+    }
+    for (number, caution) in (1..).zip(&validity.cautions) {
+        let Caution {
+            detail,
+            advice,
+            voids,
+            ..
+        } = caution;
+        let (name, outcome) = if *voids {
+            ("validity", Outcome::Failed)
+        } else {
+            ("caution", Outcome::Unsure)
+        };
+        findings.push(finding(
+            format!("{name} {number}"),
+            outcome,
+            format!("{detail}: {advice}."),
+        ));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bench_core::sample::run_record;
+    use bench_core::validity::CautionCode;
+
+    fn outcomes(record: &RunRecord) -> Vec<(String, String, Outcome)> {
+        let findings = of_run(record).into_iter();
+        findings
+            .map(|found| (found.group, found.name, found.outcome))
+            .collect()
+    }
+
+    fn has(record: &RunRecord, group: &str, name: &str, outcome: Outcome) {
+        let all = outcomes(record);
+        let wanted = (group.to_owned(), name.to_owned(), outcome);
+        assert!(all.contains(&wanted), "{wanted:?} is not in {all:?}");
+    }
+
+    #[test]
+    fn a_sound_run_passes_and_its_differences_are_noted() {
+        let record = run_record();
+        has(&record, "run", "validity", Outcome::Passed);
+        has(
+            &record,
+            "callback",
+            "objective p99 at most 40.0 ms",
+            Outcome::Passed,
+        );
+        let pair = "coroutine against callback";
+        for comparison in &record.comparisons {
+            let outcome = match comparison.verdict {
+                ComparisonVerdict::Equivalent => Outcome::Passed,
+                ComparisonVerdict::Inconclusive => Outcome::Unsure,
+                _ => Outcome::Noted,
+            };
+            has(&record, pair, comparison.metric.name(), outcome);
+        }
+        let worse = of_comparisons(&record.comparisons, record.timed(), Outcome::Failed);
+        assert_eq!(
+            worse
+                .iter()
+                .filter(|found| found.outcome == Outcome::Failed)
+                .count(),
+            record
+                .comparisons
+                .iter()
+                .filter(|each| each.verdict.is_worse())
+                .count()
+        );
+    }
+
+    #[test]
+    fn what_fails_or_cannot_be_told_says_so() {
+        let mut record = run_record();
+        record.scenario.objectives[0].at_most_ns = 1;
+        record.targets[1].report.response_time_ns.p99 = None;
+        record.validity.cautions = vec![Caution {
+            code: CautionCode::StealTime,
+            detail: "stolen".to_owned(),
+            advice: "wait".to_owned(),
+            voids: false,
+        }];
+        has(
+            &record,
+            "callback",
+            "objective p99 at most 1.00 ns",
+            Outcome::Failed,
+        );
+        has(
+            &record,
+            "coroutine",
+            "objective p99 at most 1.00 ns",
+            Outcome::Unsure,
+        );
+        has(&record, "run", "caution 1", Outcome::Unsure);
+        record.validity = Validity::from_cautions(vec![Caution {
+            voids: true,
+            ..record.validity.cautions[0].clone()
+        }]);
+        has(&record, "run", "validity 1", Outcome::Failed);
+        assert!(
+            !outcomes(&record)
+                .iter()
+                .any(|(group, name, _)| group == "run" && name == "validity")
+        );
+    }
+}
