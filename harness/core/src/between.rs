@@ -37,6 +37,7 @@ pub const HEAD_MARK: &str = "(B)";
 
 /// Two runs held against each other: what `bench compare --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RunComparison {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
@@ -67,6 +68,7 @@ pub struct RunComparison {
 
 /// How targets were compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Basis {
     /// Within one run, block by block.
@@ -79,6 +81,7 @@ pub enum Basis {
 
 /// Something that two runs do not have in common.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Difference {
     /// What: `kernel`, `callback: pool threads`.
     pub what: String,
@@ -526,7 +529,9 @@ fn unlike(
             if let Some(failure) = &target.failure {
                 invalid.insert(format!(
                     "{} failed in run {}: {}",
-                    target.name, run.id, failure.what
+                    target.name,
+                    run.id,
+                    failure.what.trim_end_matches('.')
                 ));
             }
         }
@@ -680,13 +685,18 @@ fn of_basis(basis: Basis, reference: Option<Pair<'_>>, differences: usize) -> Ve
         ));
     }
     if differences > 0 {
+        let ways = if differences == 1 {
+            "one way".to_owned()
+        } else {
+            format!("{differences} ways")
+        };
         let detail = match reference {
             Some((reference, _)) => format!(
-                "the circumstances of the runs differ in {differences} ways: what that did to {} and to the others alike cancels, and nothing else",
+                "the circumstances of the runs differ in {ways}: what that did to {} and to the others alike cancels, and nothing else",
                 reference.name
             ),
             None => format!(
-                "the circumstances of the runs differ in {differences} ways, and what that did is in the difference"
+                "the circumstances of the runs differ in {ways}, and what that did is in the difference"
             ),
         };
         cautions.push(CautionCode::EnvironmentsDiffer.caution(

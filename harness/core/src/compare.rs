@@ -30,6 +30,7 @@ pub const POWER: f64 = 0.8;
 
 /// What can be compared. Which of them a run compares follows from what it times: see [`Timed::metrics`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
     /// Median response time in nanoseconds.
@@ -150,6 +151,7 @@ pub struct UnknownMetric {
 
 /// One metric of one target against another's. Ratios are head over base.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Comparison {
     /// What was compared.
     pub metric: Metric,
@@ -191,6 +193,7 @@ impl Comparison {
 
 /// What a comparison comes to: how the head is, against the base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ComparisonVerdict {
     /// It takes less time, or serves more.

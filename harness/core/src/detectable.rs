@@ -22,6 +22,7 @@ const ALPHA: f64 = 0.05;
 
 /// What a plan could detect, and what that is based on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct DetectableRecord {
     /// The earlier runs that told how much blocks differ, latest first; none where that was assumed.
     pub runs: Vec<String>,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Invariant at every end of a run: `scheduled == ok + error + timeout + unfinished`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Ledger {
     /// Fell due.
     pub scheduled: u64,
@@ -68,6 +69,7 @@ impl Ledger {
 
 /// Why a request, or an attempt to connect, failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
     /// The connection was refused (`ECONNREFUSED`).
@@ -168,6 +170,7 @@ impl ErrorKind {
 /// no request was on the wire yet: `reset + status + body == Ledger::error`. Where each request opens its own, the attempt
 /// was the request's, and `connect` belongs to the sum.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ErrorCounts {
     /// Connections that could not be opened.
     pub connect: u64,

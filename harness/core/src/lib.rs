@@ -18,6 +18,8 @@ pub mod ledger;
 pub mod load;
 pub mod names;
 pub mod plan;
+#[cfg(test)]
+mod published;
 pub mod record;
 pub mod recording;
 pub mod sample;

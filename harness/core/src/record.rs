@@ -31,6 +31,7 @@ pub const MAX_RECORD_BYTES: usize = 72 * 1024 * 1024;
 
 /// What one load at one target measured: the shape of `bench load --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LoadReport {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
@@ -81,6 +82,7 @@ pub struct LoadReport {
 
 /// What was measured of the requests of one kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct KindRecord {
     /// `GET /sleep/5`, as in [`RequestRecord`].
     pub request: String,
@@ -92,6 +94,7 @@ pub struct KindRecord {
 
 /// Streams of events: requests whose reply comes bit by bit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StreamRecord {
     /// Requests for a stream that were sent.
     pub sent: u64,
@@ -126,6 +129,7 @@ impl StreamRecord {
 
 /// Messages of a chat: requests that everyone who is in the room answers by having them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MessageRecord {
     /// Messages that were sent.
     pub sent: u64,
@@ -218,6 +222,7 @@ impl LoadReport {
 
 /// The load as driven.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LoadRecord {
     /// `closed`, `constant` or `poisson`.
     pub arrival: String,
@@ -253,6 +258,7 @@ impl LoadRecord {
 
 /// Connections over the whole drive, warm-up included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ConnectionRecord {
     /// Opened in all.
     pub opened: u64,
@@ -276,6 +282,7 @@ pub struct ConnectionRecord {
 
 /// What the generator spent while it measured.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct GeneratorRecord {
     /// CPU microseconds per request answered.
     pub cpu_us_per_request: Option<f64>,
@@ -289,6 +296,7 @@ pub struct GeneratorRecord {
 
 /// A whole run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RunRecord {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
@@ -419,6 +427,7 @@ pub enum RecordError {
 
 /// Whether a run came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Completion {
     /// All trials of the plan were measured.
@@ -431,6 +440,7 @@ pub enum Completion {
 
 /// The scenario as it was run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ScenarioRecord {
     /// Its name.
     pub name: String,
@@ -448,6 +458,7 @@ pub struct ScenarioRecord {
 
 /// One kind of request in the mix.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RequestRecord {
     /// `GET /sleep/5`.
     pub request: String,
@@ -457,6 +468,7 @@ pub struct RequestRecord {
 
 /// A service-level objective.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ObjectiveRecord {
     /// The percentile that it bounds, of the time that the run is about (see [`Timed`]): `p99`.
     pub percentile: String,
@@ -466,6 +478,7 @@ pub struct ObjectiveRecord {
 
 /// How the measurement was laid out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PlanRecord {
     /// `quick`, `default` or `thorough`.
     pub effort: String,
@@ -493,6 +506,7 @@ pub struct PlanRecord {
 
 /// Where a run ran. Records whose environments differ are compared only with a warning.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Environment {
     /// Kernel name and release.
     pub kernel: String,
@@ -520,6 +534,7 @@ pub struct Environment {
 
 /// Which cores served and which generated.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Pinning {
     /// Cores of the servers; empty where they were not pinned.
     pub server_cpus: Vec<u32>,
@@ -529,6 +544,7 @@ pub struct Pinning {
 
 /// What the last calibration of the instrument found: a run cites it as evidence for its own figures.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct CalibrationRecord {
     /// When, RFC 3339.
     pub at: String,
@@ -544,6 +560,7 @@ pub struct CalibrationRecord {
 
 /// A target: who it was, what was measured of it, what it cost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct TargetRecord {
     /// The name it goes by in this run; unique.
     pub name: String,
@@ -569,6 +586,7 @@ pub struct TargetRecord {
 
 /// What a target is: these stand in every legend and record.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Manifest {
     /// `callback`, `coroutine`, `node` …: which built-in target, or the name of a user's own.
     pub kind: String,
@@ -607,6 +625,7 @@ impl Manifest {
 
 /// What serving cost, over the measured parts of all epochs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ServerRecord {
     /// CPU microseconds per request answered; `null` where the process could not be watched.
     pub cpu_us_per_request: Option<f64>,
@@ -634,6 +653,7 @@ pub struct ServerRecord {
 
 /// The server at one moment of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ServerSample {
     /// Seconds since the run began.
     pub at_s: f64,
@@ -645,6 +665,7 @@ pub struct ServerSample {
 
 /// One epoch of one target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct EpochRecord {
     /// Round, from 0.
     pub round: u32,
@@ -688,6 +709,7 @@ impl EpochRecord {
 
 /// One interval of the time series.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct IntervalRecord {
     /// Seconds since the run began.
     pub start_s: f64,
@@ -713,6 +735,7 @@ pub struct IntervalRecord {
 
 /// What an interval tells of one time, in nanoseconds; `null` as in [`Times`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct IntervalTimes {
     /// Median.
     pub p50: Option<u64>,
@@ -753,6 +776,7 @@ impl IntervalRecord {
 
 /// Full distributions as HdrHistogram's V2 format, deflated, in base64: what a line of an `.hlog` carries.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Histograms {
     /// Response times in nanoseconds.
     pub response_time_v2_base64: String,
@@ -795,6 +819,7 @@ impl Histograms {
 
 /// How a target failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Failure {
     /// What happened, in a sentence.
     pub what: String,
@@ -804,6 +829,7 @@ pub struct Failure {
 
 /// The upstream backend.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BackendRecord {
     /// Calls that it answered.
     pub calls: u64,
@@ -841,6 +867,11 @@ mod tests {
             RunRecord::from_json(&text, "run.json").unwrap().to_json(),
             text
         );
+    }
+
+    #[test]
+    fn the_published_schema_is_that_of_what_is_written() {
+        crate::published::check::<RunRecord>("results/run.schema.json");
     }
 
     #[test]

@@ -48,6 +48,7 @@ pub const PERCENTILES: [Percentile; 6] = [
 
 /// One distribution of times, in nanoseconds. `null` where there are too few samples; see [`MIN_SAMPLES_BEYOND`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Times {
     /// Arithmetic mean.
     pub mean: Option<Nanos>,

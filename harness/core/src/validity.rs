@@ -101,6 +101,7 @@ impl Circumstances {
 
 /// The verdict on a measurement and everything that a reader should know before believing it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Validity {
     /// Whether the figures measure the target at all.
     pub verdict: Believable,
@@ -110,6 +111,7 @@ pub struct Validity {
 
 /// Whether the figures measure the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Believable {
     /// They do, with the cautions beside them.
@@ -138,6 +140,7 @@ impl Validity {
 
 /// One thing that a reader should know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Caution {
     /// Which.
     pub code: CautionCode,
@@ -151,6 +154,7 @@ pub struct Caution {
 
 /// The kinds of caution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CautionCode {
     /// The generator's core was full: the run measured the generator.

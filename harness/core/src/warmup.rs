@@ -159,6 +159,7 @@ fn median_ns(counts: &Counts) -> Option<Nanos> {
 
 /// How the warm-up of a target in one round went.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WarmupRecord {
     /// The round, from 0.
     pub round: u32,
@@ -170,6 +171,7 @@ pub struct WarmupRecord {
 
 /// Why a warm-up ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WarmupOutcome {
     /// The target was found steady.

@@ -83,11 +83,9 @@ pub fn markdown(told: &RunComparison) -> String {
     if !differences.is_empty() {
         blocks.push(format!("What differs between the runs:\n\n{differences}"));
     }
-    blocks.push(
-        plain(&format!("{} {}", told.load, runs(told).unwrap_or_default()))
-            .trim_end()
-            .to_owned(),
-    );
+    let of_runs = runs(told).map(|runs| format!("; {runs}"));
+    let last = format!("{}{}.", told.load, of_runs.unwrap_or_default());
+    blocks.push(plain(&last));
     blocks.retain(|block| !block.is_empty());
     legible_lines(&(blocks.join("\n\n") + "\n"))
 }

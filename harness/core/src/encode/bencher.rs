@@ -26,7 +26,7 @@ pub fn bencher(record: &RunRecord) -> String {
             .collect();
         let name = format!("{}/{}", record.scenario.name, target.name);
         let name = name.chars().take(MAX_BENCHMARK_CHARS).collect();
-        (!measures.is_empty()).then(|| (name, Value::Object(measures)))
+        (!measures.is_empty()).then_some((name, Value::Object(measures)))
     });
     let benchmarks: Map<String, Value> = benchmarks.collect();
     format!("{:#}\n", Value::Object(benchmarks))

@@ -203,20 +203,7 @@ fn every_built_in_scenario_is_valid_and_says_why() {
 /// The schema that editors check scenarios with. `BLESS=1` in the environment of the build writes it anew.
 #[test]
 fn the_published_schema_is_that_of_what_is_read() {
-    let mut schema = serde_json::to_string_pretty(&schemars::schema_for!(Raw)).unwrap();
-    schema.push('\n');
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../scenarios/scenario.schema.json"
-    );
-    if option_env!("BLESS").is_some() {
-        std::fs::write(path, &schema).unwrap();
-    }
-    let published = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(
-        published == schema,
-        "scenarios/scenario.schema.json is not what scenarios are read by: run this test built with BLESS=1"
-    );
+    crate::published::check::<Raw>("scenarios/scenario.schema.json");
     for (name, source) in BUILT_IN {
         assert!(
             source.starts_with("#:schema ./scenario.schema.json\n"),
