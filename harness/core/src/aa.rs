@@ -18,6 +18,7 @@ const ALPHA: f64 = 0.05;
 
 /// The A/A comparison of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AaRecord {
     /// The first target once more, under another name. In the plan's order it comes after all others.
     pub target: TargetRecord,
@@ -29,6 +30,7 @@ pub struct AaRecord {
 
 /// How often targets were called different from themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FalseAlarms {
     /// A/A comparisons, one a run.
     pub runs: u64,
