@@ -404,6 +404,10 @@ pub(crate) struct ReportArgs {
 Two runs are not measured beside each other. Where both have a target that did not change (the reference), each other target is
 compared by its ratio to that, so that what the machine did between the runs cancels; without one it is in the difference,
 which is then said. Measuring both in one run is better still.")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag that may be typed"
+)]
 pub(crate) struct CompareArgs {
     /// The run of the base: a directory, or a run.json.
     #[arg(value_name = "A")]
