@@ -20,6 +20,8 @@ mod earlier;
 mod environment;
 mod exit;
 mod files;
+mod git;
+mod history_file;
 mod interrupt;
 mod launch;
 mod measure;
@@ -60,6 +62,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Report(args) => commands::report::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
         Command::Export(args) => commands::export::run(&args),
+        Command::History(args) => commands::history::run(&args),
         Command::Calibrate(args) => commands::calibrate::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Serve(args) => commands::serve::run(&args),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use bench_core::between::RunComparison;
+use bench_core::history::{Trend, Turn};
 use bench_core::load::Load;
 use bench_core::record::{LoadReport, RunRecord, TargetRecord};
 use bench_core::recording::Recording;
@@ -18,7 +19,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use miette::MietteHandlerOpts;
 use report::tables::{self, Room};
-use report::{figures, sentences};
+use report::{figures, history, sentences};
 
 use crate::args::LoadArgs;
 use crate::commands::doctor::Finding;
@@ -201,6 +202,55 @@ fn run_text(record: &RunRecord, place: &Path) -> String {
         place.join("report.html").display()
     ));
     lines.push(format!("{DIM}Repeat:{DIM:#}  {}", quoted(&record.command)));
+    lines.join("\n")
+}
+
+/// Prints a history: its changes first, then where every figure stands.
+pub(crate) fn show_history(trends: &[Trend], runs: usize, invalid: usize) {
+    anstream::println!("{}", history_text(trends, runs, invalid));
+}
+
+fn history_text(trends: &[Trend], runs: usize, invalid: usize) -> String {
+    let left_out = match invalid {
+        0 => String::new(),
+        invalid => format!(
+            ", of which {invalid} did not measure the targets and {} left out",
+            if invalid == 1 { "is" } else { "are" }
+        ),
+    };
+    let mut lines = vec![format!(
+        "{}{left_out}.",
+        figures::plural(runs as u64, "run", "runs")
+    )];
+    for trend in trends {
+        for shift in &trend.changes {
+            let style = match shift.turn {
+                Turn::Better => GOOD,
+                Turn::Worse => BAD,
+            };
+            lines.push(format!(
+                "{style}{}{style:#}",
+                history::sentence(trend, shift)
+            ));
+        }
+    }
+    if trends.iter().all(|trend| trend.changes.is_empty()) {
+        lines.push("No change found.".to_owned());
+    }
+    for group in history::groups(trends) {
+        lines.push(format!(
+            "\n{BOLD}{}{BOLD:#}",
+            history::heading(&group[0].key)
+        ));
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_width(WIDTH);
+        table.set_header(history::COLUMNS);
+        table.add_rows(group.iter().map(history::cells));
+        for column in table.column_iter_mut().skip(1).take(3) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+        lines.push(table.to_string());
+    }
     lines.join("\n")
 }
 

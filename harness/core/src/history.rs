@@ -4,6 +4,8 @@
 //! followed is the ratio of two targets of one run, because a change of the machine moves both; the levels themselves are
 //! followed only where a run had one target alone, and only from run to run on the same kind of machine.
 
+mod trend;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -15,12 +17,18 @@ use crate::record::RunRecord;
 use crate::scenario::{ArrivalSpec, Pace, Scenario};
 use crate::stats::change::{self, MAX_VALUES};
 
+pub use trend::{Level, Shift, Trend, trends};
+
 /// The version of a line's format. It grows when a key changes its meaning or goes away, not when one is added.
 pub const SCHEMA_VERSION: u32 = 1;
 /// The most runs that a history keeps; a further one drops the oldest.
 pub const MAX_RUNS: usize = 1_000;
 /// The longest line that is read: sixteen targets of every metric make a tenth of it.
 pub const MAX_LINE_BYTES: usize = 256 * 1024;
+/// The longest file that is read: [`MAX_RUNS`] of sixteen targets make half of it.
+pub const MAX_FILE_BYTES: usize = 64 * 1024 * 1024;
+/// How every line begins: by it a line that was never finished is known from what is no history.
+const BEGINNING: &str = "{\"schema_version\":";
 /// How often a history in which nothing changed may be said to have changed, over all its series together.
 pub const ALPHA: f64 = 0.005;
 
@@ -150,7 +158,53 @@ pub enum Pushed {
     Rewrite(String),
 }
 
+/// How the file of a history ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tail {
+    /// With a line feed, or empty.
+    Whole,
+    /// With a whole run that lacks its line feed: whoever appends puts one first.
+    Unended,
+    /// In the middle of a run, as a write leaves it that was cut off.
+    Torn {
+        /// How many bytes at the end belong to it.
+        bytes: usize,
+    },
+}
+
 impl History {
+    /// Reads the file of a history, as far as it is whole, and says how it ends.
+    ///
+    /// `file_name`: where the bytes came from, as people would find it again.
+    pub fn read(bytes: &[u8], file_name: &str) -> Result<(Self, Tail), HistoryError> {
+        let whole = bytes
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map_or(0, |at| at + 1);
+        let (lines, last) = bytes.split_at(whole);
+        let text = |bytes| {
+            str::from_utf8(bytes).map_err(|error| {
+                let before = &bytes[..error.valid_up_to()];
+                HistoryError::Corrupt {
+                    place: format!("{file_name}:{}", line_feeds(before) + 1),
+                    what: error.to_string(),
+                }
+            })
+        };
+        if last.iter().all(u8::is_ascii_whitespace) {
+            return Ok((Self::from_ndjson(text(lines)?, file_name)?, Tail::Whole));
+        }
+        match text(bytes).and_then(|text| Self::from_ndjson(text, file_name)) {
+            Err(HistoryError::Corrupt { place, .. })
+                if is_begun(last) && place == format!("{file_name}:{}", line_feeds(lines) + 1) =>
+            {
+                let tail = Tail::Torn { bytes: last.len() };
+                Ok((Self::from_ndjson(text(lines)?, file_name)?, tail))
+            }
+            read => Ok((read?, Tail::Unended)),
+        }
+    }
+
     /// Reads a history: a JSON object a line.
     ///
     /// `file_name`: where the text came from, as people would find it again.
@@ -234,6 +288,16 @@ impl History {
     }
 }
 
+fn line_feeds(bytes: &[u8]) -> usize {
+    bytes.split(|&byte| byte == b'\n').count() - 1
+}
+
+/// Whether this is the beginning of a line, or a beginning of that.
+fn is_begun(line: &[u8]) -> bool {
+    let beginning = BEGINNING.as_bytes();
+    line.starts_with(beginning) || beginning.starts_with(line)
+}
+
 fn to_line(line: &HistoryLine) -> String {
     let mut text =
         serde_json::to_string(line).expect("a line has only string keys, and its values serialise");
@@ -274,7 +338,8 @@ struct Versioned {
 }
 
 /// What is followed.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "followed", rename_all = "snake_case")]
 pub enum Followed {
     /// One target over another of the same run.
     Ratio {
@@ -293,13 +358,14 @@ pub enum Followed {
 }
 
 /// Which series: runs are followed only among their like.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct SeriesKey {
     /// The scenario.
     pub scenario: String,
     /// What was driven.
     pub load: String,
     /// What is followed.
+    #[serde(flatten)]
     pub what: Followed,
     /// Of which metric.
     pub metric: Metric,
@@ -315,7 +381,7 @@ pub struct Series {
 }
 
 /// One run in a series.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Point {
     /// The run's name.
     pub id: String,
@@ -529,6 +595,53 @@ mod tests {
         check(
             &"x".repeat(MAX_LINE_BYTES + 1),
             "results/history.ndjson:2: the line has 262145 bytes",
+        );
+    }
+
+    #[test]
+    fn a_file_is_read_as_far_as_it_is_whole() {
+        let good = to_line(&line());
+        let check = |text: &[u8], expected: Result<(usize, Tail), &str>| {
+            let read = History::read(text, "h");
+            let told = read
+                .map(|(history, tail)| (history.lines().len(), tail))
+                .map_err(|error| error.to_string());
+            match expected {
+                Ok(expected) => assert_eq!(told, Ok(expected)),
+                Err(beginning) => assert!(
+                    told.as_ref().is_err_and(|told| told.starts_with(beginning)),
+                    "{told:?}"
+                ),
+            }
+        };
+        check(b"", Ok((0, Tail::Whole)));
+        check(b" \n", Ok((0, Tail::Whole)));
+        check(good.as_bytes(), Ok((1, Tail::Whole)));
+        // Cut off anywhere, even within a character: the line before is whole.
+        let accented = good.replace("4f2a91c", "\u{e9}\u{e9}\u{e9}");
+        let two = [good.as_bytes(), accented.as_bytes()].concat();
+        for cut in good.len() + 1..two.len() - 1 {
+            let bytes = cut - good.len();
+            check(&two[..cut], Ok((1, Tail::Torn { bytes })));
+        }
+        check(&two[..two.len() - 1], Ok((2, Tail::Unended)));
+        // What is no beginning of a line is somebody else's file, and no line but the last is ever torn.
+        check(b"shopping list", Err("h:1: this is no line of a history"));
+        check(
+            &[&good.as_bytes()[..40], b"\n"].concat(),
+            Err("h:1: this is no line"),
+        );
+        check(
+            &[&good.as_bytes()[..40], b"\n{"].concat(),
+            Err("h:1: this is no line"),
+        );
+        check(
+            b"\n\xff\n",
+            Err("h:2: this is no line of a history (invalid utf-8"),
+        );
+        check(
+            b"{\"schema_version\":2}",
+            Err("h:1: the line has schema version 2"),
         );
     }
 

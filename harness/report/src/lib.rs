@@ -1,4 +1,4 @@
-//! Charts, HTML and Markdown: pure functions of a run record.
+//! Charts, HTML and Markdown: pure functions of a run record, or of a history of runs.
 //!
 //! This crate knows how a run is shown to people. It must never know a clock, a file or the environment: the same
 //! record gives the same bytes, whenever and wherever it is shown. What a figure means is decided in `bench-core`.
@@ -7,6 +7,7 @@ pub mod between;
 pub mod charts;
 pub mod figures;
 pub mod findings;
+pub mod history;
 pub mod html;
 pub mod markdown;
 pub mod sentences;

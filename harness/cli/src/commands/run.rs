@@ -15,6 +15,7 @@ use report::charts::{self, Chart};
 use crate::aa_history;
 use crate::args::RunArgs;
 use crate::check;
+use crate::commands::history;
 use crate::cores;
 use crate::environment;
 use crate::exit::{Exit, Explain, Failure};
@@ -65,6 +66,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     write(&store, &measured)?;
     let place = store.publish()?;
     show_run(&measured.record, &place, args.json);
+    if let Some(path) = &args.history {
+        history::add_measured(path, &measured.record)?;
+    }
     Ok(exit_of(&measured.record))
 }
 

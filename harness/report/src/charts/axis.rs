@@ -46,6 +46,10 @@ pub(super) enum Unit {
     Percent,
     /// Bytes, written in MiB.
     Mib,
+    /// Shares by which something is more or less, 0.05 = +5 %.
+    Change,
+    /// Whole numbers.
+    Count,
 }
 
 impl Axis {
@@ -63,6 +67,31 @@ impl Axis {
             low: 0.0,
             high: top,
             ticks: linear_ticks(0.0, top, step, unit),
+        }
+    }
+
+    /// A linear axis around values from `low` to `high`, both ends rounded outwards, with about `ticks` ticks.
+    pub(super) fn around(low: f64, high: f64, unit: Unit, ticks: u32) -> Self {
+        let step = unit.step((high - low).max(smallest(unit)) / f64::from(ticks));
+        let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
+        let high = high.max(low + step);
+        Self {
+            scale: Scale::Linear,
+            low,
+            high,
+            ticks: linear_ticks(low, high, step, unit),
+        }
+    }
+
+    /// An axis of whole numbers from 1 to `last`, with about `ticks` ticks; there is room beside both ends.
+    pub(super) fn ordinals(last: usize, ticks: u32) -> Self {
+        let last = last as f64;
+        let step = nice_step((last / f64::from(ticks)).max(1.0));
+        Self {
+            scale: Scale::Linear,
+            low: 0.5,
+            high: last + 0.5,
+            ticks: linear_ticks(1.0, last, step, Unit::Count),
         }
     }
 
@@ -228,14 +257,21 @@ impl Unit {
             }
             Self::Seconds => (" s".to_owned(), 1.0),
             Self::PerSecond => ("/s".to_owned(), 1.0),
-            Self::Percent => (" %".to_owned(), 0.01),
+            Self::Percent | Self::Change => (" %".to_owned(), 0.01),
             Self::Mib => (" MiB".to_owned(), BYTES_PER_MIB),
+            Self::Count => (String::new(), 1.0),
         };
-        if value == 0.0 {
+        // Steps that were added up may miss zero by a hair.
+        if value.abs() < step * 1e-6 {
             return "0".to_owned();
         }
+        let sign = if self == Self::Change && value > 0.0 {
+            "+"
+        } else {
+            ""
+        };
         format!(
-            "{}{suffix}",
+            "{sign}{}{suffix}",
             separated(value / length, decimals(step / length))
         )
     }
@@ -245,8 +281,8 @@ impl Unit {
 fn smallest(unit: Unit) -> f64 {
     match unit {
         Unit::Time => 1e3,
-        Unit::Seconds | Unit::PerSecond => 1.0,
-        Unit::Percent => 0.01,
+        Unit::Seconds | Unit::PerSecond | Unit::Count => 1.0,
+        Unit::Percent | Unit::Change => 0.01,
         Unit::Mib => BYTES_PER_MIB,
     }
 }
@@ -347,6 +383,34 @@ mod tests {
             &Axis::log_times(5.02e6, 5.21e6, 5),
             &["5.0 ms", "5.1 ms", "5.2 ms", "5.3 ms"],
         );
+    }
+
+    #[test]
+    fn changes_have_a_sign_and_need_no_zero() {
+        check(
+            &Axis::around(-0.012, 0.083, Unit::Change, 5),
+            &["−2 %", "0", "+2 %", "+4 %", "+6 %", "+8 %", "+10 %"],
+        );
+        check(
+            &Axis::around(0.31, 0.31, Unit::Change, 2),
+            &["+31.0 %", "+31.5 %"],
+        );
+        check(
+            &Axis::around(1.52e7, 1.58e7, Unit::Time, 4),
+            &["15.2 ms", "15.4 ms", "15.6 ms", "15.8 ms"],
+        );
+    }
+
+    #[test]
+    fn runs_are_counted_from_one() {
+        let labels = |last| {
+            let axis = Axis::ordinals(last, 10);
+            let ticks = axis.ticks.into_iter().map(|tick| tick.label);
+            ticks.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(labels(1), "1");
+        assert_eq!(labels(6), "1 2 3 4 5 6");
+        assert_eq!(labels(60), "10 20 30 40 50 60");
     }
 
     #[test]

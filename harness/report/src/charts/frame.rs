@@ -61,27 +61,35 @@ pub(super) struct Figures {
     pub(super) brief: String,
 }
 
+/// What stands above the data.
+pub(super) struct Heading {
+    pub(super) title: String,
+    /// Load, time and machine.
+    pub(super) circumstances: String,
+    /// Why the figures should not be believed as they stand.
+    pub(super) warning: Option<String>,
+}
+
 /// Draws title, subtitle, warnings and legend, and returns the room that is left for panels.
 pub(super) fn frame<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
-    record: &RunRecord,
-    title: &str,
+    heading: &Heading,
     entries: &[Entry],
 ) -> Result<Area, Refusal> {
     canvas.rectangle((0.0, 0.0), (WIDTH, HEIGHT), PAPER, 1.0)?;
     let room = WIDTH - 2.0 * MARGIN;
-    let heading = Type::new(19.0, BLACK).bold();
-    canvas.text(&fitted(title, heading, room), (MARGIN, 24.0), heading)?;
+    let face = Type::new(19.0, BLACK).bold();
+    canvas.text(&fitted(&heading.title, face, room), (MARGIN, 24.0), face)?;
     let under = Type::new(LABEL_SIZE, QUIET);
     canvas.text(
-        &fitted(&circumstances(record), under, room),
+        &fitted(&heading.circumstances, under, room),
         (MARGIN, 46.0),
         under,
     )?;
     let mut top = 60.0;
-    if let Some(warning) = warning(record) {
+    if let Some(warning) = &heading.warning {
         let face = Type::new(LABEL_SIZE, VERMILLION).bold();
-        canvas.text(&fitted(&warning, face, room), (MARGIN, 64.0), face)?;
+        canvas.text(&fitted(warning, face, room), (MARGIN, 64.0), face)?;
         top += 18.0;
     }
     let bottom = legend(canvas, entries)?;

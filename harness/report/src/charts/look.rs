@@ -10,6 +10,9 @@ pub(super) const BLACK: RGBColor = RGBColor(0, 0, 0);
 const BLUE: RGBColor = RGBColor(0, 114, 178);
 pub(super) const VERMILLION: RGBColor = RGBColor(213, 94, 0);
 const GREEN: RGBColor = RGBColor(0, 158, 115);
+/// What got better, and what got worse: blue and vermillion, which no colour-blindness confuses as green and red.
+pub(super) const BETTER: RGBColor = BLUE;
+pub(super) const WORSE: RGBColor = VERMILLION;
 const SKY: RGBColor = RGBColor(86, 180, 233);
 const ORANGE: RGBColor = RGBColor(230, 159, 0);
 const PURPLE: RGBColor = RGBColor(204, 121, 167);

@@ -13,6 +13,7 @@ mod frame;
 mod latency;
 mod look;
 mod series;
+mod trend;
 
 use bench_core::encode::HistogramError;
 use bench_core::record::{RunRecord, TargetRecord};
@@ -27,6 +28,7 @@ use canvas::{Canvas, DETAIL, HEIGHT, Refusal, WIDTH, level};
 use distribution::Distribution;
 use frame::Figures;
 use look::Look;
+pub use trend::{alt as trend_alt, png as trend_png, svg as trend_svg};
 
 /// A chart. Which time those of latency show follows from what the run times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -290,9 +292,30 @@ impl Chart {
 /// Draws a chart as SVG: 960 by 540 nominal pixels, scaling to any size, text as text, with a title and a description
 /// for screen readers.
 pub fn svg(record: &RunRecord, chart: Chart) -> Result<String, ChartError> {
+    let description = format!("{} {}", chart.alt(record), chart.how_to_read(record.timed()));
+    document(
+        chart.file_stem(),
+        &chart.title(record),
+        &description,
+        |backend| draw(backend, record, chart),
+    )
+}
+
+/// Draws a chart as PNG, twice the SVG's nominal size: 1,920 by 1,080 pixels.
+pub fn png(record: &RunRecord, chart: Chart) -> Result<Vec<u8>, ChartError> {
+    picture(chart.file_stem(), |backend| draw(backend, record, chart))
+}
+
+/// Whatever `draw` draws, as an SVG that stands alone.
+fn document(
+    chart: &'static str,
+    title: &str,
+    description: &str,
+    draw: impl FnOnce(&mut SVGBackend<'_>) -> Result<(), ChartError>,
+) -> Result<String, ChartError> {
     let mut body = String::new();
     let mut backend = SVGBackend::with_string(&mut body, SIZE);
-    draw(&mut backend, record, chart)?;
+    draw(&mut backend)?;
     backend
         .present()
         .map_err(|error| refused(chart, &Refusal(error.to_string())))?;
@@ -306,21 +329,20 @@ pub fn svg(record: &RunRecord, chart: Chart) -> Result<String, ChartError> {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" role=\"img\" \
          aria-label=\"{title}\">\n<title>{title}</title>\n<desc>{alt}</desc>\n{body}",
         body = level(body),
-        title = escaped(&chart.title(record)),
-        alt = escaped(&format!(
-            "{} {}",
-            chart.alt(record),
-            chart.how_to_read(record.timed())
-        )),
+        title = escaped(title),
+        alt = escaped(description),
     ))
 }
 
-/// Draws a chart as PNG, twice the SVG's nominal size: 1,920 by 1,080 pixels.
-pub fn png(record: &RunRecord, chart: Chart) -> Result<Vec<u8>, ChartError> {
+/// Whatever `draw` draws, as the bytes of a PNG.
+fn picture(
+    chart: &'static str,
+    draw: impl FnOnce(&mut BitMapBackend<'_>) -> Result<(), ChartError>,
+) -> Result<Vec<u8>, ChartError> {
     let (width, height) = SIZE;
     let mut pixels = vec![0; CHANNELS * width as usize * height as usize];
     let mut backend = BitMapBackend::with_buffer(&mut pixels, SIZE);
-    draw(&mut backend, record, chart)?;
+    draw(&mut backend)?;
     backend
         .present()
         .map_err(|error| refused(chart, &Refusal(error.to_string())))?;
@@ -399,7 +421,7 @@ fn draw<B: DrawingBackend>(
         &looks,
         &distributions,
     )
-    .map_err(|refusal| refused(chart, &refusal))
+    .map_err(|refusal| refused(chart.file_stem(), &refusal))
 }
 
 fn draw_on<B: DrawingBackend>(
@@ -420,7 +442,12 @@ fn draw_on<B: DrawingBackend>(
             manifest: target.manifest.legend(),
         })
         .collect();
-    let room = frame::frame(canvas, record, &chart.title(record), &entries)?;
+    let heading = frame::Heading {
+        title: chart.title(record),
+        circumstances: frame::circumstances(record),
+        warning: frame::warning(record),
+    };
+    let room = frame::frame(canvas, &heading, &entries)?;
     match chart {
         Chart::LatencyByPercentile => {
             latency::by_percentile(canvas, room, record, looks, distributions)
@@ -436,9 +463,9 @@ fn draw_on<B: DrawingBackend>(
     }
 }
 
-fn refused(chart: Chart, refusal: &Refusal) -> ChartError {
+fn refused(chart: &'static str, refusal: &Refusal) -> ChartError {
     ChartError::Draw {
-        chart: chart.file_stem(),
+        chart,
         what: refusal.0.clone(),
     }
 }

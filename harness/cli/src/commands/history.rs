@@ -1,0 +1,205 @@
+//! `bench history`: what has become of a benchmark from run to run.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use bench_core::compare::Metric;
+use bench_core::history::{History, HistoryLine, Tail, Trend, trends};
+use bench_core::record::{Completion, RunRecord};
+use report::{charts, history};
+use serde::Serialize;
+
+use crate::args::{HistoryAddArgs, HistoryArgs, HistoryCommand, HistoryShowArgs};
+use crate::commands::report::read;
+use crate::exit::{Exit, Explain, Failure};
+use crate::git;
+use crate::history_file::{self, Added};
+use crate::terminal::show_history;
+
+/// Seeds the shuffled series that changes are held against: the same history always tells the same changes.
+const SEED: u64 = 1;
+
+/// Adds to a history, or shows it.
+pub(crate) fn run(args: &HistoryArgs) -> Result<Exit, Failure> {
+    match &args.command {
+        Some(HistoryCommand::Add(args)) => add(args),
+        Some(HistoryCommand::Show(args)) => show(args),
+        None => show(&args.show),
+    }
+}
+
+fn add(args: &HistoryAddArgs) -> Result<Exit, Failure> {
+    let revision = args
+        .revision
+        .clone()
+        .or_else(|| git::revision(Path::new(".")));
+    let mut lines = Vec::new();
+    for run in &args.runs {
+        let record = read(run)?;
+        if let Some(why) = not_whole(&record) {
+            return Err(Failure::usage(miette::miette!(
+                help = "only whole runs are comparable: run it again",
+                "{}: {why}",
+                run.display()
+            )));
+        }
+        lines.push(HistoryLine::of(&record, revision.clone()));
+    }
+    append(&args.history, lines)?;
+    Ok(Exit::Success)
+}
+
+/// Adds a run that has just been measured, and says so; one that is not whole is left out, aloud.
+pub(crate) fn add_measured(path: &Path, record: &RunRecord) -> Result<(), Failure> {
+    match not_whole(record) {
+        Some(why) => {
+            anstream::eprintln!("Not added to {}: {why}.", path.display());
+            Ok(())
+        }
+        None => append(
+            path,
+            vec![HistoryLine::of(record, git::revision(Path::new(".")))],
+        ),
+    }
+}
+
+fn append(path: &Path, lines: Vec<HistoryLine>) -> Result<(), Failure> {
+    let Added { runs, total, torn } = history_file::add(path, lines).map_err(Failure::usage_of)?;
+    if let Some(bytes) = torn {
+        anstream::eprintln!(
+            "{}: the last {bytes} bytes were of a run that was never written to its end, and were removed.",
+            path.display()
+        );
+    }
+    let added = match runs {
+        0 => "nothing new; it has".to_owned(),
+        runs => format!(
+            "{} added; it has",
+            report::figures::plural(runs as u64, "run", "runs")
+        ),
+    };
+    anstream::eprintln!("{}: {added} {total}.", path.display());
+    Ok(())
+}
+
+/// Why the figures of a run are not those of a whole one.
+fn not_whole(record: &RunRecord) -> Option<&'static str> {
+    match record.completion {
+        Completion::Complete => None,
+        Completion::Interrupted => Some("this run was interrupted"),
+        Completion::TargetFailed => Some("a target of this run failed"),
+    }
+}
+
+/// A history as JSON.
+#[derive(Serialize)]
+struct Shown<'a> {
+    schema_version: u32,
+    /// Runs in the file.
+    runs: usize,
+    /// Of these, runs whose figures don't measure the targets: they are not looked at.
+    runs_invalid: usize,
+    /// Bytes at the end of the file that belong to a run which was never written to its end.
+    torn_bytes: Option<usize>,
+    trends: &'a [Trend],
+}
+
+fn show(args: &HistoryShowArgs) -> Result<Exit, Failure> {
+    let metrics = args.metric.iter().map(|name| Metric::named(name));
+    let metrics: Vec<Metric> = metrics
+        .collect::<Result<_, _>>()
+        .map_err(Failure::usage_of)?;
+    let (history, tail) = history_file::read(&args.history).map_err(|error| {
+        Failure::usage(miette::miette!(
+            help = "`bench history add RUN` and `bench run --history FILE` make one",
+            "{error}"
+        ))
+    })?;
+    let torn_bytes = match tail {
+        Tail::Torn { bytes } => Some(bytes),
+        Tail::Whole | Tail::Unended => None,
+    };
+    if let Some(bytes) = torn_bytes {
+        anstream::eprintln!(
+            "{}: the last {bytes} bytes are of a run that was never written to its end, and are left out.",
+            args.history.display()
+        );
+    }
+    let is_asked_for = |trend: &Trend| {
+        (metrics.is_empty() || metrics.contains(&trend.key.metric))
+            && (args.scenario.is_empty() || args.scenario.contains(&trend.key.scenario))
+    };
+    let mut trends = trends(&history, SEED);
+    trends.retain(is_asked_for);
+    if let Some(dir) = &args.out {
+        draw(&trends, dir)?;
+    }
+    let runs_invalid = invalid(&history);
+    if args.json {
+        let shown = Shown {
+            schema_version: 1,
+            runs: history.lines().len(),
+            runs_invalid,
+            torn_bytes,
+            trends: &trends,
+        };
+        let json = serde_json::to_string_pretty(&shown).expect("trends are plain data");
+        anstream::println!("{json}");
+    } else if args.markdown {
+        anstream::print!("{}", history::markdown(&trends));
+    } else {
+        show_history(&trends, history.lines().len(), runs_invalid);
+    }
+    Ok(Exit::Success)
+}
+
+fn invalid(history: &History) -> usize {
+    history.lines().iter().filter(|line| !line.valid).count()
+}
+
+/// Draws a chart of every trend into a directory, as SVG and as PNG.
+fn draw(trends: &[Trend], dir: &Path) -> Result<(), Failure> {
+    let cannot_write = || format!("cannot write charts to {}", dir.display());
+    let help = "name a directory that you may write to with --out";
+    std::fs::create_dir_all(dir).or_usage(cannot_write, help)?;
+    let mut taken = BTreeSet::new();
+    for trend in trends {
+        let stem = free_name(&history::file_stem(&trend.key), &mut taken);
+        let drawn = || format!("cannot draw {stem}");
+        let svg = charts::trend_svg(trend).or_internal(drawn)?;
+        let png = charts::trend_png(trend).or_internal(drawn)?;
+        for (ending, bytes) in [("svg", svg.as_bytes()), ("png", &png)] {
+            let path = dir.join(format!("{stem}.{ending}"));
+            std::fs::write(path, bytes).or_usage(cannot_write, help)?;
+        }
+    }
+    anstream::eprintln!(
+        "{} in {}",
+        report::figures::plural(trends.len() as u64, "chart", "charts"),
+        dir.display()
+    );
+    Ok(())
+}
+
+/// The name, with a number where another trend has it: the same targets under another load, or on another machine.
+fn free_name(stem: &str, taken: &mut BTreeSet<String>) -> String {
+    let numbered = (2..).map(|number| format!("{stem}-{number}"));
+    let name = std::iter::once(stem.to_owned())
+        .chain(numbered)
+        .find(|name| !taken.contains(name))
+        .expect("there is always a further number");
+    taken.insert(name.clone());
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn charts_of_other_loads_get_numbers() {
+        let mut taken = BTreeSet::new();
+        let names = ["a", "a", "b", "a"].map(|stem| free_name(stem, &mut taken));
+        assert_eq!(names, ["a", "a-2", "b", "a-3"]);
+    }
+}

@@ -1,0 +1,143 @@
+//! A history as a user has it: files of runs, and what `bench history` says of them.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use bench_core::history::{History, HistoryLine, Pushed};
+use bench_core::sample;
+use rand::SeedableRng;
+use rand_distr::{Distribution, StandardNormal};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+fn bench(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_bench"))
+        .args(args)
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap()
+}
+
+/// The file of sixty runs with 3 % noise, in which one ratio shifts by a factor at run 40.
+fn write_history(path: &Path, line: &HistoryLine, shift: f64, seed: u64) {
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let mut history = History::default();
+    let mut text = String::new();
+    for number in 0..60 {
+        let mut line = line.clone();
+        line.id = format!("run-{number:02}");
+        for comparison in &mut line.comparisons {
+            let own: f64 = StandardNormal.sample(&mut random);
+            comparison.ratio = (0.03 * own).exp() * if number < 40 { 1.0 } else { shift };
+        }
+        let Pushed::Append(line) = history.push(line) else {
+            panic!("sixty runs fit");
+        };
+        text += &line;
+    }
+    std::fs::write(path, text).unwrap();
+}
+
+/// The first run of every change that is told of a history.
+fn told(path: &Path) -> Vec<usize> {
+    let shown = bench(&["history", "--json", "--history", path.to_str().unwrap()]);
+    assert!(shown.status.success(), "{shown:?}");
+    let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
+    assert_eq!(shown["runs"], 60);
+    let trends = shown["trends"].as_array().unwrap();
+    let changes = trends
+        .iter()
+        .flat_map(|trend| trend["changes"].as_array().unwrap());
+    changes
+        .map(|change| usize::try_from(change["at"].as_u64().unwrap()).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_shift_of_five_per_cent_at_run_40_of_60_is_found_within_two_runs_in_most_histories() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("history.ndjson");
+    let mut line = HistoryLine::of(&sample::run_record(), None);
+    line.comparisons.truncate(1);
+    let within_two = (0..60).filter(|&seed| {
+        write_history(&path, &line, 1.05, seed);
+        told(&path).iter().any(|at| at.abs_diff(40) <= 2)
+    });
+    // Of 200 others that were made up alike, 193 were found and 152 within two runs: noise of 3 % hides a step of 5 % too
+    // well for all. Of sixty, fewer than 36 would be a fault.
+    let within_two = within_two.count();
+    assert!(within_two >= 36, "{within_two} of 60");
+}
+
+#[test]
+fn of_two_hundred_flat_histories_at_most_two_per_cent_are_flagged() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("history.ndjson");
+    let line = HistoryLine::of(&sample::run_record(), None);
+    let flagged = (0..200).filter(|seed| {
+        write_history(&path, &line, 1.0, 1000 + seed);
+        !told(&path).is_empty()
+    });
+    let flagged = flagged.count();
+    assert!(flagged <= 4, "{flagged} of 200");
+}
+
+#[test]
+fn runs_are_added_once_and_shown_with_a_chart_and_a_torn_end_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (run, history, charts) = (place("run.json"), place("history.ndjson"), place("charts"));
+    std::fs::write(&run, sample::run_record().to_json()).unwrap();
+    let add = [
+        "history",
+        "add",
+        &run,
+        "--history",
+        &history,
+        "--revision",
+        "4f2a91c",
+    ];
+    for expected in ["1 run added; it has 1.", "nothing new; it has 1."] {
+        let added = bench(&add);
+        let said = String::from_utf8(added.stderr).unwrap();
+        assert!(added.status.success() && said.contains(expected), "{said}");
+    }
+    let mut text = std::fs::read_to_string(&history).unwrap();
+    assert!(text.contains("\"revision\":\"4f2a91c\""));
+    text += "{\"schema_version\":1,\"id\":\"cut o";
+    std::fs::write(&history, text).unwrap();
+    let metric = "response_time_ns_p99";
+    let shown = bench(&[
+        "history",
+        "--history",
+        &history,
+        "--metric",
+        metric,
+        "--out",
+        &charts,
+    ]);
+    let said = String::from_utf8(shown.stderr).unwrap();
+    assert!(shown.status.success(), "{said}");
+    assert!(
+        said.contains("the last 31 bytes are of a run that was never written"),
+        "{said}"
+    );
+    let stem = "io-heavy-coroutine-against-callback-response-time-p99";
+    for ending in ["svg", "png"] {
+        assert!(dir.path().join(format!("charts/{stem}.{ending}")).is_file());
+    }
+    for expected in ["the last 31 bytes were of a run", "nothing new; it has 1."] {
+        let added = bench(&add);
+        let said = String::from_utf8(added.stderr).unwrap();
+        assert!(said.contains(expected), "{said}");
+        // What was cut off is not told again.
+        assert_eq!(
+            said.contains("were removed"),
+            expected.starts_with("the last"),
+            "{said}"
+        );
+    }
+    let text = std::fs::read_to_string(&history).unwrap();
+    assert_eq!((text.lines().count(), text.ends_with('\n')), (1, true));
+}

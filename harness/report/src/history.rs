@@ -1,0 +1,170 @@
+//! A history in words: what is followed, where it stands now, and with which run it changed.
+//!
+//! It knows how a trend is said. It must never decide one: levels and changes come from `bench-core`.
+
+use bench_core::history::{Followed, SeriesKey, Shift, Trend, Turn};
+use bench_core::stats::change::MIN_VALUES;
+use bench_core::timed::Timed;
+
+use crate::figures::plural;
+use crate::markdown::{list, plain};
+use crate::sentences;
+
+/// Trends of the same targets under the same load, which are shown together.
+///
+/// `trends`: as [`bench_core::history::trends`] puts them, with all metrics of the same targets in a row.
+pub fn groups(trends: &[Trend]) -> impl Iterator<Item = &[Trend]> {
+    let with = |key: &SeriesKey| (key.scenario.clone(), key.load.clone(), key.what.clone());
+    trends.chunk_by(move |one, other| with(&one.key) == with(&other.key))
+}
+
+/// Which targets under which load: `io-heavy, coroutine against callback (poisson, 1000/s, 256 connections)`.
+pub fn heading(key: &SeriesKey) -> String {
+    format!("{}, {} ({})", key.scenario, followed(&key.what), key.load)
+}
+
+/// What is followed: `coroutine against callback`, or `callback alone on AMD EPYC 7B13, 2 cores`.
+pub fn followed(what: &Followed) -> String {
+    match what {
+        Followed::Ratio { base, head } => format!("{head} against {base}"),
+        Followed::Level { target, host } => format!("{target} alone on {host}"),
+    }
+}
+
+/// A value of a trend: a ratio as a change, a level with its unit.
+pub fn figure(key: &SeriesKey, value: f64) -> String {
+    match key.what {
+        Followed::Ratio { .. } => sentences::change(value),
+        Followed::Level { .. } => sentences::value(key.metric, value),
+    }
+}
+
+/// What can be said of a trend in a few words: its changes, that there are none, or that there are too few runs to tell.
+pub fn verdict(trend: &Trend) -> String {
+    let runs = trend.points.len();
+    match trend.changes.as_slice() {
+        [] if runs < MIN_VALUES => {
+            let missing = plural((MIN_VALUES - runs) as u64, "more run", "more runs");
+            format!("{missing} needed to tell")
+        }
+        [] => "no change found".to_owned(),
+        changes => {
+            let told = changes.iter().map(|shift| {
+                let size = sentences::change(shift.ratio);
+                format!("{size} with {}: {}", run(shift), turn(shift.turn))
+            });
+            told.collect::<Vec<_>>().join("; ")
+        }
+    }
+}
+
+/// A change as a sentence, with all that is known of it.
+pub fn sentence(trend: &Trend, shift: &Shift) -> String {
+    let what = name(&trend.key);
+    let when = &trend.points[shift.at].started_at;
+    let (earliest, latest) = &shift.between_ids;
+    let range = if earliest == latest {
+        String::new()
+    } else {
+        format!("; it may have begun with any run from {earliest} to {latest}")
+    };
+    format!(
+        "{}, {}: {} of {} changed by {} with {} of {when}, for the {} (95 % interval: {}{range}).",
+        trend.key.scenario,
+        trend.key.load,
+        what,
+        followed(&trend.key.what),
+        sentences::change(shift.ratio),
+        run(shift),
+        turn(shift.turn),
+        sentences::interval(shift.ci_low, shift.ci_high),
+    )
+}
+
+/// What is followed, in words. A line does not say what its run timed, but only one kind of run has most of the metrics; what
+/// all have is told of requests.
+pub(crate) fn name(key: &SeriesKey) -> &'static str {
+    let is_of = |timed: &Timed| timed.metrics().contains(&key.metric);
+    let timed = Timed::ALL.into_iter().find(is_of).unwrap_or_default();
+    sentences::name(key.metric, timed)
+}
+
+/// A run and what it measured: `20261123T101500Z-io-heavy (revision 4f2a91c)`.
+fn run(shift: &Shift) -> String {
+    let revision = shift.revision.as_ref();
+    let revision = revision.map(|revision| format!(" (revision {revision})"));
+    format!("{}{}", shift.id, revision.unwrap_or_default())
+}
+
+fn turn(turn: Turn) -> &'static str {
+    match turn {
+        Turn::Better => "better",
+        Turn::Worse => "worse",
+    }
+}
+
+/// The figures of a trend as cells of a table: metric, runs, latest, level since the last change, verdict.
+pub fn cells(trend: &Trend) -> [String; 5] {
+    let figure = |value| figure(&trend.key, value);
+    [
+        name(&trend.key).to_owned(),
+        trend.points.len().to_string(),
+        figure(trend.latest().value),
+        figure(trend.level()),
+        verdict(trend),
+    ]
+}
+
+/// What [`cells`] are.
+pub const COLUMNS: [&str; 5] = ["metric", "runs", "latest", "level now", "changes"];
+
+/// The whole history: every change as a sentence, then a table for each pair or target.
+pub fn markdown(trends: &[Trend]) -> String {
+    let mut blocks = vec!["### History".to_owned()];
+    let changes = trends.iter().flat_map(|trend| {
+        trend
+            .changes
+            .iter()
+            .map(move |shift| sentence(trend, shift))
+    });
+    let changes: Vec<String> = changes.map(|told| plain(&told)).collect();
+    blocks.push(match changes.len() {
+        0 => "**No change found.**".to_owned(),
+        count => format!("**{} found.**", plural(count as u64, "change", "changes")),
+    });
+    blocks.push(list(changes.into_iter()));
+    for group in groups(trends) {
+        blocks.push(format!("#### {}", plain(&heading(&group[0].key))));
+        let line = |cells: [String; 5]| format!("| {} |", cells.join(" | "));
+        let rows = group
+            .iter()
+            .map(|trend| line(cells(trend).map(|cell| plain(&cell))));
+        let head = [
+            line(COLUMNS.map(str::to_owned)),
+            "| --- | --: | --: | --: | --- |".to_owned(),
+        ];
+        blocks.push(head.into_iter().chain(rows).collect::<Vec<_>>().join("\n"));
+    }
+    blocks.retain(|block| !block.is_empty());
+    blocks.join("\n\n") + "\n"
+}
+
+/// The name of a trend's chart, without the ending: `io-heavy-coroutine-against-callback-response-time-p50`.
+pub fn file_stem(key: &SeriesKey) -> String {
+    let what = match &key.what {
+        Followed::Ratio { base, head } => format!("{head}-against-{base}"),
+        Followed::Level { target, .. } => target.clone(),
+    };
+    let metric = key.metric.name().replace("_ns_", "_").replace('_', "-");
+    format!("{}-{what}-{metric}", key.scenario)
+}
+
+/// The question that a trend's chart answers.
+pub fn question(key: &SeriesKey) -> String {
+    format!(
+        "Did it change? {}, {}, {}",
+        sentences::capitalised(name(key)),
+        followed(&key.what),
+        key.scenario
+    )
+}
