@@ -17,6 +17,8 @@ pub(crate) enum Exit {
     Inconclusive = 4,
     /// A target failed.
     TargetFailed = 5,
+    /// The head is worse than it may be, or breaks an objective.
+    Regression = 99,
     /// Interrupted; what was measured is kept.
     Interrupted = 130,
 }

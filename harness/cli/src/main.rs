@@ -62,6 +62,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Report(args) => commands::report::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
         Command::Export(args) => commands::export::run(&args),
+        Command::Gate(args) => commands::gate::run(&args),
         Command::History(args) => commands::history::run(&args),
         Command::Calibrate(args) => commands::calibrate::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use bench_core::between::RunComparison;
+use bench_core::gate::{Gate, Outcome};
 use bench_core::history::{Trend, Turn};
 use bench_core::load::Load;
 use bench_core::record::{LoadReport, RunRecord, TargetRecord};
@@ -18,6 +19,7 @@ use bench_core::validity::{Caution, CautionCode};
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use miette::MietteHandlerOpts;
+use report::gate::{self, Tone};
 use report::tables::{self, Room};
 use report::{figures, history, sentences};
 
@@ -202,6 +204,38 @@ fn run_text(record: &RunRecord, place: &Path) -> String {
         place.join("report.html").display()
     ));
     lines.push(format!("{DIM}Repeat:{DIM:#}  {}", quoted(&record.command)));
+    lines.join("\n")
+}
+
+/// Prints what a gate came to: the whole in a sentence, then each scenario, the gravest first.
+pub(crate) fn show_gate(judged: &Gate) {
+    anstream::println!("{}", gate_text(judged));
+}
+
+fn gate_text(judged: &Gate) -> String {
+    let style = match judged.outcome {
+        Outcome::Passed | Outcome::Inconclusive => GOOD,
+        Outcome::Invalid => WARN,
+        Outcome::Alarm => BAD,
+    };
+    let mut lines = vec![format!("{style}{}{style:#}", gate::headline(judged))];
+    lines.extend(gate::blind_spot(judged).map(|told| format!("{DIM}{told}{DIM:#}")));
+    for judgement in &judged.scenarios {
+        lines.push(format!(
+            "\n{BOLD}{}{BOLD:#}: {}",
+            judgement.scenario,
+            gate::outcome(judgement.outcome)
+        ));
+        for said in gate::said(judgement) {
+            let style = match said.tone {
+                Tone::Alarm => BAD,
+                Tone::Caution => WARN,
+                Tone::Good => GOOD,
+                Tone::Plain => Style::new(),
+            };
+            lines.push(format!("  {style}{}{style:#}", said.text));
+        }
+    }
     lines.join("\n")
 }
 

@@ -335,6 +335,16 @@ pub enum NotCompared {
         /// Blocks of each without which no test can reject.
         needed: usize,
     },
+    /// Too few earlier runs.
+    #[error("{metric} is known of {runs} earlier runs like this one, and a comparison with them needs {needed}: add runs", metric = metric.name())]
+    TooFewRuns {
+        /// The metric.
+        metric: Metric,
+        /// Earlier runs that have it.
+        runs: usize,
+        /// Runs without which nothing is told.
+        needed: usize,
+    },
     /// More blocks than are compared.
     #[error("{blocks} blocks are more than the {MAX_BLOCKS} that are compared")]
     TooManyBlocks {
@@ -578,7 +588,7 @@ pub fn metrics_of(
 /// *Faster* and *slower* (for a cost *less* and *more*) where the adjusted p-value is below α and the whole interval lies
 /// beyond the margin; *equivalent* where all of it lies within; *inconclusive* otherwise. The margin is taken on the
 /// logarithm, 1/(1 + δ) to 1 + δ, so that exchanging base and head mirrors the verdict.
-fn verdict(comparison: &Comparison, policy: &Policy) -> ComparisonVerdict {
+pub fn verdict(comparison: &Comparison, policy: &Policy) -> ComparisonVerdict {
     let (low, high) = (1.0 / (1.0 + policy.margin), 1.0 + policy.margin);
     let significant = comparison.p_value < policy.alpha;
     if comparison.ci_low >= low && comparison.ci_high <= high {

@@ -306,7 +306,7 @@ fn to_line(line: &HistoryLine) -> String {
 }
 
 /// What a run adds to the series.
-fn followed(line: &HistoryLine) -> Vec<(Followed, Metric, f64)> {
+pub(crate) fn followed(line: &HistoryLine) -> Vec<(Followed, Metric, f64)> {
     let ratios = line.comparisons.iter().map(|comparison| {
         let what = Followed::Ratio {
             base: comparison.base.clone(),

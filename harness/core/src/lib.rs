@@ -13,6 +13,7 @@ pub mod compare;
 pub mod design;
 pub mod detectable;
 pub mod encode;
+pub mod gate;
 pub mod history;
 pub mod ledger;
 pub mod load;

@@ -494,7 +494,7 @@ struct RawRequest {
     schemars(description = "The longest that each percentile of what is timed may be.")
 )]
 #[serde(deny_unknown_fields)]
-struct RawObjective {
+pub(crate) struct RawObjective {
     /// As in `"50ms"`, below the timeout.
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     p50: Option<Spanned<String>>,
@@ -804,7 +804,7 @@ fn route(text: &Text<'_>, value: &Spanned<String>) -> Result<String, ScenarioErr
     }
 }
 
-fn objectives(
+pub(crate) fn objectives(
     text: &Text<'_>,
     raw: Option<&RawObjective>,
     timeout: Duration,

@@ -7,6 +7,7 @@ pub mod between;
 pub mod charts;
 pub mod figures;
 pub mod findings;
+pub mod gate;
 pub mod history;
 pub mod html;
 pub mod markdown;

@@ -75,7 +75,6 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
 /// What the arguments mean.
 fn understand(args: &RunArgs) -> Result<Request, Failure> {
     let scenario = scenario(&args.scenario)?;
-    let routes = Routes::of(&scenario)?;
     let mut targets = args
         .pool
         .applied_to(targets(&args.target, &args.url)?)
@@ -84,6 +83,16 @@ fn understand(args: &RunArgs) -> Result<Request, Failure> {
         targets.push(second_self(&targets[0])?);
     }
     target::unique(&targets).map_err(Failure::usage_of)?;
+    request(scenario, targets, args)
+}
+
+/// What is to be measured of this scenario and these targets, by what the other arguments mean.
+pub(crate) fn request(
+    scenario: Scenario,
+    targets: Vec<TargetSpec>,
+    args: &RunArgs,
+) -> Result<Request, Failure> {
+    let routes = Routes::of(&scenario)?;
     let effort = match (args.quick, args.thorough) {
         (true, _) => Effort::Quick,
         (_, true) => Effort::Thorough,
@@ -119,14 +128,14 @@ fn understand(args: &RunArgs) -> Result<Request, Failure> {
 }
 
 /// Sockets of the process that holds most: of a server, since its idle connections are held by another process.
-fn sockets(request: &Request) -> u64 {
+pub(crate) fn sockets(request: &Request) -> u64 {
     let idle = request.scenario.idle_connections;
     let idle = idle.map_or(0, |idle| u64::from(idle.get()));
     request.routes.sockets(request.connections.get()) + idle
 }
 
 /// A scenario by name, from a file, or from standard input.
-fn scenario(name: &str) -> Result<Scenario, Failure> {
+pub(crate) fn scenario(name: &str) -> Result<Scenario, Failure> {
     let path = Path::new(name);
     let is_built_in = BUILT_IN.iter().any(|(known, _)| *known == name);
     let looks_like_a_file = path.extension().is_some() || name.contains('/') || path.is_file();
@@ -216,7 +225,7 @@ fn arrival(scenario: &Scenario, args: &RunArgs) -> ArrivalSpec {
 }
 
 /// The command that repeats this run.
-fn command() -> Vec<String> {
+pub(crate) fn command() -> Vec<String> {
     let mut words: Vec<String> = std::env::args().collect();
     if let Some(program) = words.first_mut() {
         "bench".clone_into(program);
@@ -225,7 +234,7 @@ fn command() -> Vec<String> {
 }
 
 /// Writes every file of a run.
-fn write(store: &Store, measured: &Measured) -> Result<(), Failure> {
+pub(crate) fn write(store: &Store, measured: &Measured) -> Result<(), Failure> {
     let record = &measured.record;
     store.write("run.json", record.to_json().as_bytes())?;
     store.write("summary.csv", encode::summary_csv(record).as_bytes())?;

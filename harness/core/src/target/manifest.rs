@@ -38,6 +38,8 @@ pub const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(12);
 /// The longest time that a manifest may allow for either.
 pub const MAX_TIMEOUT: Duration = Duration::from_mins(10);
 
+const NO_PORT: &str = "nothing tells it which port to listen on";
+
 /// How a target is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
@@ -181,10 +183,40 @@ impl Manifest {
         if !manifest.names(Placeholder::Port) {
             return Err(text.error(
                 raw.command.span(),
-                "nothing tells it which port to listen on",
+                NO_PORT,
                 "write `{port}` where it takes one, as in `args = [\"--port\", \"{port}\"]`; a server that chooses its port \
                  itself is started by hand and named with --url",
             ));
+        }
+        Ok(manifest)
+    }
+
+    /// The same target, started by another command, as it is typed into a shell that knows no more than quotes.
+    ///
+    /// `words`: the program and its arguments, with the placeholders of a manifest.
+    pub fn with_command(&self, words: &[String]) -> Result<Self, SourceError> {
+        let source = words.join(" ");
+        let text = text(&source, "the command of the base");
+        let spanned = |word: &String| Spanned::new(0..source.len(), word.clone());
+        let filler = Filler {
+            text: &text,
+            needs: self.needs,
+        };
+        let (program, args) = match words {
+            [program, args @ ..] => (spanned(program), args),
+            [] => (spanned(&String::new()), words),
+        };
+        let args = Spanned::new(0..source.len(), args.iter().map(spanned).collect());
+        let manifest = Self {
+            command: filler.command(&program)?,
+            args: filler.templates("args", &args, Use::Launch)?,
+            // At the end, so that what is said of places in it stays true.
+            source: format!("{}\n# Started by another command: {source}\n", self.source),
+            ..self.clone()
+        };
+        if !manifest.names(Placeholder::Port) {
+            let help = "write `{port}` where it takes one";
+            return Err(text.error(0..source.len(), NO_PORT, help));
         }
         Ok(manifest)
     }

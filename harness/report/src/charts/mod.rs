@@ -292,7 +292,11 @@ impl Chart {
 /// Draws a chart as SVG: 960 by 540 nominal pixels, scaling to any size, text as text, with a title and a description
 /// for screen readers.
 pub fn svg(record: &RunRecord, chart: Chart) -> Result<String, ChartError> {
-    let description = format!("{} {}", chart.alt(record), chart.how_to_read(record.timed()));
+    let description = format!(
+        "{} {}",
+        chart.alt(record),
+        chart.how_to_read(record.timed())
+    );
     document(
         chart.file_stem(),
         &chart.title(record),

@@ -52,6 +52,42 @@ fn five_lines_are_a_manifest() {
 }
 
 #[test]
+fn another_command_may_start_the_same_target() {
+    let manifest = parse(SMALLEST).unwrap();
+    let with = |words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+        manifest.with_command(&words)
+    };
+    let other = with(&["./old", "--port={port}", "a b"]).unwrap();
+    let values = Values {
+        port: 81,
+        ..Values::default()
+    };
+    let args: Vec<String> = other.args.iter().map(|arg| arg.fill(&values)).collect();
+    assert_eq!(
+        (other.command.fill(&values).as_str(), args),
+        ("./old", vec!["--port=81".to_owned(), "a b".to_owned()])
+    );
+    assert_eq!(
+        (other.name, other.file_name),
+        (manifest.name.clone(), manifest.file_name.clone())
+    );
+    assert!(
+        other
+            .source
+            .ends_with("\n# Started by another command: ./old --port={port} a b\n")
+    );
+    for (words, expected) in [
+        (vec![], "`command` is empty"),
+        (vec!["./old"], "nothing tells it which port to listen on"),
+        (vec!["./old", "{prt}"], "the command of the base:1:1"),
+    ] {
+        let error = with(&words).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
 fn every_key_is_read() {
     let manifest = parse(
         r#"description = "Mine."

@@ -1,0 +1,585 @@
+//! `bench gate`: base and head side by side, and whether the head is worse.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bench_core::encode::annotations::annotations;
+use bench_core::encode::junit::junit;
+use bench_core::gate::{self, Against, Config, Gate, Judgement, Look, MAX_SOURCE_BYTES, Outcome};
+use bench_core::history::HistoryLine;
+use bench_core::plan::Effort;
+use bench_core::record::Completion;
+use bench_core::scenario::Scenario;
+use bench_core::target::{Kind, TargetSpec};
+use clap::Parser;
+
+use crate::args::{Args, Command, GateArgs, RunArgs};
+use crate::commands::report::read;
+use crate::commands::run::{self, Request, request};
+use crate::environment;
+use crate::exit::{Exit, Explain, Failure};
+use crate::files;
+use crate::git::{self, Worktree};
+use crate::history_file;
+use crate::interrupt::Interrupt;
+use crate::measure::measure;
+use crate::run_event::RunEvent;
+use crate::store::{RUNS, Store};
+use crate::supervised::{Program, Supervised, describe};
+use crate::terminal::{Terminal, show_gate};
+
+/// How often a build is asked whether it has ended, and the user whether it should.
+const POLL: Duration = Duration::from_millis(100);
+
+/// The most runs that a directory of earlier runs is read of, the last by their names.
+const MAX_EARLIER_RUNS: usize = 100;
+
+/// The history of a directory of results.
+const HISTORY_NAME: &str = "history.ndjson";
+
+/// The variable by which GitHub Actions names the file of a step's summary.
+const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+
+/// What the head is held against, ready to be measured or looked up.
+enum Base {
+    /// A target that is measured beside it, and the tree that it is started from.
+    Beside {
+        target: Box<TargetSpec>,
+        against: Against,
+        /// Removed when the gate is done.
+        _tree: Option<Worktree>,
+    },
+    /// Runs of earlier times.
+    Earlier {
+        lines: Vec<HistoryLine>,
+        reference: Option<Box<TargetSpec>>,
+        against: Against,
+    },
+}
+
+/// Judges the head.
+pub(crate) fn run(args: &GateArgs) -> Result<Exit, Failure> {
+    let config = config(&args.config)?;
+    let dir = parent(&args.config);
+    let scenarios = config
+        .scenarios
+        .iter()
+        .map(|name| scenario(&config, dir, name))
+        .collect::<Result<Vec<_>, _>>()?;
+    // Before anything is built: a target that can't be read needs no build to say so.
+    let head = target(&config, dir, &config.target, gate::HEAD)?;
+    let interrupt = Interrupt::catch()?;
+    let Some(base) = base(args, &config, dir, &head, &interrupt)? else {
+        return Ok(Exit::Interrupted);
+    };
+    let targets = targets(&base, &head);
+    // All at once and before the first is measured, which ties this process to the generator's cores.
+    let requests = scenarios
+        .into_iter()
+        .map(|scenario| request(scenario, targets.clone(), &run_args(args, config.effort)))
+        .collect::<Result<Vec<_>, _>>()?;
+    if let Some(out) = &args.out {
+        // Checked now, and made by the first measurement.
+        drop(Store::prepare(out)?);
+    }
+    let mut judgements = Vec::new();
+    for mut request in requests {
+        match judge(args, &config, &base, &mut request, &interrupt)? {
+            Ok(judgement) => judgements.push(judgement),
+            Err(exit) => return Ok(exit),
+        }
+    }
+    let (Base::Beside { against, .. } | Base::Earlier { against, .. }) = &base;
+    let judged = Gate::of(against.clone(), git::revision(dir), judgements);
+    tell(args, &judged)?;
+    Ok(exit_of(judged.outcome, args.fail_inconclusive))
+}
+
+fn config(path: &Path) -> Result<Config, Failure> {
+    let source = files::read_text(path, MAX_SOURCE_BYTES).or_usage(
+        || format!("cannot read {}", path.display()),
+        "write a bench.toml as docs/ci.md shows, or name one with --config",
+    )?;
+    Config::parse(&source, &path.display().to_string()).map_err(Failure::usage)
+}
+
+/// The directory that a file is in.
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn is_file_name(name: &str) -> bool {
+    name.contains('/') || Path::new(name).extension().is_some()
+}
+
+/// A built-in scenario, or a file beside the configuration.
+fn scenario(config: &Config, dir: &Path, name: &str) -> Result<Scenario, Failure> {
+    if is_file_name(name) {
+        return run::scenario(&dir.join(name).display().to_string());
+    }
+    Scenario::built_in(name).map_err(|error| {
+        let help = "`bench list scenarios` shows the built-in ones; a file's name ends in .toml";
+        Failure::usage(config.error_at(name, &error.to_string(), help))
+    })
+}
+
+/// A built-in target, or a manifest beside the configuration.
+fn target(config: &Config, dir: &Path, name: &str, alias: &str) -> Result<TargetSpec, Failure> {
+    if is_file_name(name) {
+        return manifest(alias, &dir.join(name));
+    }
+    TargetSpec::parse(&format!("{alias}={name}")).map_err(|error| {
+        let help = "`bench list targets` shows the built-in ones; a manifest's name ends in .toml";
+        Failure::usage(config.error_at(name, &error.to_string(), help))
+    })
+}
+
+/// The target of a manifest, called `alias`.
+fn manifest(alias: &str, path: &Path) -> Result<TargetSpec, Failure> {
+    let named = format!("{alias}={}", path.display());
+    let targets = run::targets(&[named], &[])?;
+    Ok(targets.into_iter().next().expect("a manifest is a target"))
+}
+
+/// Builds what has to be built, and makes ready what the head is held against; `None` where the user ended it.
+fn base(
+    args: &GateArgs,
+    config: &Config,
+    dir: &Path,
+    head: &TargetSpec,
+    interrupt: &Interrupt,
+) -> Result<Option<Base>, Failure> {
+    if let Some(name) = &args.base_rev {
+        return base_of_revision(name, args, config, dir, interrupt);
+    }
+    let earlier = args.baseline.as_deref().map(earlier).transpose()?;
+    let other = args
+        .base_command
+        .as_deref()
+        .map(|command| started_by(command, head))
+        .transpose()?;
+    let reference = config
+        .reference
+        .as_ref()
+        .filter(|_| earlier.is_some())
+        .map(|name| target(config, dir, name, "reference").map(Box::new))
+        .transpose()?;
+    // Outside a repository the tree is where the configuration is.
+    let root = git::root(dir).unwrap_or_else(|_| dir.to_owned());
+    if !build("head", &root, &config.build, interrupt)? {
+        return Ok(None);
+    }
+    let file = args
+        .baseline
+        .as_ref()
+        .map(|path| path.display().to_string());
+    Ok(Some(match (other, earlier) {
+        (Some(target), _) => Base::Beside {
+            target: Box::new(target),
+            against: Against::Command {
+                command: args.base_command.clone().unwrap_or_default(),
+            },
+            _tree: None,
+        },
+        (None, lines) => Base::Earlier {
+            lines: lines.unwrap_or_default(),
+            reference,
+            against: Against::Earlier {
+                file: file.unwrap_or_default(),
+            },
+        },
+    }))
+}
+
+fn base_of_revision(
+    name: &str,
+    args: &GateArgs,
+    config: &Config,
+    dir: &Path,
+    interrupt: &Interrupt,
+) -> Result<Option<Base>, Failure> {
+    if !is_file_name(&config.target) {
+        let what = format!(
+            "`{}` is part of this bench: base and head would be the same program",
+            config.target
+        );
+        let help = "name a manifest whose command is in the tree, as docs/ci.md shows";
+        return Err(Failure::usage(config.error_at(&config.target, &what, help)));
+    }
+    let root = git::root(dir).or_usage(
+        || format!("{} is in no repository that git knows", dir.display()),
+        "run it in a checkout, or hold the target against --base-command or --baseline",
+    )?;
+    let commit = git::commit(&root, name).map_err(|why| {
+        let why = if why.is_empty() {
+            String::new()
+        } else {
+            format!(" ({why})")
+        };
+        Failure::usage(miette::miette!(
+            help = "fetch it first; in GitHub Actions, give actions/checkout `fetch-depth: 0`",
+            "git knows no revision `{name}` here{why}"
+        ))
+    })?;
+    let revision = git::short(&root, &commit);
+    let tree = Worktree::add(&root, &commit, args.base_dir.as_deref()).or_usage(
+        || format!("cannot check out {revision}"),
+        "see what git says, or choose another place with --base-dir",
+    )?;
+    for (what, root) in [("base", tree.root()), ("head", &root)] {
+        if !build(what, root, &config.build, interrupt)? {
+            return Ok(None);
+        }
+    }
+    let target = base_target(config, dir, &root, &tree)?;
+    Ok(Some(Base::Beside {
+        target: Box::new(target),
+        against: Against::Revision {
+            name: name.to_owned(),
+            revision,
+        },
+        _tree: Some(tree),
+    }))
+}
+
+/// The base's own manifest, or the head's in the base's place where the base has none yet.
+fn base_target(
+    config: &Config,
+    dir: &Path,
+    root: &Path,
+    tree: &Worktree,
+) -> Result<TargetSpec, Failure> {
+    let own = dir.join(&config.target);
+    let below = own.canonicalize().ok().and_then(|own| {
+        let root = root.canonicalize().ok()?;
+        own.strip_prefix(root).ok().map(Path::to_owned)
+    });
+    let Some(below) = below else {
+        let what = format!(
+            "{} is outside the tree of {}",
+            own.display(),
+            root.display()
+        );
+        let help = "put the manifest into the tree, so that the base has it as well";
+        return Err(Failure::usage(config.error_at(&config.target, &what, help)));
+    };
+    let place = tree.root().join(&below);
+    if !place.exists() {
+        anstream::eprintln!(
+            "The base has no {}: it is started by the head's.",
+            below.display()
+        );
+        let copied = place
+            .parent()
+            .map_or(Ok(()), std::fs::create_dir_all)
+            .and_then(|()| std::fs::copy(&own, &place));
+        copied.or_internal(|| format!("cannot copy {} to the base's tree", below.display()))?;
+    }
+    manifest(gate::BASE, &place)
+}
+
+/// The head's target, started by another command.
+fn started_by(command: &str, head: &TargetSpec) -> Result<TargetSpec, Failure> {
+    let help = "write it as for a shell, as in `./server --port {port}`; variables and pipes are not known";
+    let words = shlex::split(command).filter(|words| !words.is_empty());
+    let Some(words) = words else {
+        return Err(Failure::usage(miette::miette!(
+            help = help,
+            "--base-command `{command}` is no command: it is empty, or a quote is not closed"
+        )));
+    };
+    let Kind::Launched(manifest) = &head.kind else {
+        unreachable!("a gate's target is a manifest");
+    };
+    let manifest = manifest.with_command(&words).map_err(Failure::usage)?;
+    TargetSpec::of_manifest(gate::BASE, manifest).map_err(Failure::usage_of)
+}
+
+/// Builds a tree; false where the user ended it.
+fn build(
+    what: &str,
+    root: &Path,
+    command: &[String],
+    interrupt: &Interrupt,
+) -> Result<bool, Failure> {
+    let Some((program, args)) = command.split_first() else {
+        return Ok(true);
+    };
+    let line =
+        shlex::try_join(command.iter().map(String::as_str)).unwrap_or_else(|_| command.join(" "));
+    anstream::eprintln!("Building the {what} in {}: {line}", root.display());
+    let program = Program {
+        command: program.clone(),
+        args: args.to_vec(),
+        dir: Some(root.to_owned()),
+        ..Program::default()
+    };
+    let building =
+        Supervised::start(&program, |_| {}).or_internal(|| format!("cannot start `{line}`"))?;
+    let ended = loop {
+        if let Some(status) = building.wait(POLL) {
+            break Some(status);
+        }
+        if interrupt.is_asked() {
+            return Ok(false);
+        }
+        if building.ended().is_some() {
+            break None;
+        }
+    };
+    if ended.is_some_and(|status| status.success()) {
+        return Ok(true);
+    }
+    let how = ended.map_or_else(
+        || "it could not be started, or was killed".to_owned(),
+        describe,
+    );
+    Err(Failure::target(miette::miette!(
+        help = "run the command there by hand, or correct `build` in the configuration",
+        "the {what} could not be built in {} by `{line}` ({how}); it printed:\n{}",
+        root.display(),
+        building.last_output()
+    )))
+}
+
+/// Earlier runs: of a history, or of a directory that has one, or of the runs below a directory, by their names.
+fn earlier(path: &Path) -> Result<Vec<HistoryLine>, Failure> {
+    let help = "name a history as `bench run --history FILE` writes it, or a directory of runs";
+    let history = if path.is_dir() {
+        path.join(HISTORY_NAME)
+    } else {
+        path.to_owned()
+    };
+    if !path.is_dir() || history.is_file() {
+        let (history, _) = history_file::read(&history)
+            .map_err(|error| Failure::usage(miette::miette!(help = help, "{error}")))?;
+        return Ok(history.lines().to_vec());
+    }
+    let cannot_read = || format!("cannot read {}", path.display());
+    let mut runs: Vec<PathBuf> = std::fs::read_dir(path)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
+        .or_usage(cannot_read, help)?;
+    let is_record = |run: &PathBuf| {
+        run.join("run.json").is_file()
+            || run.extension().is_some_and(|extension| extension == "json")
+    };
+    runs.retain(is_record);
+    runs.sort_unstable();
+    let records = runs
+        .iter()
+        .rev()
+        .take(MAX_EARLIER_RUNS)
+        .rev()
+        .map(|run| read(run));
+    let mut lines = Vec::new();
+    for record in records {
+        let record = record?;
+        if record.completion == Completion::Complete {
+            lines.push(HistoryLine::of(&record, None));
+        }
+    }
+    if lines.is_empty() {
+        let what = format!("{} has no whole run in it", path.display());
+        return Err(Failure::usage(miette::miette!(help = help, "{what}")));
+    }
+    Ok(lines)
+}
+
+/// What is measured: the base before the head, or the head before what it is seen beside.
+fn targets(base: &Base, head: &TargetSpec) -> Vec<TargetSpec> {
+    match base {
+        Base::Beside { target, .. } => vec![(**target).clone(), head.clone()],
+        Base::Earlier { reference, .. } => {
+            let reference = reference.as_deref().cloned();
+            std::iter::once(head.clone()).chain(reference).collect()
+        }
+    }
+}
+
+/// The arguments of the `bench run` that measures what a gate measures.
+fn run_args(args: &GateArgs, effort: Effort) -> RunArgs {
+    let effort = match (args.quick, args.thorough, effort) {
+        (true, ..) | (_, false, Effort::Quick) => Some("--quick"),
+        (_, true, _) | (.., Effort::Thorough) => Some("--thorough"),
+        (_, _, Effort::Default) => None,
+    };
+    let seed = args.seed.to_string();
+    let words = ["bench", "run", "--scenario", "-", "--seed", &seed];
+    let parsed = Args::parse_from(words.into_iter().chain(effort));
+    let Command::Run(run) = parsed.command else {
+        unreachable!("it is what was written above");
+    };
+    RunArgs {
+        server_cpus: args.server_cpus.clone(),
+        load_cpus: args.load_cpus.clone(),
+        ..run
+    }
+}
+
+/// Measures a scenario until it can be judged; the error is how the gate ends instead.
+fn judge(
+    args: &GateArgs,
+    config: &Config,
+    base: &Base,
+    request: &mut Request,
+    interrupt: &Interrupt,
+) -> Result<Result<Judgement, Exit>, Failure> {
+    environment::allow_connections(run::sockets(request))?;
+    let mut looks: Vec<Look> = Vec::new();
+    loop {
+        if let Some(judgement) = gate::judge(&request.scenario.name, &looks) {
+            return Ok(Ok(judgement));
+        }
+        if let Some(last) = looks.last() {
+            anstream::eprintln!("{}", why_again(last));
+        }
+        // Other arrivals in another order: what only this order found is not found again.
+        let number = looks.len() as u64;
+        request.plan = request.plan.reseeded(args.seed.wrapping_add(number));
+        let record = match measured(args, request, number, interrupt)? {
+            Ok(record) => record,
+            Err(exit) => return Ok(Err(exit)),
+        };
+        looks.push(match base {
+            Base::Beside { .. } => gate::look(&record, config),
+            Base::Earlier { lines, .. } => gate::look_back(&record, lines, config),
+        });
+    }
+}
+
+fn why_again(last: &Look) -> &'static str {
+    if last.valid {
+        "Something looks worse: measuring once more before it is believed."
+    } else {
+        "The machine was disturbed: measuring once more."
+    }
+}
+
+/// Measures once and keeps the files; the error is how the gate ends where a target failed or the user ended it.
+fn measured(
+    args: &GateArgs,
+    request: &Request,
+    number: u64,
+    interrupt: &Interrupt,
+) -> Result<Result<bench_core::record::RunRecord, Exit>, Failure> {
+    let scenario = &request.scenario.name;
+    let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let id = format!("{time}-{scenario}-gate-{}", number + 1);
+    let place = match &args.out {
+        Some(out) => out.join(format!("{scenario}-{}", number + 1)),
+        None => Path::new(RUNS).join(&id),
+    };
+    let store = Store::prepare(&place)?;
+    let mut terminal = Terminal::new();
+    let measured = measure(request, &id, run::command(), interrupt, &mut |event| {
+        terminal.on(&event);
+    })?;
+    terminal.on(&RunEvent::Writing);
+    run::write(&store, &measured)?;
+    let place = store.publish()?;
+    anstream::eprintln!("Measured: {}", place.display());
+    let record = measured.record;
+    Ok(match record.completion {
+        Completion::Complete => Ok(record),
+        Completion::Interrupted => Err(Exit::Interrupted),
+        Completion::TargetFailed => {
+            for target in &record.targets {
+                if let Some(failure) = &target.failure {
+                    anstream::eprintln!(
+                        "{} failed, so nothing is judged: {}",
+                        target.name,
+                        failure.what
+                    );
+                }
+            }
+            Err(Exit::TargetFailed)
+        }
+    })
+}
+
+/// Tells everybody who listens: the terminal or who reads JSON or Markdown, a CI service that reads JUnit, and GitHub.
+fn tell(args: &GateArgs, judged: &Gate) -> Result<(), Failure> {
+    if args.json {
+        let json = serde_json::to_string_pretty(judged).expect("a judgement is plain data");
+        anstream::println!("{json}");
+    } else if args.markdown {
+        anstream::print!("{}", report::gate::markdown(judged));
+    } else {
+        show_gate(judged);
+    }
+    let findings = report::gate::findings(judged);
+    if let Some(path) = &args.junit {
+        std::fs::write(path, junit("bench gate", &findings)).or_usage(
+            || format!("cannot write {}", path.display()),
+            "name a writable file with --junit",
+        )?;
+    }
+    let summary = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty());
+    if args.github || summary.is_some() {
+        // The runner reads them on standard error as well, and standard output stays data.
+        anstream::eprint!("{}", annotations(&findings));
+    }
+    match summary {
+        Some(path) => append(Path::new(&path), &report::gate::markdown(judged)).or_usage(
+            || format!("cannot write the step summary to {}", path.display()),
+            "let GITHUB_STEP_SUMMARY name a writable file, or unset it",
+        ),
+        None => Ok(()),
+    }
+}
+
+/// Adds to a file that other steps write as well.
+fn append(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+fn exit_of(outcome: Outcome, fail_inconclusive: bool) -> Exit {
+    match outcome {
+        Outcome::Alarm => Exit::Regression,
+        Outcome::Invalid => Exit::Invalid,
+        Outcome::Inconclusive if fail_inconclusive => Exit::Inconclusive,
+        Outcome::Inconclusive | Outcome::Passed => Exit::Success,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_alarm_fails_a_gate_unless_more_is_asked_for() {
+        for (outcome, usual, strict) in [
+            (Outcome::Passed, 0, 0),
+            (Outcome::Inconclusive, 0, 4),
+            (Outcome::Invalid, 3, 3),
+            (Outcome::Alarm, 99, 99),
+        ] {
+            assert_eq!(exit_of(outcome, false) as u8, usual, "{outcome:?}");
+            assert_eq!(exit_of(outcome, true) as u8, strict, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn effort_comes_from_the_configuration_and_flags_win() {
+        let effort = |flags: &[&str], effort| {
+            let words = ["bench", "gate", "--base-rev", "HEAD"];
+            let parsed = Args::parse_from(words.iter().chain(flags));
+            let Command::Gate(args) = parsed.command else {
+                panic!("it is a gate");
+            };
+            let run = run_args(&args, effort);
+            (run.quick, run.thorough)
+        };
+        assert_eq!(effort(&[], Effort::Default), (false, false));
+        assert_eq!(effort(&[], Effort::Quick), (true, false));
+        assert_eq!(effort(&[], Effort::Thorough), (false, true));
+        assert_eq!(effort(&["--quick"], Effort::Thorough), (true, false));
+        assert_eq!(effort(&["--thorough"], Effort::Quick), (false, true));
+    }
+}

@@ -1,0 +1,239 @@
+//! The gate's wiring: trees made and removed, builds that fail, revisions that don't exist. What it makes of measurements is a
+//! table in `bench-core`; nothing here depends on how long anything takes.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use bench_core::sample;
+
+const MANIFEST: &str = "description = \"Made up.\"\nruntime = \"Python\"\nloop = \"none\"\ncommand = \"./server\"\nargs = [\"{port}\"]\n";
+
+fn git(dir: &Path, args: &[&str]) -> String {
+    let identity = ["-c", "user.name=test", "-c", "user.email=test@localhost"];
+    let output = Command::new("git")
+        .arg("-C")
+        .arg(dir)
+        .args(identity)
+        .args(args)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A repository of two commits with a gate whose build does this.
+fn repository(build: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let config = format!("scenarios = [\"ping\"]\ntarget = \"mine.toml\"\nbuild = {build}\n");
+    std::fs::write(dir.path().join("bench.toml"), config).unwrap();
+    std::fs::write(dir.path().join("mine.toml"), MANIFEST).unwrap();
+    git(dir.path(), &["init", "--quiet"]);
+    git(dir.path(), &["add", "."]);
+    git(dir.path(), &["commit", "--quiet", "-m", "one"]);
+    git(
+        dir.path(),
+        &["commit", "--quiet", "--allow-empty", "-m", "two"],
+    );
+    dir
+}
+
+fn gate(dir: &Path, args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_bench"))
+        .arg("gate")
+        .args(args)
+        .current_dir(dir)
+        .env("NO_COLOR", "1")
+        .env("COLUMNS", "1000")
+        .env_remove("GITHUB_STEP_SUMMARY")
+        .output()
+        .unwrap()
+}
+
+/// How a gate ends, and that its error says all of this.
+fn check(dir: &Path, args: &[&str], code: i32, said: &[&str]) {
+    let output = gate(dir, args);
+    // An error is wrapped at the width of the terminal.
+    let text = String::from_utf8(output.stderr).unwrap();
+    let text = text
+        .split_whitespace()
+        .filter(|word| *word != "│")
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {text}");
+    for said in said {
+        assert!(text.contains(said), "{args:?} did not say {said:?}: {text}");
+    }
+}
+
+fn trees(dir: &Path) -> usize {
+    git(dir, &["worktree", "list"]).lines().count()
+}
+
+#[test]
+fn a_build_that_fails_is_told_with_its_output_and_its_tree_is_removed() {
+    let dir = repository(r#"["sh", "-c", "pwd; echo no compiler here >&2; exit 7"]"#);
+    let output = gate(dir.path(), &["--base-rev", "HEAD~1"]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(5), "{text}");
+    assert!(text.contains("the base could not be built"), "{text}");
+    assert!(
+        text.contains("exit code 7") && text.contains("no compiler here"),
+        "{text}"
+    );
+    // Where it was built is in what it said before it began.
+    let begun = text
+        .lines()
+        .find(|line| line.starts_with("Building the base in "))
+        .unwrap();
+    let place = begun
+        .trim_start_matches("Building the base in ")
+        .split(": ")
+        .next()
+        .unwrap();
+    assert!(!Path::new(place).exists(), "{place} is still there");
+    assert_eq!(trees(dir.path()), 1);
+}
+
+#[test]
+fn a_tree_that_is_to_be_kept_is_kept_and_taken_again() {
+    let dir = repository(r#"["sh", "-c", "exit 7"]"#);
+    let kept = tempfile::tempdir().unwrap();
+    let place = kept.path().join("base");
+    let args = [
+        "--base-rev",
+        "HEAD~1",
+        "--base-dir",
+        place.to_str().unwrap(),
+    ];
+    for _ in 0..2 {
+        check(dir.path(), &args, 5, &["the base could not be built"]);
+        assert!(place.join("bench.toml").is_file());
+        assert_eq!(trees(dir.path()), 2);
+    }
+    let head = git(&place, &["rev-parse", "HEAD"]);
+    assert_eq!(head, git(dir.path(), &["rev-parse", "HEAD~1"]));
+    // This tree itself, or one of another repository, is nothing to check out into.
+    let own = dir.path().to_str().unwrap();
+    check(
+        dir.path(),
+        &["--base-rev", "HEAD~1", "--base-dir", own],
+        2,
+        &["is no tree beside this one"],
+    );
+    let other = repository("[\"true\"]");
+    let other = other.path().to_str().unwrap();
+    check(
+        dir.path(),
+        &["--base-rev", "HEAD~1", "--base-dir", other],
+        2,
+        &["is no tree beside this one"],
+    );
+}
+
+#[test]
+fn what_can_not_be_held_against_the_head_is_named_with_the_remedy() {
+    let dir = repository("[\"true\"]");
+    let dir = dir.path();
+    check(
+        dir,
+        &["--base-rev", "no-such-rev"],
+        2,
+        &["git knows no revision `no-such-rev` here", "fetch-depth: 0"],
+    );
+    check(dir, &["--base-rev", "--help-me"], 2, &[]);
+    check(
+        dir,
+        &["--base-command", "'open"],
+        2,
+        &["is no command: it is empty, or a quote is not closed"],
+    );
+    check(
+        dir,
+        &["--base-command", "./old"],
+        2,
+        &["nothing tells it which port to listen on"],
+    );
+    check(
+        dir,
+        &["--baseline", "nothing.ndjson"],
+        2,
+        &["cannot read the history nothing.ndjson"],
+    );
+    check(dir, &["--baseline", "."], 2, &["has no whole run in it"]);
+    let built_in = "scenarios = [\"ping\"]\ntarget = \"callback\"\n";
+    std::fs::write(dir.join("other.toml"), built_in).unwrap();
+    check(
+        dir,
+        &["--config", "other.toml", "--base-rev", "HEAD"],
+        2,
+        &[
+            "other.toml:2:10: `callback` is part of this bench",
+            "name a manifest",
+        ],
+    );
+    std::fs::write(dir.join("other.toml"), built_in.replace("ping", "pong")).unwrap();
+    check(
+        dir,
+        &["--config", "other.toml", "--base-rev", "HEAD"],
+        2,
+        &["other.toml:1:14: no scenario is called `pong`"],
+    );
+    check(
+        dir,
+        &["--config", "missing.toml", "--base-rev", "HEAD"],
+        2,
+        &["cannot read missing.toml", "docs/ci.md"],
+    );
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(
+        outside.path().join("bench.toml"),
+        built_in.replace("callback\"", "./mine.toml\""),
+    )
+    .unwrap();
+    std::fs::write(outside.path().join("mine.toml"), MANIFEST).unwrap();
+    check(
+        outside.path(),
+        &["--base-rev", "HEAD"],
+        2,
+        &["is in no repository that git knows"],
+    );
+}
+
+#[test]
+fn a_target_that_can_not_be_started_ends_the_gate_without_a_judgement() {
+    // Both manifests name a server that is in neither tree.
+    let dir = repository("[\"true\"]");
+    let out = dir.path().join("out");
+    let args = [
+        "--base-rev",
+        "HEAD~1",
+        "--quick",
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    check(dir.path(), &args, 5, &["base failed, so nothing is judged"]);
+    assert!(
+        out.join("ping-1/run.json").is_file(),
+        "what was measured is kept"
+    );
+    assert_eq!(trees(dir.path()), 1);
+}
+
+#[test]
+fn a_directory_of_runs_is_a_baseline() {
+    let dir = repository(r#"["sh", "-c", "exit 7"]"#);
+    let runs = dir.path().join("runs");
+    std::fs::create_dir(&runs).unwrap();
+    std::fs::write(runs.join("one.json"), sample::run_record().to_json()).unwrap();
+    // It is read before anything is built.
+    check(
+        dir.path(),
+        &["--baseline", "runs"],
+        5,
+        &["the head could not be built"],
+    );
+    std::fs::write(runs.join("two.json"), "{}").unwrap();
+    check(dir.path(), &["--baseline", "runs"], 2, &["two.json"]);
+}

@@ -1,0 +1,285 @@
+//! What a gate came to, in words: for a terminal, a step's summary and findings alike.
+//!
+//! It knows how a judgement is said. It must never make one: verdicts and alarms come from `bench-core`.
+
+use bench_core::compare::ComparisonVerdict;
+use bench_core::encode::finding::{self, Finding};
+use bench_core::gate::{
+    Against, Alarm, Gate, JudgedMetric, JudgedObjective, Judgement, Look, Outcome, What,
+};
+use bench_core::timed::Timed;
+
+use crate::figures::{maybe_time, percentile, plural, time};
+use crate::markdown::{MAX_STEP_SUMMARY_BYTES, cut, list, plain};
+use crate::sentences;
+
+/// How something that is said is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tone {
+    /// It fails the gate.
+    Alarm,
+    /// A reader should know it before believing the rest.
+    Caution,
+    /// It got better.
+    Good,
+    /// It is as it was, or nothing can be said of it.
+    Plain,
+}
+
+/// One thing that a scenario's judgement says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// What it is about: `response_time_ns_p99`, `objective p99`, `measurement`. Unique within its scenario.
+    pub name: String,
+    /// How it is meant.
+    pub tone: Tone,
+    /// A sentence or two.
+    pub text: String,
+}
+
+/// The whole in a sentence.
+pub fn headline(gate: &Gate) -> String {
+    let against = match &gate.base {
+        Against::Revision { name, revision } if name == revision => format!("revision {name}"),
+        Against::Revision { name, revision } => format!("revision {name} ({revision})"),
+        Against::Command { command } => format!("`{command}`"),
+        Against::Earlier { file } => format!("the earlier runs in {file}"),
+    };
+    let head = gate.head_revision.as_ref().map_or_else(
+        || "The head".to_owned(),
+        |head| format!("The head ({head})"),
+    );
+    let came_to = match gate.outcome {
+        Outcome::Passed => "is not worse than",
+        Outcome::Inconclusive => "is not found worse, but not everything could be told, against",
+        Outcome::Invalid => "could not be judged, since the machine was disturbed, against",
+        Outcome::Alarm => "is worse than it may be, against",
+    };
+    format!("{head} {came_to} {against}.")
+}
+
+/// How a scenario came out, in a word or two.
+pub fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Passed => "passed",
+        Outcome::Inconclusive => "passed, not everything could be told",
+        Outcome::Invalid => "not judged: the measurement was disturbed, twice",
+        Outcome::Alarm => "FAILED",
+    }
+}
+
+/// What a scenario's judgement says, the gravest first.
+pub fn said(judgement: &Judgement) -> Vec<Said> {
+    let mut said = measurements(judgement);
+    let valid: Vec<&Look> = judgement
+        .measurements
+        .iter()
+        .filter(|look| look.valid)
+        .collect();
+    if let Some(last) = valid.last() {
+        let before = valid.len().checked_sub(2).map(|index| valid[index]);
+        said.extend(
+            last.metrics
+                .iter()
+                .map(|judged| metric(judgement, judged, last.timed, before)),
+        );
+        said.extend(last.not_compared.iter().map(|why| Said {
+            name: why.split(' ').next().unwrap_or_default().to_owned(),
+            tone: Tone::Caution,
+            text: format!("Not compared: {why}."),
+        }));
+        said.extend(
+            last.objectives
+                .iter()
+                .map(|judged| objective(judgement, judged)),
+        );
+    }
+    said.sort_by_key(|said| said.tone);
+    said
+}
+
+/// How often it was measured, and why more than once.
+fn measurements(judgement: &Judgement) -> Vec<Said> {
+    let timed = judgement.measurements.iter().map(|look| look.timed).max();
+    let timed = timed.unwrap_or_default();
+    let invalid = judgement.measurements.iter().filter(|look| !look.valid);
+    let disturbed: Vec<String> = invalid
+        .map(|look| {
+            let why = match look.invalid_because.as_slice() {
+                [] => "it did not come to its end".to_owned(),
+                reasons => reasons.join("; "),
+            };
+            format!("{} did not measure the targets: {why}.", look.run)
+        })
+        .collect();
+    let unconfirmed: Vec<&str> = judgement
+        .unconfirmed
+        .iter()
+        .map(|what| name(*what, timed))
+        .collect();
+    let mut texts = disturbed;
+    if !unconfirmed.is_empty() {
+        texts.push(format!(
+            "A first measurement raised an alarm over {}, which no second one confirmed.",
+            unconfirmed.join(", ")
+        ));
+    }
+    let tone = Tone::Caution;
+    let text = texts.join(" ");
+    let name = "measurement".to_owned();
+    (!text.is_empty())
+        .then_some(Said { name, tone, text })
+        .into_iter()
+        .collect()
+}
+
+fn metric(
+    judgement: &Judgement,
+    judged: &JudgedMetric,
+    timed: Timed,
+    before: Option<&Look>,
+) -> Said {
+    let comparison = &judged.comparison;
+    let is_alarm = judgement.alarms.iter().any(|what| {
+        matches!(what, What::Worse(metric) | What::Better(metric) if *metric == comparison.metric)
+    });
+    let (label, tone) = match comparison.verdict {
+        _ if is_alarm => ("ALARM: ", Tone::Alarm),
+        ComparisonVerdict::Slower | ComparisonVerdict::More => ("Worse: ", Tone::Caution),
+        ComparisonVerdict::Faster | ComparisonVerdict::Less => ("Better: ", Tone::Good),
+        ComparisonVerdict::Equivalent | ComparisonVerdict::Inconclusive => ("", Tone::Plain),
+    };
+    let mut text = format!("{label}{}", sentences::sentence(comparison, timed));
+    let earlier = before.and_then(|look| {
+        let is_same = |other: &&JudgedMetric| other.comparison.metric == comparison.metric;
+        look.metrics.iter().find(is_same)
+    });
+    if let Some(earlier) = earlier.filter(|_| is_alarm) {
+        let first = &earlier.comparison;
+        let same = format!(
+            " The measurement before it found the same: {} (95 % interval: {}).",
+            sentences::change(first.ratio),
+            sentences::interval(first.ci_low, first.ci_high)
+        );
+        text += &same;
+    }
+    if judged.alarm == Alarm::Never && comparison.verdict.is_different() {
+        text += " It is told only, and raises no alarm.";
+    }
+    Said {
+        name: comparison.metric.name().to_owned(),
+        tone,
+        text,
+    }
+}
+
+fn objective(judgement: &Judgement, judged: &JudgedObjective) -> Said {
+    let is_alarm = judgement
+        .alarms
+        .contains(&What::Objective(judged.percentile));
+    let bound = format!(
+        "{} ≤ {}",
+        percentile(judged.percentile),
+        time(judged.at_most_ns as f64)
+    );
+    let base = judged
+        .base_ns
+        .map(|base| format!("; the base, beside it, took {}", time(base as f64)));
+    let base = base.unwrap_or_default();
+    let head = maybe_time(judged.head_ns);
+    let (tone, text) = match judged.head_ns {
+        None => (
+            Tone::Caution,
+            format!("Objective {bound}: not to be told, for want of samples."),
+        ),
+        Some(_) if is_alarm => (
+            Tone::Alarm,
+            format!(
+                "ALARM: objective {bound} is broken in both measurements: the head took {head}{base}."
+            ),
+        ),
+        Some(_) if judged.is_broken() => (
+            Tone::Caution,
+            format!("Objective {bound} is broken in this measurement: the head took {head}{base}."),
+        ),
+        Some(_) => (
+            Tone::Plain,
+            format!("Objective {bound} is met: the head took {head}{base}."),
+        ),
+    };
+    Said {
+        name: format!("objective {}", judged.percentile),
+        tone,
+        text,
+    }
+}
+
+fn name(what: What, timed: Timed) -> &'static str {
+    match what {
+        What::Worse(metric) | What::Better(metric) => sentences::name(metric, timed),
+        What::Objective(percentile) => percentile,
+    }
+}
+
+/// What a comparison with earlier runs can't know; nothing where base and head were measured beside each other.
+pub fn blind_spot(gate: &Gate) -> Option<&'static str> {
+    matches!(gate.base, Against::Earlier { .. }).then_some(
+        "Earlier runs were measured at other times: whatever else changed since then, of the machine or beside it, looks \
+         like a change of the head. With --base-rev both are measured side by side, and it cancels.",
+    )
+}
+
+/// The whole as Markdown, for a step summary: no longer than [`MAX_STEP_SUMMARY_BYTES`].
+pub fn markdown(gate: &Gate) -> String {
+    let mut blocks = vec![
+        "### bench gate".to_owned(),
+        format!("**{}**", plain(&headline(gate))),
+    ];
+    blocks.extend(blind_spot(gate).map(plain));
+    for judgement in &gate.scenarios {
+        blocks.push(format!(
+            "#### {}: {}",
+            plain(&judgement.scenario),
+            outcome(judgement.outcome)
+        ));
+        let marked = said(judgement).into_iter().map(|said| {
+            let text = plain(&said.text);
+            if said.tone == Tone::Alarm {
+                format!("**{text}**")
+            } else {
+                text
+            }
+        });
+        blocks.push(list(marked));
+        let runs: Vec<String> = judgement
+            .measurements
+            .iter()
+            .map(|look| plain(&look.run))
+            .collect();
+        let times = plural(runs.len() as u64, "measurement", "measurements");
+        blocks.push(format!("{times}: {}", runs.join(", ")));
+    }
+    blocks.retain(|block| !block.is_empty());
+    cut(blocks.join("\n\n") + "\n", MAX_STEP_SUMMARY_BYTES)
+}
+
+/// Every scenario's judgement, one thing at a time: what fails the gate has failed, what is to be known first is unsure, and
+/// what got better is noted.
+pub fn findings(gate: &Gate) -> Vec<Finding> {
+    let of_scenario = |judgement: &Judgement| {
+        let group = judgement.scenario.clone();
+        said(judgement).into_iter().map(move |said| Finding {
+            group: group.clone(),
+            name: said.name,
+            outcome: match said.tone {
+                Tone::Alarm => finding::Outcome::Failed,
+                Tone::Caution => finding::Outcome::Unsure,
+                Tone::Good => finding::Outcome::Noted,
+                Tone::Plain => finding::Outcome::Passed,
+            },
+            detail: said.text,
+            file: None,
+        })
+    };
+    gate.scenarios.iter().flat_map(of_scenario).collect()
+}
