@@ -28,7 +28,7 @@ use crate::stats::distribution::{mean, student_t_quantile, variance};
 use crate::stats::dominance::cliffs_delta;
 use crate::stats::permutation::{divisions, permutation};
 use crate::timed::Timed;
-use crate::validity::{Caution, CautionCode};
+use crate::validity::{Caution, CautionCode, MEASURE_LONGER};
 
 /// What a reader of two runs is told of the first one's targets, after their names.
 pub const BASE_MARK: &str = "(A)";
@@ -669,7 +669,7 @@ fn too_few(head: &str, reason: &NotCompared) -> Caution {
     CautionCode::TooFewSamples.caution(
         false,
         format!("{head} could not be compared: {reason}"),
-        "measure longer: the default plan instead of --quick, or more time with -d",
+        MEASURE_LONGER,
     )
 }
 

@@ -9,6 +9,9 @@ use crate::summary::{MIN_SAMPLES_BEYOND, Summary, Times, value_at};
 use crate::timed::Timed;
 use crate::units::{Nanos, duration_ns, format_ns};
 
+/// What to do where there is too little to compare.
+pub const MEASURE_LONGER: &str = "measure longer: a longer plan than this one (--quick, the default, --thorough), or more time with -d";
+
 /// In a closed loop a generator this busy, spinning left out, was the limit itself.
 pub const SATURATED_SHARE: f64 = 0.9;
 

@@ -25,7 +25,7 @@ use bench_core::recording::Recording;
 use bench_core::target::{BaseUrl, Kind};
 use bench_core::timed::Timed;
 use bench_core::units::{NANOS_PER_S, Rate, duration_ns};
-use bench_core::validity::{Caution, CautionCode, Circumstances, Validity};
+use bench_core::validity::{Caution, CautionCode, Circumstances, MEASURE_LONGER, Validity};
 use load::backend::BackendStats;
 use load::idle::MAX_OPENED_PER_S;
 use load::{Control, Options, Workload};
@@ -740,8 +740,7 @@ fn too_little_to_compare(not_compared: &[(String, NotCompared)]) -> Vec<Caution>
     let caution = |(reason, targets): (&NotCompared, Vec<&str>)| Caution {
         code: CautionCode::TooFewSamples,
         detail: format!("{} could not be compared: {reason}", targets.join(", ")),
-        advice: "measure longer: the default plan instead of --quick, or more time with -d"
-            .to_owned(),
+        advice: MEASURE_LONGER.to_owned(),
         voids: false,
     };
     reasons.into_iter().map(caution).collect()
