@@ -50,27 +50,6 @@ pub fn markdown(record: &RunRecord) -> String {
     blocks.join("\n\n") + "\n"
 }
 
-/// Each kind of request by itself; nothing where there is but one.
-fn kinds(record: &RunRecord) -> String {
-    const HEAD: &str = "| request | target | answered | failed | unfinished | p50 | p90 | p99 | p99.9 | max |\n\
-                        | --- | --- | --: | --: | --: | --: | --: | --: | --: | --: |";
-    let rows = tables::kinds(record).into_iter().map(|row| {
-        let names = [plain(&row.request), plain(&row.name)];
-        let cells: Vec<String> = names.into_iter().chain(row.figures).collect();
-        line(&cells)
-    });
-    let rows: Vec<String> = rows.collect();
-    if rows.is_empty() {
-        String::new()
-    } else {
-        format!("{HEAD}\n{}", rows.join("\n"))
-    }
-}
-
-fn line(cells: &[String]) -> String {
-    format!("| {} |", cells.join(" | "))
-}
-
 fn targets(record: &RunRecord) -> String {
     let Targets { columns, rows } = tables::targets(record, Room::Page);
     let head = std::iter::once("target".to_owned()).chain(columns);
@@ -79,6 +58,31 @@ fn targets(record: &RunRecord) -> String {
         std::iter::once(name).chain(row.figures).collect()
     });
     table(&head.collect::<Vec<_>>(), 1, rows)
+}
+
+/// Each kind of request by itself; nothing where there is but one.
+fn kinds(record: &RunRecord) -> String {
+    let rows = tables::kinds(record);
+    if rows.is_empty() {
+        return String::new();
+    }
+    let head = [
+        "request",
+        "target",
+        "answered",
+        "failed",
+        "unfinished",
+        "p50",
+        "p90",
+        "p99",
+        "p99.9",
+        "max",
+    ];
+    let rows = rows.into_iter().map(|row| {
+        let names = [plain(&row.request), plain(&row.name)];
+        names.into_iter().chain(row.figures).collect()
+    });
+    table(&head.map(str::to_owned), 2, rows)
 }
 
 fn comparisons(record: &RunRecord) -> String {
@@ -120,6 +124,10 @@ fn table(head: &[String], words: usize, rows: impl Iterator<Item = Vec<String>>)
         .chain(rows.map(|cells| line(&cells)))
         .collect::<Vec<_>>()
         .join("\n")
+}
+
+fn line(cells: &[String]) -> String {
+    format!("| {} |", cells.join(" | "))
 }
 
 /// Cautions, of the run and of its targets, and failures.

@@ -206,7 +206,7 @@ fn kinds_that_find_no_room_are_counted() {
         ),
     ] {
         let note = note(&record).unwrap();
-        let found = note.split_once("p99.9").unwrap().1;
+        let found = note.split_once("samples go").unwrap().1;
         assert_eq!(found, rest.unwrap_or_default());
     }
 }

@@ -92,7 +92,9 @@ fn note(hidden: usize) -> String {
             plural(hidden as u64, "kind more", "kinds more")
         ),
     };
-    format!("from p50 on the left over p99 (marker and figure) to p99.9{rest}")
+    format!(
+        "from p50 on the left over p99 (marker and figure) to p99.9, as far as the samples go{rest}"
+    )
 }
 
 /// The smallest median and the largest end of a row; some range or other where there is none.
@@ -106,9 +108,14 @@ fn range<'a>(kinds: impl Iterator<Item = &'a KindRecord>) -> (f64, f64) {
         .unwrap_or((1e6, 1e7))
 }
 
-/// The highest percentile that a row shows.
+/// The highest percentile that the samples carry, up to the 99.9th.
 fn end(times: &Times) -> Option<u64> {
-    times.p99_9.or(times.p99).or(times.p50)
+    times
+        .p99_9
+        .or(times.p99)
+        .or(times.p95)
+        .or(times.p90)
+        .or(times.p50)
 }
 
 fn heading<B: DrawingBackend>(

@@ -168,7 +168,7 @@ impl Chart {
             }
             Self::LatencyByRequest => {
                 "Further left is better. Each row begins at a target's median for that kind of request and ends at its 99.9th \
-                 percentile; the marker, and the figure, are the 99th. Light requests that reach as far to the right as heavy \
+                 percentile, or at the highest that ten slower requests stand behind; the marker, and the figure, are the 99th. Light requests that reach as far to the right as heavy \
                  ones do were waiting behind them."
                     .to_owned()
             }
