@@ -12,6 +12,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
+use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
+
 /// The groups of cases, in their order, but for the one that is asked only of servers that are started here.
 const GROUPS: [&str; 13] = [
     "routes",
@@ -249,9 +251,16 @@ fn answer_everything_alike(mut client: TcpStream) {
     }
 }
 
+/// Bytes that a proxy's socket may hold in either direction.
+const PROXY_SOCKET_BYTES: usize = 32 * 1024;
+
 /// Hands everything on in both directions, but for one thing that the server never said.
 fn forward(client: TcpStream, server: SocketAddr, said: &'static [u8], forged: &'static [u8]) {
     let server = TcpStream::connect(server).unwrap();
+    // The kernel would let each of its sockets take megabytes, and the server would not notice that a client has stopped
+    // reading.
+    set_socket_recv_buffer_size(&server, PROXY_SOCKET_BYTES).unwrap();
+    set_socket_send_buffer_size(&client, PROXY_SOCKET_BYTES).unwrap();
     let (from_client, to_client) = (client.try_clone().unwrap(), client);
     let (from_server, to_server) = (server.try_clone().unwrap(), server);
     let asking = thread::spawn(move || copy(from_client, to_server, <[u8]>::to_vec));
