@@ -10,7 +10,8 @@ use crate::timed::Timed;
 use crate::units::{Nanos, duration_ns, format_ns};
 
 /// What to do where there is too little to compare.
-pub const MEASURE_LONGER: &str = "measure longer: a longer plan than this one (--quick, the default, --thorough), or more time with -d";
+pub const MEASURE_LONGER: &str =
+    "take a longer plan than this one (--quick, the default, --thorough), or more time with -d";
 
 /// In a closed loop a generator this busy, spinning left out, was the limit itself.
 pub const SATURATED_SHARE: f64 = 0.9;

@@ -45,7 +45,8 @@ fn case(class: &str, finding: &Finding) -> TestCase {
         Outcome::Passed | Outcome::Noted => TestCaseStatus::success(),
         Outcome::Unsure => {
             let mut status = TestCaseStatus::skipped();
-            status.set_message(finding.detail.as_str());
+            // As its text, since the schema of Jenkins' plugin gives it no attribute.
+            status.set_description(finding.detail.as_str());
             status
         }
         Outcome::Failed => {
