@@ -515,8 +515,11 @@ impl Run<'_> {
             let Some(process) = &subject.process else {
                 continue;
             };
+            // Without a drain: replies that come after the time is up would count as well, one a connection, and make a slow
+            // target seem twice as fast as it is.
             let load = Load {
                 duration: CAPACITY_PROBE,
+                drain: Duration::ZERO,
                 ..self.load_of(Arrival::Closed)
             };
             let capacity = load::drive(
