@@ -534,7 +534,7 @@ impl Run<'_> {
                 let per_s = recording.ledger.ok as f64 * NANOS_PER_S as f64
                     / recording.measured_ns.max(1) as f64;
                 Rate::per_s(per_s)
-                    .map_err(|_| "it answered nothing while its capacity was measured".to_owned())
+                    .map_err(|_| "it answered nothing while its capacity was measured: give a rate, by rate_per_s or -R".to_owned())
             });
             match capacity {
                 Ok(capacity) => {
