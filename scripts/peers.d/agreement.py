@@ -16,6 +16,7 @@ the table says by how much. What both must find alike, whatever their own cost, 
 whose core is full: there the server is the limit. Where the generator is the limit its requests per second are its own,
 and how many requests it has ready for the server at once is its own as well, on which the server's CPU time depends: wrk
 sends the next request only in its next turn, so that some of its connections always wait inside it, uncounted in its times.
+With `--path` of a route that waits, as `/sleep/10`, neither core is full, and all four figures are the server's.
 
 The 99th percentile is not measured alike. For every request that took more than twice the mean, wrk adds made-up ones
 (`stats_correct` in its wrk.c) to make up for those it did not send meanwhile; `bench load` adds none. And wrk's first
@@ -23,9 +24,8 @@ requests are timed while the server still accepts its other connections, which `
 expected to be the higher.
 
 With `--run`, `bench run` measures the same servers as well, once before and once after: its own processes, launched by
-itself, under the requests of the `ping` scenario in closed loop, since wrk keeps no rate. Its CPU time per request is held
-against wrk's by the same rule, but that its epochs and wrk's are no pairs, and the interval is that of two independent
-medians' ratio.
+itself, under the same request in closed loop, since wrk keeps no rate. Its CPU time per request is held against wrk's by
+the same rule, but that its epochs and wrk's are no pairs, and the interval is that of two independent medians' ratio.
 """
 
 from __future__ import annotations
@@ -77,16 +77,16 @@ RUN_TIMEOUT_S = 180.0
 # `bench run` says with exit code 3 that the generator was the limit, which in closed loop is expected.
 RUN_EXIT_CODES = (0, 3)
 
-PING_IN_CLOSED_LOOP = """\
-description = "The requests of ping, each after the reply to the last"
-question = "What does a request cost the server when the generator is as fast as it can be?"
+CLOSED_LOOP = """\
+description = "One request again and again, each after the reply to the last"
+question = "What does a request cost the server when the next follows each reply?"
 connections = {connections}
 
 [load]
 arrival = "closed"
 
 [[requests]]
-route = "/plaintext"
+route = "{path}"
 """
 
 
@@ -101,6 +101,7 @@ class Plan:
     server_cpu: int
     load_cpu: int
     seed: int
+    path: str = "/plaintext"
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,9 @@ def add_agreement_arguments(command: argparse.ArgumentParser) -> None:
         "-c", "--connections", type=positive_int, default=64, metavar="N", help="keep-alive connections [64]"
     )
     load.add_argument(
+        "--path", default="/plaintext", help="what is asked for; of one that waits neither need be the limit [/plaintext]"
+    )
+    load.add_argument(
         "-d", "--epoch", type=epoch_whole_s, default=2, metavar="SECONDS", help="how long one epoch lasts, whole [2]"
     )
     load.add_argument(
@@ -210,6 +214,7 @@ cores:
 examples:
   scripts/peers agreement --only callback --only node            about three minutes
   scripts/peers agreement --only fastapi --rounds 6 --run        with bench run as well
+  scripts/peers agreement --only callback --path /sleep/10       a route that waits: neither core is full
   scripts/peers agreement --install --json agreement.json        all four servers, about six minutes
 
 exit codes: 0 fine, 1 something failed or was left out, 2 usage, 130 interrupted
@@ -284,6 +289,7 @@ def plan_of(args: argparse.Namespace) -> Plan:
         server_cpu=server_cpu,
         load_cpu=load_cpu,
         seed=args.seed,
+        path=args.path,
     )
 
 
@@ -351,14 +357,14 @@ def measure_epoch(lab: Lab, server: Server, generator: str, number: int) -> Epoc
 
 def drive_of(plan: Plan, server: Server, duration_s: int) -> Drive:
     """A closed loop over all connections."""
-    return Drive(server.port, plan.connections, duration_s, None, plan.load_cpu)
+    return Drive(server.port, plan.connections, duration_s, None, plan.load_cpu, plan.path)
 
 
 def run_in_closed_loop(plan: Plan, targets: Sequence[str], bench: Path) -> dict[str, list[float]]:
     """What a request costs each target's server by `bench run`, epoch by epoch, in µs."""
     with tempfile.TemporaryDirectory() as directory:
-        scenario = Path(directory) / "ping-in-closed-loop.toml"
-        scenario.write_text(PING_IN_CLOSED_LOOP.format(connections=plan.connections))
+        scenario = Path(directory) / "closed-loop.toml"
+        scenario.write_text(CLOSED_LOOP.format(connections=plan.connections, path=plan.path))
         command = [str(bench), "run", "--scenario", str(scenario), "--quick", "--json", "--seed", str(plan.seed)]
         command += ["--out", str(Path(directory) / "out")]
         command += ["--server-cpus", str(plan.server_cpu), "--load-cpus", str(plan.load_cpu)]

@@ -37,11 +37,12 @@ class Drive:
     duration_s: int
     rate_per_s: float | None  # None: a closed loop
     cpu: int
+    path: str = "/plaintext"
 
     @property
     def url(self) -> str:
         """The address to load."""
-        return f"http://127.0.0.1:{self.port}/plaintext"
+        return f"http://127.0.0.1:{self.port}{self.path}"
 
 
 @dataclass(frozen=True)
