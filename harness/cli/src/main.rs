@@ -16,6 +16,8 @@ mod commands;
 mod control_client;
 mod cores;
 mod data_files;
+#[cfg(test)]
+mod documented;
 mod earlier;
 mod environment;
 mod exit;

@@ -1,0 +1,96 @@
+//! Every command line that README and docs show is one that `bench` takes.
+
+use std::path::Path;
+
+use clap::Parser;
+
+use crate::args::Args;
+
+/// The pages, from the project's root. A directory stands for the Markdown files in it.
+const PAGES: [&str; 2] = ["README.md", "docs"];
+
+/// The command lines of a page: lines that are indented, or fenced, and begin with `bench`, `$ bench` or `cargo run`. What
+/// follows two spaces explains them.
+fn command_lines(page: &str) -> Vec<&str> {
+    let mut fenced = false;
+    page.lines()
+        .filter_map(|line| {
+            if line.starts_with("```") {
+                fenced = !fenced;
+            }
+            let shown = if fenced {
+                Some(line)
+            } else {
+                line.strip_prefix("    ")
+            };
+            let shown = shown?;
+            let shown = shown.strip_prefix("$ ").unwrap_or(shown);
+            let is_command = shown.starts_with("bench ") || shown.starts_with("cargo run ");
+            is_command.then(|| shown.split("  ").next().unwrap_or(shown))
+        })
+        .collect()
+}
+
+/// The words that `bench` gets, itself first.
+fn words(line: &str) -> Vec<String> {
+    let words = shlex::split(line).unwrap_or_else(|| panic!("`{line}`: quotes don't pair"));
+    let own = words.iter().position(|word| word == "--");
+    match own {
+        Some(own) if words[0] == "cargo" => {
+            [vec!["bench".to_owned()], words[own + 1..].to_vec()].concat()
+        }
+        _ => words,
+    }
+}
+
+fn pages() -> Vec<std::path::PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    PAGES
+        .iter()
+        .flat_map(|page| {
+            let page = root.join(page);
+            if page.is_file() {
+                return vec![page];
+            }
+            let entries = std::fs::read_dir(&page).expect("the directory is there");
+            let mut pages: Vec<_> = entries
+                .map(|entry| entry.expect("it can be read").path())
+                .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
+                .collect();
+            pages.sort();
+            pages
+        })
+        .collect()
+}
+
+#[test]
+fn every_command_that_the_documents_show_is_taken() {
+    let mut count = 0;
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).expect("it can be read");
+        for line in command_lines(&text) {
+            count += 1;
+            if let Err(error) = Args::try_parse_from(words(line)) {
+                panic!("{}: `{line}`: {error}", page.display());
+            }
+        }
+    }
+    assert!(count > 20, "only {count} command lines were found");
+}
+
+#[test]
+fn lines_of_commands_are_told_from_others() {
+    let page = "bench run\n\n    bench list   what there is\n    $ bench doctor\n    as bench does\n```sh\nbench setup\n```\n";
+    assert_eq!(
+        command_lines(page),
+        ["bench list", "bench doctor", "bench setup"]
+    );
+}
+
+#[test]
+fn cargo_hands_on_what_follows_two_dashes() {
+    assert_eq!(
+        words("cargo run --release -- run 'a b'"),
+        ["bench", "run", "a b"]
+    );
+}
