@@ -64,6 +64,12 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// How long each target is driven flat out where a scenario asks for a share of its capacity.
 const CAPACITY_PROBE: Duration = Duration::from_millis(700);
 
+/// The longest that this is doubled to for a target that is slow.
+const CAPACITY_PROBE_AT_MOST: Duration = Duration::from_millis(2_800);
+
+/// A connection's replies by which a capacity counts as known: what is under way when time is up is then a small share.
+const CAPACITY_REPLIES: u64 = 4;
+
 /// How long a server's memory must stay the same to count as settled.
 const SETTLE_EVERY: Duration = Duration::from_millis(100);
 
@@ -515,27 +521,7 @@ impl Run<'_> {
             let Some(process) = &subject.process else {
                 continue;
             };
-            // Without a drain: replies that come after the time is up would count as well, one a connection, and make a slow
-            // target seem twice as fast as it is.
-            let load = Load {
-                duration: CAPACITY_PROBE,
-                drain: Duration::ZERO,
-                ..self.load_of(Arrival::Closed)
-            };
-            let capacity = load::drive(
-                &load,
-                &process.workload,
-                process.addr,
-                &self.options(),
-                &Control::default(),
-            )
-            .map_err(|error| error.to_string())
-            .and_then(|recording| {
-                let per_s = recording.ledger.ok as f64 * NANOS_PER_S as f64
-                    / recording.measured_ns.max(1) as f64;
-                Rate::per_s(per_s)
-                    .map_err(|_| "it answered nothing while its capacity was measured: give a rate, by rate_per_s or -R".to_owned())
-            });
+            let capacity = self.probe_capacity(&process.workload, process.addr);
             match capacity {
                 Ok(capacity) => {
                     (self.tell)(RunEvent::CapacityMeasured {
@@ -555,6 +541,33 @@ impl Run<'_> {
         }
         spec.at_capacity(weakest.unwrap_or_else(any_rate))
             .expect("a share of a rate is a rate")
+    }
+
+    /// How many requests a second a target answers in a closed loop, or why that can't be told.
+    fn probe_capacity(&self, workload: &Workload, addr: SocketAddr) -> Result<Rate, String> {
+        let mut duration = CAPACITY_PROBE;
+        loop {
+            // Without a drain: replies that come after the time is up would count as well, one a connection, and make a slow
+            // target seem twice as fast as it is.
+            let load = Load {
+                duration,
+                drain: Duration::ZERO,
+                ..self.load_of(Arrival::Closed)
+            };
+            let recording =
+                load::drive(&load, workload, addr, &self.options(), &Control::default())
+                    .map_err(|error| error.to_string())?;
+            let replies = recording.ledger.ok;
+            let is_known = replies >= CAPACITY_REPLIES * u64::from(load.connections.get());
+            if is_known || duration >= CAPACITY_PROBE_AT_MOST || self.interrupt.is_asked() {
+                let per_s =
+                    replies as f64 * NANOS_PER_S as f64 / recording.measured_ns.max(1) as f64;
+                return Rate::per_s(per_s).map_err(|_| {
+                    "it answered nothing while its capacity was measured: give a rate, by rate_per_s or -R".to_owned()
+                });
+            }
+            duration *= 2;
+        }
     }
 
     /// Measures one epoch.
