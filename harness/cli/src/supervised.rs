@@ -180,7 +180,7 @@ impl Supervised {
         self.kill();
         let known = self.fate.known();
         match status {
-            Some(status) if status.success() && known.left.is_none() => None,
+            Some(status) if is_in_order(status, signal) && known.left.is_none() => None,
             Some(_) => Some(known.how()),
             None => Some(format!(
                 "it did not end within {} seconds of {name} and was killed",
@@ -313,11 +313,41 @@ impl Output {
     }
 }
 
+/// Whether a process that was asked to end by a signal did so: with exit code 0, or as the signal ends whoever says nothing of it,
+/// or with the code by which a shell and the JVM say the latter.
+fn is_in_order(status: ExitStatus, asked: Signal) -> bool {
+    let asked = asked.as_raw();
+    status.success() || status.signal() == Some(asked) || status.code() == Some(128 + asked)
+}
+
 /// How a process ended, for people.
 pub(crate) fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit code {code}"),
         (None, Some(signal)) => format!("killed by signal {signal}"),
         (None, None) => status.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `raw`: as `wait` tells it: the signal, or the exit code times 256.
+    #[track_caller]
+    fn check(raw: i32, in_order: bool) {
+        let status = ExitStatus::from_raw(raw);
+        assert_eq!(is_in_order(status, Signal::TERM), in_order, "{status}");
+    }
+
+    #[test]
+    fn whoever_is_asked_to_end_may_end_by_that_signal_and_by_no_other() {
+        check(0, true);
+        check(15, true);
+        check((128 + 15) << 8, true);
+        check(9, false);
+        check(2, false);
+        check(1 << 8, false);
+        check((128 + 2) << 8, false);
     }
 }

@@ -558,6 +558,11 @@ fn a_target_that_floods_its_output_is_measured() {
 }
 
 #[test]
+fn a_target_that_says_nothing_of_signals_ends_in_order_by_the_one_it_is_sent() {
+    assert_eq!(check_run(&["plain"], ""), None);
+}
+
+#[test]
 fn what_a_target_leaves_behind_is_killed_and_named() {
     let why = check_run(&["family"], "").unwrap();
     assert!(

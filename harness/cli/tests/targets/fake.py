@@ -57,6 +57,8 @@ def fork_family():
 def main():
     port, behaviours = int(sys.argv[1]), sys.argv[2:]
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    if "plain" in behaviours:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if "deaf" in behaviours:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if "family" in behaviours:
