@@ -48,7 +48,7 @@ pub(crate) enum Command {
     List(ListArgs),
     /// Prove that a target serves every route rightly and withstands hostile input.
     Check(CheckArgs),
-    /// Draw the report of earlier runs again.
+    /// Draw the report of an earlier run again, or one of several runs.
     Report(ReportArgs),
     /// Compare targets of two runs, or of one.
     Compare(CompareArgs),
@@ -388,14 +388,15 @@ pub(crate) struct CheckArgs {
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:
   bench report results/runs/20261123T101500Z-io-heavy     draw its charts and report.html again
-  bench report A B -o both.html                           one report of two runs
+  bench report A B -o both.html                           two runs on one page
   bench report RUN --markdown                             a summary to paste into a document")]
 pub(crate) struct ReportArgs {
     /// Run directories, or run.json files; `-` reads one from standard input.
     #[arg(value_name = "RUN", required = true)]
     pub(crate) runs: Vec<PathBuf>,
 
-    /// Write the report here (`-` is standard output). [default: report.html beside each run]
+    /// Write the report here (`-` is standard output). [default: of one run, beside it; of several, report.html in this
+    /// directory]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 

@@ -1,17 +1,19 @@
-//! A report as one HTML file that needs nothing but a browser: no script, no network, no other file.
+//! A report as one HTML file that needs nothing but a browser: no network, no other file, and to be read no script either.
 //!
-//! The template lays out, this module gathers: every figure comes as text from the tables that Markdown has too and
+//! Its one script (`assets/report.js`) draws the charts again from the data in the page, as the reader asks; the page's
+//! policy allows that script by its hash, and no other. The template lays out, this module gathers: every figure comes as text from the tables that Markdown has too and
 //! from [`crate::sentences`], every picture from [`crate::charts`]. Whatever comes from a record is escaped by the template;
 //! only the charts, which escape their own text, are put in as they are.
 
 use askama::Template;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bench_core::encode::{intervals_csv, summary_csv};
 use bench_core::record::RunRecord;
 use bench_core::validity::Caution;
+use serde::Serialize;
+use std::collections::BTreeMap;
 
-use crate::charts::{Chart, ChartError, svg};
+use crate::charts::{Chart, ChartError, Plot, PlotTarget, legible, svg_and_plot};
+use crate::embedded::{File, policy, script_json};
 use crate::sentences;
 use crate::tables::{
     self, ClockRow, ComparisonRow, KindRow, LedgerRow, Room, SpreadRow, Targets, command_line,
@@ -23,14 +25,9 @@ pub enum HtmlError {
     /// A chart could not be drawn.
     #[error(transparent)]
     Chart(#[from] ChartError),
-    /// A record could not be written as JSON.
-    #[error("run {id:?} cannot be embedded as JSON: {source}")]
-    Json {
-        /// Which run.
-        id: String,
-        /// What serde said.
-        source: serde_json::Error,
-    },
+    /// The charts' data could not be written as JSON.
+    #[error("the charts' data cannot be embedded as JSON: {0}")]
+    Json(#[from] serde_json::Error),
     /// The template could not be filled.
     #[error("the report's template could not be filled: {0}")]
     Template(#[from] askama::Error),
@@ -38,16 +35,27 @@ pub enum HtmlError {
 
 /// Writes a report of one run or of several, one after the other: `report.html`.
 pub fn html(records: &[RunRecord]) -> Result<String, HtmlError> {
-    let runs = records
+    let (runs, live): (Vec<Run>, Vec<LiveRun>) = records
         .iter()
         .map(run)
-        .collect::<Result<Vec<Run>, HtmlError>>()?;
+        .collect::<Result<Vec<(Run, LiveRun)>, HtmlError>>()?
+        .into_iter()
+        .unzip();
     let title = match runs.as_slice() {
         [] => "bench: no runs".to_owned(),
         [run] => format!("bench: {}", run.scenario),
         runs => format!("bench: {} runs", runs.len()),
     };
-    let page = Page { title, runs }.render()?;
+    let page = Page {
+        title,
+        policy: policy(SCRIPT, STYLE),
+        style: STYLE,
+        script: SCRIPT,
+        data: script_json(&Data { runs: live })?,
+        columns: common_columns(&runs),
+        runs,
+    };
+    let page = page.render()?;
     // Escaped or not, a control character has no place in a page. Line breaks stay: output and files are shown with them.
     Ok(page.replace(
         |c: char| c.is_control() && !matches!(c, '\n' | '\t'),
@@ -55,11 +63,50 @@ pub fn html(records: &[RunRecord]) -> Result<String, HtmlError> {
     ))
 }
 
+/// What stands above the figures of every run's targets, where it is the same.
+fn common_columns(runs: &[Run]) -> Option<Vec<String>> {
+    let columns = &runs.first()?.targets.columns;
+    let mut others = runs.iter();
+    others
+        .all(|run| run.targets.columns == *columns)
+        .then(|| columns.clone())
+}
+
+const STYLE: &str = include_str!("../assets/report.css");
+const SCRIPT: &str = include_str!("../assets/report.js");
+
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page {
     title: String,
+    policy: String,
+    style: &'static str,
+    script: &'static str,
+    data: String,
+    /// Of the table of all runs; none where they have not the same.
+    columns: Option<Vec<String>>,
     runs: Vec<Run>,
+}
+
+/// What the script is told.
+#[derive(Serialize)]
+struct Data {
+    runs: Vec<LiveRun>,
+}
+
+/// One run, as data.
+#[derive(Serialize)]
+struct LiveRun {
+    targets: Vec<PlotTarget>,
+    /// By [`Chart::file_stem`]; those that tell no data are left out, and stay pictures.
+    charts: BTreeMap<&'static str, LiveChart>,
+}
+
+#[derive(Serialize)]
+struct LiveChart {
+    title: String,
+    #[serde(flatten)]
+    plot: Plot,
 }
 
 /// One run, as text.
@@ -89,7 +136,7 @@ struct Run {
     source: String,
     circumstances: Vec<(&'static str, String)>,
     command: String,
-    downloads: Vec<Download>,
+    downloads: Vec<File>,
 }
 
 struct Note {
@@ -112,25 +159,28 @@ struct Figure {
     how_to_read: String,
 }
 
-struct Download {
-    name: &'static str,
-    what: &'static str,
-    uri: String,
-}
-
-fn run(record: &RunRecord) -> Result<Run, HtmlError> {
+fn run(record: &RunRecord) -> Result<(Run, LiveRun), HtmlError> {
+    let mut live = LiveRun {
+        targets: PlotTarget::of(record),
+        charts: BTreeMap::new(),
+    };
     let charts = Chart::of(record).map(|chart| {
-        // Inside HTML an SVG needs no namespace, and the page then holds no address at all.
-        let svg = svg(record, chart)?.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1);
+        let (svg, plot) = svg_and_plot(record, chart)?;
+        if plot.is_told() {
+            let title = legible(&chart.title(record));
+            live.charts
+                .insert(chart.file_stem(), LiveChart { title, plot });
+        }
         Ok(Figure {
             stem: chart.file_stem(),
-            svg,
+            // Inside HTML an SVG needs no namespace, and the page then holds no address at all.
+            svg: svg.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1),
             how_to_read: chart.how_to_read(record.timed()),
         })
     });
     let charts = charts.collect::<Result<Vec<Figure>, ChartError>>()?;
     let scenario = &record.scenario;
-    Ok(Run {
+    let run = Run {
         id: record.id.clone(),
         scenario: scenario.name.clone(),
         question: scenario.question.clone(),
@@ -168,8 +218,9 @@ fn run(record: &RunRecord) -> Result<Run, HtmlError> {
         source: scenario.source.clone(),
         circumstances: tables::circumstances(record),
         command: command_line(&record.command),
-        downloads: downloads(record)?,
-    })
+        downloads: downloads(record),
+    };
+    Ok((run, live))
 }
 
 /// The run's cautions and then each target's own, without those that say the same.
@@ -212,29 +263,18 @@ fn failures(record: &RunRecord) -> Vec<FailureNote> {
     failed.map(note).collect()
 }
 
-fn downloads(record: &RunRecord) -> Result<Vec<Download>, HtmlError> {
-    let json = serde_json::to_string_pretty(record).map_err(|source| HtmlError::Json {
-        id: record.id.clone(),
-        source,
-    })?;
-    let embedded = |name, what, kind: &str, text: &str| Download {
-        name,
-        what,
-        uri: format!("data:{kind};base64,{}", STANDARD.encode(text)),
-    };
-    Ok(vec![
-        embedded("run.json", "the whole record", "application/json", &json),
-        embedded(
+fn downloads(record: &RunRecord) -> Vec<File> {
+    vec![
+        File::of("run.json", "the whole record", &record.to_json()),
+        File::of(
             "summary.csv",
             "a line for each target",
-            "text/csv",
             &summary_csv(record),
         ),
-        embedded(
+        File::of(
             "intervals.csv",
             "a line for each interval",
-            "text/csv",
             &intervals_csv(record),
         ),
-    ])
+    ]
 }

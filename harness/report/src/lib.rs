@@ -5,6 +5,7 @@
 
 pub mod between;
 pub mod charts;
+mod embedded;
 pub mod figures;
 pub mod findings;
 pub mod gate;

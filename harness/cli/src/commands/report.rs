@@ -1,4 +1,4 @@
-//! `bench report`: the charts and the report of earlier runs, drawn again from their records.
+//! `bench report`: the charts and the report of an earlier run, drawn again from its record, or several runs on one page.
 
 use std::path::{Path, PathBuf};
 
@@ -8,6 +8,9 @@ use crate::args::ReportArgs;
 use crate::commands::run::write_pictures;
 use crate::exit::{Exit, Explain, Failure};
 use crate::files::{self, STDIN};
+
+/// Where several runs are reported, unless told otherwise: they have no directory in common.
+const OF_SEVERAL: &str = "report.html";
 
 /// Draws reports from records.
 pub(crate) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
@@ -22,13 +25,10 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
         }
         return Ok(Exit::Success);
     }
-    match &args.output {
-        Some(output) => write_one(&records, output)?,
-        None => {
-            for (record, run) in records.iter().zip(&args.runs) {
-                draw_again(record, run)?;
-            }
-        }
+    match (&args.output, records.as_slice()) {
+        (Some(output), records) => write_one(records, output)?,
+        (None, [record]) => draw_again(record, &args.runs[0])?,
+        (None, records) => write_one(records, Path::new(OF_SEVERAL))?,
     }
     Ok(Exit::Success)
 }

@@ -13,7 +13,9 @@ const BYTES_PER_MIB: f64 = 1_048_576.0;
 /// An axis: values from `low` to `high`.
 #[derive(Debug, Clone)]
 pub(super) struct Axis {
-    scale: Scale,
+    pub(super) scale: Scale,
+    /// What its values mean: [`Unit::name`], `nines` or `rows`.
+    pub(super) unit: &'static str,
     pub(super) low: f64,
     pub(super) high: f64,
     pub(super) ticks: Vec<Tick>,
@@ -64,6 +66,7 @@ impl Axis {
         };
         Self {
             scale: Scale::Linear,
+            unit: unit.name(),
             low: 0.0,
             high: top,
             ticks: linear_ticks(0.0, top, step, unit),
@@ -77,6 +80,7 @@ impl Axis {
         let high = high.max(low + step);
         Self {
             scale: Scale::Linear,
+            unit: unit.name(),
             low,
             high,
             ticks: linear_ticks(low, high, step, unit),
@@ -89,6 +93,7 @@ impl Axis {
         let step = nice_step((last / f64::from(ticks)).max(1.0));
         Self {
             scale: Scale::Linear,
+            unit: Unit::Count.name(),
             low: 0.5,
             high: last + 0.5,
             ticks: linear_ticks(1.0, last, step, Unit::Count),
@@ -123,6 +128,7 @@ impl Axis {
             );
             return Self {
                 scale: Scale::Log,
+                unit: Unit::Time.name(),
                 low,
                 high,
                 ticks: linear_ticks(low, high, step, Unit::Time),
@@ -161,6 +167,7 @@ impl Axis {
             .collect();
         Self {
             scale: Scale::Log,
+            unit: Unit::Time.name(),
             low,
             high,
             ticks,
@@ -191,6 +198,7 @@ impl Axis {
             .collect();
         Self {
             scale: Scale::Linear,
+            unit: "nines",
             low: 0.0,
             high,
             ticks,
@@ -204,6 +212,7 @@ impl Axis {
     ) -> Self {
         let mut axis = Self {
             scale: Scale::Linear,
+            unit: "rows",
             low: 0.0,
             high: count as f64,
             ticks: Vec::new(),
@@ -240,6 +249,19 @@ impl Axis {
 }
 
 impl Unit {
+    /// What a page is told of it.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Time => "time_ns",
+            Self::Seconds => "seconds",
+            Self::PerSecond => "per_s",
+            Self::Percent => "share",
+            Self::Mib => "bytes",
+            Self::Change => "change",
+            Self::Count => "count",
+        }
+    }
+
     /// A step near `rough` at which this unit's figures are round.
     fn step(self, rough: f64) -> f64 {
         match self {

@@ -11,6 +11,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontStyle, RGBColor, register_font};
 
 use super::look::{Dash, Look, Marker};
+use super::plot::Plot;
 
 /// Nominal width of a chart in pixels.
 pub(super) const WIDTH: f64 = 960.0;
@@ -116,12 +117,17 @@ pub(super) struct Refusal(pub(super) String);
 /// What a chart is drawn on.
 pub(super) struct Canvas<'a, B: DrawingBackend> {
     backend: &'a mut B,
+    /// What was drawn, as data. The canvas only carries it.
+    pub(super) plot: Plot,
 }
 
 impl<'a, B: DrawingBackend> Canvas<'a, B> {
     pub(super) fn new(backend: &'a mut B) -> Self {
         register_fonts();
-        Self { backend }
+        Self {
+            backend,
+            plot: Plot::default(),
+        }
     }
 
     /// A line through the points, which need not be distinct.

@@ -10,6 +10,7 @@ use plotters::style::text_anchor::HPos;
 use super::axis::Axis;
 use super::canvas::{Canvas, HEIGHT, PAPER, Point, Refusal, Stroke, Type, WIDTH, fitted, width_of};
 use super::look::{BLACK, Dash, Look, VERMILLION};
+use super::plot::{PlotPanel, Shape};
 use crate::figures::{per_s, plural, seconds};
 use crate::sentences;
 
@@ -248,6 +249,8 @@ fn legend_entry<B: DrawingBackend>(
 
 /// A panel: axes, and the room between them.
 pub(super) struct Panel {
+    /// Its place in the canvas's plot.
+    index: usize,
     pub(super) area: Area,
     pub(super) x: Axis,
     pub(super) y: Axis,
@@ -308,7 +311,15 @@ pub(super) fn panels<B: DrawingBackend>(
             top: top + CAPTION_HEIGHT,
             bottom: bottom - TICK_LABEL_HEIGHT,
         };
+        let told = PlotPanel::new(
+            &plan.caption,
+            &plan.note,
+            (x, x_title),
+            &plan.y,
+            &plan.references,
+        );
         let panel = Panel {
+            index: canvas.plot.begin(told),
             area,
             x: x.clone(),
             y: plan.y,
@@ -368,6 +379,26 @@ fn references_key<B: DrawingBackend>(
 }
 
 impl Panel {
+    /// Says as data what is drawn on it: for each target its lines.
+    pub(super) fn tell<B: DrawingBackend>(
+        &self,
+        canvas: &mut Canvas<'_, B>,
+        shape: Shape,
+        targets: &[Vec<Vec<Point>>],
+    ) {
+        canvas.plot.tell(self.index, shape, targets);
+    }
+
+    /// Says where the epochs lie: at a place on its axis, for each target, when and how high.
+    pub(super) fn tell_epochs<B: DrawingBackend>(
+        &self,
+        canvas: &mut Canvas<'_, B>,
+        at: f64,
+        targets: &[&[Point]],
+    ) {
+        canvas.plot.tell_epochs(self.index, at, targets);
+    }
+
     /// Where a pair of values lies.
     pub(super) fn point(&self, x: f64, y: f64) -> Point {
         (self.at_x(x), self.at_y(y))

@@ -13,6 +13,7 @@ use super::canvas::{Canvas, Point, Refusal, Stroke};
 use super::distribution::Distribution;
 use super::frame::{Area, Panel, PanelPlan, Reference, panels};
 use super::look::{Dash, Look};
+use super::plot::Shape;
 use crate::figures::time;
 use crate::sentences::{capitalised, objective_words};
 
@@ -52,7 +53,7 @@ pub(super) fn by_percentile<B: DrawingBackend>(
     let known = || distributions.iter().flatten();
     let timed = record.timed();
     let epoch_metrics = epoch_metrics(timed);
-    let epochs: Vec<[Vec<f64>; 2]> = record
+    let epochs: Vec<[Vec<Point>; 2]> = record
         .targets
         .iter()
         .map(|target| epoch_metrics.map(|(metric, _)| of_epochs(target, metric)))
@@ -100,16 +101,27 @@ pub(super) fn by_percentile<B: DrawingBackend>(
     if known().next().is_none() {
         return panel.say(canvas, "No data: nothing was measured");
     }
+    for (place, (_, nines)) in epoch_metrics.iter().enumerate() {
+        let of_targets: Vec<&[Point]> = epochs.iter().map(|each| each[place].as_slice()).collect();
+        panel.tell_epochs(canvas, *nines, &of_targets);
+    }
+    let curves: Vec<Vec<Vec<Point>>> = distributions
+        .iter()
+        .map(|distribution| distribution.as_ref().map_or_else(Vec::new, traced))
+        .collect();
+    panel.tell(canvas, Shape::Curve, &curves);
     for (index, (spread, look)) in epochs.iter().zip(looks).enumerate() {
         let shift = shift(index, epochs.len());
         for ((_, nines), values) in epoch_metrics.iter().zip(spread) {
             whisker(canvas, &panel, *nines, shift, values, *look)?;
         }
     }
-    for (index, (distribution, look)) in distributions.iter().zip(looks).enumerate() {
-        if let Some(distribution) = distribution {
+    for (index, (curve, look)) in curves.iter().zip(looks).enumerate() {
+        if let ([believed, beyond], Some(distribution)) = (curve.as_slice(), &distributions[index])
+        {
+            lines(canvas, &panel, believed, beyond, *look)?;
             let marked = marked_nines(&panel.x, index, distributions.len());
-            curve(canvas, &panel, distribution, *look, &marked)?;
+            markers(canvas, &panel, distribution, *look, &marked)?;
         }
     }
     Ok(())
@@ -157,9 +169,24 @@ pub(super) fn histogram<B: DrawingBackend>(
     if present == 0 {
         return panel.say(canvas, "No data: nothing was measured");
     }
+    let outlines: Vec<Vec<Vec<Point>>> = shares
+        .iter()
+        .map(|shares| {
+            shares
+                .iter()
+                .map(|shares| outline(&edges, shares))
+                .collect()
+        })
+        .collect();
+    panel.tell(canvas, Shape::Outline, &outlines);
     for (index, (shares, look)) in shares.iter().zip(looks).enumerate() {
-        let Some(shares) = shares else { continue };
-        let outline = outline(&panel, &edges, shares);
+        let (Some(shares), [outline]) = (shares, outlines[index].as_slice()) else {
+            continue;
+        };
+        let outline = outline
+            .iter()
+            .map(|&(time, share)| panel.point(time, share));
+        let outline: Vec<Point> = outline.collect();
         // More than three filled shapes on top of one another turn to mud.
         if present <= 3 {
             canvas.fill(&outline, look.colour, 0.12)?;
@@ -207,12 +234,16 @@ fn epoch_metrics(timed: Timed) -> [(Metric, f64); 2] {
     [(*p50, LOG10_2), (*p99, TAIL_NINES)]
 }
 
-fn of_epochs(target: &TargetRecord, metric: Metric) -> Vec<f64> {
+/// When each epoch was, by its middle, and what it measured.
+fn of_epochs(target: &TargetRecord, metric: Metric) -> Vec<Point> {
     target
         .epochs
         .iter()
-        .filter_map(|epoch| epoch.metrics.get(metric.name()).copied())
-        .filter(|value| value.is_finite())
+        .filter_map(|epoch| {
+            let value = *epoch.metrics.get(metric.name())?;
+            Some((epoch.started_s + epoch.duration_s / 2.0, value))
+        })
+        .filter(|(_, value)| value.is_finite())
         .collect()
 }
 
@@ -245,37 +276,49 @@ fn with_objectives(objectives: &[ObjectiveRecord], low: f64, high: f64, log: boo
     }
 }
 
-fn curve<B: DrawingBackend>(
+/// A distribution's curve: as far as ten samples lie beyond it, and from there on.
+fn traced(distribution: &Distribution) -> Vec<Vec<Point>> {
+    let end = distribution.end_nines();
+    let (mut believed, mut beyond): (Vec<Point>, Vec<Point>) = (Vec::new(), Vec::new());
+    for index in 0..=CURVE_POINTS {
+        let nines = end * f64::from(index) / f64::from(CURVE_POINTS);
+        let (value_ns, enough) = distribution.at_nines(nines);
+        let curve = if enough { &mut believed } else { &mut beyond };
+        push_corner(curve, (nines, value_ns));
+    }
+    if let Some(&last) = believed.last() {
+        beyond.insert(0, last);
+    }
+    vec![believed, beyond]
+}
+
+fn lines<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    panel: &Panel,
+    believed: &[Point],
+    beyond: &[Point],
+    look: Look,
+) -> Result<(), Refusal> {
+    let places = |curve: &[Point]| -> Vec<Point> {
+        let place = |&(nines, value_ns): &Point| panel.point(nines, value_ns);
+        curve.iter().map(place).collect()
+    };
+    let dotted = Stroke {
+        width: 1.25,
+        dash: Dash::Dotted,
+        ..Stroke::of(look)
+    };
+    canvas.line(&places(beyond), dotted)?;
+    canvas.line(&places(believed), Stroke::of(look))
+}
+
+fn markers<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
     panel: &Panel,
     distribution: &Distribution,
     look: Look,
     marked_nines: &[f64],
 ) -> Result<(), Refusal> {
-    let end = distribution.end_nines().min(panel.x.high);
-    let (mut believed, mut beyond): (Vec<Point>, Vec<Point>) = (Vec::new(), Vec::new());
-    for index in 0..=CURVE_POINTS {
-        let nines = end * f64::from(index) / f64::from(CURVE_POINTS);
-        let (value_ns, enough) = distribution.at_nines(nines);
-        let point = panel.point(nines, value_ns);
-        if enough {
-            push_corner(&mut believed, point);
-        } else {
-            push_corner(&mut beyond, point);
-        }
-    }
-    if let Some(&last) = believed.last() {
-        beyond.insert(0, last);
-    }
-    canvas.line(
-        &beyond,
-        Stroke {
-            width: 1.25,
-            dash: Dash::Dotted,
-            ..Stroke::of(look)
-        },
-    )?;
-    canvas.line(&believed, Stroke::of(look))?;
     for &nines in marked_nines {
         let (value_ns, enough) = distribution.at_nines(nines);
         if enough {
@@ -317,24 +360,23 @@ fn whisker<B: DrawingBackend>(
     panel: &Panel,
     nines: f64,
     shift: f64,
-    values: &[f64],
+    epochs: &[Point],
     look: Look,
 ) -> Result<(), Refusal> {
-    if nines > panel.x.high || values.is_empty() {
+    if nines > panel.x.high || epochs.is_empty() {
         return Ok(());
     }
     let x = panel.at_x(nines) + shift;
-    let (low, high) = values
-        .iter()
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &value| {
-            (low.min(value), high.max(value))
-        });
+    let (low, high) = epochs.iter().fold(
+        (f64::INFINITY, f64::NEG_INFINITY),
+        |(low, high), &(_, value)| (low.min(value), high.max(value)),
+    );
     let stroke = Stroke {
         opacity: 0.5,
         ..Stroke::thin(look.colour)
     };
     canvas.line(&[(x, panel.at_y(low)), (x, panel.at_y(high))], stroke)?;
-    for &value in values {
+    for &(_, value) in epochs {
         canvas.dot((x, panel.at_y(value)), 2.25, look.colour, 0.35)?;
     }
     Ok(())
@@ -374,15 +416,15 @@ fn edges(low: f64, high: f64) -> Vec<f64> {
 }
 
 /// The upper contour of a target's bins, from the ground to the ground.
-fn outline(panel: &Panel, edges: &[f64], shares: &[f64]) -> Vec<Point> {
+fn outline(edges: &[f64], shares: &[f64]) -> Vec<Point> {
     let first = shares.iter().position(|&share| share > 0.0).unwrap_or(0);
     let last = shares.iter().rposition(|&share| share > 0.0).unwrap_or(0);
-    let mut outline = vec![panel.point(edges[first], 0.0)];
+    let mut outline = vec![(edges[first], 0.0)];
     for bin in first..=last {
-        outline.push(panel.point(edges[bin], shares[bin]));
-        outline.push(panel.point(edges[bin + 1], shares[bin]));
+        outline.push((edges[bin], shares[bin]));
+        outline.push((edges[bin + 1], shares[bin]));
     }
-    outline.push(panel.point(edges[last + 1], 0.0));
+    outline.push((edges[last + 1], 0.0));
     outline
 }
 

@@ -5,6 +5,7 @@
 //! chart printed in grey still reads.
 
 use plotters::style::RGBColor;
+use serde::Serialize;
 
 pub(super) const BLACK: RGBColor = RGBColor(0, 0, 0);
 const BLUE: RGBColor = RGBColor(0, 114, 178);
@@ -57,7 +58,8 @@ impl Dash {
 }
 
 /// What stands at chosen points of a line.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(super) enum Marker {
     Disc,
     Square,

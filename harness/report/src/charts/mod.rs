@@ -12,6 +12,7 @@ mod distribution;
 mod frame;
 mod latency;
 mod look;
+mod plot;
 mod series;
 mod trend;
 
@@ -28,6 +29,8 @@ use canvas::{Canvas, DETAIL, HEIGHT, Refusal, WIDTH, level};
 use distribution::Distribution;
 use frame::Figures;
 use look::Look;
+pub(crate) use plot::{Plot, PlotTarget};
+use plotters::style::RGBColor;
 pub use trend::{alt as trend_alt, png as trend_png, svg as trend_svg};
 
 /// A chart. Which time those of latency show follows from what the run times.
@@ -292,22 +295,34 @@ impl Chart {
 /// Draws a chart as SVG: 960 by 540 nominal pixels, scaling to any size, text as text, with a title and a description
 /// for screen readers.
 pub fn svg(record: &RunRecord, chart: Chart) -> Result<String, ChartError> {
+    svg_and_plot(record, chart).map(|(svg, _)| svg)
+}
+
+/// The same, with what it shows as data.
+pub(crate) fn svg_and_plot(record: &RunRecord, chart: Chart) -> Result<(String, Plot), ChartError> {
+    let mut plot = Plot::default();
     let description = format!(
         "{} {}",
         chart.alt(record),
         chart.how_to_read(record.timed())
     );
-    document(
+    let svg = document(
         chart.file_stem(),
         &chart.title(record),
         &description,
-        |backend| draw(backend, record, chart),
-    )
+        |backend| {
+            plot = draw(backend, record, chart)?;
+            Ok(())
+        },
+    )?;
+    Ok((svg, plot))
 }
 
 /// Draws a chart as PNG, twice the SVG's nominal size: 1,920 by 1,080 pixels.
 pub fn png(record: &RunRecord, chart: Chart) -> Result<Vec<u8>, ChartError> {
-    picture(chart.file_stem(), |backend| draw(backend, record, chart))
+    picture(chart.file_stem(), |backend| {
+        draw(backend, record, chart).map(|_| ())
+    })
 }
 
 /// Whatever `draw` draws, as an SVG that stands alone.
@@ -371,15 +386,13 @@ pub(crate) fn colours(record: &RunRecord) -> Vec<String> {
         .iter()
         .map(|target| target.name.as_str())
         .collect();
-    look::looks(&names)
-        .into_iter()
-        .map(
-            |Look {
-                 colour: plotters::style::RGBColor(red, green, blue),
-                 ..
-             }| format!("#{red:02x}{green:02x}{blue:02x}"),
-        )
-        .collect()
+    let looks = look::looks(&names).into_iter();
+    looks.map(|look| css(look.colour)).collect()
+}
+
+/// A colour as CSS writes it.
+fn css(RGBColor(red, green, blue): RGBColor) -> String {
+    format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
 /// Width and height in drawing units.
@@ -400,7 +413,7 @@ fn draw<B: DrawingBackend>(
     backend: &mut B,
     record: &RunRecord,
     chart: Chart,
-) -> Result<(), ChartError> {
+) -> Result<Plot, ChartError> {
     let names: Vec<&str> = record
         .targets
         .iter()
@@ -418,14 +431,10 @@ fn draw<B: DrawingBackend>(
         | Chart::ServerCpu
         | Chart::ServerMemory => (looks.into_iter().map(Look::solid).collect(), Vec::new()),
     };
-    draw_on(
-        &mut Canvas::new(backend),
-        record,
-        chart,
-        &looks,
-        &distributions,
-    )
-    .map_err(|refusal| refused(chart.file_stem(), &refusal))
+    let mut canvas = Canvas::new(backend);
+    draw_on(&mut canvas, record, chart, &looks, &distributions)
+        .map_err(|refusal| refused(chart.file_stem(), &refusal))?;
+    Ok(canvas.plot)
 }
 
 fn draw_on<B: DrawingBackend>(

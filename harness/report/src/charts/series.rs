@@ -12,6 +12,7 @@ use super::canvas::{Canvas, Point, Refusal, Stroke};
 use super::frame::{Area, Panel, PanelPlan, Reference, panels};
 use super::latency::objectives;
 use super::look::Look;
+use super::plot::Shape;
 use crate::figures::{per_s, seconds};
 
 const SECONDS_TITLE: &str = "Seconds since the run began";
@@ -153,8 +154,11 @@ pub(super) fn throughput<B: DrawingBackend>(
             .collect(),
     )?;
     if let Some(panel) = panels.get(1) {
-        for (intervals, look) in series.iter().zip(looks) {
-            impulses(canvas, panel, intervals, *look)?;
+        let failed = |intervals: &Vec<IntervalRecord>| vec![impulses(intervals)];
+        let failed: Vec<Vec<Vec<Point>>> = series.iter().map(failed).collect();
+        panel.tell(canvas, Shape::Impulses, &failed);
+        for (lines, look) in failed.iter().zip(looks) {
+            strokes(canvas, panel, &lines[0], *look)?;
         }
     }
     Ok(())
@@ -252,6 +256,7 @@ fn draw<B: DrawingBackend>(
     if targets.iter().all(Vec::is_empty) {
         return panel.say(canvas, "No data: nothing was measured");
     }
+    panel.tell(canvas, Shape::Line, &targets);
     let count = targets.len();
     for (index, (lines, look)) in targets.into_iter().zip(looks).enumerate() {
         // Staggered, so that targets with the same values don't hide each other's markers.
@@ -277,18 +282,23 @@ fn draw<B: DrawingBackend>(
     Ok(())
 }
 
-/// One stroke from the ground for each interval with failures, with the target's marker on top.
-fn impulses<B: DrawingBackend>(
+/// Failures a second of each interval that has any.
+fn impulses(intervals: &[IntervalRecord]) -> Vec<Point> {
+    let failed = intervals.iter().filter(|interval| interval.failed > 0);
+    failed
+        .filter_map(|interval| Some((middle(interval), rate(interval, interval.failed)?)))
+        .collect()
+}
+
+/// One stroke from the ground for each, with the target's marker on top.
+fn strokes<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
     panel: &Panel,
-    intervals: &[IntervalRecord],
+    impulses: &[Point],
     look: Look,
 ) -> Result<(), Refusal> {
-    for interval in intervals.iter().filter(|interval| interval.failed > 0) {
-        let Some(rate) = rate(interval, interval.failed) else {
-            continue;
-        };
-        let (x, y) = panel.point(middle(interval), rate);
+    for &(at, rate) in impulses {
+        let (x, y) = panel.point(at, rate);
         canvas.line(
             &[(x, panel.area.bottom), (x, y)],
             Stroke {

@@ -1,0 +1,814 @@
+// The live half of report.html: its charts zoomed, read out, rid of targets, on a linear or a logarithmic scale.
+//
+// It knows what the page's own data says (charts/plot.rs writes it) and asks nothing of anyone. Without it the page shows
+// the same charts as pictures; a chart that tells no data stays one.
+"use strict";
+
+(() => {
+  // ---------------------------------------------------------------- the page
+
+  const page = () => {
+    themeSwitch();
+    const { runs } = JSON.parse(document.getElementById("data").textContent);
+    runs.forEach((run, index) => liveRun(run, document.getElementById(`run-${index + 1}`), `run-${index + 1}`));
+    document.querySelectorAll("a[data-gzip]").forEach(unpacked);
+    // Tests and the curious ask when a page was ready to be read.
+    performance.mark("drawn");
+  };
+
+  /** A button that turns light into dark and back; until then the system decides. */
+  const themeSwitch = () => {
+    const root = document.documentElement;
+    const system = matchMedia("(prefers-color-scheme: dark)");
+    const isDark = () => (root.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark";
+    const button = element("button", { type: "button", class: "theme" });
+    const name = () => { button.textContent = isDark() ? "Light page" : "Dark page"; };
+    button.addEventListener("click", () => {
+      root.dataset.theme = isDark() ? "light" : "dark";
+      name();
+    });
+    system.addEventListener("change", name);
+    name();
+    document.body.prepend(element("div", { class: "page-tools" }, button));
+  };
+
+  /** Makes a link to a compressed file one to the file itself. */
+  const unpacked = (link) => {
+    const packed = link.href.slice(link.href.indexOf(",") + 1);
+    link.removeAttribute("href");
+    const name = link.download.replace(/\.gz$/, "");
+    const button = element("button", { type: "button", class: "link" }, name);
+    link.replaceWith(button);
+    button.addEventListener("click", async () => {
+      const bytes = Uint8Array.from(atob(packed), (character) => character.charCodeAt(0));
+      const plain = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+      save(name, await new Response(plain).blob());
+    });
+  };
+
+  const save = (name, blob) => {
+    const link = element("a", { download: name, href: URL.createObjectURL(blob) });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  };
+
+  // ---------------------------------------------------------------- a run
+
+  /** One run: which targets are shown, which stretch of time, and its charts. */
+  const liveRun = (run, section, id) => {
+    const state = { id, targets: run.targets, shown: new Set(run.targets.keys()), time: null, views: [] };
+    run.targets.forEach(({ colour }, index) => {
+      section.style.setProperty(`--target-${index}`, `light-dark(${colour}, ${inDark(colour)})`);
+    });
+    // The table's swatches, which stand in the targets' order, follow the page into the dark.
+    section.querySelectorAll("th .swatch rect").forEach((swatch, index) => { swatch.style.fill = `var(--target-${index})`; });
+    for (const figure of section.querySelectorAll("figure[data-chart]")) {
+      const chart = run.charts[figure.dataset.chart];
+      if (chart) state.views.push(liveChart(state, figure, chart));
+      else picture(figure);
+    }
+    if (state.views.length > 0 && run.targets.length > 1) {
+      section.querySelector(".charts-heading").after(targetSwitches(state));
+    }
+    state.views.forEach((view) => view.draw());
+  };
+
+  /** A button for each target, which shows it or leaves it out of every chart. */
+  const targetSwitches = (state) => {
+    const group = element("div", { class: "targets", role: "group", "aria-label": "Targets shown in the charts" });
+    const buttons = state.targets.map((target, index) => {
+      const button = element("button", { type: "button", class: "target" }, sample(target, index), target.name);
+      button.addEventListener("click", () => {
+        if (!state.shown.delete(index)) state.shown.add(index);
+        update();
+      });
+      return button;
+    });
+    const all = element("button", { type: "button" }, "All");
+    all.addEventListener("click", () => {
+      state.shown = new Set(state.targets.keys());
+      update();
+    });
+    const press = () => {
+      buttons.forEach((button, index) => button.setAttribute("aria-pressed", state.shown.has(index)));
+      all.disabled = state.shown.size === state.targets.length;
+    };
+    const update = () => {
+      press();
+      state.views.forEach((view) => view.draw());
+    };
+    press();
+    group.append(...buttons, all);
+    return group;
+  };
+
+  // ---------------------------------------------------------------- a chart that stays a picture
+
+  const WIDEST = 4;
+
+  const picture = (figure) => {
+    const svg = figure.querySelector(".chart svg");
+    let width = 1;
+    const zoom = (by) => () => {
+      width = Math.min(WIDEST, Math.max(1, width * by));
+      svg.style.width = `${width * 100}%`;
+    };
+    figure.prepend(tools([["Zoom in", zoom(1.5)], ["Zoom out", zoom(1 / 1.5)], ["Whole", zoom(0)], savePicture(figure)]));
+  };
+
+  const savePicture = (figure) => [
+    "Save as SVG",
+    () => {
+      const text = new XMLSerializer().serializeToString(figure.querySelector(".chart svg"));
+      save(`${figure.dataset.chart}.svg`, new Blob([text], { type: "image/svg+xml" }));
+    },
+  ];
+
+  const tools = (buttons) => {
+    const bar = element("div", { class: "tools" });
+    for (const [name, act] of buttons) {
+      const button = element("button", { type: "button" }, name);
+      button.addEventListener("click", () => act(button));
+      bar.append(button);
+    }
+    return bar;
+  };
+
+  // ---------------------------------------------------------------- a live chart
+
+  /** Draws a chart's data in the place of its picture. All charts over time share one stretch of it. */
+  const liveChart = (state, figure, chart) => {
+    const { x } = chart.panels[0];
+    const overTime = x.unit === "seconds";
+    const view = { state, figure, chart, overTime, log: chart.panels.map((panel) => panel.y.log), own: null, cursor: null };
+    const host = element("div", {
+      class: "live",
+      tabindex: "0",
+      role: "group",
+      "aria-label": `${chart.title}. Left and right arrow read values, page up and down those that the axis names; plus and minus zoom, 0 shows the whole.`,
+    });
+    view.tip = element("div", { class: "tip", role: "status", hidden: "" });
+    view.panels = chart.panels.map((panel, index) => {
+      const caption = element("p", { class: "caption" });
+      const svg = drawing("svg", { role: "img", "aria-label": `${chart.title}: ${panel.caption}` });
+      host.append(caption, svg);
+      const drawn = { panel, index, caption, svg, clip: `${state.id}-${figure.dataset.chart}-${index}` };
+      pointing(view, drawn);
+      return drawn;
+    });
+    host.append(element("p", { class: "x-title" }, chart.panels[0].x_title), view.tip);
+    const logarithmic = (button) => {
+      const log = !view.log[0];
+      view.log = view.log.map(() => log);
+      button.setAttribute("aria-pressed", log);
+      view.draw();
+    };
+    const bar = tools([
+      ["Zoom in", () => zoom(view, 0.5)],
+      ["Zoom out", () => zoom(view, 2)],
+      ["Whole", () => look(view, null)],
+      ["Logarithmic", logarithmic],
+      savePicture(figure),
+    ]);
+    bar.children[3].setAttribute("aria-pressed", view.log[0]);
+    view.draw = () => {
+      const width = Math.floor(host.clientWidth);
+      if (width > 0) view.panels.forEach((drawn) => drawPanel(view, drawn, width));
+      bar.children[2].disabled = windowOf(view) === null;
+      pointAt(view, null);
+    };
+    host.addEventListener("keydown", (event) => typed(view, event));
+    host.addEventListener("blur", () => pointAt(view, null));
+    figure.prepend(element("h3", {}, chart.title), bar, host);
+    figure.querySelector(".chart").hidden = true;
+    let width = 0;
+    new ResizeObserver(() => {
+      if (host.clientWidth !== width) {
+        width = host.clientWidth;
+        view.draw();
+      }
+    }).observe(host);
+    return view;
+  };
+
+  const windowOf = (view) => (view.overTime ? view.state.time : view.own);
+
+  /** The ends of the horizontal axis as it is looked at. */
+  const endsOf = (view) => {
+    const { x } = view.chart.panels[0];
+    return windowOf(view) ?? [x.low, x.high];
+  };
+
+  /** Looks at a stretch of the horizontal axis; null is all of it. */
+  const look = (view, stretch) => {
+    if (view.overTime) {
+      view.state.time = stretch;
+      // Where the time is narrowed, the curve by percentile tells which epochs lie within.
+      view.state.views.filter((other) => other.overTime || other.chart.panels[0].epochs).forEach((other) => other.draw());
+    } else {
+      view.own = stretch;
+      view.draw();
+    }
+  };
+
+  /** A stretch is never narrower than this share of the whole axis. */
+  const NARROWEST = 1e-4;
+
+  const zoom = (view, by) => {
+    const { x } = view.chart.panels[0];
+    const [to, from] = transforms(x.log);
+    const [low, high] = endsOf(view).map(to);
+    const whole = [x.low, x.high].map(to);
+    const middle = view.cursor === null ? (low + high) / 2 : Math.min(high, Math.max(low, to(view.cursor)));
+    const share = (middle - low) / (high - low);
+    const width = Math.max((high - low) * by, (whole[1] - whole[0]) * NARROWEST);
+    if (width >= whole[1] - whole[0]) return look(view, null);
+    const start = Math.min(Math.max(middle - share * width, whole[0]), whole[1] - width);
+    return look(view, [start, start + width].map(from));
+  };
+
+  /** About so many values are named along a horizontal axis by the keys that go from one to the next. */
+  const TICKS = 10;
+
+  const typed = (view, event) => {
+    const [low, high] = endsOf(view);
+    const { x } = view.chart.panels[0];
+    const [to, from] = transforms(x.log);
+    const step = (by) => {
+      const start = view.cursor ?? from(to(low) + (to(high) - to(low)) / 2);
+      pointAt(view, Math.min(high, Math.max(low, from(to(start) + (to(high) - to(low)) * by))));
+    };
+    const named = (forth) => {
+      const hair = (high - low) * 1e-9;
+      const ticks = horizontalTicks(x, [low, high], TICKS).map(({ value }) => value);
+      const start = view.cursor ?? (forth ? -Infinity : Infinity);
+      const next = forth ? ticks.find((value) => value > start + hair) : ticks.findLast((value) => value < start - hair);
+      if (next !== undefined) pointAt(view, next);
+    };
+    const acts = {
+      PageDown: () => named(true),
+      PageUp: () => named(false),
+      ArrowLeft: () => step(event.shiftKey ? -0.1 : -0.01),
+      ArrowRight: () => step(event.shiftKey ? 0.1 : 0.01),
+      Home: () => pointAt(view, low),
+      End: () => pointAt(view, high),
+      "+": () => zoom(view, 0.5),
+      "-": () => zoom(view, 2),
+      0: () => look(view, null),
+      Escape: () => pointAt(view, null),
+    };
+    if (Object.hasOwn(acts, event.key)) {
+      acts[event.key]();
+      event.preventDefault();
+    }
+  };
+
+  /** Less than this is a click and not a drag, in pixels. */
+  const DRAG_MIN = 8;
+
+  /** What a pointer does: hovering reads out, dragging zooms, two clicks show the whole. */
+  const pointing = (view, drawn) => {
+    const { svg } = drawn;
+    let from = null;
+    const at = (event) => {
+      const { left, top } = svg.getBoundingClientRect();
+      const { area } = drawn;
+      return [Math.min(area.right, Math.max(area.left, event.clientX - left)), event.clientY - top];
+    };
+    svg.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0 || !drawn.area) return;
+      [from] = at(event);
+      svg.setPointerCapture(event.pointerId);
+    });
+    svg.addEventListener("pointermove", (event) => {
+      if (!drawn.area) return;
+      const [x, y] = at(event);
+      const { area, selection } = drawn;
+      if (from !== null) {
+        set(selection, { x: Math.min(from, x), width: Math.abs(x - from), y: area.top, height: area.bottom - area.top });
+      }
+      const level = y >= area.top && y <= area.bottom ? drawn.y.invert(y) : null;
+      pointAt(view, drawn.x.invert(x), level, drawn);
+    });
+    const end = (event) => {
+      if (from === null) return;
+      const start = from;
+      from = null;
+      set(drawn.selection, { width: 0 });
+      const [x] = at(event);
+      if (event.type === "pointerup" && Math.abs(x - start) >= DRAG_MIN) {
+        look(view, [drawn.x.invert(Math.min(start, x)), drawn.x.invert(Math.max(start, x))]);
+      }
+    };
+    svg.addEventListener("pointerup", end);
+    svg.addEventListener("pointercancel", end);
+    svg.addEventListener("pointerleave", () => pointAt(view, null));
+    svg.addEventListener("dblclick", () => look(view, null));
+  };
+
+  // ---------------------------------------------------------------- drawing a panel
+
+  const LABEL = 12;
+  /** Markers of a target stand at least so far apart, in pixels. */
+  const MARKERS_APART = 60;
+  /** A reference is drawn where it stretches a linear axis at most so many times, a logarithmic one by its square. */
+  const STRETCH_MAX = 3;
+  /** Bins below this share of a target's highest carry no marker. */
+  const MARKED_MIN = 0.02;
+  /** More filled shapes than this on top of one another turn to mud. */
+  const FILLED_MAX = 3;
+
+  const drawPanel = (view, drawn, width) => {
+    const { panel, svg } = drawn;
+    const log = view.log[drawn.index];
+    const alone = view.chart.panels.length === 1;
+    const height = (alone ? 320 : 200) * (width < 560 ? 0.8 : 1);
+    const ends = endsOf(view);
+    const yAxis = vertical(view, panel, ends, log);
+    const labels = yAxis.ticks.map(({ label }) => textWidth(label));
+    const area = { left: Math.ceil(Math.max(0, ...labels)) + 10, right: width - 26, top: 8, bottom: height - 24 };
+    const x = scale(...ends, panel.x.log, area.left, area.right);
+    const y = scale(yAxis.low, yAxis.high, log, area.bottom, area.top);
+    Object.assign(drawn, { area, x, y });
+    caption(view, drawn, log, yAxis);
+    set(svg, { viewBox: `0 0 ${width} ${height}`, width, height });
+    const clip = drawing("clipPath", { id: drawn.clip },
+      drawing("rect", { x: area.left, y: area.top - 6, width: area.right - area.left, height: area.bottom - area.top + 12 }));
+    const data = drawing("g", { "clip-path": `url(#${drawn.clip})`, class: "data" });
+    for (const index of view.state.shown) data.append(...series(view, drawn, index));
+    for (const epochs of panel.epochs ?? []) data.append(...epochDots(view, drawn, epochs));
+    drawn.selection = drawing("rect", { class: "selection", width: 0 });
+    drawn.level = drawing("line", { class: "level", x1: area.left, x2: area.right, visibility: "hidden" });
+    drawn.line = drawing("line", { class: "cursor", y1: area.top, y2: area.bottom, visibility: "hidden" });
+    svg.replaceChildren(clip, grid(drawn, panel, ends, yAxis, area, x, y), data, drawn.selection, drawn.level, drawn.line);
+  };
+
+  /** The vertical axis: the picture's own where all of the same is seen, and otherwise that of what is seen. */
+  const vertical = (view, panel, [from, to], log) => {
+    const { y } = panel;
+    const whole = windowOf(view) === null && view.state.shown.size === view.state.targets.length;
+    let { low, high } = y;
+    if (!whole || log !== y.log) {
+      const seen = extent(view, panel, from, to, log);
+      if (seen) {
+        const stretch = log ? STRETCH_MAX ** 2 : STRETCH_MAX;
+        const references = panel.references.map(({ value }) => value).filter((value) => value <= seen.high * stretch);
+        high = Math.max(seen.high * 1.02, ...references);
+        // What the picture leaves on the ground stays there: the room is for telling tails apart.
+        low = log ? Math.max(seen.low * 0.98, y.log ? y.low : 0) : Math.min(0, seen.low);
+      } else if (log) {
+        low = Math.max(low, high / 1e3);
+      }
+      if (low >= high) high = low + Math.max(Math.abs(low) * 0.05, Number.MIN_VALUE);
+    }
+    const ticks = log ? logTicks(low, high, y.unit) : linearTicks(low, high, y.unit, 5);
+    if (!log && ticks.length > 1 && !whole) {
+      const step = ticks[1].value - ticks[0].value;
+      high = Math.ceil(high / step - 1e-9) * step;
+      low = Math.floor(low / step + 1e-9) * step;
+      return { low, high, ticks: linearTicks(low, high, y.unit, 5) };
+    }
+    return { low, high, ticks };
+  };
+
+  /** The smallest and the largest value that is seen; null where nothing is. On a logarithmic axis, of those above zero. */
+  const extent = (view, panel, from, to, log) => {
+    let [low, high] = [Infinity, -Infinity];
+    const take = (value) => {
+      if (log && value <= 0) return;
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    };
+    for (const index of view.state.shown) {
+      for (const line of panel.series[index] ?? []) {
+        line.forEach((point, at) => {
+          // A line that enters or leaves the stretch is seen as well.
+          const enters = at + 1 < line.length && point[0] < from && line[at + 1][0] >= from;
+          if (enters || (point[0] >= from && point[0] <= to)) point.slice(1).forEach(take);
+        });
+      }
+    }
+    return high === -Infinity ? null : { low, high };
+  };
+
+  const caption = (view, drawn, log, yAxis) => {
+    const { panel } = drawn;
+    const said = (text) => text.replace(/(linear|logarithmic) scale/, log ? "logarithmic scale" : "linear scale");
+    const references = panel.references.map(({ value, meaning }) => `${meaning}${value > yAxis.high ? " (above this chart)" : ""}`);
+    const dotted = references.length > 0 ? ` Dotted across: ${references.join(", ")}.` : "";
+    const { time } = view.state;
+    const within = time && panel.epochs ? ` Full dots: epochs from ${read("seconds", time[0])} to ${read("seconds", time[1])}.` : "";
+    drawn.caption.replaceChildren(element("strong", {}, said(panel.caption)), ` ${said(panel.note)}${dotted && panel.note ? "." : ""}${dotted}${within}`);
+  };
+
+  const grid = (drawn, panel, ends, yAxis, area, x, y) => {
+    const group = drawing("g", { class: "grid" });
+    for (const { value, label } of yAxis.ticks) {
+      const at = y(value);
+      group.append(
+        drawing("line", { x1: area.left, x2: area.right, y1: at, y2: at }),
+        drawing("text", { x: area.left - 6, y: at, dy: "0.35em", "text-anchor": "end" }, label),
+      );
+    }
+    let free = -Infinity;
+    for (const { value, label } of horizontalTicks(panel.x, ends, (area.right - area.left) / 90)) {
+      const at = x(value);
+      const half = textWidth(label) / 2;
+      group.append(drawing("line", { x1: at, x2: at, y1: area.top, y2: area.bottom }));
+      if (at - half >= free) {
+        group.append(drawing("text", { x: at, y: area.bottom + 16, "text-anchor": "middle" }, label));
+        free = at + half + 8;
+      }
+    }
+    for (const { value } of panel.references) {
+      if (value <= yAxis.high && value >= yAxis.low) {
+        group.append(drawing("line", { class: "reference", x1: area.left, x2: area.right, y1: y(value), y2: y(value) }));
+      }
+    }
+    group.append(
+      drawing("line", { class: "axis", x1: area.left, x2: area.right, y1: area.bottom, y2: area.bottom }),
+      drawing("line", { class: "axis", x1: area.left, x2: area.left, y1: area.top, y2: area.bottom }),
+    );
+    return group;
+  };
+
+  /** A target's lines and markers. */
+  const series = (view, drawn, index) => {
+    const { panel, area, x, y } = drawn;
+    const target = view.state.targets[index];
+    const lines = panel.series[index] ?? [];
+    const shapes = [];
+    const ink = (shape) => {
+      shape.style.stroke = `var(--target-${index})`;
+      shapes.push(shape);
+      return shape;
+    };
+    const own = { "stroke-dasharray": target.dash.join(" ") };
+    if (panel.shape === "curve") {
+      const [believed, beyond] = lines;
+      if (beyond?.length > 1) ink(drawing("path", { class: "line beyond", d: path([beyond], x, y) }));
+      if (believed?.length > 0) ink(drawing("path", { class: "line", d: path([believed], x, y), ...own }));
+    } else if (panel.shape === "impulses") {
+      const stroke = (point) => `M${near(x(point[0]))} ${near(area.bottom)}V${near(y(point.at(-1)))}`;
+      ink(drawing("path", { class: "line", d: lines.flat().map(stroke).join("") }));
+    } else {
+      const line = ink(drawing("path", { class: "line", d: path(lines, x, y), ...(panel.shape === "outline" ? own : {}) }));
+      if (panel.shape === "outline" && view.state.shown.size <= FILLED_MAX) {
+        line.style.fill = `var(--target-${index})`;
+        line.classList.add("filled");
+      }
+    }
+    const marked = panel.shape === "curve" ? lines.slice(0, 1) : lines;
+    const highest = panel.shape === "outline" ? Math.max(0, ...lines.flat().map((point) => point[1])) : 0;
+    let free = area.left + (index * MARKERS_APART) / view.state.targets.length;
+    for (const line of marked) {
+      for (const point of line) {
+        const at = x(point[0]);
+        if (at > area.right + 1) break;
+        const seen = at >= area.left - 1 && (highest === 0 || point[1] > highest * MARKED_MIN);
+        if (seen && (at >= free || line.length === 1)) {
+          shapes.push(marker(target.marker, index, at, y(point.at(-1))));
+          free = at + MARKERS_APART;
+        }
+      }
+    }
+    return shapes;
+  };
+
+  /** Lines as a path. Of values that lie close together it goes over the smallest and the largest. */
+  const path = (lines, x, y) => {
+    const parts = [];
+    for (const line of lines) {
+      line.forEach((point, index) => {
+        const at = near(x(point[0]));
+        const [first, second] = point.length > 2 && index % 2 === 1 ? [point[2], point[1]] : point.slice(1);
+        parts.push(`${index === 0 ? "M" : "L"}${at} ${near(y(first))}`);
+        if (second !== undefined && second !== first) parts.push(`V${near(y(second))}`);
+      });
+    }
+    return parts.join("");
+  };
+
+  /** The epochs beside a curve, one by one; full where they lie in the stretch of time that is looked at. */
+  const epochDots = (view, drawn, { at, series: epochs }) => {
+    const { x, y, area } = drawn;
+    const { state } = view;
+    const apart = Math.min(7, 44 / Math.max(1, epochs.length - 1));
+    const dots = [];
+    for (const index of state.shown) {
+      const place = x(at) + 12 + index * apart;
+      if (place < area.left || x(at) < area.left) continue;
+      for (const [time, ...values] of epochs[index] ?? []) {
+        const within = state.time === null || (time >= state.time[0] && time <= state.time[1]);
+        for (const value of values) {
+          const dot = drawing("circle", { class: within ? "epoch" : "epoch outside", cx: near(place), cy: near(y(value)), r: 2.25 });
+          dot.style.fill = `var(--target-${index})`;
+          dots.push(dot);
+        }
+      }
+    }
+    return dots;
+  };
+
+  // ---------------------------------------------------------------- reading out
+
+  /** How far from a point the pointer may be, in pixels, for the point to be read. */
+  const REACH = 24;
+
+  /**
+   * Reads out what stands at a place of the horizontal axis, and shows the same time on the other charts of the run, and
+   * the same latency. Null takes all of it away.
+   */
+  const pointAt = (view, value, level = null, on = view.panels[0]) => {
+    view.cursor = value;
+    const latency = level !== null && on.panel.y.unit === "time_ns" ? level : null;
+    for (const other of view.state.views) {
+      const same = other === view || (other.overTime && view.overTime);
+      for (const drawn of other.panels) {
+        if (!drawn.area) continue;
+        line(drawn.line, same && value !== null ? drawn.x(value) : null, drawn.area.left, drawn.area.right, "x");
+        const here = latency !== null && drawn.panel.y.unit === "time_ns" && drawn.panel.shape !== "outline";
+        line(drawn.level, here ? drawn.y(latency) : null, drawn.area.top, drawn.area.bottom, "y");
+      }
+    }
+    if (value === null || !on.area) {
+      view.tip.hidden = true;
+      return;
+    }
+    const { unit } = on.panel.x;
+    const rows = view.panels.flatMap((drawn) => readOuts(view, drawn, value));
+    const share = latency === null ? [] : slower(view.state, latency);
+    view.tip.replaceChildren(
+      element("strong", {}, unit === "nines" ? percentile(value) : read(unit, value)),
+      ...rows,
+      ...(share.length > 0 ? [element("p", {}, `Slower than ${read("time_ns", latency)}, of all:`), ...share] : []),
+    );
+    view.tip.hidden = false;
+    const at = on.x(value);
+    const width = view.tip.offsetWidth;
+    const left = at + 16 + width > on.area.right ? Math.max(0, at - 16 - width) : at + 16;
+    view.tip.style.left = `${left}px`;
+    view.tip.style.top = `${on.svg.offsetTop + 12}px`;
+  };
+
+  const line = (shape, at, low, high, axis) => {
+    const seen = at !== null && at >= low - 0.5 && at <= high + 0.5;
+    set(shape, seen ? { [`${axis}1`]: at, [`${axis}2`]: at, visibility: "visible" } : { visibility: "hidden" });
+  };
+
+  /** A row for each target that has a value near the place, the largest first. */
+  const readOuts = (view, drawn, value) => {
+    const found = [];
+    for (const index of view.state.shown) {
+      const point = nearest(drawn, index, value);
+      if (point) found.push({ index, values: point.slice(1) });
+    }
+    found.sort((a, b) => b.values.at(-1) - a.values.at(-1));
+    const rows = found.map(({ index, values }) => {
+      const read1 = (value) => read(drawn.panel.y.unit, value);
+      const [low, high] = [values[0], values.at(-1)];
+      return row(view.state, index, low === high ? read1(low) : `${read1(low)} to ${read1(high)}`);
+    });
+    return view.panels.length > 1 && rows.length > 0 ? [element("p", {}, drawn.panel.caption), ...rows] : rows;
+  };
+
+  /** The point of a target that the pointer means: on a curve the one it stands on, otherwise the nearest. */
+  const nearest = (drawn, index, value) => {
+    const { panel, x } = drawn;
+    const lines = panel.series[index] ?? [];
+    if (panel.shape === "curve") {
+      return lines.flat().filter(([at]) => at <= value + 1e-9).at(-1) ?? null;
+    }
+    let best = null;
+    let distance = panel.shape === "outline" ? Infinity : REACH;
+    for (const point of lines.flat()) {
+      const away = Math.abs(x(point[0]) - x(value));
+      if (away < distance) [best, distance] = [point, away];
+    }
+    return best;
+  };
+
+  /** For each target the share of all its samples that took longer, by the curve by percentile. */
+  const slower = (state, ns) => {
+    const curves = state.views.map((view) => view.chart.panels[0]).find((panel) => panel.shape === "curve");
+    if (!curves) return [];
+    return [...state.shown].flatMap((index) => {
+      const points = (curves.series[index] ?? []).flat();
+      if (points.length === 0) return [];
+      const within = points.filter((point) => point.at(-1) <= ns).at(-1);
+      const text = !within ? "all" : within === points.at(-1) ? "none" : share(10 ** -within[0]);
+      return [row(state, index, text)];
+    });
+  };
+
+  const row = (state, index, text) =>
+    element("div", { class: "row" }, sample(state.targets[index], index), element("span", {}, state.targets[index].name), element("b", {}, text));
+
+  // ---------------------------------------------------------------- scales and ticks
+
+  const transforms = (log) => (log ? [Math.log10, (value) => 10 ** value] : [(value) => value, (value) => value]);
+
+  /** From values to pixels, and back. */
+  const scale = (low, high, log, from, to) => {
+    const [forth, back] = transforms(log);
+    const [start, span] = [forth(low), forth(high) - forth(low) || 1];
+    const place = (value) => from + ((forth(log ? Math.max(value, low) : value) - start) / span) * (to - from);
+    place.invert = (at) => back(start + ((at - from) / (to - from)) * span);
+    return place;
+  };
+
+  const STEPS = [1, 2, 5, 10];
+
+  const niceStep = (rough) => {
+    const power = 10 ** Math.floor(Math.log10(rough));
+    return STEPS.map((step) => step * power).find((step) => step >= rough * (1 - 1e-9));
+  };
+
+  const linearTicks = (low, high, unit, count) => {
+    const whole = unit === "bytes" ? MIB : 1;
+    const step = niceStep(Math.max((high - low) / whole / count, Number.MIN_VALUE)) * whole;
+    const first = Math.ceil(low / step - 1e-9);
+    const last = Math.min(Math.floor(high / step + 1e-9), first + 64);
+    const values = Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => (first + index) * step);
+    return values.map((value) => ({ value, label: tick(unit, value, step, high) }));
+  };
+
+  const logTicks = (low, high, unit) => {
+    const decades = Math.log10(high / low);
+    if (decades < 0.7) return linearTicks(low, high, unit, 5);
+    const mantissas = decades < 3.5 ? [1, 2, 5] : [1];
+    const ticks = [];
+    for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += 1) {
+      for (const mantissa of mantissas) {
+        const value = mantissa * 10 ** power;
+        if (value >= low * (1 - 1e-9) && value <= high * (1 + 1e-9)) ticks.push({ value, label: tick(unit, value, value, value) });
+      }
+    }
+    return ticks;
+  };
+
+  const horizontalTicks = (axis, [low, high], count) => {
+    if (axis.unit === "nines") return percentileTicks(low, high);
+    if (axis.log) return logTicks(low, high, axis.unit);
+    return linearTicks(low, high, axis.unit, Math.max(2, count));
+  };
+
+  /** Percentiles that people name; more of them the closer one looks. */
+  const percentileTicks = (low, high) => {
+    const beyond = high - low < 1.5 ? [1, 0.75, 0.5, 0.25] : [1];
+    const ticks = [];
+    for (let decade = 0; decade <= 20; decade += 1) {
+      for (const part of decade === 0 ? [...new Set([...beyond, 0.5])].sort().reverse() : beyond) {
+        const nines = decade - Math.log10(part);
+        if (nines >= low - 1e-9 && nines <= high + 1e-9) ticks.push({ value: nines, label: percentile(nines) });
+      }
+    }
+    return ticks;
+  };
+
+  // ---------------------------------------------------------------- figures, as figures.rs writes them
+
+  const MIB = 1_048_576;
+  const TIMES = [["s", 1e9], ["ms", 1e6], ["µs", 1e3], ["ns", 1]];
+
+  const timeUnit = (ns) => TIMES.find(([, length]) => rounded(ns / length) >= 1) ?? ["ns", 1];
+
+  const magnitude = (value) => Math.floor(Math.log10(Math.abs(value)));
+
+  const rounded = (value) => {
+    if (value === 0 || !Number.isFinite(value)) return value;
+    const decimals = 2 - magnitude(value);
+    return decimals <= 0 ? Math.round(value) : Math.round(value * 10 ** decimals) / 10 ** decimals;
+  };
+
+  const separated = (value, decimals) => {
+    const [whole, fraction] = Math.abs(value).toFixed(Math.min(20, decimals)).split(".");
+    const grouped = whole.replace(/\B(?=(\d{3})+$)/g, ",");
+    const sign = value < 0 && /[1-9]/.test(`${whole}${fraction ?? ""}`) ? "−" : "";
+    return `${sign}${grouped}${fraction ? `.${fraction}` : ""}`;
+  };
+
+  /** Three significant digits, whole from 100 on. */
+  const figure = (value) => {
+    const short = rounded(value);
+    return separated(short, short === 0 || Math.abs(short) >= 100 ? 0 : Math.max(0, 2 - magnitude(short)));
+  };
+
+  const trimmed = (text) => (text.includes(".") ? text.replace(/\.?0+$/, "") : text);
+
+  const share = (part) => `${trimmed(separated(part * 100, part * 100 >= 10 ? 1 : Math.max(1, 2 - magnitude(part * 100 || 1))))} %`;
+
+  /** A place on HdrHistogram's axis as its percentile, with as many nines as tell it from its neighbours. */
+  const percentile = (nines) => `${trimmed(separated((1 - 10 ** -nines) * 100, Math.max(1, Math.ceil(nines))))} %`;
+
+  /** A value with its unit. */
+  const read = (unit, value) => {
+    switch (unit) {
+      case "time_ns": {
+        const [name, length] = timeUnit(value);
+        return `${figure(value / length)} ${name}`;
+      }
+      case "seconds": return `${trimmed(separated(value, 2))} s`;
+      case "per_s": return `${trimmed(figure(value))}/s`;
+      case "share": return share(value);
+      case "bytes": return `${figure(value / MIB)} MiB`;
+      case "change": return `${value > 0 ? "+" : ""}${share(value)}`;
+      default: return figure(value);
+    }
+  };
+
+  /** A tick's label: as many decimals as tell `step` apart, in the unit that suits `top`. */
+  const tick = (unit, value, step, top) => {
+    const [time, length] = timeUnit(top);
+    const [suffix, whole] = {
+      time_ns: [` ${time}`, length],
+      seconds: [" s", 1],
+      per_s: ["/s", 1],
+      share: [" %", 0.01],
+      bytes: [" MiB", MIB],
+      change: [" %", 0.01],
+    }[unit] ?? ["", 1];
+    if (Math.abs(value) < step * 1e-6) return "0";
+    const decimals = Math.max(0, -magnitude((step / whole) * (1 + 1e-9)));
+    return `${unit === "change" && value > 0 ? "+" : ""}${separated(value / whole, decimals)}${suffix}`;
+  };
+
+  // ---------------------------------------------------------------- ink
+
+  const MARKERS = {
+    disc: ["M-4 0a4 4 0 1 0 8 0a4 4 0 1 0 -8 0Z", "full"],
+    square: ["M-3.4 -3.4H3.4V3.4H-3.4Z", "full"],
+    triangle: ["M0 -4.4L4.4 3.6H-4.4Z", "full"],
+    triangle_down: ["M0 4.4L4.4 -3.6H-4.4Z", "full"],
+    diamond: ["M0 -5L5 0L0 5L-5 0Z", "full"],
+    cross: ["M-3.6 -3.6L3.6 3.6M-3.6 3.6L3.6 -3.6", "open"],
+    plus: ["M-4.4 0H4.4M0 -4.4V4.4", "open"],
+    ring: ["M-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0Z", "open"],
+    open_square: ["M-3.4 -3.4H3.4V3.4H-3.4Z", "open"],
+    open_triangle: ["M0 -4.4L4.4 3.6H-4.4Z", "open"],
+    open_diamond: ["M0 -5L5 0L0 5L-5 0Z", "open"],
+  };
+
+  const marker = (name, index, x, y) => {
+    const [d, kind] = MARKERS[name];
+    const shape = drawing("path", { class: `marker ${kind}`, d, transform: `translate(${near(x)} ${near(y)})` });
+    shape.style.stroke = `var(--target-${index})`;
+    if (kind === "full") shape.style.fill = `var(--target-${index})`;
+    return shape;
+  };
+
+  /** A piece of a target's line with its marker, as in a legend. */
+  const sample = (target, index) => {
+    const line = drawing("line", { class: "line", x1: 0, x2: 28, y1: 7, y2: 7, "stroke-dasharray": target.dash.join(" ") });
+    line.style.stroke = `var(--target-${index})`;
+    return drawing("svg", { class: "sample", viewBox: "0 0 28 14", "aria-hidden": "true" }, line, marker(target.marker, index, 14, 7));
+  };
+
+  /** The same hue, light enough to be read on a dark page; what has no hue is turned round. */
+  const inDark = (colour) => {
+    const parts = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+    const grey = Math.max(...parts) - Math.min(...parts) < 8;
+    const light = (mixed) => mixed.reduce((sum, part, index) => sum + [0.2126, 0.7152, 0.0722][index] * (part / 255) ** 2.2, 0);
+    const mix = (white) => parts.map((part) => part + (255 - part) * white);
+    const white = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6].find((part) => light(mix(part)) >= 0.22) ?? 0.6;
+    const turned = grey ? parts.map((part) => 255 - part) : mix(white);
+    return `rgb(${turned.map(Math.round).join(" ")})`;
+  };
+
+  const textWidth = (() => {
+    const known = new Map();
+    const context = document.createElement("canvas").getContext("2d");
+    return (text) => {
+      if (!known.has(text)) {
+        context.font = `${LABEL}px ${getComputedStyle(document.body).fontFamily}`;
+        known.set(text, context.measureText(text).width);
+      }
+      return known.get(text);
+    };
+  })();
+
+  /** To a tenth of a pixel: finer is not seen. */
+  const near = (value) => Math.round(value * 10) / 10;
+
+  // ---------------------------------------------------------------- elements
+
+  const set = (node, attributes) => {
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    return node;
+  };
+
+  const element = (name, attributes, ...children) => {
+    const node = set(document.createElement(name), attributes);
+    node.append(...children);
+    return node;
+  };
+
+  // The namespace is read off a chart: spelt out here, it would be the only address in the page.
+  const drawing = (name, attributes, ...children) => {
+    const node = set(document.createElementNS(document.querySelector("svg").namespaceURI, name), attributes);
+    node.append(...children);
+    return node;
+  };
+
+  page();
+})();

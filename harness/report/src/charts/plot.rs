@@ -1,0 +1,317 @@
+//! A chart's data beside its picture, for a page that draws it again as its reader asks.
+//!
+//! Whoever draws lines on a panel tells here which values they are of, so that no chart is described twice and a page shows
+//! what its picture shows. A panel keeps as many points as a screen can show, whatever the run's length; a chart that tells
+//! nothing is seen as a picture only. This module knows values and looks; it must never know where they are drawn.
+
+use bench_core::record::RunRecord;
+use serde::Serialize;
+
+use super::axis::{Axis, Scale};
+use super::canvas::{Point, legible};
+use super::css;
+use super::frame::Reference;
+use super::look::{Marker, looks};
+use crate::figures::magnitude;
+
+/// Points that one panel keeps, of all targets together: more than a wide screen has pixels, and few enough that eleven
+/// targets' charts of any length open at once. Past it, neighbours are told by their smallest and their largest value.
+pub(crate) const PANEL_POINTS_MAX: usize = 6_000;
+
+/// Significant digits of a value, and of a place on the horizontal axis, where an hour is told to the millisecond.
+const VALUE_DIGITS: i32 = 5;
+const PLACE_DIGITS: i32 = 7;
+
+/// How a target looks, wherever it is drawn.
+#[derive(Debug, Serialize)]
+pub(crate) struct PlotTarget {
+    name: String,
+    colour: String,
+    dash: &'static [f64],
+    marker: Marker,
+}
+
+impl PlotTarget {
+    /// Those of a run, in their order.
+    pub(crate) fn of(record: &RunRecord) -> Vec<Self> {
+        let names = record.targets.iter().map(|target| target.name.as_str());
+        let names: Vec<&str> = names.collect();
+        let looks = looks(&names).into_iter().zip(&names);
+        let target = |(look, name): (super::look::Look, &&str)| Self {
+            name: legible(name),
+            colour: css(look.colour),
+            dash: look.dash.pattern(),
+            marker: look.marker,
+        };
+        looks.map(target).collect()
+    }
+}
+
+/// What the panels of a chart show, from top to bottom.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Plot {
+    panels: Vec<PlotPanel>,
+}
+
+impl Plot {
+    /// Whether there is anything that a page could draw.
+    pub(crate) fn is_told(&self) -> bool {
+        let mut panels = self.panels.iter();
+        panels.any(|panel| panel.series.iter().flatten().any(|line| !line.is_empty()))
+    }
+
+    /// Begins a panel and returns its place.
+    pub(super) fn begin(&mut self, panel: PlotPanel) -> usize {
+        self.panels.push(panel);
+        self.panels.len() - 1
+    }
+
+    /// Says what is drawn on a panel: for each target its lines.
+    pub(super) fn tell(&mut self, panel: usize, shape: Shape, targets: &[Vec<Vec<Point>>]) {
+        let most = share(targets.len());
+        let panel = &mut self.panels[panel];
+        panel.shape = shape;
+        panel.series = targets.iter().map(|lines| bounded(lines, most)).collect();
+    }
+
+    /// Says where the epochs lie beside a curve: at a place on its axis, for each target, when and how high.
+    pub(super) fn tell_epochs(&mut self, panel: usize, at: f64, targets: &[&[Point]]) {
+        let most = share(targets.len());
+        let series = targets
+            .iter()
+            .map(|epochs| bounded(&[epochs.to_vec()], most).concat())
+            .collect();
+        self.panels[panel].epochs.push(Epochs { at, series });
+    }
+}
+
+/// One panel: its axes, and what is drawn between them.
+#[derive(Debug, Serialize)]
+pub(super) struct PlotPanel {
+    caption: String,
+    note: String,
+    x_title: String,
+    x: PlotAxis,
+    y: PlotAxis,
+    references: Vec<PlotReference>,
+    shape: Shape,
+    /// For each target its lines.
+    series: Vec<Vec<Vec<PlotPoint>>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    epochs: Vec<Epochs>,
+}
+
+impl PlotPanel {
+    pub(super) fn new(
+        caption: &str,
+        note: &str,
+        (x, x_title): (&Axis, &str),
+        y: &Axis,
+        references: &[Reference],
+    ) -> Self {
+        let reference = |reference: &Reference| PlotReference {
+            value: reference.value,
+            meaning: legible(&reference.meaning),
+        };
+        Self {
+            caption: legible(caption),
+            note: legible(note),
+            x_title: legible(x_title),
+            x: PlotAxis::of(x),
+            y: PlotAxis::of(y),
+            references: references.iter().map(reference).collect(),
+            shape: Shape::Line,
+            series: Vec::new(),
+            epochs: Vec::new(),
+        }
+    }
+}
+
+/// How values are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Shape {
+    /// Lines without gaps.
+    Line,
+    /// A target's own line style; two lines a target, the second of what too few samples stand behind.
+    Curve,
+    /// The contour of bins.
+    Outline,
+    /// A stroke from the ground each.
+    Impulses,
+}
+
+#[derive(Debug, Serialize)]
+struct PlotAxis {
+    unit: &'static str,
+    low: f64,
+    high: f64,
+    log: bool,
+}
+
+impl PlotAxis {
+    fn of(axis: &Axis) -> Self {
+        Self {
+            unit: axis.unit,
+            low: axis.low,
+            high: axis.high,
+            log: axis.scale == Scale::Log,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct PlotReference {
+    value: f64,
+    meaning: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Epochs {
+    at: f64,
+    series: Vec<Vec<PlotPoint>>,
+}
+
+/// A place and its value, or the smallest and the largest of the values that lie close to that place.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(untagged)]
+enum PlotPoint {
+    One([f64; 2]),
+    Many([f64; 3]),
+}
+
+/// What each of so many targets may keep.
+fn share(targets: usize) -> usize {
+    (PANEL_POINTS_MAX / targets.max(1)).max(1)
+}
+
+/// The lines as they are where they have at most so many points; otherwise one point for each of so many columns of equal
+/// width, with the smallest and the largest value in it. A column that holds ends of two lines belongs to both.
+fn bounded(lines: &[Vec<Point>], most: usize) -> Vec<Vec<PlotPoint>> {
+    let known = |point: &&Point| point.0.is_finite() && point.1.is_finite();
+    let points: Vec<(usize, Point)> = lines
+        .iter()
+        .enumerate()
+        .flat_map(|(line, points)| points.iter().filter(known).map(move |&point| (line, point)))
+        .collect();
+    if points.len() <= most {
+        let one =
+            |&(x, y): &Point| PlotPoint::One([rounded(x, PLACE_DIGITS), rounded(y, VALUE_DIGITS)]);
+        let line = |points: &Vec<Point>| points.iter().filter(known).map(one).collect();
+        return lines.iter().map(line).collect();
+    }
+    let places = || points.iter().map(|(_, (x, _))| *x);
+    let (first, last) = places().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| {
+        (low.min(x), high.max(x))
+    });
+    // A hair wider than the points lie apart, so that the last one falls into the last column and not past it.
+    let width = ((last - first) / most as f64 * (1.0 + 1e-9)).max(f64::MIN_POSITIVE);
+    let column = |x: f64| ((x - first) / width).floor();
+    let mut bounded: Vec<Vec<PlotPoint>> = Vec::new();
+    let mut before = None;
+    for column in points.chunk_by(|(_, a), (_, b)| column(a.0).total_cmp(&column(b.0)).is_eq()) {
+        let ((from, (start, _)), (to, (end, _))) = (column[0], column[column.len() - 1]);
+        let (low, high) = column.iter().fold(
+            (f64::INFINITY, f64::NEG_INFINITY),
+            |(low, high), &(_, (_, y))| (low.min(y), high.max(y)),
+        );
+        if before != Some(from) {
+            bounded.push(Vec::new());
+        }
+        before = Some(to);
+        let line = bounded.last_mut().expect("a line was begun above");
+        line.push(PlotPoint::Many([
+            rounded(f64::midpoint(start, end), PLACE_DIGITS),
+            rounded(low, VALUE_DIGITS),
+            rounded(high, VALUE_DIGITS),
+        ]));
+    }
+    bounded
+}
+
+fn rounded(value: f64, digits: i32) -> f64 {
+    if value == 0.0 {
+        return value;
+    }
+    let scale = 10_f64.powi(digits - 1 - magnitude(value));
+    // A value so small that its scale is none is as good as zero.
+    if scale.is_finite() {
+        (value * scale).round() / scale
+    } else {
+        0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(count: u32) -> Vec<Point> {
+        let value = |i: u32| {
+            if i == count / 2 {
+                99.0
+            } else {
+                f64::from(i % 7)
+            }
+        };
+        (0..count)
+            .map(|i| (f64::from(i) / 10.0, value(i)))
+            .collect()
+    }
+
+    fn extent(points: &[PlotPoint]) -> (f64, f64) {
+        let ends = points.iter().map(|point| match *point {
+            PlotPoint::One([_, y]) => (y, y),
+            PlotPoint::Many([_, low, high]) => (low, high),
+        });
+        ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (a, b)| {
+            (low.min(a), high.max(b))
+        })
+    }
+
+    #[test]
+    fn at_the_bound_points_stay_as_they_are_and_past_it_their_extremes_do() {
+        let at = bounded(&[line(500)], 500).concat();
+        assert_eq!(at.len(), 500);
+        assert!(at.iter().all(|point| matches!(point, PlotPoint::One(_))));
+        for count in [501, 5_000, 40_000] {
+            let past = bounded(&[line(count)], 500);
+            assert_eq!(past.len(), 1, "{count}: one line stays one");
+            assert!(past[0].len() <= 500, "{count}: {}", past[0].len());
+            assert_eq!(extent(&past[0]), (0.0, 99.0), "{count}");
+        }
+    }
+
+    #[test]
+    fn a_pause_stays_a_pause_where_points_are_merged() {
+        let later = line(600).into_iter().map(|(x, y)| (x + 500.0, y)).collect();
+        let lines = bounded(&[line(600), later], 100);
+        assert_eq!(lines.len(), 2);
+        assert!(lines.iter().map(Vec::len).sum::<usize>() <= 100);
+    }
+
+    #[test]
+    fn all_targets_of_a_panel_share_its_bound() {
+        for targets in [1, 2, 11, 40, PANEL_POINTS_MAX + 1] {
+            assert!(share(targets) >= 1);
+            assert!(
+                share(targets) * targets <= PANEL_POINTS_MAX.max(targets),
+                "{targets}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_left_out_and_what_is_one_keeps_its_digits() {
+        let points = vec![
+            (1.0, f64::NAN),
+            (3_599.123_456, 15_312_345.0),
+            (2.0, f64::INFINITY),
+        ];
+        assert_eq!(
+            bounded(&[points], 10),
+            [[PlotPoint::One([3_599.123, 15_312_000.0])]]
+        );
+        assert_eq!((rounded(0.0, 5), rounded(1e-320, 5)), (0.0, 0.0));
+    }
+}
