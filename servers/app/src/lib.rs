@@ -37,6 +37,6 @@ pub use settings::{
     LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES, MAX_CALL_ATTEMPTS, MAX_LAG_US,
     MAX_UPSTREAM_CONNECTIONS, READ_BUFFER_BYTES, Settings, accept_retry_ms,
 };
-pub use stats::{Lag, Stats};
+pub use stats::{Counts, Lag, LoopWork, Stats};
 pub use upstream::{Call, Exchange, MAX_REPLY_BYTES, Progress, UpstreamError};
 pub use work::{Computed, Work, file_bytes, file_name};

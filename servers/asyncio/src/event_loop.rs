@@ -206,7 +206,7 @@ impl EventLoop {
 
     /// What the loop has to say about itself.
     pub fn metrics(&self) -> Metrics {
-        *self.inner.metrics.borrow()
+        self.inner.metrics.borrow().clone()
     }
 
     /// Callbacks and steps that are ready to run.

@@ -2,8 +2,10 @@
 //!
 //! Knows counters and times; must never know what was counted, or read a clock.
 
+use hdrhistogram::Histogram;
+
 /// Figures of one loop since it was made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Metrics {
     /// Turns of the loop.
     pub turns: u64,
@@ -12,6 +14,8 @@ pub struct Metrics {
     /// The longest that the loop was held between the end of one select and the start of the next, in nanoseconds. While
     /// it is held nobody else is served.
     pub longest_hold_ns: u64,
+    /// For how long it was held so, in nanoseconds, to two significant digits.
+    pub hold_ns: Histogram<u64>,
     /// How often nothing was ready, so that the selector was let wait.
     pub parks: u64,
     /// Time not spent in such a wait, up to the last one, in nanoseconds.
@@ -22,12 +26,19 @@ pub struct Metrics {
     parked_ns: u64,
 }
 
+/// Longer holds than an hour are recorded as an hour.
+const HIGHEST_NS: u64 = 3_600 * 1_000_000_000;
+/// Two digits keep the histogram at some 30 KiB, as `evloop`'s is.
+const SIGNIFICANT_DIGITS: u8 = 2;
+
 impl Metrics {
     pub(crate) fn new(now_ns: u64) -> Self {
         Self {
             turns: 0,
             handles_run: 0,
             longest_hold_ns: 0,
+            hold_ns: Histogram::new_with_bounds(1, HIGHEST_NS, SIGNIFICANT_DIGITS)
+                .expect("the bounds are constants within what the histogram allows"),
             parks: 0,
             busy_ns: 0,
             selected_ns: now_ns,
@@ -40,6 +51,7 @@ impl Metrics {
         self.turns += 1;
         let hold_ns = now_ns.saturating_sub(self.selected_ns);
         self.longest_hold_ns = self.longest_hold_ns.max(hold_ns);
+        self.hold_ns.saturating_record(hold_ns);
         if parks {
             self.parks += 1;
             self.busy_ns += now_ns.saturating_sub(self.parked_ns);
@@ -75,5 +87,11 @@ mod tests {
             metrics.busy_ns,
         );
         assert_eq!(told, (3, 30, 2, 10 + 40));
+        let holds: Vec<u64> = metrics
+            .hold_ns
+            .iter_recorded()
+            .map(|held| held.value_iterated_to())
+            .collect();
+        assert_eq!(holds, [9, 10, 30]);
     }
 }

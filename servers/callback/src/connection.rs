@@ -460,8 +460,7 @@ mod tests {
     use websocket::Bounds;
 
     use super::*;
-    use crate::Loops;
-    use crate::room::SharedRoom;
+    use crate::{Loops, Shared};
 
     /// A server on a loop of virtual time that runs when the test says so, on the test's own thread.
     struct Bench {
@@ -480,7 +479,7 @@ mod tests {
             .unwrap();
             let mut settings = Settings::new(([127, 0, 0, 1], 0).into());
             settings.upstream = Some(([127, 0, 0, 1], 1).into());
-            let server = Rc::new(Server::new(&settings, Loops::One, &SharedRoom::default()));
+            let server = Rc::new(Server::new(&settings, Loops::One, &Shared::default()));
             // A turn a run, whether or not anything has happened.
             let idle = event_loop.add_watcher(LoopPhase::Idle, |event_loop, _| event_loop.stop());
             event_loop.start_watcher(idle);

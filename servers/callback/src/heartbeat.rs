@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use app::{LAG_SAMPLE_MS, Lag, MAX_LAG_US};
+use app::{Counts, LAG_SAMPLE_MS, Lag, MAX_LAG_US};
 use evloop::Loop;
 use hdrhistogram::Histogram;
 use http1::Date;
@@ -51,6 +51,15 @@ impl Heartbeat {
             p99: lag_us.value_at_quantile(0.99),
             max: lag_us.max(),
         })
+    }
+
+    /// Its samples, one by one.
+    pub(crate) fn lag_counts(&self) -> Counts {
+        let lag_us = self.lag_us.borrow();
+        let samples = lag_us.iter_recorded();
+        samples
+            .map(|late| (late.value_iterated_to(), late.count_at_value()))
+            .collect()
     }
 
     fn beat(&self, late: Duration, now_s: u64) {

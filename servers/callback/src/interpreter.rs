@@ -5,6 +5,7 @@
 
 use std::io;
 use std::rc::Rc;
+use std::time::Instant;
 
 use app::{Call, FailedStep, Job, Outcome, Place, Step, UpstreamError, Work, file_name};
 use evloop::Loop;
@@ -114,7 +115,10 @@ fn read_file(event_loop: &mut Loop, task: &Task, kib: u32) {
 
 /// Holds the loop, and every connection on it, as the step demands.
 fn compute(task: &Task, work: Work) {
-    task.with_job(|job| job.on_computed(work.run()));
+    let began = Instant::now();
+    let computed = work.run();
+    task.client().server().on_held(work, began.elapsed());
+    task.with_job(|job| job.on_computed(computed));
 }
 
 fn compute_in_pool(event_loop: &mut Loop, task: &Task, work: Work) {
@@ -136,9 +140,17 @@ fn run_in_pool<T: Send + 'static>(
     }
 }
 
+/// All loops are asked; where there is but one, it has answered.
 fn stats(event_loop: &Loop, task: &Task) {
-    let stats = task.client().server().stats(event_loop);
-    task.with_job(|job| job.on_stats(&stats));
+    let server = task.client().server();
+    let own = server.stats(event_loop);
+    let later = task.clone();
+    let is_waiting = server.census.ask(&own, move |event_loop, stats| {
+        go_on(event_loop, &later, |job| job.on_stats(stats));
+    });
+    if !is_waiting {
+        task.with_job(|job| job.on_stats(&own));
+    }
 }
 
 fn begin_stream(event_loop: &mut Loop, task: &Task, head: &ResponseHead<'_>) {

@@ -12,6 +12,7 @@
 //! | `interpreter` | one function per kind of step |
 //! | `room` | the chat's room, over all loops |
 //! | `upstream` | kept-alive connections to the backend |
+//! | `census` | what all loops have done |
 //! | `heartbeat` | the date, and loop lag |
 //! | `stop` | what ends the loops: signals |
 
@@ -20,6 +21,7 @@
     reason = "a server is at the rim: it reads the clock for its dates"
 )]
 
+mod census;
 mod connection;
 mod heartbeat;
 mod interpreter;
@@ -37,11 +39,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::thread;
+use std::time::Duration;
 
-use app::{Settings, Stats, accept_retry_ms};
+use app::{LoopWork, Settings, Stats, Work, accept_retry_ms};
 use evloop::{Clock, Listener, Loop};
 use slab::Slab;
 
+use crate::census::{Census, LocalCensus};
 use crate::connection::Connection;
 use crate::heartbeat::Heartbeat;
 use crate::room::{LocalRoom, SharedRoom};
@@ -84,18 +88,18 @@ fn serve_until<G>(
     let mut listeners = listener::bind(settings, loops.count(settings))?;
     let addr = listeners[0].local_addr()?;
     let stopper = Stopper::default();
-    let room = SharedRoom::default();
+    let shared = Shared::default();
     let _guard = arrange_stop(stopper.clone())?;
     on_listening(addr);
     let others = listeners.split_off(1);
     thread::scope(|scope| {
         let others: Vec<_> = others
             .into_iter()
-            .map(|listener| scope.spawn(|| run_loop(settings, loops, listener, &room, &stopper)))
+            .map(|listener| scope.spawn(|| run_loop(settings, loops, listener, &shared, &stopper)))
             .collect();
         let own = listeners
             .into_iter()
-            .map(|listener| run_loop(settings, loops, listener, &room, &stopper));
+            .map(|listener| run_loop(settings, loops, listener, &shared, &stopper));
         let own = own.collect::<io::Result<()>>();
         others.into_iter().fold(own, |outcome, other| {
             let other = other.join().expect("a loop's panic is the server's");
@@ -109,7 +113,7 @@ fn run_loop(
     settings: &Settings,
     loops: Loops,
     listener: TcpListener,
-    room: &SharedRoom,
+    shared: &Shared,
     stopper: &Stopper,
 ) -> io::Result<()> {
     let run = || {
@@ -117,12 +121,13 @@ fn run_loop(
             pool_threads: settings.pool_threads.get(),
             clock: Clock::default(),
         })?;
-        let server = Rc::new(Server::new(settings, loops, room));
+        let server = Rc::new(Server::new(settings, loops, shared));
         server.start(&mut event_loop, listener)?;
         let told = Rc::clone(&server);
         let wakeup = event_loop.add_wakeup(move |event_loop, _| told.stop(event_loop));
         stopper.add(event_loop.remote(), wakeup);
         let ended = event_loop.run();
+        server.census.end(&mut event_loop, &server);
         server.let_go();
         ended.map(drop)
     };
@@ -150,6 +155,13 @@ impl Loops {
     }
 }
 
+/// What all loops of one server share.
+#[derive(Default)]
+struct Shared {
+    room: SharedRoom,
+    census: Census,
+}
+
 /// What all connections of one loop share.
 struct Server {
     loops: Loops,
@@ -159,7 +171,10 @@ struct Server {
     /// None where the settings name none; `/upstream` then fails.
     upstream: Option<Rc<Upstream>>,
     room: LocalRoom,
+    census: LocalCensus,
     heartbeat: Heartbeat,
+    /// What held the loop.
+    work: RefCell<LoopWork>,
     connections: RefCell<Slab<Rc<Connection>>>,
     /// None before the start and once the server is to stop.
     listener: Cell<Option<Listener>>,
@@ -167,7 +182,7 @@ struct Server {
 }
 
 impl Server {
-    fn new(settings: &Settings, loops: Loops, room: &SharedRoom) -> Self {
+    fn new(settings: &Settings, loops: Loops, shared: &Shared) -> Self {
         Self {
             loops,
             nodelay: settings.nodelay,
@@ -176,8 +191,10 @@ impl Server {
             upstream: settings
                 .upstream
                 .map(|addr| Rc::new(Upstream::new(addr, settings.nodelay))),
-            room: LocalRoom::new(room.clone()),
+            room: LocalRoom::new(shared.room.clone()),
+            census: LocalCensus::new(shared.census.clone()),
             heartbeat: Heartbeat::default(),
+            work: RefCell::default(),
             connections: RefCell::default(),
             listener: Cell::default(),
             stopping: Cell::default(),
@@ -194,6 +211,7 @@ impl Server {
             accept,
         )?));
         heartbeat::start(event_loop, self);
+        self.census.start(event_loop, self);
         Ok(())
     }
 
@@ -241,9 +259,17 @@ impl Server {
         }
     }
 
-    /// In a cluster, of the loop that answers. The loop has callbacks and no tasks, so what is about tasks stays null.
+    /// A computation held the loop. It costs two readings of the clock and a count, some 100 ns, on routes that compute.
+    fn on_held(&self, work: Work, time: Duration) {
+        let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.work.borrow_mut().add(work, us);
+    }
+
+    /// What this loop tells of itself. It has callbacks and no tasks, so what is about tasks stays null.
     fn stats(&self, event_loop: &Loop) -> Stats {
         let metrics = event_loop.metrics();
+        let holds = metrics.hold_ns.iter_recorded();
+        let waits_us = event_loop.pool_waits_us();
         Stats {
             runtime: self.loops.name(),
             loop_turns: Some(metrics.turns),
@@ -252,6 +278,20 @@ impl Server {
             pool_queue_depth: u64::try_from(event_loop.pool_queue_depth()).ok(),
             pool_queue_depth_max: u64::try_from(event_loop.pool_queue_depth_max()).ok(),
             tasks_run: Some(metrics.callbacks),
+            workers_busy_us: Some(metrics.held_ns / 1_000),
+            loop_lag_us_counts: Some(self.heartbeat.lag_counts()),
+            hold_us_counts: Some(
+                holds
+                    .map(|held| (held.value_iterated_to() / 1_000, held.count_at_value()))
+                    .collect(),
+            ),
+            pool_wait_us_counts: Some(
+                waits_us
+                    .iter_recorded()
+                    .map(|waited| (waited.value_iterated_to(), waited.count_at_value()))
+                    .collect(),
+            ),
+            loop_work_us_counts: Some(self.work.borrow().clone()),
             ..Stats::default()
         }
     }

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 
 use app::Settings;
 use contract::{Running, Serve, Stop};
@@ -33,6 +34,30 @@ fn stats_tell_what_the_loop_tells_and_nothing_about_tasks() {
         }
         server.stop();
     }
+}
+
+#[test]
+fn stats_of_a_cluster_are_of_all_its_loops_whichever_answers() {
+    /// Connections enough that the kernel gives some to each loop, and it would not matter if it didn't.
+    const ASKED: u64 = 12;
+    let server = Running::start(Loops::Cluster, |settings| {
+        settings.workers = NonZeroUsize::new(3).unwrap();
+    });
+    for _ in 0..ASKED {
+        assert_eq!(server.connect().get("/hash/1").status, 200);
+    }
+    let mut asking: Vec<_> = (0..ASKED).map(|_| server.connect()).collect();
+    for client in &mut asking {
+        client.send_gets(&["/stats"]);
+    }
+    for client in &mut asking {
+        let stats = client.reply();
+        let stats: serde_json::Value = serde_json::from_str(stats.text()).unwrap();
+        let held = stats["loop_work_us_counts"]["/hash"].as_array().unwrap();
+        let held: u64 = held.iter().map(|pair| pair[1].as_u64().unwrap()).sum();
+        assert_eq!(held, ASKED, "{stats}");
+    }
+    server.stop();
 }
 
 impl Serve for Loops {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use app::{LAG_SAMPLE_MS, Lag, MAX_LAG_US};
+use app::{Counts, LAG_SAMPLE_MS, Lag, MAX_LAG_US};
 use hdrhistogram::Histogram;
 use http1::Date;
 
@@ -42,6 +42,15 @@ impl Heartbeat {
             p99: lag_us.value_at_quantile(0.99),
             max: lag_us.max(),
         })
+    }
+
+    /// Its samples, one by one.
+    pub(crate) fn lag_counts(&self) -> Counts {
+        let lag_us = self.lag_us.lock().unwrap_or_else(PoisonError::into_inner);
+        let samples = lag_us.iter_recorded();
+        samples
+            .map(|late| (late.value_iterated_to(), late.count_at_value()))
+            .collect()
     }
 
     async fn beat<R: Runtime>(&self) {

@@ -4,7 +4,7 @@
 //! steps are the same, and how they are written down is the difference that the benchmark is about.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use app::{Call, FailedStep, Job, Outcome, Place, Step, UpstreamError, Work, file_name};
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -33,7 +33,7 @@ pub(crate) async fn run<R: Runtime>(
             Step::Compute {
                 work,
                 place: Place::Loop,
-            } => compute(&mut job, work),
+            } => compute(&mut job, server, work),
             Step::Compute {
                 work,
                 place: Place::Pool,
@@ -104,8 +104,11 @@ async fn read_file<R: Runtime>(job: &mut Job, server: &Server<R>, kib: u32) {
 }
 
 /// Holds the thread, and every task that would like to run on it, as the step demands.
-fn compute(job: &mut Job, work: Work) {
-    job.on_computed(work.run());
+fn compute<R: Runtime>(job: &mut Job, server: &Server<R>, work: Work) {
+    let began = Instant::now();
+    let computed = work.run();
+    server.on_held(work, began.elapsed());
+    job.on_computed(computed);
 }
 
 async fn compute_in_pool<R: Runtime>(job: &mut Job, server: &Server<R>, work: Work) {

@@ -51,11 +51,8 @@ pub(crate) async fn accept<R: Runtime>(
                 failures = 0;
                 // Without the option the connection is slower, but not wrong.
                 let _ = R::set_nodelay(&stream, server.nodelay);
-                R::spawn(connection::serve(
-                    stream,
-                    Arc::clone(&server),
-                    stopping.clone(),
-                ));
+                let serving = connection::serve(stream, Arc::clone(&server), stopping.clone());
+                R::spawn(server.moves.counted(serving));
             }
             Err(error) if is_about_one_connection(&error) => {}
             Err(_) => {

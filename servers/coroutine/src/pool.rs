@@ -3,20 +3,43 @@
 //! tokio's stable metrics do not tell how many jobs wait for a thread, so they are counted here, as the callback
 //! server's pool counts its own. Jobs start in the order in which they were handed in.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use app::Counts;
+use hdrhistogram::Histogram;
 
 use crate::runtime::Runtime;
+
+/// Longer waits than an hour are recorded as an hour.
+const MAX_WAIT_US: u64 = 3_600_000_000;
+
+/// Two digits keep the histogram at some 30 KiB, as that of the callback server's pool is.
+const SIGNIFICANT_DIGITS: u8 = 2;
 
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     depth: Arc<Depth>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Depth {
     waiting: AtomicU64,
     waiting_max: AtomicU64,
+    waits_us: Mutex<Histogram<u64>>,
+}
+
+impl Default for Depth {
+    fn default() -> Self {
+        let waits_us = Histogram::new_with_bounds(1, MAX_WAIT_US, SIGNIFICANT_DIGITS)
+            .expect("the bounds are constants within what the histogram allows");
+        Self {
+            waiting: AtomicU64::default(),
+            waiting_max: AtomicU64::default(),
+            waits_us: Mutex::new(waits_us),
+        }
+    }
 }
 
 impl Pool {
@@ -27,7 +50,7 @@ impl Pool {
     ) -> Option<T> {
         let ticket = Ticket::enter(&self.depth);
         R::run_blocking(move || {
-            drop(ticket);
+            ticket.begin();
             work()
         })
         .await
@@ -42,11 +65,25 @@ impl Pool {
     pub(crate) fn waiting_max(&self) -> u64 {
         self.depth.waiting_max.load(Ordering::Relaxed)
     }
+
+    /// How long jobs waited until a thread began them.
+    pub(crate) fn wait_counts(&self) -> Counts {
+        let waits_us = self
+            .depth
+            .waits_us
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let waits = waits_us.iter_recorded();
+        waits
+            .map(|waited| (waited.value_iterated_to(), waited.count_at_value()))
+            .collect()
+    }
 }
 
 /// Counts a job that waits, until a thread begins it or the pool drops it.
 struct Ticket {
     depth: Arc<Depth>,
+    entered: Instant,
 }
 
 impl Ticket {
@@ -54,7 +91,20 @@ impl Ticket {
         let depth = Arc::clone(depth);
         let waiting = depth.waiting.fetch_add(1, Ordering::Relaxed) + 1;
         depth.waiting_max.fetch_max(waiting, Ordering::Relaxed);
-        Self { depth }
+        Self {
+            depth,
+            entered: Instant::now(),
+        }
+    }
+
+    /// A thread begins the job.
+    fn begin(self) {
+        let waited_us = u64::try_from(self.entered.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.depth
+            .waits_us
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .saturating_record(waited_us);
     }
 }
 
@@ -101,6 +151,8 @@ mod tests {
             assert_eq!(tokio::join!(first, all, check).0, Some(()));
             assert_eq!(*started.lock().unwrap(), [1, 2, 3]);
             assert_eq!(pool.waiting(), 0);
+            let waits_us = pool.depth.waits_us.lock().unwrap();
+            assert_eq!(waits_us.len(), 4, "each waited, however shortly");
         });
     }
 }

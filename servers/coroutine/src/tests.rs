@@ -33,8 +33,21 @@ mod asyncio {
 fn stats_tell_what_the_runtime_tells_and_nothing_else() {
     let tokio = (
         r#""runtime":"tokio "#,
-        &["tasks_alive", "worker_parks", "workers_busy_us"][..],
-        &["loop_turns", "longest_hold_us", "tasks_run"][..],
+        &[
+            "tasks_alive",
+            "worker_parks",
+            "workers_busy_us",
+            "task_moves",
+            "loop_lag_us_counts",
+            "pool_wait_us_counts",
+            "loop_work_us_counts",
+        ][..],
+        &[
+            "loop_turns",
+            "longest_hold_us",
+            "tasks_run",
+            "hold_us_counts",
+        ][..],
     );
     let asyncio = (
         r#""runtime":"asyncio-shaped "#,
@@ -46,6 +59,11 @@ fn stats_tell_what_the_runtime_tells_and_nothing_else() {
             "run_queue_depth",
             "worker_parks",
             "workers_busy_us",
+            "task_moves",
+            "loop_lag_us_counts",
+            "hold_us_counts",
+            "pool_wait_us_counts",
+            "loop_work_us_counts",
         ][..],
         &[][..],
     );

@@ -14,6 +14,8 @@ pub struct Metrics {
     /// For how long the loop was held between the end of one poll and the start of the next, in nanoseconds,
     /// to two significant digits. While it is held nobody else is served.
     pub hold_ns: Histogram<u64>,
+    /// All holds together, in nanoseconds: for how long the loop was busy.
+    pub held_ns: u64,
     /// The longest hold, in nanoseconds, exactly.
     pub longest_hold_ns: u64,
     /// How long after its due time each timer was found due, in nanoseconds, to two significant digits: "loop lag".
@@ -35,6 +37,7 @@ impl Metrics {
             turns: 0,
             callbacks: 0,
             hold_ns: histogram.clone(),
+            held_ns: 0,
             longest_hold_ns: 0,
             timer_late_ns: histogram,
             accept_pauses: 0,
@@ -43,6 +46,7 @@ impl Metrics {
 
     pub(crate) fn record_hold(&mut self, hold_ns: u64) {
         self.hold_ns.saturating_record(hold_ns);
+        self.held_ns += hold_ns;
         self.longest_hold_ns = self.longest_hold_ns.max(hold_ns);
     }
 

@@ -4,6 +4,7 @@
 
 use crate::event_loop::Loop;
 use crate::remote::Letter;
+use hdrhistogram::Histogram;
 use reactor::PoolFull;
 use std::any::Any;
 use std::fmt;
@@ -51,6 +52,11 @@ impl Loop {
     /// The most work that ever waited for a thread at once.
     pub fn pool_queue_depth_max(&self) -> usize {
         self.pool.depth_max()
+    }
+
+    /// How long work waited until a thread began it, in microseconds, to two digits.
+    pub fn pool_waits_us(&self) -> Histogram<u64> {
+        self.pool.waits_us()
     }
 
     pub(crate) fn finish_work(&mut self, ticket: usize, result: WorkResult) {

@@ -97,7 +97,7 @@ async def cpu(request: Request) -> Reply:
     rounds = query.number("rounds", request.argument, 0, bounds.MAX_ROUNDS)
     if offload:
         return _text(await request.services.pool.run(work.xorshift, rounds))
-    return _text(work.xorshift(rounds))
+    return _text(request.services.held.run("/cpu", work.xorshift, rounds))
 
 
 async def hash(request: Request) -> Reply:
@@ -105,7 +105,7 @@ async def hash(request: Request) -> Reply:
     kib = query.number("kib", request.argument, 0, bounds.MAX_HASH_KIB)
     if offload:
         return _text(await request.services.pool.run(work.sha256, kib))
-    return _text(work.sha256(kib))
+    return _text(request.services.held.run("/hash", work.sha256, kib))
 
 
 async def orders(request: Request) -> Reply:

@@ -110,7 +110,7 @@ async def cpu(
 ) -> PlainTextResponse:
     if offload:
         return PlainTextResponse(await services.pool.run(work.xorshift, rounds))
-    return PlainTextResponse(work.xorshift(rounds))
+    return PlainTextResponse(services.held.run("/cpu", work.xorshift, rounds))
 
 
 @get("/hash/{kib}", response_class=PlainTextResponse)
@@ -121,7 +121,7 @@ async def hash(
 ) -> PlainTextResponse:
     if offload:
         return PlainTextResponse(await services.pool.run(work.sha256, kib))
-    return PlainTextResponse(work.sha256(kib))
+    return PlainTextResponse(services.held.run("/hash", work.sha256, kib))
 
 
 async def _real_json(request: Request) -> None:

@@ -36,6 +36,11 @@ class Histogram:
                 return min(_highest(bucket), self.max)
         return 0
 
+    def counts(self) -> list[tuple[int, int]]:
+        """Pairs of a value, at most 1/128 too high, and how often it was counted, smallest first. A value is always told as
+        the same one, whatever else was counted: two readings can be held against each other."""
+        return [(_highest(bucket), count) for bucket, count in enumerate(self._counts) if count]
+
 
 class LoopLag:
     """What the sampler has seen since the server started."""
@@ -55,6 +60,10 @@ class LoopLag:
         """In microseconds, as /stats shows them."""
         histogram = self._histogram
         return {"p50": histogram.percentile(50), "p99": histogram.percentile(99), "max": histogram.max}
+
+    def counts(self) -> list[tuple[int, int]]:
+        """Each lag in microseconds and how often it was seen, as /stats shows them."""
+        return self._histogram.counts()
 
 
 def _bucket(value: int) -> int:

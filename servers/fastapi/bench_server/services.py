@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from bench_server.chat import Room
+from bench_server.held import LoopWork
 from bench_server.lag import LoopLag
 from bench_server.pool import Pool
 from bench_server.settings import Settings
@@ -21,6 +22,7 @@ class Services:
     upstream: Upstream
     room: Room
     lag: LoopLag
+    held: LoopWork
 
 
 @asynccontextmanager
@@ -30,7 +32,7 @@ async def running(settings: Settings) -> AsyncIterator[Services]:
     lag = LoopLag()
     sampler = asyncio.create_task(lag.sample(), name="loop lag sampler")
     try:
-        yield Services(settings, Pool(settings.pool_threads), upstream, Room(), lag)
+        yield Services(settings, Pool(settings.pool_threads), upstream, Room(), lag, LoopWork())
     finally:
         sampler.cancel()
         await upstream.close()

@@ -38,6 +38,11 @@ def snapshot(services: Services, runtime: str) -> dict[str, Any]:
         "run_queue_depth": None,
         "worker_parks": None,
         "workers_busy_us": None,
+        "task_moves": None,
+        "loop_lag_us_counts": services.lag.counts(),
+        "hold_us_counts": None,
+        "pool_wait_us_counts": pool.waits.counts(),
+        "loop_work_us_counts": services.held.counts(),
         "python": {
             "gc_collections": [generation["collections"] for generation in gc.get_stats()],
             "threads": threading.active_count(),

@@ -61,6 +61,19 @@ class Lag(unittest.TestCase):
         self.assertLessEqual(expected, got)
         self.assertLessEqual(got, expected + expected // 128)
 
+    def test_what_was_counted_is_told_value_by_value(self) -> None:
+        histogram = Histogram(1_000_000)
+        for value in (3, 3, 70_000, 2_000_000):
+            histogram.record(value)
+        counts = histogram.counts()
+        self.assertEqual([count for _, count in counts], [2, 1, 1])
+        for (told, _), value in zip(counts, (3, 70_000, 1_000_000), strict=True):
+            self.assertTrue(value <= told <= value + value // 128, counts)
+        largest = counts[-1]
+        for value in (80_000, 2_000_000):
+            histogram.record(value)
+        self.assertEqual(histogram.counts()[-1], (largest[0], 2), "it is told as it was before")
+
     def test_percentiles_are_those_of_the_nearest_rank(self) -> None:
         self.check([], 50, 0)
         self.check([7], 1, 7)

@@ -179,7 +179,8 @@ class Routes(ServerTest):
         stats = json.loads(reply.body)
         members = (
             "runtime loop_turns longest_hold_us loop_lag_us pool_queue_depth pool_queue_depth_max tasks_run tasks_alive "
-            "run_queue_depth worker_parks workers_busy_us python"
+            "run_queue_depth worker_parks workers_busy_us task_moves loop_lag_us_counts hold_us_counts pool_wait_us_counts "
+            "loop_work_us_counts python"
         )
         self.assertEqual(list(stats), members.split())
         self.assertEqual(list(stats["loop_lag_us"]), ["p50", "p99", "max"])
@@ -191,6 +192,19 @@ class Routes(ServerTest):
             "uvloop ": self.loop == "uvloop",
         }.items():
             self.assertEqual(part in stats["runtime"], is_named, stats["runtime"])
+
+    def test_stats_count_how_long_the_loop_was_held_and_jobs_waited(self) -> None:
+        with Connection(self.port) as connection:
+
+            def counted() -> tuple[int, int]:
+                stats = json.loads(connection.get("/stats").body)
+                held = stats["loop_work_us_counts"]["/hash"]
+                return sum(n for _, n in held), sum(n for _, n in stats["pool_wait_us_counts"])
+
+            held, waited = counted()
+            self.assertEqual(connection.get("/hash/1").status, 200)
+            self.assertEqual(connection.get("/hash/1?offload=1").status, 200)
+            self.assertEqual(counted(), (held + 1, waited + 1))
 
     def test_stats_tell_how_many_jobs_wait_for_the_pool(self) -> None:
         waiting = 3

@@ -3,8 +3,8 @@
 /** How long a timer is asked to wait for each sample, as the contract says. */
 const SAMPLE_MS = 100;
 
-/** Lags in µs and how often each was seen. They keep three digits, so that a long run needs no more memory. */
-export class Lags {
+/** Times in µs and how often each was seen. They keep three digits, so that a long run needs no more memory. */
+export class Counts {
   #counts = new Map();
 
   /** Adds a sample. Timers have a resolution of a millisecond and may be early by as much, which is no lag. */
@@ -13,7 +13,7 @@ export class Lags {
     this.#counts.set(us, (this.#counts.get(us) ?? 0) + 1);
   }
 
-  /** Pairs of a lag and its count, as plain data. */
+  /** Pairs of a time and its count, as plain data. */
   get counts() {
     return [...this.#counts];
   }
@@ -21,7 +21,7 @@ export class Lags {
 
 /** Starts sampling for as long as the process lives. */
 export function sampleLags() {
-  const lags = new Lags();
+  const lags = new Counts();
   let startedAt = performance.now();
   const timer = setTimeout(() => {
     const now = performance.now();
@@ -32,18 +32,21 @@ export function sampleLags() {
   return lags;
 }
 
-/** Percentiles, by nearest rank, of all the lists of counts together; null where they have none. */
-export function summarise(lists) {
+/** All the lists of counts together, shortest time first. */
+export function merge(lists) {
   const merged = new Map();
-  let total = 0;
   for (const [us, count] of lists.flat()) {
     merged.set(us, (merged.get(us) ?? 0) + count);
-    total += count;
   }
+  return [...merged].sort(([a], [b]) => a - b);
+}
+
+/** Percentiles, by nearest rank, of counts as `merge` gives them; null where there are none. */
+export function summarise(sorted) {
+  const total = sorted.reduce((sum, [, count]) => sum + count, 0);
   if (total === 0) {
     return null;
   }
-  const sorted = [...merged].sort(([a], [b]) => a - b);
   const percentile = (percent) => {
     const rank = Math.ceil((percent * total) / 100);
     let seen = 0;

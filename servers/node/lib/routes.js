@@ -24,7 +24,7 @@ const ORIGIN = /^https?:\/\/[^/?]*/i;
  * The function that answers requests, given their bodies. `collectStats` gives the figures of all processes that serve,
  * in a promise.
  */
-export function createRouter({ dataDir, upstream: address, cpuPool, collectStats }) {
+export function createRouter({ dataDir, upstream: address, cpuPool, loopWork, collectStats }) {
   const files = createFiles(dataDir);
   const upstream = createUpstream(address);
 
@@ -57,7 +57,7 @@ export function createRouter({ dataDir, upstream: address, cpuPool, collectStats
     if (offload) {
       sendFromPool('xorshift', rounds, response);
     } else {
-      answer(response, 200, TEXT, xorshift(rounds));
+      answer(response, 200, TEXT, loopWork.cpu(xorshift, rounds));
     }
   }
 
@@ -65,7 +65,7 @@ export function createRouter({ dataDir, upstream: address, cpuPool, collectStats
     if (offload) {
       sendFromPool('sha256', kib, response);
     } else {
-      answer(response, 200, TEXT, sha256(kib));
+      answer(response, 200, TEXT, loopWork.hash(sha256, kib));
     }
   }
 

@@ -6,6 +6,7 @@ import { Refusal, refuse } from './answer.js';
 import { announcesTooMuch, hasBody, readBody } from './body.js';
 import { asksForWebSocket, createChat } from './chat.js';
 import { CpuPool } from './cpu-pool.js';
+import { LoopWork } from './held.js';
 import { createRouter, isChat } from './routes.js';
 import { startStats } from './stats.js';
 import { stopGently } from './stop.js';
@@ -32,12 +33,14 @@ const NO_BODY = Buffer.alloc(0);
  */
 export function serve(options, { relay, collectStats, onListening }) {
   const cpuPool = new CpuPool(options.pool);
-  const figures = startStats(cpuPool);
+  const loopWork = new LoopWork();
+  const figures = startStats(cpuPool, loopWork);
   const chat = createChat(relay);
   const route = createRouter({
     dataDir: options.dataDir,
     upstream: options.upstream,
     cpuPool,
+    loopWork,
     collectStats: collectStats ?? (async () => [figures()]),
   });
 

@@ -3,13 +3,13 @@
 
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
-import { sampleLags, summarise } from './lag.js';
+import { merge, sampleLags, summarise } from './lag.js';
 
 /** Resolution, in ms, of Node's own monitor of its loop. */
 const DELAY_RESOLUTION_MS = 10;
 
 /** Starts to watch this process; the result gives its figures so far. */
-export function startStats(cpuPool) {
+export function startStats(cpuPool, loopWork) {
   const lags = sampleLags();
   const delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
   delay.enable();
@@ -25,6 +25,7 @@ export function startStats(cpuPool) {
       lags: lags.counts,
       delayUs: [delay.percentile(50), delay.percentile(99), delay.max].map((ns) => Math.round(ns / 1000)),
       offload: cpuPool.depth,
+      work: loopWork.counts,
     };
   };
 }
@@ -33,13 +34,15 @@ export function startStats(cpuPool) {
 export function renderStats(all) {
   const sum = (figure) => all.map(figure).reduce((a, b) => (a === null || b === null ? null : a + b));
   const max = (figure) => all.map(figure).reduce((a, b) => Math.max(a, b));
+  const lags = merge(all.map(({ lags }) => lags));
+  const work = (route) => merge(all.map(({ work }) => work[route]));
   const activeMs = sum(({ activeMs }) => activeMs);
   const idleMs = sum(({ idleMs }) => idleMs);
   return JSON.stringify({
     runtime: `Node.js ${process.versions.node}${all.length > 1 ? ' cluster' : ''}`,
     loop_turns: sum(({ turns }) => turns),
     longest_hold_us: null,
-    loop_lag_us: summarise(all.map(({ lags }) => lags)),
+    loop_lag_us: summarise(lags),
     // libuv does not tell how many jobs wait for its pool.
     pool_queue_depth: null,
     pool_queue_depth_max: null,
@@ -48,6 +51,12 @@ export function renderStats(all) {
     run_queue_depth: null,
     worker_parks: null,
     workers_busy_us: Math.round(activeMs * 1000),
+    task_moves: null,
+    loop_lag_us_counts: lags,
+    // Its monitor tells how late a timer was, and not for how long the loop was held.
+    hold_us_counts: null,
+    pool_wait_us_counts: null,
+    loop_work_us_counts: { '/cpu': work('/cpu'), '/hash': work('/hash') },
     node: {
       libuv: process.versions.uv,
       v8: process.versions.v8,

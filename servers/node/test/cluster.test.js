@@ -43,6 +43,20 @@ test('connections go to the workers in turn', async (t) => {
   assert.equal(stats.node.processes, 3);
 });
 
+test('what held the loop is counted by route, over all workers', async () => {
+  const held = async () => {
+    const { loop_work_us_counts: counts } = JSON.parse((await ask(server.port, '/stats')).text);
+    return ['/cpu', '/hash'].map((route) => counts[route].reduce((sum, [, count]) => sum + count, 0));
+  };
+  const [cpu, hash] = await held();
+  // Each asks on a connection of its own, which the workers take in turn.
+  for (let i = 0; i < 6; i++) {
+    await ask(server.port, '/hash/1');
+    await ask(server.port, '/cpu/1?offload=1');
+  }
+  assert.deepEqual(await held(), [cpu, hash + 6]);
+});
+
 test('one room: everyone hears everything, in the same order', async (t) => {
   const members = [];
   for (let i = 0; i < 7; i++) {

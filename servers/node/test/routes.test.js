@@ -216,6 +216,11 @@ test('stats have the contract’s members in order, then Node’s own', async ()
     'run_queue_depth',
     'worker_parks',
     'workers_busy_us',
+    'task_moves',
+    'loop_lag_us_counts',
+    'hold_us_counts',
+    'pool_wait_us_counts',
+    'loop_work_us_counts',
     'node',
   ]);
   assert.equal(stats.runtime, `Node.js ${process.versions.node}`);

@@ -49,8 +49,25 @@ fn is_of_its_kind(name: &str, value: &Value) -> bool {
         ("runtime", value) => value.as_str().is_some_and(|name| !name.is_empty()),
         (_, Value::Null) => true,
         ("loop_lag_us", value) => ["p50", "p99", "max"].iter().all(|key| value[*key].is_u64()),
+        ("loop_work_us_counts", value) => value
+            .as_object()
+            .is_some_and(|routes| routes.values().all(are_counts)),
+        (name, value) if name.ends_with("_us_counts") => are_counts(value),
         (_, value) => value.is_u64(),
     }
+}
+
+/// `[[µs, count], …]`, shortest first.
+fn are_counts(value: &Value) -> bool {
+    let pair = |value: &Value| match value.as_array()?.as_slice() {
+        [us, count] => us.as_u64().zip(count.as_u64()),
+        _ => None,
+    };
+    let pairs = value.as_array().and_then(|pairs| {
+        let pairs: Option<Vec<(u64, u64)>> = pairs.iter().map(pair).collect();
+        pairs
+    });
+    pairs.is_some_and(|pairs| pairs.is_sorted_by(|(one, _), (other, _)| one < other))
 }
 
 /// The contract's members, in their order.
@@ -108,6 +125,36 @@ mod tests {
                     r#""loop_lag_us":{"p50":1,"p99":2,"max":3}"#,
                 ),
                 None,
+            ),
+            (
+                right
+                    .replace(
+                        r#""hold_us_counts":null"#,
+                        r#""hold_us_counts":[[1,2],[3,4]]"#,
+                    )
+                    .replace(
+                        r#""loop_work_us_counts":null"#,
+                        r#""loop_work_us_counts":{"/cpu":[],"/hash":[[3100,2]]}"#,
+                    ),
+                None,
+            ),
+            (
+                right.replace(
+                    r#""hold_us_counts":null"#,
+                    r#""hold_us_counts":[[3,2],[1,4]]"#,
+                ),
+                Some("has hold_us_counts"),
+            ),
+            (
+                right.replace(r#""hold_us_counts":null"#, r#""hold_us_counts":[[3]]"#),
+                Some("has hold_us_counts"),
+            ),
+            (
+                right.replace(
+                    r#""loop_work_us_counts":null"#,
+                    r#""loop_work_us_counts":{"/cpu":[[1,-1]]}"#,
+                ),
+                Some("has loop_work_us_counts"),
             ),
             (
                 right.replace('}', r#","threads":[4],"gc":{"runs":"many"}}"#),

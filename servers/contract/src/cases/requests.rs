@@ -53,6 +53,7 @@ pub fn stats_tell_what_the_pool_did(server: impl Serve) {
     let running = Running::start(server, |_| ());
     let mut client = running.connect();
     assert_eq!(client.get("/cpu/1?offload=1").status, 200);
+    assert_eq!(client.get("/hash/1").status, 200);
     let reply = client.get("/stats");
     assert_eq!(
         (reply.status, reply.header("content-type")),
@@ -61,6 +62,15 @@ pub fn stats_tell_what_the_pool_did(server: impl Serve) {
     let body = reply.text();
     assert!(
         body.contains(r#""pool_queue_depth":0,"pool_queue_depth_max":1,"#),
+        "{body}"
+    );
+    // The one job waited, however shortly, and what computed on the loop is counted apart.
+    let (_, counts) = body.split_once(r#""pool_wait_us_counts":[["#).expect(body);
+    let (waits, work) = counts.split_once("]]").expect(body);
+    assert!(waits.ends_with(",1") && !waits.contains('['), "{body}");
+    assert!(
+        work.starts_with(r#","loop_work_us_counts":{"/cpu":[],"/hash":[["#)
+            && work.ends_with(",1]]}}"),
         "{body}"
     );
     running.stop();

@@ -29,6 +29,7 @@ impl Runtime for Asyncio {
     fn stats(self) -> Stats {
         let event_loop = get_running_loop();
         let metrics = event_loop.metrics();
+        let holds = metrics.hold_ns.iter_recorded();
         Stats {
             runtime: concat!("asyncio-shaped ", env!("CARGO_PKG_VERSION")),
             loop_turns: Some(metrics.turns),
@@ -38,6 +39,11 @@ impl Runtime for Asyncio {
             run_queue_depth: u64::try_from(event_loop.ready_len()).ok(),
             worker_parks: Some(metrics.parks),
             workers_busy_us: Some(metrics.busy_ns / 1_000),
+            hold_us_counts: Some(
+                holds
+                    .map(|held| (held.value_iterated_to() / 1_000, held.count_at_value()))
+                    .collect(),
+            ),
             ..Stats::default()
         }
     }
