@@ -12,6 +12,7 @@ use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 use crate::cores::CpuList;
 use crate::history_file::HISTORY;
+use crate::measure::Profile;
 
 /// Compare servers that differ only in their concurrency model, and see how sure the answer is.
 #[derive(Debug, Parser)]
@@ -115,6 +116,7 @@ impl Color {
   bench run --scenario ping --target callback --url mine=http://127.0.0.1:8080
   bench run --scenario io-heavy --target all
   bench run --scenario file-pool --pool 4,40,512
+  bench run --scenario mixed --profile syscalls
 
 Every target gets the same seeded load in alternating epochs (A B B A), each round with fresh
 processes. The record, its charts and a report go to results/runs/<time>-<scenario>/."
@@ -174,6 +176,10 @@ pub(crate) struct RunArgs {
     /// callback-pool-40, side by side.
     #[arg(long, value_name = "N[,N…]", default_value_t)]
     pub(crate) pool: Pools,
+
+    /// Look at each target once more after it was measured, in 3 seconds of few requests that no other figure is of.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) profile: Option<Profile>,
 
     /// Cores of the servers, as in `1` or `2-3`. [default: the upper half of those there are]
     #[arg(long, value_name = "LIST")]

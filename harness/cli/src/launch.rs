@@ -172,6 +172,11 @@ impl Server {
         self.process.pid()
     }
 
+    /// The process above it: all that is below is the server's.
+    pub(crate) fn supervisor(&self) -> i32 {
+        self.process.supervisor()
+    }
+
     /// The meters of all its processes.
     pub(crate) fn meters(&self) -> Arc<Meters> {
         Arc::clone(&self.meters)

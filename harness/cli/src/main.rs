@@ -33,6 +33,7 @@ mod run_event;
 mod setup;
 mod starting;
 mod store;
+mod strace;
 mod supervise;
 mod supervised;
 mod terminal;

@@ -118,6 +118,12 @@ impl Meters {
         self.tree().reading()
     }
 
+    /// For how long its threads that live could run and waited for a core so far, summed over them; `None` where the kernel
+    /// doesn't count it (`CONFIG_SCHED_INFO`). A file a thread: not while the server is measured.
+    pub(crate) fn run_delay_ns(&self) -> Option<Nanos> {
+        self.tree().run_delay_ns()
+    }
+
     fn tree(&self) -> MutexGuard<'_, Tree> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -152,6 +158,23 @@ impl Tree {
         });
         self.ended_cpu_ns = self.ended_cpu_ns.max(self.gone_cpu_ns).max(told_ns);
         alive_ns + self.ended_cpu_ns
+    }
+
+    fn run_delay_ns(&self) -> Option<Nanos> {
+        let processes = self
+            .members
+            .keys()
+            .filter_map(|&pid| Process::new(pid).ok());
+        let tasks = processes
+            .filter_map(|process| process.tasks().ok())
+            .flatten();
+        // A thread may end while it is read.
+        let each = tasks.flatten().filter_map(|task| task.schedstat().ok());
+        let (ran_ns, waited_ns) = each.fold((0, 0), |(ran_ns, waited_ns), told| {
+            (ran_ns + told.sum_exec_runtime, waited_ns + told.run_delay)
+        });
+        // Where it is not counted, all of it is zero, also what ran.
+        (ran_ns > 0).then_some(waited_ns)
     }
 
     fn reading(&mut self) -> Option<Reading> {
@@ -393,6 +416,7 @@ mod tests {
     fn one_process_is_read_as_the_kernel_tells_it() {
         let (mut child, meters) = tree("print('ready', flush=True); input()");
         assert!(meters.cpu_ns() > 0);
+        assert!(meters.run_delay_ns().is_some());
         let reading = meters.reading().unwrap();
         assert!(reading.rss_bytes > 0 && reading.rss_bytes <= reading.rss_bytes_max);
         assert!(reading.threads == 1 && reading.switches_voluntary > 0);
@@ -407,5 +431,6 @@ mod tests {
         // Above the kernel's largest process id (`PID_MAX_LIMIT`, 2^22).
         let meters = Meters::below(5_000_000);
         assert_eq!((meters.cpu_ns(), meters.reading()), (0, None));
+        assert_eq!(meters.run_delay_ns(), None);
     }
 }

@@ -40,6 +40,8 @@ pub(crate) enum RunEvent<'a> {
         epoch: &'a EpochRecord,
         timed: Timed,
     },
+    /// A target is looked at after its measurement.
+    Profiling { target: &'a str },
     /// A target failed and is left out from here on.
     TargetFailed {
         target: &'a str,

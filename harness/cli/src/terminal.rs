@@ -146,6 +146,10 @@ impl Terminal {
                     epoch.requests.ok
                 ));
             }
+            RunEvent::Profiling { target } => {
+                self.bar
+                    .set_message(format!("counting the system calls of {target}"));
+            }
             RunEvent::TargetFailed { target, failure } => {
                 self.say(&format!("{BAD}{target} failed{BAD:#}: {}", failure.what));
                 for line in failure.last_output.lines() {

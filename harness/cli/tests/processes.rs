@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use bench_core::loops::LoopRecord;
 use bench_core::record::{Completion, RunRecord};
 use procfs::process::Process;
 use rustix::process::{Pid, Signal, kill_process};
@@ -174,6 +175,22 @@ fn a_run_writes_every_file_and_leaves_nothing_running() {
         assert!(target.server.cpu_us_per_request.is_some_and(|us| us > 0.0));
         assert!(target.server.rss_bytes_max.is_some_and(|bytes| bytes > 0));
         assert!(target.server.stats.is_some());
+        let loops = target.server.loops.as_ref().unwrap();
+        assert_eq!(loops.requests, target.report.requests.ok, "{}", target.name);
+        assert!(loops.loop_lag_ns.is_some_and(|lag| lag.count > 0));
+        let told = target
+            .epochs
+            .iter()
+            .map(|epoch| epoch.loops.as_ref().unwrap());
+        let (turns, moves) = (loops.turns, loops.task_moves);
+        let sum = |of: fn(&LoopRecord) -> Option<u64>| told.clone().map(of).sum();
+        match target.name.as_str() {
+            "callback" => {
+                assert_eq!((turns, moves), (sum(|loops| loops.turns), None));
+                assert!(loops.hold_ns.is_some_and(|hold| hold.count > 0));
+            }
+            _ => assert_eq!((turns, moves), (None, sum(|loops| loops.task_moves))),
+        }
         for ending in ["hgrm", "hlog"] {
             assert!(out.join(format!("{}.{ending}", target.name)).is_file());
         }

@@ -951,6 +951,7 @@ mod tests {
                 .map(|value| (TIME.name().to_owned(), value))
                 .into_iter()
                 .collect(),
+            loops: None,
         }
     }
 

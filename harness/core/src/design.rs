@@ -192,6 +192,7 @@ mod tests {
                     duration_s: 1.0,
                     requests: Ledger::default(),
                     metrics: [(JUDGED.name().to_owned(), value)].into(),
+                    loops: None,
                 });
             }
         }

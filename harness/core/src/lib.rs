@@ -17,6 +17,7 @@ pub mod gate;
 pub mod history;
 pub mod ledger;
 pub mod load;
+pub mod loops;
 pub mod names;
 pub mod plan;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub mod schedule;
 pub mod simulate;
 pub mod stats;
 pub mod summary;
+pub mod syscalls;
 pub mod target;
 pub mod timed;
 pub mod toml_source;

@@ -14,9 +14,11 @@ use crate::detectable::DetectableRecord;
 use crate::encode;
 use crate::ledger::{ErrorCounts, Ledger};
 use crate::load::{Connect, Load};
+use crate::loops::LoopRecord;
 use crate::plan::Trial;
 use crate::recording::{Counts, Interval, Recording};
 use crate::summary::{self, Summary, Times};
+use crate::syscalls::SyscallRecord;
 use crate::timed::Timed;
 use crate::units::NANOS_PER_S;
 use crate::validity::Validity;
@@ -645,7 +647,16 @@ pub struct ServerRecord {
     pub context_switches_voluntary_per_1000: Option<f64>,
     /// Involuntary context switches per 1,000 requests.
     pub context_switches_involuntary_per_1000: Option<f64>,
-    /// What `/stats` said at the end of the last round.
+    /// Threads that could run and waited for a core, on average, as the kernel counts; left out where it doesn't.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_queue_mean: Option<f64>,
+    /// What its loops did, by what it tells at `/stats`; left out where it tells nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loops: Option<LoopRecord>,
+    /// What it asked of the kernel; left out where that was not asked for, or could not be counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syscalls: Option<SyscallRecord>,
+    /// What `/stats` said at the end of the last epoch, without its lists of counts: `loops` sums those up.
     pub stats: Option<serde_json::Value>,
     /// Samples over time.
     pub samples: Vec<ServerSample>,
@@ -681,6 +692,9 @@ pub struct EpochRecord {
     pub requests: Ledger,
     /// The metrics, by name (see [`crate::compare::Metric`]); those that could not be measured are left out.
     pub metrics: BTreeMap<String, f64>,
+    /// What its loops did meanwhile; left out where it tells nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loops: Option<LoopRecord>,
 }
 
 impl EpochRecord {
@@ -703,6 +717,7 @@ impl EpochRecord {
             duration_s: recording.measured_ns as f64 / NANOS_PER_S as f64,
             requests: recording.ledger,
             metrics: compare::metrics_of(recording, cpu_us_per_request, rss_bytes_max),
+            loops: None,
         }
     }
 }

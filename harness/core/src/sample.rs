@@ -9,10 +9,12 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand_distr::{Distribution, Exp1, StandardNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use serde_json::{Value, json};
 
 use crate::compare::{self, Policy};
 use crate::ledger::Fate;
 use crate::load::Load;
+use crate::loops::{Stretch, Telling};
 use crate::plan::{Effort, Plan, PlanSpec, Trial};
 use crate::record::{
     BackendRecord, CalibrationRecord, Completion, Environment, EpochRecord, Histograms,
@@ -168,6 +170,7 @@ struct Character {
     overhead_ms: f64,
     cpu_us_per_request: f64,
     rss_bytes: f64,
+    run_queue_mean: f64,
     manifest: Manifest,
 }
 
@@ -187,12 +190,14 @@ fn character(name: &str) -> Character {
             overhead_ms: 0.21,
             cpu_us_per_request: 41.0,
             rss_bytes: 6.1e6,
+            run_queue_mean: 0.012,
             manifest: manifest("evloop", "0.1.0", "evloop on mio"),
         },
         _ => Character {
             overhead_ms: 0.28,
             cpu_us_per_request: 50.0,
             rss_bytes: 8.4e6,
+            run_queue_mean: 0.019,
             manifest: manifest("tokio", "1.54.0", "tokio multi_thread"),
         },
     }
@@ -211,6 +216,7 @@ fn target(
     let mut epochs = Vec::new();
     let mut intervals = Vec::new();
     let mut samples = Vec::new();
+    let mut loops = Stretch::default();
     for trial in plan.trials().filter(|trial| trial.target == index) {
         // Every trial takes its length and a little, and each target warms up for a second at the start of a round.
         let warmups = f64::from(trial.round + 1) * 2.0;
@@ -225,13 +231,23 @@ fn target(
         let recording = epoch(&trial, &load, timed, &character, &mut random);
         let cpu_us_per_request = character.cpu_us_per_request * (1.0 + 0.01 * normal(&mut random));
         let rss_bytes = whole_number(character.rss_bytes * (1.0 + 0.004 * f64::from(trial.block)));
-        epochs.push(EpochRecord::of(
+        let stretch = stretch(name, &recording, cpu_us_per_request);
+        loops = if epochs.is_empty() {
+            stretch.clone()
+        } else {
+            loops.and(&stretch)
+        };
+        let epoch = EpochRecord::of(
             &trial,
             started_s,
             &recording,
             Some(cpu_us_per_request),
             Some(rss_bytes),
-        ));
+        );
+        epochs.push(EpochRecord {
+            loops: Some(stretch.record()),
+            ..epoch
+        });
         intervals.extend(
             recording
                 .intervals
@@ -261,6 +277,9 @@ fn target(
             threads_max: Some(5),
             context_switches_voluntary_per_1000: Some(2_150.0),
             context_switches_involuntary_per_1000: Some(1.5),
+            run_queue_mean: Some(character.run_queue_mean),
+            loops: Some(loops.record()),
+            syscalls: None,
             stats: None,
             samples,
         },
@@ -276,6 +295,42 @@ fn target(
         histograms: Histograms::of(&whole),
         failure: None,
     }
+}
+
+/// What a made-up server tells of its loops in one epoch: `callback` of its turns and holds, the other of moves between
+/// workers.
+fn stretch(name: &str, recording: &Recording, cpu_us_per_request: f64) -> Stretch {
+    let ok = recording.ledger.ok;
+    let busy_us = whole_number(cpu_us_per_request * ok as f64 * 0.8);
+    let own = if name == "callback" {
+        json!({
+            "loop_turns": ok * 3,
+            "tasks_run": ok * 7,
+            "hold_us_counts": [[12, ok * 3 - 40], [150, 38], [1_900, 2]],
+        })
+    } else {
+        json!({ "task_moves": ok / 20, "worker_parks": ok * 2 })
+    };
+    let mut told = json!({
+        "workers_busy_us": busy_us,
+        "pool_queue_depth_max": 0,
+        "loop_lag_us_counts": [[61, 9], [240, 2], [1_850, 1]],
+        "pool_wait_us_counts": [],
+        "loop_work_us_counts": { "/cpu": [], "/hash": [] },
+    });
+    let members = told.as_object_mut().expect("it is written as one");
+    members.extend(own.as_object().cloned().unwrap_or_default());
+    let mut started = told.clone();
+    for (_, value) in started.as_object_mut().expect("as above") {
+        let zero = match &*value {
+            Value::Number(_) => json!(0),
+            Value::Array(_) => json!([]),
+            other => other.clone(),
+        };
+        *value = zero;
+    }
+    let [before, after] = [started, told].map(|stats| Telling::read(&stats));
+    Stretch::between(&before, &after, ok, recording.measured_ns).expect("it tells something")
 }
 
 /// One epoch of made-up requests, through the same recorder as real ones.

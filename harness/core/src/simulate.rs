@@ -130,6 +130,7 @@ pub fn epochs(
             duration_s: 1.0,
             requests: Ledger::default(),
             metrics: metrics.collect(),
+            loops: None,
         });
     }
     epochs

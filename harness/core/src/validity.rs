@@ -199,6 +199,8 @@ pub enum CautionCode {
     LittlesLaw,
     /// Some connections were never served, or served far less than others.
     Unfair,
+    /// What was asked for beside the measurement could not be looked at.
+    NotProfiled,
     /// The run was interrupted: what was measured until then is kept.
     Partial,
     /// A target failed; its figures end where it did.

@@ -4,13 +4,14 @@
 
 use bench_core::record::{RunRecord, SCHEMA_VERSION};
 
-const EARLIER: [(&str, &str); 6] = [
+const EARLIER: [(&str, &str); 7] = [
     ("6d5ac1c", include_str!("records/1-6d5ac1c.json")),
     ("b6ea5bb", include_str!("records/2-b6ea5bb.json")),
     ("65bacec", include_str!("records/3-65bacec.json")),
     ("8f1c24c", include_str!("records/4-8f1c24c.json")),
     ("bff2565", include_str!("records/5-bff2565.json")),
     ("3c8dda5", include_str!("records/6-3c8dda5.json")),
+    ("83a0be4", include_str!("records/7-83a0be4.json")),
 ];
 
 #[test]

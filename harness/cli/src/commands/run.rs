@@ -21,7 +21,7 @@ use crate::environment;
 use crate::exit::{Exit, Explain, Failure};
 use crate::files::{self, STDIN};
 use crate::interrupt::Interrupt;
-use crate::measure::{Measured, measure};
+use crate::measure::{Measured, Profile, measure};
 use crate::run_event::RunEvent;
 use crate::store::{RUNS, Store};
 use crate::terminal::{Terminal, print_failure, show_run};
@@ -39,6 +39,8 @@ pub(crate) struct Request {
     pub(crate) aa: bool,
     pub(crate) plan: Plan,
     pub(crate) pinning: Pinning,
+    /// What is looked at after the measurement.
+    pub(crate) profile: Option<Profile>,
 }
 
 /// Runs a scenario and writes its record.
@@ -124,6 +126,7 @@ pub(crate) fn request(
         aa: args.aa,
         plan,
         pinning,
+        profile: args.profile,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Measuring: rounds of fresh processes, epochs in alternation, and the record of it all.
 
 mod holder;
+mod profile;
 mod subject;
 mod warmup;
 mod watch;
@@ -16,6 +17,7 @@ use bench_core::compare::{self, NotCompared, Policy};
 use bench_core::design;
 use bench_core::detectable::{self, DetectableRecord, Likeness};
 use bench_core::load::{Arrival, Load};
+use bench_core::loops::Telling;
 use bench_core::plan::Trial;
 use bench_core::record::{
     BackendRecord, Completion, Environment, EpochRecord, Pinning, PlanRecord, RunRecord,
@@ -46,6 +48,7 @@ use crate::store::RUNS;
 use crate::workload::Asked;
 
 use holder::Holder;
+pub(crate) use profile::Profile;
 use subject::{Process, Subject};
 use watch::{Watched, watch};
 
@@ -127,7 +130,7 @@ pub(crate) fn measure(
         targets: &request.targets,
         plan: &request.plan,
         pinning: &request.pinning,
-        expected: request.plan.total() + time_to_hold_idle(request),
+        expected: request.plan.total() + time_to_hold_idle(request) + profile::time(request),
         detectable: detectable.as_ref(),
     });
     let load = run.measure_all(&mut subjects);
@@ -351,6 +354,13 @@ impl Run<'_> {
                     target: &subject.spec.name,
                 });
                 self.measure_trial(trial, &load, subject);
+            }
+            if round + 1 == plan.rounds
+                && let Some(profile) = self.request.profile
+            {
+                for subject in &mut *subjects {
+                    self.profile(profile, &load, subject);
+                }
             }
             for subject in &mut *subjects {
                 self.stop(subject);
@@ -576,9 +586,11 @@ impl Run<'_> {
             seed: trial.seed,
             ..load.clone()
         };
-        let Some(driven) = self.drive(&load, subject) else {
+        let before = self.telling(subject);
+        let Some(mut driven) = self.drive(&load, subject) else {
             return;
         };
+        driven.watched.told = before.zip(self.telling(subject));
         let is_whole = !self.interrupt.is_asked() && driven.ended.is_none();
         subject.take(trial, &driven.recording, driven.watched, is_whole);
         if is_whole && let Some(epoch) = subject.epochs.last() {
@@ -591,6 +603,19 @@ impl Run<'_> {
         if let Some(how) = driven.ended {
             self.fail(subject, format!("it ended while it was measured: {how}"));
         }
+    }
+
+    /// What a target tells of itself between two epochs, when nothing is measured. One that never did is not asked again: it
+    /// may be none of ours, and take its time to say so.
+    fn telling(&self, subject: &mut Subject<'_>) -> Option<Telling> {
+        let process = subject.process.as_ref().filter(|_| subject.tells)?;
+        let Some(stats) = self.client.stats(process.addr) else {
+            subject.tells = subject.cost.stats.is_some();
+            return None;
+        };
+        let telling = Telling::read(&stats);
+        subject.cost.stats = Some(without_counts(stats));
+        Some(telling)
     }
 
     /// Drives load at a target, if it is there, and notes its failure where that can't be done.
@@ -632,14 +657,11 @@ impl Run<'_> {
         });
     }
 
-    /// Asks a target what it has to say of itself and ends it.
+    /// Ends a target.
     fn stop(&mut self, subject: &mut Subject<'_>) {
         let Some(process) = &mut subject.process else {
             return;
         };
-        if let Some(stats) = self.client.stats(process.addr) {
-            subject.cost.stats = Some(stats);
-        }
         subject.recording.connections.idle_lost += process.idle_lost();
         process.idle = None;
         let Some(server) = process.server.take() else {
@@ -662,6 +684,14 @@ impl Run<'_> {
             });
         }
     }
+}
+
+/// Without the lists of counts, which a record sums up.
+fn without_counts(mut stats: serde_json::Value) -> serde_json::Value {
+    if let Some(members) = stats.as_object_mut() {
+        members.retain(|name, _| !name.ends_with("_us_counts"));
+    }
+    stats
 }
 
 /// Estimate of what opening idle connections adds to a run.

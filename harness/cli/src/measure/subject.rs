@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 
 use bench_core::load::Load;
+use bench_core::loops::Stretch;
 use bench_core::plan::Trial;
 use bench_core::record::{
     EpochRecord, Failure, Histograms, IntervalRecord, LoadReport, Manifest, RequestRecord,
     ServerRecord, ServerSample, TargetRecord,
 };
 use bench_core::recording::Recording;
+use bench_core::syscalls::SyscallRecord;
 use bench_core::target::TargetSpec;
 use bench_core::units::{Nanos, duration_ns};
 use bench_core::validity::{self, Caution, CautionCode, Validity};
@@ -31,6 +33,10 @@ pub(super) struct Subject<'a> {
     pub(super) intervals: Vec<IntervalRecord>,
     pub(super) cost: Cost,
     pub(super) failure: Option<Failure>,
+    /// Cautions of its own, beside those that follow from its recording.
+    pub(super) cautions: Vec<Caution>,
+    /// Whether it tells of itself, as far as is known.
+    pub(super) tells: bool,
 }
 
 /// A target that can be driven.
@@ -62,12 +68,18 @@ pub(super) struct Cost {
     system_ticks: u64,
     switches_voluntary: u64,
     switches_involuntary: u64,
+    /// Time that threads could run and waited for a core, and over how much wall time that is known.
+    run_delay_ns: Nanos,
+    run_delay_wall_ns: Nanos,
     rss_bytes_max: u64,
     threads_max: u32,
     samples: Vec<ServerSample>,
     /// Bytes that the resident set grew by while idle connections were opened, and how many that were.
     idle: Option<(f64, u64)>,
     pub(super) stats: Option<serde_json::Value>,
+    /// What its loops did in all epochs in which they told.
+    loops: Option<Stretch>,
+    pub(super) syscalls: Option<SyscallRecord>,
     is_known: bool,
 }
 
@@ -83,6 +95,8 @@ impl<'a> Subject<'a> {
             intervals: Vec::new(),
             cost: Cost::default(),
             failure: None,
+            cautions: Vec::new(),
+            tells: true,
         }
     }
 
@@ -96,6 +110,7 @@ impl<'a> Subject<'a> {
     ) {
         let started_s = watched.started.as_secs_f64();
         let ok = recording.ledger.ok;
+        let stretch = watched.stretch(ok, recording.measured_ns);
         if is_whole {
             let cpu_us_per_request = watched
                 .spent
@@ -105,13 +120,17 @@ impl<'a> Subject<'a> {
                 .iter()
                 .map(|(sample, _)| sample.rss_bytes)
                 .max();
-            self.epochs.push(EpochRecord::of(
+            let epoch = EpochRecord::of(
                 trial,
                 started_s,
                 recording,
                 cpu_us_per_request,
                 rss_bytes_max,
-            ));
+            );
+            self.epochs.push(EpochRecord {
+                loops: stretch.as_ref().map(Stretch::record),
+                ..epoch
+            });
         }
         self.recording
             .append_epoch(recording, duration_ns(watched.started));
@@ -121,7 +140,7 @@ impl<'a> Subject<'a> {
                 .iter()
                 .map(|interval| IntervalRecord::of(interval, started_s)),
         );
-        self.cost.add(watched);
+        self.cost.add(watched, stretch.as_ref());
     }
 
     /// What the run record says of this target, and the recording for the formats that hold more. `requests`: the mix.
@@ -132,6 +151,7 @@ impl<'a> Subject<'a> {
     ) -> (TargetRecord, Recording) {
         let mut cautions = validity::assess(load, &self.recording);
         cautions.extend(warmup::caution(&self.warmups));
+        cautions.extend(self.cautions);
         if let Some(failure) = &self.failure {
             cautions.push(Caution {
                 code: CautionCode::TargetFailed,
@@ -158,7 +178,17 @@ impl<'a> Subject<'a> {
 }
 
 impl Cost {
-    fn add(&mut self, watched: Watched) {
+    fn add(&mut self, watched: Watched, stretch: Option<&Stretch>) {
+        if let Some(stretch) = stretch {
+            self.loops = Some(match &self.loops {
+                Some(loops) => loops.and(stretch),
+                None => stretch.clone(),
+            });
+        }
+        if let Some(((before, after), spent)) = watched.run_delays_ns.zip(watched.spent) {
+            self.run_delay_ns += after.saturating_sub(before);
+            self.run_delay_wall_ns += spent.wall_ns;
+        }
         if let Some(spent) = watched.spent {
             self.is_known = true;
             self.cpu_ns += spent.cpu_ns;
@@ -204,6 +234,10 @@ impl Cost {
             threads_max: (self.threads_max > 0).then_some(self.threads_max),
             context_switches_voluntary_per_1000: per_1000(self.switches_voluntary),
             context_switches_involuntary_per_1000: per_1000(self.switches_involuntary),
+            run_queue_mean: (self.run_delay_wall_ns > 0)
+                .then(|| self.run_delay_ns as f64 / self.run_delay_wall_ns as f64),
+            loops: self.loops.as_ref().map(Stretch::record),
+            syscalls: self.syscalls,
             stats: self.stats,
             samples: self.samples,
         }

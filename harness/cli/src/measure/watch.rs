@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bench_core::loops::{Stretch, Telling};
 use bench_core::record::ServerSample;
 use bench_core::units::{Nanos, duration_ns};
 use load::{Control, Phase};
@@ -23,8 +24,21 @@ pub(super) struct Watched {
     pub(super) spent: Option<Spent>,
     /// Its meters before and after, opening and closing connections included.
     pub(super) readings: Option<(Reading, Reading)>,
+    /// For how long its threads had waited for a core, before and after; `None` where the kernel doesn't count that.
+    pub(super) run_delays_ns: Option<(Nanos, Nanos)>,
+    /// What it told of itself, before and after; `None` where it tells nothing.
+    pub(super) told: Option<(Telling, Telling)>,
     /// Its meters meanwhile.
     pub(super) samples: Vec<(ServerSample, Reading)>,
+}
+
+impl Watched {
+    /// What its loops did for so many requests in at least so long.
+    pub(super) fn stretch(&self, requests: u64, measured_ns: Nanos) -> Option<Stretch> {
+        let (before, after) = self.told.as_ref()?;
+        let duration_ns = self.spent.map_or(measured_ns, |spent| spent.wall_ns);
+        Stretch::between(before, after, requests, duration_ns)
+    }
 }
 
 /// CPU and wall time from the first measured request to the last reply.
@@ -77,7 +91,8 @@ pub(super) fn watch<T>(
     if let Some(meters) = meters {
         meters.settle();
     }
-    let before = reading();
+    let run_delay_ns = || meters.and_then(|meters| meters.run_delay_ns());
+    let (before, delay_before_ns) = (reading(), run_delay_ns());
     let is_done = AtomicBool::new(false);
     let (driven, samples) = std::thread::scope(|scope| {
         let sampler = scope.spawn(|| sample(meters, run_started, interrupt, &control, &is_done));
@@ -91,7 +106,7 @@ pub(super) fn watch<T>(
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
         )
     });
-    let after = reading();
+    let (delay_after_ns, after) = (run_delay_ns(), reading());
     let marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
     let watched = Watched {
         started: marks.measuring.map_or(Duration::ZERO, |mark| mark.at),
@@ -100,6 +115,8 @@ pub(super) fn watch<T>(
             .zip(marks.drained)
             .and_then(|(from, to)| spent(from, to)),
         readings: before.zip(after),
+        run_delays_ns: delay_before_ns.zip(delay_after_ns),
+        told: None,
         samples,
     };
     (driven, watched)

@@ -1,0 +1,113 @@
+//! `bench run --profile syscalls` with stand-ins for strace: what it counts is told by name, and where it can't count, the run
+//! says why and is whole all the same.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use bench_core::record::{Completion, RunRecord, TargetRecord};
+use bench_core::validity::{Caution, CautionCode};
+
+const SCENARIO: &str = "description = \"Little\"\nquestion = \"Is it there?\"\nconnections = 4\n\
+    [load]\narrival = \"open\"\nrate_per_s = 100\n[[requests]]\nroute = \"/plaintext\"\n";
+
+/// Attaches itself, and counts when it is told to end.
+const COUNTS: &str = r#"
+trap 'printf "%% time seconds usecs/call calls errors syscall\n99 0.1 1 3000 7 epoll_wait\n1 0.1 1 600 write\n"; exit 130' INT
+for pid in $(echo "$4" | tr , " "); do echo "strace: Process $pid attached" >&2; done
+while :; do sleep 0.02; done
+"#;
+
+/// Runs `callback` with `strace` on the PATH, if there is to be any, and gives what the record says of it.
+fn check(strace: Option<&str>) -> TargetRecord {
+    let dir = tempfile::tempdir().unwrap();
+    let scenario = dir.path().join("little.toml");
+    std::fs::write(&scenario, SCENARIO).unwrap();
+    let path = match strace {
+        Some(strace) => {
+            let file = dir.path().join("strace");
+            let version = r#"[ "$1" = -V ] && { echo "strace -- version 9.9"; exit; }"#;
+            std::fs::write(&file, format!("#!/bin/sh\n{version}\n{strace}")).unwrap();
+            std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
+            format!("{}:/usr/bin:/bin", dir.path().display())
+        }
+        None => dir.path().display().to_string(),
+    };
+    let out = dir.path().join("run");
+    let output = Command::new(env!("CARGO_BIN_EXE_bench"))
+        .args(["run", "--target", "callback", "-d", "4s", "--rounds", "1"])
+        .args(["-w", "0s", "--profile", "syscalls", "--scenario"])
+        .arg(&scenario)
+        .arg("--out")
+        .arg(&out)
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    let text = std::fs::read_to_string(out.join("run.json"));
+    let text = text.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    let mut record = RunRecord::from_json(&text, "run.json").unwrap();
+    assert_eq!(record.completion, Completion::Complete);
+    let target = record.targets.remove(0);
+    assert!(target.report.requests.ok > 0);
+    target
+}
+
+fn caution(target: &TargetRecord) -> Option<&Caution> {
+    let mut cautions = target.report.validity.cautions.iter();
+    cautions.find(|caution| caution.code == CautionCode::NotProfiled)
+}
+
+#[test]
+fn what_strace_counts_is_told_a_request_and_by_name() {
+    let target = check(Some(COUNTS));
+    assert_eq!(caution(&target), None);
+    let calls = target.server.syscalls.unwrap();
+    assert_eq!(calls.counted_by, "strace 9.9");
+    let requests = calls.requests as f64;
+    assert!(requests > 0.0 && (calls.rate_per_s - 100.0).abs() < 1e-9);
+    let by_name: Vec<(&str, f64)> = calls
+        .per_request_by_name
+        .iter()
+        .map(|(name, &per_request)| (name.as_str(), (per_request * requests).round()))
+        .collect();
+    assert_eq!(by_name, [("epoll_wait", 3_000.0), ("write", 600.0)]);
+}
+
+#[test]
+fn a_strace_that_may_not_trace_is_told_with_the_setting_that_forbids_it() {
+    let refused =
+        "echo 'strace: attach: ptrace(PTRACE_SEIZE, 1): Operation not permitted' >&2; exit 1\n";
+    let target = check(Some(refused));
+    assert_eq!(target.server.syscalls, None);
+    let caution = caution(&target).unwrap();
+    assert!(
+        caution.detail.contains("Operation not permitted"),
+        "{caution:?}"
+    );
+    assert!(
+        caution.advice.contains("kernel.yama.ptrace_scope=0"),
+        "{caution:?}"
+    );
+    assert!(!caution.voids);
+}
+
+#[test]
+fn without_strace_the_package_is_named() {
+    let target = check(None);
+    assert_eq!(target.server.syscalls, None);
+    let caution = caution(&target).unwrap();
+    assert!(
+        caution.detail.contains("strace is not installed"),
+        "{caution:?}"
+    );
+    assert!(caution.advice.contains("package strace"), "{caution:?}");
+}
+
+#[test]
+fn a_strace_that_counts_nothing_is_told() {
+    let silent = COUNTS.replace("epoll_wait", "").replace("syscall", "");
+    let target = check(Some(&silent));
+    assert_eq!(target.server.syscalls, None);
+    assert!(caution(&target).unwrap().detail.contains("no table"));
+}
