@@ -21,7 +21,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use miette::MietteHandlerOpts;
 use report::gate::{self, Tone};
 use report::tables::{self, Room};
-use report::{figures, history, sentences};
+use report::{figures, history, sentences, why};
 
 use crate::args::LoadArgs;
 use crate::commands::doctor::Finding;
@@ -196,7 +196,8 @@ fn run_text(record: &RunRecord, place: &Path) -> String {
     let verdicts = verdicts
         .iter()
         .map(|sentence| format!("{BOLD}{sentence}{BOLD:#}"));
-    let mut lines: Vec<String> = kinds.into_iter().chain(verdicts).collect();
+    let above = kinds.into_iter().chain(why_lines(record));
+    let mut lines: Vec<String> = above.chain(verdicts).collect();
     lines.extend(sentences::objectives(record));
     lines.push(sentences::belief(record));
     lines.extend(sentences::aa(record));
@@ -209,6 +210,13 @@ fn run_text(record: &RunRecord, place: &Path) -> String {
     ));
     lines.push(format!("{DIM}Repeat:{DIM:#}  {}", quoted(&record.command)));
     lines.join("\n")
+}
+
+/// What the loops did, a line a target.
+fn why_lines(record: &RunRecord) -> Option<String> {
+    let told = why::brief(record);
+    let head = format!("{DIM}What the loops did:{DIM:#}");
+    (!told.is_empty()).then(|| format!("{head}\n{}\n", told.join("\n")))
 }
 
 /// Prints what a gate came to: the whole in a sentence, then each scenario, the gravest first.
@@ -706,12 +714,13 @@ mod tests {
     }
 
     /// A pair's end fits on a terminal of 80 by 24, the prompt below it included, from the verdict on: what is told of each
-    /// kind of request stands above it.
+    /// kind of request, and of the loops, stands above it.
     fn check(record: &RunRecord) -> String {
         let whole = screen(record);
         let mut record = record.clone();
         for target in &mut record.targets {
             target.report.by_request.clear();
+            target.server.loops = None;
         }
         let from_verdict = screen(&record);
         assert!(whole.ends_with(&from_verdict));

@@ -18,6 +18,7 @@ use crate::sentences;
 use crate::tables::{
     self, ClockRow, ComparisonRow, KindRow, LedgerRow, Room, SpreadRow, Targets, command_line,
 };
+use crate::why::{self, Told};
 
 /// Why a report could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +130,7 @@ struct Run {
     counted: &'static str,
     clocks: Vec<ClockRow>,
     charts: Vec<Figure>,
+    why: Vec<Told>,
     comparisons: Vec<ComparisonRow>,
     spread: Vec<SpreadRow>,
     ledger: Vec<LedgerRow>,
@@ -207,6 +209,7 @@ fn run(record: &RunRecord) -> Result<(Run, LiveRun), HtmlError> {
         kinds: tables::kinds(record),
         clocks: tables::clocks(record),
         charts,
+        why: why::told(record),
         comparisons: tables::comparisons(record),
         spread: tables::spread(record),
         ledger: tables::ledger(record),

@@ -14,3 +14,4 @@ pub mod html;
 pub mod markdown;
 pub mod sentences;
 pub mod tables;
+pub mod why;

@@ -5,6 +5,7 @@ use bench_core::record::RunRecord;
 use crate::charts::legible;
 use crate::sentences;
 use crate::tables::{self, Room, Targets, command_line};
+use crate::why;
 
 /// The most that GitHub takes as the summary of a step, in bytes; it drops a longer one whole.
 pub const MAX_STEP_SUMMARY_BYTES: usize = 1024 * 1024;
@@ -42,6 +43,7 @@ pub fn markdown(record: &RunRecord) -> String {
     blocks.push(comparisons(record));
     blocks.push(targets(record));
     blocks.push(kinds(record));
+    blocks.extend(loops(record));
     blocks.push(list(troubles(record).into_iter()));
     blocks.push(plain(&circumstances(record)));
     // One line without a line break, indented: no text can end such a block.
@@ -83,6 +85,18 @@ fn kinds(record: &RunRecord) -> String {
         names.into_iter().chain(row.figures).collect()
     });
     table(&head.map(str::to_owned), 2, rows)
+}
+
+/// What the loops did; nothing where that is not known.
+fn loops(record: &RunRecord) -> Vec<String> {
+    let told = why::told(record);
+    if told.is_empty() {
+        return Vec::new();
+    }
+    let items = told
+        .iter()
+        .map(|told| plain(&format!("{}: {}", told.name, told.sentences.join(" "))));
+    vec!["**What the loops did**".to_owned(), list(items)]
 }
 
 fn comparisons(record: &RunRecord) -> String {

@@ -12,6 +12,7 @@ mod distribution;
 mod frame;
 mod latency;
 mod look;
+mod loops;
 mod plot;
 mod series;
 mod trend;
@@ -50,6 +51,8 @@ pub enum Chart {
     ServerCpu,
     /// Memory of the servers over time.
     ServerMemory,
+    /// What explains the latencies: what loops, pool and kernel did.
+    WhatTheLoopsDid,
 }
 
 /// Why a chart could not be drawn.
@@ -81,7 +84,7 @@ pub enum ChartError {
 
 impl Chart {
     /// Every chart, in the order in which a report shows them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::LatencyByPercentile,
         Self::LatencyByRequest,
         Self::LatencyOverTime,
@@ -89,13 +92,19 @@ impl Chart {
         Self::Throughput,
         Self::ServerCpu,
         Self::ServerMemory,
+        Self::WhatTheLoopsDid,
     ];
 
     /// The charts that have something to show of this record, in that order.
     pub fn of(record: &RunRecord) -> impl Iterator<Item = Self> {
         let has_kinds = by_request::applies(record);
+        let has_reasons = loops::applies(record);
         let charts = Self::ALL.into_iter();
-        charts.filter(move |&chart| chart != Self::LatencyByRequest || has_kinds)
+        charts.filter(move |&chart| match chart {
+            Self::LatencyByRequest => has_kinds,
+            Self::WhatTheLoopsDid => has_reasons,
+            _ => true,
+        })
     }
 
     /// Its file's name without the ending: `latency-by-percentile`.
@@ -108,6 +117,7 @@ impl Chart {
             Self::Throughput => "throughput",
             Self::ServerCpu => "server-cpu",
             Self::ServerMemory => "server-memory",
+            Self::WhatTheLoopsDid => "what-the-loops-did",
         }
     }
 
@@ -145,6 +155,7 @@ impl Chart {
                 "How much memory does it take? Resident memory of the server over the run"
                     .to_owned()
             }
+            Self::WhatTheLoopsDid => "Why? What loops, pool and kernel did".to_owned(),
         };
         format!("{question}, {}", record.scenario.name)
     }
@@ -196,6 +207,12 @@ impl Chart {
             Self::ServerMemory => {
                 "Lower is better. A line that keeps rising while the load stays the same is a leak, or a cache that has not \
                  filled yet."
+                    .to_owned()
+            }
+            Self::WhatTheLoopsDid => {
+                "Each small chart has a scale of its own, from zero; compare the targets within one. A tail of latency that \
+                 is about as long as a loop was held, or as jobs waited for the pool, is likely to be that. What a runtime does not tell is \
+                 not known, and no zero."
                     .to_owned()
             }
         }
@@ -288,6 +305,7 @@ impl Chart {
                     brief: most,
                 }
             }),
+            Self::WhatTheLoopsDid => loops::figures(target),
         }
     }
 }
@@ -429,7 +447,8 @@ fn draw<B: DrawingBackend>(
         | Chart::LatencyOverTime
         | Chart::Throughput
         | Chart::ServerCpu
-        | Chart::ServerMemory => (looks.into_iter().map(Look::solid).collect(), Vec::new()),
+        | Chart::ServerMemory
+        | Chart::WhatTheLoopsDid => (looks.into_iter().map(Look::solid).collect(), Vec::new()),
     };
     let mut canvas = Canvas::new(backend);
     draw_on(&mut canvas, record, chart, &looks, &distributions)
@@ -473,6 +492,7 @@ fn draw_on<B: DrawingBackend>(
         Chart::Throughput => series::throughput(canvas, room, record, looks),
         Chart::ServerCpu => series::server_cpu(canvas, room, record, looks),
         Chart::ServerMemory => series::server_memory(canvas, room, record, looks),
+        Chart::WhatTheLoopsDid => loops::draw(canvas, room, record, looks),
     }
 }
 
