@@ -204,6 +204,11 @@ pub(crate) struct RunArgs {
     /// Print the run record to standard output.
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Show the run on the full screen while it goes: percentiles, epochs and spread of every target so far. Keys: p pauses at the
+    /// end of a block, q stops and keeps what was measured, Tab changes the view, ? helps.
+    #[arg(long)]
+    pub(crate) tui: bool,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -145,6 +145,16 @@ pub(crate) fn is_shared(pinning: &Pinning) -> bool {
         .any(|cpu| pinning.load_cpus.contains(cpu))
 }
 
+/// The cores that neither serve nor generate.
+pub(crate) fn spare(available: &[u32], pinning: &Pinning) -> Vec<u32> {
+    let measures = |cpu: &u32| pinning.server_cpus.contains(cpu) || pinning.load_cpus.contains(cpu);
+    available
+        .iter()
+        .copied()
+        .filter(|cpu| !measures(cpu))
+        .collect()
+}
+
 /// Pins the calling thread, and with it every thread and process that it starts from here on.
 pub(crate) fn pin(cpus: &[u32]) -> std::io::Result<()> {
     let mut set = CpuSet::new();
@@ -236,6 +246,16 @@ mod tests {
             divided(&[0, 1], Some("1"), Some("1")),
             expected("1", "1", true)
         );
+    }
+
+    #[test]
+    fn a_core_that_neither_serves_nor_generates_is_spare() {
+        let pinning = Pinning {
+            server_cpus: vec![2, 3],
+            load_cpus: vec![0],
+        };
+        assert_eq!(spare(&[0, 1, 2, 3, 4], &pinning), [1, 4]);
+        assert!(spare(&[0, 2, 3], &pinning).is_empty());
     }
 
     #[test]

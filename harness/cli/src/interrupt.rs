@@ -5,11 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
+use signal_hook::iterator::Signals;
 
 use crate::exit::{Exit, Explain, Failure};
 
+/// What asks this program to end.
+const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+
 /// Whether the user, or the system, asked this program to end.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
@@ -17,7 +21,7 @@ impl Interrupt {
     /// because children die with their parent.
     pub(crate) fn catch() -> Result<Self, Failure> {
         let asked = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM, SIGHUP] {
+        for signal in SIGNALS {
             // In this order: the second action is set off by a flag that the first signal has already raised.
             flag::register_conditional_shutdown(
                 signal,
@@ -25,13 +29,48 @@ impl Interrupt {
                 Arc::clone(&asked),
             )
             .and_then(|_| flag::register(signal, Arc::clone(&asked)))
-            .or_internal(|| "cannot catch signals".to_owned())?;
+            .or_internal(cannot_catch)?;
         }
         Ok(Self(asked))
+    }
+
+    /// The same where something must be put in order before the process ends at once: a handler of signals could not, so a
+    /// thread of its own hears them.
+    pub(crate) fn catch_and(before_end: fn()) -> Result<Self, Failure> {
+        let interrupt = Self::default();
+        let mut signals = Signals::new(SIGNALS).or_internal(cannot_catch)?;
+        let ours = interrupt.clone();
+        std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                for _ in signals.forever() {
+                    if ours.is_asked() {
+                        before_end();
+                        end_at_once();
+                    }
+                    ours.ask();
+                }
+            })
+            .or_internal(cannot_catch)?;
+        Ok(interrupt)
     }
 
     /// Whether to end.
     pub(crate) fn is_asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+
+    /// Asks this program to end, as the first signal does.
+    pub(crate) fn ask(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Ends the process as the second signal does, and with it every child.
+pub(crate) fn end_at_once() -> ! {
+    std::process::exit(i32::from(Exit::Interrupted as u8))
+}
+
+fn cannot_catch() -> String {
+    "cannot catch signals".to_owned()
 }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use bench_core::detectable::DetectableRecord;
+use bench_core::load::Load;
 use bench_core::plan::{Plan, Trial};
 use bench_core::record::{EpochRecord, Failure, Pinning};
+use bench_core::recording::Recording;
 use bench_core::scenario::Scenario;
 use bench_core::target::TargetSpec;
 use bench_core::timed::Timed;
@@ -23,25 +25,27 @@ pub(crate) enum RunEvent<'a> {
         detectable: Option<&'a DetectableRecord>,
     },
     /// The servers of a round are being started.
-    RoundStarted { round: u32, rounds: u32 },
+    RoundStarted { round: u32 },
     /// What a target can carry was measured, to find the rate of the run.
     CapacityMeasured { target: &'a str, capacity: Rate },
     /// A target is being warmed up.
     WarmingUp { round: u32, target: &'a str },
     /// An epoch begins.
-    TrialStarted {
-        trial: &'a Trial,
-        trials: usize,
-        target: &'a str,
-    },
+    TrialStarted { trial: &'a Trial },
     /// An epoch was measured.
     TrialEnded {
-        target: &'a str,
+        trial: &'a Trial,
         epoch: &'a EpochRecord,
         timed: Timed,
+        load: &'a Load,
+        so_far: SoFar<'a>,
     },
     /// A target is looked at after its measurement.
     Profiling { target: &'a str },
+    /// The run rests, as somebody asked it to.
+    Paused,
+    /// The run goes on.
+    Resumed,
     /// A target failed and is left out from here on.
     TargetFailed {
         target: &'a str,
@@ -49,4 +53,15 @@ pub(crate) enum RunEvent<'a> {
     },
     /// All is measured; the record is being written.
     Writing,
+}
+
+/// What is known of a target after an epoch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SoFar<'a> {
+    /// All of its epochs, one after the other.
+    pub(crate) recording: &'a Recording,
+    /// What a request cost it, in microseconds of CPU time.
+    pub(crate) cpu_us_per_request: Option<f64>,
+    /// The most memory that it held.
+    pub(crate) rss_bytes_max: Option<u64>,
 }

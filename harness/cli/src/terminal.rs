@@ -1,18 +1,20 @@
-//! What a person reads: progress on standard error, results on standard output, failures with a remedy.
+//! What a person reads: results on standard output, failures with a remedy on standard error. What is seen while a run goes
+//! is `display`'s.
 //!
-//! Standard output is data, standard error is conversation. Everything reads without colour, and progress is drawn on a
-//! terminal only.
+//! Standard output is data, standard error is conversation. Everything reads without colour, in the order in which it is
+//! written, and on 80 columns.
 
+use std::os::fd::AsFd;
 use std::path::Path;
-use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use bench_core::between::RunComparison;
+use bench_core::encode;
 use bench_core::gate::{Gate, Outcome};
 use bench_core::history::{Trend, Turn};
 use bench_core::load::Load;
 use bench_core::record::{LoadReport, RunRecord, TargetRecord};
-use bench_core::recording::Recording;
+use bench_core::recording::{self, Counts, Recording};
 use bench_core::summary::{PERCENTILES, Times, value_at};
 use bench_core::units::{format_ns, significant};
 use bench_core::validity::{Caution, CautionCode};
@@ -20,20 +22,30 @@ use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use miette::MietteHandlerOpts;
 use report::gate::{self, Tone};
-use report::tables::{self, Room};
+use report::tables::{self, ComparisonRow, Room};
 use report::{figures, history, sentences, why};
 
 use crate::args::LoadArgs;
 use crate::commands::doctor::Finding;
-use crate::cores;
+use crate::display::Face;
 use crate::exit::Failure;
-use crate::run_event::RunEvent;
+use crate::glyphs::Glyphs;
+use crate::spread::Spread;
 
 /// Widest line that is printed.
 const WIDTH: u16 = 100;
 
-/// Redraws of progress a second, at most: it runs on the generator's cores.
-const REDRAWS_PER_S: u8 = 4;
+/// The narrowest page that text is wrapped for.
+const WIDTH_MIN: u16 = 40;
+
+/// Columns where the terminal doesn't say how many it has.
+const USUAL_WIDTH: u16 = 80;
+
+/// Bins of a histogram, at most: more would tell noise.
+const BINS_MAX: usize = 60;
+
+/// The longest pair of names at the head of a table of comparisons: its other columns leave no room for more.
+const PAIR_WIDTH_MAX: usize = 25;
 
 /// Most rows of the table by request.
 const KIND_ROWS_MAX: usize = 24;
@@ -44,142 +56,85 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const WARN: Style = AnsiColor::Yellow.on_default();
 
-/// The display of one run.
-#[derive(Debug)]
-pub(crate) struct Terminal {
-    bar: ProgressBar,
-    trials_done: u64,
+/// How text is laid out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Page {
+    /// Where lines are wrapped; nowhere in a file, whose reader may have any width, and may search it by lines.
+    columns: Option<usize>,
+    glyphs: Glyphs,
 }
 
-impl Terminal {
-    /// A display that has shown nothing yet.
-    pub(crate) fn new() -> Self {
+impl Page {
+    /// That of a stream.
+    pub(crate) fn of(stream: impl AsFd) -> Self {
+        let columns = columns(stream).map(|columns| columns.clamp(WIDTH_MIN, WIDTH));
         Self {
-            bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
-            trials_done: 0,
+            columns: columns.map(usize::from),
+            glyphs: Glyphs::of_environment(),
         }
     }
 
-    /// Shows what happened.
-    pub(crate) fn on(&mut self, event: &RunEvent<'_>) {
-        match event {
-            RunEvent::Planned {
-                scenario,
-                targets,
-                plan,
-                pinning,
-                expected,
-                detectable,
-            } => {
-                let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
-                self.say(&format!(
-                    "{BOLD}{}{BOLD:#}: {}",
-                    scenario.name, scenario.question
-                ));
-                self.say(&format!(
-                    "{DIM}{}: {} rounds of {} blocks, epochs of {} in alternation, about {}{DIM:#}",
-                    names.join(", "),
-                    plan.rounds,
-                    plan.blocks_per_round,
-                    format_ns(bench_core::units::duration_ns(plan.epoch)),
-                    approximate(*expected)
-                ));
-                let shared = if cores::is_shared(pinning) {
-                    ", shared: times include the other's work"
-                } else {
-                    ""
-                };
-                self.say(&format!(
-                    "{DIM}servers on core {}, generator on core {}{shared}{DIM:#}",
-                    cores::names(&pinning.server_cpus),
-                    cores::names(&pinning.load_cpus)
-                ));
-                if let Some(detectable) = detectable {
-                    self.say(&format!("{DIM}{}{DIM:#}", sentences::foresight(detectable)));
-                }
-                self.begin(plan.len() as u64);
+    /// A sentence in as many lines as it takes; those after the first are set in by `indent`. Words are never broken.
+    fn wrap(self, sentence: &str, indent: &str) -> String {
+        let sentence = self.glyphs.text(sentence);
+        let Some(columns) = self.columns else {
+            return format!("{indent}{sentence}");
+        };
+        let options = textwrap::Options::new(columns)
+            .break_words(false)
+            .word_separator(textwrap::WordSeparator::AsciiSpace)
+            .word_splitter(textwrap::WordSplitter::NoHyphenation)
+            .initial_indent(indent)
+            .subsequent_indent(indent);
+        textwrap::fill(&sentence, options)
+    }
+
+    /// A sentence whose beginning stands out: `head`, and then the rest.
+    pub(crate) fn begin(self, style: Style, head: &str, rest: &str) -> String {
+        let told = self.wrap(&format!("{head}{rest}"), "");
+        // A head that was broken stands out as far as its first line goes.
+        let head = self.glyphs.text(head);
+        let (head, rest) = match told.strip_prefix(head.as_ref()) {
+            Some(rest) => (head.as_ref(), rest),
+            None => told.split_at(told.find('\n').unwrap_or(told.len())),
+        };
+        format!("{style}{head}{style:#}{rest}")
+    }
+
+    /// A table, its columns closer to one another where it would be too wide.
+    fn set(self, mut table: Table) -> String {
+        let mut text = table.trim_fmt();
+        if self.overflows(&text) {
+            for column in table.column_iter_mut() {
+                column.set_padding((1, 0));
             }
-            RunEvent::RoundStarted { round, rounds } => {
-                self.bar
-                    .set_message(format!("round {} of {rounds}: starting servers", round + 1));
-            }
-            RunEvent::CapacityMeasured { target, capacity } => {
-                self.say(&format!(
-                    "{DIM}{target} carries {} in a closed loop{DIM:#}",
-                    figures::per_s(capacity.as_per_s())
-                ));
-            }
-            RunEvent::WarmingUp { round, target } => {
-                self.bar
-                    .set_message(format!("round {}: warming {target} up", round + 1));
-            }
-            RunEvent::TrialStarted {
-                trial,
-                trials,
-                target,
-            } => {
-                self.bar.set_message(format!(
-                    "round {}, block {}: {target} ({} of {trials})",
-                    trial.round + 1,
-                    trial.block + 1,
-                    trial.index + 1
-                ));
-            }
-            RunEvent::TrialEnded {
-                target,
-                epoch,
-                timed,
-            } => {
-                self.trials_done += 1;
-                self.bar.set_position(self.trials_done);
-                let median = epoch
-                    .metrics
-                    .get(timed.metrics()[0].name())
-                    .map_or_else(|| "–".to_owned(), |&ns| figures::time(ns));
-                let failed = if epoch.requests.failed() > 0 {
-                    format!(", {} failed", epoch.requests.failed())
-                } else {
-                    String::new()
-                };
-                self.bar.set_message(format!(
-                    "{target}: {} ok{failed}, median {median}",
-                    epoch.requests.ok
-                ));
-            }
-            RunEvent::Profiling { target } => {
-                self.bar
-                    .set_message(format!("counting the system calls of {target}"));
-            }
-            RunEvent::TargetFailed { target, failure } => {
-                self.say(&format!("{BAD}{target} failed{BAD:#}: {}", failure.what));
-                for line in failure.last_output.lines() {
-                    self.say(&format!("  {DIM}{line}{DIM:#}"));
-                }
-            }
-            RunEvent::Writing => self.bar.finish_and_clear(),
+            text = table.trim_fmt();
         }
+        self.glyphs.text(&text).into_owned()
     }
 
-    fn begin(&mut self, trials: u64) {
-        self.bar = ProgressBar::with_draw_target(
-            Some(trials),
-            ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_S),
-        );
-        let style = ProgressStyle::with_template("{bar:24} {elapsed} of about {duration}  {msg}");
-        self.bar
-            .set_style(style.expect("the template is a constant that indicatif reads"));
+    /// Whether some line is too long.
+    fn overflows(self, text: &str) -> bool {
+        let columns = self.columns.unwrap_or(usize::MAX);
+        text.lines().any(|line| line.chars().count() > columns)
     }
+}
 
-    /// A line of conversation, above the bar where there is one.
-    fn say(&self, line: &str) {
-        self.bar.suspend(|| anstream::eprintln!("{line}"));
-    }
+/// How many columns a stream's terminal has; none where it is no terminal, or doesn't say.
+pub(crate) fn columns(stream: impl AsFd) -> Option<u16> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
+    (size.ws_col > 0).then_some(size.ws_col)
 }
 
 /// Prints the result of a run: the verdict first, then the figures, what to beware of, and where the files are. With
 /// `json`, standard output gets the record and standard error the rest.
 pub(crate) fn show_run(record: &RunRecord, place: &Path, json: bool) {
-    let text = run_text(record, place);
+    let page = if json {
+        Page::of(std::io::stderr())
+    } else {
+        Page::of(std::io::stdout())
+    };
+    let text = run_text(record, place, page);
     if json {
         anstream::eprintln!("{text}");
         anstream::println!("{}", record.to_json());
@@ -189,23 +144,39 @@ pub(crate) fn show_run(record: &RunRecord, place: &Path, json: bool) {
 }
 
 /// The result of a run as text.
-fn run_text(record: &RunRecord, place: &Path) -> String {
+fn run_text(record: &RunRecord, place: &Path, page: Page) -> String {
     // Above the rest, so that the verdict and what belongs to it end on one screen.
-    let kinds = kinds_table(&record.targets).map(|table| table.trim_fmt() + "\n");
+    let kinds = [false, true].map(|is_below| {
+        let table = kinds_table(&record.targets, is_below);
+        table.map(|table| page.set(table) + "\n")
+    });
+    let kinds = match kinds {
+        [Some(beside), below] if page.overflows(&beside) => below,
+        [beside, _] => beside,
+    };
     let verdicts = sentences::verdicts(record);
     let verdicts = verdicts
         .iter()
-        .map(|sentence| format!("{BOLD}{sentence}{BOLD:#}"));
-    let above = kinds.into_iter().chain(why_lines(record));
+        .map(|sentence| format!("{BOLD}{}{BOLD:#}", page.wrap(sentence, "")));
+    let above = kinds.into_iter().chain(why_lines(record, page));
     let mut lines: Vec<String> = above.chain(verdicts).collect();
-    lines.extend(sentences::objectives(record));
-    lines.push(sentences::belief(record));
-    lines.extend(sentences::aa(record));
-    lines.extend(comparisons_table(record).map(|table| format!("\n{}", table.trim_fmt())));
-    lines.push(format!("\n{}", targets_table(record).trim_fmt()));
-    lines.extend(cautions(record));
+    let told = sentences::objectives(record).into_iter();
+    let told = told
+        .chain([sentences::belief(record)])
+        .chain(sentences::aa(record));
+    lines.extend(told.map(|sentence| page.wrap(&sentence, "")));
+    lines.extend(comparisons_table(record).map(|table| format!("\n{}", page.set(table))));
+    lines.push(format!("\n{}", page.set(targets_table(record))));
+    lines.extend(histogram(record, page));
+    let cautions = cautions(record, page);
+    if !cautions.is_empty() {
+        lines.push(String::new());
+        lines.extend(cautions);
+        lines.push(String::new());
+    }
+    // A path and a command are copied, so they are neither wrapped nor put in other characters.
     lines.push(format!(
-        "\n{DIM}Report:{DIM:#}  {}",
+        "{DIM}Report:{DIM:#}  {}",
         place.join("report.html").display()
     ));
     lines.push(format!("{DIM}Repeat:{DIM:#}  {}", quoted(&record.command)));
@@ -213,10 +184,51 @@ fn run_text(record: &RunRecord, place: &Path) -> String {
 }
 
 /// What the loops did, a line a target.
-fn why_lines(record: &RunRecord) -> Option<String> {
-    let told = why::brief(record);
+fn why_lines(record: &RunRecord, page: Page) -> Option<String> {
+    let told: Vec<String> = why::brief(record)
+        .iter()
+        .map(|sentence| page.wrap(sentence, ""))
+        .collect();
     let head = format!("{DIM}What the loops did:{DIM:#}");
     (!told.is_empty()).then(|| format!("{head}\n{}\n", told.join("\n")))
+}
+
+/// How the times of each target spread: a row of bars each, on one axis, below a line that says what they are of. It says
+/// nothing that the table above doesn't say in figures.
+fn histogram(record: &RunRecord, page: Page) -> Vec<String> {
+    let timed = record.timed();
+    let counts: Vec<Counts> = record
+        .targets
+        .iter()
+        .map(|target| counts(timed.encoded(&target.histograms)))
+        .collect();
+    let names = record.targets.iter().map(|target| target.name.as_str());
+    let name_width = names.clone().map(|name| name.chars().count()).max();
+    let name_width = name_width.unwrap_or(0);
+    let columns = page.columns.unwrap_or(usize::from(USUAL_WIDTH));
+    // One column before the name, and two after it.
+    let bins = columns.saturating_sub(name_width + 3).clamp(1, BINS_MAX);
+    let Some(spread) = Spread::of(&counts.iter().collect::<Vec<_>>(), bins) else {
+        return Vec::new();
+    };
+    let head = format!(
+        "How {}s spread, from {} to {}, each step {} longer:",
+        timed.time_words(),
+        figures::time(spread.low_ns as f64),
+        figures::time(spread.high_ns as f64),
+        figures::percent(spread.step - 1.0)
+    );
+    let rows = names.zip(spread.rows()).map(|(name, row)| {
+        let row = page.glyphs.text(&row).into_owned();
+        format!(" {name:name_width$}  {row}").trim_end().to_owned()
+    });
+    std::iter::once(page.wrap(&head, "")).chain(rows).collect()
+}
+
+/// The times of an encoded histogram; none of one that can't be read, which a record of ours always can.
+fn counts(encoded: &str) -> Counts {
+    let histogram = encode::histogram_from_base64(encoded);
+    histogram.map_or_else(|_| Counts::new(), |histogram| recording::counts(&histogram))
 }
 
 /// Prints what a gate came to: the whole in a sentence, then each scenario, the gravest first.
@@ -305,10 +317,12 @@ fn quoted(words: &[String]) -> String {
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
-/// Every comparison, one a row; none where nothing was compared. Where there are several targets beside the first, each is named
-/// above its rows.
+/// Every comparison, one a row; none where nothing was compared. Where there are several targets beside the first, or names too
+/// long to stand side by side, each is named above its rows. Service times are left to the report where their verdict is that
+/// of the response times.
 fn comparisons_table(record: &RunRecord) -> Option<Table> {
-    let rows = tables::comparisons(record);
+    let all = tables::comparisons(record);
+    let rows: Vec<&ComparisonRow> = all.iter().filter(|row| is_news(row, &all)).collect();
     let base = rows.first()?.base.clone();
     let heads = record.targets.len().saturating_sub(1);
     let mut table = Table::new();
@@ -316,18 +330,20 @@ fn comparisons_table(record: &RunRecord) -> Option<Table> {
     let figures = ["difference", "95 % interval", "MDE", "verdict"];
     let head = |name: &str| format!("{name} / {base}");
     let mut named = "";
-    if heads == 1 {
+    let pair = head(&rows[0].head);
+    let is_pair = heads == 1 && pair.chars().count() <= PAIR_WIDTH_MAX;
+    if is_pair {
         named = &rows[0].head;
-        table.set_header([head(named).as_str()].into_iter().chain(figures));
+        table.set_header([pair.as_str()].into_iter().chain(figures));
     } else {
         table.set_header([head("each").as_str()].into_iter().chain(figures));
     }
-    for row in &rows {
+    for row in rows {
         if row.head != named {
             named = &row.head;
             table.add_row([named]);
         }
-        let metric = if heads == 1 {
+        let metric = if is_pair {
             row.short.to_owned()
         } else {
             format!("  {}", row.short)
@@ -342,6 +358,18 @@ fn comparisons_table(record: &RunRecord) -> Option<Table> {
     }
     align_right(&mut table, 1..4);
     Some(table)
+}
+
+/// Whether a row says what its counterpart, for service times that of response times, does not.
+fn is_news(row: &ComparisonRow, all: &[ComparisonRow]) -> bool {
+    row.short.strip_prefix("service").is_none_or(|rest| {
+        let says_the_same = |other: &ComparisonRow| {
+            other.head == row.head
+                && other.short.strip_prefix("response") == Some(rest)
+                && other.verdict == row.verdict
+        };
+        !all.iter().any(says_the_same)
+    })
 }
 
 /// The targets, one a row, below what their times are.
@@ -361,7 +389,8 @@ fn targets_table(record: &RunRecord) -> Table {
 }
 
 /// Each kind of request by itself, one a row for each target, where there are several; a long table is left to the report.
-fn kinds_table(targets: &[TargetRecord]) -> Option<Table> {
+/// `is_below`: targets stand below the request, and not beside it.
+fn kinds_table(targets: &[TargetRecord], is_below: bool) -> Option<Table> {
     let of_target = |target: &TargetRecord| target.report.by_request.len();
     let rows: usize = targets.iter().map(of_target).sum();
     if !(1..=KIND_ROWS_MAX).contains(&rows) {
@@ -369,20 +398,34 @@ fn kinds_table(targets: &[TargetRecord]) -> Option<Table> {
     }
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_width(WIDTH);
-    table.set_header(["request", "target", "p50", "p99", "p99.9", "max"]);
+    let percentiles = ["p50", "p99", "p99.9", "max"];
+    let names: &[&str] = if is_below {
+        &["request"]
+    } else {
+        &["request", "target"]
+    };
+    table.set_header(names.iter().chain(&percentiles));
     let most = targets.iter().map(of_target).max().unwrap_or_default();
     for index in 0..most {
-        for target in targets {
-            let Some(kind) = target.report.by_request.get(index) else {
-                continue;
+        let kinds = targets.iter().filter_map(|target| {
+            let kind = target.report.by_request.get(index)?;
+            Some((target.name.as_str(), kind))
+        });
+        for (number, (name, kind)) in kinds.enumerate() {
+            if is_below && number == 0 {
+                table.add_row([kind.request.as_str()]);
+            }
+            let names = if is_below {
+                vec![format!("  {name}")]
+            } else {
+                vec![kind.request.clone(), name.to_owned()]
             };
             let times = &kind.response_time_ns;
             let times = [times.p50, times.p99, times.p99_9, times.max].map(figures::maybe_time);
-            let names = [kind.request.clone(), target.name.clone()];
             table.add_row(names.into_iter().chain(times));
         }
     }
-    align_right(&mut table, 2..6);
+    align_right(&mut table, names.len()..names.len() + percentiles.len());
     Some(table)
 }
 
@@ -432,50 +475,45 @@ pub(crate) fn show_between(told: &RunComparison) {
             difference.what, difference.base, difference.head
         ));
     }
+    let page = Page::of(std::io::stdout());
     lines.extend(
         told.cautions
             .iter()
-            .map(|caution| caution_lines(None, caution)),
+            .map(|caution| caution_lines(None, caution, page)),
     );
     anstream::println!("{}", lines.join("\n"));
 }
 
 /// What to beware of, the run's own first. A target's percentiles that are missing for want of samples show as dashes and
 /// are not told again.
-fn cautions(record: &RunRecord) -> Vec<String> {
+fn cautions(record: &RunRecord, page: Page) -> Vec<String> {
     let told_by_run =
         |caution: &Caution| caution.voids || caution.code == CautionCode::TargetFailed;
     let of_run = record
         .validity
         .cautions
         .iter()
-        .map(|caution| caution_lines(None, caution));
+        .map(|caution| caution_lines(None, caution, page));
     let of_targets = record.targets.iter().flat_map(|target| {
         let own = target.report.validity.cautions.iter();
         let untold = own.filter(move |caution| {
             !told_by_run(caution) && caution.code != CautionCode::TooFewSamples
         });
-        untold.map(|caution| caution_lines(Some(&target.name), caution))
+        untold.map(move |caution| caution_lines(Some(&target.name), caution, page))
     });
-    let lines: Vec<String> = of_run.chain(of_targets).collect();
-    if lines.is_empty() {
-        lines
-    } else {
-        [vec![String::new()], lines].concat()
-    }
+    of_run.chain(of_targets).collect()
 }
 
-fn caution_lines(target: Option<&str>, caution: &Caution) -> String {
+fn caution_lines(target: Option<&str>, caution: &Caution, page: Page) -> String {
     let (style, word) = if caution.voids {
         (BAD, "INVALID")
     } else {
         (WARN, "Caution")
     };
     let target = target.map(|name| format!("{name}: ")).unwrap_or_default();
-    format!(
-        "{style}{word}{style:#}: {target}{}\n  {DIM}{}{DIM:#}",
-        caution.detail, caution.advice
-    )
+    let told = page.begin(style, word, &format!(": {target}{}", caution.detail));
+    let advice = page.wrap(&caution.advice, "  ");
+    format!("{told}\n{DIM}{advice}{DIM:#}")
 }
 
 /// The result of `bench load`.
@@ -484,11 +522,12 @@ pub(crate) fn show_load(args: &LoadArgs, report: &LoadReport, recording: &Record
         let json = serde_json::to_string_pretty(report).expect("a report is plain data");
         anstream::println!("{json}");
     } else {
-        anstream::println!("{}", load_text(&args.url, report, recording));
+        let page = Page::of(std::io::stdout());
+        anstream::println!("{}", load_text(&args.url, report, recording, page));
     }
 }
 
-fn load_text(url: &str, report: &LoadReport, recording: &Recording) -> String {
+fn load_text(url: &str, report: &LoadReport, recording: &Recording, page: Page) -> String {
     let load = &report.load;
     let rate = load.rate_per_s.map_or_else(
         || "closed loop".to_owned(),
@@ -527,7 +566,7 @@ fn load_text(url: &str, report: &LoadReport, recording: &Recording) -> String {
             .validity
             .cautions
             .iter()
-            .map(|caution| caution_lines(None, caution)),
+            .map(|caution| caution_lines(None, caution, page)),
     );
     lines.join("\n")
 }
@@ -614,10 +653,13 @@ pub(crate) struct LiveLine {
 }
 
 impl LiveLine {
-    /// A line for this load; on a terminal only.
+    /// A line for this load; on a terminal only, and one that can redraw it.
     pub(crate) fn new(load: &Load) -> Self {
-        let bar =
-            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_S));
+        let target = match Face::usual() {
+            Face::Lines => ProgressDrawTarget::stderr(),
+            Face::Quiet | Face::Rounds | Face::Full => ProgressDrawTarget::hidden(),
+        };
+        let bar = ProgressBar::with_draw_target(None, target);
         let kind = load
             .arrival
             .rate()
@@ -693,24 +735,33 @@ pub(crate) fn print_failure(failure: &Failure) {
     anstream::eprintln!("{:?}", failure.report);
 }
 
-/// A duration for people: `50 s`, `3 min`.
-fn approximate(duration: Duration) -> String {
-    match duration.as_secs() {
-        seconds @ 0..120 => format!("{seconds} s"),
-        seconds => format!("{} min", seconds.div_ceil(60)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use bench_core::compare::{Comparison, ComparisonVerdict, Direction};
     use bench_core::sample;
+    use bench_core::validity::Validity;
+
+    const PAGE: Page = Page {
+        columns: Some(80),
+        glyphs: Glyphs::Unicode,
+    };
 
     /// The end of a run as a terminal without colours shows it.
-    fn screen(record: &RunRecord) -> String {
-        let text = run_text(record, Path::new("results/runs/20261123T101500Z-made-up"));
+    fn screen_on(record: &RunRecord, page: Page) -> String {
+        let place = Path::new("results/runs/20261123T101500Z-made-up");
+        let text = run_text(record, place, page);
         anstream::adapter::strip_str(&text).to_string()
+    }
+
+    fn screen(record: &RunRecord) -> String {
+        screen_on(record, PAGE)
+    }
+
+    /// No line is wider than the page.
+    fn fits(text: &str) {
+        let widest = text.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(80), "{widest:?} columns:\n{text}");
     }
 
     /// A pair's end fits on a terminal of 80 by 24, the prompt below it included, from the verdict on: what is told of each
@@ -724,8 +775,7 @@ mod tests {
         }
         let from_verdict = screen(&record);
         assert!(whole.ends_with(&from_verdict));
-        let widest = from_verdict.lines().map(|line| line.chars().count()).max();
-        assert!(widest <= Some(80), "{widest:?} columns:\n{from_verdict}");
+        fits(&whole);
         assert!(from_verdict.lines().count() <= 23, "{from_verdict}");
         whole
     }
@@ -766,5 +816,58 @@ mod tests {
                 ..comparison
             }));
         insta::assert_snapshot!("three", screen(&record));
+    }
+    #[test]
+    fn long_names_and_grave_cautions_fit_too() {
+        let mut record = sample::run_record();
+        let long = ["callback-pool-40", "coroutine-asyncio"];
+        for (target, name) in record.targets.iter_mut().zip(long) {
+            name.clone_into(&mut target.name);
+        }
+        for comparison in &mut record.comparisons {
+            long[0].clone_into(&mut comparison.base);
+            long[1].clone_into(&mut comparison.head);
+        }
+        let caution = |voids| {
+            Caution {
+            code: CautionCode::GeneratorSaturated,
+            detail: "the generator used 97 % of its cores (limit 90 %): the throughput is the generator's, not the server's".to_owned(),
+            advice: "give it more cores with --load-cpus, or compare server CPU per request at a rate below the limit (-R)".to_owned(),
+            voids,
+        }
+        };
+        record.validity = Validity::from_cautions(vec![caution(false), caution(true)]);
+        let text = screen(&record);
+        fits(&text);
+        insta::assert_snapshot!("long", text);
+    }
+
+    #[test]
+    fn a_locale_without_unicode_gets_plain_characters() {
+        let page = Page {
+            glyphs: Glyphs::Ascii,
+            ..PAGE
+        };
+        let text = screen_on(&sample::run_record(), page);
+        assert!(text.is_ascii(), "{text}");
+        insta::assert_snapshot!("ascii", text);
+    }
+
+    #[test]
+    fn in_a_file_no_sentence_is_broken() {
+        let mut record = sample::run_record();
+        let detail = "a caution that goes on and on ".repeat(9);
+        record.validity = Validity::from_cautions(vec![Caution {
+            code: CautionCode::Partial,
+            detail: detail.clone(),
+            advice: detail.clone(),
+            voids: false,
+        }]);
+        let page = Page {
+            columns: None,
+            ..PAGE
+        };
+        let text = screen_on(&record, page);
+        assert!(text.lines().any(|line| line.ends_with(&detail)), "{text}");
     }
 }

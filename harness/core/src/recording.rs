@@ -294,6 +294,14 @@ pub struct Interval {
 /// Times in nanoseconds with their counts, ascending.
 pub type Counts = Vec<(Nanos, u64)>;
 
+/// The counts of a histogram.
+pub fn counts<C: hdrhistogram::Counter>(histogram: &Histogram<C>) -> Counts {
+    histogram
+        .iter_recorded()
+        .map(|step| (step.value_iterated_to(), step.count_since_last_iteration()))
+        .collect()
+}
+
 impl Recording {
     /// A recording of nothing.
     pub fn empty() -> Self {
@@ -793,10 +801,7 @@ fn taken(histogram: &mut Histogram<u32>) -> Counts {
     if histogram.is_empty() {
         return Counts::new();
     }
-    let counts = histogram
-        .iter_recorded()
-        .map(|step| (step.value_iterated_to(), step.count_since_last_iteration()))
-        .collect();
+    let counts = counts(histogram);
     histogram.reset();
     counts
 }

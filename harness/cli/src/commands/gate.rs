@@ -18,6 +18,7 @@ use clap::Parser;
 use crate::args::{Args, Command, GateArgs, RunArgs};
 use crate::commands::report::read;
 use crate::commands::run::{self, Request, request};
+use crate::display::{Display, Face};
 use crate::environment;
 use crate::exit::{Exit, Explain, Failure};
 use crate::files;
@@ -26,9 +27,10 @@ use crate::history_file;
 use crate::interrupt::Interrupt;
 use crate::measure::measure;
 use crate::run_event::RunEvent;
+use crate::steering::Steering;
 use crate::store::{RUNS, Store};
 use crate::supervised::{Program, Supervised, describe};
-use crate::terminal::{Terminal, show_gate};
+use crate::terminal::show_gate;
 
 /// How often a build is asked whether it has ended, and the user whether it should.
 const POLL: Duration = Duration::from_millis(100);
@@ -475,11 +477,12 @@ fn measured(
         None => Path::new(RUNS).join(&id),
     };
     let store = Store::prepare(&place)?;
-    let mut terminal = Terminal::new();
-    let measured = measure(request, &id, run::command(), interrupt, &mut |event| {
-        terminal.on(&event);
+    let steering = Steering::new(interrupt.clone());
+    let mut display = Display::start(Face::usual(), &request.pinning, &steering);
+    let measured = measure(request, &id, run::command(), &steering, &mut |event| {
+        display.on(&event);
     })?;
-    terminal.on(&RunEvent::Writing);
+    display.on(&RunEvent::Writing);
     run::write(&store, &measured)?;
     let place = store.publish()?;
     anstream::eprintln!("Measured: {}", place.display());

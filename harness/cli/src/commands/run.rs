@@ -17,14 +17,16 @@ use crate::args::RunArgs;
 use crate::check;
 use crate::commands::history;
 use crate::cores;
+use crate::display::{self, Display, Face};
 use crate::environment;
 use crate::exit::{Exit, Explain, Failure};
 use crate::files::{self, STDIN};
 use crate::interrupt::Interrupt;
 use crate::measure::{Measured, Profile, measure};
 use crate::run_event::RunEvent;
+use crate::steering::Steering;
 use crate::store::{RUNS, Store};
-use crate::terminal::{Terminal, print_failure, show_run};
+use crate::terminal::{print_failure, show_run};
 use crate::workload::Routes;
 
 /// What a run was asked to do, all of it checked.
@@ -45,6 +47,7 @@ pub(crate) struct Request {
 
 /// Runs a scenario and writes its record.
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
+    let face = Face::choose(args.tui)?;
     let request = understand(args)?;
     environment::allow_connections(sockets(&request))?;
     let id = format!(
@@ -57,12 +60,16 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         .clone()
         .unwrap_or_else(|| Path::new(RUNS).join(&id));
     let store = Store::prepare(&place)?;
-    let interrupt = Interrupt::catch()?;
-    let mut terminal = Terminal::new();
-    let mut measured = measure(&request, &id, command(), &interrupt, &mut |event| {
-        terminal.on(&event);
+    let interrupt = match face {
+        Face::Full => Interrupt::catch_and(display::give_back)?,
+        Face::Quiet | Face::Rounds | Face::Lines => Interrupt::catch()?,
+    };
+    let steering = Steering::new(interrupt);
+    let mut display = Display::start(face, &request.pinning, &steering);
+    let mut measured = measure(&request, &id, command(), &steering, &mut |event| {
+        display.on(&event);
     })?;
-    terminal.on(&RunEvent::Writing);
+    display.on(&RunEvent::Writing);
     // A run that was measured is not lost because its A/A comparison can't be counted.
     aa_history::count(&mut measured.record).unwrap_or_else(|failure| print_failure(&failure));
     write(&store, &measured)?;

@@ -39,11 +39,11 @@ use crate::cores;
 use crate::earlier;
 use crate::environment::{self, CpuTicks};
 use crate::exit::{Explain, Failure};
-use crate::interrupt::Interrupt;
 use crate::launch::{Server, Service};
 use crate::meter::Meters;
 use crate::run_event::RunEvent;
 use crate::starting::{self, Starter};
+use crate::steering::Steering;
 use crate::store::RUNS;
 use crate::workload::Asked;
 
@@ -79,6 +79,9 @@ const SETTLE_EVERY: Duration = Duration::from_millis(100);
 /// How often it is looked for at most: the memory of a server with work of its own never settles.
 const SETTLE_LOOKS: u32 = 30;
 
+/// How often a run that rests looks whether it is to go on.
+const REST_LOOK_EVERY: Duration = Duration::from_millis(100);
+
 /// What a run measured.
 pub(crate) struct Measured {
     /// The record of it.
@@ -94,7 +97,7 @@ pub(crate) fn measure(
     request: &Request,
     id: &str,
     command: Vec<String>,
-    interrupt: &Interrupt,
+    steering: &Steering,
     tell: &mut dyn FnMut(RunEvent<'_>),
 ) -> Result<Measured, Failure> {
     let started = Instant::now();
@@ -116,7 +119,7 @@ pub(crate) fn measure(
     let mut subjects = subjects_of(request, &site);
     let mut run = Run {
         request,
-        interrupt,
+        steering,
         started,
         client,
         starter: site,
@@ -139,7 +142,7 @@ pub(crate) fn measure(
         .transpose();
     // One that the scenario does not call is no part of the story.
     let backend = if is_called { backend } else { Ok(None) };
-    let is_interrupted = interrupt.is_asked();
+    let is_interrupted = steering.interrupt.is_asked();
     let since = Surroundings::read().since(before);
     environment.steal_share = since.steal_share;
     environment.throttled_periods = since.throttled_periods;
@@ -311,7 +314,7 @@ struct Driven {
 /// What all rounds share.
 struct Run<'a> {
     request: &'a Request,
-    interrupt: &'a Interrupt,
+    steering: &'a Steering,
     started: Instant,
     client: ControlClient,
     starter: Starter,
@@ -327,13 +330,13 @@ impl Run<'_> {
         let mut load = self.load_of(Arrival::Closed);
         let mut arrival = None;
         for round in 0..plan.rounds {
+            if round > 0 {
+                self.rest_where_asked();
+            }
             if self.is_over(subjects) {
                 break;
             }
-            (self.tell)(RunEvent::RoundStarted {
-                round,
-                rounds: plan.rounds,
-            });
+            (self.tell)(RunEvent::RoundStarted { round });
             for subject in &mut *subjects {
                 self.start(subject);
             }
@@ -343,16 +346,18 @@ impl Run<'_> {
             let arrival = arrival.get_or_insert_with(|| self.find_arrival(subjects));
             load = self.load_of(arrival.clone());
             self.warm_up_all(round, &load, subjects);
-            for trial in trials.iter().filter(|trial| trial.round == round) {
+            let of_round = trials.iter().filter(|trial| trial.round == round);
+            for (number, trial) in of_round.enumerate() {
+                let begins_block = number > 0 && trial.position == 0;
+                if begins_block && self.rest_where_asked() {
+                    // What cooled down meanwhile gets warm again, every target of them.
+                    self.warm_up_all(round, &load, subjects);
+                }
                 let subject = &mut subjects[trial.target];
-                if self.interrupt.is_asked() || subject.failure.is_some() {
+                if self.steering.interrupt.is_asked() || subject.failure.is_some() {
                     continue;
                 }
-                (self.tell)(RunEvent::TrialStarted {
-                    trial,
-                    trials: trials.len(),
-                    target: &subject.spec.name,
-                });
+                (self.tell)(RunEvent::TrialStarted { trial });
                 self.measure_trial(trial, &load, subject);
             }
             if round + 1 == plan.rounds
@@ -369,8 +374,25 @@ impl Run<'_> {
         load
     }
 
+    /// Rests for as long as somebody wants a pause; true where somebody did.
+    ///
+    /// For the ends of blocks only: a block is one paired difference, and whatever the machine does during a pause within it
+    /// would stand between the two that are compared.
+    fn rest_where_asked(&mut self) -> bool {
+        if !self.steering.wants_pause() {
+            return false;
+        }
+        (self.tell)(RunEvent::Paused);
+        while self.steering.wants_pause() {
+            std::thread::park_timeout(REST_LOOK_EVERY);
+        }
+        (self.tell)(RunEvent::Resumed);
+        true
+    }
+
     fn is_over(&self, subjects: &[Subject<'_>]) -> bool {
-        self.interrupt.is_asked() || subjects.iter().all(|subject| subject.failure.is_some())
+        self.steering.interrupt.is_asked()
+            || subjects.iter().all(|subject| subject.failure.is_some())
     }
 
     /// The load of one epoch; its seed comes from the trial. Targets are warm before: see [`Self::warm_up_all`].
@@ -411,7 +433,7 @@ impl Run<'_> {
 
     /// Starts a target and makes sure that it answers every route of the scenario rightly.
     fn start(&mut self, subject: &mut Subject<'_>) {
-        if subject.failure.is_some() || self.interrupt.is_asked() {
+        if subject.failure.is_some() || self.steering.interrupt.is_asked() {
             return;
         }
         match self.launch(subject) {
@@ -487,7 +509,7 @@ impl Run<'_> {
         let Some(count) = self.request.scenario.idle_connections else {
             return;
         };
-        if subject.failure.is_some() || self.interrupt.is_asked() {
+        if subject.failure.is_some() || self.steering.interrupt.is_asked() {
             return;
         }
         let Some(process) = &mut subject.process else {
@@ -497,7 +519,7 @@ impl Run<'_> {
         let settled = || meters.as_deref().and_then(settled_rss_bytes);
         let before = settled();
         let cpus = &self.request.pinning.load_cpus;
-        match Holder::start(process.addr, count, cpus, self.interrupt) {
+        match Holder::start(process.addr, count, cpus, &self.steering.interrupt) {
             Ok(Some(idle)) => {
                 let opened = idle.opened();
                 process.idle = Some(idle);
@@ -525,7 +547,7 @@ impl Run<'_> {
         }
         let mut weakest: Option<Rate> = None;
         for subject in subjects {
-            if self.interrupt.is_asked() || subject.failure.is_some() {
+            if self.steering.interrupt.is_asked() || subject.failure.is_some() {
                 continue;
             }
             let Some(process) = &subject.process else {
@@ -569,7 +591,8 @@ impl Run<'_> {
                     .map_err(|error| error.to_string())?;
             let replies = recording.ledger.ok;
             let is_known = replies >= CAPACITY_REPLIES * u64::from(load.connections.get());
-            if is_known || duration >= CAPACITY_PROBE_AT_MOST || self.interrupt.is_asked() {
+            if is_known || duration >= CAPACITY_PROBE_AT_MOST || self.steering.interrupt.is_asked()
+            {
                 let per_s =
                     replies as f64 * NANOS_PER_S as f64 / recording.measured_ns.max(1) as f64;
                 return Rate::per_s(per_s).map_err(|_| {
@@ -591,13 +614,15 @@ impl Run<'_> {
             return;
         };
         driven.watched.told = before.zip(self.telling(subject));
-        let is_whole = !self.interrupt.is_asked() && driven.ended.is_none();
+        let is_whole = !self.steering.interrupt.is_asked() && driven.ended.is_none();
         subject.take(trial, &driven.recording, driven.watched, is_whole);
         if is_whole && let Some(epoch) = subject.epochs.last() {
             (self.tell)(RunEvent::TrialEnded {
-                target: &subject.spec.name,
+                trial,
                 epoch,
                 timed: Timed::of(&driven.recording),
+                load: &load,
+                so_far: subject.so_far(),
             });
         }
         if let Some(how) = driven.ended {
@@ -623,7 +648,7 @@ impl Run<'_> {
         let process = subject.process.as_ref()?;
         let meters = process.server.as_ref().map(Server::meters);
         let options = self.options();
-        let (driven, watched) = watch(meters.as_ref(), self.started, self.interrupt, |control| {
+        let (driven, watched) = watch(meters.as_ref(), self.started, self.steering, |control| {
             load::drive(load, &process.workload, process.addr, &options, control)
         });
         let ended = process.server.as_ref().and_then(Server::ended);

@@ -47,7 +47,7 @@ impl Run<'_> {
         let Some(process) = &subject.process else {
             return;
         };
-        if self.interrupt.is_asked() || subject.failure.is_some() {
+        if self.steering.interrupt.is_asked() || subject.failure.is_some() {
             return;
         }
         (self.tell)(RunEvent::Profiling {

@@ -21,6 +21,7 @@ use super::holder::Holder;
 use super::watch::Watched;
 use crate::launch::Server;
 use crate::meter::Reading;
+use crate::run_event::SoFar;
 
 /// A target and what has been measured of it so far.
 pub(super) struct Subject<'a> {
@@ -143,6 +144,15 @@ impl<'a> Subject<'a> {
         self.cost.add(watched, stretch.as_ref());
     }
 
+    /// What is known of it by now.
+    pub(super) fn so_far(&self) -> SoFar<'_> {
+        SoFar {
+            recording: &self.recording,
+            cpu_us_per_request: self.cost.cpu_us_per_request(self.recording.ledger.ok),
+            rss_bytes_max: self.cost.rss_bytes_max(),
+        }
+    }
+
     /// What the run record says of this target, and the recording for the formats that hold more. `requests`: the mix.
     pub(super) fn into_record(
         self,
@@ -217,17 +227,25 @@ impl Cost {
         }
     }
 
+    fn cpu_us_per_request(&self, ok: u64) -> Option<f64> {
+        us_per_request(self.cpu_ns, ok).filter(|_| self.is_known)
+    }
+
+    fn rss_bytes_max(&self) -> Option<u64> {
+        (self.rss_bytes_max > 0).then_some(self.rss_bytes_max)
+    }
+
     fn into_record(self, ok: u64) -> ServerRecord {
         let per_1000 =
             |count: u64| (self.is_known && ok > 0).then(|| count as f64 * 1e3 / ok as f64);
         let ticks = self.user_ticks + self.system_ticks;
         ServerRecord {
-            cpu_us_per_request: us_per_request(self.cpu_ns, ok).filter(|_| self.is_known),
+            cpu_us_per_request: self.cpu_us_per_request(ok),
             cpu_share: self
                 .is_known
                 .then(|| self.cpu_ns as f64 / self.wall_ns.max(1) as f64),
             cpu_user_share: (ticks > 0).then(|| self.user_ticks as f64 / ticks as f64),
-            rss_bytes_max: (self.rss_bytes_max > 0).then_some(self.rss_bytes_max),
+            rss_bytes_max: self.rss_bytes_max(),
             rss_bytes_per_idle_connection: self
                 .idle
                 .map(|(bytes, connections)| bytes / connections as f64),

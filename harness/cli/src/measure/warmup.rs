@@ -22,7 +22,7 @@ impl Run<'_> {
         let plan = &self.request.plan;
         let mut warming_up = WarmingUp::new(plan.warmup);
         while let Some(stretch) = warming_up.next_stretch() {
-            if self.interrupt.is_asked() || subject.failure.is_some() {
+            if self.steering.interrupt.is_asked() || subject.failure.is_some() {
                 return;
             }
             (self.tell)(RunEvent::WarmingUp {

@@ -1,6 +1,6 @@
 //! Watching a server for the length of one epoch: what it spent between the first measured request and the last reply.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,8 +9,8 @@ use bench_core::record::ServerSample;
 use bench_core::units::{Nanos, duration_ns};
 use load::{Control, Phase};
 
-use crate::interrupt::Interrupt;
 use crate::meter::{Meters, Reading};
+use crate::steering::{Counts, Steering};
 
 /// How often a server's meters are read while it is measured.
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
@@ -68,12 +68,15 @@ struct Marks {
 pub(super) fn watch<T>(
     meters: Option<&Arc<Meters>>,
     run_started: Instant,
-    interrupt: &Interrupt,
+    steering: &Steering,
     drive: impl FnOnce(&Control) -> T,
 ) -> (T, Watched) {
     let marks = Arc::new(Mutex::new(Marks::default()));
+    // Not among the marks: whoever reads them may be interrupted there, and a generator thread would wait for it.
+    let measuring_since_ns = Arc::new(AtomicU64::new(0));
     let control = Control::watching({
         let marks = Arc::clone(&marks);
+        let measuring_since_ns = Arc::clone(&measuring_since_ns);
         let meters = meters.cloned();
         move |phase| {
             let mark = Mark {
@@ -82,7 +85,10 @@ pub(super) fn watch<T>(
             };
             let mut marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
             match phase {
-                Phase::Measuring => marks.measuring = Some(mark),
+                Phase::Measuring => {
+                    measuring_since_ns.store(duration_ns(mark.at), Ordering::Relaxed);
+                    marks.measuring = Some(mark);
+                }
                 Phase::Drained => marks.drained = Some(mark),
             }
         }
@@ -94,8 +100,20 @@ pub(super) fn watch<T>(
     let run_delay_ns = || meters.and_then(|meters| meters.run_delay_ns());
     let (before, delay_before_ns) = (reading(), run_delay_ns());
     let is_done = AtomicBool::new(false);
+    let tell = || {
+        let since_ns = measuring_since_ns.load(Ordering::Relaxed);
+        let now_ns = duration_ns(run_started.elapsed());
+        steering.count((since_ns > 0).then(|| Counts {
+            ok: control.ok(),
+            failed: control.failed(),
+            over: Duration::from_nanos(now_ns.saturating_sub(since_ns)),
+        }));
+        if steering.interrupt.is_asked() {
+            control.stop();
+        }
+    };
     let (driven, samples) = std::thread::scope(|scope| {
-        let sampler = scope.spawn(|| sample(meters, run_started, interrupt, &control, &is_done));
+        let sampler = scope.spawn(|| sample(meters, run_started, &tell, &control, &is_done));
         let driven = drive(&control);
         is_done.store(true, Ordering::Relaxed);
         sampler.thread().unpark();
@@ -106,6 +124,7 @@ pub(super) fn watch<T>(
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
         )
     });
+    steering.count(None);
     let (delay_after_ns, after) = (run_delay_ns(), reading());
     let marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
     let watched = Watched {
@@ -129,11 +148,11 @@ fn spent(from: Mark, to: Mark) -> Option<Spent> {
     })
 }
 
-/// Reads a server's meters until the epoch is done; ends the epoch early where the server died or the user wants it.
+/// Reads a server's meters until the epoch is done, and calls `tell` each time; ends the epoch early where the server died.
 fn sample(
     meters: Option<&Arc<Meters>>,
     started: Instant,
-    interrupt: &Interrupt,
+    tell: &dyn Fn(),
     control: &Control,
     is_done: &AtomicBool,
 ) -> Vec<(ServerSample, Reading)> {
@@ -141,9 +160,7 @@ fn sample(
     let mut last = meters.map(|meters| (started.elapsed(), meters.cpu_ns()));
     while !is_done.load(Ordering::Relaxed) {
         std::thread::park_timeout(SAMPLE_EVERY);
-        if interrupt.is_asked() {
-            control.stop();
-        }
+        tell();
         let Some(meters) = meters else { continue };
         meters.look();
         let Some(reading) = meters.reading() else {

@@ -1,0 +1,549 @@
+//! What a person sees while a run goes: nothing, a line a round, two lines that are redrawn, or the full screen.
+//!
+//! Drawing must not disturb what is measured. It is done by a thread of its own, on a core that neither serves nor generates
+//! where the run leaves one; where it leaves none, between two epochs, and within one only every [`WITHIN_EPOCH_EVERY`] and
+//! for a key, on a core of the generator: what it takes away there shows as the generator's lag, and not as a slow server.
+
+mod line;
+#[cfg(test)]
+mod made_up;
+mod progress;
+mod screen;
+mod view;
+
+use std::fs::File;
+use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anstyle::{AnsiColor, Style};
+use bench_core::record::Pinning;
+use bench_core::units::{duration_ns, format_ns};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ratatui::crossterm::event::{self, Event};
+use report::{figures, sentences};
+
+use crate::cores;
+use crate::exit::Failure;
+use crate::glyphs::Glyphs;
+use crate::interrupt;
+use crate::run_event::RunEvent;
+use crate::steering::{Counts, Steering};
+use crate::terminal::{self, Page};
+
+use line::approximate;
+use progress::Progress;
+use screen::Screen;
+use view::{Action, Look, View};
+
+pub(crate) use screen::give_back;
+
+/// The least time between two redraws: four a second.
+pub(crate) const REDRAW_EVERY: Duration = Duration::from_millis(250);
+
+/// The least time between two redraws within an epoch, where every core measures.
+const WITHIN_EPOCH_EVERY: Duration = Duration::from_secs(5);
+
+/// Columns where the terminal doesn't say how many it has.
+const USUAL_COLUMNS: u16 = 80;
+
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+
+/// How a run is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Face {
+    /// Not at all, but for what is said: standard error is no terminal.
+    Quiet,
+    /// By a line a round: the terminal can't go back to a line that it has shown.
+    Rounds,
+    /// By two lines that are redrawn.
+    Lines,
+    /// On the full screen.
+    Full,
+}
+
+impl Face {
+    /// The one that suits the terminal.
+    pub(crate) fn usual() -> Self {
+        Self::choose(false).expect("only the full screen can't be had")
+    }
+
+    /// The one that suits the terminal, or the full screen where it was asked for and can be had.
+    pub(crate) fn choose(wants_full: bool) -> Result<Self, Failure> {
+        // Keys come from the terminal that the program belongs to, also where standard input is something else.
+        let has_keys = || std::io::stdin().is_terminal() || File::open("/dev/tty").is_ok();
+        let term = std::env::var("TERM").unwrap_or_default();
+        let is_terminal = std::io::stderr().is_terminal();
+        Self::of(wants_full, is_terminal, has_keys, &term).map_err(|why| {
+            Failure::usage(miette::miette!(
+                help = "run it in a terminal, or leave --tui out: without it a run shows its progress wherever it can",
+                "--tui needs a terminal, and {why}"
+            ))
+        })
+    }
+
+    fn of(
+        wants_full: bool,
+        is_terminal: bool,
+        has_keys: impl Fn() -> bool,
+        term: &str,
+    ) -> Result<Self, &'static str> {
+        let is_dumb = term.is_empty() || term == "dumb";
+        match (wants_full, is_terminal, is_dumb) {
+            (true, false, _) => Err("standard error is none"),
+            (true, true, true) => Err("this one can only print line after line (TERM)"),
+            (true, true, false) if !has_keys() => Err("this one has no keys"),
+            (true, true, false) => Ok(Self::Full),
+            (false, false, _) => Ok(Self::Quiet),
+            (false, true, true) => Ok(Self::Rounds),
+            (false, true, false) => Ok(Self::Lines),
+        }
+    }
+}
+
+/// The display of one run. Dropping it takes it off the terminal.
+pub(crate) struct Display {
+    canvas: Arc<Mutex<Canvas>>,
+    /// Draws while the run goes; none where nothing is redrawn.
+    drawer: Option<JoinHandle<()>>,
+}
+
+/// What is shown, and where.
+struct Canvas {
+    began: Instant,
+    steering: Steering,
+    /// Whether the thread that draws has a core to itself.
+    has_core: bool,
+    progress: Option<Progress>,
+    surface: Surface,
+    drawn_at: Option<Duration>,
+    is_over: bool,
+}
+
+enum Surface {
+    Quiet,
+    Rounds,
+    Lines(ProgressBar),
+    /// The full screen; it is taken once the run is planned, since until then others may have something to say.
+    Full {
+        screen: Option<Screen>,
+        view: View,
+        look: Look,
+        /// What was said meanwhile; it is printed once the terminal is given back.
+        said: Vec<String>,
+    },
+}
+
+/// What the clock, the user and the drive that is under way say at the moment of drawing.
+#[derive(Debug, Clone, Copy, Default)]
+struct Moment {
+    now: Duration,
+    counts: Option<Counts>,
+    wants_pause: bool,
+    is_stopping: bool,
+}
+
+impl Display {
+    /// A display that has shown nothing yet, for a run that measures on these cores.
+    pub(crate) fn start(face: Face, pinning: &Pinning, steering: &Steering) -> Self {
+        let spare = cores::spare(&cores::available(), pinning);
+        let surface = match face {
+            Face::Quiet => Surface::Quiet,
+            Face::Rounds => Surface::Rounds,
+            Face::Lines => Surface::Lines(ProgressBar::with_draw_target(
+                None,
+                ProgressDrawTarget::hidden(),
+            )),
+            Face::Full => Surface::Full {
+                screen: None,
+                view: View::default(),
+                look: Look {
+                    glyphs: Glyphs::of_environment(),
+                    has_colour: anstream::AutoStream::choice(&std::io::stderr())
+                        != anstream::ColorChoice::Never,
+                },
+                said: Vec::new(),
+            },
+        };
+        let canvas = Arc::new(Mutex::new(Canvas {
+            began: Instant::now(),
+            steering: steering.clone(),
+            has_core: !spare.is_empty(),
+            progress: None,
+            surface,
+            drawn_at: None,
+            is_over: false,
+        }));
+        let cpus = if spare.is_empty() {
+            pinning.load_cpus.clone()
+        } else {
+            spare
+        };
+        let is_redrawn = matches!(face, Face::Lines | Face::Full);
+        let drawer = is_redrawn.then(|| {
+            let canvas = Arc::clone(&canvas);
+            std::thread::Builder::new()
+                .name("display".to_owned())
+                .spawn(move || {
+                    // Where it can't be pinned it draws from wherever the system puts it.
+                    let _ = cores::pin(&cpus);
+                    keep_drawing(&canvas);
+                })
+        });
+        Self {
+            canvas,
+            // A run that can't be shown is still a run.
+            drawer: drawer.and_then(Result::ok),
+        }
+    }
+
+    /// Shows what happened.
+    pub(crate) fn on(&mut self, event: &RunEvent<'_>) {
+        lock(&self.canvas).on(event);
+        if matches!(event, RunEvent::Writing) {
+            self.finish();
+        }
+    }
+
+    fn finish(&mut self) {
+        lock(&self.canvas).is_over = true;
+        if let Some(drawer) = self.drawer.take() {
+            drawer.thread().unpark();
+            // It panics only where drawing did, and that was told.
+            let _ = drawer.join();
+        }
+        lock(&self.canvas).clear();
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// A canvas is whole after every change to it, so that a panic elsewhere leaves nothing undone.
+fn lock(canvas: &Mutex<Canvas>) -> MutexGuard<'_, Canvas> {
+    canvas.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the thread that draws does: it redraws, and listens for keys where there is a full screen.
+fn keep_drawing(canvas: &Mutex<Canvas>) {
+    loop {
+        let listens = {
+            let mut canvas = lock(canvas);
+            if canvas.is_over {
+                return;
+            }
+            canvas.draw_if_due();
+            matches!(
+                canvas.surface,
+                Surface::Full {
+                    screen: Some(_),
+                    ..
+                }
+            )
+        };
+        match listens.then(|| event::poll(REDRAW_EVERY)) {
+            Some(Ok(true)) => match event::read() {
+                Ok(happened) => lock(canvas).on_input(&happened),
+                Err(_) => std::thread::park_timeout(REDRAW_EVERY),
+            },
+            Some(Ok(false)) => {}
+            // Nothing can be heard: it must not turn in circles.
+            Some(Err(_)) | None => std::thread::park_timeout(REDRAW_EVERY),
+        }
+    }
+}
+
+impl Canvas {
+    fn on(&mut self, event: &RunEvent<'_>) {
+        let now = self.began.elapsed();
+        if let RunEvent::Planned {
+            scenario,
+            targets,
+            plan,
+            expected,
+            ..
+        } = event
+        {
+            self.say_plan(event);
+            self.progress = Some(Progress::new(
+                (&scenario.name, &scenario.question),
+                targets.iter().map(|target| target.name.clone()),
+                plan,
+                *expected,
+                now,
+            ));
+            self.begin();
+        }
+        match event {
+            RunEvent::CapacityMeasured { target, capacity } => {
+                let carries = figures::per_s(capacity.as_per_s());
+                self.say(
+                    DIM,
+                    &format!("{target} carries {carries} in a closed loop"),
+                    "",
+                );
+            }
+            RunEvent::TargetFailed { target, failure } => {
+                self.say(
+                    BAD,
+                    &format!("{target} failed"),
+                    &format!(": {}", failure.what),
+                );
+                for line in failure.last_output.lines() {
+                    self.say(DIM, &format!("  {line}"), "");
+                }
+            }
+            _ => {}
+        }
+        // A run that nobody sees is not summed up for anybody.
+        if matches!(self.surface, Surface::Quiet) {
+            return;
+        }
+        if let Some(progress) = &mut self.progress {
+            progress.on(event, now);
+        }
+        match (&self.surface, event) {
+            (Surface::Rounds, RunEvent::RoundStarted { .. }) => self.say_round(),
+            // Nothing is measured at the moment, whatever begins now.
+            (Surface::Lines(_) | Surface::Full { .. }, _)
+                if !self.has_core && self.has_passed(REDRAW_EVERY) =>
+            {
+                self.draw();
+            }
+            _ => {}
+        }
+    }
+
+    /// What is to be measured, and how.
+    fn say_plan(&mut self, event: &RunEvent<'_>) {
+        let RunEvent::Planned {
+            scenario,
+            targets,
+            plan,
+            pinning,
+            expected,
+            detectable,
+        } = event
+        else {
+            return;
+        };
+        let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+        self.say(BOLD, &scenario.name, &format!(": {}", scenario.question));
+        let how = format!(
+            "{}: {} rounds of {} blocks, epochs of {} in alternation, about {}",
+            names.join(", "),
+            plan.rounds,
+            plan.blocks_per_round,
+            format_ns(duration_ns(plan.epoch)),
+            approximate(*expected)
+        );
+        self.say(DIM, &how, "");
+        let shared = if cores::is_shared(pinning) {
+            ", shared: times include the other's work"
+        } else {
+            ""
+        };
+        let servers = cores::names(&pinning.server_cpus);
+        let generator = cores::names(&pinning.load_cpus);
+        let places = format!("servers on core {servers}, generator on core {generator}{shared}");
+        self.say(DIM, &places, "");
+        if let Some(detectable) = detectable {
+            self.say(DIM, &sentences::foresight(detectable), "");
+        }
+    }
+
+    /// The run begins: the place where it is shown is taken.
+    fn begin(&mut self) {
+        match &mut self.surface {
+            Surface::Quiet | Surface::Rounds => {}
+            Surface::Lines(bar) => {
+                // Redraws come as they are due and no others, so that the bar need not hold any back.
+                *bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+                let style = ProgressStyle::with_template("{msg}");
+                bar.set_style(style.expect("the template is a constant that indicatif reads"));
+            }
+            Surface::Full { screen, .. } => match Screen::take() {
+                Ok(taken) => *screen = Some(taken),
+                // It was a terminal a moment ago. A run that can't be drawn is still told of.
+                Err(_) => self.surface = Surface::Rounds,
+            },
+        }
+    }
+
+    /// The run is over: the place is given back.
+    fn clear(&mut self) {
+        match &mut self.surface {
+            Surface::Quiet | Surface::Rounds => {}
+            Surface::Lines(bar) => bar.finish_and_clear(),
+            Surface::Full { screen, said, .. } => {
+                *screen = None;
+                for line in said.drain(..) {
+                    anstream::eprintln!("{line}");
+                }
+            }
+        }
+    }
+
+    /// A line of conversation, of which only `head` is in that style: above what is redrawn, or kept until the terminal is given
+    /// back.
+    fn say(&mut self, style: Style, head: &str, rest: &str) {
+        let line = Page::of(std::io::stderr()).begin(style, head, rest);
+        match &mut self.surface {
+            Surface::Quiet | Surface::Rounds => anstream::eprintln!("{line}"),
+            Surface::Lines(bar) => bar.suspend(|| anstream::eprintln!("{line}")),
+            Surface::Full { screen, said, .. } => {
+                if screen.is_none() {
+                    anstream::eprintln!("{line}");
+                } else {
+                    said.push(line);
+                }
+            }
+        }
+    }
+
+    fn say_round(&mut self) {
+        let moment = self.moment();
+        if let Some(progress) = &self.progress {
+            let line = line::place_words(progress, &moment);
+            self.say(Style::new(), &line, "");
+        }
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            now: self.began.elapsed(),
+            counts: self.steering.counts(),
+            wants_pause: self.steering.wants_pause(),
+            is_stopping: self.steering.interrupt.is_asked(),
+        }
+    }
+
+    fn on_input(&mut self, happened: &Event) {
+        if let (Event::Key(key), Surface::Full { view, .. }) = (happened, &mut self.surface) {
+            let is_stopping = self.steering.interrupt.is_asked();
+            match view.on_key(*key, is_stopping) {
+                Some(Action::TogglePause) => self.steering.toggle_pause(),
+                Some(Action::Stop) => self.steering.interrupt.ask(),
+                Some(Action::EndAtOnce) => {
+                    give_back();
+                    interrupt::end_at_once();
+                }
+                None => {}
+            }
+        }
+        // Whoever presses a key wants to see what it did.
+        if matches!(happened, Event::Key(_) | Event::Resize(..)) {
+            self.draw();
+        }
+    }
+
+    fn draw_if_due(&mut self) {
+        let is_measuring = self.progress.as_ref().is_some_and(Progress::is_measuring);
+        if self.has_passed(redraw_every(self.has_core, is_measuring)) {
+            self.draw();
+        }
+    }
+
+    fn has_passed(&self, time: Duration) -> bool {
+        let now = self.began.elapsed();
+        self.drawn_at
+            .is_none_or(|drawn_at| now.saturating_sub(drawn_at) >= time)
+    }
+
+    fn draw(&mut self) {
+        let moment = self.moment();
+        let Some(progress) = &self.progress else {
+            return;
+        };
+        self.drawn_at = Some(moment.now);
+        match &mut self.surface {
+            Surface::Quiet | Surface::Rounds | Surface::Full { screen: None, .. } => {}
+            Surface::Lines(bar) => {
+                let lines = line::lines(progress, &moment, columns());
+                let text = lines.join("\n");
+                bar.set_message(Glyphs::of_environment().text(&text).into_owned());
+                bar.tick();
+            }
+            Surface::Full {
+                screen: Some(screen),
+                view,
+                look,
+                said,
+            } => {
+                let said = said.last().map(|line| plain(line));
+                screen.draw(|frame| view.draw(frame, progress, &moment, said.as_deref(), *look));
+            }
+        }
+    }
+}
+
+/// How long the thread that draws leaves a drawing as it is.
+fn redraw_every(has_core: bool, is_measuring: bool) -> Duration {
+    if is_measuring && !has_core {
+        WITHIN_EPOCH_EVERY
+    } else {
+        REDRAW_EVERY
+    }
+}
+
+/// Characters that go into a line of the terminal; the last column is left free, since some terminals wrap there.
+fn columns() -> usize {
+    let columns = terminal::columns(std::io::stderr()).unwrap_or(USUAL_COLUMNS);
+    usize::from(columns.max(2) - 1)
+}
+
+fn plain(line: &str) -> String {
+    anstream::adapter::strip_str(line).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_terminal_decides_how_a_run_is_shown() {
+        let cases = [
+            (false, true, true, "xterm-256color", Ok(Face::Lines)),
+            (false, true, false, "xterm-256color", Ok(Face::Lines)),
+            (false, true, true, "dumb", Ok(Face::Rounds)),
+            (false, true, true, "", Ok(Face::Rounds)),
+            (false, false, true, "xterm-256color", Ok(Face::Quiet)),
+            (true, true, true, "xterm-256color", Ok(Face::Full)),
+            (true, true, true, "dumb", Err("(TERM)")),
+            (true, true, false, "xterm-256color", Err("no keys")),
+            (true, false, true, "xterm-256color", Err("standard error")),
+        ];
+        for (wants_full, is_terminal, has_keys, term, expected) in cases {
+            match (
+                Face::of(wants_full, is_terminal, || has_keys, term),
+                expected,
+            ) {
+                (Err(why), Err(part)) => assert!(why.contains(part), "{why}"),
+                (face, expected) => assert_eq!(face, expected, "{wants_full} {is_terminal} {term}"),
+            }
+        }
+    }
+
+    #[test]
+    fn where_every_core_measures_an_epoch_is_left_alone() {
+        let cases = [
+            (true, true, REDRAW_EVERY),
+            (true, false, REDRAW_EVERY),
+            (false, false, REDRAW_EVERY),
+            (false, true, WITHIN_EPOCH_EVERY),
+        ];
+        for (has_core, is_measuring, every) in cases {
+            assert_eq!(redraw_every(has_core, is_measuring), every);
+        }
+        assert!(
+            Duration::from_secs(1) / 4 <= REDRAW_EVERY,
+            "four a second at most"
+        );
+    }
+}

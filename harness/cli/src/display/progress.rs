@@ -1,0 +1,428 @@
+//! How far a run has come and what it has measured so far, from its events alone.
+//!
+//! Pure: time is a parameter, counted from any moment that stays the same. What is told of a target is what its epochs have
+//! measured, one after the other: nothing here is read from a request that is under way.
+
+use std::time::Duration;
+
+use bench_core::plan::Plan;
+use bench_core::recording::{Counts, Recording, counts};
+use bench_core::summary::{Summary, Times, value_at_counts};
+use bench_core::timed::Timed;
+use bench_core::validity::{self, CautionCode};
+
+use crate::run_event::{RunEvent, SoFar};
+
+/// Steps of a percentile curve for each nine: from 0 to 90 %, from 90 to 99 %, …
+pub(super) const STEPS_PER_NINE: u32 = 20;
+
+/// The nines that a curve shows at most: 99.99 %.
+pub(super) const NINES: u32 = 4;
+
+/// Share of the plan after which the time that is left is told from the time that it took.
+const PACE_KNOWN_FROM: f64 = 0.1;
+
+/// A run that goes on.
+#[derive(Debug, Clone)]
+pub(crate) struct Progress {
+    pub(super) scenario: String,
+    pub(super) question: String,
+    pub(super) targets: Vec<Target>,
+    pub(super) timed: Timed,
+    pub(super) stage: Stage,
+    /// The round and the epoch that are under way or come next, from 0.
+    pub(super) round: u32,
+    pub(super) epoch: usize,
+    pub(super) rounds: u32,
+    pub(super) epochs: usize,
+    /// Epochs that are over, those of targets that failed among them.
+    done: usize,
+    /// How the generator does, as far as the epochs have told.
+    pub(super) generator: Option<Generator>,
+    /// What the plan expects the run to take.
+    expected: Duration,
+    began: Duration,
+    rested: Duration,
+    /// The time that was left at a moment.
+    left: (Duration, Duration),
+}
+
+/// What a run does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    Starting,
+    WarmingUp {
+        target: usize,
+    },
+    Measuring {
+        target: usize,
+    },
+    /// An epoch is over, and the next has not begun.
+    Between {
+        target: usize,
+    },
+    Resting {
+        since: Duration,
+    },
+    /// A target is looked at after its measurement.
+    Profiling {
+        target: usize,
+    },
+    Writing,
+}
+
+/// A target so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Target {
+    pub(super) name: String,
+    /// Epochs that were measured.
+    pub(super) epochs: usize,
+    pub(super) per_s: f64,
+    pub(super) failed: u64,
+    pub(super) times: Times,
+    pub(super) cpu_us_per_request: Option<f64>,
+    pub(super) rss_bytes_max: Option<u64>,
+    /// Every time so far.
+    pub(super) counts: Counts,
+    /// The percentiles as far as there are samples for them: nines, and nanoseconds.
+    pub(super) curve: Vec<(f64, f64)>,
+    /// The medians of its epochs: the number of the epoch in the plan, and nanoseconds.
+    pub(super) medians: Vec<(f64, f64)>,
+    /// Why it is measured no more.
+    pub(super) failure: Option<String>,
+}
+
+/// How the generator does.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Generator {
+    /// Share of its cores that it used, spinning left out, in the epochs of the latest target.
+    pub(super) busy: f64,
+    /// What the end of the run would say against it by now, in a word or two.
+    pub(super) against: Option<&'static str>,
+}
+
+impl Progress {
+    /// A run of these targets that was planned at `now` to take `expected`.
+    pub(super) fn new(
+        scenario: (&str, &str),
+        targets: impl Iterator<Item = String>,
+        plan: &Plan,
+        expected: Duration,
+        now: Duration,
+    ) -> Self {
+        Self {
+            scenario: scenario.0.to_owned(),
+            question: scenario.1.to_owned(),
+            targets: targets
+                .map(|name| Target {
+                    name,
+                    ..Target::default()
+                })
+                .collect(),
+            timed: Timed::default(),
+            stage: Stage::Starting,
+            round: 0,
+            epoch: 0,
+            rounds: plan.rounds,
+            epochs: plan.len(),
+            done: 0,
+            generator: None,
+            expected,
+            began: now,
+            rested: Duration::ZERO,
+            left: (expected, now),
+        }
+    }
+
+    /// Something happened at `now`.
+    pub(super) fn on(&mut self, event: &RunEvent<'_>, now: Duration) {
+        match event {
+            RunEvent::Planned { .. } | RunEvent::CapacityMeasured { .. } => {}
+            RunEvent::RoundStarted { round } => {
+                self.round = *round;
+                self.epoch = self.done.min(self.epochs - 1);
+                self.stage = Stage::Starting;
+            }
+            RunEvent::WarmingUp { round, target } => {
+                self.round = *round;
+                if let Some(target) = self.named(target) {
+                    self.stage = Stage::WarmingUp { target };
+                }
+            }
+            RunEvent::TrialStarted { trial } => {
+                self.round = trial.round;
+                self.epoch = trial.index;
+                self.done = trial.index;
+                self.stage = Stage::Measuring {
+                    target: trial.target,
+                };
+            }
+            RunEvent::TrialEnded {
+                trial,
+                epoch,
+                timed,
+                load,
+                so_far,
+            } => {
+                self.done = trial.index + 1;
+                self.stage = Stage::Between {
+                    target: trial.target,
+                };
+                self.timed = *timed;
+                self.left = (self.estimate(now), now);
+                self.generator = Some(Generator::of(load, so_far.recording));
+                let target = &mut self.targets[trial.target];
+                target.take(*timed, so_far);
+                let median = epoch.metrics.get(timed.metrics()[0].name());
+                target
+                    .medians
+                    .extend(median.map(|&ns| (trial.index as f64, ns)));
+            }
+            RunEvent::Profiling { target } => {
+                if let Some(target) = self.named(target) {
+                    self.stage = Stage::Profiling { target };
+                }
+            }
+            RunEvent::Paused => self.stage = Stage::Resting { since: now },
+            RunEvent::Resumed => {
+                if let Stage::Resting { since } = self.stage {
+                    let rested = now.saturating_sub(since);
+                    self.rested += rested;
+                    self.left.1 += rested;
+                    self.stage = Stage::Starting;
+                }
+            }
+            RunEvent::TargetFailed { target, failure } => {
+                if let Some(target) = self.named(target) {
+                    self.targets[target].failure = Some(failure.what.clone());
+                }
+            }
+            RunEvent::Writing => self.stage = Stage::Writing,
+        }
+    }
+
+    /// Share of the plan that is over, from 0 to 1.
+    pub(super) fn share(&self) -> f64 {
+        self.done as f64 / self.epochs.max(1) as f64
+    }
+
+    /// About how long it will still take, unless it rests meanwhile.
+    pub(super) fn left(&self, now: Duration) -> Duration {
+        let (left, since) = self.left;
+        let now = match self.stage {
+            Stage::Resting { since } => since,
+            _ => now,
+        };
+        left.saturating_sub(now.saturating_sub(since))
+    }
+
+    /// The target that is driven, or was a moment ago.
+    pub(super) fn current(&self) -> Option<&Target> {
+        match self.stage {
+            Stage::WarmingUp { target }
+            | Stage::Measuring { target }
+            | Stage::Between { target }
+            | Stage::Profiling { target } => self.targets.get(target),
+            Stage::Starting | Stage::Resting { .. } | Stage::Writing => None,
+        }
+    }
+
+    /// Whether load is driven whose times will count.
+    pub(super) fn is_measuring(&self) -> bool {
+        matches!(self.stage, Stage::Measuring { .. })
+    }
+
+    /// What it does, in a few words.
+    pub(super) fn doing(&self) -> String {
+        match (self.stage, self.current()) {
+            (Stage::WarmingUp { .. }, Some(target)) => format!("warming {} up", target.name),
+            (Stage::Measuring { .. } | Stage::Between { .. }, Some(target)) => target.name.clone(),
+            (Stage::Profiling { .. }, Some(target)) => {
+                format!("counting the system calls of {}", target.name)
+            }
+            (Stage::Resting { .. }, _) => "paused".to_owned(),
+            (Stage::Writing, _) => "writing the record".to_owned(),
+            _ => "starting servers".to_owned(),
+        }
+    }
+
+    fn named(&self, name: &str) -> Option<usize> {
+        self.targets.iter().position(|target| target.name == name)
+    }
+
+    /// The rest of the plan, at the pace of what is over.
+    fn estimate(&self, now: Duration) -> Duration {
+        let share = self.share();
+        let expected = self.expected.mul_f64(1.0 - share);
+        let taken = now.saturating_sub(self.began + self.rested);
+        if share < PACE_KNOWN_FROM {
+            return expected;
+        }
+        taken.mul_f64((1.0 - share) / share)
+    }
+}
+
+impl Target {
+    fn take(&mut self, timed: Timed, so_far: &SoFar<'_>) {
+        let recording = so_far.recording;
+        let histogram = timed.histogram(recording);
+        let counts = counts(histogram);
+        self.epochs += 1;
+        self.per_s = Summary::of(recording).throughput_per_s;
+        self.failed = recording.ledger.failed();
+        self.times = Times::of(histogram);
+        self.cpu_us_per_request = so_far.cpu_us_per_request;
+        self.rss_bytes_max = so_far.rss_bytes_max;
+        self.curve = curve(&counts);
+        self.counts = counts;
+    }
+}
+
+/// The percentiles as far as there are samples for them, by their nines.
+fn curve(counts: &Counts) -> Vec<(f64, f64)> {
+    let steps =
+        (0..=NINES * STEPS_PER_NINE).map(|step| f64::from(step) / f64::from(STEPS_PER_NINE));
+    let points = steps.map_while(|nines| {
+        let ns = value_at_counts(counts, per_10_000(nines))?;
+        Some((nines, ns as f64))
+    });
+    points.collect()
+}
+
+/// The percentile, in hundredths of a percent, with that many nines: 90 % has one, 99 % two.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it lies between 0 and 10,000"
+)]
+fn per_10_000(nines: f64) -> u64 {
+    (10_000.0 * (1.0 - 10_f64.powf(-nines))).round() as u64
+}
+
+impl Generator {
+    fn of(load: &bench_core::load::Load, recording: &Recording) -> Self {
+        let summary = Summary::of(recording);
+        let used = recording.generator;
+        let working = 1.0 - used.spin_ns as f64 / used.cpu_ns.max(1) as f64;
+        let cautions = validity::assess(load, recording);
+        let against = |caution: &bench_core::validity::Caution| match caution.code {
+            CautionCode::GeneratorSaturated => Some("its cores are full"),
+            CautionCode::SendLag => Some("it sends late"),
+            _ => None,
+        };
+        Self {
+            busy: summary.generator_cpu_share * working,
+            against: cautions.iter().find_map(against),
+        }
+    }
+}
+
+impl Generator {
+    /// In words.
+    pub(super) fn words(&self) -> String {
+        let busy = format!("generator {:.0} % busy", self.busy * 100.0);
+        match self.against {
+            None => format!("{busy}, on time"),
+            Some(against) => format!("{busy}: {against}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::display::made_up;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn epochs_add_up_target_by_target() {
+        let (progress, _) = made_up::run(&["callback", "coroutine"], 12);
+        assert_eq!(
+            (progress.epochs, progress.epoch, progress.round),
+            (40, 12, 3)
+        );
+        assert!(progress.is_measuring());
+        for target in &progress.targets {
+            assert_eq!(
+                (target.epochs, target.medians.len()),
+                (6, 6),
+                "{}",
+                target.name
+            );
+            let counted: u64 = target.counts.iter().map(|&(_, count)| count).sum();
+            assert_eq!(counted, 6 * 1_200);
+        }
+        let [callback, coroutine] = progress.targets.as_slice() else {
+            panic!("a pair");
+        };
+        assert!(callback.times.p50 < coroutine.times.p50);
+    }
+
+    #[test]
+    fn a_curve_ends_where_its_samples_do() {
+        // Ten samples must lie beyond: of 1,200 they reach 99 %, of 24,000 they reach 99.9 %.
+        for (epochs, nines) in [(1, 2.0), (40, 3.0)] {
+            let (progress, _) = made_up::run(&["callback"], epochs);
+            let (last, _) = *progress.targets[0].curve.last().unwrap();
+            assert!(last >= nines && last < nines + 1.0, "{epochs}: {last}");
+        }
+        let (progress, _) = made_up::run(&["callback"], 0);
+        assert!(progress.targets[0].curve.is_empty());
+    }
+
+    #[test]
+    fn percentiles_have_nines() {
+        for (nines, expected) in [
+            (0.0, 0),
+            (1.0, 9_000),
+            (2.0, 9_900),
+            (3.0, 9_990),
+            (4.0, 9_999),
+        ] {
+            assert_eq!(per_10_000(nines), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_left_follows_the_plan_and_then_the_pace() {
+        let (progress, now) = made_up::run(&["callback", "coroutine"], 0);
+        let expected = Duration::from_secs(55);
+        assert!(
+            progress.left(now) < expected,
+            "time passes while servers start"
+        );
+        // A quarter of the plan in so much time: three times that is left.
+        let (progress, now) = made_up::run(&["callback", "coroutine"], 10);
+        let taken = now.saturating_sub(progress.began);
+        let left = progress.left.0;
+        let told_after = progress.left.1.saturating_sub(progress.began);
+        assert_eq!(left, told_after.mul_f64(3.0));
+        assert!(progress.left(now) <= left && left < taken * 4);
+        assert_eq!(progress.left(now + 1_000 * SECOND), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_pause_is_no_time_that_the_run_took() {
+        let (mut progress, now) = made_up::run(&["callback", "coroutine"], 12);
+        let left = progress.left(now);
+        progress.on(&RunEvent::Paused, now);
+        assert_eq!(progress.left(now + 100 * SECOND), left);
+        progress.on(&RunEvent::Resumed, now + 100 * SECOND);
+        assert_eq!(progress.left(now + 100 * SECOND), left);
+        assert_eq!(progress.rested, 100 * SECOND);
+        assert_eq!(
+            progress.estimate(now + 100 * SECOND),
+            now.saturating_sub(progress.began).mul_f64(28.0 / 12.0)
+        );
+    }
+
+    #[test]
+    fn the_generator_is_well_or_it_is_said_what_speaks_against_it() {
+        let (progress, _) = made_up::run(&["callback"], 4);
+        let mut generator = progress.generator.unwrap();
+        assert_eq!(generator.words(), "generator 25 % busy, on time");
+        generator.against = Some("it sends late");
+        assert_eq!(generator.words(), "generator 25 % busy: it sends late");
+    }
+}
