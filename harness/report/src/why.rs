@@ -136,15 +136,16 @@ fn sentences(target: &TargetRecord, mix: &[RequestRecord]) -> Vec<String> {
     said
 }
 
-/// `Its loop was busy 11.9 % of the time and turned 14,472 times, 1.03 a request. It was held for 5.12 ms at most, 99 of 100
-/// turns for less than 210 µs.`
+/// `Its loop was busy 11.9 % of the time and turned 14,472 times, 1.03 a request; it was held for 5.12 ms at most, 99 of 100
+/// turns for no more than 210 µs.`
 fn held(loops: &LoopRecord, workers: u32) -> Option<String> {
+    let is_one = workers == 1;
     let busy = loops.busy_share.map(|share| {
-        let each = share / f64::from(workers);
-        if workers == 1 {
-            format!("was busy {} of the time", percent(each))
+        let each = percent(share / f64::from(workers));
+        if is_one {
+            format!("was busy {each} of the time")
         } else {
-            format!("was busy {} of the time on average", percent(each))
+            format!("were busy {each} of the time on average")
         }
     });
     let turned = loops.turns.map(|turns| {
@@ -162,24 +163,18 @@ fn held(loops: &LoopRecord, workers: u32) -> Option<String> {
         });
         Some(format!("was held for {most} at most{typical}"))
     });
-    let its = if workers == 1 {
-        "Its loop"
+    let (its, it) = if is_one {
+        ("Its loop", "it")
     } else {
-        "Each of its loops"
+        ("Its loops", "one of them")
     };
-    match (did.is_empty(), held) {
-        (true, None) => None,
-        (true, Some(held)) if workers == 1 => Some(format!("{its} {held}.")),
-        (true, Some(held)) => Some(format!("One of its loops {held}.")),
-        (false, None) => Some(format!("{its} {}.", did.join(" and "))),
-        (false, Some(held)) if workers == 1 => {
-            Some(format!("{its} {}; it {held}.", did.join(" and ")))
-        }
-        // Turns and holds are of all loops together.
-        (false, Some(held)) => Some(format!(
-            "{its} {}; one of them {held}.",
-            did.join(", all together ")
-        )),
+    let did = (!did.is_empty()).then(|| format!("{its} {}", did.join(" and ")));
+    match (did, held) {
+        (None, None) => None,
+        (Some(did), None) => Some(format!("{did}.")),
+        (Some(did), Some(held)) => Some(format!("{did}; {it} {held}.")),
+        (None, Some(held)) if is_one => Some(format!("Its loop {held}.")),
+        (None, Some(held)) => Some(format!("One of its loops {held}.")),
     }
 }
 
@@ -506,8 +501,7 @@ mod tests {
             telling(workers.clone()),
             2,
             &[
-                "Each of its loops was busy 6.0 % of the time on average, all together turned 12,500 times, 1.25 a request; one of \
-                 them was held for 6.20 ms at most, 99 of 100 turns for no more than 3.10 ms.",
+                "Its loops were busy 6.0 % of the time on average and turned 12,500 times, 1.25 a request; one of them was held for 6.20 ms at most, 99 of 100 turns for no more than 3.10 ms.",
                 "Connections went on on another worker 500 times, 0.0500 a request: stolen, or woken there.",
                 "It does not tell how late its timers were.",
             ],

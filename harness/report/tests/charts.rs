@@ -5,7 +5,7 @@
 mod outline;
 mod variations;
 
-use bench_core::record::RunRecord;
+use bench_core::record::{RunRecord, ServerRecord};
 use outline::outline;
 use report::charts::{Chart, ChartError, png, svg};
 use roxmltree::Document;
@@ -114,6 +114,10 @@ fn charts_look_as_reviewed() {
         outline(&svg(&variations::eleven(), Chart::LatencyByPercentile).unwrap())
     );
     insta::assert_snapshot!(
+        "eleven-what-the-loops-did",
+        outline(&svg(&variations::eleven(), Chart::WhatTheLoopsDid).unwrap())
+    );
+    insta::assert_snapshot!(
         "eleven-latency-by-request",
         outline(&svg(&variations::eleven(), Chart::LatencyByRequest).unwrap())
     );
@@ -206,6 +210,23 @@ fn kinds_that_find_no_room_are_counted() {
         let found = note.split_once("samples go").unwrap().1;
         assert_eq!(found, rest.unwrap_or_default());
     }
+}
+
+#[test]
+fn what_a_runtime_does_not_tell_is_not_known_and_where_nothing_is_there_is_no_chart() {
+    let mut record = variations::two();
+    let chart = svg(&record, Chart::WhatTheLoopsDid).unwrap();
+    assert!(texts(&chart).contains(&"not known".to_owned()));
+    let more = svg(&variations::forty(), Chart::WhatTheLoopsDid).unwrap();
+    let more = texts(&more);
+    assert!(
+        more.iter().any(|text| text.ends_with(" of 40)")),
+        "{more:?}"
+    );
+    for target in &mut record.targets {
+        target.server = ServerRecord::default();
+    }
+    assert!(Chart::of(&record).all(|chart| chart != Chart::WhatTheLoopsDid));
 }
 
 #[test]

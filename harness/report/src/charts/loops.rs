@@ -207,21 +207,22 @@ fn draw_small<B: DrawingBackend>(
 ) -> Result<(), Refusal> {
     let room = area.bottom - area.top - HEAD;
     let (shown, row) = rows(record.targets.len(), room);
-    let hidden = record.targets.len() - shown;
+    let all = record.targets.len();
+    let name = if shown < all {
+        format!("{} ({shown} of {all})", small.name)
+    } else {
+        small.name.to_owned()
+    };
     let bold = Type::new(12.0, BLACK).bold();
     let quiet = Type::new(TEXT_SIZE, QUIET);
     let width = area.right - area.left;
     canvas.text(
-        &fitted(small.name, bold, width),
+        &fitted(&name, bold, width),
         (area.left, area.top + 8.0),
         bold,
     )?;
-    let bar = match hidden {
-        0 => small.bar.to_owned(),
-        hidden => format!("{}; {hidden} more in the report", small.bar),
-    };
     canvas.text(
-        &fitted(&bar, quiet, width),
+        &fitted(small.bar, quiet, width),
         (area.left, area.top + 23.0),
         quiet,
     )?;
