@@ -17,7 +17,7 @@ use bench_core::record::{LoadReport, RunRecord, TargetRecord};
 use bench_core::recording::{self, Counts, Recording};
 use bench_core::summary::{PERCENTILES, Times, value_at};
 use bench_core::units::{format_ns, significant};
-use bench_core::validity::{Caution, CautionCode};
+use bench_core::validity::Caution;
 use comfy_table::{CellAlignment, Table, presets};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use miette::MietteHandlerOpts;
@@ -484,24 +484,11 @@ pub(crate) fn show_between(told: &RunComparison) {
     anstream::println!("{}", lines.join("\n"));
 }
 
-/// What to beware of, the run's own first. A target's percentiles that are missing for want of samples show as dashes and
-/// are not told again.
+/// What to beware of, the run's own first.
 fn cautions(record: &RunRecord, page: Page) -> Vec<String> {
-    let told_by_run =
-        |caution: &Caution| caution.voids || caution.code == CautionCode::TargetFailed;
-    let of_run = record
-        .validity
-        .cautions
-        .iter()
-        .map(|caution| caution_lines(None, caution, page));
-    let of_targets = record.targets.iter().flat_map(|target| {
-        let own = target.report.validity.cautions.iter();
-        let untold = own.filter(move |caution| {
-            !told_by_run(caution) && caution.code != CautionCode::TooFewSamples
-        });
-        untold.map(move |caution| caution_lines(Some(&target.name), caution, page))
-    });
-    of_run.chain(of_targets).collect()
+    let told = record.cautions();
+    told.map(|(target, caution)| caution_lines(target, caution, page))
+        .collect()
 }
 
 fn caution_lines(target: Option<&str>, caution: &Caution, page: Page) -> String {
@@ -740,7 +727,7 @@ mod tests {
     use super::*;
     use bench_core::compare::{Comparison, ComparisonVerdict, Direction};
     use bench_core::sample;
-    use bench_core::validity::Validity;
+    use bench_core::validity::{CautionCode, Validity};
 
     const PAGE: Page = Page {
         columns: Some(80),

@@ -21,7 +21,7 @@ use crate::summary::{self, Summary, Times};
 use crate::syscalls::SyscallRecord;
 use crate::timed::Timed;
 use crate::units::NANOS_PER_S;
-use crate::validity::Validity;
+use crate::validity::{Caution, CautionCode, Validity};
 use crate::warmup::WarmupRecord;
 
 /// The version of the record's format. It grows when a key changes its meaning or goes away, not when one is added.
@@ -373,6 +373,23 @@ impl RunRecord {
     /// What is timed, and so compared, drawn and shown first.
     pub fn timed(&self) -> Timed {
         Timed::of_targets(&self.targets)
+    }
+
+    /// What to beware of: the run's own cautions, then those of single targets, with the target's name, that the run has not
+    /// told itself.
+    ///
+    /// A target's percentiles that are missing for want of samples are not among them: they show as missing.
+    pub fn cautions(&self) -> impl Iterator<Item = (Option<&str>, &Caution)> {
+        let of_run = self.validity.cautions.iter().map(|caution| (None, caution));
+        let of_targets = self.targets.iter().flat_map(|target| {
+            let own = target.report.validity.cautions.iter();
+            own.map(|caution| (Some(target.name.as_str()), caution))
+        });
+        let untold = of_targets.filter(|(_, caution)| {
+            let is_told = caution.voids || caution.code == CautionCode::TargetFailed;
+            !is_told && caution.code != CautionCode::TooFewSamples
+        });
+        of_run.chain(untold)
     }
 
     /// `run.json`: indented, keys in the order of the fields, with a line feed at the end.
@@ -881,6 +898,40 @@ mod tests {
         assert_eq!(
             RunRecord::from_json(&text, "run.json").unwrap().to_json(),
             text
+        );
+    }
+
+    #[test]
+    fn each_caution_is_told_once_and_by_the_first_that_knows_it() {
+        let caution = |code, voids| Caution {
+            code,
+            detail: format!("{code:?}"),
+            advice: String::new(),
+            voids,
+        };
+        let mut record = sample::run_record();
+        record.validity = Validity::from_cautions(vec![
+            caution(CautionCode::Partial, false),
+            caution(CautionCode::TargetFailed, false),
+        ]);
+        record.targets[1].report.validity = Validity::from_cautions(vec![
+            caution(CautionCode::TargetFailed, false),
+            caution(CautionCode::TooFewSamples, false),
+            caution(CautionCode::GeneratorSaturated, true),
+            caution(CautionCode::SendLag, false),
+        ]);
+        let told: Vec<_> = record
+            .cautions()
+            .map(|(of, told)| (of, told.code))
+            .collect();
+        let of_target = Some(record.targets[1].name.as_str());
+        assert_eq!(
+            told,
+            [
+                (None, CautionCode::Partial),
+                (None, CautionCode::TargetFailed),
+                (of_target, CautionCode::SendLag)
+            ]
         );
     }
 

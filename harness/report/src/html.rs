@@ -226,28 +226,14 @@ fn run(record: &RunRecord) -> Result<(Run, LiveRun), HtmlError> {
     Ok((run, live))
 }
 
-/// The run's cautions and then each target's own, without those that say the same.
 fn cautions(record: &RunRecord) -> Vec<Note> {
-    let note = |of: &str, caution: &Caution| Note {
-        of: of.to_owned(),
+    let note = |(of, caution): (Option<&str>, &Caution)| Note {
+        of: of.unwrap_or_default().to_owned(),
         voids: caution.voids,
         detail: caution.detail.clone(),
         advice: caution.advice.clone(),
     };
-    let mut notes: Vec<Note> = record
-        .validity
-        .cautions
-        .iter()
-        .map(|caution| note("", caution))
-        .collect();
-    for target in &record.targets {
-        for caution in &target.report.validity.cautions {
-            if !notes.iter().any(|known| known.detail == caution.detail) {
-                notes.push(note(&target.name, caution));
-            }
-        }
-    }
-    notes
+    record.cautions().map(note).collect()
 }
 
 fn failures(record: &RunRecord) -> Vec<FailureNote> {

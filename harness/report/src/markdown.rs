@@ -146,22 +146,8 @@ fn line(cells: &[String]) -> String {
 
 /// Cautions, of the run and of its targets, and failures.
 fn troubles(record: &RunRecord) -> Vec<String> {
-    let of_targets = record.targets.iter().flat_map(|target| {
-        target
-            .report
-            .validity
-            .cautions
-            .iter()
-            .map(|caution| (Some(&target.name), caution))
-    });
-    let cautions = record
-        .validity
-        .cautions
-        .iter()
-        .map(|caution| (None, caution))
-        .chain(of_targets);
     let mut lines: Vec<String> = Vec::new();
-    for (name, caution) in cautions {
+    for (name, caution) in record.cautions() {
         let what = if caution.voids { "Invalid" } else { "Caution" };
         let of = name
             .map(|name| format!(" ({})", plain(name)))

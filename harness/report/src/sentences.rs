@@ -166,7 +166,7 @@ pub(crate) fn counted(timed: Timed) -> &'static str {
 /// Whether to believe the run, and whether it is whole, in sentences.
 pub fn belief(record: &RunRecord) -> String {
     let mut sentences = Vec::new();
-    let noted = record.validity.cautions.len();
+    let noted = record.cautions().count();
     sentences.push(match (record.validity.is_valid(), noted) {
         (true, 0) => "The measurement is valid, and nothing speaks against it.".to_owned(),
         (true, _) => format!(
