@@ -1,6 +1,6 @@
 //! Reading what the user named: files or standard input, and never more than can be made sense of.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 /// The name that means standard input.
@@ -32,6 +32,24 @@ pub(crate) fn read(path: &Path, limit_bytes: usize) -> io::Result<Vec<u8>> {
 pub(crate) fn read_text(path: &Path, limit_bytes: usize) -> io::Result<String> {
     String::from_utf8(read(path, limit_bytes)?)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// Writes a file, making the directory that it is in; whoever reads it meanwhile meets what was there before, or the whole.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(parent)?;
+    let mut draft = tempfile::Builder::new()
+        .prefix(".bench-")
+        // Temporary files are for their owner only; results are for everybody who may read their directory.
+        .permissions(std::fs::Permissions::from_mode(0o644))
+        .tempfile_in(parent)?;
+    draft.write_all(bytes)?;
+    draft.persist(path)?;
+    Ok(())
 }
 
 #[cfg(test)]

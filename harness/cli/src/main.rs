@@ -36,10 +36,12 @@ mod setup;
 mod spread;
 mod starting;
 mod steering;
+mod step_log;
 mod store;
 mod strace;
 mod supervise;
 mod supervised;
+mod sweep_display;
 mod terminal;
 mod workload;
 
@@ -63,6 +65,7 @@ fn main() -> std::process::ExitCode {
 fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Run(args) => commands::run::run(&args),
+        Command::Sweep(args) => commands::sweep::run(&args),
         Command::Load(args) => commands::load::run(&args),
         Command::List(args) => commands::list::run(&args),
         Command::Check(args) => commands::check::run(&args),

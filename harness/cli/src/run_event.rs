@@ -8,6 +8,8 @@ use bench_core::plan::{Plan, Trial};
 use bench_core::record::{EpochRecord, Failure, Pinning};
 use bench_core::recording::Recording;
 use bench_core::scenario::Scenario;
+use bench_core::sweep::record::{StepRecord, SweepPlan};
+use bench_core::sweep::search::Step;
 use bench_core::target::TargetSpec;
 use bench_core::timed::Timed;
 use bench_core::units::Rate;
@@ -51,6 +53,8 @@ pub(crate) enum RunEvent<'a> {
         target: &'a str,
         failure: &'a Failure,
     },
+    /// A sweep goes on.
+    Sweep(SweepEvent<'a>),
     /// All is measured; the record is being written.
     Writing,
 }
@@ -64,4 +68,25 @@ pub(crate) struct SoFar<'a> {
     pub(crate) cpu_us_per_request: Option<f64>,
     /// The most memory that it held.
     pub(crate) rss_bytes_max: Option<u64>,
+}
+
+/// One thing that happened in a sweep.
+#[derive(Debug)]
+pub(crate) enum SweepEvent<'a> {
+    /// It begins, or goes on after these steps.
+    Planned {
+        plan: &'a SweepPlan,
+        steps: &'a [StepRecord],
+    },
+    /// A target is being measured at a rate.
+    EpochStarted {
+        step: &'a Step,
+        rate: Rate,
+        target: &'a str,
+    },
+    /// A step was measured: the last of these.
+    StepEnded {
+        plan: &'a SweepPlan,
+        steps: &'a [StepRecord],
+    },
 }

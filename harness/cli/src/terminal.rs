@@ -16,6 +16,7 @@ use bench_core::load::Load;
 use bench_core::record::{LoadReport, RunRecord, TargetRecord};
 use bench_core::recording::{self, Counts, Recording};
 use bench_core::summary::{PERCENTILES, Times, value_at};
+use bench_core::sweep::record::SweepRecord;
 use bench_core::units::{format_ns, significant};
 use bench_core::validity::Caution;
 use comfy_table::{CellAlignment, Table, presets};
@@ -23,7 +24,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use miette::MietteHandlerOpts;
 use report::gate::{self, Tone};
 use report::tables::{self, ComparisonRow, Room};
-use report::{figures, history, sentences, why};
+use report::{figures, history, sentences, sweep, why};
 
 use crate::args::LoadArgs;
 use crate::commands::doctor::Finding;
@@ -229,6 +230,64 @@ fn histogram(record: &RunRecord, page: Page) -> Vec<String> {
 fn counts(encoded: &str) -> Counts {
     let histogram = encode::histogram_from_base64(encoded);
     histogram.map_or_else(|_| Counts::new(), |histogram| recording::counts(&histogram))
+}
+
+/// Prints the result of a sweep: the verdict first, then the figures, what to beware of, and where the files are. With `json`,
+/// standard output gets the record and standard error the rest.
+pub(crate) fn show_sweep(record: &SweepRecord, place: &Path, json: bool) {
+    let page = if json {
+        Page::of(std::io::stderr())
+    } else {
+        Page::of(std::io::stdout())
+    };
+    let text = sweep_text(record, place, page);
+    if json {
+        anstream::eprintln!("{text}");
+        anstream::println!("{}", record.to_json());
+    } else {
+        anstream::println!("{text}");
+    }
+}
+
+/// The result of a sweep as text.
+fn sweep_text(record: &SweepRecord, place: &Path, page: Page) -> String {
+    let verdicts = sweep::verdicts(record);
+    let mut lines: Vec<String> = verdicts
+        .iter()
+        .map(|sentence| format!("{BOLD}{}{BOLD:#}", page.wrap(sentence, "")))
+        .collect();
+    lines.push(page.wrap(&sweep::origin(record), ""));
+    lines.push(page.wrap(&sweep::belief(record), ""));
+    let mut knees = Table::new();
+    knees.load_style(presets::NOTHING).set_width(WIDTH);
+    knees.set_header(sweep::KNEE_COLUMNS);
+    knees.add_rows(sweep::knee_rows(record));
+    align_right(&mut knees, 1..4);
+    lines.push(format!("\n{}", page.set(knees)));
+    let rows = sweep::curve_rows(record);
+    if !rows.is_empty() {
+        let columns = sweep::curve_columns(record);
+        let mut curves = Table::new();
+        curves.load_style(presets::NOTHING).set_width(WIDTH);
+        let count = columns.len();
+        curves.set_header(columns);
+        curves.add_rows(rows);
+        align_right(&mut curves, 0..count);
+        let curves = page.set(curves);
+        lines.push(format!("\n{curves}\n{DIM}! beyond the objective{DIM:#}"));
+    }
+    let cautions = record.validity.cautions.iter();
+    lines.extend(cautions.map(|caution| caution_lines(None, caution, page)));
+    // A path and a command are copied, so they are neither wrapped nor put in other characters.
+    lines.push(format!(
+        "\n{DIM}Chart:{DIM:#}   {}",
+        place.join("charts/latency-by-load.svg").display()
+    ));
+    lines.push(format!(
+        "{DIM}Repeat:{DIM:#}  {}",
+        quoted(&record.plan.command)
+    ));
+    lines.join("\n")
 }
 
 /// Prints what a gate came to: the whole in a sentence, then each scenario, the gravest first.
@@ -772,6 +831,15 @@ mod tests {
         insta::assert_snapshot!("requests", check(&sample::run_record()));
         insta::assert_snapshot!("streams", check(&sample::stream_record()));
         insta::assert_snapshot!("chat", check(&sample::chat_record()));
+    }
+
+    #[test]
+    fn the_end_of_a_sweep_reads_as_reviewed() {
+        let place = Path::new("results/runs/20260101T000000Z-io-heavy-sweep");
+        let text = sweep_text(&sample::sweep_record(), place, PAGE);
+        let text = anstream::adapter::strip_str(&text).to_string();
+        fits(&text);
+        insta::assert_snapshot!("sweep", text);
     }
 
     #[test]

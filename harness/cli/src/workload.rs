@@ -97,6 +97,11 @@ impl Routes {
         self.0.iter()
     }
 
+    /// Whether connections are members of a chat.
+    pub(crate) fn are_chat(&self) -> bool {
+        self.each().any(|asked| asked.route == Route::Chat)
+    }
+
     /// The requests as they are sent to `host`, or the chat that is held there.
     pub(crate) fn workload(&self, host: &str, connect: Connect) -> Workload {
         if let Some(chat) = self.each().find(|asked| asked.route == Route::Chat) {

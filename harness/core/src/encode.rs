@@ -11,6 +11,7 @@ pub mod finding;
 pub mod junit;
 pub mod level;
 pub mod openmetrics;
+pub mod steps;
 
 use std::fmt::Write as _;
 use std::io::Read as _;

@@ -30,6 +30,7 @@ pub mod schedule;
 pub mod simulate;
 pub mod stats;
 pub mod summary;
+pub mod sweep;
 pub mod syscalls;
 pub mod target;
 pub mod timed;

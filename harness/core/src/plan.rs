@@ -363,7 +363,7 @@ fn trial_seed(seed: u64, block: u32, half: usize) -> u64 {
 }
 
 /// The seed of one of a kind. `seed_from_u64` runs `SplitMix64` over its input, so that neighbours get unrelated seeds.
-fn seed_of(seed: u64, kind: u64, number: u64) -> u64 {
+pub(crate) fn seed_of(seed: u64, kind: u64, number: u64) -> u64 {
     Xoshiro256PlusPlus::seed_from_u64(seed ^ number.wrapping_add(kind)).next_u64()
 }
 

@@ -3,6 +3,8 @@
 //! Nothing here was measured. The distributions come from a seeded generator and run through the same types as a real
 //! run's, so that the record is whole and consistent: counts add up, histograms decode, comparisons follow from the epochs.
 
+mod sweep;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -33,6 +35,8 @@ use crate::timed::Timed;
 use crate::units::{Nanos, Rate, duration_ns};
 use crate::validity::Validity;
 use crate::warmup::{WarmupOutcome, WarmupRecord};
+
+pub use sweep::{sweep_plan, sweep_record};
 
 const SEED: u64 = 1;
 const INTERVAL_NS: Nanos = 100_000_000;

@@ -15,4 +15,5 @@ pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod serve;
 pub(crate) mod setup;
+pub(crate) mod sweep;
 pub(crate) mod version_of;

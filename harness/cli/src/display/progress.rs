@@ -137,7 +137,8 @@ impl Progress {
     /// Something happened at `now`.
     pub(super) fn on(&mut self, event: &RunEvent<'_>, now: Duration) {
         match event {
-            RunEvent::Planned { .. } | RunEvent::CapacityMeasured { .. } => {}
+            // A sweep has a display of its own.
+            RunEvent::Planned { .. } | RunEvent::CapacityMeasured { .. } | RunEvent::Sweep(_) => {}
             RunEvent::RoundStarted { round } => {
                 self.round = *round;
                 self.epoch = self.done.min(self.epochs - 1);

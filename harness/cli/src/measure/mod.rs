@@ -3,6 +3,7 @@
 mod holder;
 mod profile;
 mod subject;
+pub(crate) mod sweep;
 mod warmup;
 mod watch;
 
@@ -100,31 +101,24 @@ pub(crate) fn measure(
     steering: &Steering,
     tell: &mut dyn FnMut(RunEvent<'_>),
 ) -> Result<Measured, Failure> {
-    let started = Instant::now();
-    let timestamp = jiff::Timestamp::now();
-    let before = Surroundings::read();
-    let mut environment = environment::read();
-    // The generator, the backend and this program's own threads share cores; servers get theirs at launch.
-    cores::pin(&request.pinning.load_cpus).or_internal(|| "cannot pin the generator".to_owned())?;
-    let client = ControlClient::new()?;
-    let is_called = request.routes.need_backend();
-    let backend = (is_called || starting::need_backend(&request.targets))
-        .then(|| launch_backend(request))
-        .transpose()?;
-    let site = Starter::new(
-        &request.targets,
-        &request.pinning,
-        backend.as_ref().map(|backend| backend.addr),
-    )?;
-    let mut subjects = subjects_of(request, &site);
+    let Site {
+        started,
+        timestamp,
+        before,
+        mut environment,
+        client,
+        backend,
+        starter,
+        spin,
+    } = Site::prepare(request)?;
+    let mut subjects = subjects_of(request, &starter);
     let mut run = Run {
         request,
         steering,
         started,
         client,
-        starter: site,
-        // A core that the backend shares, or a server, is no place to spin.
-        spin: !is_called && !cores::is_shared(&request.pinning),
+        starter,
+        spin,
         tell,
     };
     let detectable = foresee(request, &environment);
@@ -141,6 +135,7 @@ pub(crate) fn measure(
         .map(|server| backend_record(server, &run.client, started))
         .transpose();
     // One that the scenario does not call is no part of the story.
+    let is_called = request.routes.need_backend();
     let backend = if is_called { backend } else { Ok(None) };
     let is_interrupted = steering.interrupt.is_asked();
     let since = Surroundings::read().since(before);
@@ -259,6 +254,54 @@ fn subjects_of<'a>(request: &'a Request, starter: &Starter) -> Vec<Subject<'a>> 
     targets
         .map(|spec| Subject::new(spec, starter.identity(spec)))
         .collect()
+}
+
+/// What stands around the targets while they are measured.
+struct Site {
+    started: Instant,
+    timestamp: jiff::Timestamp,
+    /// The machine before.
+    before: Surroundings,
+    environment: Environment,
+    client: ControlClient,
+    /// The backend, where the scenario calls it or a target wants to know where it is.
+    backend: Option<Server>,
+    starter: Starter,
+    /// Whether the generator may spin.
+    spin: bool,
+}
+
+impl Site {
+    fn prepare(request: &Request) -> Result<Self, Failure> {
+        let started = Instant::now();
+        let timestamp = jiff::Timestamp::now();
+        let before = Surroundings::read();
+        let environment = environment::read();
+        // The generator, the backend and this program's own threads share cores; servers get theirs at launch.
+        cores::pin(&request.pinning.load_cpus)
+            .or_internal(|| "cannot pin the generator".to_owned())?;
+        let client = ControlClient::new()?;
+        let is_called = request.routes.need_backend();
+        let backend = (is_called || starting::need_backend(&request.targets))
+            .then(|| launch_backend(request))
+            .transpose()?;
+        let launcher = Starter::new(
+            &request.targets,
+            &request.pinning,
+            backend.as_ref().map(|backend| backend.addr),
+        )?;
+        Ok(Self {
+            started,
+            timestamp,
+            before,
+            environment,
+            client,
+            backend,
+            starter: launcher,
+            // A core that the backend shares, or a server, is no place to spin.
+            spin: !is_called && !cores::is_shared(&request.pinning),
+        })
+    }
 }
 
 /// What the machine did to the run, as counters since the system started.

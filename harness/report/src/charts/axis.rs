@@ -117,8 +117,12 @@ impl Axis {
     /// A logarithmic axis of times in nanoseconds, both ends rounded outwards.
     pub(super) fn log_times(low_ns: f64, high_ns: f64, ticks: u32) -> Self {
         // A time below a nanosecond is below what any clock here tells.
-        let low = low_ns.max(1.0);
-        let high = high_ns.max(low * 1.05);
+        Self::log(low_ns.max(1.0), high_ns, Unit::Time, ticks)
+    }
+
+    /// A logarithmic axis of values above zero, both ends rounded outwards.
+    pub(super) fn log(low: f64, high: f64, unit: Unit, ticks: u32) -> Self {
+        let high = high.max(low * 1.05);
         let decades = (high / low).log10();
         if decades < 0.7 {
             let step = nice_step((high - low) / f64::from(ticks));
@@ -128,10 +132,10 @@ impl Axis {
             );
             return Self {
                 scale: Scale::Log,
-                unit: Unit::Time.name(),
+                unit: unit.name(),
                 low,
                 high,
-                ticks: linear_ticks(low, high, step, Unit::Time),
+                ticks: linear_ticks(low, high, step, unit),
             };
         }
         let mantissas: &[f64] = if decades < 3.5 {
@@ -162,12 +166,12 @@ impl Axis {
             .filter(|mark| (low..=high).contains(mark))
             .map(|value| Tick {
                 value,
-                label: Unit::Time.label(value, value, value),
+                label: unit.label(value, value, value),
             })
             .collect();
         Self {
             scale: Scale::Log,
-            unit: Unit::Time.name(),
+            unit: unit.name(),
             low,
             high,
             ticks,

@@ -1,0 +1,262 @@
+//! `bench sweep`: the load is raised to the knee, step after step, and a record says where it is.
+
+use std::path::{Path, PathBuf};
+
+use bench_core::encode::steps::steps_csv;
+use bench_core::load::Process;
+use bench_core::plan::{Effort, Plan, PlanSpec};
+use bench_core::record::Completion;
+use bench_core::scenario::{ArrivalSpec, Pace, Scenario};
+use bench_core::sweep::objective::{self, Origin, SweepObjective};
+use bench_core::sweep::record::SweepRecord;
+use bench_core::sweep::search::TIME_PER_TARGET;
+use bench_core::target::{self, TargetSpec};
+use bench_core::units::Rate;
+use clap::Parser;
+use report::charts;
+
+use crate::args::{Args, Command, SweepArgs};
+use crate::commands::run::{self, Request};
+use crate::cores;
+use crate::environment;
+use crate::exit::{Exit, Explain, Failure};
+use crate::interrupt::Interrupt;
+use crate::measure::sweep::{SweepRequest, check, sweep};
+use crate::run_event::RunEvent;
+use crate::steering::Steering;
+use crate::step_log::{self, RECORD, STEPS, StepLog};
+use crate::store::RUNS;
+use crate::sweep_display::SweepDisplay;
+use crate::terminal::show_sweep;
+use crate::workload::Routes;
+
+/// The fewest connections, unless somebody says how many. A scenario has enough for its own rate, and a sweep goes far beyond: at
+/// the knee of io-heavy 400 requests are on the wire at a time.
+const CONNECTIONS_MIN: u32 = 1_024;
+
+/// Where nobody says what the objective is, it comes from a load that is light: this share of the scenario's rate.
+const UNLOADED_SHARE: f64 = 0.25;
+
+/// Where a scenario has no rate of its own, a sweep begins at this share of what the weakest target carries.
+const FROM_SHARE: f64 = 0.125;
+
+/// Sweeps a scenario, or goes on where one was interrupted.
+pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
+    let Some(dir) = &args.resume else {
+        return run_in(args, run::command());
+    };
+    let command = begun_by(dir)?;
+    let again = Args::try_parse_from(&command).or_internal(|| cannot_repeat(dir))?;
+    let Command::Sweep(mut again) = again.command else {
+        return Err(Failure::internal(miette::miette!("{}", cannot_repeat(dir))));
+    };
+    again.out = Some(dir.clone());
+    again.json = args.json;
+    run_in(&again, command)
+}
+
+fn cannot_repeat(dir: &Path) -> String {
+    format!(
+        "the command that began {} is none of `bench sweep`",
+        dir.display()
+    )
+}
+
+/// The command that began the sweep of a directory.
+fn begun_by(dir: &Path) -> Result<Vec<String>, Failure> {
+    let log = step_log::read(&dir.join(STEPS))?;
+    log.map(|log| log.plan.command).ok_or_else(|| {
+        Failure::usage(miette::miette!(
+            help = "start another",
+            "{} holds no sweep to go on with",
+            dir.display()
+        ))
+    })
+}
+
+fn run_in(args: &SweepArgs, command: Vec<String>) -> Result<Exit, Failure> {
+    let asked = understand(args)?;
+    environment::allow_connections(run::sockets(&asked.request))?;
+    let id = format!(
+        "{}-{}-sweep",
+        jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"),
+        asked.request.scenario.name
+    );
+    let dir = match &args.out {
+        Some(dir) => dir.clone(),
+        None => unfinished(Path::new(RUNS), &command).unwrap_or_else(|| Path::new(RUNS).join(&id)),
+    };
+    let mut log = StepLog::open(&dir)?;
+    let steering = Steering::new(Interrupt::catch()?);
+    let mut display = SweepDisplay::new(&dir);
+    let measured = sweep(&asked, &id, command, &mut log, &steering, &mut |event| {
+        display.on(&event);
+    });
+    display.on(&RunEvent::Writing);
+    let record = match measured {
+        Ok(record) => record,
+        Err(failure) => {
+            log.give_up();
+            return Err(failure);
+        }
+    };
+    write(&log, &record)?;
+    show_sweep(&record, &dir, args.json);
+    Ok(exit_of(&record))
+}
+
+/// The last sweep below a directory that was begun by this command and is not done.
+fn unfinished(runs: &Path, command: &[String]) -> Option<PathBuf> {
+    let mut dirs: Vec<PathBuf> = std::fs::read_dir(runs)
+        .ok()?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.join(STEPS).is_file())
+        .collect();
+    dirs.sort();
+    dirs.into_iter().rev().find(|dir| {
+        // One that can't be read is none to go on with, and says so where it is named.
+        let log = step_log::read(&dir.join(STEPS));
+        let was_asked = log.is_ok_and(|log| log.is_some_and(|log| log.plan.command == command));
+        was_asked && !is_done(dir)
+    })
+}
+
+/// Whether a directory's sweep came to its end.
+fn is_done(dir: &Path) -> bool {
+    std::fs::read(dir.join(RECORD)).is_ok_and(|bytes| {
+        serde_json::from_slice::<SweepRecord>(&bytes)
+            .is_ok_and(|record| record.completion != Completion::Interrupted)
+    })
+}
+
+/// What the arguments mean.
+fn understand(args: &SweepArgs) -> Result<SweepRequest, Failure> {
+    let name = args.scenario.as_deref();
+    let scenario = run::scenario(name.expect("clap asks for it, unless a sweep is resumed"))?;
+    let targets = args
+        .pool
+        .applied_to(run::targets(&args.target, &args.url)?)
+        .map_err(Failure::usage_of)?;
+    target::unique(&targets).map_err(Failure::usage_of)?;
+    let routes = Routes::of(&scenario)?;
+    let asked = asked_objective(args, &scenario);
+    let (pace, process) = pace(args, &scenario, asked.is_some())?;
+    let from = match pace {
+        Pace::Rate(from) => Some(from),
+        Pace::CapacityShare(_) | Pace::Stages(_) => None,
+    };
+    if let Some(from) = from {
+        // Before anything is started.
+        check(from, args.to, &objective::bounds(asked.as_ref()))?;
+    }
+    let plan = Plan::new(&PlanSpec {
+        effort: Effort::Default,
+        targets: targets.len(),
+        rounds: Some(args.rounds + 1),
+        profile: None,
+        duration: None,
+        warmup: args.warmup,
+        seed: args.seed,
+    })
+    .map_err(Failure::usage_of)?;
+    let pinning = cores::divide(
+        &cores::available(),
+        args.server_cpus.as_ref(),
+        args.load_cpus.as_ref(),
+    )
+    .map_err(Failure::usage_of)?;
+    let usual = scenario.connections.max(
+        CONNECTIONS_MIN
+            .try_into()
+            .expect("the constant is above zero"),
+    );
+    // A chat's connections are its members: more of them would be another chat.
+    let usual = if routes.are_chat() {
+        scenario.connections
+    } else {
+        usual
+    };
+    Ok(SweepRequest {
+        process,
+        from,
+        to: args.to,
+        rounds: args.rounds,
+        time_limit: args.time_limit.unwrap_or(time_for(&targets)),
+        asked,
+        request: Request {
+            arrival: ArrivalSpec::Open { pace, process },
+            connections: args.connections.unwrap_or(usual),
+            scenario,
+            routes,
+            targets,
+            aa: false,
+            profile: None,
+            plan,
+            pinning,
+        },
+    })
+}
+
+fn time_for(targets: &[TargetSpec]) -> std::time::Duration {
+    TIME_PER_TARGET * u32::try_from(targets.len()).unwrap_or(u32::MAX)
+}
+
+/// What targets have to keep within, where the command or the scenario says so.
+fn asked_objective(args: &SweepArgs, scenario: &Scenario) -> Option<SweepObjective> {
+    let (origin, bounds) = if args.objective.is_empty() {
+        (Origin::Scenario, scenario.record().objectives)
+    } else {
+        (Origin::Asked, args.objective.clone())
+    };
+    (!bounds.is_empty()).then_some(SweepObjective { origin, bounds })
+}
+
+/// Where the sweep begins, and how the gaps between arrivals are distributed.
+fn pace(
+    args: &SweepArgs,
+    scenario: &Scenario,
+    has_objective: bool,
+) -> Result<(Pace, Process), Failure> {
+    let (process, of_scenario) = match &scenario.arrival {
+        ArrivalSpec::Closed => (Process::Poisson, Pace::CapacityShare(FROM_SHARE)),
+        ArrivalSpec::Open { pace, process } => {
+            let pace = match pace {
+                Pace::Rate(rate) if has_objective => Pace::Rate(*rate),
+                Pace::Rate(rate) => Pace::Rate(
+                    Rate::per_s(rate.as_per_s() * UNLOADED_SHARE).map_err(Failure::usage_of)?,
+                ),
+                Pace::CapacityShare(_) => Pace::CapacityShare(FROM_SHARE),
+                Pace::Stages(_) => {
+                    return Err(Failure::usage(miette::miette!(
+                        help = "sweep another scenario, or a copy of this one with rate_per_s instead of its stages",
+                        "{} changes its rate as it goes, and a sweep holds it for each of its steps",
+                        scenario.name
+                    )));
+                }
+            };
+            (*process, pace)
+        }
+    };
+    Ok((args.from.map_or(of_scenario, Pace::Rate), process))
+}
+
+/// Writes what belongs to a sweep beside its steps, the record last: where that is, the others are.
+fn write(log: &StepLog, record: &SweepRecord) -> Result<(), Failure> {
+    log.write_beside("summary.csv", steps_csv(record).as_bytes())?;
+    let drawn = || "cannot draw the chart of the sweep".to_owned();
+    let svg = charts::load_svg(record).or_internal(drawn)?;
+    let png = charts::load_png(record).or_internal(drawn)?;
+    log.write_beside("charts/latency-by-load.svg", svg.as_bytes())?;
+    log.write_beside("charts/latency-by-load.png", &png)?;
+    log.write_beside(RECORD, record.to_json().as_bytes())
+}
+
+/// The exit code that a sweep deserves, gravest first.
+fn exit_of(record: &SweepRecord) -> Exit {
+    match record.completion {
+        Completion::Interrupted => Exit::Interrupted,
+        Completion::TargetFailed => Exit::TargetFailed,
+        Completion::Complete if !record.validity.is_valid() => Exit::Invalid,
+        Completion::Complete => Exit::Success,
+    }
+}

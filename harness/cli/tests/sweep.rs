@@ -1,0 +1,193 @@
+//! Sweeps by the real program, with real servers: they end, keep their steps, and go on where they were interrupted.
+//!
+//! These tests assert on outcomes, never on times. The objective is one that no server breaks here: the median within 60 ms.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a helper of a test may fail it, and waits for other processes"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use bench_core::record::Completion;
+use bench_core::sweep::Pass;
+use bench_core::sweep::knee::Known;
+use bench_core::sweep::record::{Log, SweepRecord};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Longest wait for anything: far more than a busy machine needs.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+fn bench(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
+    command
+        .args(args)
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// A sweep into `out`: two rates, up and down, of two targets.
+fn sweep(out: &Path) -> Command {
+    let out = out.to_str().unwrap();
+    let words = "sweep --scenario ping --from 200 --to 240 -c 8 --objective p50=60ms --warmup 50ms";
+    let args: Vec<&str> = words.split(' ').chain(["--out", out]).collect();
+    bench(&args)
+}
+
+fn end(mut command: Command) -> Output {
+    command.spawn().unwrap().wait_with_output().unwrap()
+}
+
+fn scratch() -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("sweep");
+    (dir, out)
+}
+
+fn log(out: &Path) -> Option<Log> {
+    let bytes = std::fs::read(out.join("steps.ndjson")).ok()?;
+    Log::read(&bytes, "steps.ndjson").ok()
+}
+
+fn record(out: &Path) -> SweepRecord {
+    serde_json::from_slice(&std::fs::read(out.join("sweep.json")).unwrap()).unwrap()
+}
+
+/// Waits until the first step of a sweep is kept.
+fn wait_for_a_step(out: &Path) {
+    let begun = Instant::now();
+    while log(out).is_none_or(|log| log.steps.is_empty()) {
+        assert!(begun.elapsed() < PATIENCE, "no step was measured");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_raw(child.id().cast_signed()).unwrap(), signal).unwrap();
+}
+
+/// All that a whole sweep leaves.
+fn check_whole(out: &Path) {
+    let record = record(out);
+    assert_eq!(record.completion, Completion::Complete);
+    let passes: Vec<(Pass, i32)> = record
+        .steps
+        .iter()
+        .map(|step| (step.pass, step.rung))
+        .collect();
+    // 60 rungs are a doubling: 15 are 19 %.
+    let expected = [
+        (Pass::Up, 0),
+        (Pass::Up, 15),
+        (Pass::Down, 15),
+        (Pass::Down, 0),
+    ];
+    assert_eq!(passes, expected);
+    for step in &record.steps {
+        let mut targets: Vec<&str> = step
+            .epochs
+            .iter()
+            .map(|epoch| epoch.target.as_str())
+            .collect();
+        targets.sort_unstable();
+        assert_eq!(targets, ["callback", "coroutine"]);
+        assert!(step.epochs.iter().all(|epoch| epoch.requests.balances()));
+    }
+    for result in &record.results {
+        assert_eq!(result.knee.known, Known::AtLeast, "{:?}", result.knee);
+    }
+    let csv = std::fs::read_to_string(out.join("summary.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 9);
+    let svg = std::fs::read_to_string(out.join("charts/latency-by-load.svg")).unwrap();
+    assert!(svg.contains("Solid lines are the way up"));
+    assert!(
+        std::fs::read(out.join("charts/latency-by-load.png"))
+            .unwrap()
+            .starts_with(b"\x89PNG")
+    );
+}
+
+#[test]
+fn a_sweep_goes_up_and_down_and_says_what_it_found() {
+    let (_dir, out) = scratch();
+    let output = end(sweep(&out));
+    let told = String::from_utf8(output.stdout).unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{told}{said}");
+    assert!(
+        told.contains("callback holds p50 response time within 60.0 ms at least up to 238/s, the highest rate that was offered."),
+        "{told}"
+    );
+    check_whole(&out);
+}
+
+#[test]
+fn an_interrupted_sweep_keeps_its_steps_and_the_same_command_goes_on() {
+    let (_dir, out) = scratch();
+    let child = sweep(&out).spawn().unwrap();
+    wait_for_a_step(&out);
+    signal(&child, Signal::INT);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let partial = record(&out);
+    assert_eq!(partial.completion, Completion::Interrupted);
+    let kept = log(&out).unwrap().steps;
+    assert!(!kept.is_empty() && kept.len() < 4);
+    let output = end(sweep(&out));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("going on with"), "{said}");
+    check_whole(&out);
+    assert_eq!(log(&out).unwrap().steps[..kept.len()], kept);
+}
+
+#[test]
+fn a_sweep_that_was_killed_is_resumed_by_its_directory_alone() {
+    let (_dir, out) = scratch();
+    let child = sweep(&out).spawn().unwrap();
+    wait_for_a_step(&out);
+    signal(&child, Signal::KILL);
+    child.wait_with_output().unwrap();
+    assert!(!out.join("sweep.json").exists());
+    let kept = log(&out).unwrap().steps;
+    let resume = || {
+        end(bench(&[
+            "sweep",
+            "--resume",
+            out.to_str().unwrap(),
+            "--json",
+        ]))
+    };
+    let output = resume();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let printed: SweepRecord = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(printed, record(&out));
+    check_whole(&out);
+    assert_eq!(log(&out).unwrap().steps[..kept.len()], kept);
+    // Nothing is left to measure, and nothing is measured.
+    let steps = log(&out).unwrap().steps;
+    assert_eq!(resume().status.code(), Some(0));
+    assert_eq!(log(&out).unwrap().steps, steps);
+}
+
+#[test]
+fn a_sweep_of_anything_else_is_not_gone_on_with() {
+    let (_dir, out) = scratch();
+    let child = sweep(&out).spawn().unwrap();
+    wait_for_a_step(&out);
+    signal(&child, Signal::INT);
+    child.wait_with_output().unwrap();
+    let mut other = sweep(&out);
+    other.args(["--seed", "2"]);
+    let output = end(other);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("another state of the seed"), "{said}");
+}

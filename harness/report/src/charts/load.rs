@@ -1,0 +1,275 @@
+//! The times of a sweep against the load that was offered, up and down, and every target's knee.
+
+use bench_core::sweep::Pass;
+use bench_core::sweep::knee::{KneeRecord, Known};
+use bench_core::sweep::record::{CurvePoint, StepEpoch, SweepRecord, TargetResult};
+use bench_core::validity::CautionCode;
+use plotters::prelude::DrawingBackend;
+use plotters::style::text_anchor::HPos;
+
+use super::axis::{Axis, Unit};
+use super::canvas::{Canvas, Point, Refusal, Stroke, Type, fitted};
+use super::frame::{Entry, Figures, Heading, Panel, PanelPlan, Reference, frame, panels};
+use super::look::{Dash, Look, looks};
+use super::{ChartError, document, picture, refused};
+use crate::figures::{per_s, percentile, time};
+use crate::sweep::{circumstances, knee_figures, question, verdicts};
+
+/// What errors call it.
+const NAME: &str = "latency-by-load";
+
+/// The room between the names of two knees, one under the other.
+const LINE: f64 = 16.0;
+
+const HOW_TO_READ: &str = "Lower is better, and further to the right more is carried. Solid lines are the way up, dotted ones the \
+    way down, through the medians of what was measured at each rate; pale dots are the single epochs. The upright line of a target stands at \
+    its knee, the highest rate within the objective, and the band around it is the interval of that.";
+
+/// Draws a sweep as SVG.
+pub fn svg(record: &SweepRecord) -> Result<String, ChartError> {
+    let description = format!("{} {HOW_TO_READ}", alt(record));
+    document(NAME, &question(record), &description, |backend| {
+        draw(&mut Canvas::new(backend), record)
+    })
+}
+
+/// Draws a sweep as PNG.
+pub fn png(record: &SweepRecord) -> Result<Vec<u8>, ChartError> {
+    picture(NAME, |backend| draw(&mut Canvas::new(backend), record))
+}
+
+/// The chart in words, for whoever can't see it.
+pub fn alt(record: &SweepRecord) -> String {
+    format!("{}. {}", question(record), verdicts(record).join(" "))
+}
+
+fn draw<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    record: &SweepRecord,
+) -> Result<(), ChartError> {
+    draw_on(canvas, record).map_err(|refusal| refused(NAME, &refusal))
+}
+
+fn draw_on<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    record: &SweepRecord,
+) -> Result<(), Refusal> {
+    let names: Vec<&str> = record
+        .results
+        .iter()
+        .map(|result| result.target.as_str())
+        .collect();
+    // A line's dash says which way the load changed.
+    let looks: Vec<Look> = looks(&names).into_iter().map(Look::solid).collect();
+    let room = frame(canvas, &heading(record), &entries(record, &looks))?;
+    let (median, tail) = ("p50", record.tail());
+    let rates = extent(record.steps.iter().map(|step| step.rate_per_s));
+    let Some((lowest, highest)) = rates else {
+        let x = Axis::from_zero(1.0, Unit::PerSecond, 4);
+        let plan = plan(record, tail, 1.0);
+        let panel = panels(canvas, room, &x, "Offered load", vec![plan])?.remove(0);
+        return panel.say(canvas, "No data: nothing was measured");
+    };
+    let x = Axis::log(lowest, highest, Unit::PerSecond, 8);
+    let title = format!("Offered load, {}", x.scale_name());
+    let plans = vec![plan(record, tail, 2.2), plan(record, median, 1.0)];
+    let panels = panels(canvas, room, &x, &title, plans)?;
+    for (panel, percentile) in panels.iter().zip([tail, median]) {
+        for (result, look) in record.results.iter().zip(&looks) {
+            knee(canvas, panel, &result.knee, *look)?;
+        }
+        for (result, look) in record.results.iter().zip(&looks) {
+            epochs(canvas, panel, record, result, *look, percentile)?;
+            curves(canvas, panel, record, result, *look, percentile)?;
+        }
+    }
+    let known = record.results.iter().zip(&looks);
+    let known = known.filter_map(|(result, look)| Some((result, look, knee_figures(result)?)));
+    for (index, (result, look, figures)) in known.enumerate() {
+        let label = format!("{} {figures}", result.target);
+        name_knee(canvas, &panels[0], &result.knee, *look, &label, index)?;
+    }
+    Ok(())
+}
+
+fn heading(record: &SweepRecord) -> Heading {
+    let voided = record
+        .validity
+        .cautions
+        .iter()
+        .find(|caution| caution.voids);
+    let cut = record
+        .validity
+        .cautions
+        .iter()
+        .find(|caution| caution.code == CautionCode::Partial);
+    Heading {
+        title: question(record),
+        circumstances: circumstances(record),
+        warning: voided
+            .map(|caution| format!("Invalid: {}", caution.detail))
+            .or_else(|| cut.map(|caution| format!("Partial: {}", caution.detail))),
+    }
+}
+
+fn entries(record: &SweepRecord, looks: &[Look]) -> Vec<Entry> {
+    let results = record.results.iter().zip(&record.plan.targets).zip(looks);
+    results
+        .map(|((result, target), &look)| Entry {
+            look,
+            name: result.target.clone(),
+            figures: knee_figures(result).map(|full| Figures {
+                full,
+                brief: result.knee.rate_per_s.map(per_s).unwrap_or_default(),
+            }),
+            manifest: target.manifest.legend(),
+        })
+        .collect()
+}
+
+/// A panel of one percentile, with the bound that the objective puts on it.
+fn plan(record: &SweepRecord, name: &str, weight: f64) -> PanelPlan {
+    let epochs = record.steps.iter().flat_map(|step| &step.epochs);
+    let times = epochs.filter_map(|epoch| named(epoch, name));
+    let objectives = record
+        .objective
+        .iter()
+        .flat_map(|objective| &objective.bounds);
+    let references: Vec<Reference> = objectives
+        .filter(|bound| bound.percentile == name)
+        .map(|bound| Reference {
+            value: bound.at_most_ns as f64,
+            meaning: format!(
+                "objective: {} within {}",
+                percentile(name),
+                time(bound.at_most_ns as f64)
+            ),
+        })
+        .collect();
+    let bounds = references.iter().map(|reference| reference.value);
+    let (low, high) = extent(times.chain(bounds)).unwrap_or((1e6, 1e7));
+    let y = Axis::log_times(low, high, 4);
+    PanelPlan {
+        caption: format!("{} {}", percentile(name), record.timed().time_words()),
+        note: format!(
+            "{}; solid on the way up, dotted on the way down",
+            y.scale_name()
+        ),
+        y,
+        references,
+        weight,
+    }
+}
+
+fn named(epoch: &StepEpoch, name: &str) -> Option<f64> {
+    epoch.time_ns.named(name).map(|ns| ns as f64)
+}
+
+/// The least and the most of values; none of none.
+fn extent(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    values.fold(None, |extent, value| {
+        let (low, high) = extent.unwrap_or((value, value));
+        Some((low.min(value), high.max(value)))
+    })
+}
+
+/// Every epoch by itself.
+fn epochs<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    panel: &Panel,
+    record: &SweepRecord,
+    result: &TargetResult,
+    look: Look,
+    percentile: &str,
+) -> Result<(), Refusal> {
+    for step in &record.steps {
+        let own = step.epochs.iter();
+        for epoch in own.filter(|epoch| epoch.target == result.target) {
+            if let Some(ns) = named(epoch, percentile) {
+                let at = panel.point(step.rate_per_s, ns);
+                canvas.dot(at, 1.75, look.colour, 0.3)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The way up and the way down.
+fn curves<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    panel: &Panel,
+    record: &SweepRecord,
+    result: &TargetResult,
+    look: Look,
+    percentile: &str,
+) -> Result<(), Refusal> {
+    for (pass, dash) in [(Pass::Down, Dash::Dotted), (Pass::Up, Dash::Solid)] {
+        let curve = record.curve(&result.target, Some(pass));
+        let height = |point: &CurvePoint| match percentile {
+            "p50" => point.p50_ns,
+            _ => point.tail_ns,
+        };
+        let points: Vec<Point> = curve
+            .iter()
+            .filter_map(|point| Some(panel.point(point.rate_per_s, height(point)?)))
+            .collect();
+        canvas.line(&points, Stroke::of(Look { dash, ..look }))?;
+        if pass == Pass::Up {
+            for &point in &points {
+                canvas.marker(point, look)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A knee and its interval, over the whole height of a panel.
+fn knee<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    panel: &Panel,
+    knee: &KneeRecord,
+    look: Look,
+) -> Result<(), Refusal> {
+    let (top, bottom) = (panel.area.top, panel.area.bottom);
+    if let Some((low, high)) = knee.ci_low_per_s.zip(knee.ci_high_per_s) {
+        let left = (panel.at_x(low), top);
+        // However narrow it is, it is seen.
+        let right = (panel.at_x(high).max(left.0 + 1.0), bottom);
+        canvas.rectangle(left, right, look.colour, 0.16)?;
+    }
+    let Some(rate) = knee.rate_per_s.filter(|_| knee.known != Known::Unknown) else {
+        return Ok(());
+    };
+    let x = panel.at_x(rate);
+    let dashed = Stroke {
+        dash: Dash::Dashed,
+        width: 1.25,
+        ..Stroke::thin(look.colour)
+    };
+    canvas.line(&[(x, top), (x, bottom)], dashed)
+}
+
+/// What a knee is, beside its line, on the side where there is more room; each target on a line of its own.
+fn name_knee<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    panel: &Panel,
+    knee: &KneeRecord,
+    look: Look,
+    label: &str,
+    index: usize,
+) -> Result<(), Refusal> {
+    const GAP: f64 = 8.0;
+    let y = panel.area.top + 10.0 + LINE * index as f64;
+    let Some(rate) = knee.rate_per_s.filter(|_| y < panel.area.bottom) else {
+        return Ok(());
+    };
+    let x = panel.at_x(rate);
+    let (left, right) = (panel.area.left, panel.area.right);
+    let (anchor, x, room) = if x < f64::midpoint(left, right) {
+        (HPos::Left, x + GAP, right - x - GAP)
+    } else {
+        (HPos::Right, x - GAP, x - GAP - left)
+    };
+    let face = Type::new(12.0, look.colour).bold().anchored(anchor);
+    canvas.text(&fitted(label, face, room), (x, y), face)
+}

@@ -1,0 +1,435 @@
+//! A sweep in words: how much load each target carries within the objective, and what it is that it does not carry more.
+//!
+//! One wording for the terminal and the chart. This module knows how a knee is said; it must never decide where one is.
+
+use bench_core::compare::{Comparison, ComparisonVerdict};
+use bench_core::record::{Completion, ObjectiveRecord};
+use bench_core::sweep::knee::{IntervalBy, Known, Limit};
+use bench_core::sweep::objective::{Origin, Standing, UNLOADED_MULTIPLE};
+use bench_core::sweep::record::{CurvePoint, StepRecord, SweepPlan, SweepRecord, TargetResult};
+use bench_core::sweep::{CLIMB, Pass};
+
+use crate::figures::{NONE, count, figure, maybe_time, per_s, percent, percentile, plural, time};
+use crate::sentences::{capitalised, change, interval};
+
+/// More targets than this have no room beside each other in a table of rates.
+const CURVES_MAX: usize = 3;
+
+/// What a sweep found, a sentence each: every target's knee, how they compare, and whether the way down differs.
+pub fn verdicts(record: &SweepRecord) -> Vec<String> {
+    let within = within(record);
+    let knees = record
+        .results
+        .iter()
+        .map(|result| knee(record, result, &within));
+    knees
+        .chain(record.comparisons.iter().map(comparison))
+        .chain(hysteresis(record))
+        .collect()
+}
+
+/// What targets had to keep within: `p99 response time within 40 ms`.
+pub fn within(record: &SweepRecord) -> String {
+    let time_words = record.timed().time_words();
+    let Some(objective) = &record.objective else {
+        return format!("no bound of its {time_words}");
+    };
+    bounds(&objective.bounds, time_words)
+}
+
+fn bounds(bounds: &[ObjectiveRecord], time_words: &str) -> String {
+    let bound = |bound: &ObjectiveRecord| {
+        format!(
+            "{} {time_words} within {}",
+            percentile(&bound.percentile),
+            time(bound.at_most_ns as f64)
+        )
+    };
+    let bounds: Vec<String> = bounds.iter().map(bound).collect();
+    bounds.join(" and ")
+}
+
+/// Where the objective came from, as a sentence.
+pub fn origin(record: &SweepRecord) -> String {
+    let whose = match record.objective.as_ref().map(|objective| objective.origin) {
+        Some(Origin::Scenario) => "the scenario's".to_owned(),
+        Some(Origin::Asked) => "as asked for".to_owned(),
+        Some(Origin::Unloaded) => format!(
+            "{UNLOADED_MULTIPLE} times the p99 of the fastest target at {}, since nobody said",
+            per_s(record.plan.design.ladder.from_per_s)
+        ),
+        None => "the first step came to nothing".to_owned(),
+    };
+    format!("Objective: {} ({whose}).", within(record))
+}
+
+/// How many targets, with how much load, how long: what stands under a title.
+pub fn circumstances(record: &SweepRecord) -> String {
+    let plan = &record.plan;
+    let minute: String = plan
+        .started_at
+        .chars()
+        .take("2026-01-01T00:00".len())
+        .collect();
+    let cores = plural(u64::from(plan.environment.cores), "core", "cores");
+    format!(
+        "open loop, {}, up to {} connections, {} in {} · {} · {}, {cores}",
+        plan.load.arrival,
+        count(u64::from(plan.load.connections)),
+        plural(record.steps.len() as u64, "step", "steps"),
+        crate::figures::seconds(record.elapsed_s.round()),
+        minute.replace('T', " "),
+        plan.environment.cpu_model,
+    )
+}
+
+/// A target's knee in figures: `21,400/s (20,900 to 21,900)`; none where nothing is known.
+pub fn knee_figures(result: &TargetResult) -> Option<String> {
+    let rate = result.knee.rate_per_s?;
+    Some(match result.knee.known {
+        Known::Found => match result.knee.ci_low_per_s.zip(result.knee.ci_high_per_s) {
+            Some((low, high)) => format!("{} ({} to {})", per_s(rate), rounded(low), rounded(high)),
+            None => per_s(rate),
+        },
+        Known::AtLeast => format!("at least {}", per_s(rate)),
+        Known::Below => format!("below {}", per_s(rate)),
+        Known::Unknown => return None,
+    })
+}
+
+fn rounded(rate: f64) -> String {
+    figure(rate)
+}
+
+fn knee(record: &SweepRecord, result: &TargetResult, within: &str) -> String {
+    let (target, knee) = (&result.target, &result.knee);
+    let rate = knee.rate_per_s.map_or_else(|| NONE.to_owned(), per_s);
+    match knee.known {
+        Known::Found => {
+            let ends = knee.ci_low_per_s.zip(knee.ci_high_per_s);
+            let interval = match (knee.interval, ends) {
+                (Some(IntervalBy::StudentT), Some((low, high))) => {
+                    format!(" (95 % interval: {} to {})", rounded(low), rounded(high))
+                }
+                (_, Some((low, high))) => {
+                    format!(" (it lies between {} and {})", rounded(low), rounded(high))
+                }
+                _ => String::new(),
+            };
+            format!(
+                "{target} holds {within} up to {rate}{interval}{}.",
+                limit(record, knee.limit)
+            )
+        }
+        Known::AtLeast if knee.limit == Some(Limit::Generator) => format!(
+            "{target} holds {within} at least up to {rate}: past it the generator's CPU is full, and the knee lies beyond what this \
+             generator can offer."
+        ),
+        Known::AtLeast => format!(
+            "{target} holds {within} at least up to {rate}, the highest rate that was offered."
+        ),
+        Known::Below => format!(
+            "{target} does not hold {within}, not even at {rate}, the lowest rate that was offered."
+        ),
+        Known::Unknown => {
+            let why = match (&result.failure, record.completion) {
+                (Some(failure), _) => failure.what.clone(),
+                (None, Completion::Interrupted) => "the sweep was interrupted before it".to_owned(),
+                (None, _) if record.time_was_up => "the time was up before it".to_owned(),
+                (None, _) => "nothing could be judged".to_owned(),
+            };
+            format!("How much load {target} carries is not known: {why}.")
+        }
+    }
+}
+
+/// What was full past a knee, as the end of a sentence.
+fn limit(record: &SweepRecord, limit: Option<Limit>) -> String {
+    match limit {
+        Some(Limit::ServerCpu) => "; past it the server's CPU is full".to_owned(),
+        Some(Limit::Connections) => format!(
+            "; past it all {} connections are busy while the server has time: with more of them (-c) it may carry more",
+            count(u64::from(record.plan.load.connections))
+        ),
+        Some(Limit::Generator | Limit::Other) | None => String::new(),
+    }
+}
+
+fn comparison(comparison: &Comparison) -> String {
+    let Comparison { head, base, .. } = comparison;
+    let interval = interval(comparison.ci_low, comparison.ci_high);
+    let more = if comparison.ratio > 1.0 {
+        "more"
+    } else {
+        "less"
+    };
+    let by = change(comparison.ratio);
+    match comparison.verdict {
+        verdict if verdict.is_different() => {
+            let much = if by.ends_with("times") {
+                format!("{by} as much as")
+            } else {
+                format!("{} {more} than", by.trim_start_matches(['+', '−']))
+            };
+            format!("{head} carries {much} {base} (95 % interval: {interval}).")
+        }
+        ComparisonVerdict::Equivalent => format!(
+            "{head} and {base} carry as good as equally much: any difference is too small to matter (95 % interval: {interval})."
+        ),
+        _ => format!(
+            "No difference found between what {head} and {base} carry (95 % interval: {interval})."
+        ),
+    }
+}
+
+/// Whether targets came back within the objective where they had left it.
+fn hysteresis(record: &SweepRecord) -> Vec<String> {
+    let known = record
+        .results
+        .iter()
+        .filter_map(|result| Some((&result.target, result.hysteresis?)));
+    let (found, none): (Vec<_>, Vec<_>) = known.partition(|(_, hysteresis)| hysteresis.found);
+    let found = found.into_iter().map(|(target, hysteresis)| {
+        let share = percent(hysteresis.ratio);
+        if hysteresis.ratio < 1.0 {
+            format!(
+                "{target} has hysteresis: on the way down it is within the objective again only from {share} of the rate at which it \
+                 left it."
+            )
+        } else {
+            format!(
+                "{target} carries more on the way down, {share} of what it carried on the way up: it was not warm before."
+            )
+        }
+    });
+    let names: Vec<&str> = none.iter().map(|(target, _)| target.as_str()).collect();
+    let none = (!names.is_empty()).then(|| {
+        format!(
+            "No hysteresis: on the way down {} came back within the objective where the way up had left it.",
+            names.join(" and ")
+        )
+    });
+    found.chain(none).collect()
+}
+
+/// Whether to believe the sweep, and whether it is whole.
+pub fn belief(record: &SweepRecord) -> String {
+    let noted = record.validity.cautions.len();
+    let valid = match (record.validity.is_valid(), noted) {
+        (true, 0) => "The measurement is valid, and nothing speaks against it.".to_owned(),
+        (true, _) => format!(
+            "The measurement is valid, with {}.",
+            plural(noted as u64, "caution", "cautions")
+        ),
+        (false, _) => "The measurement is not valid: see what voids it.".to_owned(),
+    };
+    let whole = match record.completion {
+        Completion::Complete => "",
+        Completion::Interrupted => {
+            " The sweep was interrupted: what was measured until then is shown."
+        }
+        Completion::TargetFailed => " A target failed: its figures end where it did.",
+    };
+    valid + whole
+}
+
+/// The columns of [`knee_rows`].
+pub const KNEE_COLUMNS: [&str; 5] = ["target", "carries", "interval", "down / up", "past it"];
+
+/// The targets with their knees, one a row.
+pub fn knee_rows(record: &SweepRecord) -> Vec<[String; 5]> {
+    let none = || NONE.to_owned();
+    let row = |result: &TargetResult| {
+        let knee = &result.knee;
+        let sign = match knee.known {
+            Known::AtLeast => "≥ ",
+            Known::Below => "< ",
+            Known::Found | Known::Unknown => "",
+        };
+        let ends = knee.ci_low_per_s.zip(knee.ci_high_per_s);
+        let past = match knee.limit {
+            Some(Limit::ServerCpu) => "server's CPU full",
+            Some(Limit::Connections) => "connections busy",
+            Some(Limit::Generator) => "generator's CPU full",
+            Some(Limit::Other) | None => NONE,
+        };
+        [
+            result.target.clone(),
+            knee.rate_per_s
+                .map_or_else(none, |rate| format!("{sign}{}", per_s(rate))),
+            ends.map_or_else(none, |(low, high)| {
+                format!("{} to {}", rounded(low), rounded(high))
+            }),
+            result
+                .hysteresis
+                .map_or_else(none, |hysteresis| percent(hysteresis.ratio)),
+            past.to_owned(),
+        ]
+    };
+    record.results.iter().map(row).collect()
+}
+
+/// The columns of [`curve_rows`], each in two lines: whose it is, and what.
+pub fn curve_columns(record: &SweepRecord) -> Vec<String> {
+    let of_target = |result: &TargetResult| {
+        [
+            "p50".to_owned(),
+            percentile(record.tail()),
+            "CPU".to_owned(),
+        ]
+        .map(|figure| format!("{}\n{figure}", result.target))
+    };
+    std::iter::once("\noffered".to_owned())
+        .chain(record.results.iter().flat_map(of_target))
+        .collect()
+}
+
+/// What the climb measured at each rate, both ways together; none where there are too many targets to stand side by side.
+/// What was beyond the objective has a mark.
+pub fn curve_rows(record: &SweepRecord) -> Vec<Vec<String>> {
+    if record.results.len() > CURVES_MAX {
+        return Vec::new();
+    }
+    let mut rungs: Vec<i32> = record
+        .steps
+        .iter()
+        .filter(|step| step.round == CLIMB)
+        .map(|step| step.rung)
+        .collect();
+    rungs.sort_unstable();
+    rungs.dedup();
+    let curves: Vec<Vec<CurvePoint>> = record
+        .results
+        .iter()
+        .map(|result| record.curve(&result.target, None))
+        .collect();
+    let row = |rung: i32| {
+        let rate = record.plan.design.ladder.per_s(f64::from(rung));
+        let figures = curves.iter().flat_map(|curve| {
+            // Epochs of the rounds that are within a pace are in it.
+            let near = |point: &&CurvePoint| (point.rate_per_s / rate).ln().abs() < 0.03;
+            let Some(point) = curve.iter().find(near) else {
+                return [NONE, NONE, NONE].map(str::to_owned);
+            };
+            let mark = if point.within * 2 > point.epochs {
+                ""
+            } else {
+                " !"
+            };
+            let tail = point.tail_ns.map_or_else(|| NONE.to_owned(), time);
+            [
+                point.p50_ns.map_or_else(|| NONE.to_owned(), time),
+                tail + mark,
+                point
+                    .server_cpu_share
+                    .map_or_else(|| NONE.to_owned(), percent),
+            ]
+        });
+        std::iter::once(per_s(rate)).chain(figures).collect()
+    };
+    rungs.into_iter().map(row).collect()
+}
+
+/// The last of these steps as a line each for its targets, while the sweep goes on.
+pub fn progress(plan: &SweepPlan, steps: &[StepRecord]) -> Vec<String> {
+    let Some(step) = steps.last() else {
+        return Vec::new();
+    };
+    let bounds = plan.bounds(steps);
+    let epochs = step.epochs.iter().map(|epoch| {
+        let (standing, _) = bench_core::sweep::objective::judge(epoch, &bounds);
+        let standing = match standing {
+            Standing::Within => "within",
+            Standing::Beyond => "beyond",
+            Standing::Generator => "generator full",
+            Standing::TooFewSamples => "too few to tell",
+        };
+        format!(
+            "{} p99 {} {standing}",
+            epoch.target,
+            maybe_time(epoch.time_ns.p99)
+        )
+    });
+    let epochs: Vec<String> = epochs.collect();
+    vec![format!(
+        "{:<14} {:>10}  {}",
+        place(step.round, step.pass),
+        per_s(step.rate_per_s),
+        epochs.join(", ")
+    )]
+}
+
+/// A round by its name.
+pub fn round(round: u32) -> String {
+    if round == CLIMB {
+        "climb".to_owned()
+    } else {
+        format!("round {round}")
+    }
+}
+
+/// A pass of a round by its name.
+pub fn place(round: u32, pass: Pass) -> String {
+    format!("{} {}", self::round(round), pass.name())
+}
+
+/// The question that the chart answers.
+pub fn question(record: &SweepRecord) -> String {
+    format!(
+        "How much load within the objective? {} by offered load, {}",
+        capitalised(record.timed().time_words()),
+        record.plan.scenario.name
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use bench_core::record::Failure;
+    use bench_core::sample;
+
+    use super::*;
+
+    #[test]
+    fn a_sweep_reads_as_reviewed() {
+        let mut record = sample::sweep_record();
+        let mut text = verdicts(&record);
+        text.push(origin(&record));
+        text.push(belief(&record));
+        text.push(circumstances(&record));
+        text.extend(knee_rows(&record).iter().map(|row| row.join(" | ")));
+        text.push(curve_columns(&record).join(" | ").replace('\n', " "));
+        text.extend(curve_rows(&record).iter().map(|row| row.join(" | ")));
+        text.extend(progress(&record.plan, &record.steps));
+        // All that may be known, and all that may be full.
+        for (known, limit) in [
+            (Known::Found, Limit::Connections),
+            (Known::Found, Limit::Other),
+            (Known::AtLeast, Limit::Generator),
+            (Known::AtLeast, Limit::Other),
+            (Known::Below, Limit::Other),
+            (Known::Unknown, Limit::Other),
+        ] {
+            let result = &mut record.results[0];
+            (result.knee.known, result.knee.limit) = (known, Some(limit));
+            text.push(verdicts(&record)[0].clone());
+        }
+        record.results[0].failure = Some(Failure {
+            what: "it ended".to_owned(),
+            last_output: String::new(),
+        });
+        text.push(verdicts(&record)[0].clone());
+        let hysteresis = record.results[1].hysteresis.as_mut().unwrap();
+        (hysteresis.found, hysteresis.ratio) = (true, 0.81);
+        text.extend(verdicts(&record).last().cloned());
+        insta::assert_snapshot!(text.join("\n"));
+    }
+
+    #[test]
+    fn more_targets_than_fit_beside_each_other_have_no_table_of_rates() {
+        let mut record = sample::sweep_record();
+        let again = record.results.clone();
+        record.results.extend(again);
+        assert_eq!(curve_rows(&record), Vec::<Vec<String>>::new());
+        assert_eq!(knee_rows(&record).len(), 4);
+    }
+}
