@@ -10,11 +10,14 @@ use bench_core::sweep::{objective, search};
 use bench_core::target::Pools;
 use bench_core::truth::Behaviour;
 use bench_core::units::{Rate, parse_duration};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use report::charts::Chart;
 
 use crate::cores::CpuList;
 use crate::history_file::HISTORY;
 use crate::measure::Profile;
+use crate::picture::{Format as PictureFormat, Picture};
 
 /// Compare servers that differ only in their concurrency model, and see how sure the answer is.
 #[derive(Debug, Parser)]
@@ -25,7 +28,7 @@ use crate::measure::Profile;
     after_long_help = "Examples:
   bench run --scenario io-heavy                    compare callback and coroutine
   bench run --scenario ping --quick                the same within 20 seconds, less sure
-  bench load http://127.0.0.1:8080/ -R 1000 -d 10s load any address, as with wrk2
+  bench load http://127.0.0.1:8080/ -R 1000        load any address, as with wrk2
   bench list scenarios                             what can be run
 
 Exit codes: 0 fine, 1 internal error, 2 usage or bad input file, 3 invalid measurement,
@@ -55,6 +58,8 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Draw the report of an earlier run again, or one of several runs.
     Report(ReportArgs),
+    /// Draw charts of a run again.
+    Chart(ChartArgs),
     /// Compare targets of two runs, or of one.
     Compare(CompareArgs),
     /// Write a run as another tool reads it.
@@ -121,6 +126,7 @@ impl Color {
   bench run --scenario io-heavy --target all
   bench run --scenario file-pool --pool 4,40,512
   bench run --scenario mixed --profile syscalls
+  bench run --scenario io-heavy --chart ratios,latency-by-percentile
 
 Every target gets the same seeded load in alternating epochs (A B B A), each round with fresh
 processes. The record, its charts and a report go to results/runs/<time>-<scenario>/."
@@ -201,6 +207,10 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 
+    /// Draw only these charts into charts/; report.html has them all. [default: all that the run has something to show in]
+    #[arg(long, value_name = "NAME[,NAME…]", value_delimiter = ',', value_parser = charts())]
+    pub(crate) chart: Vec<Chart>,
+
     /// Add the run to this history, for `bench history`.
     #[arg(long, value_name = "FILE")]
     pub(crate) history: Option<PathBuf>,
@@ -219,10 +229,10 @@ pub(crate) struct RunArgs {
 #[command(
     group = ArgGroup::new("what").args(["scenario", "resume"]).required(true),
     after_long_help = "Examples:
-  bench sweep --scenario io-heavy                    callback and coroutine, within five minutes
-  bench sweep --scenario ping --objective p99=2ms    where the scenario has no objective, or another
-  bench sweep --scenario io-heavy --from 2k --to 20k between these rates
-  bench sweep --resume results/runs/…-io-heavy-sweep go on with one that was interrupted
+  bench sweep --scenario io-heavy                     callback and coroutine, within five minutes
+  bench sweep --scenario ping --objective p99=2ms     where the scenario has no objective, or another
+  bench sweep --scenario io-heavy --from 2k --to 20k  between these rates
+  bench sweep --resume results/runs/…-io-heavy-sweep  go on with one that was interrupted
 
 The rate climbs in steps of 41 % until each target was beyond the objective twice in a row, and comes down again; then rounds
 of fresh processes go over the rates around each knee, up and down, in steps of 6 %. Targets take turns in every step, with the
@@ -450,6 +460,10 @@ pub(crate) enum SpinChoice {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  bench list                  scenarios, targets, routes
+  bench list targets
+  bench list cases            what `bench check` asks")]
 pub(crate) struct ListArgs {
     /// What to list; everything but the cases if left out.
     #[arg(value_enum)]
@@ -504,6 +518,46 @@ pub(crate) struct ReportArgs {
     /// Print a Markdown summary instead.
     #[arg(long, conflicts_with = "output")]
     pub(crate) markdown: bool,
+
+    /// Draw only these charts into charts/; report.html has them all. [default: all that a run has something to show in]
+    #[arg(long, value_name = "NAME[,NAME…]", value_delimiter = ',', value_parser = charts(), conflicts_with_all = ["output", "markdown"])]
+    pub(crate) chart: Vec<Chart>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  bench chart results/runs/20261123T101500Z-io-heavy      all of its charts, into its charts directory
+  bench chart RUN --chart ratios --out ratios.png         one, as its ending says
+  bench chart RUN --chart latency-by-percentile,throughput --out figures --format svg
+  bench chart RUN --chart ratios --out - > ratios.svg
+
+`bench compare A B --chart FILE` draws the ratios of two runs, and `bench history --out DIR` figures from run to run.")]
+pub(crate) struct ChartArgs {
+    /// A run directory, or a run.json; `-` reads one from standard input.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+
+    /// Only these charts. [default: all that the run has something to show in]
+    #[arg(long, value_name = "NAME[,NAME…]", value_delimiter = ',', value_parser = charts())]
+    pub(crate) chart: Vec<Chart>,
+
+    /// A file for one chart, a directory for any number, or `-` for standard output. [default: charts/ beside the record]
+    #[arg(long, short, value_name = "FILE|DIR")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// How to draw. [default: as the file's ending says; both into a directory, svg to standard output]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<PictureFormat>,
+}
+
+/// The charts of a run by their names.
+fn charts() -> impl TypedValueParser<Value = Chart> {
+    PossibleValuesParser::new(Chart::ALL.map(Chart::file_stem)).map(|name| {
+        let mut charts = Chart::ALL.into_iter();
+        charts
+            .find(|chart| chart.file_stem() == name)
+            .expect("only names of charts are let through")
+    })
 }
 
 #[derive(Debug, ClapArgs)]
@@ -624,6 +678,9 @@ pub(crate) enum HistoryCommand {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  bench history add results/runs/20261123T101500Z-io-heavy
+  bench history add before.json after.json --history mine.ndjson --revision 4f2a91c")]
 pub(crate) struct HistoryAddArgs {
     /// Run directories, or run.json files, in the order in which they were measured; `-` reads one from standard input.
     #[arg(value_name = "RUN", required = true)]
@@ -639,6 +696,9 @@ pub(crate) struct HistoryAddArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  bench history show --scenario io-heavy
+  bench history show --metric response_time_ns_p99 --out charts")]
 pub(crate) struct HistoryShowArgs {
     /// The history; `-` is standard input.
     #[arg(long, value_name = "FILE", default_value = HISTORY)]
@@ -671,6 +731,7 @@ pub(crate) struct HistoryShowArgs {
   bench compare A B --base callback --head coroutine      any target of the one with any of the other
   bench compare A A --base node                           two targets of one run, block by block
   bench compare A B --reference node                      by the ratios to node, measured in both
+  bench compare A B --chart ratios.svg                    a chart of the ratios with their intervals
 
 Two runs are not measured beside each other. Where both have a target that did not change (the reference), each other target is
 compared by its ratio to that, so that what the machine did between the runs cancels; without one it is in the difference,
@@ -715,6 +776,10 @@ pub(crate) struct CompareArgs {
     /// End with exit code 4 where any metric is left without a verdict.
     #[arg(long)]
     pub(crate) require_verdict: bool,
+
+    /// Draw the ratios with their intervals into this file, an .svg or a .png.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) chart: Option<Picture>,
 
     /// Print the comparison as JSON.
     #[arg(long, conflicts_with = "markdown")]
@@ -802,6 +867,9 @@ pub(crate) struct CalibrateArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  bench doctor
+  bench doctor --json         the findings, for a program to read")]
 pub(crate) struct DoctorArgs {
     /// Print the findings as JSON.
     #[arg(long)]
@@ -919,8 +987,44 @@ pub(crate) struct HoldArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  bench completions bash > ~/.local/share/bash-completion/completions/bench
+  bench completions zsh > ~/.zfunc/_bench
+  bench completions fish > ~/.config/fish/completions/bench.fish")]
 pub(crate) struct CompletionsArgs {
     /// The shell.
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn definitions_are_whole() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn an_unknown_chart_is_answered_with_those_that_there_are() {
+        let error = Args::try_parse_from([
+            "bench",
+            "chart",
+            "run.json",
+            "--chart",
+            "ratios,throughputt",
+        ])
+        .unwrap_err();
+        let text = error.to_string();
+        for chart in Chart::ALL {
+            assert!(text.contains(chart.file_stem()), "{text}");
+        }
+        assert!(
+            text.contains("a similar value exists: 'throughput'"),
+            "{text}"
+        );
+    }
 }

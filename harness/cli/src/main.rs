@@ -30,6 +30,7 @@ mod interrupt;
 mod launch;
 mod measure;
 mod meter;
+mod picture;
 mod process_tree;
 mod run_event;
 mod setup;
@@ -70,6 +71,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::List(args) => commands::list::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Report(args) => commands::report::run(&args),
+        Command::Chart(args) => commands::chart::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
         Command::Export(args) => commands::export::run(&args),
         Command::Gate(args) => commands::gate::run(&args),

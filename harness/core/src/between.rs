@@ -60,6 +60,9 @@ pub struct RunComparison {
     /// Head over base, metric by metric; targets of two runs have [`BASE_MARK`] and [`HEAD_MARK`] after their names. `blocks`
     /// counts those of the side that has fewer.
     pub comparisons: Vec<Comparison>,
+    /// What could not be compared, with the names as above.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
     /// What differs between the circumstances of the runs.
     pub differences: Vec<Difference>,
     /// What a reader should know before believing it.
@@ -77,6 +80,20 @@ pub enum Basis {
     Reference,
     /// As they are.
     Unpaired,
+}
+
+/// A metric of two targets that could not be compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct LeftOut {
+    /// The metric.
+    pub metric: Metric,
+    /// Name of the target that it should have been compared against.
+    pub base: String,
+    /// Name of the target that should have been compared.
+    pub head: String,
+    /// Why it was not, as a sentence that begins with the metric's name.
+    pub why: String,
 }
 
 /// Something that two runs do not have in common.
@@ -192,7 +209,7 @@ pub fn between(
         differences(base, head, &pairs, reference)
     };
     let timed = base.timed();
-    let mut comparisons = Vec::new();
+    let (mut comparisons, mut left_out) = (Vec::new(), Vec::new());
     let mut cautions: Vec<Caution> = unlike.into_iter().map(insisted).collect();
     for &(of_base, of_head) in &pairs {
         let (pair, reasons) = match (one_run, reference) {
@@ -211,6 +228,12 @@ pub fn between(
             marked(&of_head.name, HEAD_MARK),
         );
         cautions.extend(reasons.iter().map(|reason| too_few(&head, reason)));
+        left_out.extend(reasons.iter().map(|reason| LeftOut {
+            metric: reason.metric(),
+            base: base.clone(),
+            head: head.clone(),
+            why: reason.to_string(),
+        }));
         comparisons.extend(pair.into_iter().map(|comparison| Comparison {
             base: base.clone(),
             head: head.clone(),
@@ -240,6 +263,7 @@ pub fn between(
         reference: reference.map(|(of_base, _)| of_base.name.clone()),
         margin: policy.margin(),
         comparisons,
+        left_out,
         differences,
         cautions,
     })
@@ -422,7 +446,7 @@ pub fn compare_unpaired(
 ) -> Result<Comparison, NotCompared> {
     let blocks = base.len().max(head.len());
     if blocks > MAX_BLOCKS {
-        return Err(NotCompared::TooManyBlocks { blocks });
+        return Err(NotCompared::TooManyBlocks { metric, blocks });
     }
     let fewer = base.len().min(head.len());
     let needed = min_of_each(policy.alpha());
@@ -1056,6 +1080,18 @@ mod tests {
         assert!(told.comparisons.is_empty());
         let text = "coroutine (B) could not be compared: response_time_ns_p50 is known in 10 blocks of the base and 3 of the head, and the test needs 4 of each: measure longer";
         assert_eq!(told.cautions[0].detail, text);
+        let metrics: Vec<Metric> = told
+            .left_out
+            .iter()
+            .map(|left_out| left_out.metric)
+            .collect();
+        assert_eq!(metrics, Timed::Requests.metrics());
+        assert!(
+            text.ends_with(&told.left_out[0].why),
+            "{:?}",
+            told.left_out[0]
+        );
+        assert_eq!(told.left_out[0].head, "coroutine (B)");
         assert_eq!(told.cautions.last().unwrap().code, CautionCode::Partial);
     }
 
@@ -1083,6 +1119,7 @@ mod tests {
         assert_eq!(
             more,
             Err(NotCompared::TooManyBlocks {
+                metric: TIME,
                 blocks: MAX_BLOCKS + 1
             })
         );

@@ -346,11 +346,25 @@ pub enum NotCompared {
         needed: usize,
     },
     /// More blocks than are compared.
-    #[error("{blocks} blocks are more than the {MAX_BLOCKS} that are compared")]
+    #[error("{metric} is known in {blocks} blocks, more than the {MAX_BLOCKS} that are compared", metric = metric.name())]
     TooManyBlocks {
+        /// The metric.
+        metric: Metric,
         /// Blocks in all.
         blocks: usize,
     },
+}
+
+impl NotCompared {
+    /// What was not compared.
+    pub fn metric(&self) -> Metric {
+        match *self {
+            Self::TooFewBlocks { metric, .. }
+            | Self::TooFewOfEach { metric, .. }
+            | Self::TooFewRuns { metric, .. }
+            | Self::TooManyBlocks { metric, .. } => metric,
+        }
+    }
 }
 
 /// Compares every target with the first, metric by metric, and adjusts the p-values of each pair over its metrics.
@@ -422,7 +436,7 @@ pub fn compare(
     );
     let blocks = base_blocks.len();
     if blocks > MAX_BLOCKS {
-        return Err(NotCompared::TooManyBlocks { blocks });
+        return Err(NotCompared::TooManyBlocks { metric, blocks });
     }
     let (base, head) = usable_pairs(base_blocks, head_blocks);
     let differences = log_ratios(&base, &head);
@@ -899,6 +913,7 @@ mod tests {
         assert_eq!(
             compare(&more, &more, TIME, &Policy::usual(1)),
             Err(NotCompared::TooManyBlocks {
+                metric: TIME,
                 blocks: MAX_BLOCKS + 1
             })
         );

@@ -5,9 +5,12 @@
 mod outline;
 mod variations;
 
+use bench_core::aa::AaRecord;
+use bench_core::between::{Ask, ReferenceAsk, RunComparison, between};
+use bench_core::compare::{Metric, Policy};
 use bench_core::record::{RunRecord, ServerRecord};
 use outline::outline;
-use report::charts::{Chart, ChartError, png, svg};
+use report::charts::{Chart, ChartError, png, ratios_png, ratios_svg, svg};
 use roxmltree::Document;
 
 fn texts(svg: &str) -> Vec<String> {
@@ -55,6 +58,8 @@ fn everything_drawn_lies_on_the_canvas() {
         for chart in Chart::ALL {
             let svg = svg(&record, chart).unwrap();
             let document = Document::parse(&svg).unwrap();
+            let view = document.root_element().attribute("viewBox").unwrap();
+            let height: i32 = view.rsplit(' ').next().unwrap().parse().unwrap();
             for node in document.descendants() {
                 let number = |attribute: &str| {
                     node.attribute(attribute)
@@ -73,7 +78,7 @@ fn everything_drawn_lies_on_the_canvas() {
                     .zip(number("y").or(number("cy")));
                 for (x, y) in points.chain(places) {
                     assert!(
-                        (0..=3840).contains(&x) && (0..=2160).contains(&y),
+                        (0..=3840).contains(&x) && (0..=height).contains(&y),
                         "{name}, {}: {node:?}",
                         chart.file_stem()
                     );
@@ -121,6 +126,143 @@ fn charts_look_as_reviewed() {
         "eleven-latency-by-request",
         outline(&svg(&variations::eleven(), Chart::LatencyByRequest).unwrap())
     );
+    insta::assert_snapshot!(
+        "eleven-ratios",
+        outline(&svg(&variations::eleven(), Chart::Ratios).unwrap())
+    );
+}
+
+/// Two runs of the sample, the second with some targets and epochs of the first only.
+fn two_runs(targets: usize, blocks: u32) -> [RunRecord; 2] {
+    let (base, mut head) = (variations::two(), variations::two());
+    "2026-11-24T10-15-00Z-io-heavy".clone_into(&mut head.id);
+    head.targets.truncate(targets);
+    for target in &mut head.targets {
+        target.epochs.retain(|epoch| epoch.block < blocks);
+    }
+    [base, head]
+}
+
+fn compared([base, head]: &[RunRecord; 2], ask: &Ask) -> (RunComparison, String) {
+    let told = between(base, head, ask, &Policy::usual(1)).unwrap();
+    let svg = ratios_svg(&told, base, head).unwrap();
+    assert_eq!(ratios_svg(&told, base, head).unwrap(), svg);
+    assert!(
+        ratios_png(&told, base, head)
+            .unwrap()
+            .starts_with(b"\x89PNG")
+    );
+    (told, svg)
+}
+
+#[test]
+fn ratios_of_two_runs_look_as_reviewed() {
+    let unpaired = Ask {
+        reference: ReferenceAsk::No,
+        ..Ask::default()
+    };
+    for (name, targets, blocks, ask) in [
+        ("reference", 2, 10, &Ask::default()),
+        ("unpaired", 2, 10, &unpaired),
+        ("too-few-blocks", 1, 3, &Ask::default()),
+    ] {
+        let (_, svg) = compared(&two_runs(targets, blocks), ask);
+        insta::assert_snapshot!(format!("ratios-{name}"), outline(&svg));
+    }
+}
+
+#[test]
+fn ratios_show_what_was_not_compared_and_why() {
+    let (told, svg) = compared(&two_runs(1, 3), &Ask::default());
+    let texts = texts(&svg);
+    let of = |text: &str| texts.iter().filter(|found| *found == text).count();
+    assert!(told.comparisons.is_empty() && !told.left_out.is_empty());
+    assert_eq!(of("not compared"), told.left_out.len());
+    assert!(
+        texts
+            .iter()
+            .any(|text| text.starts_with("not compared · evloop")),
+        "{texts:?}"
+    );
+    let why = "known in 10 blocks of the base and 3 of the head, and the test needs 4 of each: measure longer";
+    assert_eq!(of(why), told.left_out.len());
+
+    let mut record = variations::two();
+    record
+        .comparisons
+        .retain(|comparison| comparison.metric != Metric::ServerRssBytesMax);
+    for epoch in &mut record.targets[1].epochs {
+        epoch.metrics.remove(Metric::ServerRssBytesMax.name());
+    }
+    let texts = self::texts(&svg_of(&record));
+    assert_eq!(
+        texts.iter().filter(|text| *text == "not compared").count(),
+        1
+    );
+    assert!(
+        texts
+            .iter()
+            .any(|text| text.starts_with("known of both targets in 0 blocks of 10")),
+        "{texts:?}"
+    );
+    assert!(texts.iter().any(|text| text == "peak memory"), "{texts:?}");
+}
+
+#[test]
+fn ratios_that_nothing_pairs_say_so_in_the_picture() {
+    let unpaired = Ask {
+        reference: ReferenceAsk::No,
+        ..Ask::default()
+    };
+    let warned = |ask: &Ask| {
+        let (_, svg) = compared(&two_runs(2, 10), ask);
+        texts(&svg)
+            .iter()
+            .any(|text| text.starts_with("Unpaired: "))
+    };
+    assert!(warned(&unpaired));
+    assert!(!warned(&Ask::default()));
+}
+
+#[test]
+fn ratios_beyond_the_axis_end_in_an_arrow_and_stand_in_figures() {
+    let mut record = variations::two();
+    let arrows = |record: &RunRecord| svg_of(record).matches("<polygon").count();
+    let within = arrows(&record);
+    record.comparisons[0].ratio = 500.0;
+    record.comparisons[0].ci_low = 0.001;
+    record.comparisons[0].ci_high = 1e300;
+    assert_eq!(arrows(&record), within + 2);
+    let texts = texts(&svg_of(&record));
+    assert!(texts.contains(&"500 times".to_owned()), "{texts:?}");
+    assert!(texts.contains(&"100".to_owned()) && !texts.contains(&"200".to_owned()));
+}
+
+#[test]
+fn a_targets_second_self_has_rows_of_its_own() {
+    let mut record = variations::two();
+    let mut target = record.targets[0].clone();
+    target.name = "callback-aa".to_owned();
+    let mut comparisons = record.comparisons.clone();
+    for comparison in &mut comparisons {
+        comparison.head.clone_from(&target.name);
+    }
+    record.aa = Some(AaRecord {
+        target,
+        comparisons,
+        machine: None,
+    });
+    let texts = texts(&svg_of(&record));
+    let rows = texts.iter().filter(|text| *text == "callback-aa").count();
+    // One for each metric, and one in the legend.
+    assert_eq!(rows, record.timed().metrics().len() + 1);
+    record.targets.truncate(1);
+    record.comparisons.clear();
+    assert!(Chart::of(&record).any(|chart| chart == Chart::Ratios));
+}
+
+fn svg_of(record: &RunRecord) -> String {
+    svg(record, Chart::Ratios).unwrap()
 }
 
 #[test]
@@ -178,8 +320,9 @@ fn a_run_that_is_not_to_be_believed_says_so_in_the_picture() {
 
 #[test]
 fn requests_of_one_kind_have_no_chart_by_kind() {
-    let mut record = variations::one();
+    let mut record = variations::two();
     assert!(Chart::of(&record).eq(Chart::ALL));
+    record.targets.truncate(1);
     record.scenario.requests.truncate(1);
     record.targets[0].report.by_request.clear();
     assert!(Chart::of(&record).all(|chart| chart != Chart::LatencyByRequest));
@@ -270,11 +413,31 @@ fn a_damaged_histogram_is_an_error_that_names_target_and_remedy() {
 }
 
 #[test]
+fn a_png_of_the_fullest_chart_is_small_enough_to_paste() {
+    /// Of a chart of the usual height.
+    const BYTES_MAX: usize = 160_000;
+    for chart in [Chart::Ratios, Chart::LatencyByPercentile] {
+        let bytes = png(&variations::eleven(), chart).unwrap();
+        let reader = ::png::Decoder::new(bytes.as_slice()).read_info().unwrap();
+        let rows = reader.info().height as usize;
+        let small = BYTES_MAX * rows / 1_080;
+        assert!(
+            bytes.len() <= small,
+            "{}: {} bytes",
+            chart.file_stem(),
+            bytes.len()
+        );
+    }
+}
+
+#[test]
 fn a_png_has_twice_the_nominal_size_and_ink_where_its_title_is() {
     let record = variations::two();
     for chart in [Chart::LatencyByPercentile, Chart::ServerMemory] {
         let bytes = png(&record, chart).unwrap();
-        let mut reader = ::png::Decoder::new(bytes.as_slice()).read_info().unwrap();
+        let mut decoder = ::png::Decoder::new(bytes.as_slice());
+        decoder.set_transformations(::png::Transformations::EXPAND);
+        let mut reader = decoder.read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size()];
         let info = reader.next_frame(&mut pixels).unwrap();
         assert_eq!((info.width, info.height), (1920, 1080));

@@ -2,6 +2,7 @@
 
 use bench_core::between::{Ask, ReferenceAsk, RunComparison, between};
 use bench_core::compare::{ComparisonVerdict, Policy};
+use report::charts::{ratios_png, ratios_svg};
 
 use crate::args::CompareArgs;
 use crate::commands::report::read;
@@ -26,6 +27,13 @@ pub(crate) fn run(args: &CompareArgs) -> Result<Exit, Failure> {
         force: args.force,
     };
     let told = between(&base, &head, &ask, &policy).map_err(Failure::usage_of)?;
+    if let Some(picture) = &args.chart {
+        let bytes = picture.format.draw(
+            || ratios_svg(&told, &base, &head),
+            || ratios_png(&told, &base, &head),
+        )?;
+        picture.write(&bytes)?;
+    }
     if args.json {
         let json = serde_json::to_string_pretty(&told).expect("a comparison is plain data");
         anstream::println!("{json}");

@@ -483,7 +483,7 @@ fn measured(
         display.on(&event);
     })?;
     display.on(&RunEvent::Writing);
-    run::write(&store, &measured)?;
+    run::write(&store, &measured, &[])?;
     let place = store.publish()?;
     anstream::eprintln!("Measured: {}", place.display());
     let record = measured.record;

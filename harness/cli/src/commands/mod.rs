@@ -1,6 +1,7 @@
 //! One module a command: what was typed, what it means, what it does.
 
 pub(crate) mod calibrate;
+pub(crate) mod chart;
 pub(crate) mod check;
 pub(crate) mod compare;
 pub(crate) mod completions;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bench_core::record::{MAX_RECORD_BYTES, RunRecord};
+use report::charts::Chart;
 
 use crate::args::ReportArgs;
 use crate::commands::run::write_pictures;
@@ -25,9 +26,16 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
         }
         return Ok(Exit::Success);
     }
+    if !args.chart.is_empty() && records.len() > 1 {
+        return Err(Failure::usage(miette::miette!(
+            help = "draw each with `bench chart`, or leave --chart out",
+            "--chart chooses what is drawn beside one run, and here are {}",
+            records.len()
+        )));
+    }
     match (&args.output, records.as_slice()) {
         (Some(output), records) => write_one(records, output)?,
-        (None, [record]) => draw_again(record, &args.runs[0])?,
+        (None, [record]) => draw_again(record, &args.chart, &args.runs[0])?,
         (None, records) => write_one(records, Path::new(OF_SEVERAL))?,
     }
     Ok(Exit::Success)
@@ -62,20 +70,9 @@ fn write_one(records: &[RunRecord], output: &Path) -> Result<(), Failure> {
 }
 
 /// The charts and the report beside a record.
-fn draw_again(record: &RunRecord, run: &Path) -> Result<(), Failure> {
-    let dir = match run {
-        run if run == Path::new(STDIN) => {
-            return Err(Failure::usage(miette::miette!(
-                help = "name a file with -o, or `-o -` for standard output",
-                "a record from standard input has no directory for its report"
-            )));
-        }
-        run if run.is_dir() => run.to_owned(),
-        run => run
-            .parent()
-            .map_or_else(|| PathBuf::from("."), Path::to_owned),
-    };
-    write_pictures(record, |name, bytes| {
+fn draw_again(record: &RunRecord, charts: &[Chart], run: &Path) -> Result<(), Failure> {
+    let dir = beside(run, "-o")?;
+    write_pictures(record, charts, |name, bytes| {
         let path = dir.join(name);
         let written = path
             .parent()
@@ -88,4 +85,18 @@ fn draw_again(record: &RunRecord, run: &Path) -> Result<(), Failure> {
     })?;
     anstream::println!("{}", dir.join("report.html").display());
     Ok(())
+}
+
+/// The directory of a record. One that was read from standard input has none; `option` then names a place.
+pub(crate) fn beside(run: &Path, option: &str) -> Result<PathBuf, Failure> {
+    match run {
+        run if run == Path::new(STDIN) => Err(Failure::usage(miette::miette!(
+            help = format!("name a place with {option}, or `{option} -` for standard output"),
+            "a record from standard input has no directory for what is drawn of it"
+        ))),
+        run if run.is_dir() => Ok(run.to_owned()),
+        run => Ok(run
+            .parent()
+            .map_or_else(|| PathBuf::from("."), Path::to_owned)),
+    }
 }

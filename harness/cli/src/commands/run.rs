@@ -23,6 +23,7 @@ use crate::exit::{Exit, Explain, Failure};
 use crate::files::{self, STDIN};
 use crate::interrupt::Interrupt;
 use crate::measure::{Measured, Profile, measure};
+use crate::picture::Format;
 use crate::run_event::RunEvent;
 use crate::steering::Steering;
 use crate::store::{RUNS, Store};
@@ -72,7 +73,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     display.on(&RunEvent::Writing);
     // A run that was measured is not lost because its A/A comparison can't be counted.
     aa_history::count(&mut measured.record).unwrap_or_else(|failure| print_failure(&failure));
-    write(&store, &measured)?;
+    write(&store, &measured, &args.chart)?;
     let place = store.publish()?;
     show_run(&measured.record, &place, args.json);
     if let Some(path) = &args.history {
@@ -243,8 +244,8 @@ pub(crate) fn command() -> Vec<String> {
     words
 }
 
-/// Writes every file of a run.
-pub(crate) fn write(store: &Store, measured: &Measured) -> Result<(), Failure> {
+/// Writes every file of a run, with these charts or with all.
+pub(crate) fn write(store: &Store, measured: &Measured, charts: &[Chart]) -> Result<(), Failure> {
     let record = &measured.record;
     store.write("run.json", record.to_json().as_bytes())?;
     store.write("summary.csv", encode::summary_csv(record).as_bytes())?;
@@ -262,22 +263,32 @@ pub(crate) fn write(store: &Store, measured: &Measured) -> Result<(), Failure> {
         );
         store.write(&format!("{}.hlog", target.name), hlog.as_bytes())?;
     }
-    write_pictures(record, |name, bytes| store.write(name, bytes))
+    write_pictures(record, charts, |name, bytes| store.write(name, bytes))
 }
 
-/// Draws the charts and the report of a record.
+/// The charts that were named, or all that have something to show of a record.
+pub(crate) fn charts_of(record: &RunRecord, named: &[Chart]) -> Vec<Chart> {
+    if named.is_empty() {
+        return Chart::of(record).collect();
+    }
+    let mut chosen: Vec<Chart> = Chart::ALL.to_vec();
+    chosen.retain(|chart| named.contains(chart));
+    chosen
+}
+
+/// Draws charts of a record, those that were named or all, and its report.
 pub(crate) fn write_pictures(
     record: &RunRecord,
+    named: &[Chart],
     mut write: impl FnMut(&str, &[u8]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    for chart in Chart::of(record) {
-        let drawn = |error: &charts::ChartError| {
-            miette::miette!("cannot draw {}: {error}", chart.file_stem())
-        };
-        let svg = charts::svg(record, chart).map_err(|error| Failure::internal(drawn(&error)))?;
-        write(&format!("charts/{}.svg", chart.file_stem()), svg.as_bytes())?;
-        let png = charts::png(record, chart).map_err(|error| Failure::internal(drawn(&error)))?;
-        write(&format!("charts/{}.png", chart.file_stem()), &png)?;
+    for chart in charts_of(record, named) {
+        for format in Format::ALL {
+            let drawn =
+                format.draw(|| charts::svg(record, chart), || charts::png(record, chart))?;
+            let name = format!("charts/{}.{}", chart.file_stem(), format.ending());
+            write(&name, &drawn)?;
+        }
     }
     let html = report::html::html(std::slice::from_ref(record))
         .or_internal(|| "cannot write report.html".to_owned())?;

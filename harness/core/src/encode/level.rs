@@ -1,4 +1,5 @@
-//! A target's own figures with how sure they are: what services that follow one number from run to run are given.
+//! A target's own figures with how sure they are: what services that follow one number from run to run are given, and what
+//! charts draw beside a curve.
 //!
 //! Such services compare a run with the one before, host and weather included. The interval says how far the blocks of this
 //! run lie apart, and nothing of how far two runs do.
@@ -26,18 +27,22 @@ pub struct Level {
 ///
 /// `seed`: of the random resamples.
 pub fn levels(target: &TargetRecord, seed: u64) -> Vec<Level> {
-    let level = |&metric: &Metric| {
-        let blocks = block_values(&target.epochs, metric);
-        let logs: Vec<f64> = blocks.values().map(|value| value.ln()).collect();
-        let interval = bca(&[&logs], ALPHA, seed, |units| mean(&units[0]));
-        Some(Level {
-            metric,
-            value: geometric_mean(&blocks)?,
-            interval: interval.map(|interval| (interval.low.exp(), interval.high.exp())),
-        })
-    };
-    let metrics = target.report.timed.metrics();
-    metrics.iter().filter_map(level).collect()
+    let metrics = target.report.timed.metrics().iter();
+    metrics
+        .filter_map(|&metric| level(target, metric, seed))
+        .collect()
+}
+
+/// One metric; nothing where no block has it.
+pub fn level(target: &TargetRecord, metric: Metric, seed: u64) -> Option<Level> {
+    let blocks = block_values(&target.epochs, metric);
+    let logs: Vec<f64> = blocks.values().map(|value| value.ln()).collect();
+    let interval = bca(&[&logs], ALPHA, seed, |units| mean(&units[0]));
+    Some(Level {
+        metric,
+        value: geometric_mean(&blocks)?,
+        interval: interval.map(|interval| (interval.low.exp(), interval.high.exp())),
+    })
 }
 
 #[cfg(test)]

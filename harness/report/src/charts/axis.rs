@@ -52,6 +52,8 @@ pub(super) enum Unit {
     Change,
     /// Whole numbers.
     Count,
+    /// One value over another, 1 where they are equal.
+    Ratio,
 }
 
 impl Axis {
@@ -118,6 +120,12 @@ impl Axis {
     pub(super) fn log_times(low_ns: f64, high_ns: f64, ticks: u32) -> Self {
         // A time below a nanosecond is below what any clock here tells.
         Self::log(low_ns.max(1.0), high_ns, Unit::Time, ticks)
+    }
+
+    /// A logarithmic axis of ratios with 1 on it, both ends rounded outwards: what is twice as much lies as far from 1 as what
+    /// is half as much.
+    pub(super) fn ratios(low: f64, high: f64, ticks: u32) -> Self {
+        Self::log(low.min(1.0), high.max(1.0), Unit::Ratio, ticks)
     }
 
     /// A logarithmic axis of values above zero, both ends rounded outwards.
@@ -263,6 +271,7 @@ impl Unit {
             Self::Mib => "bytes",
             Self::Change => "change",
             Self::Count => "count",
+            Self::Ratio => "ratio",
         }
     }
 
@@ -285,7 +294,7 @@ impl Unit {
             Self::PerSecond => ("/s".to_owned(), 1.0),
             Self::Percent | Self::Change => (" %".to_owned(), 0.01),
             Self::Mib => (" MiB".to_owned(), BYTES_PER_MIB),
-            Self::Count => (String::new(), 1.0),
+            Self::Count | Self::Ratio => (String::new(), 1.0),
         };
         // Steps that were added up may miss zero by a hair.
         if value.abs() < step * 1e-6 {
@@ -307,7 +316,7 @@ impl Unit {
 fn smallest(unit: Unit) -> f64 {
     match unit {
         Unit::Time => 1e3,
-        Unit::Seconds | Unit::PerSecond | Unit::Count => 1.0,
+        Unit::Seconds | Unit::PerSecond | Unit::Count | Unit::Ratio => 1.0,
         Unit::Percent | Unit::Change => 0.01,
         Unit::Mib => BYTES_PER_MIB,
     }
@@ -409,6 +418,18 @@ mod tests {
             &Axis::log_times(5.02e6, 5.21e6, 5),
             &["5.0 ms", "5.1 ms", "5.2 ms", "5.3 ms"],
         );
+    }
+
+    #[test]
+    fn ratios_have_one_on_their_axis() {
+        check(
+            &Axis::ratios(0.93, 1.06, 6),
+            &["0.90", "0.95", "1.00", "1.05", "1.10"],
+        );
+        check(&Axis::ratios(1.2, 6.9, 6), &["1", "2", "5", "10"]);
+        let axis = Axis::ratios(0.5, 2.0, 6);
+        let middle = axis.place(1.0);
+        assert!((axis.place(0.8) + axis.place(1.25) - 2.0 * middle).abs() < 1e-12);
     }
 
     #[test]

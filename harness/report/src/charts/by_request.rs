@@ -118,7 +118,8 @@ fn end(times: &Times) -> Option<u64> {
         .or(times.p50)
 }
 
-fn heading<B: DrawingBackend>(
+/// What the rows below are about, in a row of its own.
+pub(super) fn heading<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
     panel: &Panel,
     row: usize,

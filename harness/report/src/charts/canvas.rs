@@ -1,6 +1,6 @@
 //! A canvas in nominal pixels: lines, markers and text on any plotters backend, all in one font.
 //!
-//! Callers think of a picture of [`WIDTH`] by [`HEIGHT`] pixels with fractions. Backends take whole numbers, so the
+//! Callers think of a picture of [`WIDTH`] by [`HEIGHT`] pixels with fractions, or of a taller one where there are many rows. Backends take whole numbers, so the
 //! canvas counts in quarters of a pixel ([`DETAIL`]): the SVG's view box scales that away, and the PNG is averaged down.
 //! It knows ink; it must never know what the ink means.
 
@@ -15,7 +15,7 @@ use super::plot::Plot;
 
 /// Nominal width of a chart in pixels.
 pub(super) const WIDTH: f64 = 960.0;
-/// Nominal height of a chart in pixels.
+/// Nominal height of a chart in pixels, unless it has more rows than that holds.
 pub(super) const HEIGHT: f64 = 540.0;
 /// Drawing units a nominal pixel.
 pub(super) const DETAIL: u32 = 4;
@@ -128,6 +128,11 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
             backend,
             plot: Plot::default(),
         }
+    }
+
+    /// Its height in nominal pixels.
+    pub(super) fn height(&self) -> f64 {
+        f64::from(self.backend.get_size().1) / f64::from(DETAIL)
     }
 
     /// A line through the points, which need not be distinct.

@@ -8,7 +8,7 @@ use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
 use super::axis::Axis;
-use super::canvas::{Canvas, HEIGHT, PAPER, Point, Refusal, Stroke, Type, WIDTH, fitted, width_of};
+use super::canvas::{Canvas, PAPER, Point, Refusal, Stroke, Type, WIDTH, fitted, width_of};
 use super::look::{BLACK, Dash, Look, VERMILLION};
 use super::plot::{PlotPanel, Shape};
 use crate::figures::{per_s, plural, seconds};
@@ -32,9 +32,14 @@ const REFERENCE: Stroke = Stroke {
     dash: Dash::Dotted,
 };
 const LABEL_SIZE: f64 = 12.0;
-const CAPTION_HEIGHT: f64 = 22.0;
+pub(super) const CAPTION_HEIGHT: f64 = 22.0;
 const TICK_LABEL_HEIGHT: f64 = 20.0;
 const X_TITLE_HEIGHT: f64 = 18.0;
+/// What a panel takes beside its area: the caption above, the ticks' labels below.
+pub(super) const PANEL_EDGES: f64 = CAPTION_HEIGHT + TICK_LABEL_HEIGHT;
+/// What a chart takes at most beside its panels: title, circumstances and a warning, the axis's title, a full legend.
+pub(super) const SURROUNDINGS: f64 =
+    78.0 + X_TITLE_HEIGHT + LEGEND_ROW * (LEGEND_MAX / 2) as f64 + 16.0;
 
 /// A rectangle in nominal pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -77,7 +82,7 @@ pub(super) fn frame<B: DrawingBackend>(
     heading: &Heading,
     entries: &[Entry],
 ) -> Result<Area, Refusal> {
-    canvas.rectangle((0.0, 0.0), (WIDTH, HEIGHT), PAPER, 1.0)?;
+    canvas.rectangle((0.0, 0.0), (WIDTH, canvas.height()), PAPER, 1.0)?;
     let room = WIDTH - 2.0 * MARGIN;
     let face = Type::new(19.0, BLACK).bold();
     canvas.text(&fitted(&heading.title, face, room), (MARGIN, 24.0), face)?;
@@ -193,7 +198,7 @@ fn legend<B: DrawingBackend>(
     let cells = shown.len() + usize::from(hidden > 0);
     let columns = if cells > ONE_COLUMN_MAX { 2 } else { 1 };
     let rows = cells.div_ceil(columns);
-    let top = HEIGHT - 10.0 - rows as f64 * LEGEND_ROW;
+    let top = canvas.height() - 10.0 - rows as f64 * LEGEND_ROW;
     let column_width = (WIDTH - 2.0 * MARGIN) / columns as f64;
     let cell = |index: usize| -> Point {
         let (column, row) = (index / rows, index % rows);
@@ -330,11 +335,9 @@ pub(super) fn panels<B: DrawingBackend>(
             top + CAPTION_HEIGHT / 2.0 - 2.0,
         );
         canvas.text(&plan.caption, (room.left, middle), bold)?;
-        canvas.text(
-            &plan.note,
-            (room.left + width_of(&plan.caption, bold) + 8.0, middle),
-            label,
-        )?;
+        let after = room.left + width_of(&plan.caption, bold) + 8.0;
+        let note = fitted(&plan.note, label, room.right - after);
+        canvas.text(&note, (after, middle), label)?;
         panel.grid(canvas)?;
         for reference in references
             .iter()

@@ -3,6 +3,7 @@
 use std::f64::consts::LOG10_2;
 
 use bench_core::compare::Metric;
+use bench_core::encode::level::level;
 use bench_core::record::{ObjectiveRecord, RunRecord, TargetRecord};
 use bench_core::timed::Timed;
 use plotters::prelude::DrawingBackend;
@@ -53,10 +54,10 @@ pub(super) fn by_percentile<B: DrawingBackend>(
     let known = || distributions.iter().flatten();
     let timed = record.timed();
     let epoch_metrics = epoch_metrics(timed);
-    let epochs: Vec<[Vec<Point>; 2]> = record
+    let epochs: Vec<[Spread; 2]> = record
         .targets
         .iter()
-        .map(|target| epoch_metrics.map(|(metric, _)| of_epochs(target, metric)))
+        .map(|target| epoch_metrics.map(|(metric, _)| spread(target, metric, record.seed)))
         .collect();
     let (low, high) = range(known());
     // The fastest half takes the left edge of the picture only, and must not choose its scale.
@@ -75,7 +76,7 @@ pub(super) fn by_percentile<B: DrawingBackend>(
     let plan = PanelPlan {
         caption: format!("{}, {}", capitalised(timed.time_words()), y.scale_name()),
         note: format!(
-            "dotted where fewer than 10 {} were slower; dots beside 50 % and 99 %: epochs one by one{}",
+            "dotted: fewer than 10 {} beyond; beside 50 % and 99 %: epochs, 95 % interval of their mean{}",
             timed.samples(),
             if apart {
                 format!("; below {}: on the ground", time(y.low))
@@ -102,7 +103,10 @@ pub(super) fn by_percentile<B: DrawingBackend>(
         return panel.say(canvas, "No data: nothing was measured");
     }
     for (place, (_, nines)) in epoch_metrics.iter().enumerate() {
-        let of_targets: Vec<&[Point]> = epochs.iter().map(|each| each[place].as_slice()).collect();
+        let of_targets: Vec<&[Point]> = epochs
+            .iter()
+            .map(|each| each[place].epochs.as_slice())
+            .collect();
         panel.tell_epochs(canvas, *nines, &of_targets);
     }
     let curves: Vec<Vec<Vec<Point>>> = distributions
@@ -112,8 +116,8 @@ pub(super) fn by_percentile<B: DrawingBackend>(
     panel.tell(canvas, Shape::Curve, &curves);
     for (index, (spread, look)) in epochs.iter().zip(looks).enumerate() {
         let shift = shift(index, epochs.len());
-        for ((_, nines), values) in epoch_metrics.iter().zip(spread) {
-            whisker(canvas, &panel, *nines, shift, values, *look)?;
+        for ((_, nines), spread) in epoch_metrics.iter().zip(spread) {
+            whisker(canvas, &panel, *nines, shift, spread, *look)?;
         }
     }
     for (index, (curve, look)) in curves.iter().zip(looks).enumerate() {
@@ -234,17 +238,23 @@ fn epoch_metrics(timed: Timed) -> [(Metric, f64); 2] {
     [(*p50, LOG10_2), (*p99, TAIL_NINES)]
 }
 
-/// When each epoch was, by its middle, and what it measured.
-fn of_epochs(target: &TargetRecord, metric: Metric) -> Vec<Point> {
-    target
-        .epochs
-        .iter()
-        .filter_map(|epoch| {
-            let value = *epoch.metrics.get(metric.name())?;
-            Some((epoch.started_s + epoch.duration_s / 2.0, value))
-        })
-        .filter(|(_, value)| value.is_finite())
-        .collect()
+/// How far the epochs of one target lie apart in one metric.
+struct Spread {
+    /// When each epoch was, by its middle, and what it measured.
+    epochs: Vec<Point>,
+    /// The 95 % interval of their mean, over blocks; none where these are too few.
+    interval: Option<(f64, f64)>,
+}
+
+fn spread(target: &TargetRecord, metric: Metric, seed: u64) -> Spread {
+    let known = target.epochs.iter().filter_map(|epoch| {
+        let value = *epoch.metrics.get(metric.name())?;
+        Some((epoch.started_s + epoch.duration_s / 2.0, value))
+    });
+    Spread {
+        epochs: known.filter(|(_, value)| value.is_finite()).collect(),
+        interval: level(target, metric, seed).and_then(|level| level.interval),
+    }
 }
 
 /// The smallest and the largest time of all; some range or other where there is none.
@@ -354,20 +364,21 @@ fn push_corner(points: &mut Vec<Point>, point: Point) {
     points.push(point);
 }
 
-/// The epochs of one target at one percentile: a dot each, and a line from the smallest to the largest.
+/// The epochs of one target at one percentile: a dot each, a line from the smallest to the largest, and a bar over the interval
+/// of their mean.
 fn whisker<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
     panel: &Panel,
     nines: f64,
     shift: f64,
-    epochs: &[Point],
+    spread: &Spread,
     look: Look,
 ) -> Result<(), Refusal> {
-    if nines > panel.x.high || epochs.is_empty() {
+    if nines > panel.x.high || spread.epochs.is_empty() {
         return Ok(());
     }
     let x = panel.at_x(nines) + shift;
-    let (low, high) = epochs.iter().fold(
+    let (low, high) = spread.epochs.iter().fold(
         (f64::INFINITY, f64::NEG_INFINITY),
         |(low, high), &(_, value)| (low.min(value), high.max(value)),
     );
@@ -376,8 +387,20 @@ fn whisker<B: DrawingBackend>(
         ..Stroke::thin(look.colour)
     };
     canvas.line(&[(x, panel.at_y(low)), (x, panel.at_y(high))], stroke)?;
-    for &(_, value) in epochs {
+    for &(_, value) in &spread.epochs {
         canvas.dot((x, panel.at_y(value)), 2.25, look.colour, 0.35)?;
+    }
+    let Some((low, high)) = spread.interval else {
+        return Ok(());
+    };
+    let bar = Stroke {
+        width: 2.5,
+        ..Stroke::thin(look.colour)
+    };
+    let (bottom, top) = (panel.at_y(low), panel.at_y(high));
+    canvas.line(&[(x, bottom), (x, top)], bar)?;
+    for y in [bottom, top] {
+        canvas.line(&[(x - 2.5, y), (x + 2.5, y)], Stroke::thin(look.colour))?;
     }
     Ok(())
 }

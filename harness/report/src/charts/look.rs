@@ -166,31 +166,98 @@ const BUILT_IN: [(&str, Look); 11] = [
     ),
 ];
 
-/// The first looks above belong to their names alone: no other target ever borrows them.
+/// The first looks above belong to their families alone: no other target ever borrows them.
 const RESERVED: usize = 2;
 
-/// The looks of the targets of one run, in their order. A built-in name always looks the same; any other takes the first
-/// look that is free, and only past those do looks repeat.
+/// Line styles and markers, for targets past those that the looks above are for.
+const DASHES: [Dash; 4] = [Dash::Solid, Dash::Dashed, Dash::Dotted, Dash::Alternating];
+const MARKERS: [Marker; BUILT_IN.len()] = [
+    Marker::Disc,
+    Marker::Square,
+    Marker::Diamond,
+    Marker::Ring,
+    Marker::Triangle,
+    Marker::OpenSquare,
+    Marker::TriangleDown,
+    Marker::OpenDiamond,
+    Marker::Plus,
+    Marker::Cross,
+    Marker::OpenTriangle,
+];
+
+/// The looks of the targets of one run, in their order. A built-in name always looks the same. A variant of one, as
+/// `callback-pool-40`, takes what is free of its family's looks, `callback`'s own first. Any other, and a variant past those,
+/// takes the free look whose colour the fewest have. Only past sixty do looks repeat.
 pub(super) fn looks(names: &[&str]) -> Vec<Look> {
-    let fixed = |name: &str| {
-        BUILT_IN
+    let mut taken: Vec<Option<Look>> = names.iter().map(|name| fixed(name)).collect();
+    for (index, name) in names.iter().enumerate() {
+        if taken[index].is_none() {
+            taken[index] = Some(free(name, &taken));
+        }
+    }
+    taken.into_iter().flatten().collect()
+}
+
+/// The look of a built-in name.
+fn fixed(name: &str) -> Option<Look> {
+    let mut built_in = BUILT_IN.iter();
+    built_in
+        .find(|(known, _)| *known == name)
+        .map(|&(_, look)| look)
+}
+
+/// A look for a name that has none of its own, beside those that are taken.
+fn free(name: &str, taken: &[Option<Look>]) -> Look {
+    let is_free = |look: &Look| !taken.contains(&Some(*look));
+    let lendable = || BUILT_IN[RESERVED..].iter().map(|&(_, look)| look);
+    let alike = |look: &Look| {
+        taken
             .iter()
-            .find(|(built_in, _)| *built_in == name)
-            .map(|&(_, look)| look)
+            .flatten()
+            .filter(|taken| taken.colour == look.colour)
+            .count()
     };
-    let taken: Vec<Look> = names.iter().filter_map(|name| fixed(name)).collect();
-    let lendable = BUILT_IN[RESERVED..].iter().map(|&(_, look)| look);
-    let free: Vec<Look> = lendable
-        .clone()
-        .filter(|look| !taken.contains(look))
-        .collect();
-    let mut spare = free.into_iter().chain(lendable.cycle());
-    names
-        .iter()
-        .map(|name| {
-            fixed(name).unwrap_or_else(|| spare.next().expect("the looks repeat without end"))
+    family(name)
+        .find(is_free)
+        .or_else(|| lendable().filter(is_free).min_by_key(alike))
+        .or_else(|| further().find(is_free))
+        .unwrap_or_else(|| {
+            further()
+                .nth(taken.len() % MARKERS.len())
+                .expect("there are more of them")
         })
-        .collect()
+}
+
+/// The looks of the built-in targets that a name continues, as `node-pool-4` continues `node`, and of its variants.
+fn family(name: &str) -> impl Iterator<Item = Look> {
+    let continues = |name: &str, of: &str| {
+        name.strip_prefix(of)
+            .is_some_and(|rest| rest.starts_with('-'))
+    };
+    let heads = BUILT_IN.iter().filter(|(known, _)| continues(name, known));
+    // `callback-cluster-pool-4` continues two of them, and is nearer to the longer.
+    let head = heads
+        .map(|&(known, _)| known)
+        .max_by_key(|known| known.len());
+    let members = BUILT_IN.into_iter().filter(move |(known, _)| {
+        head.is_some_and(|head| *known == head || continues(known, head))
+    });
+    members.map(|(_, look)| look)
+}
+
+/// Looks that no built-in target has: the colours that are not reserved, in other line styles and with other markers.
+fn further() -> impl Iterator<Item = Look> {
+    let shifts = 1..MARKERS.len();
+    shifts.flat_map(|shift| {
+        BUILT_IN[RESERVED..]
+            .iter()
+            .enumerate()
+            .map(move |(index, (_, look))| Look {
+                colour: look.colour,
+                dash: DASHES[(index + shift) % DASHES.len()],
+                marker: MARKERS[(index + shift) % MARKERS.len()],
+            })
+    })
 }
 
 #[cfg(test)]
@@ -233,15 +300,54 @@ mod tests {
     }
 
     #[test]
-    fn past_the_supply_looks_repeat_and_reserved_ones_never_do() {
-        let names: Vec<String> = (0..40).map(|i| format!("mine-{i}")).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    fn sizes_of_a_pool_have_colours_of_their_own() {
+        let names = [
+            "callback-pool-4",
+            "callback-pool-40",
+            "callback-pool-512",
+            "coroutine-pool-4",
+            "coroutine-pool-40",
+            "coroutine-pool-512",
+        ];
         let looks = looks(&names);
-        assert_eq!(looks.len(), 40);
-        assert!(
-            BUILT_IN[..RESERVED]
+        assert_eq!((looks[0].colour, looks[3].colour), (BLUE, VERMILLION));
+        for (index, look) in looks.iter().enumerate() {
+            let alike = looks[..index]
                 .iter()
-                .all(|(_, reserved)| !looks.contains(reserved))
-        );
+                .find(|other| other.colour == look.colour);
+            assert_eq!(alike, None, "{}", names[index]);
+        }
+        let beside = super::looks(&["callback", "callback-aa", "mine"]);
+        assert_eq!(beside[0], looks[0]);
+        assert_eq!(beside[1].colour, SKY);
+    }
+
+    #[test]
+    fn as_many_targets_as_a_run_may_have_look_different_and_none_as_another_family() {
+        for of in [16, 40] {
+            let names: Vec<String> = (0..of).map(|i| format!("mine-{i}")).collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let looks = looks(&names);
+            assert_eq!(looks.len(), of);
+            for (index, look) in looks.iter().enumerate() {
+                assert!(!looks[..index].contains(look), "{}: {look:?}", names[index]);
+                assert!(
+                    ![BLUE, VERMILLION].contains(&look.colour),
+                    "{}",
+                    names[index]
+                );
+            }
+            // Six colours are lent, and none a second time before all are.
+            for (index, look) in looks[..6].iter().enumerate() {
+                assert!(
+                    looks[..index]
+                        .iter()
+                        .all(|other| other.colour != look.colour)
+                );
+            }
+        }
+        let many: Vec<String> = (0..200).map(|i| format!("mine-{i}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(looks(&many).len(), 200);
     }
 }

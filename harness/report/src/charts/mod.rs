@@ -14,7 +14,9 @@ mod latency;
 mod load;
 mod look;
 mod loops;
+mod palette;
 mod plot;
+mod ratios;
 mod series;
 mod trend;
 
@@ -32,13 +34,17 @@ use distribution::Distribution;
 use frame::Figures;
 pub use load::{alt as load_alt, png as load_png, svg as load_svg};
 use look::Look;
+use palette::{Indexed, indexed};
 pub(crate) use plot::{Plot, PlotTarget};
 use plotters::style::RGBColor;
+pub use ratios::{png as ratios_png, svg as ratios_svg};
 pub use trend::{alt as trend_alt, png as trend_png, svg as trend_svg};
 
 /// A chart. Which time those of latency show follows from what the run times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Chart {
+    /// Each metric of each target as a ratio to the first target's, with its interval.
+    Ratios,
     /// The time itself against percentile, on HdrHistogram's axis.
     LatencyByPercentile,
     /// Response time of each kind of request by itself.
@@ -86,7 +92,8 @@ pub enum ChartError {
 
 impl Chart {
     /// Every chart, in the order in which a report shows them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
+        Self::Ratios,
         Self::LatencyByPercentile,
         Self::LatencyByRequest,
         Self::LatencyOverTime,
@@ -100,10 +107,12 @@ impl Chart {
     /// The charts that have something to show of this record, in that order.
     pub fn of(record: &RunRecord) -> impl Iterator<Item = Self> {
         let has_kinds = by_request::applies(record);
+        let has_pairs = ratios::applies(record);
         let has_reasons = loops::applies(record);
         let charts = Self::ALL.into_iter();
         charts.filter(move |&chart| match chart {
             Self::LatencyByRequest => has_kinds,
+            Self::Ratios => has_pairs,
             Self::WhatTheLoopsDid => has_reasons,
             _ => true,
         })
@@ -112,6 +121,7 @@ impl Chart {
     /// Its file's name without the ending: `latency-by-percentile`.
     pub fn file_stem(self) -> &'static str {
         match self {
+            Self::Ratios => "ratios",
             Self::LatencyByPercentile => "latency-by-percentile",
             Self::LatencyByRequest => "latency-by-request",
             Self::LatencyOverTime => "latency-over-time",
@@ -128,6 +138,7 @@ impl Chart {
         let timed = record.timed();
         let (time, samples) = (timed.time_words(), timed.samples());
         let question = match self {
+            Self::Ratios => ratios::QUESTION.to_owned(),
             Self::LatencyByPercentile => {
                 let question = match timed {
                     Timed::Requests => "How long do requests take?",
@@ -166,6 +177,7 @@ impl Chart {
     pub fn how_to_read(self, timed: Timed) -> String {
         let (noun, samples) = (timed.noun(), timed.samples());
         match self {
+            Self::Ratios => ratios::HOW_TO_READ.to_owned(),
             Self::LatencyByPercentile => {
                 let what_came = match timed {
                     Timed::Requests => "were answered, counted from the moment the schedule meant to send them",
@@ -179,7 +191,8 @@ impl Chart {
                 format!(
                     "Lower is better. At 99 %, the height is the time within which 99 of 100 {samples} {what_came}; \
                      each step to the right looks at a tenth as many {samples}. The pale dots beside 50 % and 99 % are the epochs \
-                     one by one: differences smaller than their spread mean little."
+                     one by one, and the bar over them the 95 % interval of their mean: where two targets' bars overlap, the curves alone \
+                     don't say which is faster."
                 )
             }
             Self::LatencyByRequest => {
@@ -222,18 +235,21 @@ impl Chart {
 
     /// The chart in words, for whoever can't see it: each target with its figures.
     pub fn alt(self, record: &RunRecord) -> String {
-        let figures: Vec<String> = record
-            .targets
-            .iter()
-            .map(|target| {
-                format!(
-                    "{}: {}",
-                    target.name,
-                    self.figures(target, record.timed())
-                        .map_or_else(|| "no data".to_owned(), |figures| figures.full)
-                )
-            })
-            .collect();
+        let figures: Vec<String> = match self {
+            Self::Ratios => ratios::words(&ratios::of_run(record)),
+            _ => record
+                .targets
+                .iter()
+                .map(|target| {
+                    format!(
+                        "{}: {}",
+                        target.name,
+                        self.figures(target, record)
+                            .map_or_else(|| "no data".to_owned(), |figures| figures.full)
+                    )
+                })
+                .collect(),
+        };
         let figures = if figures.is_empty() {
             "no targets".to_owned()
         } else {
@@ -246,10 +262,12 @@ impl Chart {
     }
 
     /// A target's figures for this chart; none where there is nothing to draw.
-    fn figures(self, target: &TargetRecord, timed: Timed) -> Option<Figures> {
+    fn figures(self, target: &TargetRecord, record: &RunRecord) -> Option<Figures> {
+        let timed = record.timed();
         let summary = timed.times(&target.report);
         let server = &target.server;
         match self {
+            Self::Ratios => ratios::of_run(record).figures(&target.name),
             Self::LatencyByPercentile | Self::LatencyHistogram | Self::LatencyOverTime => {
                 summary.max.map(|max| {
                     let max = time(max as f64);
@@ -310,9 +328,24 @@ impl Chart {
             Self::WhatTheLoopsDid => loops::figures(target),
         }
     }
+
+    /// Whom it draws, in the order of the run; the first target's second self only where it is held against the first.
+    fn targets(self, record: &RunRecord) -> Vec<&TargetRecord> {
+        let second_self = record.aa.as_ref().filter(|_| self == Self::Ratios);
+        let second_self = second_self.map(|aa| &aa.target);
+        record.targets.iter().chain(second_self).collect()
+    }
+
+    /// Its height in nominal pixels.
+    fn height(self, record: &RunRecord) -> f64 {
+        match self {
+            Self::Ratios => ratios::height(&ratios::of_run(record)),
+            _ => HEIGHT,
+        }
+    }
 }
 
-/// Draws a chart as SVG: 960 by 540 nominal pixels, scaling to any size, text as text, with a title and a description
+/// Draws a chart as SVG: 960 by 540 nominal pixels, or higher where it has many rows, scaling to any size, text as text, with a title and a description
 /// for screen readers.
 pub fn svg(record: &RunRecord, chart: Chart) -> Result<String, ChartError> {
     svg_and_plot(record, chart).map(|(svg, _)| svg)
@@ -326,10 +359,11 @@ pub(crate) fn svg_and_plot(record: &RunRecord, chart: Chart) -> Result<(String, 
         chart.alt(record),
         chart.how_to_read(record.timed())
     );
-    let svg = document(
+    let svg = tall_document(
         chart.file_stem(),
         &chart.title(record),
         &description,
+        chart.height(record),
         |backend| {
             plot = draw(backend, record, chart)?;
             Ok(())
@@ -338,22 +372,34 @@ pub(crate) fn svg_and_plot(record: &RunRecord, chart: Chart) -> Result<(String, 
     Ok((svg, plot))
 }
 
-/// Draws a chart as PNG, twice the SVG's nominal size: 1,920 by 1,080 pixels.
+/// Draws a chart as PNG, twice the SVG's nominal size: 1,920 by 1,080 pixels, or higher.
 pub fn png(record: &RunRecord, chart: Chart) -> Result<Vec<u8>, ChartError> {
-    picture(chart.file_stem(), |backend| {
+    tall_picture(chart.file_stem(), chart.height(record), |backend| {
         draw(backend, record, chart).map(|_| ())
     })
 }
 
-/// Whatever `draw` draws, as an SVG that stands alone.
+/// Whatever `draw` draws, as an SVG of the usual height that stands alone.
 fn document(
     chart: &'static str,
     title: &str,
     description: &str,
     draw: impl FnOnce(&mut SVGBackend<'_>) -> Result<(), ChartError>,
 ) -> Result<String, ChartError> {
+    tall_document(chart, title, description, HEIGHT, draw)
+}
+
+/// The same, `nominal` pixels high.
+fn tall_document(
+    chart: &'static str,
+    title: &str,
+    description: &str,
+    nominal: f64,
+    draw: impl FnOnce(&mut SVGBackend<'_>) -> Result<(), ChartError>,
+) -> Result<String, ChartError> {
+    let (width, height) = size(nominal);
     let mut body = String::new();
-    let mut backend = SVGBackend::with_string(&mut body, SIZE);
+    let mut backend = SVGBackend::with_string(&mut body, (width, height));
     draw(&mut backend)?;
     backend
         .present()
@@ -363,9 +409,8 @@ fn document(
     let (_, body) = body
         .split_once(">\n")
         .expect("plotters writes the root element first, on a line of its own");
-    let (width, height) = SIZE;
     Ok(format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{WIDTH}\" height=\"{HEIGHT}\" role=\"img\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{WIDTH}\" height=\"{nominal}\" role=\"img\" \
          aria-label=\"{title}\">\n<title>{title}</title>\n<desc>{alt}</desc>\n{body}",
         body = level(body),
         title = escaped(title),
@@ -373,14 +418,23 @@ fn document(
     ))
 }
 
-/// Whatever `draw` draws, as the bytes of a PNG.
+/// Whatever `draw` draws, as the bytes of a PNG of the usual height.
 fn picture(
     chart: &'static str,
     draw: impl FnOnce(&mut BitMapBackend<'_>) -> Result<(), ChartError>,
 ) -> Result<Vec<u8>, ChartError> {
-    let (width, height) = SIZE;
+    tall_picture(chart, HEIGHT, draw)
+}
+
+/// The same, for `nominal` pixels of height.
+fn tall_picture(
+    chart: &'static str,
+    nominal: f64,
+    draw: impl FnOnce(&mut BitMapBackend<'_>) -> Result<(), ChartError>,
+) -> Result<Vec<u8>, ChartError> {
+    let (width, height) = size(nominal);
     let mut pixels = vec![0; CHANNELS * width as usize * height as usize];
-    let mut backend = BitMapBackend::with_buffer(&mut pixels, SIZE);
+    let mut backend = BitMapBackend::with_buffer(&mut pixels, (width, height));
     draw(&mut backend)?;
     backend
         .present()
@@ -388,11 +442,16 @@ fn picture(
     drop(backend);
     let pixels = averaged(&pixels, width as usize);
     let mut bytes = Vec::new();
+    let Indexed { palette, places } = indexed(&pixels);
     let mut encoder = png::Encoder::new(&mut bytes, width / AVERAGED, height / AVERAGED);
-    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_color(png::ColorType::Indexed);
     encoder.set_depth(png::BitDepth::Eight);
+    encoder.set_palette(palette.concat());
+    // Differences of places in a palette mean nothing, so no filter makes them smaller.
+    encoder.set_filter(png::FilterType::NoFilter);
+    encoder.set_compression(png::Compression::Best);
     let written = encoder.write_header().and_then(|mut writer| {
-        writer.write_image_data(&pixels)?;
+        writer.write_image_data(&places)?;
         writer.finish()
     });
     written.map_err(|error| refused(chart, &Refusal(error.to_string())))?;
@@ -415,13 +474,15 @@ fn css(RGBColor(red, green, blue): RGBColor) -> String {
     format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
-/// Width and height in drawing units.
+/// Width and height in drawing units, of a chart so many nominal pixels high.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "the nominal size is a small whole number"
+    reason = "the nominal size is a few hundred or thousand pixels"
 )]
-const SIZE: (u32, u32) = (WIDTH as u32 * DETAIL, HEIGHT as u32 * DETAIL);
+fn size(height: f64) -> (u32, u32) {
+    (WIDTH as u32 * DETAIL, height as u32 * DETAIL)
+}
 
 /// Bytes a pixel: red, green, blue.
 const CHANNELS: usize = 3;
@@ -434,18 +495,16 @@ fn draw<B: DrawingBackend>(
     record: &RunRecord,
     chart: Chart,
 ) -> Result<Plot, ChartError> {
-    let names: Vec<&str> = record
-        .targets
-        .iter()
-        .map(|target| target.name.as_str())
-        .collect();
+    let targets = chart.targets(record);
+    let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
     let looks = look::looks(&names);
     let (looks, distributions) = match chart {
         Chart::LatencyByPercentile | Chart::LatencyHistogram => {
             (looks, latency::distributions(record)?)
         }
         // Over time a peak could hide in the gap of a dashed line.
-        Chart::LatencyByRequest
+        Chart::Ratios
+        | Chart::LatencyByRequest
         | Chart::LatencyOverTime
         | Chart::Throughput
         | Chart::ServerCpu
@@ -465,14 +524,14 @@ fn draw_on<B: DrawingBackend>(
     looks: &[Look],
     distributions: &[Option<Distribution>],
 ) -> Result<(), Refusal> {
-    let entries: Vec<frame::Entry> = record
-        .targets
-        .iter()
+    let entries: Vec<frame::Entry> = chart
+        .targets(record)
+        .into_iter()
         .zip(looks)
         .map(|(target, &look)| frame::Entry {
             look,
             name: target.name.clone(),
-            figures: chart.figures(target, record.timed()),
+            figures: chart.figures(target, record),
             manifest: target.manifest.legend(),
         })
         .collect();
@@ -483,6 +542,7 @@ fn draw_on<B: DrawingBackend>(
     };
     let room = frame::frame(canvas, &heading, &entries)?;
     match chart {
+        Chart::Ratios => ratios::draw(canvas, room, &ratios::of_run(record)),
         Chart::LatencyByPercentile => {
             latency::by_percentile(canvas, room, record, looks, distributions)
         }

@@ -1,0 +1,139 @@
+//! Charts as a user asks for them: the files that come, and where.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a test starts the program and reads what it wrote"
+)]
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use bench_core::record::RunRecord;
+use bench_core::sample;
+
+/// Runs the program in a directory, with this on its standard input.
+fn bench(dir: &Path, args: &[&str], input: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_bench"))
+        .args(args)
+        .current_dir(dir)
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(input.as_bytes())
+        .unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn succeeds(dir: &Path, args: &[&str], input: &str) -> Vec<u8> {
+    let output = bench(dir, args, input);
+    assert!(output.status.success(), "{args:?}: {output:?}");
+    output.stdout
+}
+
+fn files(dir: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(dir).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.collect()
+}
+
+/// A directory with the runs `a` and `b` of the sample in it.
+fn two_runs() -> (tempfile::TempDir, RunRecord) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut record = sample::run_record();
+    for name in ["a", "b"] {
+        name.clone_into(&mut record.id);
+        let place = dir.path().join(name);
+        std::fs::create_dir(&place).unwrap();
+        std::fs::write(place.join("run.json"), record.to_json()).unwrap();
+    }
+    (dir, record)
+}
+
+#[test]
+fn charts_are_drawn_again_where_they_are_wanted() {
+    let (dir, record) = two_runs();
+    let dir = dir.path();
+    succeeds(dir, &["chart", "a", "--chart", "throughput,ratios"], "");
+    let drawn = files(&dir.join("a/charts"));
+    let expected = [
+        "ratios.png",
+        "ratios.svg",
+        "throughput.png",
+        "throughput.svg",
+    ];
+    assert_eq!(drawn, expected.map(str::to_owned).into());
+    succeeds(
+        dir,
+        &["chart", "a/run.json", "--out", "figures", "--format", "svg"],
+        "",
+    );
+    let of_run = report::charts::Chart::of(&record);
+    let expected = of_run.map(|chart| format!("{}.svg", chart.file_stem()));
+    assert_eq!(files(&dir.join("figures")), expected.collect());
+    let again = std::fs::read(dir.join("figures/ratios.svg")).unwrap();
+    assert_eq!(
+        again,
+        std::fs::read(dir.join("a/charts/ratios.svg")).unwrap()
+    );
+
+    succeeds(
+        dir,
+        &["chart", "b", "--chart", "server-cpu", "--out", "cpu.png"],
+        "",
+    );
+    assert!(
+        std::fs::read(dir.join("cpu.png"))
+            .unwrap()
+            .starts_with(b"\x89PNG")
+    );
+    let piped = ["chart", "-", "--chart", "ratios", "--out", "-"];
+    let printed = succeeds(dir, &piped, &record.to_json());
+    assert_eq!(
+        printed,
+        report::charts::svg(&record, report::charts::Chart::Ratios)
+            .unwrap()
+            .into_bytes()
+    );
+    let refused = bench(dir, &["chart", "-"], &record.to_json());
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+}
+
+#[test]
+fn a_report_draws_the_charts_that_are_chosen_and_shows_them_all() {
+    let (dir, _) = two_runs();
+    let dir = dir.path();
+    succeeds(dir, &["report", "a", "--chart", "ratios"], "");
+    assert_eq!(files(&dir.join("a/charts")).len(), 2);
+    let page = std::fs::read_to_string(dir.join("a/report.html")).unwrap();
+    assert!(page.contains("by percentile"), "the report is whole");
+    let refused = bench(dir, &["report", "a", "b", "--chart", "ratios"], "");
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+}
+
+#[test]
+fn a_comparison_is_drawn_beside_its_table() {
+    let (dir, _) = two_runs();
+    let dir = dir.path();
+    let table = succeeds(dir, &["compare", "a", "b"], "");
+    for file in ["ratios.svg", "ratios.png"] {
+        let beside = succeeds(dir, &["compare", "a", "b", "--chart", file], "");
+        assert_eq!(beside, table);
+        assert!(std::fs::metadata(dir.join(file)).unwrap().len() > 1_000);
+    }
+    let svg = std::fs::read_to_string(dir.join("ratios.svg")).unwrap();
+    assert!(
+        svg.contains("What changed between two runs?"),
+        "{}",
+        &svg[..500]
+    );
+}
