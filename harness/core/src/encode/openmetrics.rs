@@ -1,6 +1,7 @@
-//! OpenMetrics text, as Prometheus and its Pushgateway read it: base units, one family a figure.
+//! OpenMetrics text, as Prometheus scrapes it: base units, one family a figure.
 //!
-//! It carries no timestamps: whoever pushes or scrapes it dates it.
+//! It carries no timestamps: whoever scrapes it dates it. The Pushgateway reads Prometheus' older text only, which has no type
+//! `info` (<https://github.com/prometheus/pushgateway/issues/479>).
 
 use std::fmt;
 
