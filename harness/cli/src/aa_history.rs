@@ -1,24 +1,17 @@
 //! This machine's A/A comparisons, kept from run to run in the cache directory: by them it is known how often a difference is
 //! called where there is none.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
 use std::path::Path;
 
 use bench_core::aa::{self, FalseAlarms};
-use bench_core::history::{History, Pushed};
 use bench_core::record::RunRecord;
-use miette::IntoDiagnostic as _;
 
 use crate::data_files;
 use crate::exit::{Explain, Failure};
-use crate::files;
+use crate::history_file::{self, HistoryFileError};
 
 /// The file's name. It is a history as `bench history` reads it, with its bounds.
 const FILE: &str = "aa.ndjson";
-
-/// Longest file that is read, in bytes: [`bench_core::history::MAX_RUNS`] lines of a pair make a quarter of it.
-const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// Adds the A/A comparison of a run, if it has one, and notes in the record what all of them together say of this machine.
 pub(crate) fn count(record: &mut RunRecord) -> Result<(), Failure> {
@@ -37,38 +30,16 @@ pub(crate) fn count(record: &mut RunRecord) -> Result<(), Failure> {
 }
 
 /// Nothing of a run that does not count, since its interval would be that of the others.
-fn add(path: &Path, record: &RunRecord) -> miette::Result<Option<FalseAlarms>> {
+fn add(path: &Path, record: &RunRecord) -> Result<Option<FalseAlarms>, HistoryFileError> {
     let Some(line) = aa::history_line(record) else {
         return Ok(None);
     };
     let host = line.host.clone();
-    let text = match files::read_text(path, MAX_BYTES) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        read => read.into_diagnostic()?,
-    };
-    let mut history = History::from_ndjson(&text, &path.display().to_string()).into_diagnostic()?;
-    let pushed = history.push(line);
-    write(path, &pushed).into_diagnostic()?;
-    Ok(Some(FalseAlarms::count(&history, &host)))
-}
-
-/// Appends with one write, so that two runs that end together both stand there; a rewrite takes its place by one rename.
-fn write(path: &Path, pushed: &Pushed) -> io::Result<()> {
-    let dir = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(dir)?;
-    match pushed {
-        Pushed::Append(line) => {
-            let mut options = OpenOptions::new();
-            let mut file = options.create(true).append(true).open(path)?;
-            file.write_all(line.as_bytes())
-        }
-        Pushed::Rewrite(whole) => {
-            let mut file = tempfile::NamedTempFile::new_in(dir)?;
-            file.write_all(whole.as_bytes())?;
-            file.persist(path)?;
-            Ok(())
-        }
+    let added = history_file::add(path, vec![line])?;
+    if let Some(words) = added.cut_off(path) {
+        anstream::eprintln!("{words}");
     }
+    Ok(Some(FalseAlarms::count(&added.history, &host)))
 }
 
 #[cfg(test)]
@@ -114,5 +85,10 @@ mod tests {
         assert_eq!(counted(&sample::run_record()), None);
         let last = run("four", ComparisonVerdict::Inconclusive);
         assert_eq!(counted(&last), Some((1, 3)));
+        // The line of a run whose write was interrupted is cut off, and the others count on.
+        let whole = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &whole[..whole.len() - 10]).unwrap();
+        let next = run("five", ComparisonVerdict::Slower);
+        assert_eq!(counted(&next), Some((2, 3)));
     }
 }

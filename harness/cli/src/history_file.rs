@@ -20,14 +20,26 @@ pub(crate) const HISTORY: &str = "results/history.ndjson";
 const MAX_REOPENED: u32 = 100;
 
 /// What adding to a history did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Added {
     /// Runs that were added; the others were there already.
     pub(crate) runs: usize,
-    /// How many runs it has now.
-    pub(crate) total: usize,
+    /// The history now.
+    pub(crate) history: History,
     /// Bytes of a run that was never written to its end, and are gone now.
     pub(crate) torn: Option<usize>,
+}
+
+impl Added {
+    /// What was cut off, as a sentence; nothing where nothing was.
+    pub(crate) fn cut_off(&self, path: &Path) -> Option<String> {
+        self.torn.map(|bytes| {
+            format!(
+                "{}: the last {bytes} bytes were of a run that was never written to its end, and were removed.",
+                path.display()
+            )
+        })
+    }
 }
 
 /// Why a history can't be read or added to.
@@ -65,10 +77,10 @@ pub(crate) fn add(path: &Path, lines: Vec<HistoryLine>) -> Result<Added, History
         let what = format!("it has more than {MAX_FILE_BYTES} bytes");
         return Err(failed(io::Error::new(io::ErrorKind::FileTooLarge, what)));
     }
-    let (mut history, tail) = History::read(&bytes, &path.display().to_string())?;
+    let (history, tail) = History::read(&bytes, &path.display().to_string())?;
     let mut added = Added {
         runs: 0,
-        total: history.lines().len(),
+        history,
         torn: None,
     };
     let (end, mut text) = match tail {
@@ -81,16 +93,16 @@ pub(crate) fn add(path: &Path, lines: Vec<HistoryLine>) -> Result<Added, History
     };
     let mut is_rewritten = false;
     for line in lines {
-        if history.lines().iter().any(|known| is_same(known, &line)) {
+        let mut known = added.history.lines().iter();
+        if known.any(|known| is_same(known, &line)) {
             continue;
         }
         added.runs += 1;
-        match history.push(line) {
+        match added.history.push(line) {
             Pushed::Append(line) => text.push_str(&line),
             Pushed::Rewrite(whole) => (text, is_rewritten) = (whole, true),
         }
     }
-    added.total = history.lines().len();
     if added.runs == 0 {
         text.clear();
     }
@@ -185,6 +197,10 @@ mod tests {
         }
     }
 
+    fn total(added: &Added) -> usize {
+        added.history.lines().len()
+    }
+
     fn ids(path: &Path) -> Vec<String> {
         let (history, tail) = read(path).unwrap();
         assert_eq!(tail, Tail::Whole);
@@ -196,9 +212,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("results/history.ndjson");
         let added = add(&path, vec![numbered(0), numbered(1), numbered(0)]).unwrap();
-        assert_eq!((added.runs, added.total, added.torn), (2, 2, None));
+        assert_eq!((added.runs, total(&added), added.torn), (2, 2, None));
         let again = add(&path, vec![numbered(1), numbered(2)]).unwrap();
-        assert_eq!((again.runs, again.total), (1, 3));
+        assert_eq!((again.runs, total(&again)), (1, 3));
         assert_eq!(ids(&path), ["run-0", "run-1", "run-2"]);
     }
 
@@ -212,7 +228,8 @@ mod tests {
         for cut in [first + 1, first + 100, whole.len() - 2] {
             std::fs::write(&path, &whole[..cut]).unwrap();
             let added = add(&path, vec![numbered(2)]).unwrap();
-            assert_eq!((added.torn, added.total), (Some(cut - first), 2));
+            assert_eq!((added.torn, total(&added)), (Some(cut - first), 2));
+            assert!(added.cut_off(&path).is_some());
             assert_eq!(ids(&path), ["run-0", "run-2"]);
         }
         // Only the line feed is missing: nothing is lost.

@@ -13,7 +13,7 @@ use crate::args::{HistoryAddArgs, HistoryArgs, HistoryCommand, HistoryShowArgs};
 use crate::commands::report::read;
 use crate::exit::{Exit, Explain, Failure};
 use crate::git;
-use crate::history_file::{self, Added};
+use crate::history_file;
 use crate::terminal::show_history;
 
 /// Seeds the shuffled series that changes are held against: the same history always tells the same changes.
@@ -64,14 +64,12 @@ pub(crate) fn add_measured(path: &Path, record: &RunRecord) -> Result<(), Failur
 }
 
 fn append(path: &Path, lines: Vec<HistoryLine>) -> Result<(), Failure> {
-    let Added { runs, total, torn } = history_file::add(path, lines).map_err(Failure::usage_of)?;
-    if let Some(bytes) = torn {
-        anstream::eprintln!(
-            "{}: the last {bytes} bytes were of a run that was never written to its end, and were removed.",
-            path.display()
-        );
+    let added = history_file::add(path, lines).map_err(Failure::usage_of)?;
+    if let Some(words) = added.cut_off(path) {
+        anstream::eprintln!("{words}");
     }
-    let added = match runs {
+    let total = added.history.lines().len();
+    let added = match added.runs {
         0 => "nothing new; it has".to_owned(),
         runs => format!(
             "{} added; it has",
