@@ -30,6 +30,7 @@ use crate::picture::{Format as PictureFormat, Picture};
   bench run --scenario ping --quick                the same within 20 seconds, less sure
   bench load http://127.0.0.1:8080/ -R 1000        load any address, as with wrk2
   bench list scenarios                             what can be run
+  bench explain coordinated omission               what a word means here
 
 Exit codes: 0 fine, 1 internal error, 2 usage or bad input file, 3 invalid measurement,
 4 no verdict where one was asked for, 5 a target failed, 99 regression or broken objective,
@@ -72,6 +73,8 @@ pub(crate) enum Command {
     Calibrate(CalibrateArgs),
     /// Say what about this machine disturbs measurements.
     Doctor(DoctorArgs),
+    /// Say what a word means here: service time, coordinated omission, knee.
+    Explain(ExplainArgs),
     /// Start one server alone: a target, the upstream backend, or one whose every answer time is known.
     Serve(ServeArgs),
     /// Hold idle connections until standard input ends.
@@ -79,6 +82,8 @@ pub(crate) enum Command {
     Hold(HoldArgs),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
+    /// Write manual pages.
+    Man(ManArgs),
     /// Make ready what targets need: packages for Node.js, a virtual environment for Python.
     Setup(SetupArgs),
     /// Start a program, and end all that it started when bench does.
@@ -995,6 +1000,27 @@ pub(crate) struct CompletionsArgs {
     /// The shell.
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  bench man --out ~/.local/share/man/man1
+  bench man --out man                     and then `man -l man/bench-run.1`")]
+pub(crate) struct ManArgs {
+    /// The directory for a page of each command, as bench.1 and bench-run.1; made where it doesn't exist.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  bench explain                           every term
+  bench explain service time
+  bench explain MDE")]
+pub(crate) struct ExplainArgs {
+    /// A term of the glossary; all of them if left out.
+    #[arg(value_name = "TERM")]
+    pub(crate) term: Vec<String>,
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! Every command line that README and docs show is one that `bench` takes.
+//! Every command line that README, docs and `--help` show is one that `bench` takes.
 
+use std::collections::VecDeque;
 use std::path::Path;
 
-use clap::Parser;
+use clap::{Command, CommandFactory, Parser};
 
 use crate::args::Args;
 
@@ -31,9 +32,13 @@ fn command_lines(page: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The words that `bench` gets, itself first.
+/// The words that `bench` gets, itself first; where its output goes is between the shell and the reader.
 fn words(line: &str) -> Vec<String> {
-    let words = shlex::split(line).unwrap_or_else(|| panic!("`{line}`: quotes don't pair"));
+    let mut words = shlex::split(line).unwrap_or_else(|| panic!("`{line}`: quotes don't pair"));
+    let own = words
+        .iter()
+        .position(|word| matches!(word.as_str(), "|" | ">" | ">>"));
+    words.truncate(own.unwrap_or(words.len()));
     let own = words.iter().position(|word| word == "--");
     match own {
         Some(own) if words[0] == "cargo" => {
@@ -78,6 +83,42 @@ fn every_command_that_the_documents_show_is_taken() {
     assert!(count > 20, "only {count} command lines were found");
 }
 
+/// The program and every command that it shows, with their subcommands.
+fn shown() -> Vec<Command> {
+    let mut program = Args::command();
+    program.build();
+    let mut waiting = VecDeque::from([program]);
+    let mut shown = Vec::new();
+    while let Some(command) = waiting.pop_front() {
+        let of = command.get_subcommands();
+        let of = of.filter(|of| !of.is_hide_set() && of.get_name() != "help");
+        waiting.extend(of.cloned());
+        shown.push(command);
+    }
+    shown
+}
+
+#[test]
+fn every_command_has_examples_in_its_help_and_takes_them() {
+    for command in shown() {
+        let name = command.get_display_name().unwrap_or(command.get_name());
+        let help = command.get_after_long_help().map(ToString::to_string);
+        let help = help.unwrap_or_default();
+        let examples = help.strip_prefix("Examples:\n").unwrap_or_default();
+        let examples: Vec<&str> = examples
+            .lines()
+            .map_while(|line| line.strip_prefix("  "))
+            .collect();
+        assert!(!examples.is_empty(), "`{name} --help` shows no examples");
+        for line in examples {
+            let line = line.split("  ").next().unwrap_or(line);
+            if let Err(error) = Args::try_parse_from(words(line)) {
+                panic!("`{name} --help`: `{line}`: {error}");
+            }
+        }
+    }
+}
+
 #[test]
 fn lines_of_commands_are_told_from_others() {
     let page = "bench run\n\n    bench list   what there is\n    $ bench doctor\n    as bench does\n```sh\nbench setup\n```\n";
@@ -93,4 +134,5 @@ fn cargo_hands_on_what_follows_two_dashes() {
         words("cargo run --release -- run 'a b'"),
         ["bench", "run", "a b"]
     );
+    assert_eq!(words("bench list | less"), ["bench", "list"]);
 }

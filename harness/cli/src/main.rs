@@ -24,6 +24,7 @@ mod environment;
 mod exit;
 mod files;
 mod git;
+mod glossary;
 mod glyphs;
 mod history_file;
 mod interrupt;
@@ -78,9 +79,11 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::History(args) => commands::history::run(&args),
         Command::Calibrate(args) => commands::calibrate::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
+        Command::Explain(args) => commands::explain::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
         Command::Hold(args) => commands::hold::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
+        Command::Man(args) => commands::man::run(&args),
         Command::Setup(args) => commands::setup::run(&args),
         Command::Supervise(args) => supervise::run(&args),
         Command::Tied(args) => supervise::become_tied(&args),

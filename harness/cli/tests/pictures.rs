@@ -1,4 +1,4 @@
-//! Charts as a user asks for them: the files that come, and where.
+//! Charts, manual pages and completions as a user asks for them: the files that come, and where.
 
 #![allow(
     clippy::disallowed_methods,
@@ -135,5 +135,53 @@ fn a_comparison_is_drawn_beside_its_table() {
         svg.contains("What changed between two runs?"),
         "{}",
         &svg[..500]
+    );
+}
+
+#[test]
+fn every_command_that_is_shown_has_a_manual_page() {
+    let dir = tempfile::tempdir().unwrap();
+    succeeds(dir.path(), &["man", "--out", "man/man1"], "");
+    let pages = files(&dir.path().join("man/man1"));
+    for page in [
+        "bench.1",
+        "bench-run.1",
+        "bench-chart.1",
+        "bench-history-add.1",
+    ] {
+        assert!(pages.contains(page), "{pages:?}");
+    }
+    for hidden in ["bench-supervise.1", "bench-hold.1", "bench-tied.1"] {
+        assert!(!pages.contains(hidden), "{pages:?}");
+    }
+    for page in pages {
+        let text = std::fs::read_to_string(dir.path().join("man/man1").join(&page)).unwrap();
+        let title = format!(".TH {} 1", page.trim_end_matches(".1"));
+        assert!(text.contains(&title), "{page}");
+        assert!(text.contains("\n.SH EXAMPLES\n.nf\n  bench "), "{page}");
+    }
+}
+
+#[test]
+fn bash_can_read_its_completions() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = succeeds(dir.path(), &["completions", "bash"], "");
+    let path = dir.path().join("bench.bash");
+    std::fs::write(&path, script).unwrap();
+    // Loaded, not only parsed: the function that completes is there afterwards, and knows the commands.
+    let asked = "source bench.bash; COMP_WORDS=(bench ch); COMP_CWORD=1; _bench bench ch bench; echo ${COMPREPLY[@]}";
+    let output = Command::new("bash")
+        .args(["--norc", "-c", asked])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{output:?}"
+    );
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout).trim(),
+        "check chart",
+        "{output:?}"
     );
 }

@@ -45,7 +45,7 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 }
 
 /// What people may quote back at us, cut so that an error stays readable.
-pub(crate) fn shortened(text: &str) -> String {
+pub fn shortened(text: &str) -> String {
     if text.chars().count() <= MAX_NAME_BYTES {
         return text.to_owned();
     }

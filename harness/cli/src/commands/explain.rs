@@ -1,0 +1,33 @@
+//! `bench explain`: what a word means here.
+
+use textwrap::Options;
+
+use crate::args::ExplainArgs;
+use crate::exit::{Exit, Failure};
+use crate::glossary::{self, find, see_also};
+
+/// Columns of a line of prose.
+const WIDTH: usize = 80;
+
+/// Prints what a term means, or every term with its meaning.
+pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
+    if args.term.is_empty() {
+        for term in glossary::terms() {
+            print(&format!("{}: {}", term.name, term.meaning));
+        }
+        return Ok(Exit::Success);
+    }
+    let term = find(&args.term.join(" ")).map_err(Failure::usage_of)?;
+    print(&format!("{}: {}", term.name, term.meaning));
+    let also = see_also(&term);
+    if !also.is_empty() {
+        print(&format!("  See also: {}", also.join(", ")));
+    }
+    Ok(Exit::Success)
+}
+
+/// Prints a paragraph, its lines past the first set in.
+fn print(text: &str) {
+    let hanging = Options::new(WIDTH).subsequent_indent("  ");
+    anstream::println!("{}", textwrap::fill(text, hanging));
+}
