@@ -173,7 +173,7 @@
     bar.children[3].setAttribute("aria-pressed", view.log[0]);
     view.draw = () => {
       const width = Math.floor(host.clientWidth);
-      if (width > 0) view.panels.forEach((drawn) => drawPanel(view, drawn, width));
+      if (width > 0) drawPanels(view, width);
       bar.children[2].disabled = windowOf(view) === null;
       pointAt(view, null);
     };
@@ -309,8 +309,11 @@
   // ---------------------------------------------------------------- drawing a panel
 
   const LABEL = 12;
-  /** Markers of a target stand at least so far apart, in pixels. */
+  /** Markers of a target stand at least so far apart, in pixels; further where more than so many targets share the room. */
   const MARKERS_APART = 60;
+  const ROOMY = 4;
+  /** Where half of all lies on the axis of percentiles. What is faster shares the left edge, and has no room for markers. */
+  const MEDIAN_NINES = Math.log10(2);
   /** A reference is drawn where it stretches a linear axis at most so many times, a logarithmic one by its square. */
   const STRETCH_MAX = 3;
   /** Bins below this share of a target's highest carry no marker. */
@@ -318,15 +321,21 @@
   /** More filled shapes than this on top of one another turn to mud. */
   const FILLED_MAX = 3;
 
-  const drawPanel = (view, drawn, width) => {
+  const drawPanels = (view, width) => {
+    const axes = view.panels.map(({ panel, index }) => vertical(view, panel, endsOf(view), view.log[index]));
+    // One left edge for all, so that what happened at one time stands in one column.
+    const labels = axes.flatMap(({ ticks }) => ticks.map(({ label }) => textWidth(label)));
+    const left = Math.ceil(Math.max(0, ...labels)) + 10;
+    view.panels.forEach((drawn, index) => drawPanel(view, drawn, width, left, axes[index]));
+  };
+
+  const drawPanel = (view, drawn, width, left, yAxis) => {
     const { panel, svg } = drawn;
     const log = view.log[drawn.index];
     const alone = view.chart.panels.length === 1;
     const height = (alone ? 320 : 200) * (width < 560 ? 0.8 : 1);
     const ends = endsOf(view);
-    const yAxis = vertical(view, panel, ends, log);
-    const labels = yAxis.ticks.map(({ label }) => textWidth(label));
-    const area = { left: Math.ceil(Math.max(0, ...labels)) + 10, right: width - 26, top: 8, bottom: height - 24 };
+    const area = { left, right: width - 26, top: 8, bottom: height - 24 };
     const x = scale(...ends, panel.x.log, area.left, area.right);
     const y = scale(yAxis.low, yAxis.high, log, area.bottom, area.top);
     Object.assign(drawn, { area, x, y });
@@ -460,7 +469,10 @@
     }
     const marked = panel.shape === "curve" ? lines.slice(0, 1) : lines;
     const highest = panel.shape === "outline" ? Math.max(0, ...lines.flat().map((point) => point[1])) : 0;
-    let free = area.left + (index * MARKERS_APART) / view.state.targets.length;
+    const count = view.state.targets.length;
+    const apart = MARKERS_APART * Math.max(1, count / ROOMY);
+    const start = panel.shape === "curve" ? Math.max(area.left, x(MEDIAN_NINES)) : area.left;
+    let free = start + (index * apart) / count;
     for (const line of marked) {
       for (const point of line) {
         const at = x(point[0]);
@@ -468,7 +480,7 @@
         const seen = at >= area.left - 1 && (highest === 0 || point[1] > highest * MARKED_MIN);
         if (seen && (at >= free || line.length === 1)) {
           shapes.push(marker(target.marker, index, at, y(point.at(-1))));
-          free = at + MARKERS_APART;
+          free = at + apart;
         }
       }
     }
@@ -536,19 +548,14 @@
       return;
     }
     const { unit } = on.panel.x;
-    const rows = view.panels.flatMap((drawn) => readOuts(view, drawn, value));
-    const share = latency === null ? [] : slower(view.state, latency);
-    view.tip.replaceChildren(
-      element("strong", {}, unit === "nines" ? percentile(value) : read(unit, value)),
-      ...rows,
-      ...(share.length > 0 ? [element("p", {}, `Slower than ${read("time_ns", latency)}, of all:`), ...share] : []),
-    );
+    view.tip.replaceChildren(readOuts(view, unit === "nines" ? percentile(value) : read(unit, value), value, latency));
     view.tip.hidden = false;
     const at = on.x(value);
     const width = view.tip.offsetWidth;
     const left = at + 16 + width > on.area.right ? Math.max(0, at - 16 - width) : at + 16;
+    const top = on.svg.getBoundingClientRect().top - view.tip.offsetParent.getBoundingClientRect().top;
     view.tip.style.left = `${left}px`;
-    view.tip.style.top = `${on.svg.offsetTop + 12}px`;
+    view.tip.style.top = `${top + 12}px`;
   };
 
   const line = (shape, at, low, high, axis) => {
@@ -556,21 +563,45 @@
     set(shape, seen ? { [`${axis}1`]: at, [`${axis}2`]: at, visibility: "visible" } : { visibility: "hidden" });
   };
 
-  /** A row for each target that has a value near the place, the largest first. */
-  const readOuts = (view, drawn, value) => {
-    const found = [];
-    for (const index of view.state.shown) {
-      const point = nearest(drawn, index, value);
-      if (point) found.push({ index, values: point.slice(1) });
-    }
-    found.sort((a, b) => b.values.at(-1) - a.values.at(-1));
-    const rows = found.map(({ index, values }) => {
-      const read1 = (value) => read(drawn.panel.y.unit, value);
-      const [low, high] = [values[0], values.at(-1)];
-      return row(view.state, index, low === high ? read1(low) : `${read1(low)} to ${read1(high)}`);
+  /** More rows would hide the chart that they are of. */
+  const ROWS_MAX = 16;
+
+  /**
+   * A row for each target that has something to say of the place: its value on each panel, and, of a latency that is pointed
+   * at, which share of all took longer. The largest stands first.
+   */
+  const readOuts = (view, where, value, latency) => {
+    const slow = latency === null ? null : slower(view.state, latency);
+    const found = [...view.state.shown].map((index) => ({
+      index,
+      points: view.panels.map((drawn) => nearest(drawn, index, value)?.slice(1) ?? null),
+      slower: slow?.get(index) ?? null,
+    })).filter(({ points, slower: share }) => share !== null || points.some((point) => point !== null));
+    const height = ({ points }) => Math.max(...points.map((point) => point?.at(-1) ?? -Infinity));
+    found.sort((a, b) => height(b) - height(a) || a.index - b.index);
+    const several = view.panels.length > 1;
+    const head = [
+      element("th", { scope: "col" }, where),
+      // A panel's first word tells it from the other: Median, Longest, Failed.
+      ...view.panels.map(({ panel }) => element("th", { scope: "col", class: "n" }, several ? panel.caption.split(" ")[0] : "")),
+      ...(slow ? [element("th", { scope: "col", class: "n" }, `slower than ${read("time_ns", latency)}`)] : []),
+    ];
+    const rows = found.slice(0, ROWS_MAX).map(({ index, points, slower: share }) => {
+      const figures = points.map((point, panel) => (point ? spread(view.panels[panel].panel.y.unit, point) : "–"));
+      const target = view.state.targets[index];
+      return element("tr", {},
+        element("th", { scope: "row" }, sample(target, index), target.name),
+        ...[...figures, ...(slow ? [share ?? "–"] : [])].map((text) => element("td", { class: "n" }, text)));
     });
-    return view.panels.length > 1 && rows.length > 0 ? [element("p", {}, drawn.panel.caption), ...rows] : rows;
+    const rest = found.length - rows.length;
+    return element("table", {},
+      element("thead", {}, element("tr", {}, ...head)),
+      element("tbody", {}, ...rows),
+      ...(rest > 0 ? [element("caption", {}, `and ${rest} more`)] : []));
   };
+
+  /** One value, or the smallest and the largest of several. */
+  const spread = (unit, values) => [...new Set([values[0], values.at(-1)].map((value) => read(unit, value)))].join(" to ");
 
   /** The point of a target that the pointer means: on a curve the one it stands on, otherwise the nearest. */
   const nearest = (drawn, index, value) => {
@@ -588,21 +619,17 @@
     return best;
   };
 
-  /** For each target the share of all its samples that took longer, by the curve by percentile. */
+  /** For each target the share of all its samples that took longer, by the curve by percentile; null where there is none. */
   const slower = (state, ns) => {
     const curves = state.views.map((view) => view.chart.panels[0]).find((panel) => panel.shape === "curve");
-    if (!curves) return [];
-    return [...state.shown].flatMap((index) => {
-      const points = (curves.series[index] ?? []).flat();
+    if (!curves) return null;
+    return new Map(curves.series.flatMap((lines, index) => {
+      const points = lines.flat();
       if (points.length === 0) return [];
       const within = points.filter((point) => point.at(-1) <= ns).at(-1);
-      const text = !within ? "all" : within === points.at(-1) ? "none" : share(10 ** -within[0]);
-      return [row(state, index, text)];
-    });
+      return [[index, !within ? "all" : within === points.at(-1) ? "none" : share(10 ** -within[0])]];
+    }));
   };
-
-  const row = (state, index, text) =>
-    element("div", { class: "row" }, sample(state.targets[index], index), element("span", {}, state.targets[index].name), element("b", {}, text));
 
   // ---------------------------------------------------------------- scales and ticks
 

@@ -185,48 +185,51 @@ fn share(targets: usize) -> usize {
     (PANEL_POINTS_MAX / targets.max(1)).max(1)
 }
 
-/// The lines as they are where they have at most so many points; otherwise one point for each of so many columns of equal
-/// width, with the smallest and the largest value in it. A column that holds ends of two lines belongs to both.
+/// The lines as they are where they have at most so many points together; otherwise each as the smallest and the largest of
+/// as few neighbours as bring all within the bound. Lines are joined only where there are more of them than points.
 fn bounded(lines: &[Vec<Point>], most: usize) -> Vec<Vec<PlotPoint>> {
-    let known = |point: &&Point| point.0.is_finite() && point.1.is_finite();
-    let points: Vec<(usize, Point)> = lines
-        .iter()
-        .enumerate()
-        .flat_map(|(line, points)| points.iter().filter(known).map(move |&point| (line, point)))
+    let known = |line: &Vec<Point>| -> Vec<Point> {
+        let known = |&(x, y): &Point| x.is_finite() && y.is_finite();
+        line.iter().copied().filter(known).collect()
+    };
+    let lines: Vec<Vec<Point>> = lines.iter().map(known).collect();
+    let points: usize = lines.iter().map(Vec::len).sum();
+    if points <= most {
+        return lines.iter().map(|line| extents(line, 1)).collect();
+    }
+    let lines: Vec<Vec<Point>> = lines
+        .chunks(lines.len().div_ceil(most))
+        .map(<[Vec<Point>]>::concat)
         .collect();
-    if points.len() <= most {
-        let one =
-            |&(x, y): &Point| PlotPoint::One([rounded(x, PLACE_DIGITS), rounded(y, VALUE_DIGITS)]);
-        let line = |points: &Vec<Point>| points.iter().filter(known).map(one).collect();
-        return lines.iter().map(line).collect();
-    }
-    let places = || points.iter().map(|(_, (x, _))| *x);
-    let (first, last) = places().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| {
-        (low.min(x), high.max(x))
-    });
-    // A hair wider than the points lie apart, so that the last one falls into the last column and not past it.
-    let width = ((last - first) / most as f64 * (1.0 + 1e-9)).max(f64::MIN_POSITIVE);
-    let column = |x: f64| ((x - first) / width).floor();
-    let mut bounded: Vec<Vec<PlotPoint>> = Vec::new();
-    let mut before = None;
-    for column in points.chunk_by(|(_, a), (_, b)| column(a.0).total_cmp(&column(b.0)).is_eq()) {
-        let ((from, (start, _)), (to, (end, _))) = (column[0], column[column.len() - 1]);
-        let (low, high) = column.iter().fold(
-            (f64::INFINITY, f64::NEG_INFINITY),
-            |(low, high), &(_, (_, y))| (low.min(y), high.max(y)),
-        );
-        if before != Some(from) {
-            bounded.push(Vec::new());
+    let kept = |neighbours: usize| -> usize {
+        let kept = lines.iter().map(|line| line.len().div_ceil(neighbours));
+        kept.sum()
+    };
+    let neighbours = (points.div_ceil(most)..=points)
+        .find(|&neighbours| kept(neighbours) <= most)
+        .expect("with one point a line they are within the bound");
+    let extents = lines.iter().map(|line| extents(line, neighbours));
+    extents.collect()
+}
+
+/// A point for so many neighbours each.
+fn extents(line: &[Point], neighbours: usize) -> Vec<PlotPoint> {
+    let extent = |points: &[Point]| {
+        let ((first, y), (last, _)) = (points[0], points[points.len() - 1]);
+        let x = rounded(f64::midpoint(first, last), PLACE_DIGITS);
+        if points.len() == 1 {
+            return PlotPoint::One([x, rounded(y, VALUE_DIGITS)]);
         }
-        before = Some(to);
-        let line = bounded.last_mut().expect("a line was begun above");
-        line.push(PlotPoint::Many([
-            rounded(f64::midpoint(start, end), PLACE_DIGITS),
-            rounded(low, VALUE_DIGITS),
-            rounded(high, VALUE_DIGITS),
-        ]));
-    }
-    bounded
+        let ends = points
+            .iter()
+            .fold((y, y), |(low, high), &(_, y)| (low.min(y), high.max(y)));
+        PlotPoint::Many([
+            x,
+            rounded(ends.0, VALUE_DIGITS),
+            rounded(ends.1, VALUE_DIGITS),
+        ])
+    };
+    line.chunks(neighbours).map(extent).collect()
 }
 
 fn rounded(value: f64, digits: i32) -> f64 {
@@ -288,6 +291,17 @@ mod tests {
         let lines = bounded(&[line(600), later], 100);
         assert_eq!(lines.len(), 2);
         assert!(lines.iter().map(Vec::len).sum::<usize>() <= 100);
+    }
+
+    #[test]
+    fn more_lines_than_points_are_joined() {
+        let short: Vec<Vec<Point>> = line(900).chunks(3).map(<[Point]>::to_vec).collect();
+        assert_eq!(bounded(&short, 300).len(), 300, "a point a line");
+        for most in [1, 7, 299] {
+            let lines = bounded(&short, most);
+            assert!(lines.iter().map(Vec::len).sum::<usize>() <= most, "{most}");
+            assert_eq!(extent(&lines.concat()), (0.0, 99.0), "{most}");
+        }
     }
 
     #[test]
