@@ -1,16 +1,17 @@
 //! A report as one HTML file that needs nothing but a browser: no network, no other file, and to be read no script either.
 //!
 //! Its one script (`assets/report.js`) draws the charts again from the data in the page, as the reader asks; the page's
-//! policy allows that script by its hash, and no other. The template lays out, this module gathers: every figure comes as text from the tables that Markdown has too and
-//! from [`crate::sentences`], every picture from [`crate::charts`]. Whatever comes from a record is escaped by the template;
-//! only the charts, which escape their own text, are put in as they are.
+//! policy allows that script by its hash, and no other. The template lays out, this module gathers: every figure comes as
+//! text from the tables that Markdown has too and from [`crate::sentences`], every picture from [`crate::charts`]. Whatever
+//! comes from a record is escaped by the template; only the charts, which escape their own text, are put in as they are.
+
+use std::collections::BTreeMap;
 
 use askama::Template;
 use bench_core::encode::{intervals_csv, summary_csv};
 use bench_core::record::RunRecord;
 use bench_core::validity::Caution;
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 use crate::charts::{Chart, ChartError, Plot, PlotTarget, legible, svg_and_plot};
 use crate::embedded::{File, policy, script_json};

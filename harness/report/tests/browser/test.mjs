@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { accessSync, constants, mkdirSync, readFileSync, readdirSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
-import { after, before, test } from "node:test";
+import { after, before, describe, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { gunzipSync } from "node:zlib";
 
@@ -36,12 +36,6 @@ const executable = () => {
 };
 
 let browser;
-before(async () => {
-  mkdirSync(OUT, { recursive: true });
-  // As root, which is what tests in a container run as, Chromium has no sandbox.
-  browser = await chromium.launch({ executablePath: executable(), args: ["--no-sandbox"] });
-});
-after(() => browser?.close());
 
 /** Opens a page, and fails when it complains, asks for anything, or is wider than its window. */
 const open = async (name, { viewport = WIDE, colorScheme = "light", javaScriptEnabled = true } = {}, use = async () => {}) => {
@@ -98,212 +92,222 @@ const drag = async (page, stem, from, to) => {
 /** The labels under a chart. */
 const places = (page, stem) => page.locator(`${live(stem)} svg[role="img"]`).first().locator('.grid text[text-anchor="middle"]').allTextContents();
 
-for (const file of readdirSync(PAGES)) {
-  const name = file.replace(/\.html$/, "");
-
-  test(`${name} is drawn and asks for nothing`, async () => {
-    await open(name, {}, async (page) => {
-      assert.ok(await page.locator("figure[data-chart]").count() > 0);
-      for (const figure of await page.locator("figure[data-chart]").all()) {
-        const drawn = await figure.locator(".live .data > *").count();
-        const picture = await figure.locator(".chart").isVisible();
-        // Either its data is drawn in place of its picture, or the picture is seen.
-        assert.equal(picture, drawn === 0, await figure.getAttribute("data-chart"));
-      }
-    });
+// Each test has a window of its own, so that two may go on at a time.
+describe("a report in a browser", { concurrency: 2 }, () => {
+  before(async () => {
+    mkdirSync(OUT, { recursive: true });
+    // As root, which is what tests in a container run as, Chromium has no sandbox.
+    browser = await chromium.launch({ executablePath: executable(), args: ["--no-sandbox"] });
   });
+  after(() => browser?.close());
 
-  test(`${name} shows every chart without JavaScript`, async () => {
-    await open(name, { javaScriptEnabled: false, viewport: NARROW }, async (page) => {
-      for (const svg of await page.locator("figure .chart svg").all()) {
-        const box = await svg.boundingBox();
-        assert.ok(box.width > 300 && box.height > 150, JSON.stringify(box));
-      }
+  for (const file of readdirSync(PAGES)) {
+    const name = file.replace(/\.html$/, "");
+
+    test(`${name} is drawn and asks for nothing`, async () => {
+      await open(name, {}, async (page) => {
+        assert.ok(await page.locator("figure[data-chart]").count() > 0);
+        for (const figure of await page.locator("figure[data-chart]").all()) {
+          const drawn = await figure.locator(".live .data > *").count();
+          const picture = await figure.locator(".chart").isVisible();
+          // Either its data is drawn in place of its picture, or the picture is seen.
+          assert.equal(picture, drawn === 0, await figure.getAttribute("data-chart"));
+        }
+      });
     });
-  });
-}
 
-for (const name of LOOKED_AT) {
-  for (const [size, viewport] of Object.entries({ narrow: NARROW, wide: WIDE })) {
-    for (const colorScheme of ["light", "dark"]) {
-      test(`${name} is well made, ${size} and ${colorScheme}`, async () => {
-        await open(name, { viewport, colorScheme }, async (page) => {
-          await page.evaluate(axe.source);
-          const { violations } = await page.evaluate(() => window.axe.run({ resultTypes: ["violations"] }));
-          const grave = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
-          const found = grave.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
-          assert.deepEqual(found, []);
-          await page.screenshot({ path: join(OUT, `${name}-${size}-${colorScheme}.png`), fullPage: true });
+    test(`${name} shows every chart without JavaScript`, async () => {
+      await open(name, { javaScriptEnabled: false, viewport: NARROW }, async (page) => {
+        for (const svg of await page.locator("figure .chart svg").all()) {
+          const box = await svg.boundingBox();
+          assert.ok(box.width > 300 && box.height > 150, JSON.stringify(box));
+        }
+      });
+    });
+  }
+
+  for (const name of LOOKED_AT) {
+    for (const [size, viewport] of Object.entries({ narrow: NARROW, wide: WIDE })) {
+      for (const colorScheme of ["light", "dark"]) {
+        test(`${name} is well made, ${size} and ${colorScheme}`, async () => {
+          await open(name, { viewport, colorScheme }, async (page) => {
+            await page.evaluate(axe.source);
+            const { violations } = await page.evaluate(() => window.axe.run({ resultTypes: ["violations"] }));
+            const grave = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
+            const found = grave.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
+            assert.deepEqual(found, []);
+            await page.screenshot({ path: join(OUT, `${name}-${size}-${colorScheme}.png`), fullPage: true });
+          });
         });
+      }
+    }
+  }
+
+  test("a target is switched off and on in every chart", async () => {
+    await open("two", {}, async (page) => {
+      const before = [await lines(page, percentiles), await lines(page, overTime)];
+      const coroutine = page.locator(".targets").getByRole("button", { name: "coroutine" });
+      await coroutine.click();
+      assert.equal(await coroutine.getAttribute("aria-pressed"), "false");
+      const without = [await lines(page, percentiles), await lines(page, overTime)];
+      assert.ok(without.every((paths, chart) => paths.length < before[chart].length));
+      await page.locator(".targets").getByRole("button", { name: "All", exact: true }).click();
+      assert.deepEqual([await lines(page, percentiles), await lines(page, overTime)], before);
+    });
+  });
+
+  test("a stretch of time is dragged out, on all charts over time, and dims the epochs outside it", async () => {
+    await open("two", {}, async (page) => {
+      const whole = [await places(page, overTime), await places(page, "server-cpu"), await places(page, percentiles)];
+      await drag(page, overTime, 0.3, 0.5);
+      const stretch = [await places(page, overTime), await places(page, "server-cpu"), await places(page, percentiles)];
+      assert.notDeepEqual(stretch[0], whole[0]);
+      assert.deepEqual(stretch[1], stretch[0]);
+      assert.deepEqual(stretch[2], whole[2]);
+      const outside = await page.locator(`${live(percentiles)} .epoch.outside`).count();
+      assert.ok(outside > 0 && outside < await page.locator(`${live(percentiles)} .epoch`).count());
+      assert.match(await page.locator(`${live(percentiles)} .caption`).innerText(), /Full dots: epochs from \S+ s to \S+ s/);
+      await button(page, overTime, "Whole").click();
+      assert.deepEqual([await places(page, overTime), await places(page, "server-cpu")], whole.slice(0, 2));
+      assert.equal(await page.locator(".epoch.outside").count(), 0);
+    });
+  });
+
+  test("buttons and keys zoom, and two clicks show the whole again", async () => {
+    await open("two", {}, async (page) => {
+      const whole = await places(page, percentiles);
+      await button(page, percentiles, "Zoom in").click();
+      const near = await places(page, percentiles);
+      assert.notDeepEqual(near, whole);
+      await button(page, percentiles, "Zoom out").click();
+      assert.deepEqual(await places(page, percentiles), whole);
+      await page.locator(live(percentiles)).focus();
+      await page.keyboard.press("+");
+      assert.deepEqual(await places(page, percentiles), near);
+      await page.keyboard.press("0");
+      assert.deepEqual(await places(page, percentiles), whole);
+      await button(page, percentiles, "Zoom in").click();
+      await page.mouse.dblclick(...await pointAt(page, percentiles, 0.5));
+      assert.deepEqual(await places(page, percentiles), whole);
+    });
+  });
+
+  test("a scale is linear or logarithmic as one likes", async () => {
+    await open("two", {}, async (page) => {
+      const before = await lines(page, percentiles);
+      assert.match(await page.locator(`${live(percentiles)} .caption`).innerText(), /linear scale/);
+      await button(page, percentiles, "Logarithmic").click();
+      assert.match(await page.locator(`${live(percentiles)} .caption`).innerText(), /logarithmic scale/);
+      assert.notDeepEqual(await lines(page, percentiles), before);
+      await button(page, percentiles, "Logarithmic").click();
+      assert.deepEqual(await lines(page, percentiles), before);
+    });
+  });
+
+  test("a read-out says what the table says", async () => {
+    await open("two", {}, async (page) => {
+      const headings = await page.locator("#run-1 table").first().locator("thead th").allTextContents();
+      const row = await page.locator("#run-1 table").first().locator("tbody tr").first().locator("th, td").allTextContents();
+      const tip = page.locator(`${live(percentiles)} .tip`);
+      await page.locator(live(percentiles)).focus();
+      await page.keyboard.press("Home");
+      for (const [place, column] of [["50 %", "p50"], ["90 %", null], ["99 %", "p99"], ["99.9 %", "p99.9"]]) {
+        await page.keyboard.press("PageDown");
+        assert.equal(await tip.locator("thead th").first().innerText(), place);
+        const value = tip.locator("tbody tr", { has: page.getByRole("rowheader", { name: "callback" }) }).locator("td").first();
+        if (column) assert.equal(await value.innerText(), row[headings.indexOf(column)]);
+      }
+    });
+  });
+
+  test("hovering over one chart shows the same time and the same latency on the others", async () => {
+    await open("two", {}, async (page) => {
+      await pointAt(page, overTime, 0.4, 0.6);
+      const tip = page.locator(`${live(overTime)} .tip`);
+      assert.match(await tip.locator("thead").innerText(), /^[\d.]+ s\s+Longest\s+Median\s+slower than [\d.]+ ms\s*$/);
+      assert.match(await tip.locator("tbody tr").first().innerText(), /(%|none|all)$/);
+      assert.equal(await page.locator(`${live("server-cpu")} .cursor`).getAttribute("visibility"), "visible");
+      assert.equal(await page.locator(`${live(percentiles)} .level`).getAttribute("visibility"), "visible");
+      await page.mouse.move(0, 0);
+      assert.equal(await page.locator(`${live(overTime)} .tip`).isVisible(), false);
+      assert.equal(await page.locator(".cursor[visibility=visible], .level[visibility=visible]").count(), 0);
+    });
+  });
+
+  const downloaded = async (page, link) => {
+    const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
+    return [download.suggestedFilename(), readFileSync(await download.path())];
+  };
+
+  test("the record and its tables are saved as they are, and compressed without JavaScript", async () => {
+    let plain;
+    await open("failures", {}, async (page) => {
+      const [name, bytes] = await downloaded(page, page.getByRole("button", { name: "run.json" }));
+      assert.equal(name, "run.json");
+      plain = bytes.toString();
+      assert.equal(JSON.parse(plain).schema_version, 1);
+      const [csv, table] = await downloaded(page, page.getByRole("button", { name: "intervals.csv" }));
+      assert.equal(csv, "intervals.csv");
+      assert.match(table.toString(), /^target,/);
+      const [svg, picture] = await downloaded(page, button(page, "throughput", "Save as SVG"));
+      assert.equal(svg, "throughput.svg");
+      assert.match(picture.toString(), /^<svg xmlns=/);
+    });
+    await open("failures", { javaScriptEnabled: false }, async (page) => {
+      const [name, bytes] = await downloaded(page, page.getByRole("link", { name: "run.json.gz" }));
+      assert.equal(name, "run.json.gz");
+      assert.equal(gunzipSync(bytes).toString(), plain);
+    });
+  });
+
+  test("the page turns dark and back, whatever the system says", async () => {
+    const paper = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+    for (const [colorScheme, other] of [["light", "Dark page"], ["dark", "Light page"]]) {
+      await open("two", { colorScheme }, async (page) => {
+        const before = await paper(page);
+        await page.getByRole("button", { name: other }).click();
+        assert.notEqual(await paper(page), before);
+        await page.locator(".theme").click();
+        assert.equal(await paper(page), before);
       });
     }
-  }
-}
-
-test("a target is switched off and on in every chart", async () => {
-  await open("two", {}, async (page) => {
-    const before = [await lines(page, percentiles), await lines(page, overTime)];
-    const coroutine = page.locator(".targets").getByRole("button", { name: "coroutine" });
-    await coroutine.click();
-    assert.equal(await coroutine.getAttribute("aria-pressed"), "false");
-    const without = [await lines(page, percentiles), await lines(page, overTime)];
-    assert.ok(without.every((paths, chart) => paths.length < before[chart].length));
-    await page.locator(".targets").getByRole("button", { name: "All", exact: true }).click();
-    assert.deepEqual([await lines(page, percentiles), await lines(page, overTime)], before);
   });
-});
 
-test("a stretch of time is dragged out, on all charts over time, and dims the epochs outside it", async () => {
-  await open("two", {}, async (page) => {
-    const whole = [await places(page, overTime), await places(page, "server-cpu"), await places(page, percentiles)];
-    await drag(page, overTime, 0.3, 0.5);
-    const stretch = [await places(page, overTime), await places(page, "server-cpu"), await places(page, percentiles)];
-    assert.notDeepEqual(stretch[0], whole[0]);
-    assert.deepEqual(stretch[1], stretch[0]);
-    assert.deepEqual(stretch[2], whole[2]);
-    const outside = await page.locator(`${live(percentiles)} .epoch.outside`).count();
-    assert.ok(outside > 0 && outside < await page.locator(`${live(percentiles)} .epoch`).count());
-    assert.match(await page.locator(`${live(percentiles)} .caption`).innerText(), /Full dots: epochs from \S+ s to \S+ s/);
-    await button(page, overTime, "Whole").click();
-    assert.deepEqual([await places(page, overTime), await places(page, "server-cpu")], whole.slice(0, 2));
-    assert.equal(await page.locator(".epoch.outside").count(), 0);
-  });
-});
-
-test("buttons and keys zoom, and two clicks show the whole again", async () => {
-  await open("two", {}, async (page) => {
-    const whole = await places(page, percentiles);
-    await button(page, percentiles, "Zoom in").click();
-    const near = await places(page, percentiles);
-    assert.notDeepEqual(near, whole);
-    await button(page, percentiles, "Zoom out").click();
-    assert.deepEqual(await places(page, percentiles), whole);
-    await page.locator(live(percentiles)).focus();
-    await page.keyboard.press("+");
-    assert.deepEqual(await places(page, percentiles), near);
-    await page.keyboard.press("0");
-    assert.deepEqual(await places(page, percentiles), whole);
-    await button(page, percentiles, "Zoom in").click();
-    await page.mouse.dblclick(...await pointAt(page, percentiles, 0.5));
-    assert.deepEqual(await places(page, percentiles), whole);
-  });
-});
-
-test("a scale is linear or logarithmic as one likes", async () => {
-  await open("two", {}, async (page) => {
-    const before = await lines(page, percentiles);
-    assert.match(await page.locator(`${live(percentiles)} .caption`).innerText(), /linear scale/);
-    await button(page, percentiles, "Logarithmic").click();
-    assert.match(await page.locator(`${live(percentiles)} .caption`).innerText(), /logarithmic scale/);
-    assert.notDeepEqual(await lines(page, percentiles), before);
-    await button(page, percentiles, "Logarithmic").click();
-    assert.deepEqual(await lines(page, percentiles), before);
-  });
-});
-
-test("a read-out says what the table says", async () => {
-  await open("two", {}, async (page) => {
-    const headings = await page.locator("#run-1 table").first().locator("thead th").allTextContents();
-    const row = await page.locator("#run-1 table").first().locator("tbody tr").first().locator("th, td").allTextContents();
-    const tip = page.locator(`${live(percentiles)} .tip`);
-    await page.locator(live(percentiles)).focus();
-    await page.keyboard.press("Home");
-    for (const [place, column] of [["50 %", "p50"], ["90 %", null], ["99 %", "p99"], ["99.9 %", "p99.9"]]) {
-      await page.keyboard.press("PageDown");
-      assert.equal(await tip.locator("thead th").first().innerText(), place);
-      const value = tip.locator("tbody tr", { has: page.getByRole("rowheader", { name: "callback" }) }).locator("td").first();
-      if (column) assert.equal(await value.innerText(), row[headings.indexOf(column)]);
-    }
-  });
-});
-
-test("hovering over one chart shows the same time and the same latency on the others", async () => {
-  await open("two", {}, async (page) => {
-    await pointAt(page, overTime, 0.4, 0.6);
-    const tip = page.locator(`${live(overTime)} .tip`);
-    assert.match(await tip.locator("thead").innerText(), /^[\d.]+ s\s+Longest\s+Median\s+slower than [\d.]+ ms\s*$/);
-    assert.match(await tip.locator("tbody tr").first().innerText(), /(%|none|all)$/);
-    assert.equal(await page.locator(`${live("server-cpu")} .cursor`).getAttribute("visibility"), "visible");
-    assert.equal(await page.locator(`${live(percentiles)} .level`).getAttribute("visibility"), "visible");
-    await page.mouse.move(0, 0);
-    assert.equal(await page.locator(`${live(overTime)} .tip`).isVisible(), false);
-    assert.equal(await page.locator(".cursor[visibility=visible], .level[visibility=visible]").count(), 0);
-  });
-});
-
-const downloaded = async (page, link) => {
-  const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
-  return [download.suggestedFilename(), readFileSync(await download.path())];
-};
-
-test("the record and its tables are saved as they are, and compressed without JavaScript", async () => {
-  let plain;
-  await open("failures", {}, async (page) => {
-    const [name, bytes] = await downloaded(page, page.getByRole("button", { name: "run.json" }));
-    assert.equal(name, "run.json");
-    plain = bytes.toString();
-    assert.equal(JSON.parse(plain).schema_version, 1);
-    const [csv, table] = await downloaded(page, page.getByRole("button", { name: "intervals.csv" }));
-    assert.equal(csv, "intervals.csv");
-    assert.match(table.toString(), /^target,/);
-    const [svg, picture] = await downloaded(page, button(page, "throughput", "Save as SVG"));
-    assert.equal(svg, "throughput.svg");
-    assert.match(picture.toString(), /^<svg xmlns=/);
-  });
-  await open("failures", { javaScriptEnabled: false }, async (page) => {
-    const [name, bytes] = await downloaded(page, page.getByRole("link", { name: "run.json.gz" }));
-    assert.equal(name, "run.json.gz");
-    assert.equal(gunzipSync(bytes).toString(), plain);
-  });
-});
-
-test("the page turns dark and back, whatever the system says", async () => {
-  const paper = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-  for (const [colorScheme, other] of [["light", "Dark page"], ["dark", "Light page"]]) {
-    await open("two", { colorScheme }, async (page) => {
-      const before = await paper(page);
-      await page.getByRole("button", { name: other }).click();
-      assert.notEqual(await paper(page), before);
-      await page.locator(".theme").click();
-      assert.equal(await paper(page), before);
+  test("no other script runs, and none of what a name holds", async () => {
+    await open("hostile", {}, async (page, complaints) => {
+      const ran = await page.evaluate(() => {
+        const script = document.createElement("script");
+        script.textContent = "window.ran = true";
+        document.body.append(script);
+        return window.ran === true;
+      });
+      assert.equal(ran, false);
+      assert.match(complaints.splice(0).join(), /Content Security Policy/);
     });
-  }
-});
+  });
 
-test("no other script runs, and none of what a name holds", async () => {
-  await open("hostile", {}, async (page, complaints) => {
-    const ran = await page.evaluate(() => {
-      const script = document.createElement("script");
-      script.textContent = "window.ran = true";
-      document.body.append(script);
-      return window.ran === true;
+  test("on paper there are charts and no buttons", async () => {
+    await open("two", { colorScheme: "dark" }, async (page) => {
+      await page.emulateMedia({ media: "print" });
+      assert.equal(await page.getByRole("button", { name: "Zoom in" }).first().isVisible(), false);
+      assert.equal(await page.locator(`${live(percentiles)} svg[role="img"]`).isVisible(), true);
+      assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), "rgb(255, 255, 255)");
+      await page.pdf({ path: join(OUT, "two.pdf"), format: "A4" });
+      await page.emulateMedia({ media: "screen" });
     });
-    assert.equal(ran, false);
-    assert.match(complaints.splice(0).join(), /Content Security Policy/);
   });
-});
 
-test("on paper there are charts and no buttons", async () => {
-  await open("two", { colorScheme: "dark" }, async (page) => {
-    await page.emulateMedia({ media: "print" });
-    assert.equal(await page.getByRole("button", { name: "Zoom in" }).first().isVisible(), false);
-    assert.equal(await page.locator(`${live(percentiles)} svg[role="img"]`).isVisible(), true);
-    assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), "rgb(255, 255, 255)");
-    await page.pdf({ path: join(OUT, "two.pdf"), format: "A4" });
-    await page.emulateMedia({ media: "screen" });
-  });
-});
-
-test("an hour of eleven targets is a page that opens at once", async (context) => {
-  const bytes = readFileSync(join(PAGES, "hour.html")).length;
-  assert.ok(bytes <= HOUR_BYTES_MAX, `${bytes} bytes`);
-  await open("hour", {}, async (page) => {
-    const [drawn, loaded] = await page.evaluate(() => [
-      performance.getEntriesByName("drawn")[0].startTime,
-      performance.getEntriesByType("navigation")[0].loadEventEnd,
-    ]);
-    // Said and not asserted: how long it takes is the machine's affair.
-    context.diagnostic(`${bytes} bytes, drawn after ${Math.round(drawn)} ms, loaded after ${Math.round(loaded)} ms`);
-    await page.screenshot({ path: join(OUT, "hour-wide-light.png"), fullPage: true });
+  test("an hour of eleven targets is a page that opens at once", async (context) => {
+    const bytes = readFileSync(join(PAGES, "hour.html")).length;
+    assert.ok(bytes <= HOUR_BYTES_MAX, `${bytes} bytes`);
+    await open("hour", {}, async (page) => {
+      const [drawn, loaded] = await page.evaluate(() => [
+        performance.getEntriesByName("drawn")[0].startTime,
+        performance.getEntriesByType("navigation")[0].loadEventEnd,
+      ]);
+      // Said and not asserted: how long it takes is the machine's affair.
+      context.diagnostic(`${bytes} bytes, drawn after ${Math.round(drawn)} ms, loaded after ${Math.round(loaded)} ms`);
+      await page.screenshot({ path: join(OUT, "hour-wide-light.png"), fullPage: true });
+    });
   });
 });
