@@ -203,14 +203,14 @@ fn who_asked(route: &str, mix: &[RequestRecord]) -> String {
     }
 }
 
-/// `GET /hash/6144 held it 723 times, for 3.10 ms on average and 5.08 ms at most: 91.0 % of all the time that it was held.`
+/// `GET /hash/6144 held a loop 723 times, for 3.10 ms on average and 5.08 ms at most: 91.0 % of all holds together.`
 fn worked(who: &str, work: &SpanRecord, loops: &LoopRecord) -> Option<String> {
     let (mean, most) = work.mean.zip(work.max)?;
     let all_ns = loops.hold_ns.map(|hold| hold.total_ns());
     // Both are rounded, so the part may come out larger than the whole.
     let share = all_ns.filter(|&all_ns| all_ns > 0.0).map(|all_ns| {
         format!(
-            ": {} of all the time of holds",
+            ": {} of all holds together",
             percent((work.total_ns() / all_ns).min(1.0))
         )
     });
@@ -477,7 +477,7 @@ mod tests {
             &[
                 "Its loop was busy 12.0 % of the time and turned 12,500 times, 1.25 a request; it was held for 6.20 ms at most, 99 of \
                  100 turns for no more than 3.10 ms.",
-                "GET /hash/6144 held a loop 500 times, for 3.10 ms on average and 5.08 ms at most: 65.3 % of all the time of holds.",
+                "GET /hash/6144 held a loop 500 times, for 3.10 ms on average and 5.08 ms at most: 65.3 % of all holds together.",
                 "Timers came 62.0 µs late at the median and 3.30 ms at most, of 240 looked at.",
                 "900 jobs waited 42.0 µs at the median and 24.1 ms at p99 for a thread of the pool; 0.0405 waited on average, 12 at \
                  most, warm-up included.",
