@@ -49,11 +49,9 @@ impl SweepDisplay {
             }
             RunEvent::Sweep(SweepEvent::StepEnded { plan, steps }) => {
                 self.bar.set_position(spent(steps));
-                self.bar.suspend(|| {
-                    for line in told::progress(plan, steps) {
-                        anstream::eprintln!("{DIM}{line}{DIM:#}");
-                    }
-                });
+                if let Some(line) = told::progress(plan, steps) {
+                    self.say(&format!("{DIM}{line}{DIM:#}"));
+                }
             }
             RunEvent::RoundStarted { round, .. } => {
                 let round = told::round(*round);
@@ -90,14 +88,18 @@ impl SweepDisplay {
             .collect();
         let limit = Duration::from_secs_f64(plan.design.time_limit_s);
         self.say(&format!(
-            "{BOLD}{}{BOLD:#}: how much load within the objective?",
-            plan.scenario.name
+            "{BOLD}{}{BOLD:#}: how much load with {}?",
+            plan.scenario.name,
+            told::asked(plan)
         ));
         self.say(&format!(
-            "{DIM}{}: from {} on, at most {} of measuring; servers on core {}, generator on core {}{DIM:#}",
+            "{DIM}{}: from {} on, at most {}{DIM:#}",
             names.join(", "),
             figures::per_s(plan.design.ladder.from_per_s),
-            format_ns(duration_ns(limit)),
+            format_ns(duration_ns(limit))
+        ));
+        self.say(&format!(
+            "{DIM}servers on core {}, generator on core {}{DIM:#}",
             cores::names(&plan.pinning.server_cpus),
             cores::names(&plan.pinning.load_cpus)
         ));

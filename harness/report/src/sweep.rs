@@ -5,7 +5,7 @@
 use bench_core::compare::{Comparison, ComparisonVerdict};
 use bench_core::record::{Completion, ObjectiveRecord};
 use bench_core::sweep::knee::{IntervalBy, Known, Limit};
-use bench_core::sweep::objective::{Origin, Standing, UNLOADED_MULTIPLE};
+use bench_core::sweep::objective::{self, Origin, Standing, UNLOADED_MULTIPLE};
 use bench_core::sweep::record::{CurvePoint, StepRecord, SweepPlan, SweepRecord, TargetResult};
 use bench_core::sweep::{CLIMB, Pass};
 
@@ -330,33 +330,46 @@ pub fn curve_rows(record: &SweepRecord) -> Vec<Vec<String>> {
     rungs.into_iter().map(row).collect()
 }
 
-/// The last of these steps as a line each for its targets, while the sweep goes on.
-pub fn progress(plan: &SweepPlan, steps: &[StepRecord]) -> Vec<String> {
-    let Some(step) = steps.last() else {
-        return Vec::new();
-    };
+/// The last of these steps in a line, while the sweep goes on: what each target took, and how that stands to the objective.
+pub fn progress(plan: &SweepPlan, steps: &[StepRecord]) -> Option<String> {
+    let step = steps.last()?;
     let bounds = plan.bounds(steps);
     let epochs = step.epochs.iter().map(|epoch| {
-        let (standing, _) = bench_core::sweep::objective::judge(epoch, &bounds);
+        let (standing, _) = objective::judge(epoch, &bounds);
         let standing = match standing {
             Standing::Within => "within",
             Standing::Beyond => "beyond",
             Standing::Generator => "generator full",
             Standing::TooFewSamples => "too few to tell",
         };
-        format!(
-            "{} p99 {} {standing}",
-            epoch.target,
-            maybe_time(epoch.time_ns.p99)
-        )
+        let bounded = bounds
+            .first()
+            .and_then(|bound| epoch.time_ns.named(&bound.percentile));
+        format!("{} {} {standing}", epoch.target, maybe_time(bounded))
     });
     let epochs: Vec<String> = epochs.collect();
-    vec![format!(
-        "{:<14} {:>10}  {}",
+    Some(format!(
+        "{:<12} {:>9}  {}",
         place(step.round, step.pass),
         per_s(step.rate_per_s),
         epochs.join(", ")
-    )]
+    ))
+}
+
+/// What a sweep is about to hold targets against.
+pub fn asked(plan: &SweepPlan) -> String {
+    let asked = plan.asked.as_ref().map(|asked| {
+        let each = asked.bounds.iter().map(|bound| {
+            let name = percentile(&bound.percentile);
+            format!("{name} within {}", time(bound.at_most_ns as f64))
+        });
+        each.collect::<Vec<String>>().join(" and ")
+    });
+    asked.unwrap_or_else(|| {
+        format!(
+            "p99 within {UNLOADED_MULTIPLE} times that of the fastest target under a light load"
+        )
+    })
 }
 
 /// A round by its name.
@@ -400,6 +413,7 @@ mod tests {
         text.push(curve_columns(&record).join(" | ").replace('\n', " "));
         text.extend(curve_rows(&record).iter().map(|row| row.join(" | ")));
         text.extend(progress(&record.plan, &record.steps));
+        text.push(asked(&record.plan));
         // All that may be known, and all that may be full.
         for (known, limit) in [
             (Known::Found, Limit::Connections),
