@@ -1078,7 +1078,7 @@ mod tests {
         }
         let told = between(&base, &head, &Ask::default(), &policy()).unwrap();
         assert!(told.comparisons.is_empty());
-        let text = "coroutine (B) could not be compared: response_time_ns_p50 is known in 10 blocks of the base and 3 of the head, and the test needs 4 of each: measure longer";
+        let text = "coroutine (B) could not be compared: response time p50 is known in 10 blocks of the base and 3 of the head, and the test needs 4 of each: measure longer";
         assert_eq!(told.cautions[0].detail, text);
         let metrics: Vec<Metric> = told
             .left_out

@@ -105,6 +105,24 @@ impl Metric {
         }
     }
 
+    /// The name in sentences that have little room. CPU is counted a request: whoever knows what a run was of may say it better.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::ResponseTimeNsP50 => "response time p50",
+            Self::ResponseTimeNsP99 => "response time p99",
+            Self::ServiceTimeNsP50 => "service time p50",
+            Self::ServiceTimeNsP99 => "service time p99",
+            Self::FirstEventTimeNsP50 => "first event time p50",
+            Self::FirstEventTimeNsP99 => "first event time p99",
+            Self::EventGapLatenessNsP99 => "event gap lateness p99",
+            Self::DeliveryTimeNsP50 => "delivery time p50",
+            Self::DeliveryTimeNsP99 => "delivery time p99",
+            Self::ThroughputPerS => "throughput",
+            Self::ServerCpuUsPerRequest => "server CPU per request",
+            Self::ServerRssBytesMax => "peak memory",
+        }
+    }
+
     /// What a change of it is called.
     pub fn direction(self) -> Direction {
         match self {
@@ -312,7 +330,7 @@ pub enum PolicyError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NotCompared {
     /// Too few blocks in which both targets have the metric.
-    #[error("{metric} is known of both targets in {paired} blocks of {blocks}, and the test needs {needed}: measure longer", metric = metric.name())]
+    #[error("{metric} is known of both targets in {paired} blocks of {blocks}, and the test needs {needed}: measure longer", metric = metric.words())]
     TooFewBlocks {
         /// The metric.
         metric: Metric,
@@ -324,7 +342,7 @@ pub enum NotCompared {
         needed: usize,
     },
     /// Too few blocks of two runs, which no pairing ties together.
-    #[error("{metric} is known in {base} blocks of the base and {head} of the head, and the test needs {needed} of each: measure longer", metric = metric.name())]
+    #[error("{metric} is known in {base} blocks of the base and {head} of the head, and the test needs {needed} of each: measure longer", metric = metric.words())]
     TooFewOfEach {
         /// The metric.
         metric: Metric,
@@ -336,7 +354,7 @@ pub enum NotCompared {
         needed: usize,
     },
     /// Too few earlier runs.
-    #[error("{metric} is known of {runs} earlier runs like this one, and a comparison with them needs {needed}: add runs", metric = metric.name())]
+    #[error("{metric} is known of {runs} earlier runs like this one, and a comparison with them needs {needed}: add runs", metric = metric.words())]
     TooFewRuns {
         /// The metric.
         metric: Metric,
@@ -346,7 +364,7 @@ pub enum NotCompared {
         needed: usize,
     },
     /// More blocks than are compared.
-    #[error("{metric} is known in {blocks} blocks, more than the {MAX_BLOCKS} that are compared", metric = metric.name())]
+    #[error("{metric} is known in {blocks} blocks, more than the {MAX_BLOCKS} that are compared", metric = metric.words())]
     TooManyBlocks {
         /// The metric.
         metric: Metric,
@@ -860,7 +878,7 @@ mod tests {
             compare(&[Some(1.0); 5], &[Some(2.0); 5], TIME, &Policy::usual(1))
                 .unwrap_err()
                 .to_string(),
-            "response_time_ns_p50 is known of both targets in 5 blocks of 5, and the test needs 6: measure longer"
+            "response time p50 is known of both targets in 5 blocks of 5, and the test needs 6: measure longer"
         );
         assert_eq!(compared(&[1.0; 6], &[2.0; 6], TIME).blocks, 6);
     }

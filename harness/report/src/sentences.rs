@@ -396,31 +396,20 @@ pub fn name(metric: Metric, timed: Timed) -> &'static str {
         Metric::EventGapLatenessNsP99 => "99th percentile of event gap lateness",
         Metric::DeliveryTimeNsP50 => "median delivery time",
         Metric::DeliveryTimeNsP99 => "99th percentile of delivery time",
-        Metric::ThroughputPerS => "throughput",
         Metric::ServerCpuUsPerRequest => match timed {
             Timed::Requests => "server CPU per request",
             Timed::Streams => "server CPU per stream",
             Timed::Messages => "server CPU per message",
         },
-        Metric::ServerRssBytesMax => "peak memory",
+        Metric::ThroughputPerS | Metric::ServerRssBytesMax => metric.words(),
     }
 }
 
 /// The same where there is little room.
 pub fn short_name(metric: Metric, timed: Timed) -> &'static str {
     match metric {
-        Metric::ResponseTimeNsP50 => "response time p50",
-        Metric::ResponseTimeNsP99 => "response time p99",
-        Metric::ServiceTimeNsP50 => "service time p50",
-        Metric::ServiceTimeNsP99 => "service time p99",
-        Metric::FirstEventTimeNsP50 => "first event time p50",
-        Metric::FirstEventTimeNsP99 => "first event time p99",
-        Metric::EventGapLatenessNsP99 => "event gap lateness p99",
-        Metric::DeliveryTimeNsP50 => "delivery time p50",
-        Metric::DeliveryTimeNsP99 => "delivery time p99",
-        Metric::ThroughputPerS | Metric::ServerCpuUsPerRequest | Metric::ServerRssBytesMax => {
-            name(metric, timed)
-        }
+        Metric::ServerCpuUsPerRequest => name(metric, timed),
+        _ => metric.words(),
     }
 }
 

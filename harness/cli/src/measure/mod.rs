@@ -928,9 +928,9 @@ mod tests {
         assert_eq!(
             details,
             [
-                "node could not be compared: response_time_ns_p50 is known of both targets in 0 blocks of 10, and the \
+                "node could not be compared: response time p50 is known of both targets in 0 blocks of 10, and the \
                  test needs 6: measure longer",
-                "node, fastapi could not be compared: response_time_ns_p99 is known of both targets in 0 blocks of 10, \
+                "node, fastapi could not be compared: response time p99 is known of both targets in 0 blocks of 10, \
                  and the test needs 6: measure longer",
             ]
         );

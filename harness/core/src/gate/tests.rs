@@ -222,8 +222,7 @@ fn what_could_not_be_told_is_inconclusive_and_no_alarm() {
     check("", &[without.clone()], Outcome::Inconclusive, &[], &[]);
     let look = look(&without, &config(""));
     assert!(
-        look.not_compared[0]
-            .starts_with("response_time_ns_p99 is known of both targets in 0 blocks")
+        look.not_compared[0].starts_with("response time p99 is known of both targets in 0 blocks")
     );
     check(never, &[without], Outcome::Passed, &[], &[]);
 }
