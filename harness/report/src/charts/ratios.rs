@@ -300,7 +300,7 @@ impl Why<'_> {
                 }
             }
         };
-        let why = why.trim_start_matches(metric.name());
+        let why = why.trim_start_matches(metric.words());
         why.trim_start_matches(" is ").to_owned()
     }
 }
