@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
+use bench_core::record::RunRecord;
 use report::html::html;
 
 #[path = "../tests/variations/mod.rs"]
@@ -18,10 +19,44 @@ fn main() -> Result<(), Box<dyn Error>> {
         .map(|(name, record)| (name, vec![record]))
         .collect();
     pages.push(("several", vec![variations::two(), variations::invalid()]));
-    pages.push(("hour", vec![variations::hour()]));
+    pages.push(("hour", vec![hour()]));
     for (name, records) in pages {
         let file = Path::new(&directory).join(name).with_extension("html");
         std::fs::write(file, html(&records)?)?;
     }
     Ok(())
+}
+
+/// The eleven built-in targets over an hour: each measured for five seconds in turn, a value every tenth of a second.
+fn hour() -> RunRecord {
+    const HOUR_S: f64 = 3_600.0;
+    const EPOCH_S: f64 = 5.0;
+    const EPOCHS: u32 = 720;
+    const STEPS: u32 = 50;
+    let mut record = variations::eleven();
+    record.elapsed_s = HOUR_S + 60.0;
+    let targets = record.targets.len();
+    for (position, target) in (0..).zip(&mut record.targets) {
+        let intervals = std::mem::take(&mut target.intervals);
+        let samples = std::mem::take(&mut target.server.samples);
+        let epochs = std::mem::take(&mut target.epochs);
+        for (block, turn) in (0..).zip((position..EPOCHS).step_by(targets)) {
+            let start_s = EPOCH_S * f64::from(turn);
+            let mut epoch = epochs[turn as usize % epochs.len()].clone();
+            (epoch.started_s, epoch.duration_s) = (start_s, EPOCH_S);
+            (epoch.block, epoch.position) = (block, position);
+            target.epochs.push(epoch);
+            for step in 0..STEPS {
+                let at_s = start_s + f64::from(step) * EPOCH_S / f64::from(STEPS);
+                let like = (turn * STEPS + step) as usize;
+                let mut interval = intervals[like % intervals.len()];
+                interval.start_s = at_s;
+                target.intervals.push(interval);
+                let mut sample = samples[like % samples.len()];
+                sample.at_s = at_s;
+                target.server.samples.push(sample);
+            }
+        }
+    }
+    record
 }

@@ -154,45 +154,6 @@ pub fn eleven() -> RunRecord {
     record
 }
 
-/// The eleven built-in targets over an hour: each measured for five seconds in turn, a value every tenth of a second.
-#[allow(dead_code, reason = "too long for most of those that share this file")]
-pub fn hour() -> RunRecord {
-    const HOUR_S: f64 = 3_600.0;
-    const EPOCH_S: f64 = 5.0;
-    let mut record = eleven();
-    record.elapsed_s = HOUR_S + 60.0;
-    let targets = record.targets.len();
-    for (place, target) in record.targets.iter_mut().enumerate() {
-        let (intervals, samples) = (target.intervals.clone(), target.server.samples.clone());
-        let epochs = target.epochs.clone();
-        target.intervals.clear();
-        target.server.samples.clear();
-        target.epochs.clear();
-        let starts = (0_u32..).map(|turn| EPOCH_S * f64::from(turn));
-        let starts = starts.take_while(|start_s| *start_s < HOUR_S);
-        for (turn, start_s) in starts
-            .enumerate()
-            .filter(|(turn, _)| turn % targets == place)
-        {
-            let mut epoch = epochs[turn % epochs.len()].clone();
-            (epoch.started_s, epoch.duration_s) = (start_s, EPOCH_S);
-            (epoch.block, epoch.position) = ((turn / targets) as u32, place as u32);
-            target.epochs.push(epoch);
-            for step in 0..(EPOCH_S * 10.0) as usize {
-                let at_s = start_s + step as f64 / 10.0;
-                let like = turn * 50 + step;
-                let mut interval = intervals[like % intervals.len()];
-                interval.start_s = at_s;
-                target.intervals.push(interval);
-                let mut sample = samples[like % samples.len()];
-                sample.at_s = at_s;
-                target.server.samples.push(sample);
-            }
-        }
-    }
-    record
-}
-
 /// More targets than a legend holds.
 pub fn forty() -> RunRecord {
     let mut record = one();
