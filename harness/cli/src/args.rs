@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bench_core::load::Process;
-use bench_core::record::ObjectiveRecord;
+use bench_core::record::{ObjectiveRecord, Pinning};
 use bench_core::sweep::{objective, search};
 use bench_core::target::Pools;
 use bench_core::truth::Behaviour;
@@ -14,7 +14,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use report::charts::Chart;
 
-use crate::cores::CpuList;
+use crate::cores::{self, CpuList};
+use crate::exit::Failure;
 use crate::history_file::HISTORY;
 use crate::measure::Profile;
 use crate::picture::{Format as PictureFormat, Picture};
@@ -196,13 +197,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(crate) profile: Option<Profile>,
 
-    /// Cores of the servers, as in `1` or `2-3`. [default: the upper half of those there are]
-    #[arg(long, value_name = "LIST")]
-    pub(crate) server_cpus: Option<CpuList>,
-
-    /// Cores of the generator and the backend. [default: the lower half]
-    #[arg(long, value_name = "LIST")]
-    pub(crate) load_cpus: Option<CpuList>,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
 
     /// Seeds the order of targets, the arrivals and the mix of requests.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -291,13 +287,8 @@ pub(crate) struct SweepArgs {
     #[arg(long, value_name = "N[,N…]", default_value_t)]
     pub(crate) pool: Pools,
 
-    /// Cores of the servers, as in `1` or `2-3`. [default: the upper half of those there are]
-    #[arg(long, value_name = "LIST")]
-    pub(crate) server_cpus: Option<CpuList>,
-
-    /// Cores of the generator and the backend. [default: the lower half]
-    #[arg(long, value_name = "LIST")]
-    pub(crate) load_cpus: Option<CpuList>,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
 
     /// Seeds the order of targets, the arrivals and the mix of requests.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -407,6 +398,26 @@ pub(crate) struct LoadArgs {
     /// End with this process, however it ends. Set by `bench calibrate`.
     #[arg(long, value_name = "PID", hide = true)]
     pub(crate) parent: Option<i32>,
+}
+
+/// Where servers and load run.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct PlaceArgs {
+    /// Cores of the servers, as in `1` or `2-3`. [default: the upper half of those there are]
+    #[arg(long, value_name = "LIST")]
+    server_cpus: Option<CpuList>,
+
+    /// Cores of the generator and the backend. [default: the lower half]
+    #[arg(long, value_name = "LIST")]
+    load_cpus: Option<CpuList>,
+}
+
+impl PlaceArgs {
+    /// The cores of this machine, divided as asked.
+    pub(crate) fn pinning(&self) -> Result<Pinning, Failure> {
+        let (servers, load) = (self.server_cpus.as_ref(), self.load_cpus.as_ref());
+        cores::divide(&cores::available(), servers, load).map_err(Failure::usage_of)
+    }
 }
 
 /// The arrival processes of an open loop, by name.
@@ -619,13 +630,8 @@ pub(crate) struct GateArgs {
     #[arg(long)]
     pub(crate) fail_inconclusive: bool,
 
-    /// Cores of the servers, as in `1` or `2-3`. [default: the upper half of those there are]
-    #[arg(long, value_name = "LIST")]
-    pub(crate) server_cpus: Option<CpuList>,
-
-    /// Cores of the generator and the backend. [default: the lower half]
-    #[arg(long, value_name = "LIST")]
-    pub(crate) load_cpus: Option<CpuList>,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
 
     /// Seeds the order of targets, the arrivals and the mix of requests.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -854,13 +860,8 @@ pub(crate) struct CalibrateArgs {
     #[arg(long)]
     pub(crate) full: bool,
 
-    /// Cores of the servers, as in `1` or `2-3`. [default: the upper half of those there are]
-    #[arg(long, value_name = "LIST")]
-    pub(crate) server_cpus: Option<CpuList>,
-
-    /// Cores of the generator. [default: the lower half]
-    #[arg(long, value_name = "LIST")]
-    pub(crate) load_cpus: Option<CpuList>,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
 
     /// Seeds arrivals and service times.
     #[arg(long, value_name = "N", default_value_t = 1)]

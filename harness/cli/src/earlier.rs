@@ -47,16 +47,7 @@ mod tests {
     use bench_core::sample;
 
     fn plan() -> Plan {
-        let spec = PlanSpec {
-            effort: Effort::Default,
-            targets: 2,
-            rounds: None,
-            profile: None,
-            duration: None,
-            warmup: None,
-            seed: 1,
-        };
-        Plan::new(&spec).unwrap()
+        Plan::new(&PlanSpec::new(Effort::Default, 2, 1)).unwrap()
     }
 
     #[test]

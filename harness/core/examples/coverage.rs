@@ -133,14 +133,5 @@ fn line(names: &[&str], shares: &[f64]) {
 }
 
 fn plan(effort: Effort) -> Plan {
-    let spec = PlanSpec {
-        effort,
-        targets: 2,
-        rounds: None,
-        profile: None,
-        duration: None,
-        warmup: None,
-        seed: 1,
-    };
-    Plan::new(&spec).expect("the usual plan of a pair is possible")
+    Plan::new(&PlanSpec::new(effort, 2, 1)).expect("the usual plan of a pair is possible")
 }

@@ -143,16 +143,7 @@ mod tests {
     use crate::sample;
 
     fn plan(effort: Effort, targets: usize) -> Plan {
-        let spec = PlanSpec {
-            effort,
-            targets,
-            rounds: None,
-            profile: None,
-            duration: None,
-            warmup: None,
-            seed: 1,
-        };
-        Plan::new(&spec).unwrap()
+        Plan::new(&PlanSpec::new(effort, targets, 1)).unwrap()
     }
 
     fn earlier(record: &RunRecord) -> EarlierRun {

@@ -121,6 +121,21 @@ pub struct PlanSpec {
     pub seed: u64,
 }
 
+impl PlanSpec {
+    /// What the effort alone says, for so many targets.
+    pub fn new(effort: Effort, targets: usize, seed: u64) -> Self {
+        Self {
+            effort,
+            targets,
+            rounds: None,
+            profile: None,
+            duration: None,
+            warmup: None,
+            seed,
+        }
+    }
+}
+
 /// Which target is measured when. Made by [`Plan::new`] only, so that the order fits the counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
@@ -410,15 +425,7 @@ mod tests {
     use crate::timed::Timed;
 
     fn spec(effort: Effort, targets: usize) -> PlanSpec {
-        PlanSpec {
-            effort,
-            targets,
-            rounds: None,
-            profile: None,
-            duration: None,
-            warmup: None,
-            seed: 1,
-        }
+        PlanSpec::new(effort, targets, 1)
     }
 
     fn plan(effort: Effort, targets: usize) -> Plan {

@@ -83,17 +83,13 @@ fn built_in(name: &str) -> Scenario {
 
 fn record_of(scenario: &Scenario, timed: Timed) -> RunRecord {
     let spec = PlanSpec {
-        effort: Effort::Default,
-        targets: DEFAULT_PAIR.len(),
         // Two blocks a round, so that both are told apart wherever they are shown.
         rounds: Some(5),
-        profile: None,
         duration: match timed {
             Timed::Requests | Timed::Messages => None,
             Timed::Streams => Some(Duration::from_mins(1)),
         },
-        warmup: None,
-        seed: SEED,
+        ..PlanSpec::new(Effort::Default, DEFAULT_PAIR.len(), SEED)
     };
     let plan = Plan::new(&spec).expect("the default plan is possible");
     let arrival = scenario

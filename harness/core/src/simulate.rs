@@ -397,16 +397,7 @@ mod tests {
     use crate::plan::{Effort, PlanSpec};
 
     fn plan(effort: Effort) -> Plan {
-        let spec = PlanSpec {
-            effort,
-            targets: 2,
-            rounds: None,
-            profile: None,
-            duration: None,
-            warmup: None,
-            seed: 1,
-        };
-        Plan::new(&spec).unwrap()
+        Plan::new(&PlanSpec::new(effort, 2, 1)).unwrap()
     }
 
     /// The share of runs, with three standard errors of 5 % on top.

@@ -16,12 +16,7 @@ use crate::interrupt::Interrupt;
 pub(crate) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
     let form = if args.full { Form::Full } else { Form::Short };
     let cases = selected(table(form, args.seed), &args.truth)?;
-    let pinning = cores::divide(
-        &cores::available(),
-        args.server_cpus.as_ref(),
-        args.load_cpus.as_ref(),
-    )
-    .map_err(Failure::usage_of)?;
+    let pinning = args.place.pinning()?;
     let connections = cases.iter().map(|case| case.load.connections.get()).max();
     environment::allow_connections(connections.unwrap_or(0).into())?;
     let interrupt = Interrupt::catch()?;

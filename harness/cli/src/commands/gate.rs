@@ -417,8 +417,7 @@ fn run_args(args: &GateArgs, effort: Effort) -> RunArgs {
         unreachable!("it is what was written above");
     };
     RunArgs {
-        server_cpus: args.server_cpus.clone(),
-        load_cpus: args.load_cpus.clone(),
+        place: args.place.clone(),
         ..run
     }
 }

@@ -16,7 +16,6 @@ use crate::aa_history;
 use crate::args::RunArgs;
 use crate::check;
 use crate::commands::history;
-use crate::cores;
 use crate::display::{self, Display, Face};
 use crate::environment;
 use crate::exit::{Exit, Explain, Failure};
@@ -110,21 +109,14 @@ pub(crate) fn request(
     };
     let arrival = arrival(&scenario, args);
     let plan = Plan::new(&PlanSpec {
-        effort,
-        targets: targets.len(),
         rounds: args.rounds.map(std::num::NonZeroU32::get),
         profile: arrival.profile_length(),
         duration: args.duration,
         warmup: args.warmup,
-        seed: args.seed,
+        ..PlanSpec::new(effort, targets.len(), args.seed)
     })
     .map_err(Failure::usage_of)?;
-    let pinning = cores::divide(
-        &cores::available(),
-        args.server_cpus.as_ref(),
-        args.load_cpus.as_ref(),
-    )
-    .map_err(Failure::usage_of)?;
+    let pinning = args.place.pinning()?;
     Ok(Request {
         arrival,
         connections: args.connections.unwrap_or(scenario.connections),

@@ -17,7 +17,6 @@ use report::charts;
 
 use crate::args::{Args, Command, SweepArgs};
 use crate::commands::run::{self, Request};
-use crate::cores;
 use crate::environment;
 use crate::exit::{Exit, Explain, Failure};
 use crate::interrupt::Interrupt;
@@ -150,21 +149,12 @@ fn understand(args: &SweepArgs) -> Result<SweepRequest, Failure> {
         check(from, args.to, &objective::bounds(asked.as_ref()))?;
     }
     let plan = Plan::new(&PlanSpec {
-        effort: Effort::Default,
-        targets: targets.len(),
         rounds: Some(args.rounds + 1),
-        profile: None,
-        duration: None,
         warmup: args.warmup,
-        seed: args.seed,
+        ..PlanSpec::new(Effort::Default, targets.len(), args.seed)
     })
     .map_err(Failure::usage_of)?;
-    let pinning = cores::divide(
-        &cores::available(),
-        args.server_cpus.as_ref(),
-        args.load_cpus.as_ref(),
-    )
-    .map_err(Failure::usage_of)?;
+    let pinning = args.place.pinning()?;
     let usual = scenario.connections.max(
         CONNECTIONS_MIN
             .try_into()

@@ -81,16 +81,7 @@ pub(super) fn fail(progress: &mut Progress, target: &str, now: Duration) {
 }
 
 pub(super) fn plan(targets: usize) -> Plan {
-    let spec = PlanSpec {
-        effort: Effort::Default,
-        targets,
-        rounds: None,
-        profile: None,
-        duration: None,
-        warmup: None,
-        seed: 1,
-    };
-    Plan::new(&spec).unwrap()
+    Plan::new(&PlanSpec::new(Effort::Default, targets, 1)).unwrap()
 }
 
 fn load(plan: &Plan) -> Load {

@@ -225,13 +225,8 @@ fn check_measurable(name: &str) {
     let any_capacity = Rate::per_s(1.0).unwrap();
     let rate = arrival.at_capacity(any_capacity).unwrap().rate().unwrap();
     let plan = crate::plan::Plan::new(&crate::plan::PlanSpec {
-        effort: crate::plan::Effort::Default,
-        targets: 2,
-        rounds: None,
         profile: arrival.profile_length(),
-        duration: None,
-        warmup: None,
-        seed: 1,
+        ..crate::plan::PlanSpec::new(crate::plan::Effort::Default, 2, 1)
     });
     let samples = rate.as_per_s() * plan.unwrap().epoch.as_secs_f64();
     // Four standard deviations of a Poisson count below its mean there are still the 1,000 that a p99 needs.
