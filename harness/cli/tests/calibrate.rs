@@ -9,33 +9,19 @@
 )]
 
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Child;
 
 use bench_core::record::RunRecord;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::Value;
 
-/// Longest wait for anything: far more than a busy machine needs.
-const PATIENCE: Duration = Duration::from_mins(1);
+use program::{bench, end, signal, wait_for};
+
+mod program;
 
 /// Starts `bench` with a cache directory of its own.
 fn start(args: &[&str], cache: &Path) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_bench"))
-        .args(args)
-        .env("NO_COLOR", "1")
-        .env("XDG_CACHE_HOME", cache)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
-fn end(child: Child) -> Output {
-    let output = child.wait_with_output().unwrap();
-    println!("{}", String::from_utf8_lossy(&output.stderr));
-    output
+    bench(args).env("XDG_CACHE_HOME", cache).spawn().unwrap()
 }
 
 /// The processes that `parent` started, each with its state: they carry its process id on their command line.
@@ -50,14 +36,6 @@ fn children_of(parent: u32) -> Vec<(i32, char)> {
             is_ours.then_some((process.pid, state))
         })
         .collect()
-}
-
-fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 /// The figure of a case by its name.
@@ -118,11 +96,14 @@ fn killed_while_its_generator_is_frozen_it_leaves_nothing() {
     let mut calibrate = start(&["calibrate", "frozen"], cache.path());
     let id = calibrate.id();
     wait_for("a frozen generator", || {
-        children_of(id).iter().any(|&(_, state)| state == 'T')
+        let is_frozen = |&(_, state): &(i32, char)| state == 'T';
+        children_of(id).into_iter().find(is_frozen)
     });
-    kill_process(Pid::from_raw(id.cast_signed()).unwrap(), Signal::KILL).unwrap();
+    signal(id.cast_signed(), Signal::KILL);
     calibrate.wait().unwrap();
-    wait_for("its children to end", || children_of(id).is_empty());
+    wait_for("its children to end", || {
+        children_of(id).is_empty().then_some(())
+    });
 }
 
 #[test]
@@ -130,8 +111,8 @@ fn an_interrupt_ends_it_and_keeps_nothing() {
     let cache = tempfile::tempdir().unwrap();
     let calibrate = start(&["calibrate"], cache.path());
     let id = calibrate.id();
-    wait_for("its server", || !children_of(id).is_empty());
-    kill_process(Pid::from_raw(id.cast_signed()).unwrap(), Signal::INT).unwrap();
+    wait_for("its server", || (!children_of(id).is_empty()).then_some(()));
+    signal(id.cast_signed(), Signal::INT);
     assert_eq!(end(calibrate).status.code(), Some(130));
     assert!(children_of(id).is_empty());
     assert!(!cache.path().join("bench").join("calibration.json").exists());

@@ -6,33 +6,21 @@
 #![allow(
     clippy::unwrap_used,
     clippy::disallowed_methods,
-    clippy::print_stdout,
     reason = "a helper of a test may fail it, and waits for other processes"
 )]
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Stdio};
 
 use bench_core::loops::LoopRecord;
 use bench_core::record::{Completion, RunRecord};
 use procfs::process::Process;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// Longest wait for anything: far more than a busy machine needs.
-const PATIENCE: Duration = Duration::from_mins(1);
+use program::{bench, end, signal, wait_for};
 
-fn bench(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
-    command
-        .args(args)
-        .env("NO_COLOR", "1")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
+mod program;
 
 /// A run of `scenario` into `out`, long enough to be disturbed.
 fn start_run(scenario: &str, out: &Path, duration: &str) -> Child {
@@ -90,18 +78,6 @@ fn servers_of(parent: u32) -> Vec<(String, i32)> {
         .collect()
 }
 
-/// Waits until `ready` gives something, as long as [`PATIENCE`] allows.
-fn wait_for<T>(what: &str, mut ready: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(value) = ready() {
-            return value;
-        }
-        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 /// Waits until both servers have used CPU time beyond their start, that is, until load is being driven.
 fn wait_until_measuring(run: &Child) -> Vec<(String, i32)> {
     // The backend, where there is one, is started before the targets.
@@ -124,23 +100,9 @@ fn wait_until_measuring(run: &Child) -> Vec<(String, i32)> {
     servers
 }
 
-fn signal(pid: i32, signal: Signal) {
-    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
-}
-
 fn record(out: &Path) -> RunRecord {
     let path = out.join("run.json");
     RunRecord::from_json(&std::fs::read_to_string(&path).unwrap(), "run.json").unwrap()
-}
-
-fn end(run: Child) -> Output {
-    let output = run.wait_with_output().unwrap();
-    println!(
-        "{}\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    output
 }
 
 fn scratch() -> (tempfile::TempDir, PathBuf) {

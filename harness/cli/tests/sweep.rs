@@ -9,28 +9,17 @@
 )]
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use bench_core::record::Completion;
 use bench_core::sweep::Pass;
 use bench_core::sweep::knee::Known;
 use bench_core::sweep::record::{Log, SweepRecord};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
-/// Longest wait for anything: far more than a busy machine needs.
-const PATIENCE: Duration = Duration::from_mins(2);
+use program::{bench, end, signal, wait_for};
 
-fn bench(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
-    command
-        .args(args)
-        .env("NO_COLOR", "1")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
+mod program;
 
 /// A sweep into `out`: two rates, up and down, of two targets.
 fn sweep(out: &Path) -> Command {
@@ -38,10 +27,6 @@ fn sweep(out: &Path) -> Command {
     let words = "sweep --scenario ping --from 200 --to 240 -c 8 --objective p50=60ms --warmup 50ms";
     let args: Vec<&str> = words.split(' ').chain(["--out", out]).collect();
     bench(&args)
-}
-
-fn end(mut command: Command) -> Output {
-    command.spawn().unwrap().wait_with_output().unwrap()
 }
 
 fn scratch() -> (tempfile::TempDir, PathBuf) {
@@ -61,15 +46,10 @@ fn record(out: &Path) -> SweepRecord {
 
 /// Waits until the first step of a sweep is kept.
 fn wait_for_a_step(out: &Path) {
-    let begun = Instant::now();
-    while log(out).is_none_or(|log| log.steps.is_empty()) {
-        assert!(begun.elapsed() < PATIENCE, "no step was measured");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn signal(child: &Child, signal: Signal) {
-    kill_process(Pid::from_raw(child.id().cast_signed()).unwrap(), signal).unwrap();
+    wait_for("a step", || {
+        let has_any = |log: &Log| !log.steps.is_empty();
+        log(out).filter(has_any)
+    });
 }
 
 /// All that a whole sweep leaves.
@@ -116,7 +96,7 @@ fn check_whole(out: &Path) {
 #[test]
 fn a_sweep_goes_up_and_down_and_says_what_it_found() {
     let (_dir, out) = scratch();
-    let output = end(sweep(&out));
+    let output = end(sweep(&out).spawn().unwrap());
     let told = String::from_utf8(output.stdout).unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{told}{said}");
@@ -132,14 +112,14 @@ fn an_interrupted_sweep_keeps_its_steps_and_the_same_command_goes_on() {
     let (_dir, out) = scratch();
     let child = sweep(&out).spawn().unwrap();
     wait_for_a_step(&out);
-    signal(&child, Signal::INT);
+    signal(child.id().cast_signed(), Signal::INT);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     let partial = record(&out);
     assert_eq!(partial.completion, Completion::Interrupted);
     let kept = log(&out).unwrap().steps;
     assert!(!kept.is_empty() && kept.len() < 4);
-    let output = end(sweep(&out));
+    let output = end(sweep(&out).spawn().unwrap());
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.contains("going on with"), "{said}");
@@ -152,17 +132,13 @@ fn a_sweep_that_was_killed_is_resumed_by_its_directory_alone() {
     let (_dir, out) = scratch();
     let child = sweep(&out).spawn().unwrap();
     wait_for_a_step(&out);
-    signal(&child, Signal::KILL);
+    signal(child.id().cast_signed(), Signal::KILL);
     child.wait_with_output().unwrap();
     assert!(!out.join("sweep.json").exists());
     let kept = log(&out).unwrap().steps;
     let resume = || {
-        end(bench(&[
-            "sweep",
-            "--resume",
-            out.to_str().unwrap(),
-            "--json",
-        ]))
+        let args = ["sweep", "--resume", out.to_str().unwrap(), "--json"];
+        end(bench(&args).spawn().unwrap())
     };
     let output = resume();
     let said = String::from_utf8(output.stderr).unwrap();
@@ -182,11 +158,11 @@ fn a_sweep_of_anything_else_is_not_gone_on_with() {
     let (_dir, out) = scratch();
     let child = sweep(&out).spawn().unwrap();
     wait_for_a_step(&out);
-    signal(&child, Signal::INT);
+    signal(child.id().cast_signed(), Signal::INT);
     child.wait_with_output().unwrap();
     let mut other = sweep(&out);
     other.args(["--seed", "2"]);
-    let output = end(other);
+    let output = end(other.spawn().unwrap());
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("another state of the seed"), "{said}");
