@@ -281,7 +281,8 @@ fn of_mean(values: &[f64]) -> Interval {
 
 /// How the way down compares with the way up; none where fewer than [`MIN_ROUNDS`] rounds have both.
 ///
-/// Of a round counts by how many of its rungs more were within the objective one way than the other.
+/// Of a round counts by how many of its rungs more were beyond the objective one way than the other; those that the way down needed no
+/// more were not.
 pub fn hysteresis(
     plan: &SweepPlan,
     bounds: &[ObjectiveRecord],
@@ -289,16 +290,16 @@ pub fn hysteresis(
 ) -> Option<HysteresisRecord> {
     let difference = |round: u32| {
         let (low, high) = search::window(&plan.design, bounds, trail, round)?;
-        let within = |pass| {
+        let beyond = |pass| {
             if !search::is_through(&plan.design, bounds, trail, round, pass) {
                 return None;
             }
             let visits = trail.of(round, pass);
-            let within = visits.filter(|visit| visit.is_within());
-            let within = within.filter(|visit| (low..=high).contains(&visit.rung));
-            Some(within.count() as f64)
+            let beyond = visits.filter(|visit| !visit.is_within());
+            let beyond = beyond.filter(|visit| (low..=high).contains(&visit.rung));
+            Some(beyond.count() as f64)
         };
-        Some((within(Pass::Down)? - within(Pass::Up)?) * f64::from(PACE))
+        Some((beyond(Pass::Up)? - beyond(Pass::Down)?) * f64::from(PACE))
     };
     let rounds = CLIMB + 1..=plan.design.rounds;
     let differences: Vec<f64> = rounds.filter_map(difference).collect();

@@ -12,7 +12,7 @@ use rand::seq::SliceRandom;
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 
-use super::crossing::{Crossing, crossing};
+use super::crossing::{Crossing, Side, crossing};
 use super::ladder::{CLIMB_EPOCH, EPOCH, Ladder, PACE};
 use super::{CLIMB, Pass, Trail, Visit};
 use crate::plan::{EPOCH_OVERHEAD, LAUNCH, seed_of};
@@ -23,8 +23,10 @@ pub const STRIDE: i32 = 30;
 /// A target is past its knee, on the way up, where so many steps in a row were not within the objective, and before it, on
 /// the way down, where so many were. One alone may be a stall of the machine; no target is driven further.
 pub const STEPS_PAST: usize = 2;
-/// A round goes at [`PACE`] over the rungs so near to the knee, on either side; where it has not crossed it by then, as far again,
-/// and from there on in strides.
+/// On the way down of a round so many steps in a row within the objective are proof enough: what is below is not measured.
+pub const STEPS_BEFORE: usize = 4;
+/// A round goes at [`PACE`] over the rungs so near to the knee, on either side; where it has not crossed it by then, each step is as
+/// wide as the way that it has gone beyond them, up to [`STRIDE`].
 pub const REACH: i32 = 2 * PACE;
 /// Rounds around the knee, unless told otherwise: as many as there are places for the steps of a round, see `SHIFT`.
 pub const ROUNDS: u32 = 5;
@@ -252,16 +254,20 @@ impl Bounds {
 fn climbing(trail: &Trail, bounds: Bounds) -> Option<i32> {
     let last = trail.of(CLIMB, Pass::Up).next_back();
     let last = last.map_or(-STRIDE, |visit| visit.rung);
-    let is_past = ends_with(trail.of(CLIMB, Pass::Up), false);
+    let is_past = ends_with(trail.of(CLIMB, Pass::Up), STEPS_PAST, false);
     (!is_past && last < bounds.top).then(|| (last + STRIDE).min(bounds.top))
 }
 
-/// Whether the last steps of a pass were all within the objective, or all not.
-fn ends_with<'a>(visits: impl DoubleEndedIterator<Item = &'a Visit>, is_within: bool) -> bool {
+/// Whether so many last steps of a pass were all within the objective, or all not.
+fn ends_with<'a>(
+    visits: impl DoubleEndedIterator<Item = &'a Visit>,
+    steps: usize,
+    is_within: bool,
+) -> bool {
     let same = visits
         .rev()
         .take_while(|visit| visit.is_within() == is_within);
-    same.count() >= STEPS_PAST
+    same.count() >= steps
 }
 
 /// Over the same rungs; and further down, where it has not come back within the objective by then.
@@ -293,15 +299,19 @@ fn window_within(trail: &Trail, round: u32, bounds: Bounds) -> Option<(i32, i32)
             .collect()
     };
     let around = places(CLIMB + 1..round);
-    let places = if around.is_empty() {
-        places(CLIMB..CLIMB + 1)
+    let seen = if around.is_empty() {
+        // Where the way down was within the objective from the top, a stall had ended the climb, and the knee is above.
+        let down = crossing(trail, CLIMB, Pass::Down);
+        let at_least = down.filter(|down| down.side == Some(Side::Below));
+        let climbed = median(places(CLIMB..CLIMB + 1))?;
+        at_least.map_or(climbed, |down| climbed.max(down.at))
     } else {
-        around
+        median(around)?
     };
     // A knee between two steps of one round is nearer to a step of the next: what a pass can't tell finer than its pace shows as
     // a difference between rounds, and belongs to the interval.
     let shift = (SHIFT * round.cast_signed()).rem_euclid(PACE);
-    let middle = PACE * rounded((median(places)? - f64::from(shift)) / f64::from(PACE)) + shift;
+    let middle = PACE * rounded((seen - f64::from(shift)) / f64::from(PACE)) + shift;
     let whole = |rungs: i32| PACE * (rungs.max(0) + PACE - 1).div_euclid(PACE);
     let low = middle - REACH + whole(bounds.lowest - (middle - REACH));
     let high = middle + REACH - whole(middle + REACH - bounds.top);
@@ -312,11 +322,10 @@ fn going_up(trail: &Trail, round: u32, (low, high): (i32, i32), bounds: Bounds) 
     let Some(last) = trail.of(round, Pass::Up).next_back() else {
         return Some(low);
     };
-    let is_past = ends_with(trail.of(round, Pass::Up), false);
-    // In strides only while there is nothing to be seen of the knee.
-    let is_near = last.rung + PACE <= high + REACH || !last.is_within();
+    let is_past = ends_with(trail.of(round, Pass::Up), STEPS_PAST, false);
     let end = if is_past { high } else { bounds.top };
-    (last.rung < end).then(|| (last.rung + if is_near { PACE } else { STRIDE }).min(end))
+    let step = width(last.rung - high, !last.is_within());
+    (last.rung < end).then(|| (last.rung + step).min(end))
 }
 
 fn going_down(trail: &Trail, round: u32, (low, high): (i32, i32), bounds: Bounds) -> Option<i32> {
@@ -325,11 +334,24 @@ fn going_down(trail: &Trail, round: u32, (low, high): (i32, i32), bounds: Bounds
         let ends = trail.of(round, Pass::Up).next_back();
         return ends.map(|visit| visit.rung.max(high));
     };
-    let is_before = ends_with(trail.of(round, Pass::Down), true);
-    let is_around = (low - REACH..=high + REACH).contains(&(last.rung - PACE));
-    let is_near = is_around || last.is_within();
-    let end = if is_before { low } else { bounds.lowest };
-    (last.rung > end).then(|| (last.rung - if is_near { PACE } else { STRIDE }).max(end))
+    let ends_within = |steps| ends_with(trail.of(round, Pass::Down), steps, true);
+    let end = if ends_within(STEPS_PAST) {
+        low
+    } else {
+        bounds.lowest
+    };
+    let step = width(low - last.rung, last.is_within());
+    (last.rung > end && !ends_within(STEPS_BEFORE)).then(|| (last.rung - step).max(end))
+}
+
+/// Rungs to the next step of a pass, which is so far beyond the rungs around the knee. Wide ones are for looking for it: where it
+/// `has_crossed`, it is near.
+fn width(beyond: i32, has_crossed: bool) -> i32 {
+    if has_crossed {
+        PACE
+    } else {
+        beyond.clamp(PACE, STRIDE)
+    }
 }
 
 /// Estimate of how long a step takes, starting the servers included where it is the first of its round.

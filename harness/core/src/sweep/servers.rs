@@ -13,7 +13,7 @@ use super::objective::{Origin, Standing};
 use super::record::{
     Ended, Log, LogError, StepEpoch, StepFailure, StepRecord, SweepPlan, SweepRecord,
 };
-use super::search::{self, Next, REACH, ROUNDS, STEPS_PAST, STRIDE, Step};
+use super::search::{self, Next, REACH, ROUNDS, STEPS_BEFORE, STEPS_PAST, STRIDE, Step};
 use super::{CLIMB, Pass, Trail, Visit};
 use crate::compare::ComparisonVerdict;
 use crate::ledger::Ledger;
@@ -352,6 +352,36 @@ fn two_sweeps_of_a_noisy_machine_put_the_knee_within_a_tenth() {
             "seed {seed}: {one} and {other}"
         );
     }
+}
+
+#[test]
+fn a_stall_that_ends_the_climb_early_costs_a_few_steps() {
+    let servers = [Server::Hard(20_000.0)];
+    let plan = plan(&servers, 1);
+    let mut machine = Machine::new(&servers, QUIET, 1);
+    let mut steps = Vec::new();
+    while let Next::Step(step) = next(&plan, &steps) {
+        let mut measured = machine.measure(&plan, &step);
+        // 8,000/s and 11,314/s on the way up.
+        if (step.round, step.pass) == (CLIMB, Pass::Up) && step.rung >= 6 * STRIDE {
+            measured.epochs[0].time_ns.p99 = Some(2 * BOUND_NS);
+        }
+        steps.push(measured);
+    }
+    let trail = &plan.trails(&steps)[0];
+    for round in CLIMB + 1..=ROUNDS {
+        let down = trail.of(round, Pass::Down).map(Visit::is_within);
+        let needless = down.skip_while(|is_within| !is_within).count();
+        assert!(needless <= STEPS_BEFORE, "round {round}: {trail:?}");
+    }
+    let first = steps.iter().filter(|step| step.round == CLIMB + 1);
+    assert!(first.count() <= 24, "{trail:?}");
+    let record = SweepRecord::of(plan, steps, Ended::default());
+    let (found, truth) = (
+        record.results[0].knee.rate_per_s.unwrap(),
+        servers[0].knee_per_s(),
+    );
+    assert!((found / truth - 1.0).abs() < 0.03, "{found} of {truth}");
 }
 
 #[test]
