@@ -83,13 +83,7 @@ fn draw_on<B: DrawingBackend>(
             curves(canvas, panel, record, result, *look, percentile)?;
         }
     }
-    let known = record.results.iter().zip(&looks);
-    let known = known.filter_map(|(result, look)| Some((result, look, knee_figures(result)?)));
-    for (index, (result, look, figures)) in known.enumerate() {
-        let label = format!("{} {figures}", result.target);
-        name_knee(canvas, &panels[0], &result.knee, *look, &label, index)?;
-    }
-    Ok(())
+    name_knees(canvas, &panels[0], record, &looks)
 }
 
 fn heading(record: &SweepRecord) -> Heading {
@@ -249,27 +243,36 @@ fn knee<B: DrawingBackend>(
     canvas.line(&[(x, top), (x, bottom)], dashed)
 }
 
-/// What a knee is, beside its line, on the side where there is more room; each target on a line of its own.
-fn name_knee<B: DrawingBackend>(
+/// What the knees are, on the side of all of them where there is more room; each target on a line of its own.
+fn name_knees<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
     panel: &Panel,
-    knee: &KneeRecord,
-    look: Look,
-    label: &str,
-    index: usize,
+    record: &SweepRecord,
+    looks: &[Look],
 ) -> Result<(), Refusal> {
     const GAP: f64 = 8.0;
-    let y = panel.area.top + 10.0 + LINE * index as f64;
-    let Some(rate) = knee.rate_per_s.filter(|_| y < panel.area.bottom) else {
+    let knees = record.results.iter().map(|result| &result.knee);
+    let places = knees.flat_map(|knee| [knee.ci_low_per_s, knee.rate_per_s, knee.ci_high_per_s]);
+    let Some((lowest, highest)) = extent(places.flatten()) else {
         return Ok(());
     };
-    let x = panel.at_x(rate);
-    let (left, right) = (panel.area.left, panel.area.right);
-    let (anchor, x, room) = if x < f64::midpoint(left, right) {
-        (HPos::Left, x + GAP, right - x - GAP)
+    let before = panel.at_x(lowest) - panel.area.left;
+    let behind = panel.area.right - panel.at_x(highest);
+    let (anchor, x) = if before < behind {
+        (HPos::Left, panel.at_x(highest) + GAP)
     } else {
-        (HPos::Right, x - GAP, x - GAP - left)
+        (HPos::Right, panel.at_x(lowest) - GAP)
     };
-    let face = Type::new(12.0, look.colour).bold().anchored(anchor);
-    canvas.text(&fitted(label, face, room), (x, y), face)
+    let known = record.results.iter().zip(looks);
+    let known = known.filter_map(|(result, look)| Some((result, look, knee_figures(result)?)));
+    for (index, (result, look, figures)) in known.enumerate() {
+        let y = panel.area.top + 10.0 + LINE * index as f64;
+        if y < panel.area.bottom {
+            let face = Type::new(12.0, look.colour).bold().anchored(anchor);
+            let label = format!("{} {figures}", result.target);
+            let label = fitted(&label, face, before.max(behind) - GAP);
+            canvas.text(&label, (x, y), face)?;
+        }
+    }
+    Ok(())
 }
