@@ -60,7 +60,7 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Draw the report of an earlier run again, or one of several runs.
     Report(ReportArgs),
-    /// Draw charts of a run again.
+    /// Draw charts of a run or a sweep again.
     Chart(ChartArgs),
     /// Compare targets of two runs, or of one.
     Compare(CompareArgs),
@@ -546,10 +546,11 @@ pub(crate) struct ReportArgs {
   bench chart RUN --chart ratios --out ratios.png         one, as its ending says
   bench chart RUN --chart latency-by-percentile,throughput --out figures --format svg
   bench chart RUN --chart ratios --out - > ratios.svg
+  bench chart results/runs/20261123T101500Z-io-heavy-sweep --out knee.png   of a sweep, which has one
 
 `bench compare A B --chart FILE` draws the ratios of two runs, and `bench history --out DIR` figures from run to run.")]
 pub(crate) struct ChartArgs {
-    /// A run directory, or a run.json; `-` reads one from standard input.
+    /// A directory of a run or a sweep, or a run.json or sweep.json; `-` reads one from standard input.
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
 

@@ -40,6 +40,7 @@ mod starting;
 mod steering;
 mod step_log;
 mod store;
+mod stored;
 mod strace;
 mod supervise;
 mod supervised;

@@ -24,7 +24,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use miette::MietteHandlerOpts;
 use report::gate::{self, Tone};
 use report::tables::{self, ComparisonRow, Room};
-use report::{figures, history, sentences, sweep, why};
+use report::{charts, figures, history, sentences, sweep, why};
 
 use crate::args::LoadArgs;
 use crate::commands::doctor::Finding;
@@ -281,7 +281,9 @@ fn sweep_text(record: &SweepRecord, place: &Path, page: Page) -> String {
     // A path and a command are copied, so they are neither wrapped nor put in other characters.
     lines.push(format!(
         "\n{DIM}Chart:{DIM:#}   {}",
-        place.join("charts/latency-by-load.svg").display()
+        place
+            .join(format!("charts/{}.svg", charts::LOAD_FILE_STEM))
+            .display()
     ));
     lines.push(format!(
         "{DIM}Repeat:{DIM:#}  {}",

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -345,29 +346,7 @@ impl RunRecord {
     ///
     /// `file_name`: where the text came from, as people would find it again.
     pub fn from_json(text: &str, file_name: &str) -> Result<Self, RecordError> {
-        let file = || file_name.to_owned();
-        if text.len() > MAX_RECORD_BYTES {
-            return Err(RecordError::TooLarge {
-                file: file(),
-                bytes: text.len(),
-            });
-        }
-        // The version first: a later record may differ in anything else.
-        let corrupt = |error: serde_json::Error| RecordError::Corrupt {
-            file: file(),
-            line: error.line(),
-            what: error.to_string(),
-        };
-        let version = serde_json::from_str::<Versioned>(text)
-            .map_err(corrupt)?
-            .schema_version;
-        if version > SCHEMA_VERSION {
-            return Err(RecordError::Newer {
-                file: file(),
-                version,
-            });
-        }
-        serde_json::from_str(text).map_err(corrupt)
+        parse(text, file_name, "run", SCHEMA_VERSION)
     }
 
     /// What is timed, and so compared, drawn and shown first.
@@ -401,6 +380,43 @@ impl RunRecord {
     }
 }
 
+/// Reads a record of which the versions up to `newest` are known.
+///
+/// `of`: what it is a record of, as in its usual name, `run.json`.
+pub(crate) fn parse<T: DeserializeOwned>(
+    text: &str,
+    file_name: &str,
+    of: &'static str,
+    newest: u32,
+) -> Result<T, RecordError> {
+    let file = || file_name.to_owned();
+    if text.len() > MAX_RECORD_BYTES {
+        return Err(RecordError::TooLarge {
+            of,
+            file: file(),
+            bytes: text.len(),
+        });
+    }
+    // The version first: a later record may differ in anything else.
+    let corrupt = |error: serde_json::Error| RecordError::Corrupt {
+        of,
+        file: file(),
+        line: error.line(),
+        what: error.to_string(),
+    };
+    let version = serde_json::from_str::<Versioned>(text)
+        .map_err(corrupt)?
+        .schema_version;
+    if version > newest {
+        return Err(RecordError::Newer {
+            file: file(),
+            version,
+            newest,
+        });
+    }
+    serde_json::from_str(text).map_err(corrupt)
+}
+
 /// The one key that every version of a record has.
 #[derive(Deserialize)]
 struct Versioned {
@@ -412,9 +428,11 @@ struct Versioned {
 pub enum RecordError {
     /// Longer than any record.
     #[error(
-        "{file} has {bytes} bytes, and a record at most {MAX_RECORD_BYTES}: check that this is a run.json"
+        "{file} has {bytes} bytes, and a record at most {MAX_RECORD_BYTES}: check that this is a {of}.json"
     )]
     TooLarge {
+        /// What it should be a record of.
+        of: &'static str,
         /// The file.
         file: String,
         /// Its length.
@@ -422,19 +440,23 @@ pub enum RecordError {
     },
     /// Written by a later version.
     #[error(
-        "{file} has schema version {version}, and this bench reads up to {SCHEMA_VERSION}: read it with the version that wrote it, or later"
+        "{file} has schema version {version}, and this bench reads up to {newest}: read it with the version that wrote it, or later"
     )]
     Newer {
         /// The file.
         file: String,
         /// Its version.
         version: u32,
+        /// The last that is known here.
+        newest: u32,
     },
     /// Not a record.
     #[error(
-        "{file}:{line}: this is no run record ({what}): check that it is the run.json of a run, and that nothing has changed it since"
+        "{file}:{line}: this is no {of} record ({what}): check that it is the {of}.json of a {of}, and that nothing has changed it since"
     )]
     Corrupt {
+        /// What it should be a record of.
+        of: &'static str,
         /// The file.
         file: String,
         /// The line, from 1; 0 where no line is to blame.
@@ -1070,6 +1092,7 @@ mod tests {
         assert_eq!(
             RunRecord::from_json(&text, "run.json"),
             Err(RecordError::TooLarge {
+                of: "run",
                 file: "run.json".to_owned(),
                 bytes
             })

@@ -5,8 +5,8 @@ use bench_core::compare::{ComparisonVerdict, Policy};
 use report::charts::{ratios_png, ratios_svg};
 
 use crate::args::CompareArgs;
-use crate::commands::report::read;
 use crate::exit::{Exit, Failure};
+use crate::stored::read_run;
 use crate::terminal::show_between;
 
 /// The usual level: targets that are alike are called different one time in twenty at most.
@@ -14,7 +14,7 @@ const ALPHA: f64 = 0.05;
 
 /// Compares, and prints what it comes to.
 pub(crate) fn run(args: &CompareArgs) -> Result<Exit, Failure> {
-    let (base, head) = (read(&args.base_run)?, read(&args.head_run)?);
+    let (base, head) = (read_run(&args.base_run)?, read_run(&args.head_run)?);
     let policy = Policy::new(args.margin / 100.0, ALPHA, base.seed).map_err(Failure::usage_of)?;
     let ask = Ask {
         base: args.base.clone(),

@@ -12,13 +12,13 @@ use report::findings;
 use report::markdown::step_summary;
 
 use crate::args::{ExportArgs, Format};
-use crate::commands::report::read;
 use crate::exit::{Exit, Explain, Failure};
 use crate::files::STDIN;
+use crate::stored::read_run;
 
 /// Writes a run in one format.
 pub(crate) fn run(args: &ExportArgs) -> Result<Exit, Failure> {
-    let record = read(&args.run)?;
+    let record = read_run(&args.run)?;
     let text = encoded(&record, args.format)?;
     if args.output == Path::new(STDIN) {
         anstream::print!("{text}");

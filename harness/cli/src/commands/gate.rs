@@ -16,7 +16,6 @@ use bench_core::target::{Kind, TargetSpec};
 use clap::Parser;
 
 use crate::args::{Args, Command, GateArgs, RunArgs};
-use crate::commands::report::read;
 use crate::commands::run::{self, Request, request};
 use crate::display::{Display, Face};
 use crate::environment;
@@ -29,6 +28,7 @@ use crate::measure::measure;
 use crate::run_event::RunEvent;
 use crate::steering::Steering;
 use crate::store::{RUNS, Store};
+use crate::stored::read_run;
 use crate::supervised::{Program, Supervised, describe};
 use crate::terminal::show_gate;
 
@@ -377,7 +377,7 @@ fn earlier(path: &Path) -> Result<Vec<HistoryLine>, Failure> {
         .rev()
         .take(MAX_EARLIER_RUNS)
         .rev()
-        .map(|run| read(run));
+        .map(|run| read_run(run));
     let mut lines = Vec::new();
     for record in records {
         let record = record?;

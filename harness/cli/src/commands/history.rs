@@ -10,10 +10,10 @@ use report::{charts, history};
 use serde::Serialize;
 
 use crate::args::{HistoryAddArgs, HistoryArgs, HistoryCommand, HistoryShowArgs};
-use crate::commands::report::read;
 use crate::exit::{Exit, Explain, Failure};
 use crate::git;
 use crate::history_file;
+use crate::stored::read_run;
 use crate::terminal::show_history;
 
 /// Seeds the shuffled series that changes are held against: the same history always tells the same changes.
@@ -35,7 +35,7 @@ fn add(args: &HistoryAddArgs) -> Result<Exit, Failure> {
         .or_else(|| git::revision(Path::new(".")));
     let mut lines = Vec::new();
     for run in &args.runs {
-        let record = read(run)?;
+        let record = read_run(run)?;
         if let Some(why) = not_whole(&record) {
             return Err(Failure::usage(miette::miette!(
                 help = "only whole runs are comparable: run it again",

@@ -1,14 +1,15 @@
 //! `bench report`: the charts and the report of an earlier run, drawn again from its record, or several runs on one page.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use bench_core::record::{MAX_RECORD_BYTES, RunRecord};
+use bench_core::record::RunRecord;
 use report::charts::Chart;
 
 use crate::args::ReportArgs;
 use crate::commands::run::write_pictures;
 use crate::exit::{Exit, Explain, Failure};
-use crate::files::{self, STDIN};
+use crate::files::STDIN;
+use crate::stored::{beside, read_run};
 
 /// Where several runs are reported, unless told otherwise: they have no directory in common.
 const OF_SEVERAL: &str = "report.html";
@@ -18,7 +19,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     let records = args
         .runs
         .iter()
-        .map(|run| read(run))
+        .map(|run| read_run(run))
         .collect::<Result<Vec<_>, _>>()?;
     if args.markdown {
         for record in &records {
@@ -39,19 +40,6 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
         (None, records) => write_one(records, Path::new(OF_SEVERAL))?,
     }
     Ok(Exit::Success)
-}
-
-/// Reads the record of a run directory, a `run.json`, or standard input.
-pub(crate) fn read(run: &Path) -> Result<RunRecord, Failure> {
-    let help = "name a directory below results/runs, or its run.json";
-    let path = if run.is_dir() {
-        run.join("run.json")
-    } else {
-        run.to_owned()
-    };
-    let text = files::read_text(&path, MAX_RECORD_BYTES)
-        .or_usage(|| format!("cannot read {}", path.display()), help)?;
-    RunRecord::from_json(&text, &path.display().to_string()).map_err(Failure::usage_of)
 }
 
 /// One report of all records.
@@ -85,18 +73,4 @@ fn draw_again(record: &RunRecord, charts: &[Chart], run: &Path) -> Result<(), Fa
     })?;
     anstream::println!("{}", dir.join("report.html").display());
     Ok(())
-}
-
-/// The directory of a record. One that was read from standard input has none; `option` then names a place.
-pub(crate) fn beside(run: &Path, option: &str) -> Result<PathBuf, Failure> {
-    match run {
-        run if run == Path::new(STDIN) => Err(Failure::usage(miette::miette!(
-            help = format!("name a place with {option}, or `{option} -` for standard output"),
-            "a record from standard input has no directory for what is drawn of it"
-        ))),
-        run if run.is_dir() => Ok(run.to_owned()),
-        run => Ok(run
-            .parent()
-            .map_or_else(|| PathBuf::from("."), Path::to_owned)),
-    }
 }

@@ -236,8 +236,9 @@ fn write(log: &StepLog, record: &SweepRecord) -> Result<(), Failure> {
     let drawn = || "cannot draw the chart of the sweep".to_owned();
     let svg = charts::load_svg(record).or_internal(drawn)?;
     let png = charts::load_png(record).or_internal(drawn)?;
-    log.write_beside("charts/latency-by-load.svg", svg.as_bytes())?;
-    log.write_beside("charts/latency-by-load.png", &png)?;
+    let file = |ending| format!("charts/{}.{ending}", charts::LOAD_FILE_STEM);
+    log.write_beside(&file("svg"), svg.as_bytes())?;
+    log.write_beside(&file("png"), &png)?;
     log.write_beside(RECORD, record.to_json().as_bytes())
 }
 

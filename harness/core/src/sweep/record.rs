@@ -17,8 +17,8 @@ use crate::compare::Comparison;
 use crate::ledger::Ledger;
 use crate::load::Connect;
 use crate::record::{
-    BackendRecord, Completion, Environment, Failure, Manifest, ObjectiveRecord, Pinning,
-    ScenarioRecord,
+    self, BackendRecord, Completion, Environment, Failure, Manifest, ObjectiveRecord, Pinning,
+    RecordError, ScenarioRecord,
 };
 use crate::summary::{PERCENTILES, Times};
 use crate::timed::Timed;
@@ -341,6 +341,13 @@ impl SweepRecord {
     pub fn timed(&self) -> Timed {
         let epochs = self.steps.iter().flat_map(|step| &step.epochs);
         epochs.map(|epoch| epoch.timed).max().unwrap_or_default()
+    }
+
+    /// Reads `sweep.json`.
+    ///
+    /// `file_name`: where the text came from, as people would find it again.
+    pub fn from_json(text: &str, file_name: &str) -> Result<Self, RecordError> {
+        record::parse(text, file_name, "sweep", SCHEMA_VERSION)
     }
 
     /// `sweep.json`: indented, with a line feed at the end.

@@ -15,8 +15,8 @@ use super::{ChartError, document, picture, refused};
 use crate::figures::{per_s, percentile, time};
 use crate::sweep::{circumstances, knee_figures, question, verdicts};
 
-/// What errors call it.
-const NAME: &str = "latency-by-load";
+/// What its files are called, and what errors call it.
+pub const FILE_STEM: &str = "latency-by-load";
 
 /// The room between the names of two knees, one under the other.
 const LINE: f64 = 16.0;
@@ -28,14 +28,14 @@ const HOW_TO_READ: &str = "Lower is better, and further to the right more is car
 /// Draws a sweep as SVG.
 pub fn svg(record: &SweepRecord) -> Result<String, ChartError> {
     let description = format!("{} {HOW_TO_READ}", alt(record));
-    document(NAME, &question(record), &description, |backend| {
+    document(FILE_STEM, &question(record), &description, |backend| {
         draw(&mut Canvas::new(backend), record)
     })
 }
 
 /// Draws a sweep as PNG.
 pub fn png(record: &SweepRecord) -> Result<Vec<u8>, ChartError> {
-    picture(NAME, |backend| draw(&mut Canvas::new(backend), record))
+    picture(FILE_STEM, |backend| draw(&mut Canvas::new(backend), record))
 }
 
 /// The chart in words, for whoever can't see it.
@@ -47,7 +47,7 @@ fn draw<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
     record: &SweepRecord,
 ) -> Result<(), ChartError> {
-    draw_on(canvas, record).map_err(|refusal| refused(NAME, &refusal))
+    draw_on(canvas, record).map_err(|refusal| refused(FILE_STEM, &refusal))
 }
 
 fn draw_on<B: DrawingBackend>(

@@ -32,7 +32,7 @@ pub(crate) use canvas::legible;
 use canvas::{Canvas, DETAIL, HEIGHT, Refusal, WIDTH, level};
 use distribution::Distribution;
 use frame::Figures;
-pub use load::{alt as load_alt, png as load_png, svg as load_svg};
+pub use load::{FILE_STEM as LOAD_FILE_STEM, alt as load_alt, png as load_png, svg as load_svg};
 use look::Look;
 use palette::{Indexed, indexed};
 pub(crate) use plot::{Plot, PlotTarget};
