@@ -15,6 +15,10 @@ from typing import Any
 
 CONFIDENCE = 0.95
 DIFFERENT = frozenset({"faster", "slower", "less", "more"})
+# Within the margin a difference is told as slight where it is certain: adjusted p-value and interval as in the core's compare.rs.
+ALPHA, SLIGHT_FROM = 0.05, 0.01
+SLIGHTLY_SLOWER = "slightly slower"
+TOLD = DIFFERENT | {SLIGHTLY_SLOWER}
 # The metric that a slowed target must be slower in.
 JUDGED = "response_time_ns_p50"
 # Halvings of a bracket after which a bound no longer changes.
@@ -25,6 +29,7 @@ def outcome(record: dict[str, Any], head: str) -> dict[str, Any]:
     """What is kept of a run's record: verdict, ratio and minimal detectable effect of each metric of `head`.
 
     >>> told = {"metric": "throughput_per_s", "head": "b", "verdict": "slower", "ratio": 0.9, "mde": 0.04}
+    >>> told |= {"ci_low": 0.88, "ci_high": 0.92, "p_value": 0.01}
     >>> record = {"id": "x", "elapsed_s": 19.5, "validity": {"verdict": "valid"}, "comparisons": [told, {**told, "head": "c"}]}
     >>> outcome(record, "b")
     {'id': 'x', 'elapsed_s': 19.5, 'valid': True, 'verdicts': {'throughput_per_s': 'slower'}, \
@@ -39,10 +44,22 @@ def outcome(record: dict[str, Any], head: str) -> dict[str, Any]:
         "id": record["id"],
         "elapsed_s": record["elapsed_s"],
         "valid": record["validity"]["verdict"] == "valid",
-        "verdicts": by_metric("verdict"),
+        "verdicts": {comparison["metric"]: verdict(comparison) for comparison in compared},
         "ratios": by_metric("ratio"),
         "mdes": by_metric("mde"),
     }
+
+
+def verdict(comparison: dict[str, Any]) -> str:
+    """The verdict of a comparison; of times also whether one is slightly slower.
+
+    >>> told = {"metric": JUDGED, "verdict": "equivalent", "ci_low": 1.029, "p_value": 0.001}
+    >>> [verdict({**told, **other}) for other in ({}, {"ci_low": 1.009}, {"p_value": 0.05}, {"metric": "server_rss_bytes_max"})]
+    ['slightly slower', 'equivalent', 'equivalent', 'equivalent']
+    """
+    is_certain = comparison["p_value"] < ALPHA and comparison["ci_low"] >= 1.0 + SLIGHT_FROM
+    is_slight = comparison["verdict"] == "equivalent" and comparison["metric"] == JUDGED and is_certain
+    return SLIGHTLY_SLOWER if is_slight else comparison["verdict"]
 
 
 def false_alarms(outcomes: Sequence[dict[str, Any]]) -> str:
@@ -71,16 +88,23 @@ def found(outcomes: Sequence[dict[str, Any]], percent: float) -> str:
 
     >>> def run(verdict, ratio, mde):
     ...     return {"valid": True, "verdicts": {JUDGED: verdict}, "ratios": {JUDGED: ratio}, "mdes": {JUDGED: mde}}
+    >>> print(found([run(SLIGHTLY_SLOWER, 1.03, 0.01)], 3.0))
+    1 of 1 runs called the slowed target slower in response_time_ns_p50: 100.0 % (95 % interval: 2.5 to 100.0 %)
+      1 of them slightly: within the margin, and certain
+      median ratio 1.030, median minimal detectable effect 1.0 %
     >>> print(found([run("slower", 1.11, 0.02), run("inconclusive", 1.08, 0.12), run("inconclusive", 1.05, 0.04)], 10.0))
     1 of 3 runs called the slowed target slower in response_time_ns_p50: 33.3 % (95 % interval: 0.8 to 90.6 %)
       1 of the others stated a minimal detectable effect above 10 %
       median ratio 1.080, median minimal detectable effect 4.0 %
     """
     valid = [each for each in outcomes if each["valid"] and JUDGED in each["verdicts"]]
-    slower = [each for each in valid if each["verdicts"][JUDGED] == "slower"]
+    slower = [each for each in valid if each["verdicts"][JUDGED] in {"slower", SLIGHTLY_SLOWER}]
+    slightly = sum(each["verdicts"][JUDGED] == SLIGHTLY_SLOWER for each in slower)
     blind = sum(each["mdes"][JUDGED] * 100.0 > percent for each in valid if each not in slower)
     what = f"runs called the slowed target slower in {JUDGED}"
     lines = [f"{share(what, len(slower), len(valid))}{invalid(outcomes)}"]
+    if slightly:
+        lines.append(f"  {slightly} of them slightly: within the margin, and certain")
     if len(slower) < len(valid):
         lines.append(f"  {blind} of the others stated a minimal detectable effect above {percent:g} %")
     if valid:

@@ -231,6 +231,6 @@ def described(outcome: dict[str, Any]) -> str:
     >>> described({"valid": True, "elapsed_s": 18.0, "verdicts": {"b": "equivalent"}})
     'no difference called (18 s)'
     """
-    called = [f"{metric} {verdict}" for metric, verdict in outcome["verdicts"].items() if verdict in counts.DIFFERENT]
+    called = [f"{metric} {verdict}" for metric, verdict in outcome["verdicts"].items() if verdict in counts.TOLD]
     words = (", ".join(called) or "no difference called") if outcome["valid"] else "not valid"
     return f"{words} ({outcome['elapsed_s']:.0f} s)"

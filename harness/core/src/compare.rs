@@ -27,6 +27,10 @@ pub const MAX_BLOCKS: usize = 10_000;
 pub const USABLE: std::ops::RangeInclusive<f64> = 1e-60..=1e60;
 /// The power that the minimal detectable effect is stated for.
 pub const POWER: f64 = 0.8;
+/// How often targets that are alike may be called different, unless told otherwise.
+pub const ALPHA: f64 = 0.05;
+/// The least difference that is told within the margin, as a share: what is smaller is of no use to anybody, however certain.
+pub const SLIGHT_FROM: f64 = 0.01;
 
 /// What can be compared. Which of them a run compares follows from what it times: see [`Timed::metrics`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -68,6 +72,18 @@ pub enum Direction {
     Rate,
     /// A cost: *less* or *more*.
     Cost,
+}
+
+impl Direction {
+    /// What a difference is called where the head's value is above the base's, or below it.
+    fn difference(self, rises: bool) -> ComparisonVerdict {
+        match (self, rises) {
+            (Self::Time, false) | (Self::Rate, true) => ComparisonVerdict::Faster,
+            (Self::Time, true) | (Self::Rate, false) => ComparisonVerdict::Slower,
+            (Self::Cost, false) => ComparisonVerdict::Less,
+            (Self::Cost, true) => ComparisonVerdict::More,
+        }
+    }
 }
 
 impl Metric {
@@ -200,6 +216,16 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// Which way the head differs where the targets are *equivalent* and yet certainly not equal: the adjusted p-value is below
+    /// [`ALPHA`], and the whole interval lies at least [`SLIGHT_FROM`] away from equality. Too little to matter by the margin, and
+    /// still not to be called chance.
+    pub fn slight(&self) -> Option<ComparisonVerdict> {
+        let is_away = self.ci_low >= 1.0 + SLIGHT_FROM || self.ci_high <= 1.0 / (1.0 + SLIGHT_FROM);
+        let is_certain = self.p_value < ALPHA && is_away;
+        (self.verdict == ComparisonVerdict::Equivalent && is_certain)
+            .then(|| self.metric.direction().difference(self.ratio > 1.0))
+    }
+
     /// The same, told with the verdict that its figures come to.
     pub(crate) fn judged(self, policy: &Policy) -> Self {
         Self {
@@ -264,11 +290,11 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The usual policy: a margin of 5 % and an α of 5 %.
+    /// The usual policy: a margin of 5 % and an α of [`ALPHA`].
     pub fn usual(seed: u64) -> Self {
         Self {
             margin: 0.05,
-            alpha: 0.05,
+            alpha: ALPHA,
             seed,
         }
     }
@@ -626,18 +652,11 @@ pub fn verdict(comparison: &Comparison, policy: &Policy) -> ComparisonVerdict {
     if comparison.ci_low >= low && comparison.ci_high <= high {
         return ComparisonVerdict::Equivalent;
     }
-    let rises = significant && comparison.ci_low > high;
-    let falls = significant && comparison.ci_high < low;
-    match (comparison.metric.direction(), rises, falls) {
-        (Direction::Time, false, true) | (Direction::Rate, true, false) => {
-            ComparisonVerdict::Faster
-        }
-        (Direction::Time, true, false) | (Direction::Rate, false, true) => {
-            ComparisonVerdict::Slower
-        }
-        (Direction::Cost, false, true) => ComparisonVerdict::Less,
-        (Direction::Cost, true, false) => ComparisonVerdict::More,
-        _ => ComparisonVerdict::Inconclusive,
+    let rises = comparison.ci_low > high;
+    if significant && (rises || comparison.ci_high < low) {
+        comparison.metric.direction().difference(rises)
+    } else {
+        ComparisonVerdict::Inconclusive
     }
 }
 
@@ -806,6 +825,49 @@ mod tests {
                 "ratio {ratio}, spread {spread}, {metric:?}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_equivalent_and_yet_certainly_different_is_slight() {
+        use ComparisonVerdict::{Faster, Less, More, Slower};
+        let rate = Metric::ThroughputPerS;
+        let cost = Metric::ServerCpuUsPerRequest;
+        let cases = [
+            (1.03, 0.001, TIME, Some(Slower)),
+            (0.97, 0.001, TIME, Some(Faster)),
+            (1.03, 0.001, rate, Some(Faster)),
+            (0.97, 0.001, rate, Some(Slower)),
+            (1.03, 0.001, cost, Some(More)),
+            (0.97, 0.001, cost, Some(Less)),
+            // Its interval reaches nearer to equality than the bound.
+            (1.012, 0.01, TIME, None),
+            // Beyond the margin it is a verdict of its own.
+            (1.25, 0.001, TIME, None),
+        ];
+        for (ratio, spread, metric, expected) in cases {
+            let (base, head) = around(ratio, spread);
+            let comparison = compared(&base, &head, metric);
+            assert_eq!(
+                comparison.slight(),
+                expected,
+                "ratio {ratio}, spread {spread}: {comparison:?}"
+            );
+        }
+        let (base, head) = around(1.03, 0.001);
+        let at = |ci_low| {
+            Comparison {
+                ci_low,
+                ..compared(&base, &head, TIME)
+            }
+            .slight()
+        };
+        assert_eq!((at(1.01), at(1.0099)), (Some(Slower), None));
+        // However narrow the interval, too few blocks make nothing certain.
+        let few = compared(&[1.0; 5], &[1.03; 5], TIME);
+        assert_eq!(
+            (few.verdict, few.slight()),
+            (ComparisonVerdict::Equivalent, None)
+        );
     }
 
     #[test]

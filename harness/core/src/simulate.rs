@@ -313,7 +313,10 @@ pub fn rates(plan: &Plan, level: f64, warming: f64, noise: Noise, runs: u32) -> 
         let alone = sign_flip(&differences, policy.alpha(), seed);
         let cautions = design::cautions(&[("a", base), ("b", head)], SIMULATED, seed);
         let has = |code| cautions.iter().any(|caution| caution.code == code);
-        let different = |comparison: &Comparison| comparison.verdict.is_different();
+        // Slightly, too.
+        let different = |comparison: &Comparison| {
+            comparison.verdict.is_different() || comparison.slight().is_some()
+        };
         let each = [
             (&mut rates.covered, alone.interval.contains(level)),
             (
