@@ -57,11 +57,7 @@
   /** One run: which targets are shown, which stretch of time, and its charts. */
   const liveRun = (run, section, id) => {
     const state = { id, targets: run.targets, shown: new Set(run.targets.keys()), time: null, views: [] };
-    run.targets.forEach(({ colour }, index) => {
-      section.style.setProperty(`--target-${index}`, `light-dark(${colour}, ${inDark(colour)})`);
-    });
-    // The table's swatches, which stand in the targets' order, follow the page into the dark.
-    section.querySelectorAll("th .swatch rect").forEach((swatch, index) => { swatch.style.fill = `var(--target-${index})`; });
+    run.targets.forEach(({ ink }, index) => section.style.setProperty(`--target-${index}`, ink));
     for (const figure of section.querySelectorAll("figure[data-chart]")) {
       const chart = run.charts[figure.dataset.chart];
       if (chart) state.views.push(liveChart(state, figure, chart));
@@ -138,55 +134,54 @@
 
   /** Draws a chart's data in the place of its picture. All charts over time share one stretch of it. */
   const liveChart = (state, figure, chart) => {
-    const { x } = chart.panels[0];
+    const { x, x_title: title, rows, shape } = chart.panels[0];
     const overTime = x.unit === "seconds";
-    const view = { state, figure, chart, overTime, log: chart.panels.map((panel) => panel.y.log), own: null, cursor: null };
-    const host = element("div", {
-      class: "live",
-      tabindex: "0",
-      role: "group",
-      "aria-label": `${chart.title}. Left and right arrow read values, page up and down those that the axis names; plus and minus zoom, 0 shows the whole.`,
-    });
+    const view = { state, figure, chart, overTime, rows: Boolean(rows), log: chart.panels.map((panel) => panel.y.log), own: null, cursor: null };
+    const keys = rows
+      ? "The arrows read what it shows, one after the other."
+      : "Left and right arrow read values, page up and down those that the axis names; plus and minus zoom, 0 shows the whole.";
+    const host = element("div", { class: `live ${shape}`, tabindex: "0", role: "group", "aria-label": `${chart.title}. ${keys}` });
+    view.host = host;
     view.tip = element("div", { class: "tip", role: "status", hidden: "" });
     view.panels = chart.panels.map((panel, index) => {
       const caption = element("p", { class: "caption" });
       const svg = drawing("svg", { role: "img", "aria-label": `${chart.title}: ${panel.caption}` });
-      host.append(caption, svg);
-      const drawn = { panel, index, caption, svg, clip: `${state.id}-${figure.dataset.chart}-${index}` };
+      const place = element("div", { class: "panel" }, caption, svg);
+      host.append(place);
+      const drawn = { panel, index, caption, svg, place, clip: `${state.id}-${figure.dataset.chart}-${index}` };
       pointing(view, drawn);
       return drawn;
     });
-    host.append(element("p", { class: "x-title" }, chart.panels[0].x_title), view.tip);
+    view.title = element("p", { class: "x-title" }, title);
+    host.append(...(title ? [view.title] : []), view.tip);
     const logarithmic = (button) => {
       const log = !view.log[0];
       view.log = view.log.map(() => log);
       button.setAttribute("aria-pressed", log);
       view.draw();
     };
+    const zooms = [["Zoom in", () => zoom(view, 0.5)], ["Zoom out", () => zoom(view, 2)], ["Whole", () => look(view, null)]];
     const bar = tools([
-      ["Zoom in", () => zoom(view, 0.5)],
-      ["Zoom out", () => zoom(view, 2)],
-      ["Whole", () => look(view, null)],
-      ["Logarithmic", logarithmic],
+      ...(rows ? [] : zooms),
+      // A bar begins at zero.
+      ...(shape === "bars" ? [] : [["Logarithmic", logarithmic]]),
       savePicture(figure),
     ]);
-    bar.children[3].setAttribute("aria-pressed", view.log[0]);
+    const tool = (name) => [...bar.children].find(({ textContent }) => textContent === name);
+    tool("Logarithmic")?.setAttribute("aria-pressed", view.log[0]);
     view.draw = () => {
-      const width = Math.floor(host.clientWidth);
-      if (width > 0) drawPanels(view, width);
-      bar.children[2].disabled = windowOf(view) === null;
+      view.width = host.clientWidth;
+      if (view.width > 0) drawPanels(view, view.width);
+      if (!rows) tool("Whole").disabled = windowOf(view) === null;
       pointAt(view, null);
     };
     host.addEventListener("keydown", (event) => typed(view, event));
     host.addEventListener("blur", () => pointAt(view, null));
     figure.prepend(element("h3", {}, chart.title), bar, host);
     figure.querySelector(".chart").hidden = true;
-    let width = 0;
+    // An observer tells of the first width too, which is drawn already.
     new ResizeObserver(() => {
-      if (host.clientWidth !== width) {
-        width = host.clientWidth;
-        view.draw();
-      }
+      if (host.clientWidth !== view.width) view.draw();
     }).observe(host);
     return view;
   };
@@ -231,6 +226,38 @@
   const TICKS = 10;
 
   const typed = (view, event) => {
+    const acts = view.rows ? keysOfRows(view) : keysOfAxis(view, event);
+    if (Object.hasOwn(acts, event.key)) {
+      acts[event.key]();
+      event.preventDefault();
+    }
+  };
+
+  /** From one place to the next, over all panels. */
+  const keysOfRows = (view) => {
+    const places = view.panels.flatMap((drawn) => drawn.panel.rows.places.map((_, place) => [place, drawn]));
+    const now = view.cursor === null ? null : places.findIndex(([place, drawn]) => place === view.cursor && drawn === view.on);
+    const go = (to) => {
+      const [place, drawn] = places[Math.min(places.length - 1, Math.max(0, to))];
+      pointAt(view, place, null, drawn);
+      view.tip.scrollIntoView({ block: "nearest" });
+    };
+    const forth = () => go(now === null ? 0 : now + 1);
+    const back = () => go(now === null ? places.length - 1 : now - 1);
+    return {
+      ArrowRight: forth,
+      ArrowDown: forth,
+      PageDown: forth,
+      ArrowLeft: back,
+      ArrowUp: back,
+      PageUp: back,
+      Home: () => go(0),
+      End: () => go(places.length - 1),
+      Escape: () => pointAt(view, null),
+    };
+  };
+
+  const keysOfAxis = (view, event) => {
     const [low, high] = endsOf(view);
     const { x } = view.chart.panels[0];
     const [to, from] = transforms(x.log);
@@ -245,7 +272,7 @@
       const next = forth ? ticks.find((value) => value > start + hair) : ticks.findLast((value) => value < start - hair);
       if (next !== undefined) pointAt(view, next);
     };
-    const acts = {
+    return {
       PageDown: () => named(true),
       PageUp: () => named(false),
       ArrowLeft: () => step(event.shiftKey ? -0.1 : -0.01),
@@ -257,10 +284,6 @@
       0: () => look(view, null),
       Escape: () => pointAt(view, null),
     };
-    if (Object.hasOwn(acts, event.key)) {
-      acts[event.key]();
-      event.preventDefault();
-    }
   };
 
   /** Less than this is a click and not a drag, in pixels. */
@@ -276,7 +299,7 @@
       return [Math.min(area.right, Math.max(area.left, event.clientX - left)), event.clientY - top];
     };
     svg.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0 || !drawn.area) return;
+      if (event.button !== 0 || !drawn.area || view.rows) return;
       [from] = at(event);
       svg.setPointerCapture(event.pointerId);
     });
@@ -287,8 +310,9 @@
       if (from !== null) {
         set(selection, { x: Math.min(from, x), width: Math.abs(x - from), y: area.top, height: area.bottom - area.top });
       }
+      if (view.rows) return pointAt(view, drawn.x.invert(y), drawn.y.invert(x), drawn);
       const level = y >= area.top && y <= area.bottom ? drawn.y.invert(y) : null;
-      pointAt(view, drawn.x.invert(x), level, drawn);
+      return pointAt(view, drawn.x.invert(x), level, drawn);
     });
     const end = (event) => {
       if (from === null) return;
@@ -309,6 +333,8 @@
   // ---------------------------------------------------------------- drawing a panel
 
   const LABEL = 12;
+  /** Narrower than this, in pixels, is a telephone. */
+  const ROOMY_WIDTH = 560;
   /** Markers of a target stand at least so far apart, in pixels; further where more than so many targets share the room. */
   const MARKERS_APART = 60;
   const ROOMY = 4;
@@ -323,17 +349,18 @@
 
   const drawPanels = (view, width) => {
     const axes = view.panels.map(({ panel, index }) => vertical(view, panel, endsOf(view), view.log[index]));
+    if (view.rows) return view.panels.forEach((drawn, index) => drawRows(view, drawn, axes[index]));
     // One left edge for all, so that what happened at one time stands in one column.
     const labels = axes.flatMap(({ ticks }) => ticks.map(({ label }) => textWidth(label)));
     const left = Math.ceil(Math.max(0, ...labels)) + 10;
-    view.panels.forEach((drawn, index) => drawPanel(view, drawn, width, left, axes[index]));
+    return view.panels.forEach((drawn, index) => drawPanel(view, drawn, width, left, axes[index]));
   };
 
   const drawPanel = (view, drawn, width, left, yAxis) => {
     const { panel, svg } = drawn;
     const log = view.log[drawn.index];
     const alone = view.chart.panels.length === 1;
-    const height = (alone ? 320 : 200) * (width < 560 ? 0.8 : 1);
+    const height = (alone ? 320 : 200) * (width < ROOMY_WIDTH ? 0.8 : 1);
     const ends = endsOf(view);
     const area = { left, right: width - 26, top: 8, bottom: height - 24 };
     const x = scale(...ends, panel.x.log, area.left, area.right);
@@ -384,7 +411,7 @@
   const extent = (view, panel, from, to, log) => {
     let [low, high] = [Infinity, -Infinity];
     const take = (value) => {
-      if (log && value <= 0) return;
+      if (value === null || (log && value <= 0)) return;
       low = Math.min(low, value);
       high = Math.max(high, value);
     };
@@ -403,6 +430,7 @@
   const caption = (view, drawn, log, yAxis) => {
     const { panel } = drawn;
     const said = (text) => text.replace(/(linear|logarithmic) scale/, log ? "logarithmic scale" : "linear scale");
+    view.title.textContent = said(view.title.textContent);
     const references = panel.references.map(({ value, meaning }) => `${meaning}${value > yAxis.high ? " (above this chart)" : ""}`);
     const dotted = references.length > 0 ? ` Dotted across: ${references.join(", ")}.` : "";
     const { time } = view.state;
@@ -522,6 +550,106 @@
     return dots;
   };
 
+  // ---------------------------------------------------------------- drawing rows
+
+  const ROW = 20;
+  const HEADING = 28;
+  /** Names beside rows take at most this share of the width. */
+  const NAMES_MAX = 0.3;
+  /** Beside a row's ink stands its figure, so far away. */
+  const BESIDE = 8;
+  /** Left of bars stands their target's marker. */
+  const BEFORE_BARS = 18;
+
+  /** Rows one under the other: at each place what it is about, and a row for each target that is shown. Values go to the right. */
+  const drawRows = (view, drawn, yAxis) => {
+    const { panel, svg, place } = drawn;
+    const { places, marked, without } = panel.rows;
+    const bars = panel.shape === "bars";
+    const log = view.log[drawn.index];
+    const width = Math.floor(place.clientWidth);
+    const targets = [...view.state.shown].sort((a, b) => a - b);
+    let bottom = 0;
+    const groups = places.map((name, at) => {
+      const top = bottom;
+      bottom += name ? HEADING : 0;
+      const own = targets.map((index) => ({ index, values: nearest(drawn, index, at)?.slice(1) })).filter(({ values }) => values);
+      const rows = own.map((row) => ({ ...row, at: (bottom += ROW) - ROW / 2 }));
+      return { name, top, bottom, rows };
+    });
+    const rows = groups.flatMap((group) => group.rows);
+    const figureOf = ({ values }) => (values.length > 0 ? read(panel.y.unit, values[marked]) : without);
+    const widest = (texts) => Math.max(0, ...texts.map(textWidth));
+    const names = rows.map(({ index }) => fitted(view.state.targets[index].name, width * NAMES_MAX));
+    const area = {
+      left: bars ? BEFORE_BARS : Math.ceil(widest(names)) + 10,
+      right: bars ? width - Math.ceil(widest(rows.map(figureOf))) - BESIDE - 4 : width - 26,
+      top: 0,
+      bottom: Math.max(bottom, ROW),
+    };
+    const y = scale(yAxis.low, yAxis.high, log, area.left, area.right);
+    const x = (at) => (groups[at].top + groups[at].bottom) / 2;
+    x.invert = (height) => Math.max(0, groups.findLastIndex(({ top }) => height >= top));
+    Object.assign(drawn, { area, x, y, groups });
+    caption(view, drawn, log, yAxis);
+    const height = area.bottom + (bars ? 0 : 24);
+    set(svg, { viewBox: `0 0 ${width} ${height}`, width, height });
+    const data = drawing("g", { class: "data" });
+    for (const { name, top } of groups.filter((group) => group.name)) {
+      data.append(drawing("text", { class: "name", x: area.left + BESIDE, y: top + HEADING - 10 }, fitted(name, area.right - area.left)));
+    }
+    rows.forEach((row, at) => {
+      const before = bars ? marker(view.state.targets[row.index].marker, row.index, 6, row.at) : words(names[at], area.left - BESIDE, row.at, "end");
+      const shapes = bars ? bar(row, y) : span(view, panel, row, y);
+      const end = Math.max(area.left, ...row.values.filter((value) => value !== null).map(y)) + BESIDE;
+      const text = row.values.length > 0 && row.values[marked] === null ? "" : figureOf(row);
+      const fits = end + textWidth(text) <= width || row.values.length === 0;
+      data.append(before, ...shapes, fits ? words(text, end, row.at, "start") : words(text, y(row.values[0]) - BESIDE, row.at, "end"));
+    });
+    drawn.line = drawing("rect", { class: "spot", x: 0, width, visibility: "hidden" });
+    drawn.level = drawing("line", { class: "level", y1: area.top, y2: area.bottom, visibility: "hidden" });
+    const values = { ...panel, x: { ...panel.y, log } };
+    const ground = bars ? [] : [grid(drawn, values, [yAxis.low, yAxis.high], { ...yAxis, ticks: [] }, area, y, x)];
+    svg.replaceChildren(drawn.line, ...ground, data, drawn.level);
+  };
+
+  const words = (text, x, y, anchor) => drawing("text", { x: near(x), y, dy: "0.35em", "text-anchor": anchor }, text);
+
+  /** The text, cut where it is wider than the room. */
+  const fitted = (text, room) => {
+    let end = text.length;
+    while (end > 0 && textWidth(`${text.slice(0, end)}${end < text.length ? "…" : ""}`) > room) end -= 1;
+    return end < text.length ? `${text.slice(0, end).trimEnd()}…` : text;
+  };
+
+  /** A bar from zero, dark up to its first value and pale up to its last. */
+  const bar = ({ index, values, at }, y) => {
+    const piece = (from, to, opacity) => {
+      const shape = drawing("rect", { x: near(from), width: near(Math.max(0, to - from)), y: at - ROW * 0.3, height: ROW * 0.6, "fill-opacity": opacity });
+      shape.style.fill = `var(--target-${index})`;
+      return shape;
+    };
+    if (values.length === 0) return [];
+    const dark = y(values[0] ?? 0);
+    return [piece(y(0), dark, 0.9), piece(dark, y(values.at(-1)), 0.35)];
+  };
+
+  /** From a row's first value to its last, thick up to the one that is marked. */
+  const span = (view, panel, { index, values, at }, y) => {
+    const known = values.filter((value) => value !== null);
+    if (known.length === 0) return [];
+    const stroke = (name, from, to, height) => {
+      const shape = drawing("line", { class: name, x1: near(from), x2: near(to), y1: at - height, y2: at + height });
+      shape.style.stroke = `var(--target-${index})`;
+      return shape;
+    };
+    const [from, to, mark] = [y(known[0]), y(known.at(-1)), values[panel.rows.marked]];
+    const start = drawing("circle", { cx: near(from), cy: at, r: 2.5 });
+    start.style.fill = `var(--target-${index})`;
+    const upTo = mark === null ? [] : [stroke("line body", from, y(mark), 0), marker(view.state.targets[index].marker, index, y(mark), at)];
+    return [stroke("line", from, to, 0), stroke("line", to, to, 4), start, ...upTo];
+  };
+
   // ---------------------------------------------------------------- reading out
 
   /** How far from a point the pointer may be, in pixels, for the point to be read. */
@@ -532,30 +660,49 @@
    * the same latency. Null takes all of it away.
    */
   const pointAt = (view, value, level = null, on = view.panels[0]) => {
-    view.cursor = value;
+    [view.cursor, view.on] = [value, on];
     const latency = level !== null && on.panel.y.unit === "time_ns" ? level : null;
     for (const other of view.state.views) {
       const same = other === view || (other.overTime && view.overTime);
       for (const drawn of other.panels) {
         if (!drawn.area) continue;
-        line(drawn.line, same && value !== null ? drawn.x(value) : null, drawn.area.left, drawn.area.right, "x");
+        const { area } = drawn;
         const here = latency !== null && drawn.panel.y.unit === "time_ns" && drawn.panel.shape !== "outline";
-        line(drawn.level, here ? drawn.y(latency) : null, drawn.area.top, drawn.area.bottom, "y");
+        if (other.rows) {
+          spot(drawn, drawn === on ? value : null);
+          line(drawn.level, here ? drawn.y(latency) : null, area.left, area.right, "x");
+        } else {
+          line(drawn.line, same && value !== null ? drawn.x(value) : null, area.left, area.right, "x");
+          line(drawn.level, here ? drawn.y(latency) : null, area.top, area.bottom, "y");
+        }
       }
     }
     if (value === null || !on.area) {
       view.tip.hidden = true;
       return;
     }
-    const { unit } = on.panel.x;
-    view.tip.replaceChildren(readOuts(view, unit === "nines" ? percentile(value) : read(unit, value), value, latency));
+    view.tip.replaceChildren(readOuts(view, nameOf(on.panel, value), value, latency));
     view.tip.hidden = false;
-    const at = on.x(value);
+    const [svg, frame] = [on.svg, view.tip.offsetParent].map((node) => node.getBoundingClientRect());
     const width = view.tip.offsetWidth;
-    const left = at + 16 + width > on.area.right ? Math.max(0, at - 16 - width) : at + 16;
-    const top = on.svg.getBoundingClientRect().top - view.tip.offsetParent.getBoundingClientRect().top;
+    const at = on.x(value);
+    let [left, top] = [at + 16 + width > on.area.right ? Math.max(0, at - 16 - width) : at + 16, 12];
+    // What rows say stands below them, so that they are seen.
+    if (view.rows) [left, top] = [Math.min(svg.left - frame.left, frame.width - width), on.groups[value].bottom + 4];
     view.tip.style.left = `${left}px`;
-    view.tip.style.top = `${top + 12}px`;
+    view.tip.style.top = `${svg.top - frame.top + top}px`;
+  };
+
+  /** What a place of the horizontal axis is called, or a place of rows. */
+  const nameOf = ({ x, rows, caption: name }, value) => {
+    if (rows) return rows.places[value] || name;
+    return x.unit === "nines" ? percentile(value) : read(x.unit, value);
+  };
+
+  /** Marks the rows of a place; null takes the mark away. */
+  const spot = ({ line: shape, groups }, value) => {
+    const { top, bottom } = groups[value] ?? { top: 0, bottom: 0 };
+    set(shape, { y: top, height: bottom - top, visibility: value === null ? "hidden" : "visible" });
   };
 
   const line = (shape, at, low, high, axis) => {
@@ -571,23 +718,24 @@
    * at, which share of all took longer. The largest stands first.
    */
   const readOuts = (view, where, value, latency) => {
-    const slow = latency === null ? null : slower(view.state, latency);
+    // Beside the parts of a row there is no room for it on a telephone.
+    const roomy = !view.rows || view.host.clientWidth >= ROOMY_WIDTH;
+    const slow = latency === null || !roomy ? null : slower(view.state, latency);
+    const columns = columnsOf(view, value);
     const found = [...view.state.shown].map((index) => ({
       index,
-      points: view.panels.map((drawn) => nearest(drawn, index, value)?.slice(1) ?? null),
+      points: columns.map(({ of }) => of(index)),
       slower: slow?.get(index) ?? null,
     })).filter(({ points, slower: share }) => share !== null || points.some((point) => point !== null));
     const height = ({ points }) => Math.max(...points.map((point) => point?.at(-1) ?? -Infinity));
     found.sort((a, b) => height(b) - height(a) || a.index - b.index);
-    const several = view.panels.length > 1;
     const head = [
       element("th", { scope: "col" }, where),
-      // A panel's first word tells it from the other: Median, Longest, Failed.
-      ...view.panels.map(({ panel }) => element("th", { scope: "col", class: "n" }, several ? panel.caption.split(" ")[0] : "")),
+      ...columns.map(({ name }) => element("th", { scope: "col", class: "n" }, name)),
       ...(slow ? [element("th", { scope: "col", class: "n" }, `slower than ${read("time_ns", latency)}`)] : []),
     ];
     const rows = found.slice(0, ROWS_MAX).map(({ index, points, slower: share }) => {
-      const figures = points.map((point, panel) => (point ? spread(view.panels[panel].panel.y.unit, point) : "–"));
+      const figures = points.map((point, column) => (point ? spread(columns[column].unit, point) : "–"));
       const target = view.state.targets[index];
       return element("tr", {},
         element("th", { scope: "row" }, sample(target, index), target.name),
@@ -600,6 +748,28 @@
       ...(rest > 0 ? [element("caption", {}, `and ${rest} more`)] : []));
   };
 
+  /** What a read-out has a column for, with its values of a target: each panel, or each part of a row. */
+  const columnsOf = (view, value) => {
+    if (view.rows) {
+      const { panel } = view.on;
+      return panel.rows.parts.map((name, part) => ({
+        name,
+        unit: panel.y.unit,
+        of: (index) => {
+          const known = nearest(view.on, index, value)?.[part + 1] ?? null;
+          return known === null ? null : [known];
+        },
+      }));
+    }
+    const several = view.panels.length > 1;
+    return view.panels.map((drawn) => ({
+      // A panel's first word tells it from the other: Median, Longest, Failed.
+      name: several ? drawn.panel.caption.split(" ")[0] : "",
+      unit: drawn.panel.y.unit,
+      of: (index) => nearest(drawn, index, value)?.slice(1) ?? null,
+    }));
+  };
+
   /** One value, or the smallest and the largest of several. */
   const spread = (unit, values) => [...new Set([values[0], values.at(-1)].map((value) => read(unit, value)))].join(" to ");
 
@@ -607,6 +777,7 @@
   const nearest = (drawn, index, value) => {
     const { panel, x } = drawn;
     const lines = panel.series[index] ?? [];
+    if (panel.rows) return lines.flat().find(([at]) => at === value) ?? null;
     if (panel.shape === "curve") {
       return lines.flat().filter(([at]) => at <= value + 1e-9).at(-1) ?? null;
     }
@@ -789,17 +960,6 @@
     const line = drawing("line", { class: "line", x1: 0, x2: 28, y1: 7, y2: 7, "stroke-dasharray": target.dash.join(" ") });
     line.style.stroke = `var(--target-${index})`;
     return drawing("svg", { class: "sample", viewBox: "0 0 28 14", "aria-hidden": "true" }, line, marker(target.marker, index, 14, 7));
-  };
-
-  /** The same hue, light enough to be read on a dark page; what has no hue is turned round. */
-  const inDark = (colour) => {
-    const parts = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
-    const grey = Math.max(...parts) - Math.min(...parts) < 8;
-    const light = (mixed) => mixed.reduce((sum, part, index) => sum + [0.2126, 0.7152, 0.0722][index] * (part / 255) ** 2.2, 0);
-    const mix = (white) => parts.map((part) => part + (255 - part) * white);
-    const white = [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6].find((part) => light(mix(part)) >= 0.22) ?? 0.6;
-    const turned = grey ? parts.map((part) => 255 - part) : mix(white);
-    return `rgb(${turned.map(Math.round).join(" ")})`;
   };
 
   const textWidth = (() => {

@@ -13,7 +13,7 @@ use bench_core::record::RunRecord;
 use bench_core::validity::Caution;
 use serde::Serialize;
 
-use crate::charts::{Chart, ChartError, Plot, PlotTarget, legible, svg_and_plot};
+use crate::charts::{Chart, ChartError, Plot, PlotTarget, ink_rules, legible, svg_and_plot};
 use crate::embedded::{File, policy, script_json};
 use crate::sentences;
 use crate::tables::{
@@ -48,10 +48,11 @@ pub fn html(records: &[RunRecord]) -> Result<String, HtmlError> {
         [run] => format!("bench: {}", run.scenario),
         runs => format!("bench: {} runs", runs.len()),
     };
+    let style = format!("{STYLE}{}", ink_rules());
     let page = Page {
         title,
-        policy: policy(SCRIPT, STYLE),
-        style: STYLE,
+        policy: policy(SCRIPT, &style),
+        style,
         script: SCRIPT,
         data: script_json(&Data { runs: live })?,
         columns: common_columns(&runs),
@@ -82,7 +83,7 @@ const SCRIPT: &str = include_str!("../assets/report.js");
 struct Page {
     title: String,
     policy: String,
-    style: &'static str,
+    style: String,
     script: &'static str,
     data: String,
     /// Of the table of all runs; none where they have not the same.

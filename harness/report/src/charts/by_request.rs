@@ -1,6 +1,6 @@
 //! Response times kind by kind: which requests wait, and for how long.
 
-use bench_core::record::{KindRecord, RunRecord};
+use bench_core::record::{KindRecord, RunRecord, TargetRecord};
 use bench_core::summary::Times;
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::HPos;
@@ -9,6 +9,7 @@ use super::axis::Axis;
 use super::canvas::{Canvas, Refusal, Stroke, Type, fitted, width_of};
 use super::frame::{Area, Panel, PanelPlan, QUIET, panels};
 use super::look::{BLACK, Look};
+use super::plot::{Rows, Shape};
 use crate::figures::{percent, plural, time};
 
 /// Rows that have room for a marker each: kinds of request that would need more are left to the report's table.
@@ -16,6 +17,8 @@ const ROWS_MAX: usize = 26;
 const TEXT_SIZE: f64 = 11.0;
 /// Between a row's ink and its figure, in nominal pixels.
 const GAP: f64 = 9.0;
+/// What stands in the row of a target that answered too few of a kind.
+const TOO_FEW: &str = "too few requests for a percentile";
 
 /// Whether the record tells kinds of request apart.
 pub(super) fn applies(record: &RunRecord) -> bool {
@@ -71,9 +74,12 @@ pub(super) fn draw<B: DrawingBackend>(
         };
         return panel.say(canvas, why);
     }
-    for (index, kind) in kinds[..shown].iter().enumerate() {
-        let head = format!("{}, {} of requests", kind.request, percent(kind.share));
-        heading(canvas, &panel, index * rows_each, &head)?;
+    let heads = kinds[..shown].iter();
+    let heads = heads.map(|kind| format!("{}, {} of requests", kind.request, percent(kind.share)));
+    let heads: Vec<String> = heads.collect();
+    tell(canvas, &panel, record, &heads);
+    for (index, head) in heads.iter().enumerate() {
+        heading(canvas, &panel, index * rows_each, head)?;
         for (place, (_, measured, look)) in known.iter().enumerate() {
             let row = index * rows_each + 1 + place;
             if let Some(kind) = measured.get(index) {
@@ -82,6 +88,33 @@ pub(super) fn draw<B: DrawingBackend>(
         }
     }
     Ok(())
+}
+
+/// The rows as data: of each the percentiles that are drawn, and those that the report's table has.
+fn tell<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    panel: &Panel,
+    record: &RunRecord,
+    heads: &[String],
+) {
+    let row = |kind: &KindRecord| {
+        let times = &kind.response_time_ns;
+        let percentiles = [times.p50, times.p90, times.p99, times.p99_9];
+        percentiles.map(|ns| ns.map(|ns| ns as f64)).to_vec()
+    };
+    let rows = |target: &TargetRecord| {
+        let kinds = &target.report.by_request;
+        let places = 0..heads.len();
+        places.map(|place| kinds.get(place).map(row)).collect()
+    };
+    let rows = Rows {
+        places: heads.to_vec(),
+        parts: &["p50", "p90", "p99", "p99.9"],
+        marked: 2,
+        without: TOO_FEW,
+        targets: record.targets.iter().map(rows).collect(),
+    };
+    panel.tell_rows(canvas, Shape::Spans, &rows);
 }
 
 fn note(hidden: usize) -> String {
@@ -108,14 +141,9 @@ fn range<'a>(kinds: impl Iterator<Item = &'a KindRecord>) -> (f64, f64) {
         .unwrap_or((1e6, 1e7))
 }
 
-/// The highest percentile that the samples carry, up to the 99.9th.
+/// The highest percentile that the samples carry, of those that the report's table has, up to the 99.9th.
 fn end(times: &Times) -> Option<u64> {
-    times
-        .p99_9
-        .or(times.p99)
-        .or(times.p95)
-        .or(times.p90)
-        .or(times.p50)
+    times.p99_9.or(times.p99).or(times.p90).or(times.p50)
 }
 
 /// What the rows below are about, in a row of its own.
@@ -143,7 +171,7 @@ fn dumbbell<B: DrawingBackend>(
     let face = Type::new(TEXT_SIZE, QUIET);
     let (Some(p50), Some(end)) = (times.p50, end(times)) else {
         let left = (panel.area.left + GAP, y);
-        return canvas.text("too few requests for a percentile", left, face);
+        return canvas.text(TOO_FEW, left, face);
     };
     let solid = Stroke::of(look.solid());
     canvas.line(&[(at(p50), y), (at(end), y)], solid)?;

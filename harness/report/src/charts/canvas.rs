@@ -276,7 +276,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
     }
 }
 
-/// What charts are drawn on. A chart keeps its own light ground, in a dark page too: ink chosen for white stays readable.
+/// What charts are drawn on. The inks are chosen for white; what they become in a dark page, [`super::ink`] says.
 pub(super) const PAPER: RGBColor = RGBColor(255, 255, 255);
 
 /// The width of a text in nominal pixels.

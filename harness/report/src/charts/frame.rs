@@ -10,15 +10,15 @@ use plotters::style::text_anchor::HPos;
 use super::axis::Axis;
 use super::canvas::{Canvas, PAPER, Point, Refusal, Stroke, Type, WIDTH, fitted, width_of};
 use super::look::{BLACK, Dash, Look, VERMILLION};
-use super::plot::{PlotPanel, Shape};
+use super::plot::{PlotPanel, Rows, Shape};
 use crate::figures::{per_s, plural, seconds};
 use crate::sentences;
 
 const MARGIN: f64 = 20.0;
 /// Ink of what is said beside the data.
 pub(super) const QUIET: RGBColor = RGBColor(85, 85, 85);
-const GRID: RGBColor = RGBColor(224, 224, 224);
-const AXIS: RGBColor = RGBColor(120, 120, 120);
+pub(super) const GRID: RGBColor = RGBColor(224, 224, 224);
+pub(super) const AXIS: RGBColor = RGBColor(120, 120, 120);
 const LEGEND_ROW: f64 = 18.0;
 /// Up to this many targets have a row each; more share two columns.
 const ONE_COLUMN_MAX: usize = 3;
@@ -390,6 +390,16 @@ impl Panel {
         targets: &[Vec<Vec<Point>>],
     ) {
         canvas.plot.tell(self.index, shape, targets);
+    }
+
+    /// Says as data what rows it has.
+    pub(super) fn tell_rows<B: DrawingBackend>(
+        &self,
+        canvas: &mut Canvas<'_, B>,
+        shape: Shape,
+        rows: &Rows<'_>,
+    ) {
+        canvas.plot.tell_rows(self.index, shape, rows);
     }
 
     /// Says where the epochs lie: at a place on its axis, for each target, when and how high.

@@ -19,6 +19,9 @@ const ORANGE: RGBColor = RGBColor(230, 159, 0);
 const PURPLE: RGBColor = RGBColor(204, 121, 167);
 const GREY: RGBColor = RGBColor(119, 119, 119);
 
+/// All that targets are drawn with, but for black.
+pub(super) const COLOURS: [RGBColor; 7] = [BLUE, VERMILLION, GREEN, SKY, ORANGE, PURPLE, GREY];
+
 /// How one target looks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Look {

@@ -5,9 +5,11 @@ use bench_core::record::{RunRecord, TargetRecord};
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::HPos;
 
+use super::axis::{Axis, Unit};
 use super::canvas::{Canvas, Refusal, Type, fitted, width_of};
 use super::frame::{Area, Figures, QUIET};
 use super::look::{BLACK, Look};
+use super::plot::{PlotPanel, Rows, Shape};
 use crate::figures::{figure, mib, time};
 
 /// A row lower than this could not be read: targets that would need one are left to the report.
@@ -23,18 +25,24 @@ const MARKER: f64 = 16.0;
 /// Up to this many small charts stand in one row.
 const ONE_ROW_MAX: usize = 3;
 
+/// What stands in place of a bar that a runtime does not tell.
+const UNKNOWN: &str = "not known";
+
 /// One small chart.
 struct Small {
     name: &'static str,
     /// What a bar is.
     bar: &'static str,
+    /// What it ends at, or where its dark part and its pale one do.
+    parts: &'static [&'static str],
     of: fn(&TargetRecord) -> Option<Bar>,
-    figure: fn(f64) -> String,
+    unit: Unit,
 }
 
-/// A bar: dark up to `part`, pale up to `whole`.
+/// A bar: dark up to `part`, if that is known, and pale up to `whole`.
+#[derive(Clone, Copy)]
 struct Bar {
-    part: f64,
+    part: Option<f64>,
     whole: f64,
 }
 
@@ -42,79 +50,87 @@ static SMALL: [Small; 8] = [
     Small {
         name: "Loop lag",
         bar: "median, and pale the largest",
+        parts: &["median", "largest"],
         of: |target| to_the_largest(loops(target)?.loop_lag_ns?, |lag| lag.p50),
-        figure: time,
+        unit: Unit::Time,
     },
     Small {
         name: "Loop held",
         bar: "p99 of turns, and pale the longest",
+        parts: &["p99", "longest"],
         of: |target| to_the_largest(loops(target)?.hold_ns?, |hold| hold.p99),
-        figure: time,
+        unit: Unit::Time,
     },
     Small {
         name: "Waits for the pool",
         bar: "median, and pale the longest",
+        parts: &["median", "longest"],
         of: |target| to_the_largest(loops(target)?.pool_wait_ns?, |waits| waits.p50),
-        figure: time,
+        unit: Unit::Time,
     },
     Small {
         name: "Run queue",
         bar: "threads that waited for a core, mean",
+        parts: &["mean"],
         of: |target| target.server.run_queue_mean.map(Bar::plain),
-        figure,
+        unit: Unit::Ratio,
     },
     Small {
         name: "CPU a request",
         bar: "user mode, and pale the kernel",
+        parts: &["user mode", "with kernel"],
         of: |target| {
             let us = target.server.cpu_us_per_request?;
             let user = target.server.cpu_user_share.unwrap_or(1.0);
             Some(Bar {
-                part: us * user * 1e3,
+                part: Some(us * user * 1e3),
                 whole: us * 1e3,
             })
         },
-        figure: time,
+        unit: Unit::Time,
     },
     Small {
         name: "Switches a request",
         bar: "voluntary, and pale involuntary",
+        parts: &["voluntary", "with involuntary"],
         of: |target| {
             let voluntary = target.server.context_switches_voluntary_per_1000? / 1e3;
             let involuntary = target.server.context_switches_involuntary_per_1000? / 1e3;
             Some(Bar {
-                part: voluntary,
+                part: Some(voluntary),
                 whole: voluntary + involuntary,
             })
         },
-        figure,
+        unit: Unit::Ratio,
     },
     Small {
         name: "Memory",
         bar: "resident set, largest",
+        parts: &["largest"],
         of: |target| {
             target
                 .server
                 .rss_bytes_max
                 .map(|bytes| Bar::plain(bytes as f64))
         },
-        figure: mib,
+        unit: Unit::Mib,
     },
     Small {
         name: "System calls a request",
         bar: "after the measurement, at a low rate",
+        parts: &["at a low rate"],
         of: |target| {
             let calls = target.server.syscalls.as_ref()?;
             Some(Bar::plain(calls.per_request))
         },
-        figure,
+        unit: Unit::Ratio,
     },
 ];
 
 impl Bar {
     fn plain(value: f64) -> Self {
         Self {
-            part: value,
+            part: Some(value),
             whole: value,
         }
     }
@@ -127,7 +143,7 @@ fn loops(target: &TargetRecord) -> Option<&LoopRecord> {
 /// Nothing where nothing was counted.
 fn to_the_largest(times: SpanRecord, part: impl Fn(&SpanRecord) -> Option<u64>) -> Option<Bar> {
     Some(Bar {
-        part: part(&times).unwrap_or_default() as f64,
+        part: part(&times).map(|part| part as f64),
         whole: times.max? as f64,
     })
 }
@@ -144,6 +160,15 @@ fn is_known(small: &Small, record: &RunRecord) -> bool {
         .any(|target| (small.of)(target).is_some())
 }
 
+/// A value as figures are written that have this unit.
+fn written(unit: Unit, value: f64) -> String {
+    match unit {
+        Unit::Time => time(value),
+        Unit::Mib => mib(value),
+        _ => figure(value),
+    }
+}
+
 /// A target's figures in words.
 pub(super) fn figures(target: &TargetRecord) -> Option<Figures> {
     let known = SMALL.iter().filter_map(|small| {
@@ -151,7 +176,7 @@ pub(super) fn figures(target: &TargetRecord) -> Option<Figures> {
         Some(format!(
             "{} {}",
             small.name.to_lowercase().replace("cpu", "CPU"),
-            (small.figure)(bar.whole)
+            written(small.unit, bar.whole)
         ))
     });
     let known: Vec<String> = known.collect();
@@ -193,9 +218,42 @@ pub(super) fn draw<B: DrawingBackend>(
             right: left + width - GAP,
             bottom: top + height - GAP / 2.0,
         };
+        tell(canvas, small, record);
         draw_small(canvas, area, small, record, looks)?;
     }
     Ok(())
+}
+
+/// A small chart as data: a panel of its own, whose axis goes to the end of the longest bar.
+fn tell<B: DrawingBackend>(canvas: &mut Canvas<'_, B>, small: &Small, record: &RunRecord) {
+    let bars = || record.targets.iter().map(small.of);
+    let longest = longest(bars().flatten());
+    let lengths = Axis {
+        high: longest,
+        ..Axis::from_zero(longest, small.unit, 3)
+    };
+    let row = Axis::rows(1, std::iter::empty());
+    let panel = PlotPanel::new(small.name, small.bar, (&lengths, ""), &row, &[]);
+    let panel = canvas.plot.begin(panel);
+    let values = |bar: Bar| match small.parts {
+        [_] => vec![Some(bar.whole)],
+        _ => vec![bar.part, Some(bar.whole)],
+    };
+    let rows = Rows {
+        places: vec![String::new()],
+        parts: small.parts,
+        marked: small.parts.len() - 1,
+        without: UNKNOWN,
+        targets: bars()
+            .map(|bar| vec![Some(bar.map(values).unwrap_or_default())])
+            .collect(),
+    };
+    canvas.plot.tell_rows(panel, Shape::Bars, &rows);
+}
+
+/// Zero of none.
+fn longest(bars: impl Iterator<Item = Bar>) -> f64 {
+    bars.map(|bar| bar.whole).fold(0.0, f64::max)
 }
 
 fn draw_small<B: DrawingBackend>(
@@ -230,8 +288,8 @@ fn draw_small<B: DrawingBackend>(
     let figures: Vec<String> = bars
         .iter()
         .map(|bar| match bar {
-            Some(bar) => (small.figure)(bar.whole),
-            None => "not known".to_owned(),
+            Some(bar) => written(small.unit, bar.whole),
+            None => UNKNOWN.to_owned(),
         })
         .collect();
     let face = Type::new(TEXT_SIZE.min(row * 0.9), QUIET);
@@ -239,11 +297,7 @@ fn draw_small<B: DrawingBackend>(
         .iter()
         .map(|text| width_of(text, face))
         .fold(0.0, f64::max);
-    let longest = bars
-        .iter()
-        .flatten()
-        .map(|bar| bar.whole)
-        .fold(0.0, f64::max);
+    let longest = longest(bars.iter().flatten().copied());
     let from = area.left + MARKER;
     let length = area.right - from - widest - 6.0;
     for (place, ((bar, text), look)) in bars.iter().zip(&figures).zip(looks).enumerate() {
@@ -253,7 +307,7 @@ fn draw_small<B: DrawingBackend>(
         if let Some(bar) = bar {
             let at = |value: f64| from + length * if longest > 0.0 { value / longest } else { 0.0 };
             let (top, bottom) = (y - row * 0.3, y + row * 0.3);
-            let (part, whole) = (at(bar.part), at(bar.whole));
+            let (part, whole) = (at(bar.part.unwrap_or_default()), at(bar.whole));
             canvas.rectangle((from, top), (part, bottom), look.colour, 0.9)?;
             canvas.rectangle((part, top), (whole, bottom), look.colour, 0.35)?;
             end = whole;

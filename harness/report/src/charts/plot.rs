@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::axis::{Axis, Scale};
 use super::canvas::{Point, legible};
-use super::css;
 use super::frame::Reference;
+use super::ink::in_page;
 use super::look::{Marker, looks};
 use crate::figures::magnitude;
 
@@ -21,12 +21,15 @@ pub(crate) const PANEL_POINTS_MAX: usize = 6_000;
 /// Significant digits of a value, and of a place on the horizontal axis, where an hour is told to the millisecond.
 const VALUE_DIGITS: i32 = 5;
 const PLACE_DIGITS: i32 = 7;
+/// Those of a row, which is read out as tables have it: rounding it twice must not show.
+const ROW_DIGITS: i32 = 9;
 
 /// How a target looks, wherever it is drawn.
 #[derive(Debug, Serialize)]
 pub(crate) struct PlotTarget {
     name: String,
-    colour: String,
+    /// Its colour in a page, light or dark, as CSS writes it.
+    ink: String,
     dash: &'static [f64],
     marker: Marker,
 }
@@ -39,7 +42,7 @@ impl PlotTarget {
         let looks = looks(&names).into_iter().zip(&names);
         let target = |(look, name): (super::look::Look, &&str)| Self {
             name: legible(name),
-            colour: css(look.colour),
+            ink: in_page(look.colour),
             dash: look.dash.pattern(),
             marker: look.marker,
         };
@@ -74,6 +77,32 @@ impl Plot {
         panel.series = targets.iter().map(|lines| bounded(lines, most)).collect();
     }
 
+    /// Says what rows a panel has, which is turned for it: rows have places, one under the other, and values to the right.
+    pub(super) fn tell_rows(&mut self, panel: usize, shape: Shape, told: &Rows<'_>) {
+        let panel = &mut self.panels[panel];
+        let row = |(place, values): (usize, &Option<Vec<Option<f64>>>)| {
+            let values = values.as_ref()?.iter().map(|value| {
+                let known = value.filter(|value| value.is_finite());
+                known.map(|value| rounded(value, ROW_DIGITS))
+            });
+            let place = std::iter::once(Some(place as f64));
+            Some(PlotPoint::Row(place.chain(values).collect()))
+        };
+        let rows = |rows: &Vec<Option<Vec<Option<f64>>>>| -> Vec<Vec<PlotPoint>> {
+            vec![rows.iter().enumerate().filter_map(row).collect()]
+        };
+        panel.shape = shape;
+        panel.series = told.targets.iter().map(rows).collect();
+        std::mem::swap(&mut panel.x, &mut panel.y);
+        (panel.x.low, panel.x.high) = (0.0, told.places.len() as f64);
+        panel.rows = Some(PlotRows {
+            places: told.places.iter().map(|place| legible(place)).collect(),
+            parts: told.parts.to_vec(),
+            marked: told.marked,
+            without: told.without,
+        });
+    }
+
     /// Says where the epochs lie beside a curve: at a place on its axis, for each target, when and how high.
     pub(super) fn tell_epochs(&mut self, panel: usize, at: f64, targets: &[&[Point]]) {
         let most = share(targets.len());
@@ -99,6 +128,8 @@ pub(super) struct PlotPanel {
     series: Vec<Vec<Vec<PlotPoint>>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     epochs: Vec<Epochs>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<PlotRows>,
 }
 
 impl PlotPanel {
@@ -123,8 +154,23 @@ impl PlotPanel {
             shape: Shape::Line,
             series: Vec::new(),
             epochs: Vec::new(),
+            rows: None,
         }
     }
+}
+
+/// Rows of a panel: at each place one for each target.
+pub(super) struct Rows<'a> {
+    /// What the rows of a place are about; empty where the panel's caption says it.
+    pub(super) places: Vec<String>,
+    /// What the values of a row are, ascending.
+    pub(super) parts: &'a [&'static str],
+    /// Which of them is marked, and stands beside the row.
+    pub(super) marked: usize,
+    /// What stands in a row of which nothing is known.
+    pub(super) without: &'static str,
+    /// For each target, place by place, the values of its row; none where it has no row there.
+    pub(super) targets: Vec<Vec<Option<Vec<Option<f64>>>>>,
 }
 
 /// How values are joined.
@@ -139,6 +185,10 @@ pub(super) enum Shape {
     Outline,
     /// A stroke from the ground each.
     Impulses,
+    /// Rows, each from its first value to its last.
+    Spans,
+    /// Rows, each a bar from zero, dark up to its first value and pale up to its last.
+    Bars,
 }
 
 #[derive(Debug, Serialize)]
@@ -167,17 +217,26 @@ struct PlotReference {
 }
 
 #[derive(Debug, Serialize)]
+struct PlotRows {
+    places: Vec<String>,
+    parts: Vec<&'static str>,
+    marked: usize,
+    without: &'static str,
+}
+
+#[derive(Debug, Serialize)]
 struct Epochs {
     at: f64,
     series: Vec<Vec<PlotPoint>>,
 }
 
-/// A place and its value, or the smallest and the largest of the values that lie close to that place.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+/// A place and its value, or the smallest and the largest of the values that lie close to that place, or those of a row.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 enum PlotPoint {
     One([f64; 2]),
     Many([f64; 3]),
+    Row(Vec<Option<f64>>),
 }
 
 /// What each of so many targets may keep.
@@ -266,6 +325,7 @@ mod tests {
         let ends = points.iter().map(|point| match *point {
             PlotPoint::One([_, y]) => (y, y),
             PlotPoint::Many([_, low, high]) => (low, high),
+            PlotPoint::Row(_) => unreachable!("lines have no rows"),
         });
         ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (a, b)| {
             (low.min(a), high.max(b))
@@ -302,6 +362,40 @@ mod tests {
             assert!(lines.iter().map(Vec::len).sum::<usize>() <= most, "{most}");
             assert_eq!(extent(&lines.concat()), (0.0, 99.0), "{most}");
         }
+    }
+
+    #[test]
+    fn a_panel_of_rows_is_turned_and_says_which_are_missing() {
+        let values = Axis::log_times(1e6, 9e6, 5);
+        let rows = Axis::rows(4, std::iter::empty());
+        let mut plot = Plot::default();
+        let panel = plot.begin(PlotPanel::new("", "", (&values, ""), &rows, &[]));
+        assert!(!plot.is_told());
+        let told = Rows {
+            places: vec!["a\u{1b}".to_owned(), "b".to_owned()],
+            parts: &["p50", "p99"],
+            marked: 1,
+            without: "nothing",
+            targets: vec![
+                vec![Some(vec![Some(1_064_960.4), None]), None],
+                vec![Some(Vec::new()), Some(vec![Some(f64::NAN), Some(2.0)])],
+            ],
+        };
+        plot.tell_rows(panel, Shape::Spans, &told);
+        assert!(plot.is_told());
+        let told = serde_json::to_value(&plot).unwrap();
+        let panel = &told["panels"][0];
+        assert_eq!(
+            (
+                &panel["x"]["unit"],
+                &panel["y"]["unit"],
+                &panel["x"]["high"]
+            ),
+            (&"rows".into(), &"time_ns".into(), &2.0.into())
+        );
+        assert_eq!(panel["rows"]["places"][0], "a\u{fffd}");
+        let series = serde_json::json!([[[[0.0, 1_064_960.4, null]]], [[[0.0], [1.0, null, 2.0]]]]);
+        assert_eq!(panel["series"], series);
     }
 
     #[test]

@@ -234,6 +234,83 @@ describe("a report in a browser", { concurrency: 2 }, () => {
     });
   });
 
+  const byRequest = "latency-by-request";
+  const loops = "what-the-loops-did";
+  /** The texts beside the rows of a chart, names and figures. */
+  const beside = (page, stem) => page.locator(`${live(stem)} .data text`).allTextContents();
+  const rowsOf = (table) => table.locator("tbody tr").evaluateAll((rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent)));
+
+  test("rows follow the switches, and their scale is linear or logarithmic as one likes", async () => {
+    await open("two", {}, async (page) => {
+      const both = [await beside(page, byRequest), await beside(page, loops)];
+      const coroutine = page.locator(".targets").getByRole("button", { name: "coroutine" });
+      await coroutine.click();
+      const one = [await beside(page, byRequest), await beside(page, loops)];
+      assert.ok(both[0].includes("coroutine") && !one[0].includes("coroutine"));
+      assert.ok(one.every((texts, chart) => texts.length < both[chart].length));
+      // The small charts keep what is known of the other.
+      assert.ok(both[1].includes("not known") && !one[1].includes("not known"));
+      await coroutine.click();
+      assert.deepEqual([await beside(page, byRequest), await beside(page, loops)], both);
+      const title = page.locator(`${live(byRequest)} .x-title`);
+      assert.match(await title.innerText(), /logarithmic scale/);
+      await button(page, byRequest, "Logarithmic").click();
+      assert.match(await title.innerText(), /linear scale/);
+      assert.equal(await button(page, loops, "Logarithmic").count(), 0);
+    });
+  });
+
+  test("rows are read out as the table has them, by keys and by the pointer", async () => {
+    await open("two", {}, async (page) => {
+      const all = page.locator('#run-1 [aria-label="Request by request"] table');
+      const columns = await all.locator("thead th").allTextContents();
+      const table = await rowsOf(all);
+      const tip = page.locator(`${live(byRequest)} .tip`);
+      assert.equal(table.length, 6, "three kinds of two targets");
+      await page.locator(live(byRequest)).focus();
+      for (const request of new Set(table.map(([request]) => request))) {
+        await page.keyboard.press("ArrowDown");
+        const [where, ...parts] = await tip.locator("thead th").allTextContents();
+        assert.ok(where.startsWith(request), `${where} is not of ${request}`);
+        const expected = table.filter(([of]) => of === request).map(([, target, ...figures]) => [target, ...parts.map((part) => figures[columns.indexOf(part) - 2])]);
+        assert.deepEqual((await rowsOf(tip)).sort(), expected.sort());
+      }
+      assert.equal(await page.locator(`${live(byRequest)} .spot[visibility=visible]`).count(), 1);
+      await page.keyboard.press("Escape");
+      assert.equal(await tip.isVisible(), false);
+
+      await pointAt(page, loops, 0.4);
+      const small = page.locator(`${live(loops)} .tip`);
+      assert.match(await small.locator("thead").innerText(), /^Loop lag\s+median\s+largest\s+slower than /);
+      assert.deepEqual((await rowsOf(small)).map(([target]) => target).sort(), ["callback", "coroutine"]);
+      // The time that is pointed at stands on the charts of latencies, too.
+      assert.equal(await page.locator(`${live(byRequest)} .level`).getAttribute("visibility"), "visible");
+      await page.locator(live(loops)).focus();
+      await page.keyboard.press("End");
+      assert.match(await small.locator("thead").innerText(), /^Memory\s+largest/);
+    });
+  });
+
+  test("pictures are inked for the page that they are in, without JavaScript, and saved as they were drawn", async () => {
+    const inks = (page) => page.locator("#run-1 figure .chart").evaluateAll((charts) => charts.map((chart) => {
+      const of = (shape, property) => getComputedStyle(shape)[property];
+      return [of(chart.querySelector("rect"), "fill"), of(chart.querySelector("text"), "fill"), of(document.body, "backgroundColor"), of(document.body, "color")];
+    }));
+    const seen = {};
+    for (const colorScheme of ["light", "dark"]) {
+      await open("eleven", { colorScheme, javaScriptEnabled: false }, async (page) => {
+        seen[colorScheme] = await inks(page);
+        for (const [ground, title, paper, ink] of seen[colorScheme]) assert.deepEqual([ground, title], [paper, ink]);
+        await page.screenshot({ path: join(OUT, `eleven-wide-${colorScheme}-plain.png`), fullPage: true });
+      });
+    }
+    assert.notDeepEqual(seen.light, seen.dark);
+    await open("eleven", { colorScheme: "dark" }, async (page) => {
+      const [, picture] = await downloaded(page, button(page, "ratios", "Save as SVG"));
+      assert.match(picture.toString(), /<rect[^>]* fill="#FFFFFF"/);
+    });
+  });
+
   const downloaded = async (page, link) => {
     const [download] = await Promise.all([page.waitForEvent("download"), link.click()]);
     return [download.suggestedFilename(), readFileSync(await download.path())];
