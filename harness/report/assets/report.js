@@ -10,8 +10,9 @@
   const page = () => {
     themeSwitch();
     const { runs } = JSON.parse(document.getElementById("data").textContent);
-    runs.forEach((run, index) => liveRun(run, document.getElementById(`run-${index + 1}`), `run-${index + 1}`));
+    const views = runs.flatMap((run, index) => liveRun(run, document.getElementById(`run-${index + 1}`), `run-${index + 1}`));
     document.querySelectorAll("a[data-gzip]").forEach(unpacked);
+    printed(views);
     // Tests and the curious ask when a page was ready to be read.
     performance.mark("drawn");
   };
@@ -30,6 +31,19 @@
     system.addEventListener("change", name);
     name();
     document.body.prepend(element("div", { class: "page-tools" }, button));
+  };
+
+  /** Narrow paper between wide margins, in pixels; on wider paper charts grow a little. */
+  const PAPER = 660;
+
+  /** Draws charts for paper while the page is printed: scaled down from a screen, their figures could not be read. */
+  const printed = (views) => {
+    const draw = (width) => () => {
+      views.forEach(({ host }) => { host.style.width = width; });
+      views.forEach((view) => view.draw());
+    };
+    addEventListener("beforeprint", draw(`${PAPER}px`));
+    addEventListener("afterprint", draw(""));
   };
 
   /** Makes a link to a compressed file one to the file itself. */
@@ -67,6 +81,7 @@
       section.querySelector(".charts-heading").after(targetSwitches(state));
     }
     state.views.forEach((view) => view.draw());
+    return state.views;
   };
 
   /** A button for each target, which shows it or leaves it out of every chart. */

@@ -19,6 +19,8 @@ const PAGES = join(OUT, "pages");
 const HOUR_BYTES_MAX = 6 * 1024 * 1024;
 const NARROW = { width: 360, height: 740 };
 const WIDE = { width: 1440, height: 900 };
+/** What margins of a centimetre leave of A4. */
+const SHEET = { width: 718, height: 1047 };
 /** Pages whose shapes differ. The others are opened, but neither photographed nor searched by axe. */
 const LOOKED_AT = ["two", "eleven", "streams", "invalid", "failures", "hostile", "several"];
 
@@ -70,6 +72,9 @@ const overTime = "latency-over-time";
 
 /** The paths that a chart draws its lines with. */
 const lines = (page, stem) => page.locator(`${live(stem)} .data path.line`).evaluateAll((paths) => paths.map((path) => path.getAttribute("d")));
+
+/** How wide its charts are drawn. */
+const widths = (page) => page.locator(".live svg[role]").evaluateAll((charts) => charts.map((svg) => Number(svg.getAttribute("width"))));
 
 /** Moves the pointer to a share of a chart's width and of its height. */
 const pointAt = async (page, stem, across, down = 0.5) => {
@@ -363,15 +368,43 @@ describe("a report in a browser", { concurrency: 2 }, () => {
     });
   });
 
-  test("on paper there are charts and no buttons", async () => {
-    await open("two", { colorScheme: "dark" }, async (page) => {
-      await page.emulateMedia({ media: "print" });
-      assert.equal(await page.getByRole("button", { name: "Zoom in" }).first().isVisible(), false);
-      assert.equal(await page.locator(`${live(percentiles)} svg[role="img"]`).isVisible(), true);
-      assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), "rgb(255, 255, 255)");
-      await page.pdf({ path: join(OUT, "two.pdf"), format: "A4" });
-      await page.emulateMedia({ media: "screen" });
-    });
+  test("on paper there are charts on white, whole and no wider than the sheet, and nothing to press", async () => {
+    for (const name of ["two", "eleven", "several", "failures"]) {
+      await open(name, {}, async (page) => {
+        // What is dark on the screen, whoever made it so, is not on paper.
+        await page.locator(".theme").click();
+        const screen = await widths(page);
+        await page.evaluate(() => {
+          addEventListener("beforeprint", () => {
+            window.onPaper = [...document.querySelectorAll(".live svg[role]")].map((svg) => Number(svg.getAttribute("width")));
+          });
+        });
+        await page.pdf({ path: join(OUT, `${name}.pdf`), format: "A4", margin: { top: "1cm", right: "1cm", bottom: "1cm", left: "1cm" } });
+        const paper = await page.evaluate(() => window.onPaper);
+        assert.ok(paper.length > 0 && paper.every((width) => width <= SHEET.width), JSON.stringify(paper));
+        assert.deepEqual(await widths(page), screen, "and the screen is as it was");
+
+        await page.emulateMedia({ media: "print" });
+        await page.setViewportSize(SHEET);
+        const found = await page.evaluate((sheet) => {
+          const shown = (node) => node.checkVisibility({ visibilityProperty: true });
+          const white = (node) => getComputedStyle(node).backgroundColor === "rgb(255, 255, 255)";
+          const all = (selector) => [...document.querySelectorAll(selector)];
+          const name = (node) => `${node.tagName} ${node.className.baseVal ?? node.className} ${node.textContent.slice(0, 40)}`;
+          return {
+            pressed: all(".page-tools, .tools, .tip, .downloads, nav").filter(shown).map(name),
+            dark: all("body, .chart").filter((node) => shown(node) && !white(node)).map(name),
+            cut: all("body *").filter((node) => shown(node) && !node.closest("svg") && node.getBoundingClientRect().right > sheet + 1).map(name),
+            long: all("figure .chart svg").filter((node) => shown(node) && node.getBoundingClientRect().height > 1_000).map(name),
+            hidden: all("details table, details pre").filter((node) => node.getBoundingClientRect().height === 0).map(name),
+            charts: all("figure").filter((figure) => !shown(figure.querySelector(".live svg, .chart:not([hidden]) svg"))).map(name),
+          };
+        }, SHEET.width);
+        assert.deepEqual(found, { pressed: [], dark: [], cut: [], long: [], hidden: [], charts: [] }, name);
+        await page.emulateMedia({ media: "screen" });
+        await page.setViewportSize(WIDE);
+      });
+    }
   });
 
   test("an hour of eleven targets is a page that opens at once", async (context) => {
