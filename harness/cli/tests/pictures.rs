@@ -109,6 +109,37 @@ fn charts_are_drawn_again_where_they_are_wanted() {
 }
 
 #[test]
+fn the_chart_of_a_sweep_is_drawn_again_and_is_its_only_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("s");
+    std::fs::create_dir(&place).unwrap();
+    let sweep = sample::sweep_record();
+    std::fs::write(place.join("sweep.json"), sweep.to_json()).unwrap();
+    succeeds(dir.path(), &["chart", "s"], "");
+    let expected = ["latency-by-load.png", "latency-by-load.svg"];
+    assert_eq!(
+        files(&place.join("charts")),
+        expected.map(str::to_owned).into()
+    );
+    let svg = succeeds(dir.path(), &["chart", "-", "--out", "-"], &sweep.to_json());
+    assert_eq!(
+        String::from_utf8(svg).unwrap(),
+        report::charts::load_svg(&sweep).unwrap()
+    );
+    let refused = |args: &[&str], words: &str| {
+        let output = bench(dir.path(), args, "");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {error}");
+        assert!(error.contains(words), "{args:?}: {error}");
+    };
+    refused(
+        &["chart", "s", "--chart", "ratios"],
+        "s is a sweep, and of that there is one chart",
+    );
+    refused(&["compare", "s", "s"], "s is a sweep, which has no times");
+}
+
+#[test]
 fn a_report_draws_the_charts_that_are_chosen_and_shows_them_all() {
     let (dir, _) = two_runs();
     let dir = dir.path();
