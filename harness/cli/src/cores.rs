@@ -183,6 +183,19 @@ pub(crate) fn names(cpus: &[u32]) -> String {
     runs.iter().map(run).collect::<Vec<_>>().join(",")
 }
 
+/// Where servers and generator run: `servers on core 0, generator on cores 1-3`.
+pub(crate) fn places(pinning: &Pinning) -> String {
+    let on = |cpus: &[u32]| {
+        let noun = if cpus.len() == 1 { "core" } else { "cores" };
+        format!("{noun} {}", names(cpus))
+    };
+    format!(
+        "servers on {}, generator on {}",
+        on(&pinning.server_cpus),
+        on(&pinning.load_cpus)
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

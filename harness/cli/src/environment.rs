@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use bench_core::record::Environment;
+use bench_core::words::plural;
 use data_encoding::HEXLOWER;
 use procfs::{Current, CurrentSI};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -114,6 +115,29 @@ fn binary_sha256() -> String {
     HEXLOWER.encode(&Sha256::digest(binary))
 }
 
+/// Whether this program, and whatever it starts, may trace processes that are not its own children.
+pub(crate) fn may_trace_others() -> bool {
+    let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").ok();
+    let status = procfs::process::Process::myself().and_then(|process| process.status());
+    may_trace_in(
+        scope.and_then(|text| text.trim().parse().ok()),
+        status.map(|status| status.capeff).unwrap_or_default(),
+    )
+}
+
+/// As the kernel's Documentation/admin-guide/LSM/Yama.rst has it: from scope 1 on it takes `CAP_SYS_PTRACE`, and in 3 nothing
+/// helps.
+///
+/// `scope`: none where the kernel has no Yama. `capabilities`: the effective ones, a bit each.
+fn may_trace_in(scope: Option<u32>, capabilities: u64) -> bool {
+    const CAP_SYS_PTRACE: u32 = 19;
+    match scope.unwrap_or(0) {
+        0 => true,
+        1 | 2 => capabilities & (1 << CAP_SYS_PTRACE) != 0,
+        _ => false,
+    }
+}
+
 /// The open file limit.
 pub(crate) fn open_files() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
@@ -147,7 +171,8 @@ pub(crate) fn allow_connections(connections: u64) -> Result<(), Failure> {
         let maximum = limit.maximum.unwrap_or_default();
         return Err(Failure::usage(miette::miette!(
             help = help,
-            "{connections} connections need {needed} file descriptors, and this system allows {maximum}"
+            "{} {needed} file descriptors, and this system allows {maximum}",
+            plural(connections, "connection needs", "connections need")
         )));
     }
     setrlimit(
@@ -179,6 +204,27 @@ mod tests {
         };
         assert_eq!(after.steal_share_since(before), Some(0.05));
         assert_eq!(before.steal_share_since(before), None);
+    }
+
+    #[test]
+    fn who_may_trace_others_is_yamas_to_say() {
+        let traces = 1 << 19;
+        let cases = [
+            (None, 0, true),
+            (Some(0), 0, true),
+            (Some(1), 0, false),
+            (Some(1), traces, true),
+            (Some(2), !traces, false),
+            (Some(2), traces, true),
+            (Some(3), u64::MAX, false),
+        ];
+        for (scope, capabilities, may) in cases {
+            assert_eq!(
+                may_trace_in(scope, capabilities),
+                may,
+                "{scope:?} {capabilities:x}"
+            );
+        }
     }
 
     #[test]

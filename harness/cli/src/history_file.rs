@@ -9,6 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use bench_core::history::{History, HistoryError, HistoryLine, MAX_FILE_BYTES, Pushed, Tail};
+use bench_core::words::plural;
 use thiserror::Error;
 
 use crate::files;
@@ -35,8 +36,9 @@ impl Added {
     pub(crate) fn cut_off(&self, path: &Path) -> Option<String> {
         self.torn.map(|bytes| {
             format!(
-                "{}: the last {bytes} bytes were of a run that was never written to its end, and were removed.",
-                path.display()
+                "{}: its end, {} of a run that was never written whole, was removed.",
+                path.display(),
+                plural(bytes as u64, "byte", "bytes")
             )
         })
     }

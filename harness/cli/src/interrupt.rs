@@ -1,7 +1,8 @@
 //! Ctrl-C: the first ends the run in order, the second at once.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -11,6 +12,9 @@ use crate::exit::{Exit, Explain, Failure};
 
 /// What asks this program to end.
 const SIGNALS: [i32; 3] = [SIGINT, SIGTERM, SIGHUP];
+
+/// How long things may take to be put in order before the end: a terminal that takes nothing would keep the program for ever.
+const ORDER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Whether the user, or the system, asked this program to end.
 #[derive(Debug, Clone, Default)]
@@ -45,7 +49,13 @@ impl Interrupt {
             .spawn(move || {
                 for _ in signals.forever() {
                     if ours.is_asked() {
-                        before_end();
+                        let (tell, is_in_order) = mpsc::channel();
+                        std::thread::spawn(move || {
+                            before_end();
+                            // Nobody listens any more where it took too long.
+                            let _ = tell.send(());
+                        });
+                        let _ = is_in_order.recv_timeout(ORDER_TIMEOUT);
                         end_at_once();
                     }
                     ours.ask();

@@ -9,6 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use bench_core::target::StopSignal;
+use report::figures;
 use rustix::process::Signal;
 use thiserror::Error;
 
@@ -85,8 +86,8 @@ pub(crate) enum LaunchError {
     },
     /// It did not get ready.
     #[error(
-        "{name} was not ready within {} seconds: {missing}{}",
-        after.as_secs_f64(),
+        "{name} was not ready within {}: {missing}{}",
+        figures::seconds(after.as_secs_f64()),
         quoted(output)
     )]
     NotReady {

@@ -33,6 +33,7 @@ mod measure;
 mod meter;
 mod picture;
 mod process_tree;
+mod redrawn;
 mod run_event;
 mod setup;
 mod spread;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bench_core::record::{Manifest as Identity, Pinning};
 use bench_core::target::{Kind, Manifest, Needs, TargetSpec, Values};
+use report::figures;
 
 use crate::data_files;
 use crate::exit::Failure;
@@ -201,9 +202,9 @@ pub(crate) fn version_told_by(program: &Program) -> Result<String, String> {
     .map_err(|error| error.to_string())?;
     let Some(status) = asked.wait(VERSION_TIMEOUT) else {
         return Err(format!(
-            "`{}` did not end within {} seconds",
+            "`{}` did not end within {}",
             program.command,
-            VERSION_TIMEOUT.as_secs()
+            figures::seconds(VERSION_TIMEOUT.as_secs_f64())
         ));
     };
     // Some print it on standard error.

@@ -18,6 +18,10 @@ use crate::supervised::{Program, Supervised};
 /// The program, looked for on the PATH.
 pub(crate) const STRACE: &str = "strace";
 
+/// How it is allowed to trace a server.
+pub(crate) const ALLOW: &str = "allow it to trace processes that are not its own children: as root (CAP_SYS_PTRACE), by `sysctl \
+     kernel.yama.ptrace_scope=0`, or in a container by --cap-add SYS_PTRACE";
+
 /// How long it may take to attach itself, or to write its table.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -55,10 +59,7 @@ impl NotCounted {
     pub(crate) fn advice(&self) -> &'static str {
         match self {
             Self::Missing(_) => "install the package strace, and run it again",
-            Self::Refused(_) => {
-                "allow it to trace processes that are not its own children: as root (CAP_SYS_PTRACE), by `sysctl \
-                 kernel.yama.ptrace_scope=0`, or in a container by --cap-add SYS_PTRACE"
-            }
+            Self::Refused(_) => ALLOW,
             Self::NoTable(_) => {
                 "run it again; where it happens again, try another version of strace"
             }
@@ -143,7 +144,7 @@ impl Strace {
 }
 
 /// Name and version, as it tells them: `strace -- version 6.13`.
-fn version(program: &str) -> Result<String, NotCounted> {
+pub(crate) fn version(program: &str) -> Result<String, NotCounted> {
     let told = Command::new(program).arg("-V").output();
     let told = told.map_err(|error| match error.kind() {
         ErrorKind::NotFound => NotCounted::Missing(program.to_owned()),

@@ -14,6 +14,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use report::figures;
 use rustix::process::Signal;
 
 use crate::cores;
@@ -183,8 +184,8 @@ impl Supervised {
             Some(status) if is_in_order(status, signal) && known.left.is_none() => None,
             Some(_) => Some(known.how()),
             None => Some(format!(
-                "it did not end within {} seconds of {name} and was killed",
-                timeout.as_secs_f64()
+                "it did not end within {} of {name} and was killed",
+                figures::seconds(timeout.as_secs_f64())
             )),
         }
     }

@@ -6,15 +6,16 @@ use std::time::Duration;
 use anstyle::Style;
 use bench_core::sweep::record::{StepRecord, SweepPlan};
 use bench_core::units::{duration_ns, format_ns};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use report::figures;
 use report::sweep as told;
 
 use crate::cores;
+use crate::display::{Face, bar, cut};
+use crate::redrawn::{self, Redrawn};
 use crate::run_event::{RunEvent, SweepEvent};
 
-/// Redraws a second, at most: it runs on the generator's cores.
-const REDRAWS_PER_S: u8 = 4;
+/// The width of the bar, its ends included.
+const BAR_WIDTH: usize = 26;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -22,17 +23,23 @@ const DIM: Style = Style::new().dimmed();
 /// The display of one sweep.
 #[derive(Debug)]
 pub(crate) struct SweepDisplay {
-    bar: ProgressBar,
+    /// A line, once the sweep is planned. It is drawn on the generator's cores, and so only now and then.
+    line: Redrawn,
     /// Where its files are.
     dir: PathBuf,
+    /// Seconds that its steps took, and may take.
+    spent_s: u64,
+    limit_s: u64,
 }
 
 impl SweepDisplay {
     /// A display that has shown nothing yet.
     pub(crate) fn new(dir: &Path) -> Self {
         Self {
-            bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
+            line: Redrawn::new(false),
             dir: dir.to_owned(),
+            spent_s: 0,
+            limit_s: 1,
         }
     }
 
@@ -41,21 +48,21 @@ impl SweepDisplay {
         match event {
             RunEvent::Sweep(SweepEvent::Planned { plan, steps }) => self.begin(plan, steps),
             RunEvent::Sweep(SweepEvent::EpochStarted { step, rate, target }) => {
-                self.bar.set_message(format!(
+                self.draw(&format!(
                     "{}, {}: {target}",
                     told::place(step.round, step.pass),
                     figures::per_s(rate.as_per_s())
                 ));
             }
             RunEvent::Sweep(SweepEvent::StepEnded { plan, steps }) => {
-                self.bar.set_position(spent(steps));
+                self.spent_s = spent(steps);
                 if let Some(line) = told::progress(plan, steps) {
                     self.say(&format!("{DIM}{line}{DIM:#}"));
                 }
             }
             RunEvent::RoundStarted { round, .. } => {
                 let round = told::round(*round);
-                self.bar.set_message(format!("{round}: starting servers"));
+                self.draw(&format!("{round}: starting servers"));
             }
             RunEvent::CapacityMeasured { target, capacity } => {
                 let capacity = figures::per_s(capacity.as_per_s());
@@ -65,8 +72,7 @@ impl SweepDisplay {
             }
             RunEvent::WarmingUp { round, target } => {
                 let round = told::round(*round);
-                self.bar
-                    .set_message(format!("{round}: warming {target} up"));
+                self.draw(&format!("{round}: warming {target} up"));
             }
             RunEvent::TargetFailed { target, failure } => {
                 self.say(&format!("{BOLD}{target} failed{BOLD:#}: {}", failure.what));
@@ -74,7 +80,7 @@ impl SweepDisplay {
                     self.say(&format!("  {DIM}{line}{DIM:#}"));
                 }
             }
-            RunEvent::Writing => self.bar.finish_and_clear(),
+            RunEvent::Writing => self.line.clear(),
             // A sweep has steps, and a run trials.
             _ => {}
         }
@@ -98,11 +104,7 @@ impl SweepDisplay {
             figures::per_s(plan.design.ladder.from_per_s),
             format_ns(duration_ns(limit))
         ));
-        self.say(&format!(
-            "{DIM}servers on core {}, generator on core {}{DIM:#}",
-            cores::names(&plan.pinning.server_cpus),
-            cores::names(&plan.pinning.load_cpus)
-        ));
+        self.say(&format!("{DIM}{}{DIM:#}", cores::places(&plan.pinning)));
         if !steps.is_empty() {
             self.say(&format!(
                 "going on with {}: {} measured before",
@@ -110,19 +112,25 @@ impl SweepDisplay {
                 figures::plural(steps.len() as u64, "step", "steps")
             ));
         }
-        self.bar = ProgressBar::with_draw_target(
-            Some(limit.as_secs().max(1)),
-            ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_S),
-        );
-        let style = ProgressStyle::with_template("{bar:24} {pos} of at most {len} s  {msg}");
-        self.bar
-            .set_style(style.expect("the template is a constant that indicatif reads"));
-        self.bar.set_position(spent(steps));
+        self.line = Redrawn::new(Face::usual() == Face::Lines);
+        (self.spent_s, self.limit_s) = (spent(steps), limit.as_secs().max(1));
     }
 
-    /// A line of conversation, above the bar where there is one.
+    /// Where the sweep is: `[=====>    ] 48 of at most 300 s  round 1, up, 1,200/s: callback`.
+    fn draw(&mut self, what: &str) {
+        let share = self.spent_s as f64 / self.limit_s as f64;
+        let line = format!(
+            "{} {} of at most {} s  {what}",
+            bar(share, BAR_WIDTH),
+            self.spent_s,
+            self.limit_s
+        );
+        self.line.draw_if_due(&[cut(line, redrawn::columns())]);
+    }
+
+    /// A line of conversation, above the one that is drawn again.
     fn say(&self, line: &str) {
-        self.bar.suspend(|| anstream::eprintln!("{line}"));
+        self.line.above(|| anstream::eprintln!("{line}"));
     }
 }
 

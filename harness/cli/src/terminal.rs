@@ -6,6 +6,7 @@
 
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
 use bench_core::between::RunComparison;
@@ -18,9 +19,9 @@ use bench_core::recording::{self, Counts, Recording};
 use bench_core::summary::{PERCENTILES, Times, value_at};
 use bench_core::sweep::record::SweepRecord;
 use bench_core::units::{format_ns, significant};
-use bench_core::validity::Caution;
+use bench_core::validity::{Caution, ToldCaution};
+use bench_core::words;
 use comfy_table::{CellAlignment, Table, presets};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use miette::MietteHandlerOpts;
 use report::gate::{self, Tone};
 use report::tables::{self, ComparisonRow, Room};
@@ -28,9 +29,10 @@ use report::{charts, figures, history, sentences, sweep, why};
 
 use crate::args::LoadArgs;
 use crate::commands::doctor::Finding;
-use crate::display::Face;
+use crate::display::{Face, approximate, cut};
 use crate::exit::Failure;
 use crate::glyphs::Glyphs;
+use crate::redrawn::{self, Redrawn};
 use crate::spread::Spread;
 
 /// Widest line that is printed.
@@ -48,6 +50,12 @@ const BINS_MAX: usize = 60;
 /// The longest pair of names at the head of a table of comparisons: its other columns leave no room for more.
 const PAIR_WIDTH_MAX: usize = 25;
 
+/// The space at which no line is broken.
+const NO_BREAK: &str = "\u{a0}";
+
+/// What stands behind a figure and a space.
+const UNITS: [&str; 9] = ["%", "ns", "µs", "us", "ms", "s", "min", "KiB", "MiB"];
+
 /// Most rows of the table by request.
 const KIND_ROWS_MAX: usize = 24;
 
@@ -62,20 +70,25 @@ const WARN: Style = AnsiColor::Yellow.on_default();
 pub(crate) struct Page {
     /// Where lines are wrapped; nowhere in a file, whose reader may have any width, and may search it by lines.
     columns: Option<usize>,
+    /// Lines of one screen; none where there is no end to them.
+    rows: Option<usize>,
     glyphs: Glyphs,
 }
 
 impl Page {
     /// That of a stream.
     pub(crate) fn of(stream: impl AsFd) -> Self {
-        let columns = columns(stream).map(|columns| columns.clamp(WIDTH_MIN, WIDTH));
+        let (columns, rows) = size(stream).unzip();
+        let columns = columns.map(|columns| columns.clamp(WIDTH_MIN, WIDTH));
         Self {
             columns: columns.map(usize::from),
+            rows: rows.map(usize::from).filter(|&rows| rows > 0),
             glyphs: Glyphs::of_environment(),
         }
     }
 
-    /// A sentence in as many lines as it takes; those after the first are set in by `indent`. Words are never broken.
+    /// A sentence in as many lines as it takes; those after the first are set in by `indent`. Words are never broken, nor is a
+    /// figure from its unit.
     fn wrap(self, sentence: &str, indent: &str) -> String {
         let sentence = self.glyphs.text(sentence);
         let Some(columns) = self.columns else {
@@ -87,7 +100,7 @@ impl Page {
             .word_splitter(textwrap::WordSplitter::NoHyphenation)
             .initial_indent(indent)
             .subsequent_indent(indent);
-        textwrap::fill(&sentence, options)
+        textwrap::fill(&with_units_held(&sentence), options).replace(NO_BREAK, " ")
     }
 
     /// A sentence whose beginning stands out: `head`, and then the rest.
@@ -114,6 +127,17 @@ impl Page {
         self.glyphs.text(&text).into_owned()
     }
 
+    /// Whether a text leaves a line of the screen for the prompt below it.
+    fn holds(self, text: &str) -> bool {
+        let columns = self.columns.unwrap_or(usize::MAX);
+        let text = anstream::adapter::strip_str(text).to_string();
+        let lines = text.lines();
+        let taken: usize = lines
+            .map(|line| line.chars().count().div_ceil(columns).max(1))
+            .sum();
+        self.rows.is_none_or(|rows| taken < rows)
+    }
+
     /// Whether some line is too long.
     fn overflows(self, text: &str) -> bool {
         let columns = self.columns.unwrap_or(usize::MAX);
@@ -121,10 +145,30 @@ impl Page {
     }
 }
 
+/// A sentence in which the spaces between figures and their units are such as no line is broken at.
+fn with_units_held(sentence: &str) -> String {
+    let mut held = String::with_capacity(sentence.len());
+    for word in sentence.split(' ') {
+        let unit = word.trim_end_matches(|letter: char| ",.;:)".contains(letter));
+        let is_unit =
+            UNITS.contains(&unit) && held.ends_with(|before: char| before.is_ascii_digit());
+        if !held.is_empty() {
+            held.push_str(if is_unit { NO_BREAK } else { " " });
+        }
+        held.push_str(word);
+    }
+    held
+}
+
 /// How many columns a stream's terminal has; none where it is no terminal, or doesn't say.
 pub(crate) fn columns(stream: impl AsFd) -> Option<u16> {
+    size(stream).map(|(columns, _)| columns)
+}
+
+/// Its columns and rows; rows that it doesn't tell are zero.
+fn size(stream: impl AsFd) -> Option<(u16, u16)> {
     let size = rustix::termios::tcgetwinsize(stream).ok()?;
-    (size.ws_col > 0).then_some(size.ws_col)
+    (size.ws_col > 0).then_some((size.ws_col, size.ws_row))
 }
 
 /// Prints the result of a run: the verdict first, then the figures, what to beware of, and where the files are. With
@@ -144,35 +188,92 @@ pub(crate) fn show_run(record: &RunRecord, place: &Path, json: bool) {
     }
 }
 
-/// The result of a run as text.
+/// The result of a run as text: of its details as many as leave the whole on one screen.
 fn run_text(record: &RunRecord, place: &Path, page: Page) -> String {
-    // Above the rest, so that the verdict and what belongs to it end on one screen.
+    let details = details(record, page);
+    let mut shown: Vec<&Detail> = Vec::new();
+    for detail in &details {
+        shown.push(detail);
+        if !page.holds(&text_with(record, place, page, &shown, &[])) {
+            shown.pop();
+        }
+    }
+    let is_left = |detail: &&Detail| !shown.iter().any(|shown| std::ptr::eq(*shown, *detail));
+    let left: Vec<&str> = details
+        .iter()
+        .filter(is_left)
+        .map(|detail| detail.what)
+        .collect();
+    let text = text_with(record, place, page, &shown, &left);
+    let without_a_word = || text_with(record, place, page, &shown, &[]);
+    // What was left out is named, unless that would push the verdict off the screen.
+    Some(without_a_word())
+        .filter(|bare| page.holds(bare) && !page.holds(&text))
+        .unwrap_or(text)
+}
+
+/// What is told below the figures that answer the question, where there is room for it. The report has it all.
+struct Detail {
+    what: &'static str,
+    text: String,
+}
+
+/// In the order in which they are told.
+fn details(record: &RunRecord, page: Page) -> Vec<Detail> {
+    let intervals = comparisons_table(record).filter(|_| has_many_heads(record));
     let kinds = [false, true].map(|is_below| {
         let table = kinds_table(&record.targets, is_below);
-        table.map(|table| page.set(table) + "\n")
+        table.map(|table| page.set(table))
     });
     let kinds = match kinds {
         [Some(beside), below] if page.overflows(&beside) => below,
         [beside, _] => beside,
     };
+    let details = [
+        ("every interval", intervals.map(|table| page.set(table))),
+        ("each kind of request", kinds),
+        ("what the loops did", why_lines(record, page)),
+    ];
+    let told = details.into_iter();
+    told.filter_map(|(what, text)| Some(Detail { what, text: text? }))
+        .collect()
+}
+
+/// Whether more than one target is compared with the first: their intervals then take a table that is no answer at a glance.
+fn has_many_heads(record: &RunRecord) -> bool {
+    record.targets.len() > 2
+}
+
+/// The verdict, the figures, these details, cautions, and where the rest is: `left` says what stands only there.
+fn text_with(
+    record: &RunRecord,
+    place: &Path,
+    page: Page,
+    details: &[&Detail],
+    left: &[&str],
+) -> String {
     let verdicts = sentences::verdicts(record);
-    let verdicts = verdicts
+    let mut lines: Vec<String> = verdicts
         .iter()
-        .map(|sentence| format!("{BOLD}{}{BOLD:#}", page.wrap(sentence, "")));
-    let above = kinds.into_iter().chain(why_lines(record, page));
-    let mut lines: Vec<String> = above.chain(verdicts).collect();
+        .map(|sentence| format!("{BOLD}{}{BOLD:#}", page.wrap(sentence, "")))
+        .collect();
     let told = sentences::objectives(record).into_iter();
     let told = told
         .chain([sentences::belief(record)])
         .chain(sentences::aa(record));
     lines.extend(told.map(|sentence| page.wrap(&sentence, "")));
-    lines.extend(comparisons_table(record).map(|table| format!("\n{}", page.set(table))));
+    let intervals = comparisons_table(record).filter(|_| !has_many_heads(record));
+    lines.extend(intervals.map(|table| format!("\n{}", page.set(table))));
     lines.push(format!("\n{}", page.set(targets_table(record))));
     lines.extend(histogram(record, page));
+    lines.extend(details.iter().map(|detail| format!("\n{}", detail.text)));
     let cautions = cautions(record, page);
+    let is_apart = !details.is_empty() || !cautions.is_empty();
     if !cautions.is_empty() {
         lines.push(String::new());
         lines.extend(cautions);
+    }
+    if is_apart {
         lines.push(String::new());
     }
     // A path and a command are copied, so they are neither wrapped nor put in other characters.
@@ -180,6 +281,10 @@ fn run_text(record: &RunRecord, place: &Path, page: Page) -> String {
         "{DIM}Report:{DIM:#}  {}",
         place.join("report.html").display()
     ));
+    if !left.is_empty() {
+        let left = format!("with {}", words::listed(left));
+        lines.push(format!("{DIM}{}{DIM:#}", page.wrap(&left, "         ")));
+    }
     lines.push(format!("{DIM}Repeat:{DIM:#}  {}", quoted(&record.command)));
     lines.join("\n")
 }
@@ -191,7 +296,7 @@ fn why_lines(record: &RunRecord, page: Page) -> Option<String> {
         .map(|sentence| page.wrap(sentence, ""))
         .collect();
     let head = format!("{DIM}What the loops did:{DIM:#}");
-    (!told.is_empty()).then(|| format!("{head}\n{}\n", told.join("\n")))
+    (!told.is_empty()).then(|| format!("{head}\n{}", told.join("\n")))
 }
 
 /// How the times of each target spread: a row of bars each, on one axis, below a line that says what they are of. It says
@@ -548,8 +653,9 @@ pub(crate) fn show_between(told: &RunComparison) {
 /// What to beware of, the run's own first.
 fn cautions(record: &RunRecord, page: Page) -> Vec<String> {
     let told = record.cautions();
-    told.map(|(target, caution)| caution_lines(target, caution, page))
-        .collect()
+    let lines =
+        |ToldCaution { of, caution }: &ToldCaution| caution_lines(of.as_deref(), caution, page);
+    told.iter().map(lines).collect()
 }
 
 fn caution_lines(target: Option<&str>, caution: &Caution, page: Page) -> String {
@@ -697,36 +803,37 @@ fn spectrum(recording: &Recording) -> Vec<String> {
 /// The one line that `bench load` redraws while it runs.
 #[derive(Debug)]
 pub(crate) struct LiveLine {
-    bar: ProgressBar,
+    line: Redrawn,
+    began: Instant,
+    kind: String,
 }
 
 impl LiveLine {
     /// A line for this load; on a terminal only, and one that can redraw it.
     pub(crate) fn new(load: &Load) -> Self {
-        let target = match Face::usual() {
-            Face::Lines => ProgressDrawTarget::stderr(),
-            Face::Quiet | Face::Rounds | Face::Full => ProgressDrawTarget::hidden(),
-        };
-        let bar = ProgressBar::with_draw_target(None, target);
-        let kind = load
-            .arrival
-            .rate()
-            .map_or_else(|| "closed loop".to_owned(), |rate| rate.to_string());
-        let style = ProgressStyle::with_template("{elapsed} {prefix}  {msg}");
-        bar.set_style(style.expect("the template is a constant that indicatif reads"));
-        bar.set_prefix(kind);
-        Self { bar }
+        let rate = load.arrival.rate();
+        Self {
+            line: Redrawn::new(Face::usual() == Face::Lines),
+            began: Instant::now(),
+            kind: rate.map_or_else(|| "closed loop".to_owned(), |rate| rate.to_string()),
+        }
     }
 
     /// Draws the counts so far.
-    pub(crate) fn draw(&self, ok: u64, failed: u64) {
-        self.bar.set_message(format!("{ok} ok, {failed} failed"));
-        self.bar.tick();
+    pub(crate) fn draw(&mut self, ok: u64, failed: u64) {
+        let line = format!(
+            "{} {}  {} ok, {} failed",
+            approximate(self.began.elapsed()),
+            self.kind,
+            figures::count(ok),
+            figures::count(failed)
+        );
+        self.line.draw_if_due(&[cut(line, redrawn::columns())]);
     }
 
     /// Takes the line away.
-    pub(crate) fn clear(&self) {
-        self.bar.finish_and_clear();
+    pub(crate) fn clear(&mut self) {
+        self.line.clear();
     }
 }
 
@@ -790,8 +897,10 @@ mod tests {
     use bench_core::sample;
     use bench_core::validity::{CautionCode, Validity};
 
+    /// A terminal of 80 by 24.
     const PAGE: Page = Page {
         columns: Some(80),
+        rows: Some(24),
         glyphs: Glyphs::Unicode,
     };
 
@@ -812,20 +921,17 @@ mod tests {
         assert!(widest <= Some(80), "{widest:?} columns:\n{text}");
     }
 
-    /// A pair's end fits on a terminal of 80 by 24, the prompt below it included, from the verdict on: what is told of each
-    /// kind of request, and of the loops, stands above it.
+    /// A terminal on which nothing scrolls away.
+    const ENDLESS: Page = Page { rows: None, ..PAGE };
+
+    /// A pair's end fits on a terminal of 80 by 24, the prompt below it included, and has the verdict on top.
     fn check(record: &RunRecord) -> String {
-        let whole = screen(record);
-        let mut record = record.clone();
-        for target in &mut record.targets {
-            target.report.by_request.clear();
-            target.server.loops = None;
-        }
-        let from_verdict = screen(&record);
-        assert!(whole.ends_with(&from_verdict));
-        fits(&whole);
-        assert!(from_verdict.lines().count() <= 23, "{from_verdict}");
-        whole
+        let text = screen(record);
+        fits(&text);
+        assert!(text.lines().count() <= 23, "{text}");
+        let verdict = &sentences::verdicts(record)[0];
+        assert!(text.starts_with(verdict), "{text}");
+        text
     }
 
     #[test]
@@ -833,6 +939,31 @@ mod tests {
         insta::assert_snapshot!("requests", check(&sample::run_record()));
         insta::assert_snapshot!("streams", check(&sample::stream_record()));
         insta::assert_snapshot!("chat", check(&sample::chat_record()));
+    }
+
+    #[test]
+    fn a_taller_terminal_and_a_file_have_room_for_the_details() {
+        let record = sample::run_record();
+        let taller = |rows| {
+            let page = Page {
+                rows: Some(rows),
+                ..PAGE
+            };
+            screen_on(&record, page)
+        };
+        let whole = screen_on(&record, ENDLESS);
+        insta::assert_snapshot!("requests-whole", whole);
+        fits(&whole);
+        let rows = whole.lines().count() + 1;
+        assert_eq!(taller(rows), whole);
+        // One row less, and the last of them is left to the report.
+        let shorter = taller(rows - 1);
+        assert!(
+            shorter.contains("\n         with what the loops did\n"),
+            "{shorter}"
+        );
+        assert!(shorter.contains("\n request "), "{shorter}");
+        assert!(shorter.lines().count() < rows - 1, "{shorter}");
     }
 
     #[test]
@@ -873,7 +1004,23 @@ mod tests {
                 ..comparison
             }));
         insta::assert_snapshot!("three", screen(&record));
+        insta::assert_snapshot!("three-whole", screen_on(&record, ENDLESS));
     }
+
+    #[test]
+    fn what_is_left_out_goes_unnamed_before_the_verdict_scrolls_away() {
+        let record = sample::run_record();
+        let named = screen(&record);
+        let rows = named.lines().count();
+        let page = Page {
+            rows: Some(rows),
+            ..PAGE
+        };
+        let unnamed = screen_on(&record, page);
+        assert_eq!(unnamed.lines().count(), rows - 1);
+        assert!(named.contains("\n         with ") && !unnamed.contains("\n         with "));
+    }
+
     #[test]
     fn long_names_and_grave_cautions_fit_too() {
         let mut record = sample::run_record();
@@ -897,6 +1044,19 @@ mod tests {
         let text = screen(&record);
         fits(&text);
         insta::assert_snapshot!("long", text);
+    }
+
+    #[test]
+    fn a_figure_is_not_broken_from_its_unit() {
+        let page = Page {
+            columns: Some(40),
+            ..PAGE
+        };
+        let told = "p99: coroutine (+15 %), callback-asyncio (+16 %), p50 12.3 ms.";
+        assert_eq!(
+            page.wrap(told, ""),
+            "p99: coroutine (+15 %), callback-asyncio\n(+16 %), p50 12.3 ms."
+        );
     }
 
     #[test]

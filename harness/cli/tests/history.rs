@@ -120,14 +120,17 @@ fn runs_are_added_once_and_shown_with_a_chart_and_a_torn_end_is_told() {
     let said = String::from_utf8(shown.stderr).unwrap();
     assert!(shown.status.success(), "{said}");
     assert!(
-        said.contains("the last 31 bytes are of a run that was never written"),
+        said.contains("its end, 31 bytes of a run that was never written whole, is left out"),
         "{said}"
     );
     let stem = "io-heavy-coroutine-against-callback-response-time-p99";
     for ending in ["svg", "png"] {
         assert!(dir.path().join(format!("charts/{stem}.{ending}")).is_file());
     }
-    for expected in ["the last 31 bytes were of a run", "nothing new; it has 1."] {
+    for expected in [
+        "its end, 31 bytes of a run that was never written whole, was removed",
+        "nothing new; it has 1.",
+    ] {
         let added = bench(&add);
         let said = String::from_utf8(added.stderr).unwrap();
         assert!(said.contains(expected), "{said}");

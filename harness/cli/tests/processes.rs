@@ -488,7 +488,7 @@ fn a_target_that_ends_early_is_told_with_its_last_words() {
 fn a_target_that_never_gets_ready_is_given_up() {
     let patience = "ready_timeout = '5s'";
     let words = [
-        "fake was not ready within 5 seconds",
+        "fake was not ready within 5 s",
         "found nobody who listens",
         "thinking",
     ];
@@ -499,7 +499,7 @@ fn a_target_that_never_gets_ready_is_given_up() {
 fn a_target_that_refuses_to_say_that_it_is_ready_is_given_up() {
     let patience = "ready_timeout = '5s'";
     let words = [
-        "fake was not ready within 5 seconds",
+        "fake was not ready within 5 s",
         "/plaintext was answered 500 instead of 200; it printed nothing",
     ];
     check_start(&["broken"], patience, &words);
@@ -554,7 +554,7 @@ fn what_a_target_leaves_behind_is_killed_and_named() {
 fn a_target_that_does_not_end_when_it_is_told_to_is_killed() {
     let why = check_run(&["family", "deaf"], "stop_timeout = '1s'").unwrap();
     assert!(
-        why.contains("it did not end within 1 seconds of SIGTERM and was killed"),
+        why.contains("it did not end within 1 s of SIGTERM and was killed"),
         "{why}"
     );
 }

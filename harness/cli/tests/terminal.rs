@@ -205,6 +205,27 @@ fn a_pair_shows_where_it_is_and_ends_with_its_verdict() {
 }
 
 #[test]
+fn ctrl_c_takes_the_display_off_and_says_what_is_kept() {
+    let args = ["-d", "40s", "--rounds", "1", "--target", "callback"];
+    let mut run = Seen::run("xterm-256color", &args);
+    run.wait_for(&["round 1 of 1, epoch ", "s left"]);
+    run.press("\x03");
+    let (exit_code, text) = run.end();
+    assert_eq!(exit_code, 130, "{text}");
+    for gone in ["s left", "[", "^C"] {
+        assert!(!text.contains(gone), "{gone}: {text}");
+    }
+    for kept in [
+        "Interrupted: what was measured until then is kept, ",
+        " of 20 epochs.\n",
+        "The run was interrupted",
+        "Report:  results/runs/",
+    ] {
+        assert!(text.contains(kept), "{kept}: {text}");
+    }
+}
+
+#[test]
 fn a_terminal_that_can_only_go_on_gets_a_line_a_round() {
     let args = ["-d", "4s", "--rounds", "2", "--target", "callback"];
     let mut run = Seen::run("dumb", &args);
@@ -257,15 +278,23 @@ fn the_terminal_is_given_back_where_the_run_must_end_at_once() {
         let id = run.child.process_id().unwrap().cast_signed();
         let _ = kill_process(Pid::from_raw(id).unwrap(), Signal::TERM);
     };
-    for ask in [by_key, by_signal] {
-        let args = [
-            "-d", "40s", "--rounds", "1", "--target", "callback", "--tui",
-        ];
-        let mut run = Seen::run("xterm-256color", &args);
-        run.wait_for(&["> o callback"]);
-        ask(&mut run);
-        ask(&mut run);
-        let (exit_code, text) = run.end();
-        assert_eq!(exit_code, 130, "{text}");
-    }
+    let ask: [fn(&mut Seen); 2] = [by_key, by_signal];
+    // Each on a terminal of its own, so they may as well run at the same time.
+    std::thread::scope(|scope| {
+        for ask in ask {
+            for (more, shown) in [(Some("--tui"), "> o callback"), (None, "s left")] {
+                scope.spawn(move || {
+                    let args = ["-d", "40s", "--rounds", "1", "--target", "callback"];
+                    let args: Vec<&str> = args.into_iter().chain(more).collect();
+                    let mut run = Seen::run("xterm-256color", &args);
+                    run.wait_for(&[shown]);
+                    ask(&mut run);
+                    ask(&mut run);
+                    let (exit_code, text) = run.end();
+                    assert_eq!(exit_code, 130, "{text}");
+                    assert!(!text.contains("s left"), "{text}");
+                });
+            }
+        }
+    });
 }

@@ -28,7 +28,7 @@ use crate::stats::distribution::{mean, student_t_quantile, variance};
 use crate::stats::dominance::cliffs_delta;
 use crate::stats::permutation::{divisions, permutation};
 use crate::timed::Timed;
-use crate::validity::{Caution, CautionCode, MEASURE_LONGER};
+use crate::validity::{Caution, CautionCode};
 
 /// What a reader of two runs is told of the first one's targets, after their names.
 pub const BASE_MARK: &str = "(A)";
@@ -210,7 +210,7 @@ pub fn between(
     };
     let timed = base.timed();
     let (mut comparisons, mut left_out) = (Vec::new(), Vec::new());
-    let mut cautions: Vec<Caution> = unlike.into_iter().map(insisted).collect();
+    let mut not_compared = Vec::new();
     for &(of_base, of_head) in &pairs {
         let (pair, reasons) = match (one_run, reference) {
             (true, _) => compare_pair(&of_base.epochs, &of_head.epochs, timed, policy),
@@ -227,13 +227,14 @@ pub fn between(
             marked(&of_base.name, BASE_MARK),
             marked(&of_head.name, HEAD_MARK),
         );
-        cautions.extend(reasons.iter().map(|reason| too_few(&head, reason)));
         left_out.extend(reasons.iter().map(|reason| LeftOut {
             metric: reason.metric(),
             base: base.clone(),
             head: head.clone(),
             why: reason.to_string(),
         }));
+        let reasons = reasons.into_iter().map(|reason| (head.clone(), reason));
+        not_compared.extend(reasons);
         comparisons.extend(pair.into_iter().map(|comparison| Comparison {
             base: base.clone(),
             head: head.clone(),
@@ -245,6 +246,8 @@ pub fn between(
         (false, Some(_)) => Basis::Reference,
         (false, None) => Basis::Unpaired,
     };
+    let mut cautions: Vec<Caution> = unlike.into_iter().map(insisted).collect();
+    cautions.extend(compare::left_out(&not_compared));
     cautions.extend(of_basis(basis, reference, differences.len()));
     cautions.extend(
         [base, head]
@@ -689,14 +692,6 @@ fn insisted(what: String) -> Caution {
     )
 }
 
-fn too_few(head: &str, reason: &NotCompared) -> Caution {
-    CautionCode::TooFewSamples.caution(
-        false,
-        format!("{head} could not be compared: {reason}"),
-        MEASURE_LONGER,
-    )
-}
-
 /// What follows from the way of comparing.
 fn of_basis(basis: Basis, reference: Option<Pair<'_>>, differences: usize) -> Vec<Caution> {
     let mut cautions = Vec::new();
@@ -1078,18 +1073,23 @@ mod tests {
         }
         let told = between(&base, &head, &Ask::default(), &policy()).unwrap();
         assert!(told.comparisons.is_empty());
-        let text = "coroutine (B) could not be compared: response time p50 is known in 10 blocks of the base and 3 of the head, and the test needs 4 of each: measure longer";
-        assert_eq!(told.cautions[0].detail, text);
+        let why = "known in 10 blocks of the base and 3 of the head, and the test needs 4 of each";
+        assert_eq!(
+            told.cautions[0].detail,
+            format!(
+                "coroutine (B) could not be compared in response time p50, response time p99, service time p50, service time \
+                 p99, throughput, server CPU per request and peak memory: {why}"
+            )
+        );
         let metrics: Vec<Metric> = told
             .left_out
             .iter()
             .map(|left_out| left_out.metric)
             .collect();
         assert_eq!(metrics, Timed::Requests.metrics());
-        assert!(
-            text.ends_with(&told.left_out[0].why),
-            "{:?}",
-            told.left_out[0]
+        assert_eq!(
+            told.left_out[0].why,
+            format!("response time p50 is {why}: measure longer")
         );
         assert_eq!(told.left_out[0].head, "coroutine (B)");
         assert_eq!(told.cautions.last().unwrap().code, CautionCode::Partial);

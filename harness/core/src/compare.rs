@@ -20,6 +20,8 @@ use crate::stats::dominance::cliffs_delta;
 use crate::stats::sign_flip::sign_flip;
 use crate::summary::{Summary, Times};
 use crate::timed::Timed;
+use crate::validity::{Caution, CautionCode, MEASURE_LONGER};
+use crate::words;
 
 /// The most blocks that are compared.
 pub const MAX_BLOCKS: usize = 10_000;
@@ -356,7 +358,7 @@ pub enum PolicyError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NotCompared {
     /// Too few blocks in which both targets have the metric.
-    #[error("{metric} is known of both targets in {paired} blocks of {blocks}, and the test needs {needed}: measure longer", metric = metric.words())]
+    #[error("{metric} is {why}: measure longer", metric = metric.words(), why = self.why())]
     TooFewBlocks {
         /// The metric.
         metric: Metric,
@@ -368,7 +370,7 @@ pub enum NotCompared {
         needed: usize,
     },
     /// Too few blocks of two runs, which no pairing ties together.
-    #[error("{metric} is known in {base} blocks of the base and {head} of the head, and the test needs {needed} of each: measure longer", metric = metric.words())]
+    #[error("{metric} is {why}: measure longer", metric = metric.words(), why = self.why())]
     TooFewOfEach {
         /// The metric.
         metric: Metric,
@@ -380,7 +382,7 @@ pub enum NotCompared {
         needed: usize,
     },
     /// Too few earlier runs.
-    #[error("{metric} is known of {runs} earlier runs like this one, and a comparison with them needs {needed}: add runs", metric = metric.words())]
+    #[error("{metric} is {why}: add runs", metric = metric.words(), why = self.why())]
     TooFewRuns {
         /// The metric.
         metric: Metric,
@@ -390,7 +392,7 @@ pub enum NotCompared {
         needed: usize,
     },
     /// More blocks than are compared.
-    #[error("{metric} is known in {blocks} blocks, more than the {MAX_BLOCKS} that are compared", metric = metric.words())]
+    #[error("{metric} is {why}", metric = metric.words(), why = self.why())]
     TooManyBlocks {
         /// The metric.
         metric: Metric,
@@ -409,6 +411,71 @@ impl NotCompared {
             | Self::TooManyBlocks { metric, .. } => metric,
         }
     }
+
+    /// In how many blocks or runs it is known, and how many it takes. Metrics with the same reason have the same words.
+    fn why(&self) -> String {
+        let count = |count: usize| words::count(count as u64);
+        let plural = |count: usize, one, many| words::plural(count as u64, one, many);
+        match *self {
+            Self::TooFewBlocks {
+                paired,
+                blocks,
+                needed,
+                ..
+            } => format!(
+                "known of both targets in {} of {}, and the test needs {needed}",
+                plural(paired, "block", "blocks"),
+                count(blocks)
+            ),
+            Self::TooFewOfEach {
+                base, head, needed, ..
+            } => format!(
+                "known in {} of the base and {} of the head, and the test needs {needed} of each",
+                plural(base, "block", "blocks"),
+                count(head)
+            ),
+            Self::TooFewRuns { runs, needed, .. } => format!(
+                "known of {} like this one, and a comparison with them needs {needed}",
+                plural(runs, "earlier run", "earlier runs")
+            ),
+            Self::TooManyBlocks { blocks, .. } => format!(
+                "known in {}, more than the {} that are compared",
+                plural(blocks, "block", "blocks"),
+                count(MAX_BLOCKS)
+            ),
+        }
+    }
+}
+
+/// What could not be compared, with the names of the targets: a caution a reason, which names all targets and metrics that it holds for.
+pub fn left_out(not_compared: &[(String, NotCompared)]) -> Vec<Caution> {
+    let mut reasons: Vec<(&str, String, Vec<&str>)> = Vec::new();
+    for (target, reason) in not_compared {
+        let (why, metric) = (reason.why(), reason.metric().words());
+        let same =
+            |(known, known_why, _): &&mut (&str, String, _)| known == target && *known_why == why;
+        match reasons.iter_mut().find(same) {
+            Some((.., metrics)) => metrics.push(metric),
+            None => reasons.push((target, why, vec![metric])),
+        }
+    }
+    let mut told: Vec<(String, Vec<&str>)> = Vec::new();
+    for (target, why, metrics) in reasons {
+        let what = format!("in {}: {why}", words::listed(&metrics));
+        match told.iter_mut().find(|(known, _)| *known == what) {
+            Some((_, targets)) => targets.push(target),
+            None => told.push((what, vec![target])),
+        }
+    }
+    let caution = |(what, targets): (String, Vec<&str>)| {
+        let targets = words::listed(&targets);
+        CautionCode::TooFewSamples.caution(
+            false,
+            format!("{targets} could not be compared {what}"),
+            MEASURE_LONGER,
+        )
+    };
+    told.into_iter().map(caution).collect()
 }
 
 /// Compares every target with the first, metric by metric, and adjusts the p-values of each pair over its metrics.
@@ -996,6 +1063,56 @@ mod tests {
                 metric: TIME,
                 blocks: MAX_BLOCKS + 1
             })
+        );
+    }
+
+    #[test]
+    fn what_could_not_be_compared_is_said_once_a_reason() {
+        let too_few = |target: &str, metric, paired| {
+            let reason = NotCompared::TooFewBlocks {
+                metric,
+                paired,
+                blocks: 10,
+                needed: 6,
+            };
+            (target.to_owned(), reason)
+        };
+        let (p99, service_p99) = (Metric::ResponseTimeNsP99, Metric::ServiceTimeNsP99);
+        let check = |not_compared: &[(String, NotCompared)], expected: &[&str]| {
+            let told = left_out(not_compared);
+            let details: Vec<&str> = told.iter().map(|caution| caution.detail.as_str()).collect();
+            assert_eq!(details, expected);
+        };
+        check(&[], &[]);
+        check(
+            &[too_few("node", p99, 1)],
+            &[
+                "node could not be compared in response time p99: known of both targets in 1 block of 10, and the test needs 6",
+            ],
+        );
+        check(
+            &[
+                too_few("node", p99, 0),
+                too_few("node", service_p99, 0),
+                too_few("fastapi", p99, 0),
+                too_few("fastapi", service_p99, 0),
+            ],
+            &[
+                "node and fastapi could not be compared in response time p99 and service time p99: known of both targets in 0 \
+               blocks of 10, and the test needs 6",
+            ],
+        );
+        check(
+            &[
+                too_few("node", p99, 5),
+                too_few("node", service_p99, 0),
+                too_few("fastapi", p99, 5),
+            ],
+            &[
+                "node and fastapi could not be compared in response time p99: known of both targets in 5 blocks of 10, and the \
+                 test needs 6",
+                "node could not be compared in service time p99: known of both targets in 0 blocks of 10, and the test needs 6",
+            ],
         );
     }
 

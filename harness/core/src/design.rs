@@ -44,7 +44,7 @@ fn not_warm(targets: &[(&str, &[EpochRecord])], judged: Metric) -> Vec<Caution> 
                 format!(
                     "{name} began its rounds {:.0} % slower than it went on ({}, p {:.3}): it was not warm",
                     excess * 100.0,
-                    judged.name(),
+                    judged.words(),
                     told.p_value
                 ),
                 "measure it warm, with a longer warm-up (-w); its figures here are a mixture of both",
@@ -62,7 +62,7 @@ fn places(targets: &[(&str, &[EpochRecord])], judged: Metric, seed: u64) -> Opti
             false,
             format!(
                 "the place of an epoch within its block changes {} by {:.0} % (p {:.3})",
-                judged.name(),
+                judged.words(),
                 range * 100.0,
                 told.p_value
             ),
@@ -84,7 +84,7 @@ fn rounds(targets: &[(&str, &[EpochRecord])], judged: Metric, seed: u64) -> Vec<
                 false,
                 format!(
                     "{name} against {base_name}: each fresh start changes {} by {:.1} % (p {:.3}), so that the blocks of a round are not independent and the intervals should be {:.1} times as long",
-                    judged.name(),
+                    judged.words(),
                     told.deviation.exp_m1() * 100.0,
                     told.p_value,
                     told.lengthening
@@ -237,7 +237,7 @@ mod tests {
         let told = told(&cold);
         assert!(
             told[0].starts_with(
-                "head began its rounds 30 % slower than it went on (response_time_ns_p50"
+                "head began its rounds 30 % slower than it went on (response time p50"
             ),
             "{told:?}"
         );
@@ -255,7 +255,7 @@ mod tests {
         let told = told(&outside);
         assert_eq!(told.len(), 1, "{told:?}");
         assert!(
-            told[0].contains("changes response_time_ns_p50 by 5 % (p 0.001"),
+            told[0].contains("changes response time p50 by 5 % (p 0.001"),
             "{told:?}"
         );
     }

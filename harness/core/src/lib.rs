@@ -39,3 +39,4 @@ pub mod truth;
 pub mod units;
 pub mod validity;
 pub mod warmup;
+pub mod words;

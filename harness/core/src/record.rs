@@ -22,7 +22,7 @@ use crate::summary::{self, Summary, Times};
 use crate::syscalls::SyscallRecord;
 use crate::timed::Timed;
 use crate::units::NANOS_PER_S;
-use crate::validity::{Caution, CautionCode, Validity};
+use crate::validity::{self, CautionCode, ToldCaution, Validity};
 use crate::warmup::WarmupRecord;
 
 /// The version of the record's format. It grows when a key changes its meaning or goes away, not when one is added.
@@ -354,11 +354,10 @@ impl RunRecord {
         Timed::of_targets(&self.targets)
     }
 
-    /// What to beware of: the run's own cautions, then those of single targets, with the target's name, that the run has not
-    /// told itself.
+    /// What to beware of: the run's own cautions, then those of its targets that the run has not told itself.
     ///
     /// A target's percentiles that are missing for want of samples are not among them: they show as missing.
-    pub fn cautions(&self) -> impl Iterator<Item = (Option<&str>, &Caution)> {
+    pub fn cautions(&self) -> Vec<ToldCaution> {
         let of_run = self.validity.cautions.iter().map(|caution| (None, caution));
         let of_targets = self.targets.iter().flat_map(|target| {
             let own = target.report.validity.cautions.iter();
@@ -368,7 +367,7 @@ impl RunRecord {
             let is_told = caution.voids || caution.code == CautionCode::TargetFailed;
             !is_told && caution.code != CautionCode::TooFewSamples
         });
-        of_run.chain(untold)
+        validity::told(of_run.chain(untold))
     }
 
     /// `run.json`: indented, keys in the order of the fields, with a line feed at the end.
@@ -897,6 +896,7 @@ pub struct BackendRecord {
 mod tests {
     use super::*;
     use crate::sample;
+    use crate::validity::Caution;
 
     #[test]
     fn a_record_comes_back_as_it_went() {
@@ -944,9 +944,10 @@ mod tests {
         ]);
         let told: Vec<_> = record
             .cautions()
-            .map(|(of, told)| (of, told.code))
+            .into_iter()
+            .map(|told| (told.of, told.caution.code))
             .collect();
-        let of_target = Some(record.targets[1].name.as_str());
+        let of_target = Some(record.targets[1].name.clone());
         assert_eq!(
             told,
             [

@@ -8,6 +8,7 @@ use crate::recording::Recording;
 use crate::summary::{MIN_SAMPLES_BEYOND, Summary, Times, value_at};
 use crate::timed::Timed;
 use crate::units::{Nanos, duration_ns, format_ns};
+use crate::words::{count, listed, plural};
 
 /// What to do where there is too little to compare.
 pub const MEASURE_LONGER: &str =
@@ -156,6 +157,88 @@ pub struct Caution {
     pub voids: bool,
 }
 
+/// A caution as it is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToldCaution {
+    /// The targets that it is of; none where it is the run's, or names them itself.
+    pub of: Option<String>,
+    /// What is told.
+    pub caution: Caution,
+}
+
+/// How cautions are told, those of a target with its name: what several say and advise alike is told once, with the figures
+/// of each, where the first of them stands.
+pub fn told<'a>(
+    cautions: impl IntoIterator<Item = (Option<&'a str>, &'a Caution)>,
+) -> Vec<ToldCaution> {
+    let mut groups: Vec<Vec<(Option<&str>, &Caution)>> = Vec::new();
+    for (of, caution) in cautions {
+        // How a target failed is a story of its own.
+        let is_alike = |group: &&mut Vec<(Option<&str>, &Caution)>| {
+            let (first_of, first) = group[0];
+            let kind = |caution: &Caution| (caution.code, caution.voids);
+            caution.code != CautionCode::TargetFailed
+                && first_of.is_some() == of.is_some()
+                && kind(first) == kind(caution)
+                && first.advice == caution.advice
+        };
+        match groups.iter_mut().find(is_alike) {
+            Some(group) => group.push((of, caution)),
+            None => groups.push(vec![(of, caution)]),
+        }
+    }
+    groups.iter().map(|group| together(group)).collect()
+}
+
+fn together(group: &[(Option<&str>, &Caution)]) -> ToldCaution {
+    let (_, first) = group[0];
+    let names: Vec<&str> = group.iter().filter_map(|(of, _)| *of).collect();
+    if group
+        .iter()
+        .all(|(_, caution)| caution.detail == first.detail)
+    {
+        return ToldCaution {
+            of: (!names.is_empty()).then(|| listed(&names)),
+            caution: first.clone(),
+        };
+    }
+    let (what, _, limit) = parts(&first.detail);
+    let has_same_words = group.iter().all(|(of, caution)| {
+        let (other, _, other_limit) = parts(&caution.detail);
+        of.is_some() && what.is_some() && (other, other_limit) == (what, limit)
+    });
+    let each: Vec<String> = group
+        .iter()
+        .map(|(of, caution)| match (of, has_same_words) {
+            (Some(name), true) => format!("{name} {}", parts(&caution.detail).1),
+            (Some(name), false) => format!("{name}: {}", caution.detail),
+            (None, _) => caution.detail.clone(),
+        })
+        .collect();
+    let each = each.join("; ");
+    let detail = match what.filter(|_| has_same_words) {
+        Some(what) => format!("{what}{limit}: {each}"),
+        None => each,
+    };
+    ToldCaution {
+        of: None,
+        caution: Caution {
+            detail,
+            ..first.clone()
+        },
+    }
+}
+
+/// What a detail is about, its figures, and the limit in brackets that they are held against: `sent late: p99 3 ms (limit 1 ms)`.
+fn parts(detail: &str) -> (Option<&str>, &str, &str) {
+    let begin_of_limit = detail.ends_with(')').then(|| detail.rfind(" (")).flatten();
+    let (rest, limit) = detail.split_at(begin_of_limit.unwrap_or(detail.len()));
+    match rest.split_once(": ") {
+        Some((what, figures)) => (Some(what), figures, limit),
+        None => (None, rest, limit),
+    }
+}
+
 /// The kinds of caution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -293,7 +376,7 @@ fn rate_missed(load: &Load, recording: &Recording) -> Option<Caution> {
     (ledger.scheduled > 0 && share < REACHED_SHARE).then(|| {
         CautionCode::RateMissed.caution(
             false,
-            format!("{:.1} % of the requests scheduled at {rate} were answered in time (limit {:.0} %)", share * 100.0, REACHED_SHARE * 100.0),
+            format!("answered in time at {rate}: {:.1} % of the requests (limit {:.0} %)", share * 100.0, REACHED_SHARE * 100.0),
             "the target can't carry this rate with these connections: lower -R, or raise -c if replies are slow and connections few",
         )
     })
@@ -306,12 +389,12 @@ fn failures(recording: &Recording) -> Option<Caution> {
             .errors
             .kinds
             .iter()
-            .map(|(kind, count)| format!("{count} {}", kind.words()))
-            .chain((ledger.timeout > 0).then(|| format!("{} timed out", ledger.timeout)))
+            .map(|(kind, number)| format!("{} {}", count(*number), kind.words()))
+            .chain((ledger.timeout > 0).then(|| format!("{} timed out", count(ledger.timeout))))
             .collect();
         CautionCode::Failures.caution(
             false,
-            format!("{} of {} requests failed: {}", ledger.failed(), ledger.scheduled, kinds.join(", ")),
+            format!("{} of {} failed: {}", count(ledger.failed()), plural(ledger.scheduled, "request", "requests"), kinds.join(", ")),
             "percentiles leave errors out and hold timeouts as lower bounds: read them beside the failures",
         )
     })
@@ -323,8 +406,9 @@ fn unfinished(recording: &Recording) -> Option<Caution> {
         CautionCode::Unfinished.caution(
             false,
             format!(
-                "{} of {} requests were unfinished at the end and count as lower bounds",
-                ledger.unfinished, ledger.scheduled
+                "unfinished at the end, and in the percentiles as lower bounds: {} of {}",
+                count(ledger.unfinished),
+                plural(ledger.scheduled, "request", "requests")
             ),
             "true percentiles are at least as high as those shown",
         )
@@ -341,8 +425,9 @@ fn connections(load: &Load, recording: &Recording) -> Option<Caution> {
         CautionCode::Connections.caution(
             false,
             format!(
-                "{} connections were lost and opened again, {} could not be opened",
-                counts.reopened, recording.errors.connect
+                "{} lost and opened again, {} could not be opened",
+                plural(counts.reopened, "connection was", "connections were"),
+                count(recording.errors.connect)
             ),
             "look at the target's own output: it closed connections, or is short of descriptors or backlog",
         )
@@ -351,7 +436,7 @@ fn connections(load: &Load, recording: &Recording) -> Option<Caution> {
 
 /// Where each request opens its own connection, running out of them here is no failure of the server.
 fn exhausted(load: &Load, recording: &Recording) -> Option<Caution> {
-    let count = |kind| {
+    let number = |kind| {
         recording
             .errors
             .kinds
@@ -359,13 +444,15 @@ fn exhausted(load: &Load, recording: &Recording) -> Option<Caution> {
             .copied()
             .unwrap_or_default()
     };
-    let ports = count(ErrorKind::AddrNotAvailable);
-    let files = count(ErrorKind::TooManyFiles);
+    let ports = number(ErrorKind::AddrNotAvailable);
+    let files = number(ErrorKind::TooManyFiles);
     (load.connect == Connect::PerRequest && ports + files > 0).then(|| {
         CautionCode::Exhausted.caution(
             true,
             format!(
-                "the generator itself ran out: {ports} requests found no local port, {files} no file descriptor"
+                "the generator itself ran out: {} found no local port, {} no file descriptor",
+                plural(ports, "request", "requests"),
+                count(files)
             ),
             "lower the rate (-R), widen net.ipv4.ip_local_port_range, or raise the limit with `ulimit -n`",
         )
@@ -378,8 +465,9 @@ fn idle_lost(recording: &Recording) -> Option<Caution> {
         CautionCode::IdleLost.caution(
             false,
             format!(
-                "{} of {} idle connections were lost: the target closed them, and was measured beside fewer",
-                counts.idle_lost, counts.idle
+                "idle connections that were lost: {} of {}; the target closed them, and was measured beside fewer",
+                count(counts.idle_lost),
+                count(counts.idle)
             ),
             "compare with care: a target that closes idle connections has less to hold; raise its time-out of silent ones",
         )
@@ -449,7 +537,10 @@ fn throttled(circumstances: &Circumstances) -> Option<Caution> {
         .filter(|&periods| periods > 0)?;
     Some(CautionCode::Throttled.caution(
         false,
-        format!("the control group throttled the processor {periods} times"),
+        format!(
+            "the control group throttled the processor {}",
+            plural(periods, "time", "times")
+        ),
         "raise the CPU quota of the container, or the stalls in the tail are the quota's",
     ))
 }
@@ -472,10 +563,13 @@ fn too_few_samples(recording: &Recording) -> Option<Caution> {
         CautionCode::TooFewSamples.caution(
             false,
             format!(
-                "{} of {} {}s: fewer than {MIN_SAMPLES_BEYOND} samples lie beyond",
+                "{} of {}: fewer than {MIN_SAMPLES_BEYOND} samples lie beyond",
                 missing.join(", ").replace('_', "."),
-                histogram.len(),
-                timed.time_words()
+                plural(
+                    histogram.len(),
+                    timed.time_words(),
+                    &format!("{}s", timed.time_words())
+                )
             ),
             "measure longer (-d) for percentiles further out",
         )
@@ -657,7 +751,7 @@ mod tests {
         );
         assert_eq!(
             validity.cautions[1].detail,
-            "2 of 2032 requests failed: 1 with a wrong body, 1 timed out"
+            "2 of 2,032 requests failed: 1 with a wrong body, 1 timed out"
         );
     }
 
@@ -751,7 +845,63 @@ mod tests {
         let lost = held(3);
         assert_eq!(codes(&lost), [CautionCode::IdleLost]);
         let detail = &lost.cautions[0].detail;
-        assert!(detail.starts_with("3 of 10000 idle"), "{detail}");
+        assert!(detail.contains("lost: 3 of 10,000;"), "{detail}");
+    }
+
+    #[test]
+    fn what_several_say_and_advise_alike_is_told_once() {
+        let caution =
+            |code: CautionCode, detail: &str| code.caution(false, detail.to_owned(), "wait");
+        let check = |cautions: &[(Option<&str>, Caution)], expected: &[(Option<&str>, &str)]| {
+            let given = cautions.iter().map(|(of, caution)| (*of, caution));
+            let told = told(given);
+            let told: Vec<(Option<&str>, &str)> = told
+                .iter()
+                .map(|told| (told.of.as_deref(), told.caution.detail.as_str()))
+                .collect();
+            assert_eq!(told, expected);
+        };
+        let (a, b) = (Some("a"), Some("b"));
+        let late = |p99| {
+            caution(
+                CautionCode::SendLag,
+                &format!("sent late: p99 {p99} ms (limit 1 ms)"),
+            )
+        };
+        let missed = |share| caution(CautionCode::RateMissed, &format!("{share} % of them"));
+        let none = caution(CautionCode::NotProfiled, "strace is not installed");
+        let failed = |how| caution(CautionCode::TargetFailed, how);
+        check(&[(a, late(2))], &[(a, "sent late: p99 2 ms (limit 1 ms)")]);
+        check(
+            &[(a, late(2)), (a, missed(9)), (b, late(3)), (b, missed(8))],
+            &[
+                (None, "sent late (limit 1 ms): a p99 2 ms; b p99 3 ms"),
+                (None, "a: 9 % of them; b: 8 % of them"),
+            ],
+        );
+        check(
+            &[(a, none.clone()), (b, none)],
+            &[(Some("a and b"), "strace is not installed")],
+        );
+        check(
+            &[(None, missed(9)), (None, missed(8)), (a, missed(7))],
+            &[(None, "9 % of them; 8 % of them"), (a, "7 % of them")],
+        );
+        check(
+            &[(None, failed("a fell")), (None, failed("b fell"))],
+            &[(None, "a fell"), (None, "b fell")],
+        );
+        let graver = Caution {
+            voids: true,
+            ..late(4)
+        };
+        check(
+            &[(a, graver), (b, late(3))],
+            &[
+                (a, "sent late: p99 4 ms (limit 1 ms)"),
+                (b, "sent late: p99 3 ms (limit 1 ms)"),
+            ],
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! response time still moves from window to window. Response time, because a queue that a cold start has left must be gone
 //! as well. This module decides from what the windows brought; it must never know a clock or a socket.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,7 @@ use crate::stats::steadiness::{WINDOW as WINDOWS_JUDGED, has_settled};
 use crate::timed::Timed;
 use crate::units::{Nanos, duration_ns};
 use crate::validity::{Caution, CautionCode};
+use crate::words::plural;
 
 /// Windows without which nothing can be said: a warm-up is never shorter.
 pub const MIN_WINDOWS: u32 = 8;
@@ -184,21 +186,32 @@ pub enum WarmupOutcome {
     AsTold,
 }
 
+/// Rounds in which a warm-up ended so. After a pause there is another one within its round.
+pub fn rounds_of(warmups: &[WarmupRecord], outcome: WarmupOutcome) -> u64 {
+    let ended_so = warmups.iter().filter(|warmup| warmup.outcome == outcome);
+    rounds(ended_so)
+}
+
+/// Different rounds, however many warm-ups each has.
+fn rounds<'a>(warmups: impl IntoIterator<Item = &'a WarmupRecord>) -> u64 {
+    let each = warmups.into_iter().map(|warmup| warmup.round);
+    each.collect::<BTreeSet<u32>>().len() as u64
+}
+
 /// What a reader should know of a target's warm-ups.
 pub fn caution(warmups: &[WarmupRecord]) -> Option<Caution> {
-    let unsteady = || {
-        let each = warmups.iter();
-        each.filter(|warmup| warmup.outcome == WarmupOutcome::Unsteady)
-    };
-    let longest_s = unsteady()
+    let unsteady = warmups
+        .iter()
+        .filter(|warmup| warmup.outcome == WarmupOutcome::Unsteady);
+    let longest_s = unsteady
         .map(|warmup| warmup.duration_s)
         .max_by(f64::total_cmp)?;
     Some(CautionCode::Unsteady.caution(
         false,
         format!(
-            "its response time still moved after {longest_s:.1} s of warm-up in {} of {} rounds: it was measured as it was",
-            unsteady().count(),
-            warmups.len()
+            "its response time still moved after {longest_s:.1} s of warm-up in {} of {}: it was measured as it was",
+            rounds_of(warmups, WarmupOutcome::Unsteady),
+            plural(rounds(warmups), "round", "rounds")
         ),
         "give it a longer warm-up (-w), or a rate below what it can carry (-R)",
     ))
@@ -358,26 +371,34 @@ mod tests {
 
     #[test]
     fn only_what_was_found_unsteady_is_cautioned() {
-        let of = |outcome, duration_s| WarmupRecord {
-            round: 0,
+        let of = |round, outcome, duration_s| WarmupRecord {
+            round,
             duration_s,
             outcome,
         };
         let fine = [
-            WarmupOutcome::Steady,
-            WarmupOutcome::TooFewReplies,
-            WarmupOutcome::AsTold,
-        ]
-        .map(|outcome| of(outcome, 9.0));
+            of(0, WarmupOutcome::Steady, 9.0),
+            of(1, WarmupOutcome::TooFewReplies, 9.0),
+            of(2, WarmupOutcome::AsTold, 9.0),
+        ];
         assert_eq!(caution(&fine), None);
-        let mut mixed = fine.to_vec();
-        mixed.push(of(WarmupOutcome::Unsteady, 4.0));
-        let told = caution(&mixed).unwrap();
-        assert_eq!(told.code, CautionCode::Unsteady);
-        assert!(
-            told.detail.contains("4.0 s of warm-up in 1 of 4 rounds"),
-            "{}",
-            told.detail
+        let check = |more: &[WarmupRecord], detail: &str| {
+            let told = caution(&[&fine, more].concat()).unwrap();
+            assert_eq!(told.code, CautionCode::Unsteady);
+            assert!(told.detail.contains(detail), "{}", told.detail);
+        };
+        let cold = |round, duration_s| of(round, WarmupOutcome::Unsteady, duration_s);
+        check(&[cold(3, 4.0)], "4.0 s of warm-up in 1 of 4 rounds:");
+        // Pauses within a round, after each of which its targets were warmed up again.
+        let paused = [
+            cold(3, 4.0),
+            cold(3, 5.0),
+            of(3, WarmupOutcome::Steady, 9.0),
+        ];
+        check(&paused, "5.0 s of warm-up in 1 of 4 rounds:");
+        check(
+            &[cold(2, 4.0), cold(3, 3.0)],
+            "4.0 s of warm-up in 2 of 4 rounds:",
         );
     }
 }

@@ -5,6 +5,9 @@
 
 use std::fmt::Write as _;
 
+use bench_core::words::grouped;
+pub use bench_core::words::{count, plural};
+
 /// Units of time and their length in nanoseconds, longest first. Nothing longer than a second: `7,200 s` beside `5 ms`
 /// compares at a glance, `2 h` doesn't.
 const TIME_UNITS: [(&str, f64); 4] = [("s", 1e9), ("ms", 1e6), ("µs", 1e3), ("ns", 1.0)];
@@ -43,11 +46,6 @@ pub fn figure(value: f64) -> String {
         decimals_of(value)
     };
     separated(value, decimals)
-}
-
-/// A count: `12,345`.
-pub fn count(count: u64) -> String {
-    grouped(&count.to_string())
 }
 
 /// A share as a percentage: `0.183` is `18.3 %`.
@@ -93,12 +91,6 @@ pub fn seconds(seconds: f64) -> String {
 /// A percentile's name as people write it: `p99_9` is `p99.9`.
 pub fn percentile(name: &str) -> String {
     name.replace('_', ".")
-}
-
-/// `one target`, `2 targets`: a count with its noun.
-pub fn plural(count: u64, one: &str, many: &str) -> String {
-    let noun = if count == 1 { one } else { many };
-    format!("{} {noun}", self::count(count))
 }
 
 /// A number with a fixed count of decimals and thousands apart.
@@ -147,17 +139,6 @@ fn decimals_of(value: f64) -> usize {
 )]
 pub(crate) fn magnitude(value: f64) -> i32 {
     value.abs().log10().floor() as i32
-}
-
-fn grouped(digits: &str) -> String {
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 #[cfg(test)]
@@ -210,6 +191,5 @@ mod tests {
         assert_eq!(seconds(10.0), "10 s");
         assert_eq!(mib(47_395_635.2), "45.2 MiB");
         assert_eq!(percentile("p99_9"), "p99.9");
-        assert_eq!(plural(1, "target", "targets"), "1 target");
     }
 }

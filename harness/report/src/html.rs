@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use bench_core::encode::{intervals_csv, summary_csv};
 use bench_core::record::RunRecord;
-use bench_core::validity::Caution;
+use bench_core::validity::ToldCaution;
 use serde::Serialize;
 
 use crate::charts::{Chart, ChartError, Plot, PlotTarget, ink_rules, legible, svg_and_plot};
@@ -229,13 +229,13 @@ fn run(record: &RunRecord) -> Result<(Run, LiveRun), HtmlError> {
 }
 
 fn cautions(record: &RunRecord) -> Vec<Note> {
-    let note = |(of, caution): (Option<&str>, &Caution)| Note {
-        of: of.unwrap_or_default().to_owned(),
+    let note = |ToldCaution { of, caution }: ToldCaution| Note {
+        of: of.unwrap_or_default(),
         voids: caution.voids,
-        detail: caution.detail.clone(),
-        advice: caution.advice.clone(),
+        detail: caution.detail,
+        advice: caution.advice,
     };
-    record.cautions().map(note).collect()
+    record.cautions().into_iter().map(note).collect()
 }
 
 fn failures(record: &RunRecord) -> Vec<FailureNote> {

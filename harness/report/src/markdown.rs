@@ -1,6 +1,7 @@
 //! A run as a few paragraphs of Markdown, to paste into an issue, a pull request or a document.
 
 use bench_core::record::RunRecord;
+use bench_core::validity::ToldCaution;
 
 use crate::charts::legible;
 use crate::sentences;
@@ -147,10 +148,10 @@ fn line(cells: &[String]) -> String {
 /// Cautions, of the run and of its targets, and failures.
 fn troubles(record: &RunRecord) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for (name, caution) in record.cautions() {
+    for ToldCaution { of, caution } in record.cautions() {
         let what = if caution.voids { "Invalid" } else { "Caution" };
-        let of = name
-            .map(|name| format!(" ({})", plain(name)))
+        let of = of
+            .map(|name| format!(" ({})", plain(&name)))
             .unwrap_or_default();
         let line = format!(
             "**{what}{of}:** {}. {}",

@@ -8,6 +8,7 @@ use bench_core::detectable::DetectableRecord;
 use bench_core::load::Connect;
 use bench_core::record::{Completion, LoadRecord, ObjectiveRecord, RunRecord, TargetRecord};
 use bench_core::timed::Timed;
+use bench_core::words::listed;
 
 use crate::figures::{count, figure, mib, per_s, percentile, plural, separated, time};
 
@@ -74,18 +75,28 @@ pub fn headlines(record: &RunRecord) -> Vec<String> {
     let each = told(timed).filter_map(|metric| match of(record, metric).as_slice() {
         [] => None,
         [one] => Some(sentence(one, timed)),
-        many => Some(grouped(metric, timed, many)),
+        many => Some(grouped(name, timed, &against(many[0]), many)),
     });
     each.collect()
 }
 
-/// The same where a table with the intervals stands below: what differs, in a sentence each; then in one what is equal, and in
-/// one what could not be told.
+/// The same where there is little room, and tables stand below: what differs, in a sentence each; then in one what is equal, and
+/// in one what could not be told.
 pub fn verdicts(record: &RunRecord) -> Vec<String> {
     let timed = record.timed();
     let of_each: Vec<Vec<&Comparison>> = told(timed).map(|metric| of(record, metric)).collect();
     if of_each.iter().any(|comparisons| comparisons.len() > 1) {
-        return headlines(record);
+        let compared = of_each.iter().filter(|comparisons| !comparisons.is_empty());
+        let told = compared.enumerate().map(|(number, comparisons)| {
+            // Against whom is said once.
+            let against = if number == 0 {
+                against(comparisons[0])
+            } else {
+                String::new()
+            };
+            grouped(short_name, timed, &against, comparisons)
+        });
+        return told.collect();
     }
     let told = || of_each.iter().flatten().copied();
     let differences = told()
@@ -114,8 +125,20 @@ fn of(record: &RunRecord, metric: Metric) -> Vec<&Comparison> {
         .collect()
 }
 
+/// Against whom a comparison is, behind a metric's name.
+fn against(comparison: &Comparison) -> String {
+    format!(", against {}", comparison.base)
+}
+
 /// One metric of many targets against the same base: `Peak memory, against callback: less: a (−18 %); more: b (+22 %).`
-fn grouped(metric: Metric, timed: Timed, comparisons: &[&Comparison]) -> String {
+///
+/// `name`: what metrics are called, [`name`] or [`short_name`]. `against`: what follows the name.
+fn grouped(
+    name: fn(Metric, Timed) -> &'static str,
+    timed: Timed,
+    against: &str,
+    comparisons: &[&Comparison],
+) -> String {
     let mut verdicts: Vec<ComparisonVerdict> = comparisons
         .iter()
         .map(|comparison| comparison.verdict)
@@ -131,10 +154,9 @@ fn grouped(metric: Metric, timed: Timed, comparisons: &[&Comparison]) -> String 
             .collect();
         format!("{}: {}", verdict(group), members.join(", "))
     });
-    let base = &comparisons[0].base;
-    let name = capitalised(name(metric, timed));
+    let name = capitalised(name(comparisons[0].metric, timed));
     format!(
-        "{name}, against {base}: {}.",
+        "{name}{against}: {}.",
         groups.collect::<Vec<_>>().join("; ")
     )
 }
@@ -163,10 +185,25 @@ pub(crate) fn counted(timed: Timed) -> &'static str {
     }
 }
 
+/// How much of an interrupted run is kept; nothing of one that went on to its end.
+pub fn kept(record: &RunRecord) -> Option<String> {
+    let of_aa = record.aa.iter().map(|aa| &aa.target);
+    let targets = record.targets.iter().chain(of_aa);
+    let measured: usize = targets.map(|target| target.epochs.len()).sum();
+    let planned: usize = record.plan.order.iter().map(Vec::len).sum();
+    (record.completion == Completion::Interrupted).then(|| {
+        format!(
+            "Interrupted: what was measured until then is kept, {} of {}.",
+            count(measured as u64),
+            plural(planned as u64, "epoch", "epochs")
+        )
+    })
+}
+
 /// Whether to believe the run, and whether it is whole, in sentences.
 pub fn belief(record: &RunRecord) -> String {
     let mut sentences = Vec::new();
-    let noted = record.cautions().count();
+    let noted = record.cautions().len();
     sentences.push(match (record.validity.is_valid(), noted) {
         (true, 0) => "The measurement is valid, and nothing speaks against it.".to_owned(),
         (true, _) => format!(
@@ -326,15 +363,6 @@ fn false_alarms(machine: &FalseAlarms) -> String {
         machine.share_low * 100.0,
         machine.share_high * 100.0
     )
-}
-
-/// `a`, `a and b`, `a, b and c`.
-fn listed(parts: &[String]) -> String {
-    match parts {
-        [] => String::new(),
-        [one] => one.clone(),
-        [but_last @ .., last] => format!("{} and {last}", but_last.join(", ")),
-    }
 }
 
 fn objective(bound: &ObjectiveRecord, timed: Timed, targets: &[TargetRecord]) -> String {

@@ -73,9 +73,13 @@ pub fn circumstances(record: &SweepRecord) -> String {
         .collect();
     let cores = plural(u64::from(plan.environment.cores), "core", "cores");
     format!(
-        "open loop, {}, up to {} connections, {} in {} · {} · {}, {cores}",
+        "open loop, {}, up to {}, {} in {} · {} · {}, {cores}",
         plan.load.arrival,
-        count(u64::from(plan.load.connections)),
+        plural(
+            u64::from(plan.load.connections),
+            "connection",
+            "connections"
+        ),
         plural(record.steps.len() as u64, "step", "steps"),
         crate::figures::seconds(record.elapsed_s.round()),
         minute.replace('T', " "),
@@ -148,8 +152,11 @@ fn limit(record: &SweepRecord, limit: Option<Limit>) -> String {
     match limit {
         Some(Limit::ServerCpu) => "; past it the server's CPU is full".to_owned(),
         Some(Limit::Connections) => format!(
-            "; past it all {} connections are busy while the server has time: with more of them (-c) it may carry more",
-            count(u64::from(record.plan.load.connections))
+            "; past it {} busy while the server has time: with more of them (-c) it may carry more",
+            match record.plan.load.connections {
+                1 => "its one connection is".to_owned(),
+                many => format!("all {} connections are", count(u64::from(many))),
+            }
         ),
         Some(Limit::Generator | Limit::Other) | None => String::new(),
     }

@@ -3,7 +3,7 @@
 use bench_core::compare::{Comparison, Metric};
 use bench_core::record::{KindRecord, LoadReport, PlanRecord, RunRecord, TargetRecord};
 use bench_core::timed::Timed;
-use bench_core::warmup::WarmupOutcome;
+use bench_core::warmup::{WarmupOutcome, rounds_of};
 
 use crate::charts::colours;
 use crate::figures::{
@@ -484,19 +484,12 @@ fn warmed_up(target: &TargetRecord) -> Option<String> {
     } else {
         String::new()
     };
-    let count = |outcome| {
-        let of_outcome = target
-            .warmups
-            .iter()
-            .filter(|warmup| warmup.outcome == outcome);
-        of_outcome.count() as u64
-    };
     let rounds = |count| plural(count, "round", "rounds");
     let doubts = [
         (WarmupOutcome::Unsteady, "not steady"),
         (WarmupOutcome::TooFewReplies, "too few replies to tell"),
     ]
-    .map(|(outcome, words)| (count(outcome), words))
+    .map(|(outcome, words)| (rounds_of(&target.warmups, outcome), words))
     .into_iter()
     .filter(|(count, _)| *count > 0)
     .map(|(count, words)| format!(", {words} in {}", rounds(count)));

@@ -252,8 +252,12 @@ impl Case {
             ),
         };
         format!(
-            "{arrival}, {} connections, {}",
-            self.load.connections,
+            "{arrival}, {}, {}",
+            report::figures::plural(
+                self.load.connections.get().into(),
+                "connection",
+                "connections"
+            ),
             report::figures::seconds(self.load.duration.as_secs_f64())
         )
     }

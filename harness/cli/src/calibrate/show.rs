@@ -31,10 +31,9 @@ pub(crate) fn show_start(cases: &[Case], pinning: &Pinning) {
         ""
     };
     anstream::eprintln!(
-        "{DIM}{}, about {seconds} s; servers on core {}, generator on core {}{shared}{DIM:#}\n",
+        "{DIM}{}, about {seconds} s; {}{shared}{DIM:#}\n",
         figures::plural(cases.len() as u64, "known truth", "known truths"),
-        cores::names(&pinning.server_cpus),
-        cores::names(&pinning.load_cpus)
+        cores::places(pinning)
     );
 }
 

@@ -10,6 +10,7 @@ use crate::cores;
 use crate::environment::{self, CpuTicks};
 use crate::exit::{Exit, Explain, Failure};
 use crate::setup::{self, SetupError, State, Support};
+use crate::strace::{self, NotCounted, STRACE};
 use crate::terminal::print_findings;
 
 /// How long the machine is watched for stolen time and for the lateness of its timers.
@@ -129,7 +130,35 @@ fn examine() -> Vec<Finding> {
     }
     findings
         .extend([Needs::Node, Needs::Python].map(|needs| interpreter(needs, setup::state(needs))));
+    findings.push(tracer(
+        strace::version(STRACE),
+        environment::may_trace_others(),
+    ));
     findings
+}
+
+/// What counts system calls. Without it, all that is timed is still measured.
+fn tracer(version: Result<String, NotCounted>, may_trace_others: bool) -> Finding {
+    let (found, advice) = match version {
+        Ok(version) if may_trace_others => (version, None),
+        Ok(version) => (
+            format!("{version}, which may not trace servers"),
+            Some(strace::ALLOW),
+        ),
+        Err(NotCounted::Missing(_)) => (
+            "not found".to_owned(),
+            Some("install it for --profile syscalls (Debian: apt-get install strace)"),
+        ),
+        Err(NotCounted::Refused(why) | NotCounted::NoTable(why)) => (
+            format!("it can't be run: {why}"),
+            Some("install another version for --profile syscalls"),
+        ),
+    };
+    Finding {
+        what: "strace",
+        found,
+        advice,
+    }
 }
 
 /// What targets in another language run on. Without it, all others still run.
@@ -232,6 +261,37 @@ mod tests {
             found: found.map(str::to_owned),
             remedy: "install it",
         })
+    }
+
+    #[test]
+    fn strace_is_told_with_what_is_missing() {
+        let there = || Ok("strace 6.13".to_owned());
+        let missing = Err(NotCounted::Missing("strace".to_owned()));
+        let broken = Err(NotCounted::Refused("exec format error".to_owned()));
+        for (finding, found, advice) in [
+            (tracer(there(), true), "strace 6.13", None),
+            (
+                tracer(there(), false),
+                "strace 6.13, which may not trace servers",
+                Some("kernel.yama.ptrace_scope=0"),
+            ),
+            (
+                tracer(missing, true),
+                "not found",
+                Some("apt-get install strace"),
+            ),
+            (
+                tracer(broken, true),
+                "it can't be run: exec format error",
+                Some("another version"),
+            ),
+        ] {
+            assert_eq!((finding.what, finding.found.as_str()), ("strace", found));
+            match (finding.advice, advice) {
+                (Some(got), Some(part)) => assert!(got.contains(part), "{got}"),
+                (got, expected) => assert_eq!(got, expected, "{found}"),
+            }
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::Path;
 use bench_core::compare::Metric;
 use bench_core::history::{History, HistoryLine, Tail, Trend, trends};
 use bench_core::record::{Completion, RunRecord};
+use bench_core::words::plural;
 use report::{charts, history};
 use serde::Serialize;
 
@@ -119,8 +120,9 @@ fn show(args: &HistoryShowArgs) -> Result<Exit, Failure> {
     };
     if let Some(bytes) = torn_bytes {
         anstream::eprintln!(
-            "{}: the last {bytes} bytes are of a run that was never written to its end, and are left out.",
-            args.history.display()
+            "{}: its end, {} of a run that was never written whole, is left out.",
+            args.history.display(),
+            plural(bytes as u64, "byte", "bytes")
         );
     }
     let is_asked_for = |trend: &Trend| {

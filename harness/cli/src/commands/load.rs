@@ -14,6 +14,7 @@ use reqwest::Url;
 
 use crate::args::{LoadArgs, SpinChoice};
 use crate::cores;
+use crate::display::Face;
 use crate::environment::{self, CpuTicks};
 use crate::exit::{Exit, Explain, Failure};
 use crate::files;
@@ -49,7 +50,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     environment::allow_connections(args.connections.get().into())?;
     let load = load_of(args);
     let options = options(args)?;
-    let interrupt = Interrupt::catch()?;
+    let interrupt = Face::usual().catch_interrupt()?;
     let ticks_before = CpuTicks::now();
     let throttled_before = environment::throttled_periods();
     let recording = drive(&load, &workload, &endpoint, &options, &interrupt)?;
@@ -96,7 +97,7 @@ fn drive(
             watcher.unpark();
             driven
         });
-        let live = LiveLine::new(load);
+        let mut live = LiveLine::new(load);
         while !is_done.load(Ordering::Relaxed) {
             std::thread::park_timeout(LOOK_EVERY);
             if interrupt.is_asked() {

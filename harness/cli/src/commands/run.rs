@@ -11,16 +11,16 @@ use bench_core::record::{Completion, Pinning, RunRecord};
 use bench_core::scenario::{ArrivalSpec, BUILT_IN, MAX_SOURCE_BYTES, Pace, Scenario};
 use bench_core::target::{self, DEFAULT_PAIR, Manifest, TargetSpec};
 use report::charts::{self, Chart};
+use report::sentences;
 
 use crate::aa_history;
 use crate::args::RunArgs;
 use crate::check;
 use crate::commands::history;
-use crate::display::{self, Display, Face};
+use crate::display::{Display, Face};
 use crate::environment;
 use crate::exit::{Exit, Explain, Failure};
 use crate::files::{self, STDIN};
-use crate::interrupt::Interrupt;
 use crate::measure::{Measured, Profile, measure};
 use crate::picture::Format;
 use crate::run_event::RunEvent;
@@ -60,11 +60,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         .clone()
         .unwrap_or_else(|| Path::new(RUNS).join(&id));
     let store = Store::prepare(&place)?;
-    let interrupt = match face {
-        Face::Full => Interrupt::catch_and(display::give_back)?,
-        Face::Quiet | Face::Rounds | Face::Lines => Interrupt::catch()?,
-    };
-    let steering = Steering::new(interrupt);
+    let steering = Steering::new(face.catch_interrupt()?);
     let mut display = Display::start(face, &request.pinning, &steering);
     let mut measured = measure(&request, &id, command(), &steering, &mut |event| {
         display.on(&event);
@@ -74,6 +70,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     aa_history::count(&mut measured.record).unwrap_or_else(|failure| print_failure(&failure));
     write(&store, &measured, &args.chart)?;
     let place = store.publish()?;
+    if let Some(kept) = sentences::kept(&measured.record) {
+        anstream::eprintln!("{kept}");
+    }
     show_run(&measured.record, &place, args.json);
     if let Some(path) = &args.history {
         history::add_measured(path, &measured.record)?;

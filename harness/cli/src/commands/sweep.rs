@@ -17,9 +17,9 @@ use report::charts;
 
 use crate::args::{Args, Command, SweepArgs};
 use crate::commands::run::{self, Request};
+use crate::display::Face;
 use crate::environment;
 use crate::exit::{Exit, Explain, Failure};
-use crate::interrupt::Interrupt;
 use crate::measure::sweep::{SweepRequest, check, sweep};
 use crate::run_event::RunEvent;
 use crate::steering::Steering;
@@ -86,7 +86,7 @@ fn run_in(args: &SweepArgs, command: Vec<String>) -> Result<Exit, Failure> {
         None => unfinished(Path::new(RUNS), &command).unwrap_or_else(|| Path::new(RUNS).join(&id)),
     };
     let mut log = StepLog::open(&dir)?;
-    let steering = Steering::new(Interrupt::catch()?);
+    let steering = Steering::new(Face::usual().catch_interrupt()?);
     let mut display = SweepDisplay::new(&dir);
     let measured = sweep(&asked, &id, command, &mut log, &steering, &mut |event| {
         display.on(&event);

@@ -96,7 +96,7 @@ pub(super) fn failures(failed: u64) -> String {
 }
 
 /// A bar of that many characters: `[====>     ]`.
-pub(super) fn bar(share: f64, width: usize) -> String {
+pub(crate) fn bar(share: f64, width: usize) -> String {
     let room = width.saturating_sub(2);
     let full = whole(share.clamp(0.0, 1.0) * room as f64);
     let head = if full < room { ">" } else { "" };
@@ -114,7 +114,7 @@ fn whole(length: f64) -> usize {
 }
 
 /// At most `columns` characters of it, the last of them saying that there were more.
-pub(super) fn cut(line: String, columns: usize) -> String {
+pub(crate) fn cut(line: String, columns: usize) -> String {
     if line.chars().count() <= columns {
         return line;
     }

@@ -20,33 +20,29 @@ use std::time::{Duration, Instant};
 use anstyle::{AnsiColor, Style};
 use bench_core::record::Pinning;
 use bench_core::units::{duration_ns, format_ns};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ratatui::crossterm::event::{self, Event};
 use report::{figures, sentences};
 
 use crate::cores;
 use crate::exit::Failure;
 use crate::glyphs::Glyphs;
-use crate::interrupt;
+use crate::interrupt::{self, Interrupt};
+use crate::redrawn::{self, Redrawn};
 use crate::run_event::RunEvent;
 use crate::steering::{Counts, Steering};
-use crate::terminal::{self, Page};
+use crate::terminal::Page;
 
-use line::approximate;
 use progress::Progress;
 use screen::Screen;
 use view::{Action, Look, View};
 
-pub(crate) use screen::give_back;
+pub(crate) use line::{approximate, bar, cut};
 
 /// The least time between two redraws: four a second.
 pub(crate) const REDRAW_EVERY: Duration = Duration::from_millis(250);
 
 /// The least time between two redraws within an epoch, where every core measures.
 const WITHIN_EPOCH_EVERY: Duration = Duration::from_secs(5);
-
-/// Columns where the terminal doesn't say how many it has.
-const USUAL_COLUMNS: u16 = 80;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -102,6 +98,21 @@ impl Face {
             (false, true, false) => Ok(Self::Lines),
         }
     }
+
+    /// Catches whatever asks this program to end. Where something is drawn in place, the terminal is put in order before a
+    /// second signal ends it at once.
+    pub(crate) fn catch_interrupt(self) -> Result<Interrupt, Failure> {
+        match self {
+            Self::Lines | Self::Full => Interrupt::catch_and(give_back),
+            Self::Quiet | Self::Rounds => Interrupt::catch(),
+        }
+    }
+}
+
+/// Puts the terminal in order, whatever is drawn on it: what is left on it is what was said.
+fn give_back() {
+    screen::give_back();
+    redrawn::leave();
 }
 
 /// The display of one run. Dropping it takes it off the terminal.
@@ -126,7 +137,7 @@ struct Canvas {
 enum Surface {
     Quiet,
     Rounds,
-    Lines(ProgressBar),
+    Lines(Redrawn),
     /// The full screen; it is taken once the run is planned, since until then others may have something to say.
     Full {
         screen: Option<Screen>,
@@ -153,10 +164,7 @@ impl Display {
         let surface = match face {
             Face::Quiet => Surface::Quiet,
             Face::Rounds => Surface::Rounds,
-            Face::Lines => Surface::Lines(ProgressBar::with_draw_target(
-                None,
-                ProgressDrawTarget::hidden(),
-            )),
+            Face::Lines => Surface::Lines(Redrawn::new(true)),
             Face::Full => Surface::Full {
                 screen: None,
                 view: View::default(),
@@ -336,10 +344,10 @@ impl Canvas {
         let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
         self.say(BOLD, &scenario.name, &format!(": {}", scenario.question));
         let how = format!(
-            "{}: {} rounds of {} blocks, epochs of {} in alternation, about {}",
+            "{}: {} of {}, epochs of {} in alternation, about {}",
             names.join(", "),
-            plan.rounds,
-            plan.blocks_per_round,
+            figures::plural(plan.rounds.into(), "round", "rounds"),
+            figures::plural(plan.blocks_per_round.into(), "block", "blocks"),
             format_ns(duration_ns(plan.epoch)),
             approximate(*expected)
         );
@@ -349,10 +357,8 @@ impl Canvas {
         } else {
             ""
         };
-        let servers = cores::names(&pinning.server_cpus);
-        let generator = cores::names(&pinning.load_cpus);
-        let places = format!("servers on core {servers}, generator on core {generator}{shared}");
-        self.say(DIM, &places, "");
+        let places = cores::places(pinning);
+        self.say(DIM, &format!("{places}{shared}"), "");
         if let Some(detectable) = detectable {
             self.say(DIM, &sentences::foresight(detectable), "");
         }
@@ -361,13 +367,7 @@ impl Canvas {
     /// The run begins: the place where it is shown is taken.
     fn begin(&mut self) {
         match &mut self.surface {
-            Surface::Quiet | Surface::Rounds => {}
-            Surface::Lines(bar) => {
-                // Redraws come as they are due and no others, so that the bar need not hold any back.
-                *bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-                let style = ProgressStyle::with_template("{msg}");
-                bar.set_style(style.expect("the template is a constant that indicatif reads"));
-            }
+            Surface::Quiet | Surface::Rounds | Surface::Lines(_) => {}
             Surface::Full { screen, .. } => match Screen::take() {
                 Ok(taken) => *screen = Some(taken),
                 // It was a terminal a moment ago. A run that can't be drawn is still told of.
@@ -380,7 +380,7 @@ impl Canvas {
     fn clear(&mut self) {
         match &mut self.surface {
             Surface::Quiet | Surface::Rounds => {}
-            Surface::Lines(bar) => bar.finish_and_clear(),
+            Surface::Lines(redrawn) => redrawn.clear(),
             Surface::Full { screen, said, .. } => {
                 *screen = None;
                 for line in said.drain(..) {
@@ -396,7 +396,7 @@ impl Canvas {
         let line = Page::of(std::io::stderr()).begin(style, head, rest);
         match &mut self.surface {
             Surface::Quiet | Surface::Rounds => anstream::eprintln!("{line}"),
-            Surface::Lines(bar) => bar.suspend(|| anstream::eprintln!("{line}")),
+            Surface::Lines(redrawn) => redrawn.above(|| anstream::eprintln!("{line}")),
             Surface::Full { screen, said, .. } => {
                 if screen.is_none() {
                     anstream::eprintln!("{line}");
@@ -444,7 +444,9 @@ impl Canvas {
     }
 
     fn draw_if_due(&mut self) {
-        let is_measuring = self.progress.as_ref().is_some_and(Progress::is_measuring);
+        // What is cut short disturbs no figure any more, and whoever stopped it wants to see that it stops.
+        let is_measuring = self.progress.as_ref().is_some_and(Progress::is_measuring)
+            && !self.steering.interrupt.is_asked();
         if self.has_passed(redraw_every(self.has_core, is_measuring)) {
             self.draw();
         }
@@ -464,11 +466,8 @@ impl Canvas {
         self.drawn_at = Some(moment.now);
         match &mut self.surface {
             Surface::Quiet | Surface::Rounds | Surface::Full { screen: None, .. } => {}
-            Surface::Lines(bar) => {
-                let lines = line::lines(progress, &moment, columns());
-                let text = lines.join("\n");
-                bar.set_message(Glyphs::of_environment().text(&text).into_owned());
-                bar.tick();
+            Surface::Lines(redrawn) => {
+                redrawn.draw(&line::lines(progress, &moment, redrawn::columns()));
             }
             Surface::Full {
                 screen: Some(screen),
@@ -490,12 +489,6 @@ fn redraw_every(has_core: bool, is_measuring: bool) -> Duration {
     } else {
         REDRAW_EVERY
     }
-}
-
-/// Characters that go into a line of the terminal; the last column is left free, since some terminals wrap there.
-fn columns() -> usize {
-    let columns = terminal::columns(std::io::stderr()).unwrap_or(USUAL_COLUMNS);
-    usize::from(columns.max(2) - 1)
 }
 
 fn plain(line: &str) -> String {

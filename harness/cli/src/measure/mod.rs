@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use app::Route;
 use bench_core::aa::AaRecord;
-use bench_core::compare::{self, NotCompared, Policy};
+use bench_core::compare::{self, Policy};
 use bench_core::design;
 use bench_core::detectable::{self, DetectableRecord, Likeness};
 use bench_core::load::{Arrival, Load};
@@ -28,7 +28,7 @@ use bench_core::recording::Recording;
 use bench_core::target::{BaseUrl, Kind};
 use bench_core::timed::Timed;
 use bench_core::units::{NANOS_PER_S, Rate, duration_ns};
-use bench_core::validity::{Caution, CautionCode, Circumstances, MEASURE_LONGER, Validity};
+use bench_core::validity::{Caution, CautionCode, Circumstances, Validity};
 use load::backend::BackendStats;
 use load::idle::MAX_OPENED_PER_S;
 use load::{Control, Options, Workload};
@@ -168,7 +168,7 @@ pub(crate) fn measure(
             .map(backend_failed)
             .into_iter()
             .collect(),
-        too_little_to_compare(&not_compared),
+        compare::left_out(&not_compared),
         design_cautions(&targets, request.plan.seed),
         grave,
         interrupted(completion),
@@ -842,24 +842,6 @@ fn backend_failed(how: &String) -> Caution {
     }
 }
 
-/// What could not be compared: one caution a reason, with all the targets that it holds for.
-fn too_little_to_compare(not_compared: &[(String, NotCompared)]) -> Vec<Caution> {
-    let mut reasons: Vec<(&NotCompared, Vec<&str>)> = Vec::new();
-    for (target, reason) in not_compared {
-        match reasons.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, targets)) => targets.push(target),
-            None => reasons.push((reason, vec![target])),
-        }
-    }
-    let caution = |(reason, targets): (&NotCompared, Vec<&str>)| Caution {
-        code: CautionCode::TooFewSamples,
-        detail: format!("{} could not be compared: {reason}", targets.join(", ")),
-        advice: MEASURE_LONGER.to_owned(),
-        voids: false,
-    };
-    reasons.into_iter().map(caution).collect()
-}
-
 /// What the whole run must say of one of its targets: whatever voids its figures, and that it failed.
 fn grave_cautions(target: &TargetRecord) -> Vec<Caution> {
     let voiding = target
@@ -899,40 +881,4 @@ fn interrupted(completion: Completion) -> Vec<Caution> {
     };
     let is_partial = completion == Completion::Interrupted;
     is_partial.then_some(caution).into_iter().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use bench_core::compare::Metric;
-
-    use super::*;
-
-    #[test]
-    fn what_could_not_be_compared_is_said_once_a_reason_for_all_its_targets() {
-        let too_few = |target: &str, metric| {
-            let reason = NotCompared::TooFewBlocks {
-                metric,
-                paired: 0,
-                blocks: 10,
-                needed: 6,
-            };
-            (target.to_owned(), reason)
-        };
-        let (p50, p99) = (Metric::ResponseTimeNsP50, Metric::ResponseTimeNsP99);
-        let told = too_little_to_compare(&[
-            too_few("node", p50),
-            too_few("node", p99),
-            too_few("fastapi", p99),
-        ]);
-        let details: Vec<&str> = told.iter().map(|caution| caution.detail.as_str()).collect();
-        assert_eq!(
-            details,
-            [
-                "node could not be compared: response time p50 is known of both targets in 0 blocks of 10, and the \
-                 test needs 6: measure longer",
-                "node, fastapi could not be compared: response time p99 is known of both targets in 0 blocks of 10, \
-                 and the test needs 6: measure longer",
-            ]
-        );
-    }
 }

@@ -23,6 +23,7 @@ use crate::record::{
 use crate::summary::{PERCENTILES, Times};
 use crate::timed::Timed;
 use crate::validity::{Caution, CautionCode, MEASURE_LONGER, Validity};
+use crate::words::plural;
 
 /// The version of both formats. It grows when a key changes its meaning or goes away, not when one is added.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -406,8 +407,8 @@ fn own_cautions(
                 CautionCode::Connections,
                 false,
                 format!(
-                    "the knee of {target} is that of its {} connections: they were busy while the server had time",
-                    plan.load.connections
+                    "the knee of {target} is that of its {} busy while the server had time",
+                    plural(u64::from(plan.load.connections), "connection: it was", "connections: they were")
                 ),
                 "raise -c to see the server's own",
             )),
