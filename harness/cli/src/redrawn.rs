@@ -70,6 +70,9 @@ impl Redrawn {
 
     /// Has something said above the lines.
     pub(crate) fn above(&self, say: impl FnOnce()) {
+        if !self.is_shown {
+            return say();
+        }
         let drawn = lock();
         write(&drawing(&drawn, &[], width()));
         say();
@@ -78,6 +81,7 @@ impl Redrawn {
 
     /// Takes the lines off, and leaves the cursor where they began.
     pub(crate) fn clear(&mut self) {
+        self.drawn_at = None;
         let mut drawn = lock();
         write(&drawing(&drawn, &[], width()));
         drawn.clear();
