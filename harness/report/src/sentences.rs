@@ -34,6 +34,11 @@ pub fn sentence(comparison: &Comparison, timed: Timed) -> String {
                 interval_phrase(comparison)
             )
         }
+        ComparisonVerdict::Equivalent if comparison.slight().is_some() => format!(
+            "{} ({}): certain, and too small to matter.",
+            claim(comparison, timed, name, ""),
+            interval_phrase(comparison)
+        ),
         ComparisonVerdict::Equivalent => format!(
             "{head} and {base} are as good as equal in {}: any difference is too small to matter ({}).",
             name(*metric, timed),
@@ -102,19 +107,42 @@ pub fn verdicts(record: &RunRecord) -> Vec<String> {
     let differences = told()
         .filter(|comparison| comparison.verdict.is_different())
         .map(|comparison| format!("{}.", claim(comparison, timed, short_name, "")));
-    let alike = [
-        ComparisonVerdict::Equivalent,
-        ComparisonVerdict::Inconclusive,
-    ];
-    let lists = alike.into_iter().filter_map(|group| {
-        let members = told().filter(|comparison| comparison.verdict == group);
-        let names: Vec<&str> = members
-            .map(|member| short_name(member.metric, timed))
-            .collect();
-        let list = format!("{}: {}.", capitalised(verdict(group)), names.join(", "));
-        (!names.is_empty()).then_some(list)
+    let alike = told().filter(|comparison| !comparison.verdict.is_different());
+    let lists = by_verdict(alike).into_iter().map(|(word, members)| {
+        let named = members.iter().map(|member| {
+            let name = short_name(member.metric, timed);
+            // Of what is certain the reader wants to know how much.
+            member.slight().map_or_else(
+                || name.to_owned(),
+                |_| format!("{name} ({})", change(member.ratio)),
+            )
+        });
+        format!(
+            "{}: {}.",
+            capitalised(word),
+            named.collect::<Vec<_>>().join(", ")
+        )
     });
     differences.chain(lists).collect()
+}
+
+/// Comparisons by what their verdict is called, the plainest differences first.
+fn by_verdict<'a>(
+    comparisons: impl Iterator<Item = &'a Comparison>,
+) -> Vec<(&'static str, Vec<&'a Comparison>)> {
+    let mut sorted: Vec<&Comparison> = comparisons.collect();
+    // A slight one stands between what differs and what is as good as equal.
+    sorted.sort_by_key(|comparison| {
+        (
+            comparison.verdict,
+            comparison.slight().is_none(),
+            comparison.slight(),
+        )
+    });
+    let groups = sorted.chunk_by(|one, other| verdict(one) == verdict(other));
+    groups
+        .map(|group| (verdict(group[0]), group.to_vec()))
+        .collect()
 }
 
 fn of(record: &RunRecord, metric: Metric) -> Vec<&Comparison> {
@@ -139,20 +167,13 @@ fn grouped(
     against: &str,
     comparisons: &[&Comparison],
 ) -> String {
-    let mut verdicts: Vec<ComparisonVerdict> = comparisons
-        .iter()
-        .map(|comparison| comparison.verdict)
-        .collect();
-    verdicts.sort_unstable();
-    verdicts.dedup();
-    let groups = verdicts.into_iter().map(|group| {
-        let members = comparisons
-            .iter()
-            .filter(|comparison| comparison.verdict == group);
+    let groups = by_verdict(comparisons.iter().copied());
+    let groups = groups.into_iter().map(|(word, members)| {
         let members: Vec<String> = members
+            .iter()
             .map(|member| format!("{} ({})", member.head, change(member.ratio)))
             .collect();
-        format!("{}: {}", verdict(group), members.join(", "))
+        format!("{word}: {}", members.join(", "))
     });
     let name = capitalised(name(comparisons[0].metric, timed));
     format!(
@@ -481,15 +502,17 @@ pub fn interval(low: f64, high: f64) -> String {
     }
 }
 
-/// A verdict as a reader of a table sees it.
-pub fn verdict(verdict: ComparisonVerdict) -> &'static str {
-    match verdict {
-        ComparisonVerdict::Equivalent => "as good as equal",
-        ComparisonVerdict::Inconclusive => "no verdict",
-        ComparisonVerdict::Faster
-        | ComparisonVerdict::Slower
-        | ComparisonVerdict::Less
-        | ComparisonVerdict::More => verdict.name(),
+/// A verdict as a reader of a table sees it. *Slightly* is what is certain and too small to matter.
+pub fn verdict(comparison: &Comparison) -> &'static str {
+    use ComparisonVerdict::{Equivalent, Faster, Inconclusive, Less, More, Slower};
+    match (comparison.verdict, comparison.slight()) {
+        (_, Some(Faster)) => "slightly faster",
+        (_, Some(Slower)) => "slightly slower",
+        (_, Some(Less)) => "slightly less",
+        (_, Some(More)) => "slightly more",
+        (Equivalent, _) => "as good as equal",
+        (Inconclusive, _) => "no verdict",
+        (Faster | Slower | Less | More, _) => comparison.verdict.name(),
     }
 }
 
@@ -642,9 +665,8 @@ fn interval_phrase(comparison: &Comparison) -> String {
         ..
     } = *comparison;
     let one_way = (ci_low > 1.0 && ratio > 1.0) || (ci_high < 1.0 && ratio < 1.0);
-    let spoken = verdict != ComparisonVerdict::Equivalent
-        && one_way
-        && ![ratio, ci_low, ci_high].into_iter().any(in_times);
+    let is_claimed = verdict != ComparisonVerdict::Equivalent || comparison.slight().is_some();
+    let spoken = is_claimed && one_way && ![ratio, ci_low, ci_high].into_iter().any(in_times);
     if !spoken {
         return format!("95 % interval: {}", interval(ci_low, ci_high));
     }
@@ -836,6 +858,24 @@ mod tests {
     }
 
     #[test]
+    fn a_slight_difference_is_told_with_why_it_is_no_more() {
+        check(
+            Metric::ResponseTimeNsP50,
+            [1.03, 1.029, 1.031],
+            ComparisonVerdict::Equivalent,
+            "The median response time of coroutine was 3.0 % longer than that of callback (95 % interval: 2.9 to 3.1 %): \
+             certain, and too small to matter.",
+        );
+        check(
+            Metric::ServerRssBytesMax,
+            [0.98, 0.97, 0.985],
+            ComparisonVerdict::Equivalent,
+            "coroutine held 2.0 % less memory at its peak than callback (95 % interval: 1.5 to 3.0 %): \
+             certain, and too small to matter.",
+        );
+    }
+
+    #[test]
     fn streams_are_told_of_as_streams() {
         check_of(
             Timed::Streams,
@@ -911,6 +951,17 @@ mod tests {
                 "coroutine used 20 % more server CPU per request than callback.",
                 "coroutine held 50 % less memory at its peak than callback.",
                 "As good as equal: response time p50, throughput.",
+                "No verdict: response time p99.",
+            ]
+        );
+        // What is certain and within the margin is neither.
+        record.comparisons[1].ratio = 1.03;
+        (record.comparisons[1].ci_low, record.comparisons[1].ci_high) = (1.02, 1.04);
+        assert_eq!(
+            verdicts(&record)[2..],
+            [
+                "Slightly slower: response time p50 (+3.0 %).",
+                "As good as equal: throughput.",
                 "No verdict: response time p99.",
             ]
         );

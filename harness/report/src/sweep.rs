@@ -171,14 +171,20 @@ fn comparison(comparison: &Comparison) -> String {
         "less"
     };
     let by = change(comparison.ratio);
+    let slight = comparison.slight().is_some();
     match comparison.verdict {
-        verdict if verdict.is_different() => {
+        verdict if verdict.is_different() || slight => {
             let much = if by.ends_with("times") {
                 format!("{by} as much as")
             } else {
                 format!("{} {more} than", by.trim_start_matches(['+', '−']))
             };
-            format!("{head} carries {much} {base} (95 % interval: {interval}).")
+            let matters = if slight {
+                ": certain, and too small to matter"
+            } else {
+                ""
+            };
+            format!("{head} carries {much} {base} (95 % interval: {interval}){matters}.")
         }
         ComparisonVerdict::Equivalent => format!(
             "{head} and {base} carry as good as equally much: any difference is too small to matter (95 % interval: {interval})."

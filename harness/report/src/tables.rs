@@ -368,7 +368,7 @@ pub fn comparison(comparison: &Comparison, timed: Timed) -> ComparisonRow {
         },
         mde: sentences::detectable(comparison.mde),
         blocks: count(u64::from(comparison.blocks)),
-        verdict: sentences::verdict(comparison.verdict),
+        verdict: sentences::verdict(comparison),
     }
 }
 

@@ -426,7 +426,6 @@ pub(super) fn words(held: &Held<'_>) -> Vec<String> {
                 ratio,
                 ci_low,
                 ci_high,
-                verdict,
                 ..
             } = **comparison;
             let name = sentences::short_name(comparison.metric, held.timed);
@@ -436,7 +435,7 @@ pub(super) fn words(held: &Held<'_>) -> Vec<String> {
                 pair.base,
                 sentences::change(ratio),
                 sentences::interval(ci_low, ci_high),
-                sentences::verdict(verdict)
+                sentences::verdict(comparison)
             )
         });
         let left_out = pair.left_out.iter().map(|(metric, _)| {
@@ -673,7 +672,7 @@ fn columns<B: DrawingBackend>(
     let middle = left + difference + interval;
     canvas.text(&fitted(&range, right, interval - GAP), (middle, y), right)?;
     let face = face_of(comparison.verdict);
-    let word = sentences::verdict(comparison.verdict);
+    let word = sentences::verdict(comparison);
     let word = if comparison.verdict == ComparisonVerdict::Inconclusive {
         format!("{word}, MDE {}", sentences::detectable(comparison.mde))
     } else {
