@@ -28,6 +28,7 @@ pub mod sample;
 pub mod scenario;
 pub mod schedule;
 pub mod simulate;
+pub mod slices;
 pub mod stats;
 pub mod summary;
 pub mod sweep;

@@ -18,6 +18,7 @@ use crate::load::{Connect, Load};
 use crate::loops::LoopRecord;
 use crate::plan::Trial;
 use crate::recording::{Counts, Interval, Recording};
+use crate::slices::SliceRecord;
 use crate::summary::{self, Summary, Times};
 use crate::syscalls::SyscallRecord;
 use crate::timed::Timed;
@@ -618,6 +619,10 @@ pub struct TargetRecord {
     pub epochs: Vec<EpochRecord>,
     /// The time series.
     pub intervals: Vec<IntervalRecord>,
+    /// The distribution of what is timed over one part of the measured time after another, oldest first; together they hold
+    /// what the full one holds. Left out where nothing was timed, and in older records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slices: Vec<SliceRecord>,
     /// The full distributions.
     pub histograms: Histograms,
     /// What went wrong, where something did.
@@ -974,6 +979,7 @@ mod tests {
         target.warmups.truncate(1);
         target.epochs.truncate(1);
         target.intervals.truncate(1);
+        target.slices.truncate(1);
         target.server.samples.truncate(1);
         target.histograms = Histograms::default();
         target.failure = Some(Failure {
@@ -1052,6 +1058,7 @@ mod tests {
             "idle_lost",
             "warmups",
             "timed",
+            "slices",
         ];
 
         let mut value = serde_json::to_value(sample::run_record()).unwrap();
@@ -1074,6 +1081,7 @@ mod tests {
         );
         assert_eq!(report.connections.served_max, None);
         assert!(record.targets[0].warmups.is_empty());
+        assert!(record.targets[0].slices.is_empty());
         assert_eq!(record.plan.warmup_s_max, None);
         assert_eq!(record.plan.detectable, None);
         assert_eq!(report.load.connect, Connect::Once);

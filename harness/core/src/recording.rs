@@ -421,7 +421,7 @@ impl Interval {
 }
 
 /// Two lists of ascending values and their counts as one.
-fn merged_counts(ours: &[(Nanos, u64)], theirs: &[(Nanos, u64)]) -> Counts {
+pub(crate) fn merged_counts(ours: &[(Nanos, u64)], theirs: &[(Nanos, u64)]) -> Counts {
     let mut merged = Counts::with_capacity(ours.len().max(theirs.len()));
     let (mut ours, mut theirs) = (ours.iter().peekable(), theirs.iter().peekable());
     loop {

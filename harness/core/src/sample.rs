@@ -29,6 +29,7 @@ use crate::recording::{
 };
 use crate::scenario::Scenario;
 use crate::schedule::Schedule;
+use crate::slices::Slices;
 use crate::summary::Times;
 use crate::target::DEFAULT_PAIR;
 use crate::timed::Timed;
@@ -215,6 +216,7 @@ fn target(
     let mut whole = Recording::empty();
     let mut epochs = Vec::new();
     let mut intervals = Vec::new();
+    let mut slices = Slices::default();
     let mut samples = Vec::new();
     let mut loops = Stretch::default();
     for trial in plan.trials().filter(|trial| trial.target == index) {
@@ -254,6 +256,7 @@ fn target(
                 .iter()
                 .map(|interval| IntervalRecord::of(interval, started_s)),
         );
+        slices.take(&recording, timed, whole_number(started_s * 1e9));
         let cpu_share =
             cpu_us_per_request * 1e-6 * recording.ledger.ok as f64 / plan.epoch.as_secs_f64();
         samples.extend((0..12).map(|tenth| ServerSample {
@@ -292,6 +295,7 @@ fn target(
             .collect(),
         epochs,
         intervals,
+        slices: slices.record(),
         histograms: Histograms::of(&whole),
         failure: None,
     }

@@ -4,7 +4,7 @@
 
 use bench_core::record::{RunRecord, SCHEMA_VERSION};
 
-const EARLIER: [(&str, &str); 7] = [
+const EARLIER: [(&str, &str); 8] = [
     ("6d5ac1c", include_str!("records/1-6d5ac1c.json")),
     ("b6ea5bb", include_str!("records/2-b6ea5bb.json")),
     ("65bacec", include_str!("records/3-65bacec.json")),
@@ -12,6 +12,7 @@ const EARLIER: [(&str, &str); 7] = [
     ("bff2565", include_str!("records/5-bff2565.json")),
     ("3c8dda5", include_str!("records/6-3c8dda5.json")),
     ("83a0be4", include_str!("records/7-83a0be4.json")),
+    ("b9a6114", include_str!("records/8-b9a6114.json")),
 ];
 
 #[test]

@@ -70,15 +70,22 @@
 
   /** One run: which targets are shown, which stretch of time, and its charts. */
   const liveRun = (run, section, id) => {
-    const state = { id, targets: run.targets, shown: new Set(run.targets.keys()), time: null, views: [] };
+    const state = {
+      id, targets: run.targets, samples: run.samples, shown: new Set(run.targets.keys()), views: [],
+      // The stretch of time that is looked at, and what the slices of each target hold of it.
+      time: null, parts: null, tell: () => {},
+      slices: run.slices?.map((slices) => slices.map(([from, to, packed]) => ({ from, to, packed }))) ?? null,
+    };
     run.targets.forEach(({ ink }, index) => section.style.setProperty(`--target-${index}`, ink));
     for (const figure of section.querySelectorAll("figure[data-chart]")) {
       const chart = run.charts[figure.dataset.chart];
       if (chart) state.views.push(liveChart(state, figure, chart));
       else picture(figure);
     }
-    if (state.views.length > 0 && run.targets.length > 1) {
-      section.querySelector(".charts-heading").after(targetSwitches(state));
+    if (state.views.length > 0) {
+      const bar = element("div", { class: "targets" }, stretchLine(state));
+      if (run.targets.length > 1) bar.prepend(targetSwitches(state));
+      section.querySelector(".charts-heading").after(bar);
     }
     state.views.forEach((view) => view.draw());
     return state.views;
@@ -86,7 +93,7 @@
 
   /** A button for each target, which shows it or leaves it out of every chart. */
   const targetSwitches = (state) => {
-    const group = element("div", { class: "targets", role: "group", "aria-label": "Targets shown in the charts" });
+    const group = element("div", { class: "switches", role: "group", "aria-label": "Targets shown in the charts" });
     const buttons = state.targets.map((target, index) => {
       const button = element("button", { type: "button", class: "target" }, sample(target, index), target.name);
       button.addEventListener("click", () => {
@@ -106,12 +113,161 @@
     };
     const update = () => {
       press();
+      state.tell();
       state.views.forEach((view) => view.draw());
     };
     press();
     group.append(...buttons, all);
     return group;
   };
+
+  /** Says in words which stretch of time is looked at, with a button that shows the whole run again. */
+  const stretchLine = (state) => {
+    const words = element("p", { role: "status" });
+    const button = element("button", { type: "button" }, "Whole run");
+    button.addEventListener("click", () => lookAt(state, null));
+    state.tell = () => {
+      words.textContent = state.time === null
+        ? "All charts show the whole run. To see a stretch of it, drag across a chart over time, or press Enter there at both of its ends."
+        : `Charts over time show ${between(state.time)}; curve and histogram: ${distributionWords(state)}.`;
+      button.disabled = state.time === null;
+    };
+    state.tell();
+    return element("div", { class: "stretch" }, words, button);
+  };
+
+  const between = ([from, to]) => `${read("seconds", from)} to ${read("seconds", to)}`;
+
+  /** So many targets are told one by one; of more, the sum says enough. */
+  const TOLD_MAX = 4;
+
+  /** Whose distribution is shown while a stretch of time is looked at. */
+  const distributionWords = ({ parts, shown, targets, samples }) => {
+    if (parts === null) return "the whole run, since this record holds no distribution of a part of it";
+    const told = [...shown].sort((a, b) => a - b).map((index) => ({ name: targets[index].name, ...parts[index] }));
+    const sum = (of) => told.reduce((total, part) => total + of(part), 0);
+    const within = told.filter(({ slices }) => slices > 0);
+    if (within.length === 0) return `no ${samples} of the targets shown`;
+    const ends = [Math.min(...within.map(({ from }) => from)), Math.max(...within.map(({ to }) => to))];
+    const each = told.length > 1 && told.length <= TOLD_MAX
+      ? ` (${told.map(({ name, count, of }) => `${name} ${separated(count, 0)} of ${separated(of, 0)}`).join(", ")})` : "";
+    const all = `${separated(sum(({ count }) => count), 0)} of ${separated(sum(({ of }) => of), 0)}`;
+    return `${samples} from ${between(ends)}, ${all}${each}, times to ${PRECISION}`;
+  };
+
+  // ---------------------------------------------------------------- what slices hold of a stretch of time
+
+  /** Slices tell values apart by six binary digits, as slices.rs has it: so many buckets a doubling, told by their middles. */
+  const BUCKETS_PER_DOUBLING = 32;
+  const PRECISION = "1.6 %";
+
+  /** For each target what its slices within the stretch hold, as the charts of the distribution draw it. */
+  const partsOf = ({ time, slices, views }) => {
+    if (time === null || slices === null) return null;
+    const edges = views.flatMap(({ chart }) => chart.panels).find((panel) => panel.edges)?.edges ?? null;
+    return slices.map((all) => {
+      for (const slice of all) slice.counts ??= unpackedCounts(slice.packed);
+      const within = all.filter((slice) => isWithin(slice, time));
+      const buckets = ascending(summed(within.map(({ counts }) => counts)));
+      const count = buckets.at(-1)?.upTo ?? 0;
+      return {
+        slices: within.length, from: within[0]?.from, to: within.at(-1)?.to, count,
+        of: ascending(summed(all.map(({ counts }) => counts))).at(-1)?.upTo ?? 0,
+        curve: count > 0 ? curveOf(buckets, count) : [],
+        outline: count > 0 && edges !== null ? [outlineOf(buckets, count, edges)] : [],
+      };
+    });
+  };
+
+  /** A slice counts where its middle lies in the stretch, and where the stretch lies in it. */
+  const isWithin = ({ from, to }, [low, high]) => {
+    const [middle, looked] = [(from + to) / 2, (low + high) / 2];
+    return (middle >= low && middle <= high) || (looked >= from && looked < to);
+  };
+
+  /** A slice's counts by bucket: numbers of seven bits a byte; an even one is twice a count, an odd one twice a gap, and one. */
+  const unpackedCounts = (packed) => {
+    const counts = [];
+    let [number, weight, bucket] = [0, 1, 0];
+    for (const character of atob(packed)) {
+      const byte = character.charCodeAt(0);
+      number += (byte % 128) * weight;
+      weight *= 128;
+      if (byte >= 128) continue;
+      const isGap = number % 2 === 1;
+      const value = (number - (isGap ? 1 : 0)) / 2;
+      if (!isGap) counts[bucket] = value;
+      bucket += isGap ? value : 1;
+      [number, weight] = [0, 1];
+    }
+    return counts;
+  };
+
+  /** Counts of several slices as one: slices are merged by adding, bucket by bucket. */
+  const summed = (slices) => {
+    const sum = [];
+    for (const counts of slices) {
+      counts.forEach((count, bucket) => { sum[bucket] = (sum[bucket] ?? 0) + count; });
+    }
+    return sum;
+  };
+
+  /** The buckets with a count: their bounds, the value that stands for them, and how many values lie up to there. */
+  const ascending = (counts) => {
+    const buckets = [];
+    let upTo = 0;
+    counts.forEach((count, bucket) => {
+      const dropped = Math.max(0, Math.floor(bucket / BUCKETS_PER_DOUBLING) - 1);
+      const width = 2 ** dropped;
+      const low = (bucket - dropped * BUCKETS_PER_DOUBLING) * width;
+      upTo += count;
+      buckets.push({ low, width, value: low + (width - 1) / 2, count, upTo });
+    });
+    return buckets;
+  };
+
+  /** So many values beyond a percentile make it worth believing. */
+  const BEYOND_MIN = 10;
+  /** The next step of a curve begins so little to the right that no percentile which people name lies between. */
+  const HAIR = 1e-8;
+
+  /** The curve by percentile: as far as enough lie beyond it, and from there on. */
+  const curveOf = (buckets, count) => {
+    const nines = (rank) => Math.log10(count / (count - rank));
+    const last = Math.log10(count) + 0.05;
+    const end = count > BEYOND_MIN ? nines(count - BEYOND_MIN) : -1;
+    const [believed, beyond] = [[], []];
+    for (const { value, count: own, upTo } of buckets) {
+      const from = upTo === own ? 0 : nines(upTo - own) + HAIR;
+      const to = upTo === count ? last : nines(upTo);
+      if (from <= end) believed.push([from, value], [Math.min(to, end), value]);
+      if (to > end) beyond.push([Math.max(from, end), value], [to, value]);
+    }
+    return [believed, beyond];
+  };
+
+  /** The contour of the shares in each bin. A bucket that lies across an edge is shared out as if its values lay evenly in it. */
+  const outlineOf = (buckets, count, edges) => {
+    const bins = edges.length - 1;
+    const shares = Array.from({ length: bins }, (_, bin) => {
+      // What lies beyond the ends, by the coarseness of the buckets, belongs to the bins there.
+      const from = bin === 0 ? -Infinity : edges[bin];
+      const to = bin === bins - 1 ? Infinity : edges[bin + 1];
+      const within = ({ low, width, count: own }) => (own * Math.max(0, Math.min(to, low + width) - Math.max(from, low))) / width;
+      return buckets.reduce((sum, bucket) => sum + within(bucket), 0) / count;
+    });
+    const first = shares.findIndex((share) => share > 0);
+    const last = shares.findLastIndex((share) => share > 0);
+    const steps = shares.slice(first, last + 1).flatMap((share, index) => [[edges[first + index], share], [edges[first + index + 1], share]]);
+    return [[edges[first], 0], ...steps, [edges[last + 1], 0]];
+  };
+
+  /** Whether a panel shows the distribution of what is timed, and so that of a stretch where one is looked at. */
+  const isDistribution = (panel) => panel.shape === "curve" || panel.shape === "outline";
+
+  /** A target's lines on a panel: the picture's own, or what its slices make of the stretch that is looked at. */
+  const linesOf = ({ parts }, panel, index) =>
+    (parts !== null && isDistribution(panel) ? parts[index][panel.shape] : panel.series[index]) ?? [];
 
   // ---------------------------------------------------------------- a chart that stays a picture
 
@@ -151,10 +307,12 @@
   const liveChart = (state, figure, chart) => {
     const { x, x_title: title, rows, shape } = chart.panels[0];
     const overTime = x.unit === "seconds";
-    const view = { state, figure, chart, overTime, rows: Boolean(rows), log: chart.panels.map((panel) => panel.y.log), own: null, cursor: null };
+    const view = {
+      state, figure, chart, overTime, rows: Boolean(rows), log: chart.panels.map((panel) => panel.y.log), own: null, cursor: null, mark: null,
+    };
     const keys = rows
       ? "The arrows read what it shows, one after the other."
-      : "Left and right arrow read values, page up and down those that the axis names; plus and minus zoom, 0 shows the whole.";
+      : "Left and right arrow read values, page up and down those that the axis names; plus and minus zoom, enter at each end of a stretch looks at it, 0 shows the whole.";
     const host = element("div", { class: `live ${shape}`, tabindex: "0", role: "group", "aria-label": `${chart.title}. ${keys}` });
     view.host = host;
     view.tip = element("div", { class: "tip", role: "status", hidden: "" });
@@ -163,7 +321,7 @@
       const svg = drawing("svg", { role: "img", "aria-label": `${chart.title}: ${panel.caption}` });
       const place = element("div", { class: "panel" }, caption, svg);
       host.append(place);
-      const drawn = { panel, index, caption, svg, place, clip: `${state.id}-${figure.dataset.chart}-${index}` };
+      const drawn = { state, panel, index, caption, svg, place, clip: `${state.id}-${figure.dataset.chart}-${index}` };
       pointing(view, drawn);
       return drawn;
     });
@@ -188,10 +346,10 @@
       view.width = host.clientWidth;
       if (view.width > 0) drawPanels(view, view.width);
       if (!rows) tool("Whole").disabled = windowOf(view) === null;
-      pointAt(view, null);
+      unmark(view);
     };
     host.addEventListener("keydown", (event) => typed(view, event));
-    host.addEventListener("blur", () => pointAt(view, null));
+    host.addEventListener("blur", () => unmark(view));
     figure.prepend(element("h3", {}, chart.title), bar, host);
     figure.querySelector(".chart").hidden = true;
     // An observer tells of the first width too, which is drawn already.
@@ -212,13 +370,19 @@
   /** Looks at a stretch of the horizontal axis; null is all of it. */
   const look = (view, stretch) => {
     if (view.overTime) {
-      view.state.time = stretch;
-      // Where the time is narrowed, the curve by percentile tells which epochs lie within.
-      view.state.views.filter((other) => other.overTime || other.chart.panels[0].epochs).forEach((other) => other.draw());
+      lookAt(view.state, stretch);
     } else {
       view.own = stretch;
       view.draw();
     }
+  };
+
+  /** Looks at a stretch of time of a run: on its charts over time, and at what was timed in it on those of the distribution. */
+  const lookAt = (state, stretch) => {
+    state.time = stretch;
+    state.parts = partsOf(state);
+    state.tell();
+    state.views.filter((view) => view.overTime || isDistribution(view.chart.panels[0])).forEach((view) => view.draw());
   };
 
   /** A stretch is never narrower than this share of the whole axis. */
@@ -236,6 +400,24 @@
     const start = Math.min(Math.max(middle - share * width, whole[0]), whole[1] - width);
     return look(view, [start, start + width].map(from));
   };
+
+  /** Marks an end of a stretch at the value that is read; at the other end it looks at what lies between. */
+  const mark = (view) => {
+    if (view.cursor === null || view.cursor === view.mark) return;
+    if (view.mark !== null) return look(view, ordered(view.mark, view.cursor));
+    view.mark = view.cursor;
+    pointAt(view, view.cursor);
+  };
+
+  /** Reads out nothing any more, and forgets what was marked. */
+  const unmark = (view) => {
+    view.mark = null;
+    const panels = view.state.views.flatMap((other) => other.panels);
+    panels.filter(({ selection }) => selection).forEach(({ selection }) => set(selection, { width: 0 }));
+    pointAt(view, null);
+  };
+
+  const ordered = (one, other) => [Math.min(one, other), Math.max(one, other)];
 
   /** About so many values are named along a horizontal axis by the keys that go from one to the next. */
   const TICKS = 10;
@@ -296,8 +478,9 @@
       End: () => pointAt(view, high),
       "+": () => zoom(view, 0.5),
       "-": () => zoom(view, 2),
+      Enter: () => mark(view),
       0: () => look(view, null),
-      Escape: () => pointAt(view, null),
+      Escape: () => unmark(view),
     };
   };
 
@@ -321,10 +504,8 @@
     svg.addEventListener("pointermove", (event) => {
       if (!drawn.area) return;
       const [x, y] = at(event);
-      const { area, selection } = drawn;
-      if (from !== null) {
-        set(selection, { x: Math.min(from, x), width: Math.abs(x - from), y: area.top, height: area.bottom - area.top });
-      }
+      const { area } = drawn;
+      if (from !== null) select(drawn, from, x);
       if (view.rows) return pointAt(view, drawn.x.invert(y), drawn.y.invert(x), drawn);
       const level = y >= area.top && y <= area.bottom ? drawn.y.invert(y) : null;
       return pointAt(view, drawn.x.invert(x), level, drawn);
@@ -336,13 +517,18 @@
       set(drawn.selection, { width: 0 });
       const [x] = at(event);
       if (event.type === "pointerup" && Math.abs(x - start) >= DRAG_MIN) {
-        look(view, [drawn.x.invert(Math.min(start, x)), drawn.x.invert(Math.max(start, x))]);
+        look(view, ordered(drawn.x.invert(start), drawn.x.invert(x)));
       }
     };
     svg.addEventListener("pointerup", end);
     svg.addEventListener("pointercancel", end);
     svg.addEventListener("pointerleave", () => pointAt(view, null));
     svg.addEventListener("dblclick", () => look(view, null));
+  };
+
+  /** Shows what lies between two places as that which will be looked at. */
+  const select = ({ area, selection }, from, to) => {
+    set(selection, { x: Math.min(from, to), width: Math.abs(to - from), y: area.top, height: area.bottom - area.top });
   };
 
   // ---------------------------------------------------------------- drawing a panel
@@ -397,7 +583,8 @@
   /** The vertical axis: the picture's own where all of the same is seen, and otherwise that of what is seen. */
   const vertical = (view, panel, [from, to], log) => {
     const { y } = panel;
-    const whole = windowOf(view) === null && view.state.shown.size === view.state.targets.length;
+    const ofWhole = view.state.parts === null || !isDistribution(panel);
+    const whole = windowOf(view) === null && ofWhole && view.state.shown.size === view.state.targets.length;
     let { low, high } = y;
     if (!whole || log !== y.log) {
       const seen = extent(view, panel, from, to, log);
@@ -431,7 +618,7 @@
       high = Math.max(high, value);
     };
     for (const index of view.state.shown) {
-      for (const line of panel.series[index] ?? []) {
+      for (const line of linesOf(view.state, panel, index)) {
         line.forEach((point, at) => {
           // A line that enters or leaves the stretch is seen as well.
           const enters = at + 1 < line.length && point[0] < from && line[at + 1][0] >= from;
@@ -451,6 +638,7 @@
     const { time } = view.state;
     const within = time && panel.epochs ? ` Full dots: epochs from ${read("seconds", time[0])} to ${read("seconds", time[1])}.` : "";
     drawn.caption.replaceChildren(element("strong", {}, said(panel.caption)), ` ${said(panel.note)}${dotted && panel.note ? "." : ""}${dotted}${within}`);
+    if (time && isDistribution(panel)) drawn.caption.append(element("span", { class: "part" }, `Shown: ${distributionWords(view.state)}.`));
   };
 
   const grid = (drawn, panel, ends, yAxis, area, x, y) => {
@@ -488,7 +676,7 @@
   const series = (view, drawn, index) => {
     const { panel, area, x, y } = drawn;
     const target = view.state.targets[index];
-    const lines = panel.series[index] ?? [];
+    const lines = linesOf(view.state, panel, index);
     const shapes = [];
     const ink = (shape) => {
       shape.style.stroke = `var(--target-${index})`;
@@ -689,6 +877,7 @@
         } else {
           line(drawn.line, same && value !== null ? drawn.x(value) : null, area.left, area.right, "x");
           line(drawn.level, here ? drawn.y(latency) : null, area.top, area.bottom, "y");
+          if (same && view.mark !== null && value !== null) select(drawn, drawn.x(view.mark), drawn.x(value));
         }
       }
     }
@@ -696,7 +885,8 @@
       view.tip.hidden = true;
       return;
     }
-    view.tip.replaceChildren(readOuts(view, nameOf(on.panel, value), value, latency));
+    const where = view.mark === null ? [value] : ordered(view.mark, value);
+    view.tip.replaceChildren(readOuts(view, where.map((place) => nameOf(on.panel, place)).join(" to "), value, latency));
     view.tip.hidden = false;
     const [svg, frame] = [on.svg, view.tip.offsetParent].map((node) => node.getBoundingClientRect());
     const width = view.tip.offsetWidth;
@@ -791,7 +981,7 @@
   /** The point of a target that the pointer means: on a curve the one it stands on, otherwise the nearest. */
   const nearest = (drawn, index, value) => {
     const { panel, x } = drawn;
-    const lines = panel.series[index] ?? [];
+    const lines = linesOf(drawn.state, panel, index);
     if (panel.rows) return lines.flat().find(([at]) => at === value) ?? null;
     if (panel.shape === "curve") {
       return lines.flat().filter(([at]) => at <= value + 1e-9).at(-1) ?? null;
@@ -809,8 +999,8 @@
   const slower = (state, ns) => {
     const curves = state.views.map((view) => view.chart.panels[0]).find((panel) => panel.shape === "curve");
     if (!curves) return null;
-    return new Map(curves.series.flatMap((lines, index) => {
-      const points = lines.flat();
+    return new Map(curves.series.flatMap((_, index) => {
+      const points = linesOf(state, curves, index).flat();
       if (points.length === 0) return [];
       const within = points.filter((point) => point.at(-1) <= ns).at(-1);
       return [[index, !within ? "all" : within === points.at(-1) ? "none" : share(10 ** -within[0])]];

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::path::Path;
 
 use bench_core::record::RunRecord;
+use bench_core::recording::Counts;
+use bench_core::slices::{Slice, Slices};
 use report::html::html;
 
 #[path = "../tests/variations/mod.rs"]
@@ -31,8 +33,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn hour() -> RunRecord {
     const HOUR_S: f64 = 3_600.0;
     const EPOCH_S: f64 = 5.0;
+    const EPOCH_NS: u64 = 5_000_000_000;
     const EPOCHS: u32 = 720;
     const STEPS: u32 = 50;
+    // Those of the sample are so long.
+    const SLICE_NS: u64 = 400_000_000;
+    const SLICES: u64 = 12;
     let mut record = variations::eleven();
     record.elapsed_s = HOUR_S + 60.0;
     let targets = record.targets.len();
@@ -40,12 +46,24 @@ fn hour() -> RunRecord {
         let intervals = std::mem::take(&mut target.intervals);
         let samples = std::mem::take(&mut target.server.samples);
         let epochs = std::mem::take(&mut target.epochs);
+        let counts: Vec<Counts> = target
+            .slices
+            .iter()
+            .map(|slice| slice.counts().expect("it is ours"))
+            .collect();
+        let mut counts = counts.iter().cycle();
+        let mut slices = Slices::default();
         for (block, turn) in (0..).zip((position..EPOCHS).step_by(targets)) {
             let start_s = EPOCH_S * f64::from(turn);
             let mut epoch = epochs[turn as usize % epochs.len()].clone();
             (epoch.started_s, epoch.duration_s) = (start_s, EPOCH_S);
             (epoch.block, epoch.position) = (block, position);
             target.epochs.push(epoch);
+            let begins_ns = u64::from(turn) * EPOCH_NS;
+            let of_epoch = (0..SLICES)
+                .zip(&mut counts)
+                .map(|(slice, counts)| Slice::new(begins_ns + slice * SLICE_NS, SLICE_NS, counts));
+            slices.append(of_epoch.collect());
             for step in 0..STEPS {
                 let at_s = start_s + f64::from(step) * EPOCH_S / f64::from(STEPS);
                 let like = (turn * STEPS + step) as usize;
@@ -57,6 +75,7 @@ fn hour() -> RunRecord {
                 target.server.samples.push(sample);
             }
         }
+        target.slices = slices.record();
     }
     record
 }

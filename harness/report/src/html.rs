@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use bench_core::encode::{intervals_csv, summary_csv};
-use bench_core::record::RunRecord;
+use bench_core::record::{RunRecord, TargetRecord};
+use bench_core::slices::{self, SliceError, SliceRecord};
 use bench_core::validity::ToldCaution;
 use serde::Serialize;
 
@@ -27,6 +28,16 @@ pub enum HtmlError {
     /// A chart could not be drawn.
     #[error(transparent)]
     Chart(#[from] ChartError),
+    /// The slices of a target are not what `bench` writes.
+    #[error(
+        "the slices of target {target:?} cannot be read from the record (`slices`): {source}; restore the record, or run again"
+    )]
+    Slices {
+        /// Whose.
+        target: String,
+        /// What is wrong with them.
+        source: SliceError,
+    },
     /// The charts' data could not be written as JSON.
     #[error("the charts' data cannot be embedded as JSON: {0}")]
     Json(#[from] serde_json::Error),
@@ -101,9 +112,18 @@ struct Data {
 #[derive(Serialize)]
 struct LiveRun {
     targets: Vec<PlotTarget>,
+    /// What distributions count.
+    samples: &'static str,
+    /// For each target the distribution of one part of its time after another; left out where no target has any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slices: Option<Vec<Vec<LiveSlice>>>,
     /// By [`Chart::file_stem`]; those that tell no data are left out, and stay pictures.
     charts: BTreeMap<&'static str, LiveChart>,
 }
+
+/// From when to when, in seconds since the run began, and its counts as a record holds them.
+#[derive(Serialize)]
+struct LiveSlice(f64, f64, String);
 
 #[derive(Serialize)]
 struct LiveChart {
@@ -166,6 +186,8 @@ struct Figure {
 fn run(record: &RunRecord) -> Result<(Run, LiveRun), HtmlError> {
     let mut live = LiveRun {
         targets: PlotTarget::of(record),
+        samples: record.timed().samples(),
+        slices: live_slices(record)?,
         charts: BTreeMap::new(),
     };
     let charts = Chart::of(record).map(|chart| {
@@ -228,6 +250,33 @@ fn run(record: &RunRecord) -> Result<(Run, LiveRun), HtmlError> {
     Ok((run, live))
 }
 
+fn live_slices(record: &RunRecord) -> Result<Option<Vec<Vec<LiveSlice>>>, HtmlError> {
+    let milliseconds = |seconds: f64| (seconds * 1e3).round() / 1e3;
+    let live = |slice: &SliceRecord| {
+        LiveSlice(
+            milliseconds(slice.start_s),
+            milliseconds(slice.start_s + slice.duration_s),
+            slice.counts_base64.clone(),
+        )
+    };
+    let of_target = |target: &TargetRecord| {
+        slices::check(&target.slices).map_err(|source| HtmlError::Slices {
+            target: target.name.clone(),
+            source,
+        })?;
+        // One that failed before anything was sent doesn't know what is timed.
+        let same = target.report.timed == record.timed();
+        let slices = target.slices.iter().filter(|_| same);
+        Ok(slices.map(live).collect())
+    };
+    let targets = record.targets.iter().map(of_target);
+    let targets = targets.collect::<Result<Vec<Vec<LiveSlice>>, HtmlError>>()?;
+    Ok(targets
+        .iter()
+        .any(|slices| !slices.is_empty())
+        .then_some(targets))
+}
+
 fn cautions(record: &RunRecord) -> Vec<Note> {
     let note = |ToldCaution { of, caution }: ToldCaution| Note {
         of: of.unwrap_or_default(),
@@ -243,10 +292,7 @@ fn failures(record: &RunRecord) -> Vec<FailureNote> {
         .targets
         .iter()
         .filter_map(|target| Some((target, target.failure.as_ref()?)));
-    let note = |(target, failure): (
-        &bench_core::record::TargetRecord,
-        &bench_core::record::Failure,
-    )| FailureNote {
+    let note = |(target, failure): (&TargetRecord, &bench_core::record::Failure)| FailureNote {
         name: target.name.clone(),
         what: failure.what.clone(),
         last_output: failure.last_output.clone(),

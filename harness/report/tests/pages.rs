@@ -143,6 +143,34 @@ fn several_runs_share_a_page_with_a_list_of_them() {
 }
 
 #[test]
+fn slices_are_carried_as_the_record_has_them_and_damaged_ones_are_named() {
+    let data = |record: &RunRecord| {
+        let page = html(std::slice::from_ref(record)).unwrap();
+        let (_, rest) = page.split_once("id=\"data\">").unwrap();
+        let (data, _) = rest.split_once("</script>").unwrap();
+        serde_json::from_str::<serde_json::Value>(data).unwrap()["runs"][0].clone()
+    };
+    let record = variations::two();
+    let carried = data(&record);
+    for (index, target) in record.targets.iter().enumerate() {
+        let slices = carried["slices"][index].as_array().unwrap();
+        let packed = slices.iter().map(|slice| slice[2].as_str().unwrap());
+        let recorded = target.slices.iter().map(|slice| &slice.counts_base64);
+        assert!(packed.eq(recorded), "{}", target.name);
+    }
+    assert!(data(&variations::close()).get("slices").is_none());
+
+    let mut damaged = record;
+    damaged.targets[1].slices[3].counts_base64.insert(0, '!');
+    let error = html(&[damaged]).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "the slices of target \"coroutine\" cannot be read from the record (`slices`): the counts of a slice are not base64: \
+         the record is damaged; restore the record, or run again"
+    );
+}
+
+#[test]
 fn the_embedded_record_is_the_record() {
     use base64::Engine as _;
     use std::io::Read as _;

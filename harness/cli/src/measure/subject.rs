@@ -1,5 +1,6 @@
 //! A target while it is measured: the process that serves, and what is known of it so far.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use bench_core::load::Load;
@@ -10,8 +11,10 @@ use bench_core::record::{
     ServerRecord, ServerSample, TargetRecord,
 };
 use bench_core::recording::Recording;
+use bench_core::slices::Slices;
 use bench_core::syscalls::SyscallRecord;
 use bench_core::target::TargetSpec;
+use bench_core::timed::Timed;
 use bench_core::units::{Nanos, duration_ns};
 use bench_core::validity::{self, Caution, CautionCode, Validity};
 use bench_core::warmup::{self, WarmupRecord};
@@ -32,6 +35,8 @@ pub(super) struct Subject<'a> {
     pub(super) warmups: Vec<WarmupRecord>,
     pub(super) epochs: Vec<EpochRecord>,
     pub(super) intervals: Vec<IntervalRecord>,
+    /// Of whatever may turn out to be what is timed.
+    slices: BTreeMap<Timed, Slices>,
     pub(super) cost: Cost,
     pub(super) failure: Option<Failure>,
     /// Cautions of its own, beside those that follow from its recording.
@@ -94,6 +99,7 @@ impl<'a> Subject<'a> {
             warmups: Vec::new(),
             epochs: Vec::new(),
             intervals: Vec::new(),
+            slices: BTreeMap::new(),
             cost: Cost::default(),
             failure: None,
             cautions: Vec::new(),
@@ -133,8 +139,12 @@ impl<'a> Subject<'a> {
                 ..epoch
             });
         }
-        self.recording
-            .append_epoch(recording, duration_ns(watched.started));
+        let offset_ns = duration_ns(watched.started);
+        self.recording.append_epoch(recording, offset_ns);
+        for timed in Timed::ALL {
+            let slices = self.slices.entry(timed).or_default();
+            slices.take(recording, timed, offset_ns);
+        }
         self.intervals.extend(
             recording
                 .intervals
@@ -171,6 +181,7 @@ impl<'a> Subject<'a> {
             });
         }
         let ok = self.recording.ledger.ok;
+        let slices = self.slices.get(&Timed::of(&self.recording));
         let record = TargetRecord {
             name: self.spec.name.clone(),
             manifest: self.manifest,
@@ -180,6 +191,7 @@ impl<'a> Subject<'a> {
             warmups: self.warmups,
             epochs: self.epochs,
             intervals: self.intervals,
+            slices: slices.map(Slices::record).unwrap_or_default(),
             histograms: Histograms::of(&self.recording),
             failure: self.failure,
         };

@@ -1,11 +1,12 @@
 //! Whatever a record file holds, reading it ends in a record that comes back as it went, or in an error; and so do its
-//! histograms and its comparisons.
+//! histograms, slices and comparisons.
 
 #![no_main]
 
 use bench_core::compare::{Policy, compare_targets};
 use bench_core::encode::{hgrm, histogram_from_base64, intervals_csv, summary_csv};
 use bench_core::record::RunRecord;
+use bench_core::slices::SliceRecord;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -20,5 +21,6 @@ fuzz_target!(|text: &str| {
     let _ = compare_targets(&record.targets, &Policy::usual(1));
     for target in &record.targets {
         let _ = histogram_from_base64(&target.histograms.response_time_v2_base64);
+        let _ = target.slices.iter().map(SliceRecord::counts).count();
     }
 });

@@ -402,6 +402,11 @@ impl Panel {
         canvas.plot.tell_rows(self.index, shape, rows);
     }
 
+    /// Says where the bins of an outline begin and end.
+    pub(super) fn tell_edges<B: DrawingBackend>(&self, canvas: &mut Canvas<'_, B>, edges: &[f64]) {
+        canvas.plot.tell_edges(self.index, edges);
+    }
+
     /// Says where the epochs lie: at a place on its axis, for each target, when and how high.
     pub(super) fn tell_epochs<B: DrawingBackend>(
         &self,

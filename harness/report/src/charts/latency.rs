@@ -183,6 +183,7 @@ pub(super) fn histogram<B: DrawingBackend>(
         })
         .collect();
     panel.tell(canvas, Shape::Outline, &outlines);
+    panel.tell_edges(canvas, &edges);
     for (index, (shares, look)) in shares.iter().zip(looks).enumerate() {
         let (Some(shares), [outline]) = (shares, outlines[index].as_slice()) else {
             continue;

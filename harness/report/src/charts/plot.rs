@@ -103,6 +103,12 @@ impl Plot {
         });
     }
 
+    /// Says where the bins of an outline begin and end, so that others can be drawn in the same.
+    pub(super) fn tell_edges(&mut self, panel: usize, edges: &[f64]) {
+        let edges = edges.iter().map(|&edge| rounded(edge, PLACE_DIGITS));
+        self.panels[panel].edges = edges.collect();
+    }
+
     /// Says where the epochs lie beside a curve: at a place on its axis, for each target, when and how high.
     pub(super) fn tell_epochs(&mut self, panel: usize, at: f64, targets: &[&[Point]]) {
         let most = share(targets.len());
@@ -130,6 +136,9 @@ pub(super) struct PlotPanel {
     epochs: Vec<Epochs>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rows: Option<PlotRows>,
+    /// Of the bins, where it has such.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    edges: Vec<f64>,
 }
 
 impl PlotPanel {
@@ -155,6 +164,7 @@ impl PlotPanel {
             series: Vec::new(),
             epochs: Vec::new(),
             rows: None,
+            edges: Vec::new(),
         }
     }
 }

@@ -20,6 +20,7 @@ use bench_core::record::{
 };
 use bench_core::recording::{MAX_RECORDABLE_NS, Recording, empty_histogram};
 use bench_core::sample;
+use bench_core::slices::{Slice, Slices, middle_ns};
 use bench_core::summary::Times;
 use bench_core::validity::{Caution, CautionCode, Validity};
 
@@ -214,6 +215,7 @@ pub fn extreme() -> RunRecord {
         }
         target.report.response_time_ns = Times::of(&histogram);
         target.histograms.response_time_v2_base64 = histogram_base64(&histogram);
+        target.slices.clear();
         target.intervals = (0..3)
             .map(|index| IntervalRecord {
                 start_s: f64::from(index) * 86_400.0,
@@ -289,6 +291,7 @@ pub fn interrupted() -> RunRecord {
     record.completion = Completion::Interrupted;
     for target in &mut record.targets {
         target.intervals.truncate(12);
+        target.slices.truncate(4);
         target.server.samples.truncate(12);
         target.epochs.truncate(1);
     }
@@ -357,6 +360,7 @@ pub fn close() -> RunRecord {
         }
         target.report.response_time_ns = Times::of(&histogram);
         target.histograms.response_time_v2_base64 = histogram_base64(&histogram);
+        target.slices.clear();
         target.epochs.clear();
     }
     record
@@ -406,6 +410,21 @@ fn slowed(template: &TargetRecord, name: &str, manifest: Manifest, factor: f64) 
         }
     }
     target.histograms.response_time_v2_base64 = histogram_base64(&slow);
+    let mut slices = Slices::default();
+    for slice in &template.slices {
+        let counts = slice.counts().unwrap();
+        let slow = counts
+            .into_iter()
+            .map(|(value_ns, count)| ((middle_ns(value_ns) * factor) as u64, count));
+        let ns = |seconds: f64| (seconds * 1e9).round() as u64;
+        let slow: Vec<(u64, u64)> = slow.collect();
+        slices.append(vec![Slice::new(
+            ns(slice.start_s),
+            ns(slice.duration_s),
+            &slow,
+        )]);
+    }
+    target.slices = slices.record();
     for interval in &mut target.intervals {
         interval.response_time_ns_p50 = interval.response_time_ns_p50.map(times);
         interval.response_time_ns_p99 = interval.response_time_ns_p99.map(times);
@@ -450,5 +469,6 @@ fn nothing_measured(target: &mut TargetRecord) {
     target.server = ServerRecord::default();
     target.epochs = Vec::<EpochRecord>::new();
     target.intervals.clear();
+    target.slices.clear();
     target.histograms = Histograms::default();
 }
