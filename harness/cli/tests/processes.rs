@@ -188,7 +188,7 @@ fn killing_the_run_outright_leaves_no_server() {
 #[test]
 fn a_server_that_is_killed_is_told_and_the_other_one_measured() {
     let (_dir, out) = scratch();
-    let run = start_run("ping", &out, "6s");
+    let run = start_run("ping", &out, "4s");
     let servers = wait_until_measuring(&run);
     let (_, victim) = servers
         .iter()
@@ -213,7 +213,7 @@ fn a_server_that_is_killed_is_told_and_the_other_one_measured() {
 #[test]
 fn a_backend_that_is_killed_voids_the_run_and_what_was_measured_is_kept() {
     let (_dir, out) = scratch();
-    let run = start_run("io-heavy", &out, "6s");
+    let run = start_run("io-heavy", &out, "4s");
     let servers = wait_until_measuring(&run);
     let (_, victim) = servers.iter().find(|(name, _)| name == "backend").unwrap();
     signal(*victim, Signal::KILL);
@@ -436,7 +436,7 @@ fn check_start(behaviours: &[&str], more: &str, words: &[&str]) -> String {
 }
 
 /// A fake that is measured beside a server of ours: nothing of it is left, and the other one has been measured. Returns why
-/// the fake failed, if it did.
+/// the fake failed, if it did. It gets few requests on few connections, so that it has time to misbehave.
 fn check_run(behaviours: &[&str], more: &str) -> Option<String> {
     let (dir, out) = scratch();
     let fake = format!("fake={}", fake(dir.path(), behaviours, more));
@@ -444,6 +444,10 @@ fn check_run(behaviours: &[&str], more: &str) -> Option<String> {
         "run",
         "--scenario",
         "ping",
+        "-R",
+        "500",
+        "-c",
+        "8",
         "-d",
         "4s",
         "--rounds",
@@ -476,48 +480,59 @@ fn check_run(behaviours: &[&str], more: &str) -> Option<String> {
     fake.failure.as_ref().map(|failure| failure.what.clone())
 }
 
-#[test]
-fn a_target_that_ends_early_is_told_with_its_last_words() {
-    let why = "fake ended before it was ready (exit code 3";
-    let words = [why, "no configuration", "giving up"];
-    check_start(&["early"], "", &words);
-    check_start(&["family", "early"], "", &words);
+/// Checks every case at the same time: nothing is timed, and programs that wait leave one another room.
+fn at_once<T: Sync>(cases: &[T], check: impl Fn(&T) + Sync) {
+    std::thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(|| check(case));
+        }
+    });
 }
 
 #[test]
-fn a_target_that_never_gets_ready_is_given_up() {
+fn a_target_that_does_not_get_ready_is_given_up_with_its_last_words() {
+    let ended = "fake ended before it was ready (exit code 3";
+    let late = "fake was not ready within 5 s";
     let patience = "ready_timeout = '5s'";
-    let words = [
-        "fake was not ready within 5 s",
-        "found nobody who listens",
-        "thinking",
+    let cases: [(&[&str], &str, &[&str]); 5] = [
+        // It ends early.
+        (&["early"], "", &[ended, "no configuration", "giving up"]),
+        (
+            &["family", "early"],
+            "",
+            &[ended, "no configuration", "giving up"],
+        ),
+        // It never gets ready.
+        (
+            &["family", "deaf", "never"],
+            patience,
+            &[late, "found nobody who listens", "thinking"],
+        ),
+        // It refuses to say that it is.
+        (
+            &["broken"],
+            patience,
+            &[
+                late,
+                "/plaintext was answered 500 instead of 200; it printed nothing",
+            ],
+        ),
+        // It becomes a daemon.
+        (
+            &["daemon"],
+            "",
+            &["fake ended before it was ready (exit code 0"],
+        ),
     ];
-    check_start(&["family", "deaf", "never"], patience, &words);
-}
-
-#[test]
-fn a_target_that_refuses_to_say_that_it_is_ready_is_given_up() {
-    let patience = "ready_timeout = '5s'";
-    let words = [
-        "fake was not ready within 5 s",
-        "/plaintext was answered 500 instead of 200; it printed nothing",
-    ];
-    check_start(&["broken"], patience, &words);
-}
-
-#[test]
-fn a_target_that_becomes_a_daemon_is_none() {
-    check_start(
-        &["daemon"],
-        "",
-        &["fake ended before it was ready (exit code 0"],
-    );
+    at_once(&cases, |(behaviours, more, words)| {
+        check_start(behaviours, more, words);
+    });
 }
 
 #[test]
 fn of_what_a_loud_target_prints_the_last_is_shown() {
-    for behaviours in [["loud", "early"], ["endless", "early"]] {
-        let printed = check_start(&behaviours, "", &["(exit code 3"]);
+    at_once(&[["loud", "early"], ["endless", "early"]], |behaviours| {
+        let printed = check_start(behaviours, "", &["(exit code 3"]);
         assert!(
             printed.len() <= MAX_SHOWN_BYTES,
             "{behaviours:?}: {} bytes",
@@ -528,41 +543,38 @@ fn of_what_a_loud_target_prints_the_last_is_shown() {
             printed.contains("no configuration") || printed.contains("giving up"),
             "{printed}"
         );
-    }
+    });
 }
 
 #[test]
-fn a_target_that_floods_its_output_is_measured() {
-    assert_eq!(check_run(&["loud", "endless"], ""), None);
-}
-
-#[test]
-fn a_target_that_says_nothing_of_signals_ends_in_order_by_the_one_it_is_sent() {
-    assert_eq!(check_run(&["plain"], ""), None);
-}
-
-#[test]
-fn what_a_target_leaves_behind_is_killed_and_named() {
-    let why = check_run(&["family"], "").unwrap();
-    assert!(
-        why.contains("exit code 0; it left processes behind, which were killed: python"),
-        "{why}"
-    );
-}
-
-#[test]
-fn a_target_that_does_not_end_when_it_is_told_to_is_killed() {
-    let why = check_run(&["family", "deaf"], "stop_timeout = '1s'").unwrap();
-    assert!(
-        why.contains("it did not end within 1 s of SIGTERM and was killed"),
-        "{why}"
-    );
-}
-
-#[test]
-fn a_target_that_ends_while_it_is_measured_leaves_nothing() {
-    let why = check_run(&["family", "quits"], "").unwrap();
-    assert!(why.contains("exit code 7"), "{why}");
+fn a_target_that_misbehaves_while_it_is_measured_is_told_of_and_one_that_only_is_loud_is_not() {
+    let cases: [(&[&str], &str, Option<&str>); 5] = [
+        // It floods its output, and is measured.
+        (&["loud", "endless"], "", None),
+        // It says nothing of signals, and ends in order by the one that it is sent.
+        (&["plain"], "", None),
+        // What it leaves behind is killed and named.
+        (
+            &["family"],
+            "",
+            Some("exit code 0; it left processes behind, which were killed: python"),
+        ),
+        // It does not end when it is told to.
+        (
+            &["family", "deaf"],
+            "stop_timeout = '1s'",
+            Some("it did not end within 1 s of SIGTERM and was killed"),
+        ),
+        // It ends while it is measured.
+        (&["family", "quits"], "", Some("exit code 7")),
+    ];
+    at_once(&cases, |(behaviours, more, expected)| {
+        let why = check_run(behaviours, more);
+        match (&why, expected) {
+            (Some(why), Some(part)) => assert!(why.contains(part), "{behaviours:?}: {why}"),
+            (why, expected) => assert_eq!(why.as_deref(), *expected, "{behaviours:?}"),
+        }
+    });
 }
 
 #[test]
@@ -578,7 +590,7 @@ fn killing_bench_outright_leaves_nothing_of_a_family() {
             .and_then(|words| words.get(1).cloned());
         script.is_some_and(|script| script.ends_with("fake.py"))
     };
-    for args in [
+    let ways = [
         &["check", fake][..],
         &[
             "run",
@@ -595,7 +607,8 @@ fn killing_bench_outright_leaves_nothing_of_a_family() {
             "--out",
             out,
         ],
-    ] {
+    ];
+    at_once(&ways, |args| {
         let mut bench = bench(args)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -611,5 +624,5 @@ fn killing_bench_outright_leaves_nothing_of_a_family() {
         wait_for("all of it to end", || {
             started_by(id).is_empty().then_some(())
         });
-    }
+    });
 }

@@ -5,6 +5,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
+use std::sync::LazyLock;
 
 use bench_core::record::{Completion, RunRecord, TargetRecord};
 use bench_core::validity::{Caution, CautionCode};
@@ -19,12 +20,50 @@ for pid in $(echo "$4" | tr , " "); do echo "strace: Process $pid attached" >&2;
 while :; do sleep 0.02; done
 "#;
 
-/// Runs `callback` with `strace` on the PATH, if there is to be any, and gives what the record says of it.
-fn check(strace: Option<&str>) -> TargetRecord {
+/// What stands in for strace.
+#[derive(Debug, Clone, Copy)]
+enum Strace {
+    Counts,
+    Refuses,
+    /// It writes another table than ours.
+    IsSilent,
+    IsMissing,
+}
+
+impl Strace {
+    const ALL: [Self; 4] = [Self::Counts, Self::Refuses, Self::IsSilent, Self::IsMissing];
+
+    /// A shell script; none where there is to be no program.
+    fn script(self) -> Option<String> {
+        let refused =
+            "echo 'strace: attach: ptrace(PTRACE_SEIZE, 1): Operation not permitted' >&2; exit 1\n";
+        match self {
+            Self::Counts => Some(COUNTS.to_owned()),
+            Self::Refuses => Some(refused.to_owned()),
+            Self::IsSilent => Some(COUNTS.replace("epoll_wait", "").replace("syscall", "")),
+            Self::IsMissing => None,
+        }
+    }
+}
+
+/// What the record of a run with such a strace says of its target. The runs are made at the same time, when the first is asked for:
+/// nothing of them is timed.
+fn measured(strace: Strace) -> &'static TargetRecord {
+    static RECORDS: LazyLock<Vec<TargetRecord>> = LazyLock::new(|| {
+        std::thread::scope(|scope| {
+            let runs = Strace::ALL.map(|strace| scope.spawn(move || run(strace)));
+            runs.map(|run| run.join().unwrap()).into()
+        })
+    });
+    &RECORDS[strace as usize]
+}
+
+/// Runs `callback` with this strace on the PATH, and gives what the record says of it.
+fn run(strace: Strace) -> TargetRecord {
     let dir = tempfile::tempdir().unwrap();
     let scenario = dir.path().join("little.toml");
     std::fs::write(&scenario, SCENARIO).unwrap();
-    let path = match strace {
+    let path = match strace.script() {
         Some(strace) => {
             let file = dir.path().join("strace");
             let version = r#"[ "$1" = -V ] && { echo "strace -- version 9.9"; exit; }"#;
@@ -60,9 +99,9 @@ fn caution(target: &TargetRecord) -> Option<&Caution> {
 
 #[test]
 fn what_strace_counts_is_told_a_request_and_by_name() {
-    let target = check(Some(COUNTS));
-    assert_eq!(caution(&target), None);
-    let calls = target.server.syscalls.unwrap();
+    let target = measured(Strace::Counts);
+    assert_eq!(caution(target), None);
+    let calls = target.server.syscalls.as_ref().unwrap();
     assert_eq!(calls.counted_by, "strace 9.9");
     let requests = calls.requests as f64;
     assert!(requests > 0.0 && (calls.rate_per_s - 100.0).abs() < 1e-9);
@@ -76,11 +115,9 @@ fn what_strace_counts_is_told_a_request_and_by_name() {
 
 #[test]
 fn a_strace_that_may_not_trace_is_told_with_the_setting_that_forbids_it() {
-    let refused =
-        "echo 'strace: attach: ptrace(PTRACE_SEIZE, 1): Operation not permitted' >&2; exit 1\n";
-    let target = check(Some(refused));
+    let target = measured(Strace::Refuses);
     assert_eq!(target.server.syscalls, None);
-    let caution = caution(&target).unwrap();
+    let caution = caution(target).unwrap();
     assert!(
         caution.detail.contains("Operation not permitted"),
         "{caution:?}"
@@ -94,9 +131,9 @@ fn a_strace_that_may_not_trace_is_told_with_the_setting_that_forbids_it() {
 
 #[test]
 fn without_strace_the_package_is_named() {
-    let target = check(None);
+    let target = measured(Strace::IsMissing);
     assert_eq!(target.server.syscalls, None);
-    let caution = caution(&target).unwrap();
+    let caution = caution(target).unwrap();
     assert!(
         caution.detail.contains("strace is not installed"),
         "{caution:?}"
@@ -106,8 +143,7 @@ fn without_strace_the_package_is_named() {
 
 #[test]
 fn a_strace_that_counts_nothing_is_told() {
-    let silent = COUNTS.replace("epoll_wait", "").replace("syscall", "");
-    let target = check(Some(&silent));
+    let target = measured(Strace::IsSilent);
     assert_eq!(target.server.syscalls, None);
-    assert!(caution(&target).unwrap().detail.contains("no table"));
+    assert!(caution(target).unwrap().detail.contains("no table"));
 }

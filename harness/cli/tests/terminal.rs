@@ -244,7 +244,7 @@ fn a_terminal_that_can_only_go_on_gets_a_line_a_round() {
 #[test]
 fn the_full_screen_takes_keys_and_gives_the_terminal_back() {
     let args = [
-        "-d", "40s", "--rounds", "1", "--target", "callback", "--tui",
+        "-d", "20s", "--rounds", "1", "--target", "callback", "--tui",
     ];
     let mut run = Seen::run("xterm-256color", &args);
     run.wait_for(&["Percentiles of response time so far", "> o callback"]);
