@@ -6,7 +6,7 @@
 use bench_core::compare::{Policy, compare_targets};
 use bench_core::encode::{hgrm, histogram_from_base64, intervals_csv, summary_csv};
 use bench_core::record::RunRecord;
-use bench_core::slices::SliceRecord;
+use bench_core::slices;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
@@ -21,6 +21,6 @@ fuzz_target!(|text: &str| {
     let _ = compare_targets(&record.targets, &Policy::usual(1));
     for target in &record.targets {
         let _ = histogram_from_base64(&target.histograms.response_time_v2_base64);
-        let _ = target.slices.iter().map(SliceRecord::counts).count();
+        let _ = slices::check(&target.slices);
     }
 });
