@@ -520,9 +520,10 @@ pub(crate) struct CheckArgs {
 #[command(after_long_help = "Examples:
   bench report results/runs/20261123T101500Z-io-heavy     draw its charts and report.html again
   bench report A B -o both.html                           two runs on one page
+  bench report results/runs/20261123T101500Z-io-heavy-sweep   the page of a sweep
   bench report RUN --markdown                             a summary to paste into a document")]
 pub(crate) struct ReportArgs {
-    /// Run directories, or run.json files; `-` reads one from standard input.
+    /// Run directories, or run.json files, or one of a sweep; `-` reads one from standard input.
     #[arg(value_name = "RUN", required = true)]
     pub(crate) runs: Vec<PathBuf>,
 

@@ -39,13 +39,20 @@ pub(crate) fn read(named: &Path) -> Result<Stored, Failure> {
 
 /// Reads the record of a run, where one of a sweep is of no use.
 pub(crate) fn read_run(named: &Path) -> Result<RunRecord, Failure> {
-    match read(named)? {
-        Stored::Run(record) => Ok(*record),
-        Stored::Sweep(_) => Err(Failure::usage(miette::miette!(
-            help = "name a run; of a sweep there are `bench chart` and `bench report`",
-            "{} is a sweep, which has no times of one load to work with",
-            named.display()
-        ))),
+    read(named)?.run(named)
+}
+
+impl Stored {
+    /// The record of a run, where one of a sweep is of no use.
+    pub(crate) fn run(self, named: &Path) -> Result<RunRecord, Failure> {
+        match self {
+            Self::Run(record) => Ok(*record),
+            Self::Sweep(_) => Err(Failure::usage(miette::miette!(
+                help = "name a run; of a sweep there are `bench chart` and `bench report`, alone",
+                "{} is a sweep, which has no times of one load to work with",
+                named.display()
+            ))),
+        }
     }
 }
 

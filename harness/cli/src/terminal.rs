@@ -25,7 +25,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use miette::MietteHandlerOpts;
 use report::gate::{self, Tone};
 use report::tables::{self, ComparisonRow, Room};
-use report::{charts, figures, history, sentences, sweep, why};
+use report::{figures, history, sentences, sweep, why};
 
 use crate::args::LoadArgs;
 use crate::commands::doctor::Finding;
@@ -385,10 +385,8 @@ fn sweep_text(record: &SweepRecord, place: &Path, page: Page) -> String {
     lines.extend(cautions.map(|caution| caution_lines(None, caution, page)));
     // A path and a command are copied, so they are neither wrapped nor put in other characters.
     lines.push(format!(
-        "\n{DIM}Chart:{DIM:#}   {}",
-        place
-            .join(format!("charts/{}.svg", charts::LOAD_FILE_STEM))
-            .display()
+        "\n{DIM}Report:{DIM:#}  {}",
+        place.join("report.html").display()
     ));
     lines.push(format!(
         "{DIM}Repeat:{DIM:#}  {}",

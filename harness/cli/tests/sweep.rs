@@ -86,6 +86,8 @@ fn check_whole(out: &Path) {
     assert_eq!(csv.lines().count(), 9);
     let svg = std::fs::read_to_string(out.join("charts/latency-by-load.svg")).unwrap();
     assert!(svg.contains("Solid lines are the way up"));
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("Every step") && page.contains("data-chart=\"latency-by-load\""));
     assert!(
         std::fs::read(out.join("charts/latency-by-load.png"))
             .unwrap()
@@ -105,6 +107,20 @@ fn a_sweep_goes_up_and_down_and_says_what_it_found() {
         "{told}"
     );
     check_whole(&out);
+
+    let page = out.join("report.html");
+    let written = std::fs::read(&page).unwrap();
+    std::fs::remove_file(&page).unwrap();
+    let again = |flags: &[&str]| {
+        let args = ["report", out.to_str().unwrap()];
+        end(bench(&[&args, flags].concat()).spawn().unwrap())
+    };
+    assert_eq!(again(&[]).status.code(), Some(0));
+    assert_eq!(std::fs::read(&page).unwrap(), written);
+    let refused = again(&["--markdown"]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("Markdown"), "{said}");
 }
 
 #[test]

@@ -459,15 +459,24 @@
     const { x } = view.chart.panels[0];
     const [to, from] = transforms(x.log);
     const step = (by) => {
+      if (view.panels[0].panel.shape === "ways") return stop(Math.sign(by));
       const start = view.cursor ?? from(to(low) + (to(high) - to(low)) / 2);
-      pointAt(view, Math.min(high, Math.max(low, from(to(start) + (to(high) - to(low)) * by))));
+      return pointAt(view, Math.min(high, Math.max(low, from(to(start) + (to(high) - to(low)) * by))));
+    };
+    const stop = (by) => {
+      const stops = stopsOf(view).filter((at) => at >= low && at <= high);
+      const now = view.cursor === null ? (by > 0 ? -1 : stops.length) : stops.indexOf(view.cursor);
+      const next = stops[Math.min(stops.length - 1, Math.max(0, now + by))];
+      if (next !== undefined) pointAt(view, next);
     };
     const named = (forth) => {
+      if (view.panels[0].panel.shape === "ways") return stop(forth ? 1 : -1);
       const hair = (high - low) * 1e-9;
       const ticks = horizontalTicks(x, [low, high], TICKS).map(({ value }) => value);
       const start = view.cursor ?? (forth ? -Infinity : Infinity);
       const next = forth ? ticks.find((value) => value > start + hair) : ticks.findLast((value) => value < start - hair);
       if (next !== undefined) pointAt(view, next);
+      return undefined;
     };
     return {
       PageDown: () => named(true),
@@ -561,7 +570,8 @@
     const { panel, svg } = drawn;
     const log = view.log[drawn.index];
     const alone = view.chart.panels.length === 1;
-    const height = (alone ? 320 : 200) * (width < ROOMY_WIDTH ? 0.8 : 1);
+    const tall = alone || (panel.shape === "ways" && drawn.index === 0);
+    const height = (tall ? 320 : 200) * (width < ROOMY_WIDTH ? 0.8 : 1);
     const ends = endsOf(view);
     const area = { left, right: width - 26, top: 8, bottom: height - 24 };
     const x = scale(...ends, panel.x.log, area.left, area.right);
@@ -572,12 +582,14 @@
     const clip = drawing("clipPath", { id: drawn.clip },
       drawing("rect", { x: area.left, y: area.top - 6, width: area.right - area.left, height: area.bottom - area.top + 12 }));
     const data = drawing("g", { "clip-path": `url(#${drawn.clip})`, class: "data" });
+    for (const index of view.state.shown) data.append(...around(drawn, index));
     for (const index of view.state.shown) data.append(...series(view, drawn, index));
     for (const epochs of panel.epochs ?? []) data.append(...epochDots(view, drawn, epochs));
     drawn.selection = drawing("rect", { class: "selection", width: 0 });
     drawn.level = drawing("line", { class: "level", x1: area.left, x2: area.right, visibility: "hidden" });
     drawn.line = drawing("line", { class: "cursor", y1: area.top, y2: area.bottom, visibility: "hidden" });
-    svg.replaceChildren(clip, grid(drawn, panel, ends, yAxis, area, x, y), data, drawn.selection, drawn.level, drawn.line);
+    const labels = drawn.index === 0 ? uprightLabels(view, drawn) : [];
+    svg.replaceChildren(clip, grid(drawn, panel, ends, yAxis, area, x, y), data, ...labels, drawn.selection, drawn.level, drawn.line);
   };
 
   /** The vertical axis: the picture's own where all of the same is seen, and otherwise that of what is seen. */
@@ -684,10 +696,10 @@
       return shape;
     };
     const own = { "stroke-dasharray": target.dash.join(" ") };
-    if (panel.shape === "curve") {
+    if (panel.shape === "curve" || panel.shape === "ways") {
       const [believed, beyond] = lines;
       if (beyond?.length > 1) ink(drawing("path", { class: "line beyond", d: path([beyond], x, y) }));
-      if (believed?.length > 0) ink(drawing("path", { class: "line", d: path([believed], x, y), ...own }));
+      if (believed?.length > 0) ink(drawing("path", { class: "line", d: path([believed], x, y), ...(panel.shape === "curve" ? own : {}) }));
     } else if (panel.shape === "impulses") {
       const stroke = (point) => `M${near(x(point[0]))} ${near(area.bottom)}V${near(y(point.at(-1)))}`;
       ink(drawing("path", { class: "line", d: lines.flat().map(stroke).join("") }));
@@ -698,7 +710,7 @@
         line.classList.add("filled");
       }
     }
-    const marked = panel.shape === "curve" ? lines.slice(0, 1) : lines;
+    const marked = panel.shape === "curve" || panel.shape === "ways" ? lines.slice(0, 1) : lines;
     const highest = panel.shape === "outline" ? Math.max(0, ...lines.flat().map((point) => point[1])) : 0;
     const count = view.state.targets.length;
     const apart = MARKERS_APART * Math.max(1, count / ROOMY);
@@ -716,6 +728,46 @@
       }
     }
     return shapes;
+  };
+
+  /** What stands around a target's lines: its upright with its interval, and what was measured one by one. */
+  const around = ({ panel, area, x, y }, index) => {
+    const { at, interval } = panel.uprights?.[index] ?? {};
+    const shapes = [];
+    if (interval) {
+      const [low, high] = interval.map(x);
+      shapes.push(drawing("rect", { class: "band", x: near(low), width: near(Math.max(1, high - low)), y: area.top, height: area.bottom - area.top }));
+      shapes[0].style.fill = `var(--target-${index})`;
+    }
+    if (at) {
+      const upright = drawing("line", { class: "upright", x1: near(x(at)), x2: near(x(at)), y1: area.top, y2: area.bottom });
+      upright.style.stroke = `var(--target-${index})`;
+      shapes.push(upright);
+    }
+    for (const [place, ...values] of panel.dots?.[index] ?? []) {
+      for (const value of values) {
+        const dot = drawing("circle", { class: "epoch", cx: near(x(place)), cy: near(y(value)), r: 2 });
+        dot.style.fill = `var(--target-${index})`;
+        shapes.push(dot);
+      }
+    }
+    return shapes;
+  };
+
+  /** What the uprights are, on the side of all of them where there is more room; each on a line of its own. */
+  const uprightLabels = (view, { panel, area, x }) => {
+    const shown = [...view.state.shown].sort((a, b) => a - b).map((index) => ({ index, ...panel.uprights?.[index] }));
+    const known = shown.filter(({ at }) => at && x(at) >= area.left && x(at) <= area.right);
+    const places = known.flatMap(({ at, interval }) => [at, ...(interval ?? [])]).map(x);
+    const [before, behind] = [Math.min(...places) - area.left, area.right - Math.max(...places)];
+    const [side, anchor, place] = before < behind ? [1, "start", Math.max(...places)] : [-1, "end", Math.min(...places)];
+    const room = Math.max(before, behind) - BESIDE - LEGEND;
+    return known.map(({ index, label }, line) => {
+      const height = area.top + 10 + 16 * line;
+      const text = words(fitted(label, room / BOLD), place + side * (BESIDE + LEGEND), height, anchor);
+      text.setAttribute("class", "name");
+      return drawing("g", {}, marker(view.state.targets[index].marker, index, place + side * (BESIDE + LEGEND / 2 - 2), height), text);
+    });
   };
 
   /** Lines as a path. Of values that lie close together it goes over the smallest and the largest. */
@@ -759,6 +811,10 @@
   const HEADING = 28;
   /** Names beside rows take at most this share of the width. */
   const NAMES_MAX = 0.3;
+  /** A marker before a text takes so much room. */
+  const LEGEND = 14;
+  /** How much wider text is that is bold. */
+  const BOLD = 1.15;
   /** Beside a row's ink stands its figure, so far away. */
   const BESIDE = 8;
   /** Left of bars stands their target's marker. */
@@ -799,7 +855,7 @@
     set(svg, { viewBox: `0 0 ${width} ${height}`, width, height });
     const data = drawing("g", { class: "data" });
     for (const { name, top } of groups.filter((group) => group.name)) {
-      data.append(drawing("text", { class: "name", x: area.left + BESIDE, y: top + HEADING - 10 }, fitted(name, area.right - area.left)));
+      data.append(drawing("text", { class: "name", x: area.left + BESIDE, y: top + HEADING - 10 }, fitted(name, (area.right - area.left) / BOLD)));
     }
     rows.forEach((row, at) => {
       const before = bars ? marker(view.state.targets[row.index].marker, row.index, 6, row.at) : words(names[at], area.left - BESIDE, row.at, "end");
@@ -862,7 +918,8 @@
    * Reads out what stands at a place of the horizontal axis, and shows the same time on the other charts of the run, and
    * the same latency. Null takes all of it away.
    */
-  const pointAt = (view, value, level = null, on = view.panels[0]) => {
+  const pointAt = (view, place, level = null, on = view.panels[0]) => {
+    const value = place !== null && on.panel.shape === "ways" ? stopNear(view, place) : place;
     [view.cursor, view.on] = [value, on];
     const latency = level !== null && on.panel.y.unit === "time_ns" ? level : null;
     for (const other of view.state.views) {
@@ -908,6 +965,24 @@
   const spot = ({ line: shape, groups }, value) => {
     const { top, bottom } = groups[value] ?? { top: 0, bottom: 0 };
     set(shape, { y: top, height: bottom - top, visibility: value === null ? "hidden" : "visible" });
+  };
+
+  /** Places of ways that lie closer together than this are one, in parts of either. */
+  const PACE = 0.03;
+
+  const apart = (one, other) => Math.abs(Math.log(one / other));
+
+  /** Where something was measured: ways are read out there, and nowhere between. */
+  const stopsOf = (view) => {
+    const { series: ways } = view.chart.panels[0];
+    const places = [...view.state.shown].flatMap((index) => (ways[index] ?? []).flat().map(([at]) => at)).sort((a, b) => a - b);
+    return places.filter((at, index) => index === 0 || apart(at, places[index - 1]) >= PACE);
+  };
+
+  /** The nearest of them; null of none. */
+  const stopNear = (view, place) => {
+    const nearer = (best, stop) => (best === null || apart(stop, place) < apart(best, place) ? stop : best);
+    return stopsOf(view).reduce(nearer, null);
   };
 
   const line = (shape, at, low, high, axis) => {
@@ -967,6 +1042,13 @@
       }));
     }
     const several = view.panels.length > 1;
+    if (view.on.panel.shape === "ways") {
+      return view.panels.flatMap(({ panel }) => ["up", "down"].map((way, line) => ({
+        name: `${panel.caption.split(" ")[0]} ${way}`,
+        unit: panel.y.unit,
+        of: (index) => panel.series[index]?.[line]?.find(([at]) => apart(at, value) < PACE)?.slice(1) ?? null,
+      })));
+    }
     return view.panels.map((drawn) => ({
       // A panel's first word tells it from the other: Median, Longest, Failed.
       name: several ? drawn.panel.caption.split(" ")[0] : "",

@@ -6,8 +6,10 @@ use std::path::Path;
 use bench_core::record::RunRecord;
 use bench_core::recording::Counts;
 use bench_core::slices::{Slice, Slices};
-use report::html::html;
+use report::html::{html, sweep_html};
 
+#[path = "../tests/sweeps/mod.rs"]
+mod sweeps;
 #[path = "../tests/variations/mod.rs"]
 mod variations;
 
@@ -22,9 +24,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         .collect();
     pages.push(("several", vec![variations::two(), variations::invalid()]));
     pages.push(("hour", vec![hour()]));
-    for (name, records) in pages {
+    let write = |name: &str, page: String| {
         let file = Path::new(&directory).join(name).with_extension("html");
-        std::fs::write(file, html(&records)?)?;
+        std::fs::write(file, page)
+    };
+    for (name, records) in pages {
+        write(name, html(&records)?)?;
+    }
+    for (name, record) in sweeps::all() {
+        write(&format!("sweep-{name}"), sweep_html(&record)?)?;
     }
     Ok(())
 }

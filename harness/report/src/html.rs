@@ -5,11 +5,13 @@
 //! text from the tables that Markdown has too and from [`crate::sentences`], every picture from [`crate::charts`]. Whatever
 //! comes from a record is escaped by the template; only the charts, which escape their own text, are put in as they are.
 
+mod sweep;
+
 use std::collections::BTreeMap;
 
 use askama::Template;
 use bench_core::encode::{intervals_csv, summary_csv};
-use bench_core::record::{RunRecord, TargetRecord};
+use bench_core::record::{Failure, RunRecord, ScenarioRecord, TargetRecord};
 use bench_core::slices::{self, SliceError, SliceRecord};
 use bench_core::validity::ToldCaution;
 use serde::Serialize;
@@ -21,6 +23,7 @@ use crate::tables::{
     self, ClockRow, ComparisonRow, KindRow, LedgerRow, Room, SpreadRow, Targets, command_line,
 };
 use crate::why::{self, Told};
+pub use sweep::html as sweep_html;
 
 /// Why a report could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -56,19 +59,18 @@ pub fn html(records: &[RunRecord]) -> Result<String, HtmlError> {
         .unzip();
     let title = match runs.as_slice() {
         [] => "bench: no runs".to_owned(),
-        [run] => format!("bench: {}", run.scenario),
+        [run] => format!("bench: {}", run.head.scenario),
         runs => format!("bench: {} runs", runs.len()),
     };
-    let style = format!("{STYLE}{}", ink_rules());
-    let page = Page {
-        title,
-        policy: policy(SCRIPT, &style),
-        style,
-        script: SCRIPT,
-        data: script_json(&Data { runs: live })?,
+    rendered(&Page {
+        shell: Shell::of(title, live)?,
         columns: common_columns(&runs),
         runs,
-    };
+    })
+}
+
+/// A page as text.
+fn rendered(page: &impl Template) -> Result<String, HtmlError> {
     let page = page.render()?;
     // Escaped or not, a control character has no place in a page. Line breaks stay: output and files are shown with them.
     Ok(page.replace(
@@ -92,14 +94,32 @@ const SCRIPT: &str = include_str!("../assets/report.js");
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page {
+    shell: Shell,
+    /// Of the table of all runs; none where they have not the same.
+    columns: Option<Vec<String>>,
+    runs: Vec<Run>,
+}
+
+/// What every page has around what it shows.
+struct Shell {
     title: String,
     policy: String,
     style: String,
     script: &'static str,
     data: String,
-    /// Of the table of all runs; none where they have not the same.
-    columns: Option<Vec<String>>,
-    runs: Vec<Run>,
+}
+
+impl Shell {
+    fn of(title: String, runs: Vec<LiveRun>) -> Result<Self, HtmlError> {
+        let style = format!("{STYLE}{}", ink_rules());
+        Ok(Self {
+            title,
+            policy: policy(SCRIPT, &style),
+            style,
+            script: SCRIPT,
+            data: script_json(&Data { runs })?,
+        })
+    }
 }
 
 /// What the script is told.
@@ -134,19 +154,7 @@ struct LiveChart {
 
 /// One run, as text.
 struct Run {
-    id: String,
-    scenario: String,
-    question: String,
-    description: String,
-    started_at: String,
-    valid: bool,
-    belief: String,
-    verdicts: Vec<String>,
-    objectives: Vec<String>,
-    aa: Vec<String>,
-    loads: String,
-    cautions: Vec<Note>,
-    failures: Vec<FailureNote>,
+    head: Head,
     targets: Targets,
     kinds: Vec<KindRow>,
     counted: &'static str,
@@ -156,11 +164,55 @@ struct Run {
     comparisons: Vec<ComparisonRow>,
     spread: Vec<SpreadRow>,
     ledger: Vec<LedgerRow>,
+    how: How,
+}
+
+/// What whoever reads no further should know: `head.html`.
+struct Head {
+    /// `Run` or `Sweep`.
+    what: &'static str,
+    id: String,
+    scenario: String,
+    question: String,
+    description: String,
+    started_at: String,
+    loads: String,
+    valid: bool,
+    belief: String,
+    verdicts: Vec<String>,
+    /// What is to be known beside them.
+    beside: Vec<String>,
+    cautions: Vec<Note>,
+    failures: Vec<FailureNote>,
+}
+
+/// How it was measured, and what came of it as files: `how.html`.
+struct How {
+    command: String,
+    circumstances: Vec<(&'static str, String)>,
     requests: Vec<(String, String)>,
     source: String,
-    circumstances: Vec<(&'static str, String)>,
-    command: String,
     downloads: Vec<File>,
+}
+
+impl How {
+    fn of(
+        command: &[String],
+        circumstances: Vec<(&'static str, String)>,
+        scenario: &ScenarioRecord,
+        downloads: Vec<File>,
+    ) -> Self {
+        let requests = scenario.requests.iter();
+        Self {
+            command: command_line(command),
+            circumstances,
+            requests: requests
+                .map(|kind| (kind.request.clone(), crate::figures::percent(kind.share)))
+                .collect(),
+            source: scenario.source.clone(),
+            downloads,
+        }
+    }
 }
 
 struct Note {
@@ -177,57 +229,55 @@ struct FailureNote {
     last_output: String,
 }
 
+/// A chart: `charts.html`.
 struct Figure {
     stem: &'static str,
     svg: String,
     how_to_read: String,
 }
 
+impl Figure {
+    /// A chart of a page whose script is told its data, if it has any.
+    fn of(
+        stem: &'static str,
+        title: &str,
+        how_to_read: String,
+        (svg, plot): (String, Plot),
+        live: &mut LiveRun,
+    ) -> Self {
+        if plot.is_told() {
+            let title = legible(title);
+            live.charts.insert(stem, LiveChart { title, plot });
+        }
+        Self {
+            stem,
+            // Inside HTML an SVG needs no namespace, and the page then holds no address at all.
+            svg: svg.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1),
+            how_to_read,
+        }
+    }
+}
+
 fn run(record: &RunRecord) -> Result<(Run, LiveRun), HtmlError> {
+    let names = record.targets.iter().map(|target| target.name.as_str());
     let mut live = LiveRun {
-        targets: PlotTarget::of(record),
+        targets: PlotTarget::of(&names.collect::<Vec<_>>()),
         samples: record.timed().samples(),
         slices: live_slices(record)?,
         charts: BTreeMap::new(),
     };
     let charts = Chart::of(record).map(|chart| {
-        let (svg, plot) = svg_and_plot(record, chart)?;
-        if plot.is_told() {
-            let title = legible(&chart.title(record));
-            live.charts
-                .insert(chart.file_stem(), LiveChart { title, plot });
-        }
-        Ok(Figure {
-            stem: chart.file_stem(),
-            // Inside HTML an SVG needs no namespace, and the page then holds no address at all.
-            svg: svg.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1),
-            how_to_read: chart.how_to_read(record.timed()),
-        })
+        Ok(Figure::of(
+            chart.file_stem(),
+            &chart.title(record),
+            chart.how_to_read(record.timed()),
+            svg_and_plot(record, chart)?,
+            &mut live,
+        ))
     });
     let charts = charts.collect::<Result<Vec<Figure>, ChartError>>()?;
-    let scenario = &record.scenario;
     let run = Run {
-        id: record.id.clone(),
-        scenario: scenario.name.clone(),
-        question: scenario.question.clone(),
-        description: scenario.description.clone(),
-        started_at: record.started_at.clone(),
-        valid: record.validity.is_valid()
-            && record
-                .targets
-                .iter()
-                .all(|target| target.report.validity.is_valid()),
-        belief: sentences::belief(record),
-        verdicts: sentences::headlines(record),
-        objectives: sentences::objectives(record),
-        aa: sentences::aa(record),
-        loads: record
-            .targets
-            .first()
-            .map(sentences::load)
-            .unwrap_or_default(),
-        cautions: cautions(record),
-        failures: failures(record),
+        head: head(record),
         targets: tables::targets(record, Room::Page),
         counted: sentences::counted(record.timed()),
         kinds: tables::kinds(record),
@@ -237,15 +287,12 @@ fn run(record: &RunRecord) -> Result<(Run, LiveRun), HtmlError> {
         comparisons: tables::comparisons(record),
         spread: tables::spread(record),
         ledger: tables::ledger(record),
-        requests: scenario
-            .requests
-            .iter()
-            .map(|kind| (kind.request.clone(), crate::figures::percent(kind.share)))
-            .collect(),
-        source: scenario.source.clone(),
-        circumstances: tables::circumstances(record),
-        command: command_line(&record.command),
-        downloads: downloads(record),
+        how: How::of(
+            &record.command,
+            tables::circumstances(record),
+            &record.scenario,
+            downloads(record),
+        ),
     };
     Ok((run, live))
 }
@@ -277,27 +324,51 @@ fn live_slices(record: &RunRecord) -> Result<Option<Vec<Vec<LiveSlice>>>, HtmlEr
         .then_some(targets))
 }
 
-fn cautions(record: &RunRecord) -> Vec<Note> {
-    let note = |ToldCaution { of, caution }: ToldCaution| Note {
+fn head(record: &RunRecord) -> Head {
+    let scenario = &record.scenario;
+    let verdicts = sentences::headlines(record).into_iter();
+    let failed = record.targets.iter();
+    let failed = failed.filter_map(|target| Some((&target.name, target.failure.as_ref()?)));
+    Head {
+        what: "Run",
+        id: record.id.clone(),
+        scenario: scenario.name.clone(),
+        question: scenario.question.clone(),
+        description: scenario.description.clone(),
+        started_at: record.started_at.clone(),
+        loads: record
+            .targets
+            .first()
+            .map(sentences::load)
+            .unwrap_or_default(),
+        valid: record.validity.is_valid()
+            && record
+                .targets
+                .iter()
+                .all(|target| target.report.validity.is_valid()),
+        belief: sentences::belief(record),
+        verdicts: verdicts.chain(sentences::objectives(record)).collect(),
+        beside: sentences::aa(record),
+        cautions: record.cautions().into_iter().map(note).collect(),
+        failures: failed.map(failure).collect(),
+    }
+}
+
+fn note(ToldCaution { of, caution }: ToldCaution) -> Note {
+    Note {
         of: of.unwrap_or_default(),
         voids: caution.voids,
         detail: caution.detail,
         advice: caution.advice,
-    };
-    record.cautions().into_iter().map(note).collect()
+    }
 }
 
-fn failures(record: &RunRecord) -> Vec<FailureNote> {
-    let failed = record
-        .targets
-        .iter()
-        .filter_map(|target| Some((target, target.failure.as_ref()?)));
-    let note = |(target, failure): (&TargetRecord, &bench_core::record::Failure)| FailureNote {
-        name: target.name.clone(),
+fn failure((name, failure): (&String, &Failure)) -> FailureNote {
+    FailureNote {
+        name: name.clone(),
         what: failure.what.clone(),
         last_output: failure.last_output.clone(),
-    };
-    failed.map(note).collect()
+    }
 }
 
 fn downloads(record: &RunRecord) -> Vec<File> {

@@ -6,7 +6,9 @@ use bench_core::compare::{Comparison, ComparisonVerdict};
 use bench_core::record::{Completion, ObjectiveRecord};
 use bench_core::sweep::knee::{IntervalBy, Known, Limit};
 use bench_core::sweep::objective::{self, Origin, Standing, UNLOADED_MULTIPLE};
-use bench_core::sweep::record::{CurvePoint, StepRecord, SweepPlan, SweepRecord, TargetResult};
+use bench_core::sweep::record::{
+    CurvePoint, StepEpoch, StepRecord, SweepPlan, SweepRecord, TargetResult,
+};
 use bench_core::sweep::{CLIMB, Pass};
 
 use crate::figures::{NONE, count, figure, maybe_time, per_s, percent, percentile, plural, time};
@@ -61,6 +63,30 @@ pub fn origin(record: &SweepRecord) -> String {
         None => "the first step came to nothing".to_owned(),
     };
     format!("Objective: {} ({whose}).", within(record))
+}
+
+/// What a sweep asks of its targets.
+pub(crate) fn purpose(record: &SweepRecord) -> String {
+    match record.objective {
+        Some(_) => format!("How much load is carried with {}?", within(record)),
+        None => "How much load is carried?".to_owned(),
+    }
+}
+
+/// What every step had in common, as a sentence.
+pub(crate) fn load(record: &SweepRecord) -> String {
+    let load = &record.plan.load;
+    let idle = match load.idle_connections {
+        0 => String::new(),
+        idle => format!(", beside {} idle", count(u64::from(idle))),
+    };
+    format!(
+        "Open loop, {}, up to {} connections{idle}; {} in {}.",
+        load.arrival,
+        count(u64::from(load.connections)),
+        plural(record.steps.len() as u64, "step", "steps"),
+        crate::figures::seconds(record.elapsed_s.round())
+    )
 }
 
 /// How many targets, with how much load, how long: what stands under a title.
@@ -324,11 +350,7 @@ pub fn curve_rows(record: &SweepRecord) -> Vec<Vec<String>> {
             let Some(point) = curve.iter().find(near) else {
                 return [NONE, NONE, NONE].map(str::to_owned);
             };
-            let mark = if point.within * 2 > point.epochs {
-                ""
-            } else {
-                " !"
-            };
+            let mark = if is_beyond(point) { " !" } else { "" };
             let tail = point.tail_ns.map_or_else(|| NONE.to_owned(), time);
             [
                 point.p50_ns.map_or_else(|| NONE.to_owned(), time),
@@ -343,18 +365,127 @@ pub fn curve_rows(record: &SweepRecord) -> Vec<Vec<String>> {
     rungs.into_iter().map(row).collect()
 }
 
+/// A place of a target's curve as a row: what stood there on one way.
+pub(crate) struct CurveRow {
+    pub(crate) target: String,
+    pub(crate) pass: &'static str,
+    /// Offered, answered rightly, the median, the tail, the server's CPU.
+    pub(crate) figures: [String; 5],
+    /// Whether more than half of its steps were beyond the objective.
+    pub(crate) beyond: bool,
+    pub(crate) standing: String,
+}
+
+/// Every target's curve, up and down.
+pub(crate) fn curves(record: &SweepRecord) -> Vec<CurveRow> {
+    let time = |ns: Option<f64>| ns.map_or_else(|| NONE.to_owned(), time);
+    let row = |target: &str, pass: Pass, point: CurvePoint| CurveRow {
+        target: target.to_owned(),
+        pass: pass.name(),
+        figures: [
+            per_s(point.rate_per_s),
+            per_s(point.throughput_per_s),
+            time(point.p50_ns),
+            time(point.tail_ns),
+            point
+                .server_cpu_share
+                .map_or_else(|| NONE.to_owned(), percent),
+        ],
+        beyond: is_beyond(&point),
+        standing: judged(&point),
+    };
+    let of_target = |result: &TargetResult| {
+        [Pass::Up, Pass::Down].map(|pass| {
+            let curve = record.curve(&result.target, Some(pass)).into_iter();
+            let rows = curve.map(|point| row(&result.target, pass, point));
+            rows.collect::<Vec<CurveRow>>()
+        })
+    };
+    record
+        .results
+        .iter()
+        .flat_map(of_target)
+        .flatten()
+        .collect()
+}
+
+fn is_beyond(point: &CurvePoint) -> bool {
+    point.within * 2 <= point.epochs
+}
+
+/// What the steps of a place came to: `within`, `2 of 3 within, 1 with the generator full`.
+fn judged(point: &CurvePoint) -> String {
+    if point.within == point.epochs {
+        return "within".to_owned();
+    }
+    let full = match point.generators {
+        0 => String::new(),
+        generators => format!(", {generators} with the generator full"),
+    };
+    format!("{} of {} within{full}", point.within, point.epochs)
+}
+
+/// The columns of [`step_rows`].
+pub(crate) fn step_columns(record: &SweepRecord) -> [String; 11] {
+    [
+        "step",
+        "target",
+        "offered",
+        "answered rightly",
+        "failed",
+        "p50",
+        &percentile(record.tail()),
+        "generator's lag, p99",
+        "load's cores",
+        "server's CPU",
+        "objective",
+    ]
+    .map(str::to_owned)
+}
+
+/// Every target of every step, in the order in which they were measured.
+pub(crate) fn step_rows(record: &SweepRecord) -> Vec<[String; 11]> {
+    let row = |step: &StepRecord, epoch: &StepEpoch| {
+        let times = &epoch.time_ns;
+        [
+            place(step.round, step.pass),
+            epoch.target.clone(),
+            per_s(step.rate_per_s),
+            per_s(epoch.throughput_per_s),
+            count(epoch.requests.failed()),
+            maybe_time(times.p50),
+            maybe_time(times.named(record.tail())),
+            maybe_time(epoch.generator_lag_ns.p99),
+            percent(epoch.load_cpu_share),
+            epoch
+                .server_cpu_share
+                .map_or_else(|| NONE.to_owned(), percent),
+            epoch
+                .standing
+                .map_or_else(|| NONE.to_owned(), |told| standing(told).to_owned()),
+        ]
+    };
+    let steps = record.steps.iter();
+    let rows = steps.flat_map(|step| step.epochs.iter().map(move |epoch| row(step, epoch)));
+    rows.collect()
+}
+
+fn standing(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Within => "within",
+        Standing::Beyond => "beyond",
+        Standing::Generator => "generator full",
+        Standing::TooFewSamples => "too few to tell",
+    }
+}
+
 /// The last of these steps in a line, while the sweep goes on: what each target took, and how that stands to the objective.
 pub fn progress(plan: &SweepPlan, steps: &[StepRecord]) -> Option<String> {
     let step = steps.last()?;
     let bounds = plan.bounds(steps);
     let epochs = step.epochs.iter().map(|epoch| {
         let (standing, _) = objective::judge(epoch, &bounds);
-        let standing = match standing {
-            Standing::Within => "within",
-            Standing::Beyond => "beyond",
-            Standing::Generator => "generator full",
-            Standing::TooFewSamples => "too few to tell",
-        };
+        let standing = self::standing(standing);
         let bounded = bounds
             .first()
             .and_then(|bound| epoch.time_ns.named(&bound.percentile));

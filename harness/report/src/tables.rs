@@ -1,7 +1,11 @@
 //! The tables that every report has, as text cell by cell: HTML, Markdown and the terminal only put lines around them.
 
 use bench_core::compare::{Comparison, Metric};
-use bench_core::record::{KindRecord, LoadReport, PlanRecord, RunRecord, TargetRecord};
+use bench_core::record::{
+    BackendRecord, Environment, KindRecord, LoadReport, Pinning, PlanRecord, RunRecord,
+    TargetRecord,
+};
+use bench_core::sweep::record::SweepRecord;
 use bench_core::timed::Timed;
 use bench_core::warmup::{WarmupOutcome, rounds_of};
 
@@ -211,11 +215,13 @@ pub fn targets(record: &RunRecord, room: Room) -> Targets {
             .map(|(_, column)| (column.figure)(target, timed).unwrap_or_else(|| NONE.to_owned()))
             .collect(),
     };
+    let names = record.targets.iter().map(|target| target.name.as_str());
+    let names: Vec<&str> = names.collect();
     Targets {
         rows: record
             .targets
             .iter()
-            .zip(colours(record))
+            .zip(colours(&names))
             .map(row)
             .collect(),
         columns: columns
@@ -503,17 +509,7 @@ fn warmed_up(target: &TargetRecord) -> Option<String> {
 
 /// Where and how a run was measured: name and value.
 pub(crate) fn circumstances(record: &RunRecord) -> Vec<(&'static str, String)> {
-    let environment = &record.environment;
     let plan = &record.plan;
-    let cpus = |cpus: &[u32]| match cpus {
-        [] => "not pinned".to_owned(),
-        cpus => cpus
-            .iter()
-            .map(u32::to_string)
-            .collect::<Vec<_>>()
-            .join(", "),
-    };
-    let unknown = || "unknown".to_owned();
     let mut facts = vec![
         ("started", record.started_at.clone()),
         ("took", crate::figures::seconds(record.elapsed_s)),
@@ -531,6 +527,72 @@ pub(crate) fn circumstances(record: &RunRecord) -> Vec<(&'static str, String)> {
                 warmup(plan),
             ),
         ),
+    ];
+    facts.extend(machine(&record.environment, &record.pinning));
+    facts.extend(record.backend.as_ref().map(backend));
+    let warmups = record.targets.iter().filter_map(warmed_up);
+    facts.extend(warmups.map(|told| ("warm-up a round", told)));
+    for target in &record.targets {
+        let generator = &target.report.generator;
+        let per_request = generator
+            .cpu_us_per_request
+            .map_or_else(|| NONE.to_owned(), |us| time(us * 1e3));
+        let lag = maybe_time(target.report.send_lag_ns.p99);
+        facts.push((
+            "generator",
+            format!(
+                "against {}: {per_request} of CPU per request, {} of its cores ({} of that spinning), p99 of send lag {lag}",
+                target.name,
+                percent(generator.cpu_share),
+                percent(generator.spin_share),
+            ),
+        ));
+    }
+    facts
+}
+
+/// Where and how a sweep was measured: names with what stands beside them.
+pub(crate) fn sweep_circumstances(record: &SweepRecord) -> Vec<(&'static str, String)> {
+    let plan = &record.plan;
+    let design = &plan.design;
+    let mut facts = vec![
+        ("started", plan.started_at.clone()),
+        ("took", crate::figures::seconds(record.elapsed_s)),
+        ("bench", plan.bench_version.clone()),
+        ("seed", plan.seed.to_string()),
+        (
+            "plan",
+            format!(
+                "from {} up to {} at most, then {} around the knees, in {} of measuring at most",
+                crate::figures::per_s(design.ladder.from_per_s),
+                crate::figures::per_s(design.ladder.to_per_s),
+                crate::figures::plural(u64::from(design.rounds), "round", "rounds"),
+                crate::figures::seconds(design.time_limit_s),
+            ),
+        ),
+    ];
+    let targets = plan.targets.iter();
+    facts.extend(targets.map(|target| {
+        let told = format!("{}, {}", target.name, target.manifest.legend());
+        ("target", told)
+    }));
+    facts.extend(machine(&plan.environment, &plan.pinning));
+    facts.extend(record.backend.as_ref().map(backend));
+    facts
+}
+
+/// What it ran on.
+fn machine(environment: &Environment, pinning: &Pinning) -> Vec<(&'static str, String)> {
+    let cpus = |cpus: &[u32]| match cpus {
+        [] => "not pinned".to_owned(),
+        cpus => cpus
+            .iter()
+            .map(u32::to_string)
+            .collect::<Vec<_>>()
+            .join(", "),
+    };
+    let unknown = || "unknown".to_owned();
+    vec![
         (
             "processor",
             format!(
@@ -539,8 +601,8 @@ pub(crate) fn circumstances(record: &RunRecord) -> Vec<(&'static str, String)> {
                 crate::figures::plural(u64::from(environment.cores), "core", "cores")
             ),
         ),
-        ("servers on cores", cpus(&record.pinning.server_cpus)),
-        ("generator on cores", cpus(&record.pinning.load_cpus)),
+        ("servers on cores", cpus(&pinning.server_cpus)),
+        ("generator on cores", cpus(&pinning.load_cpus)),
         ("kernel", environment.kernel.clone()),
         ("memory", mib(environment.memory_bytes as f64)),
         (
@@ -568,36 +630,19 @@ pub(crate) fn circumstances(record: &RunRecord) -> Vec<(&'static str, String)> {
                 .unwrap_or_else(|| "none seen".to_owned()),
         ),
         ("SHA-256 of bench", environment.binary_sha256.clone()),
-    ];
-    if let Some(backend) = &record.backend {
-        let late = maybe_time(backend.lateness_ns.p99);
-        facts.push((
-            "upstream backend",
-            format!(
-                "{} answered, 99 % of them at most {late} late",
-                crate::figures::plural(backend.calls, "call", "calls")
-            ),
-        ));
-    }
-    let warmups = record.targets.iter().filter_map(warmed_up);
-    facts.extend(warmups.map(|told| ("warm-up a round", told)));
-    for target in &record.targets {
-        let generator = &target.report.generator;
-        let per_request = generator
-            .cpu_us_per_request
-            .map_or_else(|| NONE.to_owned(), |us| time(us * 1e3));
-        let lag = maybe_time(target.report.send_lag_ns.p99);
-        facts.push((
-            "generator",
-            format!(
-                "against {}: {per_request} of CPU per request, {} of its cores ({} of that spinning), p99 of send lag {lag}",
-                target.name,
-                percent(generator.cpu_share),
-                percent(generator.spin_share),
-            ),
-        ));
-    }
-    facts
+    ]
+}
+
+/// What the upstream backend did.
+fn backend(backend: &BackendRecord) -> (&'static str, String) {
+    let late = maybe_time(backend.lateness_ns.p99);
+    (
+        "upstream backend",
+        format!(
+            "{} answered, 99 % of them at most {late} late",
+            crate::figures::plural(backend.calls, "call", "calls")
+        ),
+    )
 }
 
 /// The command that repeats the run, as a shell reads it.

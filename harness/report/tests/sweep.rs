@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod outline;
+mod sweeps;
 
+use bench_core::record::Completion;
 use bench_core::sample;
-use bench_core::sweep::knee::{Known, Limit};
-use bench_core::sweep::record::{Ended, SweepRecord};
 use outline::outline;
 use report::charts::{load_png, load_svg};
+use report::html::sweep_html;
+use roxmltree::{Document, ParsingOptions};
 
 #[test]
 fn the_chart_shows_both_ways_the_objective_and_the_knees_with_their_intervals() {
@@ -16,39 +18,9 @@ fn the_chart_shows_both_ways_the_objective_and_the_knees_with_their_intervals() 
     insta::assert_snapshot!("sweep-chart", outline(&svg));
 }
 
-/// Sweeps of which something is missing.
-fn variations() -> Vec<(&'static str, SweepRecord)> {
-    let whole = sample::sweep_record();
-    let of = |steps: usize, targets: &[&str]| {
-        let mut plan = sample::sweep_plan(targets, 1);
-        plan.asked = None;
-        let mut steps = whole.steps[..steps].to_vec();
-        for step in &mut steps {
-            step.epochs
-                .retain(|epoch| targets.contains(&epoch.target.as_str()));
-        }
-        let ended = Ended {
-            interrupted: true,
-            ..Ended::default()
-        };
-        SweepRecord::of(plan, steps, ended)
-    };
-    let mut bounded = whole.clone();
-    for result in &mut bounded.results {
-        (result.knee.known, result.knee.limit) = (Known::AtLeast, Some(Limit::Generator));
-        (result.knee.ci_low_per_s, result.knee.ci_high_per_s) = (None, None);
-    }
-    vec![
-        ("nothing", of(0, &["callback", "coroutine"])),
-        ("one step", of(1, &["callback", "coroutine"])),
-        ("part of a climb", of(5, &["callback"])),
-        ("bounds only", bounded),
-    ]
-}
-
 #[test]
 fn whatever_is_missing_the_chart_is_drawn_and_says_so() {
-    for (name, record) in variations() {
+    for (name, record) in sweeps::all() {
         let svg = load_svg(&record).unwrap();
         assert!(!svg.contains("NaN") && !svg.contains("inf "), "{name}");
         assert_eq!(svg, load_svg(&record).unwrap(), "{name}");
@@ -56,8 +28,67 @@ fn whatever_is_missing_the_chart_is_drawn_and_says_so() {
         if name == "nothing" {
             assert!(svg.contains("No data: nothing was measured"), "{name}");
         }
-        if name != "bounds only" {
+        if record.completion == Completion::Interrupted {
             assert!(svg.contains("Partial: the sweep was interrupted"), "{name}");
+        }
+    }
+}
+
+/// A page but for its script, parsed: it is written so that it is XML too.
+fn read(page: &str) -> String {
+    let (before, rest) = page.split_once("<script>").unwrap();
+    let page = before.to_owned() + rest.split_once("</script>").unwrap().1;
+    let options = ParsingOptions {
+        allow_dtd: true,
+        ..ParsingOptions::default()
+    };
+    let document = Document::parse_with_options(&page, options).unwrap();
+    let is_read = |node: &roxmltree::Node<'_, '_>| {
+        let mut above = node.ancestors();
+        !above.any(|node| ["svg", "style", "script"].contains(&node.tag_name().name()))
+    };
+    let texts = document
+        .descendants()
+        .filter(|node| node.is_text() && is_read(node));
+    let lines = texts.filter_map(|node| node.text()).map(str::trim);
+    lines
+        .filter(|line| !line.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn a_page_of_a_sweep_reads_as_reviewed() {
+    let read = read(&sweep_html(&sample::sweep_record()).unwrap());
+    // Every step stands in a table that is as long as the sweep; its first rows show how.
+    let (before, steps) = read.split_once("Every step\n").unwrap();
+    let (steps, after) = steps.split_once("In the order in which").unwrap();
+    let first: Vec<&str> = steps.lines().take(33).collect();
+    insta::assert_snapshot!(
+        "sweep-html",
+        format!(
+            "{before}Every step\n{}\n…\nIn the order in which{after}",
+            first.join("\n")
+        )
+    );
+}
+
+#[test]
+fn whatever_is_missing_the_page_is_whole_and_asks_for_nothing() {
+    for (name, record) in sweeps::all() {
+        let page = sweep_html(&record).unwrap();
+        assert_eq!(page, sweep_html(&record).unwrap(), "{name}");
+        let read = read(&page);
+        assert!(read.contains("How it was measured"), "{name}");
+        assert!(!read.contains("NaN"), "{name}");
+        if name != "hostile" {
+            assert!(
+                !page.contains("http://") && !page.contains("https://"),
+                "{name}"
+            );
+        }
+        for name in record.results.iter().map(|result| &result.target) {
+            assert!(read.contains(name.trim_matches(char::is_control)), "{name}");
         }
     }
 }

@@ -1,26 +1,31 @@
-//! `bench report`: the charts and the report of an earlier run, drawn again from its record, or several runs on one page.
+//! `bench report`: the charts and the report of an earlier run or sweep, drawn again from its record, or several runs on one
+//! page.
 
 use std::path::Path;
 
 use bench_core::record::RunRecord;
+use bench_core::sweep::record::SweepRecord;
 use report::charts::Chart;
 
 use crate::args::ReportArgs;
 use crate::commands::run::write_pictures;
 use crate::exit::{Exit, Explain, Failure};
 use crate::files::STDIN;
-use crate::stored::{beside, read_run};
+use crate::stored::{self, Stored, beside};
 
 /// Where several runs are reported, unless told otherwise: they have no directory in common.
 const OF_SEVERAL: &str = "report.html";
 
 /// Draws reports from records.
 pub(crate) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
-    let records = args
-        .runs
-        .iter()
-        .map(|run| read_run(run))
-        .collect::<Result<Vec<_>, _>>()?;
+    let stored = args.runs.iter().map(|named| stored::read(named));
+    let stored = stored.collect::<Result<Vec<_>, _>>()?;
+    if let ([Stored::Sweep(record)], [named]) = (stored.as_slice(), args.runs.as_slice()) {
+        return of_sweep(args, record, named);
+    }
+    let records = stored.into_iter().zip(&args.runs);
+    let records = records.map(|(stored, named)| stored.run(named));
+    let records = records.collect::<Result<Vec<_>, _>>()?;
     if args.markdown {
         for record in &records {
             anstream::println!("{}", report::markdown::markdown(record));
@@ -42,9 +47,32 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
+/// The report of a sweep, which has a page of its own.
+fn of_sweep(args: &ReportArgs, record: &SweepRecord, named: &Path) -> Result<Exit, Failure> {
+    if args.markdown || !args.chart.is_empty() {
+        return Err(Failure::usage(miette::miette!(
+            help = "draw its chart with `bench chart`, and its page without these",
+            "{} is a sweep, which has one chart and no summary as Markdown",
+            named.display()
+        )));
+    }
+    let output = match &args.output {
+        Some(output) => output.clone(),
+        None => beside(named, "-o")?.join("report.html"),
+    };
+    let html =
+        report::html::sweep_html(record).or_internal(|| "cannot write the report".to_owned())?;
+    write_page(&html, &output)?;
+    Ok(Exit::Success)
+}
+
 /// One report of all records.
 fn write_one(records: &[RunRecord], output: &Path) -> Result<(), Failure> {
     let html = report::html::html(records).or_internal(|| "cannot write the report".to_owned())?;
+    write_page(&html, output)
+}
+
+fn write_page(html: &str, output: &Path) -> Result<(), Failure> {
     if output == Path::new(STDIN) {
         anstream::print!("{html}");
         return Ok(());

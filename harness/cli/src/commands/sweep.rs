@@ -239,6 +239,9 @@ fn write(log: &StepLog, record: &SweepRecord) -> Result<(), Failure> {
     let file = |ending| format!("charts/{}.{ending}", charts::LOAD_FILE_STEM);
     log.write_beside(&file("svg"), svg.as_bytes())?;
     log.write_beside(&file("png"), &png)?;
+    let page = report::html::sweep_html(record)
+        .or_internal(|| "cannot write the report of the sweep".to_owned())?;
+    log.write_beside("report.html", page.as_bytes())?;
     log.write_beside(RECORD, record.to_json().as_bytes())
 }
 

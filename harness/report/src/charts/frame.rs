@@ -10,7 +10,7 @@ use plotters::style::text_anchor::HPos;
 use super::axis::Axis;
 use super::canvas::{Canvas, PAPER, Point, Refusal, Stroke, Type, WIDTH, fitted, width_of};
 use super::look::{BLACK, Dash, Look, VERMILLION};
-use super::plot::{PlotPanel, Rows, Shape};
+use super::plot::{PlotPanel, Rows, Shape, Upright};
 use crate::figures::{per_s, plural, seconds};
 use crate::sentences;
 
@@ -390,6 +390,17 @@ impl Panel {
         targets: &[Vec<Vec<Point>>],
     ) {
         canvas.plot.tell(self.index, shape, targets);
+    }
+
+    /// Says as data what else stands on it: for each target what was measured one by one, and its upright.
+    pub(super) fn tell_around<B: DrawingBackend>(
+        &self,
+        canvas: &mut Canvas<'_, B>,
+        dots: Vec<Vec<Point>>,
+        uprights: Vec<Upright>,
+    ) {
+        canvas.plot.tell_dots(self.index, dots);
+        canvas.plot.tell_uprights(self.index, uprights);
     }
 
     /// Says as data what rows it has.

@@ -2,7 +2,7 @@
 
 use bench_core::sweep::Pass;
 use bench_core::sweep::knee::{KneeRecord, Known};
-use bench_core::sweep::record::{CurvePoint, StepEpoch, SweepRecord, TargetResult};
+use bench_core::sweep::record::{CurvePoint, StepEpoch, StepRecord, SweepRecord, TargetResult};
 use bench_core::validity::CautionCode;
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::HPos;
@@ -11,6 +11,7 @@ use super::axis::{Axis, Unit};
 use super::canvas::{Canvas, Point, Refusal, Stroke, Type, fitted};
 use super::frame::{Entry, Figures, Heading, Panel, PanelPlan, Reference, frame, panels};
 use super::look::{Dash, Look, looks};
+use super::plot::{Plot, Shape, Upright};
 use super::{ChartError, document, picture, refused};
 use crate::figures::{per_s, percentile, time};
 use crate::sweep::{circumstances, knee_figures, question, verdicts};
@@ -21,21 +22,30 @@ pub const FILE_STEM: &str = "latency-by-load";
 /// The room between the names of two knees, one under the other.
 const LINE: f64 = 16.0;
 
-const HOW_TO_READ: &str = "Lower is better, and further to the right more is carried. Solid lines are the way up, dotted ones the \
+/// How to read it.
+pub(crate) const HOW_TO_READ: &str = "Lower is better, and further to the right more is carried. Solid lines are the way up, dotted ones the \
     way down, through the medians of what was measured at each rate; pale dots are the single epochs. The upright line of a target stands at \
     its knee, the highest rate within the objective, and the band around it is the interval of that.";
 
 /// Draws a sweep as SVG.
 pub fn svg(record: &SweepRecord) -> Result<String, ChartError> {
+    svg_and_plot(record).map(|(svg, _)| svg)
+}
+
+/// The same, with what it shows as data.
+pub(crate) fn svg_and_plot(record: &SweepRecord) -> Result<(String, Plot), ChartError> {
+    let mut plot = Plot::default();
     let description = format!("{} {HOW_TO_READ}", alt(record));
-    document(FILE_STEM, &question(record), &description, |backend| {
-        draw(&mut Canvas::new(backend), record)
-    })
+    let svg = document(FILE_STEM, &question(record), &description, |backend| {
+        plot = draw(backend, record)?;
+        Ok(())
+    })?;
+    Ok((svg, plot))
 }
 
 /// Draws a sweep as PNG.
 pub fn png(record: &SweepRecord) -> Result<Vec<u8>, ChartError> {
-    picture(FILE_STEM, |backend| draw(&mut Canvas::new(backend), record))
+    picture(FILE_STEM, |backend| draw(backend, record).map(|_| ()))
 }
 
 /// The chart in words, for whoever can't see it.
@@ -43,11 +53,10 @@ pub fn alt(record: &SweepRecord) -> String {
     format!("{}. {}", question(record), verdicts(record).join(" "))
 }
 
-fn draw<B: DrawingBackend>(
-    canvas: &mut Canvas<'_, B>,
-    record: &SweepRecord,
-) -> Result<(), ChartError> {
-    draw_on(canvas, record).map_err(|refusal| refused(FILE_STEM, &refusal))
+fn draw<B: DrawingBackend>(backend: &mut B, record: &SweepRecord) -> Result<Plot, ChartError> {
+    let mut canvas = Canvas::new(backend);
+    draw_on(&mut canvas, record).map_err(|refusal| refused(FILE_STEM, &refusal))?;
+    Ok(canvas.plot)
 }
 
 fn draw_on<B: DrawingBackend>(
@@ -78,10 +87,22 @@ fn draw_on<B: DrawingBackend>(
         for (result, look) in record.results.iter().zip(&looks) {
             knee(canvas, panel, &result.knee, *look)?;
         }
-        for (result, look) in record.results.iter().zip(&looks) {
-            epochs(canvas, panel, record, result, *look, percentile)?;
-            curves(canvas, panel, record, result, *look, percentile)?;
+        let epochs = record.results.iter();
+        let epochs: Vec<Vec<Point>> = epochs
+            .map(|result| epochs_of(record, result, percentile))
+            .collect();
+        let ways = record.results.iter();
+        let ways: Vec<Vec<Vec<Point>>> = ways
+            .map(|result| ways_of(record, result, percentile))
+            .collect();
+        for ((epochs, ways), look) in epochs.iter().zip(&ways).zip(&looks) {
+            for &(rate, ns) in epochs {
+                canvas.dot(panel.point(rate, ns), 1.75, look.colour, 0.3)?;
+            }
+            curves(canvas, panel, ways, *look)?;
         }
+        panel.tell(canvas, Shape::Ways, &ways);
+        panel.tell_around(canvas, epochs, record.results.iter().map(upright).collect());
     }
     name_knees(canvas, &panels[0], record, &looks)
 }
@@ -167,54 +188,67 @@ fn extent(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
     })
 }
 
-/// Every epoch by itself.
-fn epochs<B: DrawingBackend>(
-    canvas: &mut Canvas<'_, B>,
-    panel: &Panel,
-    record: &SweepRecord,
-    result: &TargetResult,
-    look: Look,
-    percentile: &str,
-) -> Result<(), Refusal> {
-    for step in &record.steps {
-        let own = step.epochs.iter();
-        for epoch in own.filter(|epoch| epoch.target == result.target) {
-            if let Some(ns) = named(epoch, percentile) {
-                let at = panel.point(step.rate_per_s, ns);
-                canvas.dot(at, 1.75, look.colour, 0.3)?;
-            }
-        }
-    }
-    Ok(())
+/// A target's epochs one by one.
+fn epochs_of(record: &SweepRecord, result: &TargetResult, percentile: &str) -> Vec<Point> {
+    let of_step = |step: &StepRecord| {
+        let own = step
+            .epochs
+            .iter()
+            .filter(|epoch| epoch.target == result.target);
+        let own = own.filter_map(|epoch| Some((step.rate_per_s, named(epoch, percentile)?)));
+        own.collect::<Vec<Point>>()
+    };
+    record.steps.iter().flat_map(of_step).collect()
 }
 
-/// The way up and the way down.
+/// A target's way up and its way down.
+fn ways_of(record: &SweepRecord, result: &TargetResult, percentile: &str) -> Vec<Vec<Point>> {
+    let height = |point: &CurvePoint| match percentile {
+        "p50" => point.p50_ns,
+        _ => point.tail_ns,
+    };
+    let way = |pass| {
+        let curve = record.curve(&result.target, Some(pass)).into_iter();
+        let curve = curve.filter_map(|point| Some((point.rate_per_s, height(&point)?)));
+        curve.collect()
+    };
+    [Pass::Up, Pass::Down].map(way).to_vec()
+}
+
+/// The way up over the way down.
 fn curves<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
     panel: &Panel,
-    record: &SweepRecord,
-    result: &TargetResult,
+    ways: &[Vec<Point>],
     look: Look,
-    percentile: &str,
 ) -> Result<(), Refusal> {
-    for (pass, dash) in [(Pass::Down, Dash::Dotted), (Pass::Up, Dash::Solid)] {
-        let curve = record.curve(&result.target, Some(pass));
-        let height = |point: &CurvePoint| match percentile {
-            "p50" => point.p50_ns,
-            _ => point.tail_ns,
-        };
-        let points: Vec<Point> = curve
-            .iter()
-            .filter_map(|point| Some(panel.point(point.rate_per_s, height(point)?)))
-            .collect();
+    for (way, dash) in ways.iter().zip([Dash::Solid, Dash::Dotted]).rev() {
+        let points = way.iter().map(|&(rate, ns)| panel.point(rate, ns));
+        let points: Vec<Point> = points.collect();
         canvas.line(&points, Stroke::of(Look { dash, ..look }))?;
-        if pass == Pass::Up {
+        if dash == Dash::Solid {
             for &point in &points {
                 canvas.marker(point, look)?;
             }
         }
     }
     Ok(())
+}
+
+/// A target's knee, as far as it is known.
+fn upright(result: &TargetResult) -> Upright {
+    let knee = &result.knee;
+    Upright {
+        at: knee.rate_per_s.filter(|_| knee.known != Known::Unknown),
+        interval: knee.ci_low_per_s.zip(knee.ci_high_per_s),
+        label: label(result).unwrap_or_default(),
+    }
+}
+
+/// What stands beside it.
+fn label(result: &TargetResult) -> Option<String> {
+    let figures = knee_figures(result)?;
+    Some(format!("{} {figures}", result.target))
 }
 
 /// A knee and its interval, over the whole height of a panel.
@@ -264,12 +298,11 @@ fn name_knees<B: DrawingBackend>(
         (HPos::Right, panel.at_x(lowest) - GAP)
     };
     let known = record.results.iter().zip(looks);
-    let known = known.filter_map(|(result, look)| Some((result, look, knee_figures(result)?)));
-    for (index, (result, look, figures)) in known.enumerate() {
+    let known = known.filter_map(|(result, look)| Some((look, label(result)?)));
+    for (index, (look, label)) in known.enumerate() {
         let y = panel.area.top + 10.0 + LINE * index as f64;
         if y < panel.area.bottom {
             let face = Type::new(12.0, look.colour).bold().anchored(anchor);
-            let label = format!("{} {figures}", result.target);
             let label = fitted(&label, face, before.max(behind) - GAP);
             canvas.text(&label, (x, y), face)?;
         }

@@ -35,6 +35,7 @@ use distribution::Distribution;
 use frame::Figures;
 pub(crate) use ink::rules as ink_rules;
 pub use load::{FILE_STEM as LOAD_FILE_STEM, alt as load_alt, png as load_png, svg as load_svg};
+pub(crate) use load::{HOW_TO_READ as LOAD_HOW_TO_READ, svg_and_plot as load_svg_and_plot};
 use look::Look;
 use palette::{Indexed, indexed};
 pub(crate) use plot::{Plot, PlotTarget};
@@ -460,14 +461,9 @@ fn tall_picture(
     Ok(bytes)
 }
 
-/// The colours of the targets of a run, as CSS writes them, in the targets' order.
-pub(crate) fn colours(record: &RunRecord) -> Vec<String> {
-    let names: Vec<&str> = record
-        .targets
-        .iter()
-        .map(|target| target.name.as_str())
-        .collect();
-    let looks = look::looks(&names).into_iter();
+/// The colours of the targets of a run or a sweep, as CSS writes them, in the targets' order.
+pub(crate) fn colours(names: &[&str]) -> Vec<String> {
+    let looks = look::looks(names).into_iter();
     looks.map(|look| css(look.colour)).collect()
 }
 

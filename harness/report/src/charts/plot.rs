@@ -4,7 +4,6 @@
 //! what its picture shows. A panel keeps as many points as a screen can show, whatever the run's length; a chart that tells
 //! nothing is seen as a picture only. This module knows values and looks; it must never know where they are drawn.
 
-use bench_core::record::RunRecord;
 use serde::Serialize;
 
 use super::axis::{Axis, Scale};
@@ -35,11 +34,9 @@ pub(crate) struct PlotTarget {
 }
 
 impl PlotTarget {
-    /// Those of a run, in their order.
-    pub(crate) fn of(record: &RunRecord) -> Vec<Self> {
-        let names = record.targets.iter().map(|target| target.name.as_str());
-        let names: Vec<&str> = names.collect();
-        let looks = looks(&names).into_iter().zip(&names);
+    /// Those of a run or of a sweep, in their order.
+    pub(crate) fn of(names: &[&str]) -> Vec<Self> {
+        let looks = looks(names).into_iter().zip(names);
         let target = |(look, name): (super::look::Look, &&str)| Self {
             name: legible(name),
             ink: in_page(look.colour),
@@ -75,6 +72,20 @@ impl Plot {
         let panel = &mut self.panels[panel];
         panel.shape = shape;
         panel.series = targets.iter().map(|lines| bounded(lines, most)).collect();
+    }
+
+    /// Says what was measured one by one around a panel's lines: for each target.
+    pub(super) fn tell_dots(&mut self, panel: usize, targets: Vec<Vec<Point>>) {
+        let most = share(targets.len());
+        let dots = targets.into_iter();
+        let dots = dots.map(|dots| bounded(&[dots], most).concat());
+        self.panels[panel].dots = dots.collect();
+    }
+
+    /// Says where uprights stand on a panel: of each target the value that is most likely and its interval, as far as they are
+    /// known.
+    pub(super) fn tell_uprights(&mut self, panel: usize, uprights: Vec<Upright>) {
+        self.panels[panel].uprights = uprights;
     }
 
     /// Says what rows a panel has, which is turned for it: rows have places, one under the other, and values to the right.
@@ -134,11 +145,24 @@ pub(super) struct PlotPanel {
     series: Vec<Vec<Vec<PlotPoint>>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     epochs: Vec<Epochs>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    dots: Vec<Vec<PlotPoint>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    uprights: Vec<Upright>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rows: Option<PlotRows>,
     /// Of the bins, where it has such.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     edges: Vec<f64>,
+}
+
+/// A place of the horizontal axis that stands for a target.
+#[derive(Debug, Default, Clone, Serialize)]
+pub(super) struct Upright {
+    pub(super) at: Option<f64>,
+    pub(super) interval: Option<(f64, f64)>,
+    /// What stands beside it.
+    pub(super) label: String,
 }
 
 impl PlotPanel {
@@ -163,6 +187,8 @@ impl PlotPanel {
             shape: Shape::Line,
             series: Vec::new(),
             epochs: Vec::new(),
+            dots: Vec::new(),
+            uprights: Vec::new(),
             rows: None,
             edges: Vec::new(),
         }
@@ -191,6 +217,8 @@ pub(super) enum Shape {
     Line,
     /// A target's own line style; two lines a target, the second of what too few samples stand behind.
     Curve,
+    /// Lines between what was measured at some places: one a target without gaps, and a dotted one, each of a way.
+    Ways,
     /// The contour of bins.
     Outline,
     /// A stroke from the ground each.

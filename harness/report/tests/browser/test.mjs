@@ -22,7 +22,7 @@ const WIDE = { width: 1440, height: 900 };
 /** What margins of a centimetre leave of A4. */
 const SHEET = { width: 718, height: 1047 };
 /** Pages whose shapes differ. The others are opened, but neither photographed nor searched by axe. */
-const LOOKED_AT = ["two", "eleven", "streams", "invalid", "failures", "hostile", "several"];
+const LOOKED_AT = ["two", "eleven", "streams", "invalid", "failures", "hostile", "several", "sweep-whole", "sweep-many", "sweep-part-of-a-climb"];
 
 const executable = () => {
   const names = ["chromium", "chromium-browser", "google-chrome"];
@@ -448,6 +448,46 @@ describe("a report in a browser", { concurrency: 2 }, () => {
     });
   });
 
+  test("a sweep is read out from one measured rate to the next, up and down, as its table has it", async () => {
+    await open("sweep-whole", {}, async (page) => {
+      const load = "latency-by-load";
+      const table = await rowsOf(page.locator('#run-1 [aria-label="Rate by rate"] table'));
+      const of = (target, way, rate) => table.find((row) => row[0] === target && row[1] === way && row[2] === rate) ?? [];
+      const tip = page.locator(`${live(load)} .tip`);
+      await page.locator(live(load)).focus();
+      const read = [];
+      for (let step = 0; step < 3; step += 1) {
+        await page.keyboard.press("ArrowRight");
+        const [rate, ...columns] = await tip.locator("thead th").allTextContents();
+        assert.deepEqual(columns, ["p99 up", "p99 down", "p50 up", "p50 down"]);
+        for (const [target, ...figures] of await rowsOf(tip)) {
+          const [up, down] = ["up", "down"].map((way) => of(target, way, rate));
+          assert.deepEqual(figures, [up[5], down[5], up[4], down[4]], `${target} at ${rate}`);
+        }
+        read.push(rate);
+      }
+      assert.equal(new Set(read).size, 3, read.join());
+      const uprights = page.locator(`${live(load)} .upright`);
+      assert.equal(await uprights.count(), 4, "a knee of two targets on two panels");
+      await page.locator(".targets").getByRole("button", { name: "coroutine" }).click();
+      assert.equal(await uprights.count(), 2);
+      await drag(page, load, 0.3, 0.6);
+      assert.equal(await button(page, load, "Whole").isEnabled(), true);
+    });
+  });
+
+  test("on a telephone a read-out of four figures is whole", async () => {
+    for (const [name, stem] of [["eleven", byRequest], ["sweep-many", "latency-by-load"]]) {
+      await open(name, { viewport: NARROW }, async (page) => {
+        await page.locator(live(stem)).focus();
+        await page.keyboard.press("Home");
+        await page.keyboard.press("ArrowRight");
+        const tip = await page.locator(`${live(stem)} .tip`).evaluate((tip) => [tip.scrollWidth, tip.clientWidth]);
+        assert.ok(tip[1] > 0 && tip[0] <= tip[1], `${name}: ${tip[0]} pixels in ${tip[1]}`);
+      });
+    }
+  });
+
   test("pictures are inked for the page that they are in, without JavaScript, and saved as they were drawn", async () => {
     const inks = (page) => page.locator("#run-1 figure .chart").evaluateAll((charts) => charts.map((chart) => {
       const of = (shape, property) => getComputedStyle(shape)[property];
@@ -521,7 +561,7 @@ describe("a report in a browser", { concurrency: 2 }, () => {
   });
 
   test("on paper there are charts on white, whole and no wider than the sheet, and nothing to press", async () => {
-    for (const name of ["two", "eleven", "several", "failures"]) {
+    for (const name of ["two", "eleven", "several", "failures", "sweep-whole", "sweep-many"]) {
       await open(name, {}, async (page) => {
         // What is dark on the screen, whoever made it so, is not on paper.
         await page.locator(".theme").click();

@@ -1,0 +1,141 @@
+//! The report of a sweep: how much load each target carries, in words, on the chart, and step by step.
+//!
+//! It has the shell of a run's report, and the parts that say the same of both.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use bench_core::encode::steps::steps_csv;
+use bench_core::sweep::record::SweepRecord;
+use bench_core::validity::{Caution, ToldCaution};
+
+use super::{Figure, File, Head, How, HtmlError, LiveRun, Shell, failure, note, rendered};
+use crate::charts::{LOAD_FILE_STEM, LOAD_HOW_TO_READ, PlotTarget, colours, load_svg_and_plot};
+use crate::figures::percentile;
+use crate::sweep::{
+    CurveRow, KNEE_COLUMNS, belief, curves, knee_rows, load, origin, purpose, question,
+    step_columns, step_rows, verdicts,
+};
+use crate::tables;
+
+/// Rows of a pair of targets that climb through eighteen rates each way. More wait until somebody opens their table.
+const FEW_ROWS: usize = 80;
+
+/// Writes the report of a sweep: `report.html`.
+pub fn html(record: &SweepRecord) -> Result<String, HtmlError> {
+    let names = record.results.iter().map(|result| result.target.as_str());
+    let names: Vec<&str> = names.collect();
+    let mut live = LiveRun {
+        targets: PlotTarget::of(&names),
+        samples: record.timed().samples(),
+        // A step keeps percentiles of its times, and no distribution.
+        slices: None,
+        charts: BTreeMap::new(),
+    };
+    let chart = Figure::of(
+        LOAD_FILE_STEM,
+        &question(record),
+        LOAD_HOW_TO_READ.to_owned(),
+        load_svg_and_plot(record)?,
+        &mut live,
+    );
+    let knees = colours(&names).into_iter().zip(knee_rows(record));
+    let curves = curves(record);
+    let run = Sweep {
+        head: head(record),
+        knee_columns: KNEE_COLUMNS,
+        knees: knees
+            .map(|(colour, [name, figures @ ..])| KneeRow {
+                colour,
+                name,
+                figures,
+            })
+            .collect(),
+        charts: vec![chart],
+        tail: percentile(record.tail()),
+        curves_are_few: curves.len() <= FEW_ROWS,
+        curves,
+        step_columns: step_columns(record),
+        steps: step_rows(record),
+        how: How::of(
+            &record.plan.command,
+            tables::sweep_circumstances(record),
+            &record.plan.scenario,
+            downloads(record),
+        ),
+    };
+    rendered(&Page {
+        shell: Shell::of(format!("bench: sweep of {}", run.head.scenario), vec![live])?,
+        run,
+    })
+}
+
+#[derive(Template)]
+#[template(path = "sweep.html")]
+struct Page {
+    shell: Shell,
+    run: Sweep,
+}
+
+/// A sweep, as text.
+struct Sweep {
+    head: Head,
+    knee_columns: [&'static str; 5],
+    knees: Vec<KneeRow>,
+    charts: Vec<Figure>,
+    /// The percentile beside the median.
+    tail: String,
+    curves: Vec<CurveRow>,
+    /// Whether they are few enough to be read in passing.
+    curves_are_few: bool,
+    step_columns: [String; 11],
+    steps: Vec<[String; 11]>,
+    how: How,
+}
+
+struct KneeRow {
+    colour: String,
+    name: String,
+    figures: [String; 4],
+}
+
+fn head(record: &SweepRecord) -> Head {
+    let plan = &record.plan;
+    let failed = record.results.iter();
+    let failed = failed.filter_map(|result| Some((&result.target, result.failure.as_ref()?)));
+    let cautions = record.validity.cautions.iter();
+    Head {
+        what: "Sweep",
+        id: plan.id.clone(),
+        scenario: plan.scenario.name.clone(),
+        question: purpose(record),
+        description: plan.scenario.description.clone(),
+        started_at: plan.started_at.clone(),
+        loads: load(record),
+        valid: record.validity.is_valid(),
+        belief: belief(record),
+        verdicts: verdicts(record),
+        beside: vec![origin(record)],
+        cautions: cautions.map(told).map(note).collect(),
+        failures: failed.map(failure).collect(),
+    }
+}
+
+/// A caution of the whole sweep.
+fn told(caution: &Caution) -> ToldCaution {
+    ToldCaution {
+        of: None,
+        caution: caution.clone(),
+    }
+}
+
+fn downloads(record: &SweepRecord) -> Vec<File> {
+    vec![
+        File::of("sweep.json", "the whole record", &record.to_json()),
+        File::of(
+            "summary.csv",
+            "a line for each target of each step",
+            &steps_csv(record),
+        ),
+    ]
+}
