@@ -82,11 +82,10 @@
       if (chart) state.views.push(liveChart(state, figure, chart));
       else picture(figure);
     }
-    if (state.views.length > 0) {
-      const bar = element("div", { class: "targets" }, stretchLine(state));
-      if (run.targets.length > 1) bar.prepend(targetSwitches(state));
-      section.querySelector(".charts-heading").after(bar);
-    }
+    const bar = element("div", { class: "targets" });
+    if (state.views.length > 0 && run.targets.length > 1) bar.append(targetSwitches(state));
+    if (state.views.some(({ overTime }) => overTime)) bar.append(stretchLine(state));
+    if (bar.hasChildNodes()) section.querySelector(".charts-heading").after(bar);
     state.views.forEach((view) => view.draw());
     return state.views;
   };

@@ -467,6 +467,7 @@ describe("a report in a browser", { concurrency: 2 }, () => {
         read.push(rate);
       }
       assert.equal(new Set(read).size, 3, read.join());
+      assert.equal(await page.getByRole("button", { name: "Whole run" }).count(), 0, "a sweep has no chart over time");
       const uprights = page.locator(`${live(load)} .upright`);
       assert.equal(await uprights.count(), 4, "a knee of two targets on two panels");
       await page.locator(".targets").getByRole("button", { name: "coroutine" }).click();
