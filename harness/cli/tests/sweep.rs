@@ -1,6 +1,6 @@
 //! Sweeps by the real program, with real servers: they end, keep their steps, and go on where they were interrupted.
 //!
-//! These tests assert on outcomes, never on times. The objective is one that no server breaks here: the median within 60 ms.
+//! These tests assert on outcomes, never on times. The objective is one that no server breaks here: the median within 100 ms.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,7 +24,8 @@ mod program;
 /// A sweep into `out`: two rates, up and down, of two targets.
 fn sweep(out: &Path) -> Command {
     let out = out.to_str().unwrap();
-    let words = "sweep --scenario ping --from 200 --to 240 -c 8 --objective p50=60ms --warmup 50ms";
+    let words =
+        "sweep --scenario ping --from 200 --to 240 -c 8 --objective p50=100ms --warmup 50ms";
     let args: Vec<&str> = words.split(' ').chain(["--out", out]).collect();
     bench(&args)
 }
@@ -103,7 +104,7 @@ fn a_sweep_goes_up_and_down_and_says_what_it_found() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{told}{said}");
     assert!(
-        told.contains("callback holds p50 response time within 60.0 ms at least up to 238/s, the highest rate that was offered."),
+        told.contains("callback holds p50 response time within 100 ms at least up to 238/s, the highest rate that was offered."),
         "{told}"
     );
     check_whole(&out);
