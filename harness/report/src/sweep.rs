@@ -197,27 +197,28 @@ fn comparison(comparison: &Comparison) -> String {
         "less"
     };
     let by = change(comparison.ratio);
-    let slight = comparison.slight().is_some();
+    let much = if by.ends_with("times") {
+        format!("{by} as much as")
+    } else {
+        format!("{} {more} than", by.trim_start_matches(['+', '−']))
+    };
+    let certainty = format!("(95 % interval: {interval})");
+    let leaves_equality_out = !(comparison.ci_low..=comparison.ci_high).contains(&1.0);
     match comparison.verdict {
-        verdict if verdict.is_different() || slight => {
-            let much = if by.ends_with("times") {
-                format!("{by} as much as")
-            } else {
-                format!("{} {more} than", by.trim_start_matches(['+', '−']))
-            };
-            let matters = if slight {
-                ": certain, and too small to matter"
-            } else {
-                ""
-            };
-            format!("{head} carries {much} {base} (95 % interval: {interval}){matters}.")
+        verdict if verdict.is_different() => {
+            format!("{head} carries {much} {base} {certainty}.")
+        }
+        ComparisonVerdict::Equivalent if comparison.slight().is_some() => {
+            format!("{head} carries {much} {base} {certainty}: certain, and too small to matter.")
         }
         ComparisonVerdict::Equivalent => format!(
-            "{head} and {base} carry as good as equally much: any difference is too small to matter (95 % interval: {interval})."
+            "{head} and {base} carry as good as equally much: any difference is too small to matter {certainty}."
         ),
-        _ => format!(
-            "No difference found between what {head} and {base} carry (95 % interval: {interval})."
+        // A difference, only not one that the test or the margin lets pass.
+        _ if leaves_equality_out => format!(
+            "{head} probably carries {much} {base} {certainty}, which is too small or too uncertain to call a difference."
         ),
+        _ => format!("No difference found between what {head} and {base} carry {certainty}."),
     }
 }
 
@@ -580,6 +581,50 @@ mod tests {
         (hysteresis.found, hysteresis.ratio) = (true, 0.81);
         text.extend(verdicts(&record).last().cloned());
         insta::assert_snapshot!(text.join("\n"));
+    }
+
+    #[test]
+    fn what_knees_compare_to_says_how_sure_that_is() {
+        use ComparisonVerdict::{Equivalent, Inconclusive, Slower};
+        let told = sample::sweep_record().comparisons.remove(0);
+        for ([ratio, ci_low, ci_high], verdict, words) in [
+            (
+                [0.9, 0.88, 0.92],
+                Slower,
+                "coroutine carries 10 % less than callback (95 % interval: −12 to −8 %).",
+            ),
+            (
+                [0.97, 0.96, 0.98],
+                Equivalent,
+                "coroutine carries 3.0 % less than callback (95 % interval: −4.0 to −2.0 %): certain, and too small to matter.",
+            ),
+            (
+                [1.0, 0.99, 1.01],
+                Equivalent,
+                "coroutine and callback carry as good as equally much: any difference is too small to matter (95 % interval: \
+                 −1.0 to +1.0 %).",
+            ),
+            (
+                [0.9, 0.84, 0.96],
+                Inconclusive,
+                "coroutine probably carries 10 % less than callback (95 % interval: −16 to −4 %), which is too small or too \
+                 uncertain to call a difference.",
+            ),
+            (
+                [0.97, 0.81, 1.16],
+                Inconclusive,
+                "No difference found between what coroutine and callback carry (95 % interval: −19 to +16 %).",
+            ),
+        ] {
+            let told = Comparison {
+                ratio,
+                ci_low,
+                ci_high,
+                verdict,
+                ..told.clone()
+            };
+            assert_eq!(comparison(&told), words);
+        }
     }
 
     #[test]
