@@ -208,7 +208,9 @@ fn round_means(crossings: &[Crossing]) -> Vec<f64> {
 
 /// What the interval is made of, and its ends in rungs.
 fn interval(crossings: &[Crossing], rounds: &[f64]) -> (IntervalBy, f64, f64) {
-    if rounds.len() >= MIN_ROUNDS {
+    // The climb's strides are no round's.
+    let are_rounds = crossings.iter().all(|crossing| crossing.round != CLIMB);
+    if are_rounds && rounds.len() >= MIN_ROUNDS {
         let Interval { low, high } = of_mean(rounds);
         return (IntervalBy::StudentT, low, high);
     }

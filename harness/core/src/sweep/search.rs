@@ -153,8 +153,8 @@ pub fn window(
     window_within(trail, round, Bounds::of(design, objectives))
 }
 
-/// The crossings of a target's passes around the knee that it has been through, in their order; of the climb where there are
-/// none yet.
+/// The crossings of a target's passes around the knee that it has been through, in their order. While none of them has crossed, those
+/// of the climb stand before them: it went over lower and higher rates than they did.
 pub fn crossings(design: &Design, objectives: &[ObjectiveRecord], trail: &Trail) -> Vec<Crossing> {
     let of = |round: u32| {
         [Pass::Up, Pass::Down]
@@ -163,10 +163,10 @@ pub fn crossings(design: &Design, objectives: &[ObjectiveRecord], trail: &Trail)
             .filter_map(move |pass| crossing(trail, round, pass))
     };
     let around: Vec<Crossing> = (CLIMB + 1..=design.rounds).flat_map(of).collect();
-    if around.is_empty() {
-        of(CLIMB).collect()
-    } else {
+    if around.iter().any(|crossing| crossing.side.is_none()) {
         around
+    } else {
+        of(CLIMB).chain(around).collect()
     }
 }
 

@@ -548,6 +548,41 @@ fn a_sweep_ends_at_its_limit_of_time_and_says_what_it_has() {
 }
 
 #[test]
+fn a_round_that_saw_only_one_side_does_not_overrule_the_climb() {
+    let servers = [Server::Hard(20_000.0)];
+    let plan = plan(&servers, 1);
+    let mut machine = Machine::new(&servers, QUIET, 1);
+    let mut steps = Vec::new();
+    // The machine stands still for the whole way up of the first round, and then time is up.
+    while let Next::Step(step) = next(&plan, &steps) {
+        let at = (step.round, step.pass);
+        if at > (CLIMB + 1, Pass::Up) {
+            break;
+        }
+        let mut measured = machine.measure(&plan, &step);
+        if at == (CLIMB + 1, Pass::Up) {
+            measured.epochs[0].time_ns.p99 = Some(2 * BOUND_NS);
+        }
+        steps.push(measured);
+    }
+    let ended = Ended {
+        time_was_up: true,
+        ..Ended::default()
+    };
+    let knee = SweepRecord::of(plan, steps, ended).results.remove(0).knee;
+    assert_eq!(
+        (knee.known, knee.interval),
+        (Known::Found, Some(IntervalBy::Bracket)),
+        "{knee:?}"
+    );
+    let truth = servers[0].knee_per_s();
+    assert!(
+        knee.ci_low_per_s.unwrap() <= truth && truth <= knee.ci_high_per_s.unwrap(),
+        "{knee:?}"
+    );
+}
+
+#[test]
 fn where_nobody_says_the_objective_comes_from_the_first_step() {
     let servers = [Server::Queue(20_000.0), Server::Hard(9_000.0)];
     let mut plan = plan(&servers, 1);
