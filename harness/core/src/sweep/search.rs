@@ -340,17 +340,19 @@ fn going_down(trail: &Trail, round: u32, (low, high): (i32, i32), bounds: Bounds
     } else {
         bounds.lowest
     };
-    let step = width(low - last.rung, last.is_within());
+    // Above the rungs around the knee its steps are about as wide as those that led up there.
+    let above = (last.rung - high).max(0) / (2 * PACE) * PACE;
+    let step = width(above.max(low - last.rung), last.is_within());
     (last.rung > end && !ends_within(STEPS_BEFORE)).then(|| (last.rung - step).max(end))
 }
 
-/// Rungs to the next step of a pass, which is so far beyond the rungs around the knee. Wide ones are for looking for it: where it
-/// `has_crossed`, it is near.
-fn width(beyond: i32, has_crossed: bool) -> i32 {
+/// Rungs to the next step of a pass, about as many as it is away from those around the knee. Wide ones are for looking for it: where
+/// it `has_crossed`, it is near.
+fn width(away: i32, has_crossed: bool) -> i32 {
     if has_crossed {
         PACE
     } else {
-        beyond.clamp(PACE, STRIDE)
+        away.clamp(PACE, STRIDE)
     }
 }
 

@@ -745,9 +745,9 @@ proptest! {
         let mut answers = standings.iter().cycle();
         let mut at = None;
         let mut steps = 0_i32;
-        // Both ways of the climb, and of each round as far as it goes.
+        // Both ways of the climb; and of each round, where every other step may be a narrow one, beside those near the knee.
         let climb = 2 * ((top - lowest) / STRIDE + 3);
-        let round = climb + 2 * (4 * REACH / PACE + 2);
+        let round = 2 * (2 * (top - lowest) / (STRIDE + PACE) + 8 * REACH / PACE);
         let most = (climb + round * ROUNDS.cast_signed()) * i32::try_from(targets).unwrap();
         while let Next::Step(step) = search::next(&design, &bounds, &trails, at, Duration::ZERO, 1) {
             prop_assert!(!step.targets.is_empty());
