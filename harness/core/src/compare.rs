@@ -228,6 +228,11 @@ impl Comparison {
             .then(|| self.metric.direction().difference(self.ratio > 1.0))
     }
 
+    /// Whether the interval leaves equality out, whatever the test and the margin make of that.
+    pub fn leaves_equality_out(&self) -> bool {
+        !(self.ci_low..=self.ci_high).contains(&1.0)
+    }
+
     /// The same, told with the verdict that its figures come to.
     pub(crate) fn judged(self, policy: &Policy) -> Self {
         Self {
@@ -382,7 +387,7 @@ pub enum NotCompared {
         needed: usize,
     },
     /// Too few earlier runs.
-    #[error("{metric} is {why}: add runs", metric = metric.words(), why = self.why())]
+    #[error("{metric} is {why}: {advice}", metric = metric.words(), why = self.why(), advice = self.advice())]
     TooFewRuns {
         /// The metric.
         metric: Metric,
@@ -392,7 +397,7 @@ pub enum NotCompared {
         needed: usize,
     },
     /// More blocks than are compared.
-    #[error("{metric} is {why}", metric = metric.words(), why = self.why())]
+    #[error("{metric} is {why}: {advice}", metric = metric.words(), why = self.why(), advice = self.advice())]
     TooManyBlocks {
         /// The metric.
         metric: Metric,
@@ -409,6 +414,15 @@ impl NotCompared {
             | Self::TooFewOfEach { metric, .. }
             | Self::TooFewRuns { metric, .. }
             | Self::TooManyBlocks { metric, .. } => metric,
+        }
+    }
+
+    /// What to do about it.
+    fn advice(&self) -> &'static str {
+        match self {
+            Self::TooFewBlocks { .. } | Self::TooFewOfEach { .. } => MEASURE_LONGER,
+            Self::TooFewRuns { .. } => "add runs",
+            Self::TooManyBlocks { .. } => "take fewer --rounds",
         }
     }
 
@@ -449,30 +463,31 @@ impl NotCompared {
 
 /// What could not be compared, with the names of the targets: a caution a reason, which names all targets and metrics that it holds for.
 pub fn left_out(not_compared: &[(String, NotCompared)]) -> Vec<Caution> {
-    let mut reasons: Vec<(&str, String, Vec<&str>)> = Vec::new();
+    let mut reasons: Vec<(&str, &NotCompared, Vec<&str>)> = Vec::new();
     for (target, reason) in not_compared {
-        let (why, metric) = (reason.why(), reason.metric().words());
-        let same =
-            |(known, known_why, _): &&mut (&str, String, _)| known == target && *known_why == why;
+        let metric = reason.metric().words();
+        let same = |(known, other, _): &&mut (&str, &NotCompared, _)| {
+            known == target && other.why() == reason.why()
+        };
         match reasons.iter_mut().find(same) {
             Some((.., metrics)) => metrics.push(metric),
-            None => reasons.push((target, why, vec![metric])),
+            None => reasons.push((target, reason, vec![metric])),
         }
     }
-    let mut told: Vec<(String, Vec<&str>)> = Vec::new();
-    for (target, why, metrics) in reasons {
-        let what = format!("in {}: {why}", words::listed(&metrics));
-        match told.iter_mut().find(|(known, _)| *known == what) {
-            Some((_, targets)) => targets.push(target),
-            None => told.push((what, vec![target])),
+    let mut told: Vec<(String, &str, Vec<&str>)> = Vec::new();
+    for (target, reason, metrics) in reasons {
+        let what = format!("in {}: {}", words::listed(&metrics), reason.why());
+        match told.iter_mut().find(|(known, ..)| *known == what) {
+            Some((.., targets)) => targets.push(target),
+            None => told.push((what, reason.advice(), vec![target])),
         }
     }
-    let caution = |(what, targets): (String, Vec<&str>)| {
+    let caution = |(what, advice, targets): (String, &str, Vec<&str>)| {
         let targets = words::listed(&targets);
         CautionCode::TooFewSamples.caution(
             false,
             format!("{targets} could not be compared {what}"),
-            MEASURE_LONGER,
+            advice,
         )
     };
     told.into_iter().map(caution).collect()
@@ -1117,6 +1132,20 @@ mod tests {
                 "node could not be compared in service time p99: known of both targets in 0 blocks of 10, and the test needs 6",
             ],
         );
+    }
+
+    #[test]
+    fn what_was_left_out_for_too_many_blocks_is_not_told_to_have_more() {
+        let reason = NotCompared::TooManyBlocks {
+            metric: TIME,
+            blocks: MAX_BLOCKS + 1,
+        };
+        assert_eq!(
+            reason.to_string(),
+            "response time p50 is known in 10,001 blocks, more than the 10,000 that are compared: take fewer --rounds"
+        );
+        let told = left_out(&[("node".to_owned(), reason)]);
+        assert_eq!(told[0].advice, "take fewer --rounds");
     }
 
     #[test]

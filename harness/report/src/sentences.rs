@@ -45,9 +45,7 @@ pub fn sentence(comparison: &Comparison, timed: Timed) -> String {
             interval_phrase(comparison)
         ),
         // A ratio of 1 outside the interval is a difference, only not one that the test or the margin lets pass.
-        ComparisonVerdict::Inconclusive
-            if !(comparison.ci_low..=comparison.ci_high).contains(&1.0) =>
-        {
+        ComparisonVerdict::Inconclusive if comparison.leaves_equality_out() => {
             format!(
                 "{} ({}), which is too small or too uncertain to call a difference.",
                 claim(comparison, timed, name, "probably "),

@@ -203,7 +203,6 @@ fn comparison(comparison: &Comparison) -> String {
         format!("{} {more} than", by.trim_start_matches(['+', '−']))
     };
     let certainty = format!("(95 % interval: {interval})");
-    let leaves_equality_out = !(comparison.ci_low..=comparison.ci_high).contains(&1.0);
     match comparison.verdict {
         verdict if verdict.is_different() => {
             format!("{head} carries {much} {base} {certainty}.")
@@ -215,7 +214,7 @@ fn comparison(comparison: &Comparison) -> String {
             "{head} and {base} carry as good as equally much: any difference is too small to matter {certainty}."
         ),
         // A difference, only not one that the test or the margin lets pass.
-        _ if leaves_equality_out => format!(
+        _ if comparison.leaves_equality_out() => format!(
             "{head} probably carries {much} {base} {certainty}, which is too small or too uncertain to call a difference."
         ),
         _ => format!("No difference found between what {head} and {base} carry {certainty}."),
