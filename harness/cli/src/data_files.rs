@@ -26,12 +26,12 @@ pub(crate) fn prepare(dir: &Path) -> Result<(), Failure> {
     let explain = || format!("cannot make the data files in {}", dir.display());
     let help = "name a writable directory with --data-dir, or set XDG_CACHE_HOME";
     std::fs::create_dir_all(dir).or_usage(explain, help)?;
-    for kib in app::FILE_SIZES_KIB {
-        let path = dir.join(app::file_name(kib));
+    for kib in spec::FILE_SIZES_KIB {
+        let path = dir.join(spec::file_name(kib));
         let is_there =
             std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() == u64::from(kib) * 1024);
         if !is_there {
-            write_whole(dir, &path, &app::file_bytes(kib)).or_usage(explain, help)?;
+            write_whole(dir, &path, &spec::file_bytes(kib)).or_usage(explain, help)?;
         }
     }
     Ok(())
@@ -53,16 +53,16 @@ mod tests {
     fn a_cut_file_is_made_anew_and_a_whole_one_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         prepare(dir.path()).unwrap();
-        let one = dir.path().join(app::file_name(1));
+        let one = dir.path().join(spec::file_name(1));
         std::fs::write(&one, b"cut").unwrap();
-        let before = std::fs::metadata(dir.path().join(app::file_name(2)))
+        let before = std::fs::metadata(dir.path().join(spec::file_name(2)))
             .unwrap()
             .modified()
             .unwrap();
         prepare(dir.path()).unwrap();
-        assert_eq!(std::fs::read(&one).unwrap(), app::file_bytes(1));
+        assert_eq!(std::fs::read(&one).unwrap(), spec::file_bytes(1));
         assert_eq!(
-            std::fs::metadata(dir.path().join(app::file_name(2)))
+            std::fs::metadata(dir.path().join(spec::file_name(2)))
                 .unwrap()
                 .modified()
                 .unwrap(),
@@ -70,7 +70,7 @@ mod tests {
         );
         assert_eq!(
             std::fs::read_dir(dir.path()).unwrap().count(),
-            app::FILE_SIZES_KIB.len()
+            spec::FILE_SIZES_KIB.len()
         );
     }
 

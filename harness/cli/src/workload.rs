@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use app::{MAX_UPSTREAM_CONNECTIONS, Mode, Route, order_answer};
 use bench_core::load::Connect;
 use bench_core::names;
 use bench_core::scenario::{Body, RequestSpec, Scenario, ScenarioError, USUAL_STATUS};
 use http1::Method;
 use load::{Chat, Expect, ExpectBody, Request, Workload};
+use spec::{MAX_UPSTREAM_CONNECTIONS, Mode, Route, order_answer};
 
 use crate::exit::Failure;
 

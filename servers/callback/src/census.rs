@@ -11,9 +11,9 @@ use std::mem;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use app::Stats;
 use evloop::{Loop, Remote, Wakeup};
 use slab::Slab;
+use spec::Stats;
 
 use crate::Server;
 

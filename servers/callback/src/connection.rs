@@ -14,9 +14,9 @@ mod chat;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use app::{Answer, Job, KEPT_OUTPUT_BYTES, LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES, Outcome};
 use evloop::{Loop, Read, Tcp, Timer};
 use http1::server::{Poll, ResponseHead};
+use spec::{Answer, Job, KEPT_OUTPUT_BYTES, LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES, Outcome};
 
 use crate::connection::chat::Chat;
 use crate::{Server, interpreter};
@@ -283,7 +283,7 @@ impl Connection {
             .http
             .poll(&self.server.heartbeat.date(), &mut state.out)
         {
-            Poll::Request(request) => app::begin(&request),
+            Poll::Request(request) => spec::begin(&request),
             Poll::NeedInput | Poll::Upgraded => return Next::Wait,
             Poll::Closing if state.out.len() > said => return Next::Refuse,
             Poll::Closing => return Next::End,
@@ -454,9 +454,9 @@ mod tests {
     use std::net::{Shutdown, TcpListener, TcpStream};
     use std::time::Duration;
 
-    use app::Settings;
     use evloop::{Clock, ManualClock, Phase as LoopPhase};
     use socket2::SockRef;
+    use spec::Settings;
     use websocket::Bounds;
 
     use super::*;

@@ -7,9 +7,9 @@ use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
-use app::{Call, FailedStep, Job, Outcome, Place, Step, UpstreamError, Work, file_name};
 use evloop::Loop;
 use http1::server::ResponseHead;
+use spec::{Call, FailedStep, Job, Outcome, Place, Step, UpstreamError, Work, file_name};
 
 use crate::connection::{Connection, Task};
 use crate::upstream::{self, Upstream};

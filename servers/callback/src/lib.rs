@@ -1,7 +1,7 @@
 //! The callback server: the work contract on a libuv-style loop.
 //!
 //! Written the way programs on libuv are: a read callback per connection, its state in a struct that the callbacks share, and
-//! for whatever has to be waited for another callback that goes on from there. What the routes do comes from `app`, what goes
+//! for whatever has to be waited for another callback that goes on from there. What the routes do comes from `spec`, what goes
 //! over the wire from `http1`, and the loop from `evloop`; this crate adds only the callbacks. `interpreter` is the part
 //! to read beside the coroutine server's.
 //!
@@ -41,9 +41,9 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
-use app::{LoopWork, Settings, Stats, Work, accept_retry_ms};
 use evloop::{Clock, Listener, Loop};
 use slab::Slab;
+use spec::{LoopWork, Settings, Stats, Work, accept_retry_ms};
 
 use crate::census::{Census, LocalCensus};
 use crate::connection::Connection;

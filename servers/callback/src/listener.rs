@@ -5,8 +5,8 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
-use app::Settings;
 use evloop::BindSettings;
+use spec::Settings;
 
 /// So many listening sockets on one address with the options of the settings; the error names the address.
 pub(crate) fn bind(settings: &Settings, count: usize) -> io::Result<Vec<TcpListener>> {

@@ -5,8 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 
-use app::Settings;
 use contract::{Running, Serve, Stop};
+use spec::Settings;
 
 use crate::stop::Stopper;
 use crate::{Loops, serve_until};

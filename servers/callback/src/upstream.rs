@@ -1,18 +1,18 @@
 //! Kept-alive connections to the backend.
 //!
 //! Knows which connection a call uses and when one is opened, kept or given up. What goes over it is
-//! [`app::Exchange`]'s.
+//! [`spec::Exchange`]'s.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use app::{
+use evloop::{Loop, Read, Tcp, Timer};
+use spec::{
     Call, Exchange, MAX_CALL_ATTEMPTS, MAX_REPLY_BYTES, MAX_UPSTREAM_CONNECTIONS, Progress,
     UpstreamError,
 };
-use evloop::{Loop, Read, Tcp, Timer};
 
 /// Makes one call; `on_called` gets the body of the reply, or why there is none, never from inside this call.
 pub(crate) fn call(

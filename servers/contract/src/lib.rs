@@ -3,7 +3,7 @@
 //! A server's crate says how one is started and stopped ([`Serve`]), and [`tests!`] makes a test of every [`case`]. So each
 //! server is held to the same contract by the same lines, and a case that is added for one is added for all.
 //!
-//! Knows sockets, threads and what `app` expects of the routes. Must never know which server it checks: what is a runtime's
+//! Knows sockets, threads and what `spec` expects of the routes. Must never know which server it checks: what is a runtime's
 //! own, as half of `/stats` is, stays with the tests of that server's crate. Nothing but tests depends on this crate.
 //!
 //! | file | what |

@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 use std::sync::mpsc;
 use std::{fs, io, thread};
 
-use app::{FILE_SIZES_KIB, Settings, file_bytes, file_name};
 use socket2::{Domain, Socket, Type};
+use spec::{FILE_SIZES_KIB, Settings, file_bytes, file_name};
 use tempfile::TempDir;
 
 use crate::{Client, Member, PATIENCE};

@@ -4,8 +4,8 @@ use std::fmt::Debug;
 use std::io::{self, Read};
 use std::net::{SocketAddr, TcpStream};
 
-use app::Settings;
 use rustix::process::{Signal, getpid, kill_process};
+use spec::Settings;
 
 /// Checks that SIGTERM and SIGINT each stop a server gracefully, whichever way it runs. `serve` gets a way and, as its last
 /// parameter, what to call with the bound address once connections are accepted.

@@ -9,8 +9,8 @@
 use std::error::Error;
 use std::net::SocketAddr;
 
-use app::Settings;
 use coroutine::{Scheduler, serve};
+use spec::Settings;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);

@@ -17,8 +17,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::{KEPT_OUTPUT_BYTES, LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES, Outcome};
 use http1::server::{Poll, ResponseHead};
+use spec::{KEPT_OUTPUT_BYTES, LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES, Outcome};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::watch;
 
@@ -109,7 +109,7 @@ impl<R: Runtime> Connection<R> {
                 .http
                 .poll(self.date.at(server.heartbeat.now_s()), &mut self.out)
             {
-                Poll::Request(request) => app::begin(&request),
+                Poll::Request(request) => spec::begin(&request),
                 Poll::NeedInput => {
                     self.flush().await?;
                     return Ok(Batch::Answered);
@@ -229,7 +229,7 @@ impl<R: Runtime> Connection<R> {
 mod tests {
     use std::future::ready;
 
-    use app::Settings;
+    use spec::Settings;
     use tokio::io::AsyncReadExt;
     use tokio::net::{TcpListener, TcpSocket, TcpStream};
     use tokio::time::Instant;

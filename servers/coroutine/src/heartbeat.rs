@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use app::{Counts, LAG_SAMPLE_MS, Lag, MAX_LAG_US};
 use hdrhistogram::Histogram;
 use http1::Date;
+use spec::{Counts, LAG_SAMPLE_MS, Lag, MAX_LAG_US};
 
 use crate::Server;
 use crate::runtime::Runtime;

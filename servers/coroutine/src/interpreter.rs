@@ -6,9 +6,9 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use app::{Call, FailedStep, Job, Outcome, Place, Step, UpstreamError, Work, file_name};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use http1::server::ResponseHead;
+use spec::{Call, FailedStep, Job, Outcome, Place, Step, UpstreamError, Work, file_name};
 
 use crate::Server;
 use crate::connection::Connection;

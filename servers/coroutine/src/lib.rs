@@ -1,7 +1,7 @@
 //! The coroutine server: the work contract on tokio, or on a loop like asyncio's.
 //!
 //! Written the way tokio's own guides and mini-redis write a server: a task per connection, an `await` wherever
-//! something has to be waited for, blocking work in a pool of threads. What the routes do comes from `app`, and what
+//! something has to be waited for, blocking work in a pool of threads. What the routes do comes from `spec`, and what
 //! goes over the wire from `http1`; this crate adds only the waiting. The same coroutines run on either runtime, each compiled
 //! for it. `interpreter` is the part to read beside the callback server's.
 //!
@@ -41,7 +41,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use app::{LoopWork, Settings, Stats, Work};
+use spec::{LoopWork, Settings, Stats, Work};
 use tokio::sync::watch;
 
 use crate::connection::Room;

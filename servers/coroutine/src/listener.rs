@@ -7,8 +7,8 @@ use std::net;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::{Settings, accept_retry_ms};
 use socket2::{Domain, Protocol, Socket, Type};
+use spec::{Settings, accept_retry_ms};
 use tokio::sync::watch;
 
 use crate::runtime::Runtime;

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use app::Counts;
 use hdrhistogram::Histogram;
+use spec::Counts;
 
 use crate::runtime::Runtime;
 

@@ -12,7 +12,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use ::tokio::io::{AsyncRead, AsyncWrite};
-use app::{Settings, Stats};
+use spec::{Settings, Stats};
 
 pub(crate) use self::asyncio::Asyncio;
 pub(crate) use self::tokio::Tokio;

@@ -10,7 +10,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use app::READ_BUFFER_BYTES;
+use spec::READ_BUFFER_BYTES;
 use tokio::io::{AsyncRead, ReadBuf};
 
 /// Waits until something can be read and gives it to `take`, once. Returns how many bytes that were; 0 is the end.

@@ -4,8 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use app::Settings;
 use contract::{Backend, Client, Running, Serve, Stop};
+use spec::Settings;
 use tokio::sync::Notify;
 
 use crate::runtime::{Asyncio, Tokio};

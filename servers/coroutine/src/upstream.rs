@@ -1,13 +1,13 @@
 //! Kept-alive connections to the backend.
 //!
 //! Knows which connection a call uses and when one is opened, kept or given up. What goes over it is
-//! [`app::Exchange`]'s.
+//! [`spec::Exchange`]'s.
 
 use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use app::{Call, Exchange, MAX_CALL_ATTEMPTS, MAX_UPSTREAM_CONNECTIONS, Progress, UpstreamError};
+use spec::{Call, Exchange, MAX_CALL_ATTEMPTS, MAX_UPSTREAM_CONNECTIONS, Progress, UpstreamError};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::{Semaphore, SemaphorePermit};
 

@@ -6,9 +6,9 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use app::Route;
 use http1::Method;
 use http1::client::encode_request;
+use spec::Route;
 
 use crate::check::CASE_TIMEOUT;
 use crate::check::judge::{Expected, Framing, event};

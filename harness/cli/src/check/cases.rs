@@ -2,12 +2,12 @@
 //!
 //! Knows the work contract and the RFCs. Must never know sockets, nor which server is asked.
 
-use app::{FILE_SIZES_KIB, Route};
 use http1::client::encode_request;
 use http1::{
     MAX_BODY_BYTES, MAX_CHUNK_EXTENSION_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, MAX_TRAILER_BYTES,
     Method,
 };
+use spec::{FILE_SIZES_KIB, Route};
 
 use crate::check::beside::{Busy, Occupation, Quick};
 use crate::check::judge::{Accept, Expected, Framing};

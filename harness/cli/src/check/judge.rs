@@ -2,8 +2,8 @@
 //!
 //! Knows the work contract and whole replies. Must never know sockets, nor which case a reply is for.
 
-use app::Route;
 use http1::{Date, Method};
+use spec::Route;
 
 use crate::check::problem::{Problem, difference, shown};
 use crate::check::stats;

@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use app::Route;
 use http1::Method;
 use http1::client::encode_request;
+use spec::Route;
 
 use crate::check::CASE_TIMEOUT;
 use crate::check::judge::{Expected, judge_served, one_of};

@@ -4,9 +4,9 @@
 
 use std::fmt;
 
-use app::Stats;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
+use spec::Stats;
 
 use crate::check::problem::{Problem, shown};
 

@@ -51,7 +51,7 @@ fn rows(listing: Listing) -> Result<Vec<(String, String)>, Failure> {
                 Ok(((*name).to_owned(), description.unwrap_or_default()))
             })
             .collect(),
-        Listing::Routes => Ok(app::Route::KNOWN
+        Listing::Routes => Ok(spec::Route::KNOWN
             .iter()
             .map(|route| ((*route).to_owned(), String::new()))
             .collect()),

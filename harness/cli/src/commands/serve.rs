@@ -6,11 +6,11 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use app::Settings;
 use bench_core::names;
 use callback::Loops;
 use coroutine::Scheduler;
 use signal_hook::consts::{SIGINT, SIGTERM};
+use spec::Settings;
 
 use crate::args::ServeArgs;
 use crate::cores;

@@ -12,7 +12,6 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use app::Route;
 use bench_core::aa::AaRecord;
 use bench_core::compare::{self, Policy};
 use bench_core::design;
@@ -32,6 +31,7 @@ use bench_core::validity::{Caution, CautionCode, Circumstances, Validity};
 use load::backend::BackendStats;
 use load::idle::MAX_OPENED_PER_S;
 use load::{Control, Options, Workload};
+use spec::Route;
 
 use crate::calibrate;
 use crate::commands::run::Request;

@@ -6,12 +6,12 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use app::Route;
 use bench_core::load::{Arrival, Load, Process};
 use bench_core::syscalls::SyscallRecord;
 use bench_core::units::Rate;
 use bench_core::validity::{Caution, CautionCode};
 use load::Control;
+use spec::Route;
 
 use super::Run;
 use super::subject::Subject;

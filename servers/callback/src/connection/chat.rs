@@ -10,9 +10,9 @@ use std::collections::VecDeque;
 use std::mem;
 use std::rc::Rc;
 
-use app::{LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES};
 use evloop::Loop;
 use http1::WebSocketKey;
+use spec::{LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES};
 use websocket::{Accept, Backlog, Bounds, CloseCode, Frame, Poll, Role, Socket};
 
 use crate::connection::{Connection, Phase};

@@ -1,6 +1,6 @@
 //! `POST /orders`.
 
-use app::{MAX_ITEMS, order_answer};
+use spec::{MAX_ITEMS, order_answer};
 
 use crate::{Client, Running, Serve};
 
@@ -17,7 +17,7 @@ fn order_of(items: usize) -> String {
     )
 }
 
-/// Sends an order and checks that the reply is the one that `app` expects; gives its status and its body.
+/// Sends an order and checks that the reply is the one that `spec` expects; gives its status and its body.
 fn reply_to(client: &mut Client, body: &str) -> (u16, String) {
     let reply = client.post("/orders", body);
     let expected = order_answer(body.as_bytes());

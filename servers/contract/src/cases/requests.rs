@@ -5,9 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, Barrier};
 use std::{fs, thread};
 
-use app::{FILE_SIZES_KIB, MAX_BATCH_BYTES, Route};
 use http1::Method;
 use socket2::{Domain, Socket, Type};
+use spec::{FILE_SIZES_KIB, MAX_BATCH_BYTES, Route};
 
 use crate::client::get;
 use crate::{Backend, Running, Serve};

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::thread;
 
-use app::{MAX_EVENT_MS, MAX_EVENTS, Route};
 use http1::Method;
+use spec::{MAX_EVENT_MS, MAX_EVENTS, Route};
 
 use crate::client::get;
 use crate::{Client, Running, Serve};

@@ -4,9 +4,9 @@ use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::time::Duration;
 
-use app::{Settings, Stats};
 use asyncio::{Clock, Runner, Signals, TcpListener, TcpStream, get_running_loop};
 use signal_hook::consts::{SIGINT, SIGTERM};
+use spec::{Settings, Stats};
 
 use super::Runtime;
 

@@ -1,7 +1,7 @@
 //! `GET /chat`: WebSocket (RFC 6455), and one room for all.
 
-use app::Route;
 use http1::Method;
+use spec::Route;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 

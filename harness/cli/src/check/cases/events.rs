@@ -1,7 +1,7 @@
 //! `GET /events`: a reply that comes in parts.
 
-use app::MAX_EVENTS;
 use http1::Method;
+use spec::MAX_EVENTS;
 
 use crate::check::Group;
 use crate::check::cases::{Asking, Case, Script, alone, not_allowed};

@@ -1,9 +1,9 @@
 //! `POST /orders`: what is valid and what it comes to, what is not and which member is wrong, and what is no JSON.
 
-use app::{MAX_CUSTOMER_ID, MAX_ITEMS, MAX_QUANTITY, MAX_SKU_CHARS, MAX_UNIT_PRICE_CENTS};
 use http1::client::encode_request;
 use http1::{MAX_BODY_BYTES, Method};
 use serde_json::{Value, json};
+use spec::{MAX_CUSTOMER_ID, MAX_ITEMS, MAX_QUANTITY, MAX_SKU_CHARS, MAX_UNIT_PRICE_CENTS};
 
 use crate::check::Group;
 use crate::check::cases::{Asking, Case, SMUGGLED, alone, raw_post};
@@ -590,7 +590,7 @@ mod tests {
                 panic!("{} expects JSON", case.name);
             };
             let end = request.windows(4).position(|part| part == b"\r\n\r\n");
-            let answer = app::order_answer(&request[end.unwrap() + 4..]);
+            let answer = spec::order_answer(&request[end.unwrap() + 4..]);
             let body = String::from_utf8_lossy(&answer.body).into_owned();
             assert_eq!(answer.status, *status, "{}", case.name);
             assert!(bodies.contains(&body), "{}: {body}", case.name);
@@ -599,7 +599,7 @@ mod tests {
         assert!(cases > 60);
         for (what, body) in NO_JSON {
             let body = replaced(body, b"$ORDER", order().to_string().as_bytes());
-            assert_eq!(app::order_answer(&body).status, 400, "{what}");
+            assert_eq!(spec::order_answer(&body).status, 400, "{what}");
         }
     }
 

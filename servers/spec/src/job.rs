@@ -133,17 +133,17 @@ impl FailedStep {
 /// # connection.receive(b"GET /sleep/20 HTTP/1.1\r\nHost: x\r\n\r\n");
 /// # let mut out = Vec::new();
 /// # let http1::server::Poll::Request(request) = connection.poll(&http1::Date::EPOCH, &mut out) else { panic!() };
-/// let mut job = app::begin(&request);
+/// let mut job = spec::begin(&request);
 /// while let Some(step) = job.next_step() {
 ///     match step {
-///         app::Step::Sleep { ms } => {
+///         spec::Step::Sleep { ms } => {
 ///             sleep(ms);
 ///             job.on_slept();
 ///         }
 ///         _ => unreachable!("the other steps look alike"),
 ///     }
 /// }
-/// let app::Outcome::Answer(answer) = job.into_outcome() else { unreachable!("this was no stream") };
+/// let spec::Outcome::Answer(answer) = job.into_outcome() else { unreachable!("this was no stream") };
 /// assert_eq!(answer.body, &b"slept 20"[..]);
 /// ```
 #[derive(Debug)]
