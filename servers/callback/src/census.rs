@@ -11,7 +11,7 @@ use std::mem;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use evloop::{Loop, Remote, Wakeup};
+use libuv::{Loop, Remote, Wakeup};
 use slab::Slab;
 use spec::Stats;
 

@@ -14,8 +14,8 @@ mod chat;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use evloop::{Loop, Read, Tcp, Timer};
 use http1::server::{Poll, ResponseHead};
+use libuv::{Loop, Read, Tcp, Timer};
 use spec::{Answer, Job, KEPT_OUTPUT_BYTES, LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES, Outcome};
 
 use crate::connection::chat::Chat;
@@ -454,7 +454,7 @@ mod tests {
     use std::net::{Shutdown, TcpListener, TcpStream};
     use std::time::Duration;
 
-    use evloop::{Clock, ManualClock, Phase as LoopPhase};
+    use libuv::{Clock, ManualClock, Phase as LoopPhase};
     use socket2::SockRef;
     use spec::Settings;
     use websocket::Bounds;
@@ -472,7 +472,7 @@ mod tests {
     impl Bench {
         fn new() -> Self {
             let clock = ManualClock::new();
-            let mut event_loop = Loop::new(evloop::Settings {
+            let mut event_loop = Loop::new(libuv::Settings {
                 clock: Clock::Manual(clock.clone()),
                 pool_threads: 1,
             })

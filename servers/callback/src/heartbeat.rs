@@ -8,9 +8,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use evloop::Loop;
 use hdrhistogram::Histogram;
 use http1::Date;
+use libuv::Loop;
 use spec::{Counts, LAG_SAMPLE_MS, Lag, MAX_LAG_US};
 
 use crate::Server;

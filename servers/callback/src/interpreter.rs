@@ -7,8 +7,8 @@ use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
-use evloop::Loop;
 use http1::server::ResponseHead;
+use libuv::Loop;
 use spec::{Call, FailedStep, Job, Outcome, Place, Step, UpstreamError, Work, file_name};
 
 use crate::connection::{Connection, Task};

@@ -2,7 +2,7 @@
 //!
 //! Written the way programs on libuv are: a read callback per connection, its state in a struct that the callbacks share, and
 //! for whatever has to be waited for another callback that goes on from there. What the routes do comes from `spec`, what goes
-//! over the wire from `http1`, and the loop from `evloop`; this crate adds only the callbacks. `interpreter` is the part
+//! over the wire from `http1`, and the loop from `libuv`; this crate adds only the callbacks. `interpreter` is the part
 //! to read beside the coroutine server's.
 //!
 //! | file | what |
@@ -41,7 +41,7 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
-use evloop::{Clock, Listener, Loop};
+use libuv::{Clock, Listener, Loop};
 use slab::Slab;
 use spec::{LoopWork, Settings, Stats, Work, accept_retry_ms};
 
@@ -117,7 +117,7 @@ fn run_loop(
     stopper: &Stopper,
 ) -> io::Result<()> {
     let run = || {
-        let mut event_loop = Loop::new(evloop::Settings {
+        let mut event_loop = Loop::new(libuv::Settings {
             pool_threads: settings.pool_threads.get(),
             clock: Clock::default(),
         })?;
@@ -149,8 +149,8 @@ impl Loops {
     /// What `/stats` calls it.
     fn name(self) -> &'static str {
         match self {
-            Self::One => concat!("evloop ", env!("CARGO_PKG_VERSION")),
-            Self::Cluster => concat!("evloop ", env!("CARGO_PKG_VERSION"), " cluster"),
+            Self::One => concat!("libuv-shaped ", env!("CARGO_PKG_VERSION")),
+            Self::Cluster => concat!("libuv-shaped ", env!("CARGO_PKG_VERSION"), " cluster"),
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
-use evloop::BindSettings;
+use libuv::BindSettings;
 use spec::Settings;
 
 /// So many listening sockets on one address with the options of the settings; the error names the address.
@@ -22,7 +22,7 @@ pub(crate) fn bind(settings: &Settings, count: usize) -> io::Result<Vec<TcpListe
 }
 
 fn bind_one(settings: &Settings, addr: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
-    evloop::bind(&BindSettings {
+    libuv::bind(&BindSettings {
         addr,
         backlog: settings.backlog,
         reuse_port,

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use evloop::{Loop, Remote, Wakeup};
+use libuv::{Loop, Remote, Wakeup};
 use slab::Slab;
 use websocket::{Bounds, Frame, Member, Room};
 

@@ -25,7 +25,7 @@ fn stats_tell_what_the_loop_tells_and_nothing_about_tasks() {
         let server = Running::start(loops, |_| ());
         let stats = server.connect().get("/stats");
         let stats = stats.text();
-        for known in [r#""runtime":"evloop "#, r#""tasks_alive":null"#] {
+        for known in [r#""runtime":"libuv-shaped "#, r#""tasks_alive":null"#] {
             assert!(stats.contains(known), "{stats} should say {known}");
         }
         for told in ["loop_turns", "longest_hold_us", "tasks_run"] {

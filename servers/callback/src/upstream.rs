@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use evloop::{Loop, Read, Tcp, Timer};
+use libuv::{Loop, Read, Tcp, Timer};
 use spec::{
     Call, Exchange, MAX_CALL_ATTEMPTS, MAX_REPLY_BYTES, MAX_UPSTREAM_CONNECTIONS, Progress,
     UpstreamError,
@@ -295,7 +295,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::thread;
 
-    use evloop::{Clock, ManualClock, Settings};
+    use libuv::{Clock, ManualClock, Settings};
 
     use super::*;
 

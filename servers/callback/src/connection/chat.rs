@@ -10,8 +10,8 @@ use std::collections::VecDeque;
 use std::mem;
 use std::rc::Rc;
 
-use evloop::Loop;
 use http1::WebSocketKey;
+use libuv::Loop;
 use spec::{LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES};
 use websocket::{Accept, Backlog, Bounds, CloseCode, Frame, Poll, Role, Socket};
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::thread;
 
 /// The name of the pool's threads.
-pub(crate) const THREAD_NAME: &str = "evloop-pool";
+pub(crate) const THREAD_NAME: &str = "libuv-pool";
 
 impl Loop {
     /// Runs `work` on a thread of the pool, then `after` with its result on the loop, in the poll phase

@@ -4,7 +4,7 @@
     reason = "the helpers of a test fail as the test does"
 )]
 
-use evloop::{
+use libuv::{
     BindSettings, Clock, Loop, MAX_POSTS, MAX_QUEUED_WORK, ManualClock, PoolFull, PostError,
     Settings, bind,
 };

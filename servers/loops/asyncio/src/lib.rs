@@ -36,7 +36,7 @@
 //!   itself reads, into its own buffer, as with `loop.sock_recv_into`. A stream is read once a turn, and a listener accepts so
 //!   many connections a turn ([`MAX_ACCEPTS_PER_TURN`]), as asyncio's transports and servers do; so one fast sender can't
 //!   hold the loop.
-//! - A socket is registered once for both directions and edge-triggered, as in `evloop` and mio; asyncio adds and removes
+//! - A socket is registered once for both directions and edge-triggered, as in `libuv` and mio; asyncio adds and removes
 //!   readers and writers.
 //! - The executor has a fixed number of threads, 4 unless told otherwise, and a queue with a bound; `ThreadPoolExecutor`
 //!   starts up to `cpus + 4` as work comes, and its queue has none.

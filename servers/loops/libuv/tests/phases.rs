@@ -4,7 +4,7 @@
     reason = "the helpers of a test fail as the test does"
 )]
 
-use evloop::{Clock, Handle, Loop, MAX_PENDING_ROUNDS, ManualClock, Phase, Settings, Watcher};
+use libuv::{Clock, Handle, Loop, MAX_PENDING_ROUNDS, ManualClock, Phase, Settings, Watcher};
 use std::cell::{Cell, RefCell};
 use std::fmt::Write;
 use std::rc::Rc;

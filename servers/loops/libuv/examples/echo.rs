@@ -1,10 +1,10 @@
-//! An echo server: `cargo run -p evloop --example echo -- 127.0.0.1:7007 100` echoes 100 connections, then ends.
+//! An echo server: `cargo run -p libuv --example echo -- 127.0.0.1:7007 100` echoes 100 connections, then ends.
 #![allow(
     clippy::print_stdout,
     reason = "an example says where it listens and what it did"
 )]
 
-use evloop::{BindSettings, Loop, Read, Settings, Tcp, bind};
+use libuv::{BindSettings, Loop, Read, Settings, Tcp, bind};
 use std::error::Error;
 use std::net::SocketAddr;
 

@@ -32,7 +32,7 @@
 //!   accept and drop the connection, which other threads can spoil.
 //!
 //! ```
-//! use evloop::{Clock, Loop, ManualClock, Settings};
+//! use libuv::{Clock, Loop, ManualClock, Settings};
 //! use std::{cell::Cell, rc::Rc};
 //!
 //! let clock = ManualClock::new();

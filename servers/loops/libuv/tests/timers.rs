@@ -4,7 +4,7 @@
     reason = "the helpers of a test fail as the test does"
 )]
 
-use evloop::{Clock, Loop, ManualClock, Settings, Timer};
+use libuv::{Clock, Loop, ManualClock, Settings, Timer};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 

@@ -1,7 +1,7 @@
 //! What an event loop stands on: waiting for sockets and for a time, letters from other threads, threads for what would
 //! block.
 //!
-//! The libuv-style loop (`evloop`) and the asyncio-style one (`asyncio`) are both built on this, so that what differs between
+//! The libuv-style loop (`libuv`) and the asyncio-style one (`asyncio`) are both built on this, so that what differs between
 //! them is in what order they call whom, and not how they wait. It knows mio, clocks and threads; it must never know
 //! what a turn of a loop is, nor any other crate of this workspace.
 //!

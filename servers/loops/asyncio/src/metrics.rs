@@ -28,7 +28,7 @@ pub struct Metrics {
 
 /// Longer holds than an hour are recorded as an hour.
 const HIGHEST_NS: u64 = 3_600 * 1_000_000_000;
-/// Two digits keep the histogram at some 30 KiB, as `evloop`'s is.
+/// Two digits keep the histogram at some 30 KiB, as `libuv`'s is.
 const SIGNIFICANT_DIGITS: u8 = 2;
 
 impl Metrics {

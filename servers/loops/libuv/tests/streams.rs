@@ -4,7 +4,7 @@
     reason = "the helpers of a test fail as the test does"
 )]
 
-use evloop::{
+use libuv::{
     BindSettings, Clock, Loop, MAX_ACCEPTS_PER_TURN, ManualClock, Read, Settings, Tcp, bind,
 };
 use socket2::{Domain, Socket, Type};

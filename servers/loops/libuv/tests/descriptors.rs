@@ -5,7 +5,7 @@
     reason = "the helpers of a test fail as the test does"
 )]
 
-use evloop::{BindSettings, Clock, Loop, ManualClock, Settings, bind};
+use libuv::{BindSettings, Clock, Loop, ManualClock, Settings, bind};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::cell::Cell;
 use std::net::TcpStream;
