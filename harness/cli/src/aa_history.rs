@@ -6,9 +6,9 @@ use std::path::Path;
 use bench_core::aa::{self, FalseAlarms};
 use bench_core::record::RunRecord;
 
-use crate::data_files;
-use crate::exit::{Explain, Failure};
-use crate::history_file::{self, HistoryFileError};
+use process::data_files;
+use process::failure::{Explain, Failure};
+use runner::history_file::{self, HistoryFileError};
 
 /// The file's name. It is a history as `bench history` reads it, with its bounds.
 const FILE: &str = "aa.ndjson";

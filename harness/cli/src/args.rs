@@ -14,11 +14,11 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use report::charts::Chart;
 
-use crate::cores::{self, CpuList};
-use crate::exit::Failure;
-use crate::history_file::HISTORY;
-use crate::measure::Profile;
 use crate::picture::{Format as PictureFormat, Picture};
+use process::cores::{self, CpuList};
+use process::failure::Failure;
+use runner::history_file::HISTORY;
+use runner::measure::Profile;
 
 /// Compare servers that differ only in their concurrency model, and see how sure the answer is.
 #[derive(Debug, Parser)]
@@ -195,7 +195,7 @@ pub(crate) struct RunArgs {
 
     /// Look at each target once more after it was measured, in 3 seconds of few requests that no other figure is of.
     #[arg(long, value_enum, value_name = "WHAT")]
-    pub(crate) profile: Option<Profile>,
+    pub(crate) profile: Option<ProfileName>,
 
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
@@ -398,6 +398,19 @@ pub(crate) struct LoadArgs {
     /// End with this process, however it ends. Set by `bench calibrate`.
     #[arg(long, value_name = "PID", hide = true)]
     pub(crate) parent: Option<i32>,
+}
+
+/// What is profiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProfileName {
+    /// System calls a request, by name. Needs strace, and leave to trace other processes.
+    Syscalls,
+}
+
+impl From<ProfileName> for Profile {
+    fn from(ProfileName::Syscalls: ProfileName) -> Self {
+        Self::Syscalls
+    }
 }
 
 /// Where servers and load run.

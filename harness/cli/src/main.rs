@@ -10,49 +10,30 @@
 
 mod aa_history;
 mod args;
-mod calibrate;
-mod check;
 mod commands;
-mod control_client;
-mod cores;
-mod data_files;
 mod display;
 #[cfg(test)]
-mod documented;
-mod earlier;
-mod environment;
+mod documented_tests;
 mod exit;
-mod files;
 mod git;
 mod glossary;
 mod glyphs;
-mod history_file;
-mod interrupt;
-mod launch;
-mod measure;
-mod meter;
+mod history_add;
+mod named;
+mod page;
 mod picture;
-mod process_tree;
 mod redrawn;
-mod run_event;
-mod setup;
+mod run_files;
 mod spread;
-mod starting;
-mod steering;
-mod step_log;
-mod store;
-mod stored;
-mod strace;
-mod supervise;
-mod supervised;
 mod sweep_display;
 mod terminal;
-mod workload;
 
 use clap::Parser;
 
 use crate::args::{Args, Command};
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use process::failure::Failure;
+use process::supervise;
 
 fn main() -> std::process::ExitCode {
     let args = Args::parse();
@@ -61,7 +42,7 @@ fn main() -> std::process::ExitCode {
     let outcome = run(args.command);
     let exit = outcome.unwrap_or_else(|failure| {
         terminal::print_failure(&failure);
-        failure.exit
+        failure.kind.into()
     });
     exit.into()
 }
@@ -87,8 +68,10 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Completions(args) => commands::completions::run(&args),
         Command::Man(args) => commands::man::run(&args),
         Command::Setup(args) => commands::setup::run(&args),
-        Command::Supervise(args) => supervise::run(&args),
-        Command::Tied(args) => supervise::become_tied(&args),
+        Command::Supervise(args) => {
+            supervise::run(args.cpus.as_ref(), &args.command).map(|()| Exit::Success)
+        }
+        Command::Tied(args) => match supervise::become_tied(args.parent, &args.command)? {},
         Command::VersionOf(args) => commands::version_of::run(&args),
     }
 }

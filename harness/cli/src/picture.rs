@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use report::charts::ChartError;
 
-use crate::exit::{Explain, Failure};
+use process::failure::{Explain, Failure};
 
 /// How a chart is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

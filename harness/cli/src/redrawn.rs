@@ -8,15 +8,17 @@
 
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ratatui::crossterm::Command;
 use ratatui::crossterm::cursor::MoveUp;
 use ratatui::crossterm::terminal::{Clear, ClearType};
 
-use crate::display::REDRAW_EVERY;
 use crate::glyphs::Glyphs;
-use crate::terminal;
+use crate::page;
+
+/// How often what is shown is drawn again.
+pub(crate) const REDRAW_EVERY: Duration = Duration::from_millis(250);
 
 /// Columns that stay free at the end of a line: for `^C`, and for the cursor behind it.
 const FREE_COLUMNS: usize = 3;
@@ -108,7 +110,7 @@ pub(crate) fn columns() -> usize {
 
 /// Columns of the terminal.
 fn width() -> usize {
-    usize::from(terminal::columns(io::stderr()).unwrap_or(USUAL_COLUMNS))
+    usize::from(page::columns(io::stderr()).unwrap_or(USUAL_COLUMNS))
 }
 
 /// Lines are whole after every change to them.
@@ -154,6 +156,41 @@ fn command(text: &mut String, command: &impl Command) {
     command
         .write_ansi(text)
         .expect("writing to a string does not fail");
+}
+
+/// A bar of that many characters: `[====>     ]`.
+pub(crate) fn bar(share: f64, width: usize) -> String {
+    let room = width.saturating_sub(2);
+    let full = whole(share.clamp(0.0, 1.0) * room as f64);
+    let head = if full < room { ">" } else { "" };
+    let rest = room - full - head.len();
+    format!("[{}{head}{}]", "=".repeat(full), " ".repeat(rest))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of the width of a screen"
+)]
+fn whole(length: f64) -> usize {
+    length as usize
+}
+
+/// At most `columns` characters of it, the last of them saying that there were more.
+pub(crate) fn cut(line: String, columns: usize) -> String {
+    if line.chars().count() <= columns {
+        return line;
+    }
+    let kept: String = line.chars().take(columns.saturating_sub(1)).collect();
+    kept + "…"
+}
+
+/// A duration for people: `50 s`, `3 min`.
+pub(crate) fn approximate(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds => format!("{} min", seconds.div_ceil(60)),
+    }
 }
 
 #[cfg(test)]
@@ -209,5 +246,24 @@ mod tests {
         screen.process(drawing(&[], &long, 10).as_bytes());
         screen.process(drawing(&long, &[], 10).as_bytes());
         assert_eq!(screen.screen().contents().trim_end(), "$ bench");
+    }
+
+    #[test]
+    fn a_bar_is_as_long_as_it_is_told() {
+        for (share, width, drawn) in [
+            (0.0, 10, "[>       ]"),
+            (0.5, 10, "[====>   ]"),
+            (1.0, 10, "[========]"),
+            (7.0, 4, "[==]"),
+        ] {
+            assert_eq!(bar(share, width), drawn, "{share}");
+        }
+    }
+
+    #[test]
+    fn durations_are_rounded_for_people() {
+        for (seconds, told) in [(0, "0 s"), (119, "119 s"), (120, "2 min"), (121, "3 min")] {
+            assert_eq!(approximate(Duration::from_secs(seconds)), told);
+        }
     }
 }

@@ -9,10 +9,10 @@ use bench_core::units::{duration_ns, format_ns};
 use report::figures;
 use report::sweep as told;
 
-use crate::cores;
-use crate::display::{Face, bar, cut};
-use crate::redrawn::{self, Redrawn};
-use crate::run_event::{RunEvent, SweepEvent};
+use crate::display::Face;
+use crate::redrawn::{self, Redrawn, bar, cut};
+use process::cores;
+use runner::run_event::{RunEvent, SweepEvent};
 
 /// The width of the bar, its ends included.
 const BAR_WIDTH: usize = 26;
@@ -80,6 +80,7 @@ impl SweepDisplay {
                     self.say(&format!("  {DIM}{line}{DIM:#}"));
                 }
             }
+            RunEvent::Said(line) => self.say(line),
             RunEvent::Writing => self.line.clear(),
             // A sweep has steps, and a run trials.
             _ => {}

@@ -4,16 +4,13 @@
 //! Standard output is data, standard error is conversation. Everything reads without colour, in the order in which it is
 //! written, and on 80 columns.
 
-use std::os::fd::AsFd;
 use std::path::Path;
-use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
 use bench_core::between::RunComparison;
 use bench_core::encode;
 use bench_core::gate::{Gate, Outcome};
 use bench_core::history::{Trend, Turn};
-use bench_core::load::Load;
 use bench_core::record::{LoadReport, RunRecord, TargetRecord};
 use bench_core::recording::{self, Counts, Recording};
 use bench_core::summary::{PERCENTILES, Times, value_at};
@@ -26,35 +23,17 @@ use miette::MietteHandlerOpts;
 use report::gate::{self, Tone};
 use report::tables::{self, ComparisonRow, Room};
 use report::{figures, history, sentences, sweep, why};
+use serde::Serialize;
 
-use crate::args::LoadArgs;
-use crate::commands::doctor::Finding;
-use crate::display::{Face, approximate, cut};
-use crate::exit::Failure;
-use crate::glyphs::Glyphs;
-use crate::redrawn::{self, Redrawn};
+use crate::page::{Page, USUAL_WIDTH, WIDTH};
 use crate::spread::Spread;
-
-/// Widest line that is printed.
-const WIDTH: u16 = 100;
-
-/// The narrowest page that text is wrapped for.
-const WIDTH_MIN: u16 = 40;
-
-/// Columns where the terminal doesn't say how many it has.
-const USUAL_WIDTH: u16 = 80;
+use process::failure::Failure;
 
 /// Bins of a histogram, at most: more would tell noise.
 const BINS_MAX: usize = 60;
 
 /// The longest pair of names at the head of a table of comparisons: its other columns leave no room for more.
 const PAIR_WIDTH_MAX: usize = 25;
-
-/// The space at which no line is broken.
-const NO_BREAK: &str = "\u{a0}";
-
-/// What stands behind a figure and a space.
-const UNITS: [&str; 9] = ["%", "ns", "µs", "us", "ms", "s", "min", "KiB", "MiB"];
 
 /// Most rows of the table by request.
 const KIND_ROWS_MAX: usize = 24;
@@ -64,112 +43,6 @@ const DIM: Style = Style::new().dimmed();
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const WARN: Style = AnsiColor::Yellow.on_default();
-
-/// How text is laid out.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Page {
-    /// Where lines are wrapped; nowhere in a file, whose reader may have any width, and may search it by lines.
-    columns: Option<usize>,
-    /// Lines of one screen; none where there is no end to them.
-    rows: Option<usize>,
-    glyphs: Glyphs,
-}
-
-impl Page {
-    /// That of a stream.
-    pub(crate) fn of(stream: impl AsFd) -> Self {
-        let (columns, rows) = size(stream).unzip();
-        let columns = columns.map(|columns| columns.clamp(WIDTH_MIN, WIDTH));
-        Self {
-            columns: columns.map(usize::from),
-            rows: rows.map(usize::from).filter(|&rows| rows > 0),
-            glyphs: Glyphs::of_environment(),
-        }
-    }
-
-    /// A sentence in as many lines as it takes; those after the first are set in by `indent`. Words are never broken, nor is a
-    /// figure from its unit.
-    fn wrap(self, sentence: &str, indent: &str) -> String {
-        let sentence = self.glyphs.text(sentence);
-        let Some(columns) = self.columns else {
-            return format!("{indent}{sentence}");
-        };
-        let options = textwrap::Options::new(columns)
-            .break_words(false)
-            .word_separator(textwrap::WordSeparator::AsciiSpace)
-            .word_splitter(textwrap::WordSplitter::NoHyphenation)
-            .initial_indent(indent)
-            .subsequent_indent(indent);
-        textwrap::fill(&with_units_held(&sentence), options).replace(NO_BREAK, " ")
-    }
-
-    /// A sentence whose beginning stands out: `head`, and then the rest.
-    pub(crate) fn begin(self, style: Style, head: &str, rest: &str) -> String {
-        let told = self.wrap(&format!("{head}{rest}"), "");
-        // A head that was broken stands out as far as its first line goes.
-        let head = self.glyphs.text(head);
-        let (head, rest) = match told.strip_prefix(head.as_ref()) {
-            Some(rest) => (head.as_ref(), rest),
-            None => told.split_at(told.find('\n').unwrap_or(told.len())),
-        };
-        format!("{style}{head}{style:#}{rest}")
-    }
-
-    /// A table, its columns closer to one another where it would be too wide.
-    fn set(self, mut table: Table) -> String {
-        let mut text = table.trim_fmt();
-        if self.overflows(&text) {
-            for column in table.column_iter_mut() {
-                column.set_padding((1, 0));
-            }
-            text = table.trim_fmt();
-        }
-        self.glyphs.text(&text).into_owned()
-    }
-
-    /// Whether a text leaves a line of the screen for the prompt below it.
-    fn holds(self, text: &str) -> bool {
-        let columns = self.columns.unwrap_or(usize::MAX);
-        let text = anstream::adapter::strip_str(text).to_string();
-        let lines = text.lines();
-        let taken: usize = lines
-            .map(|line| line.chars().count().div_ceil(columns).max(1))
-            .sum();
-        self.rows.is_none_or(|rows| taken < rows)
-    }
-
-    /// Whether some line is too long.
-    fn overflows(self, text: &str) -> bool {
-        let columns = self.columns.unwrap_or(usize::MAX);
-        text.lines().any(|line| line.chars().count() > columns)
-    }
-}
-
-/// A sentence in which the spaces between figures and their units are such as no line is broken at.
-fn with_units_held(sentence: &str) -> String {
-    let mut held = String::with_capacity(sentence.len());
-    for word in sentence.split(' ') {
-        let unit = word.trim_end_matches(|letter: char| ",.;:)".contains(letter));
-        let is_unit =
-            UNITS.contains(&unit) && held.ends_with(|before: char| before.is_ascii_digit());
-        if !held.is_empty() {
-            held.push_str(if is_unit { NO_BREAK } else { " " });
-        }
-        held.push_str(word);
-    }
-    held
-}
-
-/// How many columns a stream's terminal has; none where it is no terminal, or doesn't say.
-pub(crate) fn columns(stream: impl AsFd) -> Option<u16> {
-    size(stream).map(|(columns, _)| columns)
-}
-
-/// Its columns and rows; rows that it doesn't tell are zero.
-fn size(stream: impl AsFd) -> Option<(u16, u16)> {
-    let size = rustix::termios::tcgetwinsize(stream).ok()?;
-    (size.ws_col > 0).then_some((size.ws_col, size.ws_row))
-}
 
 /// Prints the result of a run: the verdict first, then the figures, what to beware of, and where the files are. With
 /// `json`, standard output gets the record and standard error the rest.
@@ -669,13 +542,13 @@ fn caution_lines(target: Option<&str>, caution: &Caution, page: Page) -> String 
 }
 
 /// The result of `bench load`.
-pub(crate) fn show_load(args: &LoadArgs, report: &LoadReport, recording: &Recording) {
-    if args.json {
+pub(crate) fn show_load(url: &str, report: &LoadReport, recording: &Recording, json: bool) {
+    if json {
         let json = serde_json::to_string_pretty(report).expect("a report is plain data");
         anstream::println!("{json}");
     } else {
         let page = Page::of(std::io::stdout());
-        anstream::println!("{}", load_text(&args.url, report, recording, page));
+        anstream::println!("{}", load_text(url, report, recording, page));
     }
 }
 
@@ -798,43 +671,6 @@ fn spectrum(recording: &Recording) -> Vec<String> {
     carried.chain(largest).collect()
 }
 
-/// The one line that `bench load` redraws while it runs.
-#[derive(Debug)]
-pub(crate) struct LiveLine {
-    line: Redrawn,
-    began: Instant,
-    kind: String,
-}
-
-impl LiveLine {
-    /// A line for this load; on a terminal only, and one that can redraw it.
-    pub(crate) fn new(load: &Load) -> Self {
-        let rate = load.arrival.rate();
-        Self {
-            line: Redrawn::new(Face::usual() == Face::Lines),
-            began: Instant::now(),
-            kind: rate.map_or_else(|| "closed loop".to_owned(), |rate| rate.to_string()),
-        }
-    }
-
-    /// Draws the counts so far.
-    pub(crate) fn draw(&mut self, ok: u64, failed: u64) {
-        let line = format!(
-            "{} {}  {} ok, {} failed",
-            approximate(self.began.elapsed()),
-            self.kind,
-            figures::count(ok),
-            figures::count(failed)
-        );
-        self.line.draw_if_due(&[cut(line, redrawn::columns())]);
-    }
-
-    /// Takes the line away.
-    pub(crate) fn clear(&mut self) {
-        self.line.clear();
-    }
-}
-
 /// Prints names and what they are in two columns.
 pub(crate) fn print_columns(rows: &[(String, String)]) {
     let width = rows
@@ -845,6 +681,17 @@ pub(crate) fn print_columns(rows: &[(String, String)]) {
     for (name, description) in rows {
         anstream::println!("{}", format!("  {name:width$}  {description}").trim_end());
     }
+}
+
+/// One thing that `bench doctor` looked at.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Finding {
+    /// What was looked at.
+    pub(crate) what: &'static str,
+    /// What was found.
+    pub(crate) found: String,
+    /// What to do about it; none where all is well.
+    pub(crate) advice: Option<&'static str>,
 }
 
 /// Prints what `bench doctor` found.
@@ -891,6 +738,7 @@ pub(crate) fn print_failure(failure: &Failure) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::glyphs::Glyphs;
     use bench_core::compare::{Comparison, ComparisonVerdict, Direction};
     use bench_core::sample;
     use bench_core::validity::{CautionCode, Validity};

@@ -3,14 +3,16 @@
 use bench_core::names;
 
 use crate::args::CalibrateArgs;
-use crate::calibrate::{
-    Calibration, Case, Form, Rig, keep, measure, show_case, show_end, show_start, table,
-};
-use crate::control_client::ControlClient;
-use crate::cores;
-use crate::environment;
-use crate::exit::{Exit, Explain, Failure};
-use crate::interrupt::Interrupt;
+use crate::exit::Exit;
+use calibration::case::{Case, Form, table};
+use calibration::measure::{Rig, measure};
+use calibration::result::{Calibration, keep, to_json};
+use calibration::show::{case_text, end_text, start_text};
+use process::control_client::ControlClient;
+use process::cores;
+use process::environment;
+use process::failure::{Explain, Failure};
+use process::interrupt::Interrupt;
 
 /// Runs every truth, or those that were named, and keeps the result if it is whole.
 pub(crate) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
@@ -31,13 +33,13 @@ pub(crate) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
         client: &client,
         interrupt: &interrupt,
     };
-    show_start(&cases, &pinning);
+    anstream::eprintln!("{}", start_text(&cases, &pinning));
     let mut results = Vec::new();
     for case in &cases {
         let Some(result) = measure(case, &rig)? else {
             return Ok(Exit::Interrupted);
         };
-        show_case(&result, args.json);
+        print(&case_text(&result), args.json);
         results.push(result);
     }
     let calibration = Calibration::new(at, &environment, args.full, args.seed, results);
@@ -46,12 +48,24 @@ pub(crate) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
         .is_empty()
         .then(|| keep(&calibration))
         .transpose()?;
-    show_end(&calibration, place.as_deref(), args.json);
+    print(&end_text(&calibration, place.as_deref()), args.json);
+    if args.json {
+        anstream::print!("{}", to_json(&calibration));
+    }
     Ok(if calibration.failed == 0 {
         Exit::Success
     } else {
         Exit::Invalid
     })
+}
+
+/// Prints a result as it comes; to standard error where standard output is for JSON.
+fn print(text: &str, json: bool) {
+    if json {
+        anstream::eprintln!("{text}");
+    } else {
+        anstream::println!("{text}");
+    }
 }
 
 /// The cases that were named, in the order of the table; all of them where none was.

@@ -8,10 +8,11 @@ use bench_core::sweep::record::SweepRecord;
 use report::charts::{self, Chart};
 
 use crate::args::ChartArgs;
-use crate::commands::run::charts_of;
-use crate::exit::{Exit, Explain, Failure};
+use crate::exit::Exit;
 use crate::picture::{Format, Picture};
-use crate::stored::{self, Stored, beside};
+use crate::run_files::charts_of;
+use process::failure::{Explain, Failure};
+use runner::stored::{self, Stored, beside};
 
 /// The name that means standard output.
 const STDOUT: &str = "-";
@@ -146,7 +147,7 @@ fn one(charts: usize, place: &str) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::STDIN;
+    use process::files::STDIN;
 
     fn check(out: Option<&str>, format: Option<Format>, charts: usize) -> Result<Place, String> {
         let args = ChartArgs {

@@ -6,13 +6,14 @@ use anstyle::{AnsiColor, Style};
 use bench_core::target::{Difference, Kind, TargetSpec};
 
 use crate::args::CheckArgs;
-use crate::check::{self, Group, Needs, Outcome};
-use crate::commands::run::targets;
-use crate::cores;
-use crate::exit::{Exit, Explain, Failure};
-use crate::launch::{Server, Service};
-use crate::measure::resolve;
-use crate::starting::Starter;
+use crate::exit::Exit;
+use crate::named::targets;
+use conformance::{Group, Needs, Outcome};
+use process::cores;
+use process::failure::{Explain, Failure};
+use process::launch::{Server, Service};
+use process::starting::Starter;
+use runner::measure::resolve;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -65,7 +66,9 @@ impl Site {
             .transpose()?;
         let upstream = backend.as_ref().map(|backend| backend.addr);
         Ok(Self {
-            starter: Starter::new(targets, &pinning, upstream)?,
+            starter: Starter::new(targets, &pinning, upstream, &mut |line| {
+                anstream::eprintln!("{line}");
+            })?,
             _backend: backend,
         })
     }
@@ -165,9 +168,9 @@ fn check_addr(
         }
         group.push(outcome.clone());
     };
-    let mut outcomes = check::check(addr, host, needs, &mut on_case);
+    let mut outcomes = conformance::check(addr, host, needs, &mut on_case);
     if let Some(stop) = stop {
-        let outcome = check::check_stop(addr, host, stop);
+        let outcome = conformance::check_stop(addr, host, stop);
         on_case(&outcome);
         outcomes.push(outcome);
     }

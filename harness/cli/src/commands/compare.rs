@@ -5,9 +5,10 @@ use bench_core::compare::{ComparisonVerdict, Policy};
 use report::charts::{ratios_png, ratios_svg};
 
 use crate::args::CompareArgs;
-use crate::exit::{Exit, Failure};
-use crate::stored::read_run;
+use crate::exit::Exit;
 use crate::terminal::show_between;
+use process::failure::Failure;
+use runner::stored::read_run;
 
 /// The usual level: targets that are alike are called different one time in twenty at most.
 const ALPHA: f64 = 0.05;

@@ -3,7 +3,8 @@
 use clap::CommandFactory;
 
 use crate::args::{Args, CompletionsArgs};
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use process::failure::Failure;
 
 /// Prints the script for a shell.
 #[expect(clippy::unnecessary_wraps, reason = "every command has the same shape")]

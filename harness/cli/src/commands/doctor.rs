@@ -3,15 +3,15 @@
 use std::time::{Duration, Instant};
 
 use bench_core::target::Needs;
-use serde::Serialize;
 
 use crate::args::DoctorArgs;
-use crate::cores;
-use crate::environment::{self, CpuTicks};
-use crate::exit::{Exit, Explain, Failure};
-use crate::setup::{self, SetupError, State, Support};
-use crate::strace::{self, NotCounted, STRACE};
-use crate::terminal::print_findings;
+use crate::exit::Exit;
+use crate::terminal::{Finding, print_findings};
+use process::cores;
+use process::environment::{self, CpuTicks};
+use process::failure::{Explain, Failure};
+use process::setup::{self, SetupError, State, Support};
+use process::strace::{self, NotCounted, STRACE};
 
 /// How long the machine is watched for stolen time and for the lateness of its timers.
 const WATCH: Duration = Duration::from_millis(500);
@@ -24,17 +24,6 @@ const WANTED_FILES: u64 = 16_384;
 
 /// Ports that a scenario with a connection per request asks for.
 const WANTED_PORTS: u32 = 20_000;
-
-/// One thing that was looked at.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Finding {
-    /// What was looked at.
-    pub(crate) what: &'static str,
-    /// What was found.
-    pub(crate) found: String,
-    /// What to do about it; none where all is well.
-    pub(crate) advice: Option<&'static str>,
-}
 
 /// Looks at the machine and says what it found. A finding is advice, not an error.
 pub(crate) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
@@ -242,7 +231,7 @@ mod tests {
     use jiff::civil::date;
 
     use super::*;
-    use crate::setup::Interpreter;
+    use process::setup::Interpreter;
 
     fn there(path: &str, version: &str, support: Support, is_ready: bool) -> State {
         State {

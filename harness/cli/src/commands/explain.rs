@@ -3,8 +3,9 @@
 use textwrap::Options;
 
 use crate::args::ExplainArgs;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
 use crate::glossary::{self, find, see_also};
+use process::failure::Failure;
 
 /// Columns of a line of prose.
 const WIDTH: usize = 80;

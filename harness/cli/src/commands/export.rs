@@ -12,9 +12,10 @@ use report::findings;
 use report::markdown::step_summary;
 
 use crate::args::{ExportArgs, Format};
-use crate::exit::{Exit, Explain, Failure};
-use crate::files::STDIN;
-use crate::stored::read_run;
+use crate::exit::Exit;
+use process::failure::{Explain, Failure};
+use process::files::STDIN;
+use runner::stored::read_run;
 
 /// Writes a run in one format.
 pub(crate) fn run(args: &ExportArgs) -> Result<Exit, Failure> {

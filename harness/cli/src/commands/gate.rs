@@ -13,24 +13,26 @@ use bench_core::plan::Effort;
 use bench_core::record::Completion;
 use bench_core::scenario::Scenario;
 use bench_core::target::{Kind, TargetSpec};
-use clap::Parser;
 
-use crate::args::{Args, Command, GateArgs, RunArgs};
-use crate::commands::run::{self, Request, request};
+use crate::args::GateArgs;
 use crate::display::{Display, Face};
-use crate::environment;
-use crate::exit::{Exit, Explain, Failure};
-use crate::files;
+use crate::exit::Exit;
 use crate::git::{self, Worktree};
-use crate::history_file;
-use crate::interrupt::Interrupt;
-use crate::measure::measure;
-use crate::run_event::RunEvent;
-use crate::steering::Steering;
-use crate::store::{RUNS, Store};
-use crate::stored::read_run;
-use crate::supervised::{Program, Supervised, describe};
+use crate::named;
+use crate::run_files;
 use crate::terminal::show_gate;
+use process::environment;
+use process::failure::{Explain, Failure};
+use process::files;
+use process::interrupt::Interrupt;
+use process::supervised::{Program, Supervised, describe};
+use runner::history_file;
+use runner::measure::measure;
+use runner::request::{Choices, Request};
+use runner::run_event::RunEvent;
+use runner::steering::Steering;
+use runner::store::{RUNS, Store};
+use runner::stored::read_run;
 
 /// How often a build is asked whether it has ended, and the user whether it should.
 const POLL: Duration = Duration::from_millis(100);
@@ -78,9 +80,10 @@ pub(crate) fn run(args: &GateArgs) -> Result<Exit, Failure> {
     };
     let targets = targets(&base, &head);
     // All at once and before the first is measured, which ties this process to the generator's cores.
+    let choices = choices(args, config.effort)?;
     let requests = scenarios
         .into_iter()
-        .map(|scenario| request(scenario, targets.clone(), &run_args(args, config.effort)))
+        .map(|scenario| Request::new(scenario, targets.clone(), choices.clone()))
         .collect::<Result<Vec<_>, _>>()?;
     if let Some(out) = &args.out {
         // Checked now, and made by the first measurement.
@@ -122,7 +125,7 @@ fn is_file_name(name: &str) -> bool {
 /// A built-in scenario, or a file beside the configuration.
 fn scenario(config: &Config, dir: &Path, name: &str) -> Result<Scenario, Failure> {
     if is_file_name(name) {
-        return run::scenario(&dir.join(name).display().to_string());
+        return named::scenario(&dir.join(name).display().to_string());
     }
     Scenario::built_in(name).map_err(|error| {
         let help = "`bench list scenarios` shows the built-in ones; a file's name ends in .toml";
@@ -144,7 +147,7 @@ fn target(config: &Config, dir: &Path, name: &str, alias: &str) -> Result<Target
 /// The target of a manifest, called `alias`.
 fn manifest(alias: &str, path: &Path) -> Result<TargetSpec, Failure> {
     let named = format!("{alias}={}", path.display());
-    let targets = run::targets(&[named], &[])?;
+    let targets = named::targets(&[named], &[])?;
     Ok(targets.into_iter().next().expect("a manifest is a target"))
 }
 
@@ -403,23 +406,14 @@ fn targets(base: &Base, head: &TargetSpec) -> Vec<TargetSpec> {
     }
 }
 
-/// The arguments of the `bench run` that measures what a gate measures.
-fn run_args(args: &GateArgs, effort: Effort) -> RunArgs {
-    let effort = match (args.quick, args.thorough, effort) {
-        (true, ..) | (_, false, Effort::Quick) => Some("--quick"),
-        (_, true, _) | (.., Effort::Thorough) => Some("--thorough"),
-        (_, _, Effort::Default) => None,
+/// How a gate measures.
+fn choices(args: &GateArgs, effort: Effort) -> Result<Choices, Failure> {
+    let effort = match (args.quick, args.thorough) {
+        (true, _) => Effort::Quick,
+        (_, true) => Effort::Thorough,
+        _ => effort,
     };
-    let seed = args.seed.to_string();
-    let words = ["bench", "run", "--scenario", "-", "--seed", &seed];
-    let parsed = Args::parse_from(words.into_iter().chain(effort));
-    let Command::Run(run) = parsed.command else {
-        unreachable!("it is what was written above");
-    };
-    RunArgs {
-        place: args.place.clone(),
-        ..run
-    }
+    Ok(Choices::usual(effort, args.seed, args.place.pinning()?))
 }
 
 /// Measures a scenario until it can be judged; the error is how the gate ends instead.
@@ -430,7 +424,7 @@ fn judge(
     request: &mut Request,
     interrupt: &Interrupt,
 ) -> Result<Result<Judgement, Exit>, Failure> {
-    environment::allow_connections(run::sockets(request))?;
+    environment::allow_connections(request.sockets())?;
     let mut looks: Vec<Look> = Vec::new();
     loop {
         if let Some(judgement) = gate::judge(&request.scenario.name, &looks) {
@@ -478,11 +472,17 @@ fn measured(
     let store = Store::prepare(&place)?;
     let steering = Steering::new(interrupt.clone());
     let mut display = Display::start(Face::usual(), &request.pinning, &steering);
-    let measured = measure(request, &id, run::command(), &steering, &mut |event| {
-        display.on(&event);
-    })?;
+    let measured = measure(
+        request,
+        &id,
+        run_files::command(),
+        &steering,
+        &mut |event| {
+            display.on(&event);
+        },
+    )?;
     display.on(&RunEvent::Writing);
-    run::write(&store, &measured, &[])?;
+    run_files::write(&store, &measured, &[])?;
     let place = store.publish()?;
     anstream::eprintln!("Measured: {}", place.display());
     let record = measured.record;

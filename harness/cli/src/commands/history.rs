@@ -5,17 +5,19 @@ use std::path::Path;
 
 use bench_core::compare::Metric;
 use bench_core::history::{History, HistoryLine, Tail, Trend, trends};
-use bench_core::record::{Completion, RunRecord};
+use bench_core::record::Completion;
 use bench_core::words::plural;
 use report::{charts, history};
 use serde::Serialize;
 
 use crate::args::{HistoryAddArgs, HistoryArgs, HistoryCommand, HistoryShowArgs};
-use crate::exit::{Exit, Explain, Failure};
+use crate::exit::Exit;
 use crate::git;
-use crate::history_file;
-use crate::stored::read_run;
+use crate::history_add::{append, not_whole};
 use crate::terminal::show_history;
+use process::failure::{Explain, Failure};
+use runner::history_file;
+use runner::stored::read_run;
 
 /// Seeds the shuffled series that changes are held against: the same history always tells the same changes.
 const SEED: u64 = 1;
@@ -48,46 +50,6 @@ fn add(args: &HistoryAddArgs) -> Result<Exit, Failure> {
     }
     append(&args.history, lines)?;
     Ok(Exit::Success)
-}
-
-/// Adds a run that has just been measured, and says so; one that is not whole is left out, aloud.
-pub(crate) fn add_measured(path: &Path, record: &RunRecord) -> Result<(), Failure> {
-    match not_whole(record) {
-        Some(why) => {
-            anstream::eprintln!("Not added to {}: {why}.", path.display());
-            Ok(())
-        }
-        None => append(
-            path,
-            vec![HistoryLine::of(record, git::revision(Path::new(".")))],
-        ),
-    }
-}
-
-fn append(path: &Path, lines: Vec<HistoryLine>) -> Result<(), Failure> {
-    let added = history_file::add(path, lines).map_err(Failure::usage_of)?;
-    if let Some(words) = added.cut_off(path) {
-        anstream::eprintln!("{words}");
-    }
-    let total = added.history.lines().len();
-    let added = match added.runs {
-        0 => "nothing new; it has".to_owned(),
-        runs => format!(
-            "{} added; it has",
-            report::figures::plural(runs as u64, "run", "runs")
-        ),
-    };
-    anstream::eprintln!("{}: {added} {total}.", path.display());
-    Ok(())
-}
-
-/// Why the figures of a run are not those of a whole one.
-fn not_whole(record: &RunRecord) -> Option<&'static str> {
-    match record.completion {
-        Completion::Complete => None,
-        Completion::Interrupted => Some("this run was interrupted"),
-        Completion::TargetFailed => Some("a target of this run failed"),
-    }
 }
 
 /// A history as JSON.

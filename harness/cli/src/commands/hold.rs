@@ -6,15 +6,11 @@ use std::io::{BufRead, Write};
 use load::idle::Idle;
 
 use crate::args::HoldArgs;
-use crate::environment;
-use crate::exit::{Exit, Explain, Failure};
-use crate::supervise::die_with;
-
-/// What the line begins with that says how many connections are open.
-pub(crate) const HOLDING: &str = "holding ";
-
-/// What the line begins with that says how many of them were lost so far. It answers every line on standard input.
-pub(crate) const LOST: &str = "lost ";
+use crate::exit::Exit;
+use process::environment;
+use process::failure::{Explain, Failure};
+use process::holder::{HOLDING, LOST};
+use process::supervise::die_with;
 
 /// Holds connections until standard input ends.
 pub(crate) fn run(args: &HoldArgs) -> Result<Exit, Failure> {

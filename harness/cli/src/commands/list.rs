@@ -4,9 +4,9 @@ use bench_core::scenario::{BUILT_IN as SCENARIOS, Scenario};
 use bench_core::target::{BUILT_IN as TARGETS, TargetSpec};
 
 use crate::args::{ListArgs, Listing};
-use crate::check;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
 use crate::terminal::print_columns;
+use process::failure::Failure;
 
 /// Prints names and what they are, one a line.
 pub(crate) fn run(args: &ListArgs) -> Result<Exit, Failure> {
@@ -55,7 +55,7 @@ fn rows(listing: Listing) -> Result<Vec<(String, String)>, Failure> {
             .iter()
             .map(|route| ((*route).to_owned(), String::new()))
             .collect()),
-        Listing::Cases => Ok(check::ids()
+        Listing::Cases => Ok(conformance::ids()
             .into_iter()
             .map(|id| (id, String::new()))
             .collect()),

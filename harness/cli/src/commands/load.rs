@@ -10,18 +10,20 @@ use bench_core::record::LoadReport;
 use bench_core::recording::Recording;
 use bench_core::validity::{self, Circumstances, Validity};
 use load::{Control, Endpoint, Expect, ExpectBody, Options, Request, Tls, Trust, Workload};
-use reqwest::Url;
+use url::Url;
 
 use crate::args::{LoadArgs, SpinChoice};
-use crate::cores;
 use crate::display::Face;
-use crate::environment::{self, CpuTicks};
-use crate::exit::{Exit, Explain, Failure};
-use crate::files;
-use crate::interrupt::Interrupt;
-use crate::supervise::die_with;
-use crate::terminal::{LiveLine, show_load};
-use crate::workload;
+use crate::display::live_line::LiveLine;
+use crate::exit::Exit;
+use crate::terminal::show_load;
+use process::cores;
+use process::environment::{self, CpuTicks};
+use process::failure::{Explain, Failure};
+use process::files;
+use process::interrupt::Interrupt;
+use process::supervise::die_with;
+use runner::workload;
 
 /// How long replies may still come after the last request fell due.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -70,7 +72,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         .concat(),
     );
     let report = LoadReport::of(&load, &recording, validity);
-    show_load(args, &report, &recording);
+    show_load(&args.url, &report, &recording, args.json);
     Ok(match &report {
         _ if interrupt.is_asked() => Exit::Interrupted,
         report if report.requests.ok == 0 => Exit::TargetFailed,

@@ -7,7 +7,8 @@ use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 
 use crate::args::{Args, ManArgs};
-use crate::exit::{Exit, Explain, Failure};
+use crate::exit::Exit;
+use process::failure::{Explain, Failure};
 
 /// Writes a page for the program and one for each command that is shown.
 pub(crate) fn run(args: &ManArgs) -> Result<Exit, Failure> {

@@ -8,10 +8,11 @@ use bench_core::sweep::record::SweepRecord;
 use report::charts::Chart;
 
 use crate::args::ReportArgs;
-use crate::commands::run::write_pictures;
-use crate::exit::{Exit, Explain, Failure};
-use crate::files::STDIN;
-use crate::stored::{self, Stored, beside};
+use crate::exit::Exit;
+use crate::run_files::write_pictures;
+use process::failure::{Explain, Failure};
+use process::files::STDIN;
+use runner::stored::{self, Stored, beside};
 
 /// Where several runs are reported, unless told otherwise: they have no directory in common.
 const OF_SEVERAL: &str = "report.html";

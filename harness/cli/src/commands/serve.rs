@@ -7,22 +7,21 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use bench_core::names;
+use calibration::measure::TRUTH;
 use callback::Loops;
 use coroutine::Scheduler;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use spec::Settings;
 
 use crate::args::ServeArgs;
-use crate::cores;
-use crate::data_files;
-use crate::exit::{Exit, Explain, Failure};
-use crate::launch::LISTENING;
+use crate::exit::Exit;
+use process::cores;
+use process::data_files;
+use process::failure::{Explain, Failure};
+use process::launch::LISTENING;
 
 /// The name of the upstream backend among the servers.
 const BACKEND: &str = "backend";
-
-/// The name of the server of known truths.
-pub(crate) const TRUTH: &str = "truth";
 
 /// Connections that may wait to be accepted by the instrument's own servers: as many as a burst of parallel calls opens.
 const OWN_BACKLOG: u32 = 4096;

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use bench_core::target::{BUILT_IN, Needs};
 
 use crate::args::SetupArgs;
-use crate::commands::run::targets;
-use crate::exit::{Exit, Failure};
-use crate::setup;
+use crate::exit::Exit;
+use crate::named::targets;
 use crate::terminal::print_columns;
+use process::failure::Failure;
+use process::setup;
 
 /// Makes ready what the targets need, all that can be; fails where something could not.
 pub(crate) fn run(args: &SetupArgs) -> Result<Exit, Failure> {
@@ -53,7 +54,7 @@ fn state(needs: Needs) -> (&'static str, String) {
 
 /// What was made.
 fn made(needs: Needs, exit: &mut Exit) -> (&'static str, String) {
-    let state = setup::prepare(needs).and_then(|made| {
+    let state = setup::prepare(needs, &mut |line| anstream::eprintln!("{line}")).and_then(|made| {
         let found = setup::interpreter(needs)?;
         let version = setup::described(needs, &found);
         Ok(format!("{version}, ready in {}", made.dir.display()))

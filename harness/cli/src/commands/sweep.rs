@@ -16,18 +16,21 @@ use clap::Parser;
 use report::charts;
 
 use crate::args::{Args, Command, SweepArgs};
-use crate::commands::run::{self, Request};
 use crate::display::Face;
-use crate::environment;
-use crate::exit::{Exit, Explain, Failure};
-use crate::measure::sweep::{SweepRequest, check, sweep};
-use crate::run_event::RunEvent;
-use crate::steering::Steering;
-use crate::step_log::{self, RECORD, STEPS, StepLog};
-use crate::store::RUNS;
+use crate::exit::Exit;
+use crate::named;
+use crate::run_files;
 use crate::sweep_display::SweepDisplay;
 use crate::terminal::show_sweep;
-use crate::workload::Routes;
+use process::environment;
+use process::failure::{Explain, Failure};
+use runner::measure::sweep::{SweepRequest, check, sweep};
+use runner::request::Request;
+use runner::run_event::RunEvent;
+use runner::steering::Steering;
+use runner::step_log::{self, RECORD, STEPS, StepLog};
+use runner::store::RUNS;
+use runner::workload::Routes;
 
 /// The fewest connections, unless somebody says how many. A scenario has enough for its own rate, and a sweep goes far beyond: at
 /// the knee of io-heavy 400 requests are on the wire at a time.
@@ -42,7 +45,7 @@ const FROM_SHARE: f64 = 0.125;
 /// Sweeps a scenario, or goes on where one was interrupted.
 pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
     let Some(dir) = &args.resume else {
-        return run_in(args, run::command());
+        return run_in(args, run_files::command());
     };
     let command = begun_by(dir)?;
     let again = Args::try_parse_from(&command).or_internal(|| cannot_repeat(dir))?;
@@ -75,7 +78,7 @@ fn begun_by(dir: &Path) -> Result<Vec<String>, Failure> {
 
 fn run_in(args: &SweepArgs, command: Vec<String>) -> Result<Exit, Failure> {
     let asked = understand(args)?;
-    environment::allow_connections(run::sockets(&asked.request))?;
+    environment::allow_connections(asked.request.sockets())?;
     let id = format!(
         "{}-{}-sweep",
         jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"),
@@ -131,10 +134,10 @@ fn is_done(dir: &Path) -> bool {
 /// What the arguments mean.
 fn understand(args: &SweepArgs) -> Result<SweepRequest, Failure> {
     let name = args.scenario.as_deref();
-    let scenario = run::scenario(name.expect("clap asks for it, unless a sweep is resumed"))?;
+    let scenario = named::scenario(name.expect("clap asks for it, unless a sweep is resumed"))?;
     let targets = args
         .pool
-        .applied_to(run::targets(&args.target, &args.url)?)
+        .applied_to(named::targets(&args.target, &args.url)?)
         .map_err(Failure::usage_of)?;
     target::unique(&targets).map_err(Failure::usage_of)?;
     let routes = Routes::of(&scenario)?;

@@ -4,7 +4,8 @@
 use serde::Deserialize;
 
 use crate::args::VersionOfArgs;
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use process::failure::Failure;
 
 /// The versions that this program was built with.
 const LOCK: &str = include_str!("../../../../Cargo.lock");

@@ -1,12 +1,11 @@
 //! The two lines that are redrawn while a run goes: where it is, and what it has measured so far. Pure.
 
-use std::time::Duration;
-
 use bench_core::summary::Times;
 use report::figures;
 
 use super::Moment;
 use super::progress::{Generator, Progress, Stage};
+use crate::redrawn::{approximate, bar, cut};
 
 /// The widest bar, its ends included.
 const BAR_WIDTH_MAX: usize = 26;
@@ -95,47 +94,14 @@ pub(super) fn failures(failed: u64) -> String {
     }
 }
 
-/// A bar of that many characters: `[====>     ]`.
-pub(crate) fn bar(share: f64, width: usize) -> String {
-    let room = width.saturating_sub(2);
-    let full = whole(share.clamp(0.0, 1.0) * room as f64);
-    let head = if full < room { ">" } else { "" };
-    let rest = room - full - head.len();
-    format!("[{}{head}{}]", "=".repeat(full), " ".repeat(rest))
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a share of the width of a screen"
-)]
-fn whole(length: f64) -> usize {
-    length as usize
-}
-
-/// At most `columns` characters of it, the last of them saying that there were more.
-pub(crate) fn cut(line: String, columns: usize) -> String {
-    if line.chars().count() <= columns {
-        return line;
-    }
-    let kept: String = line.chars().take(columns.saturating_sub(1)).collect();
-    kept + "…"
-}
-
-/// A duration for people: `50 s`, `3 min`.
-pub(crate) fn approximate(duration: Duration) -> String {
-    match duration.as_secs() {
-        seconds @ 0..120 => format!("{seconds} s"),
-        seconds => format!("{} min", seconds.div_ceil(60)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::display::made_up;
-    use crate::run_event::RunEvent;
-    use crate::steering::Counts;
+    use crate::display::made_up_for_tests as made_up;
+    use runner::run_event::RunEvent;
+    use runner::steering::Counts;
 
     fn check(name: &str, progress: &Progress, moment: &Moment) {
         for columns in [10, 40, 79, 200] {
@@ -172,24 +138,5 @@ mod tests {
         check("stopping", &progress, &stopping);
         progress.on(&RunEvent::Paused, now);
         check("paused", &progress, &moment(now));
-    }
-
-    #[test]
-    fn a_bar_is_as_long_as_it_is_told() {
-        for (share, width, drawn) in [
-            (0.0, 10, "[>       ]"),
-            (0.5, 10, "[====>   ]"),
-            (1.0, 10, "[========]"),
-            (7.0, 4, "[==]"),
-        ] {
-            assert_eq!(bar(share, width), drawn, "{share}");
-        }
-    }
-
-    #[test]
-    fn durations_are_rounded_for_people() {
-        for (seconds, told) in [(0, "0 s"), (119, "119 s"), (120, "2 min"), (121, "3 min")] {
-            assert_eq!(approximate(Duration::from_secs(seconds)), told);
-        }
     }
 }

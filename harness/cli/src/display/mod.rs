@@ -5,8 +5,9 @@
 //! for a key, on a core of the generator: what it takes away there shows as the generator's lag, and not as a slow server.
 
 mod line;
+pub(crate) mod live_line;
 #[cfg(test)]
-mod made_up;
+mod made_up_for_tests;
 mod progress;
 mod screen;
 mod view;
@@ -23,23 +24,18 @@ use bench_core::units::{duration_ns, format_ns};
 use ratatui::crossterm::event::{self, Event};
 use report::{figures, sentences};
 
-use crate::cores;
-use crate::exit::Failure;
 use crate::glyphs::Glyphs;
-use crate::interrupt::{self, Interrupt};
-use crate::redrawn::{self, Redrawn};
-use crate::run_event::RunEvent;
-use crate::steering::{Counts, Steering};
-use crate::terminal::Page;
+use crate::page::Page;
+use crate::redrawn::{self, REDRAW_EVERY, Redrawn, approximate};
+use process::cores;
+use process::failure::Failure;
+use process::interrupt::{self, Interrupt};
+use runner::run_event::RunEvent;
+use runner::steering::{Counts, Steering};
 
 use progress::Progress;
 use screen::Screen;
 use view::{Action, Look, View};
-
-pub(crate) use line::{approximate, bar, cut};
-
-/// The least time between two redraws: four a second.
-pub(crate) const REDRAW_EVERY: Duration = Duration::from_millis(250);
 
 /// The least time between two redraws within an epoch, where every core measures.
 const WITHIN_EPOCH_EVERY: Duration = Duration::from_secs(5);
@@ -289,6 +285,7 @@ impl Canvas {
             self.begin();
         }
         match event {
+            RunEvent::Said(line) => self.say(DIM, line, ""),
             RunEvent::CapacityMeasured { target, capacity } => {
                 let carries = figures::per_s(capacity.as_per_s());
                 self.say(

@@ -11,7 +11,7 @@ use bench_core::summary::{Summary, Times, value_at_counts};
 use bench_core::timed::Timed;
 use bench_core::validity::{self, CautionCode};
 
-use crate::run_event::{RunEvent, SoFar};
+use runner::run_event::{RunEvent, SoFar};
 
 /// Steps of a percentile curve for each nine: from 0 to 90 %, from 90 to 99 %, …
 pub(super) const STEPS_PER_NINE: u32 = 20;
@@ -138,7 +138,10 @@ impl Progress {
     pub(super) fn on(&mut self, event: &RunEvent<'_>, now: Duration) {
         match event {
             // A sweep has a display of its own.
-            RunEvent::Planned { .. } | RunEvent::CapacityMeasured { .. } | RunEvent::Sweep(_) => {}
+            RunEvent::Said(_)
+            | RunEvent::Planned { .. }
+            | RunEvent::CapacityMeasured { .. }
+            | RunEvent::Sweep(_) => {}
             RunEvent::RoundStarted { round } => {
                 self.round = *round;
                 self.epoch = self.done.min(self.epochs - 1);
@@ -332,7 +335,7 @@ impl Generator {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::display::made_up;
+    use crate::display::made_up_for_tests as made_up;
 
     const SECOND: Duration = Duration::from_secs(1);
 

@@ -17,9 +17,10 @@ use ratatui::widgets::{
 use report::figures;
 
 use super::Moment;
-use super::line::{bar, cut, place_words};
+use super::line::place_words;
 use super::progress::{Generator, NINES, Progress, STEPS_PER_NINE, Stage, Target};
 use crate::glyphs::{self, Glyphs};
+use crate::redrawn::{bar, cut};
 use crate::spread::Spread;
 
 /// The smallest window that shows more than the two lines.
@@ -517,8 +518,8 @@ mod tests {
     use ratatui::backend::TestBackend;
 
     use super::*;
-    use crate::display::made_up;
-    use crate::run_event::RunEvent;
+    use crate::display::made_up_for_tests as made_up;
+    use runner::run_event::RunEvent;
 
     const PLAIN: Look = Look {
         glyphs: Glyphs::Unicode,

@@ -1,0 +1,128 @@
+//! A run that never was, told by its events: for the tests of what is shown.
+
+use std::time::Duration;
+
+use bench_core::load::{Arrival, Connect, Load, Process};
+use bench_core::plan::{Effort, Plan, PlanSpec};
+use bench_core::record::{EpochRecord, Failure};
+use bench_core::recording::{ConnectionCounts, GeneratorUse, Recorder, Recording};
+use bench_core::timed::Timed;
+use bench_core::units::{NANOS_PER_S, Nanos, Rate};
+
+use super::progress::Progress;
+use runner::run_event::{RunEvent, SoFar};
+
+const US: Nanos = 1_000;
+const REQUESTS: u64 = 1_200;
+
+/// The run of these targets after so many epochs, with the next one under way.
+pub(super) fn run(targets: &[&str], epochs: usize) -> (Progress, Duration) {
+    let plan = plan(targets.len());
+    let expected = Duration::from_secs(55);
+    let mut now = Duration::from_secs(2);
+    let mut progress = Progress::new(
+        ("ping", "What does a request cost that asks for nothing?"),
+        targets.iter().map(|&name| name.to_owned()),
+        &plan,
+        expected,
+        now,
+    );
+    let load = load(&plan);
+    let mut recordings = vec![Recording::empty(); targets.len()];
+    let trials: Vec<_> = plan.trials().collect();
+    for trial in trials.iter().take(epochs + 1) {
+        if trial.position == 0 {
+            let round = trial.round;
+            progress.on(&RunEvent::RoundStarted { round }, now);
+            for &target in plan.warmup_order(round) {
+                let target = targets[target];
+                progress.on(&RunEvent::WarmingUp { round, target }, now);
+                now += Duration::from_millis(500);
+            }
+        }
+        progress.on(&RunEvent::TrialStarted { trial }, now);
+        if trial.index == epochs {
+            break;
+        }
+        now += plan.epoch + Duration::from_millis(50);
+        let recording = epoch(trial.target as u64, trial.block.into());
+        let so_far = &mut recordings[trial.target];
+        so_far.append_epoch(&recording, 0);
+        let ended = RunEvent::TrialEnded {
+            trial,
+            epoch: &EpochRecord::of(
+                trial,
+                now.as_secs_f64(),
+                &recording,
+                Some(40.0),
+                Some(6 << 20),
+            ),
+            timed: Timed::Requests,
+            load: &load,
+            so_far: SoFar {
+                recording: so_far,
+                cpu_us_per_request: Some(40.0 + trial.target as f64),
+                rss_bytes_max: Some(6 << 20),
+            },
+        };
+        progress.on(&ended, now);
+    }
+    (progress, now)
+}
+
+/// A target fails.
+pub(super) fn fail(progress: &mut Progress, target: &str, now: Duration) {
+    let failure = Failure {
+        what: "it ended while it was measured: exit status 1".to_owned(),
+        last_output: "out of luck".to_owned(),
+    };
+    let failure = &failure;
+    progress.on(&RunEvent::TargetFailed { target, failure }, now);
+}
+
+pub(super) fn plan(targets: usize) -> Plan {
+    Plan::new(&PlanSpec::new(Effort::Default, targets, 1)).unwrap()
+}
+
+fn load(plan: &Plan) -> Load {
+    Load {
+        arrival: Arrival::Open {
+            rate: Rate::per_s(1_000.0).unwrap(),
+            process: Process::Poisson,
+        },
+        connections: std::num::NonZeroU32::new(64).unwrap(),
+        connect: Connect::Once,
+        idle_connections: 0,
+        warmup: Duration::ZERO,
+        duration: plan.epoch,
+        drain: Duration::from_secs(1),
+        timeout: Duration::from_secs(5),
+        request_limit: None,
+        interval: Duration::from_millis(250),
+        seed: 1,
+    }
+}
+
+/// An epoch of a target: a request every millisecond, of which each takes another time, and few take long.
+fn epoch(target: u64, block: u64) -> Recording {
+    let mut recorder = Recorder::new(0, NANOS_PER_S);
+    recorder.on_scheduled(REQUESTS);
+    for index in 0..REQUESTS {
+        let due_ns = index * 1_000 * US;
+        let usual = 150 + 40 * target + (index * 7_919) % 97 + 5 * (block % 3);
+        let times = match index {
+            _ if index % 397 == 5 => 12,
+            _ if index % 61 == 7 => 3,
+            _ => 1,
+        };
+        recorder.on_sent(2 * US);
+        recorder.on_ok(due_ns, due_ns + 2 * US, due_ns + usual * times * US);
+    }
+    let end_ns = REQUESTS * 1_000 * US;
+    let used = GeneratorUse {
+        cpu_ns: end_ns / 2,
+        spin_ns: end_ns / 4,
+        threads: 1,
+    };
+    recorder.finish(end_ns, ConnectionCounts::default(), used)
+}

@@ -1,0 +1,78 @@
+//! What a user names: scenarios and targets, built in or in files.
+
+use std::path::Path;
+
+use bench_core::names;
+use bench_core::scenario::{BUILT_IN, MAX_SOURCE_BYTES, Scenario};
+use bench_core::target::{self, DEFAULT_PAIR, Manifest, TargetSpec};
+use process::failure::{Explain, Failure};
+use process::files::{self, STDIN};
+
+/// A scenario by name, from a file, or from standard input.
+pub(crate) fn scenario(name: &str) -> Result<Scenario, Failure> {
+    let path = Path::new(name);
+    let is_built_in = BUILT_IN.iter().any(|(known, _)| *known == name);
+    let looks_like_a_file = path.extension().is_some() || name.contains('/') || path.is_file();
+    if name != STDIN && (is_built_in || !looks_like_a_file) {
+        return Scenario::built_in(name).map_err(Failure::usage_of);
+    }
+    let source = files::read_text(path, MAX_SOURCE_BYTES).or_usage(
+        || format!("cannot read the scenario {name}"),
+        "see `bench list scenarios`, or name a TOML file",
+    )?;
+    Scenario::parse(&source, name).map_err(Failure::usage)
+}
+
+/// A built-in target, all of them, or one from a manifest.
+fn named(text: &str) -> Result<Vec<TargetSpec>, Failure> {
+    let (alias, what) = TargetSpec::split_alias(text);
+    let path = Path::new(what);
+    if path.extension().is_none() && !what.contains('/') {
+        return TargetSpec::parse_each(text).map_err(Failure::usage_of);
+    }
+    let source = files::read_text(path, target::MAX_SOURCE_BYTES).or_usage(
+        || format!("cannot read the target {what}"),
+        "see `bench list targets`, or name a TOML file as docs/targets.md shows",
+    )?;
+    let manifest = Manifest::parse(&source, what).map_err(Failure::usage)?;
+    check_differences(&manifest)?;
+    let name = alias.map_or_else(|| manifest.name.clone(), str::to_owned);
+    let target = TargetSpec::of_manifest(&name, manifest).map_err(Failure::usage_of)?;
+    Ok(vec![target])
+}
+
+/// A difference that names a case that there isn't would hide nothing, and hide that it hides nothing.
+fn check_differences(manifest: &Manifest) -> Result<(), Failure> {
+    let ids = conformance::ids();
+    let mut cases = manifest.differences.iter();
+    let Some(index) = cases.position(|difference| !ids.contains(&difference.case)) else {
+        return Ok(());
+    };
+    let case = &manifest.differences[index].case;
+    let hint = names::nearest(case, ids.iter().map(String::as_str))
+        .map(|nearest| format!("did you mean `{nearest}`? "))
+        .unwrap_or_default();
+    Err(Failure::usage(manifest.difference_error(
+        index,
+        &format!("`bench check` has no case called `{case}`"),
+        &format!("{hint}`bench list cases` shows them all"),
+    )))
+}
+
+/// The targets that were named, or the default pair.
+pub(crate) fn targets(names: &[String], urls: &[String]) -> Result<Vec<TargetSpec>, Failure> {
+    let mut targets = Vec::new();
+    for name in names {
+        targets.extend(named(name)?);
+    }
+    for url in urls {
+        targets.push(TargetSpec::parse_url(url).map_err(Failure::usage_of)?);
+    }
+    if targets.is_empty() {
+        for name in DEFAULT_PAIR {
+            targets.push(TargetSpec::parse(name).map_err(Failure::usage_of)?);
+        }
+    }
+    target::unique(&targets).map_err(Failure::usage_of)?;
+    Ok(targets)
+}

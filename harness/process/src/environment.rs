@@ -1,0 +1,249 @@
+//! Where a run takes place: what the record says of the machine, and the limits that are raised before a run.
+
+use std::path::Path;
+
+use bench_core::record::Environment;
+use bench_core::words::plural;
+use data_encoding::HEXLOWER;
+use procfs::{Current, CurrentSI};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use sha2::{Digest, Sha256};
+
+use crate::cores;
+use crate::failure::{Explain, Failure};
+
+/// File descriptors that a process needs beside its connections: standard streams, epoll, listeners, logs.
+pub const SPARE_FILES: u64 = 128;
+
+/// Time that the hypervisor took away and all time, over all cores, in clock ticks since the system started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CpuTicks {
+    steal: u64,
+    all: u64,
+}
+
+impl CpuTicks {
+    /// Reads `/proc/stat`; zeros where it can't be read.
+    pub fn now() -> Self {
+        let Ok(stat) = procfs::KernelStats::current() else {
+            return Self::default();
+        };
+        let total = stat.total;
+        let steal = total.steal.unwrap_or_default();
+        let others = [total.iowait, total.irq, total.softirq]
+            .into_iter()
+            .flatten()
+            .sum::<u64>();
+        Self {
+            steal,
+            all: total.user + total.nice + total.system + total.idle + others + steal,
+        }
+    }
+
+    /// The share of time, 0 to 1, that was taken away since `before`.
+    pub fn steal_share_since(self, before: Self) -> Option<f64> {
+        let all = self.all.checked_sub(before.all).filter(|&all| all > 0)?;
+        Some(self.steal.saturating_sub(before.steal) as f64 / all as f64)
+    }
+}
+
+/// How often the control group has throttled this process so far, where it counts.
+pub fn throttled_periods() -> Option<u64> {
+    let groups = procfs::process::Process::myself().ok()?.cgroups().ok()?;
+    let unified = groups.into_iter().find(|group| group.hierarchy == 0)?;
+    let path = Path::new("/sys/fs/cgroup")
+        .join(unified.pathname.trim_start_matches('/'))
+        .join("cpu.stat");
+    let text = std::fs::read_to_string(path).ok()?;
+    text.lines()
+        .find_map(|line| line.strip_prefix("nr_throttled ")?.trim().parse().ok())
+}
+
+/// The machine as the record describes it, before the run.
+pub fn read() -> Environment {
+    let kernel = procfs::sys::kernel::Version::current().map(|version| {
+        format!(
+            "Linux {}.{}.{}",
+            version.major, version.minor, version.patch
+        )
+    });
+    let cpus = procfs::CpuInfo::current().ok();
+    Environment {
+        kernel: kernel.unwrap_or_default(),
+        cpu_model: cpus
+            .as_ref()
+            .and_then(|cpus| cpus.model_name(0).map(str::to_owned))
+            .unwrap_or_default(),
+        cores: u32::try_from(cores::available().len()).unwrap_or_default(),
+        governor: governor(),
+        memory_bytes: procfs::Meminfo::current()
+            .map(|memory| memory.mem_total)
+            .unwrap_or_default(),
+        open_files_max: open_files(),
+        load_average: procfs::LoadAverage::current()
+            .ok()
+            .map(|average| f64::from(average.one)),
+        steal_share: None,
+        throttled_periods: None,
+        virtualization: virtualization(cpus.as_ref()),
+        binary_sha256: binary_sha256(),
+    }
+}
+
+/// The frequency governor of the first core.
+pub fn governor() -> Option<String> {
+    let text =
+        std::fs::read_to_string("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").ok()?;
+    Some(text.trim().to_owned())
+}
+
+fn virtualization(cpus: Option<&procfs::CpuInfo>) -> Option<String> {
+    let product = std::fs::read_to_string("/sys/class/dmi/id/product_name").ok();
+    let product = product
+        .map(|name| name.trim().to_owned())
+        .filter(|name| !name.is_empty());
+    let is_guest = cpus
+        .and_then(|cpus| cpus.flags(0))
+        .is_some_and(|flags| flags.contains(&"hypervisor"));
+    is_guest.then(|| product.unwrap_or_else(|| "hypervisor".to_owned()))
+}
+
+fn binary_sha256() -> String {
+    let Ok(binary) = std::fs::read("/proc/self/exe") else {
+        return String::new();
+    };
+    HEXLOWER.encode(&Sha256::digest(binary))
+}
+
+/// Whether this program, and whatever it starts, may trace processes that are not its own children.
+pub fn may_trace_others() -> bool {
+    let scope = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").ok();
+    let status = procfs::process::Process::myself().and_then(|process| process.status());
+    may_trace_in(
+        scope.and_then(|text| text.trim().parse().ok()),
+        status.map(|status| status.capeff).unwrap_or_default(),
+    )
+}
+
+/// As the kernel's Documentation/admin-guide/LSM/Yama.rst has it: from scope 1 on it takes `CAP_SYS_PTRACE`, and in 3 nothing
+/// helps.
+///
+/// `scope`: none where the kernel has no Yama. `capabilities`: the effective ones, a bit each.
+fn may_trace_in(scope: Option<u32>, capabilities: u64) -> bool {
+    const CAP_SYS_PTRACE: u32 = 19;
+    match scope.unwrap_or(0) {
+        0 => true,
+        1 | 2 => capabilities & (1 << CAP_SYS_PTRACE) != 0,
+        _ => false,
+    }
+}
+
+/// The open file limit.
+pub fn open_files() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// How far the open file limit may be raised.
+pub fn open_files_allowed() -> u64 {
+    getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
+}
+
+/// The first and the last local port that outgoing connections take.
+pub fn local_ports() -> Option<(u32, u32)> {
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    let (first, last) = text.trim().split_once(char::is_whitespace)?;
+    Some((first.trim().parse().ok()?, last.trim().parse().ok()?))
+}
+
+/// Raises the open file limit of this process, and of those it will start, to what so many connections in one process
+/// need, or says that the system does not allow it.
+pub fn allow_connections(connections: u64) -> Result<(), Failure> {
+    let needed = connections.saturating_add(SPARE_FILES);
+    let limit = getrlimit(Resource::Nofile);
+    // A limit that is not set at all is no limit.
+    if limit.current.is_none_or(|current| current >= needed) {
+        return Ok(());
+    }
+    let help = format!(
+        "take fewer connections (-c, `idle_connections`), or raise the limit with `ulimit -n {needed}` (as root, or in limits.conf)"
+    );
+    if limit.maximum.is_some_and(|maximum| maximum < needed) {
+        let maximum = limit.maximum.unwrap_or_default();
+        return Err(Failure::usage(miette::miette!(
+            help = help,
+            "{} {needed} file descriptors, and this system allows {maximum}",
+            plural(connections, "connection needs", "connections need")
+        )));
+    }
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: Some(needed),
+            maximum: limit.maximum,
+        },
+    )
+    .or_usage(
+        || format!("cannot raise the limit of open files to {needed}"),
+        &help,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stolen_share_is_of_the_time_between() {
+        let before = CpuTicks {
+            steal: 10,
+            all: 1000,
+        };
+        let after = CpuTicks {
+            steal: 15,
+            all: 1100,
+        };
+        assert_eq!(after.steal_share_since(before), Some(0.05));
+        assert_eq!(before.steal_share_since(before), None);
+    }
+
+    #[test]
+    fn who_may_trace_others_is_yamas_to_say() {
+        let traces = 1 << 19;
+        let cases = [
+            (None, 0, true),
+            (Some(0), 0, true),
+            (Some(1), 0, false),
+            (Some(1), traces, true),
+            (Some(2), !traces, false),
+            (Some(2), traces, true),
+            (Some(3), u64::MAX, false),
+        ];
+        for (scope, capabilities, may) in cases {
+            assert_eq!(
+                may_trace_in(scope, capabilities),
+                may,
+                "{scope:?} {capabilities:x}"
+            );
+        }
+    }
+
+    #[test]
+    fn more_connections_than_the_system_allows_are_refused_with_the_number_needed() {
+        let Some(maximum) = getrlimit(Resource::Nofile).maximum else {
+            // Without a limit every number is allowed.
+            assert!(allow_connections(u64::MAX).is_ok());
+            return;
+        };
+        let too_many = maximum - SPARE_FILES + 1;
+        let failure = allow_connections(too_many).unwrap_err();
+        assert!(
+            failure
+                .report
+                .to_string()
+                .contains(&(maximum + 1).to_string()),
+            "{:?}",
+            failure.report
+        );
+        assert!(allow_connections(too_many - 1).is_ok());
+    }
+}

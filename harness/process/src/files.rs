@@ -1,0 +1,79 @@
+//! Reading what the user named: files or standard input, and never more than can be made sense of.
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+/// The name that means standard input.
+pub const STDIN: &str = "-";
+
+/// Reads a file, or standard input where it is called `-`, of at most `limit_bytes`.
+pub fn read(path: &Path, limit_bytes: usize) -> io::Result<Vec<u8>> {
+    let limit = u64::try_from(limit_bytes).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    if path == Path::new(STDIN) {
+        io::stdin()
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)?;
+    } else {
+        std::fs::File::open(path)?
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)?;
+    }
+    if bytes.len() > limit_bytes {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it has more than {limit_bytes} bytes"),
+        ));
+    }
+    Ok(bytes)
+}
+
+/// As [`read`], for text.
+pub fn read_text(path: &Path, limit_bytes: usize) -> io::Result<String> {
+    String::from_utf8(read(path, limit_bytes)?)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// Writes a file, making the directory that it is in; whoever reads it meanwhile meets what was there before, or the whole.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    std::fs::create_dir_all(parent)?;
+    let mut draft = tempfile::Builder::new()
+        .prefix(".bench-")
+        // Temporary files are for their owner only; results are for everybody who may read their directory.
+        .permissions(std::fs::Permissions::from_mode(0o644))
+        .tempfile_in(parent)?;
+    draft.write_all(bytes)?;
+    draft.persist(path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_up_to_its_limit_and_not_beyond() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"12345").unwrap();
+        assert_eq!(read(file.path(), 5).unwrap(), b"12345");
+        assert_eq!(
+            read(file.path(), 4).unwrap_err().kind(),
+            io::ErrorKind::FileTooLarge
+        );
+    }
+
+    #[test]
+    fn text_must_be_text() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), [0xff, 0xfe]).unwrap();
+        assert_eq!(
+            read_text(file.path(), 10).unwrap_err().kind(),
+            io::ErrorKind::InvalidData
+        );
+    }
+}

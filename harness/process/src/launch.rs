@@ -1,0 +1,300 @@
+//! Servers under test, and the instrument's own: started on cores of their own, waited for, metered, and stopped.
+//!
+//! A server runs in a process of its own, so that its CPU, memory and allocator are its own. That nothing of it outlives
+//! this process is `supervised`'s business.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use bench_core::target::StopSignal;
+use rustix::process::Signal;
+use thiserror::Error;
+
+use crate::control_client::ControlClient;
+use crate::meter::Meters;
+use crate::process_tree::{descendants, listens};
+use crate::supervised::{Program, Supervised};
+
+/// How long a part of the instrument may take until it listens.
+pub const START_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a part of the instrument may take to end when asked; then it is killed.
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What a server of ours prints once it accepts connections, before its address.
+pub const LISTENING: &str = "listening on ";
+
+/// How often a server that is not ready yet is looked at.
+const POLL: Duration = Duration::from_millis(5);
+
+/// How long a server may take to answer whether it is ready: it may accept and be silent.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How often a server is started on another port, because somebody took the one that was free a moment ago.
+const MAX_PORT_ATTEMPTS: u32 = 3;
+
+/// A program that serves.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// What it is called in messages.
+    pub name: String,
+    pub program: Program,
+    pub ready: Ready,
+    pub ready_timeout: Duration,
+    pub stop: StopSignal,
+    pub stop_timeout: Duration,
+}
+
+/// How a server shows that it is ready.
+#[derive(Debug, Clone)]
+pub enum Ready {
+    /// It prints [`LISTENING`] and its address.
+    Announced,
+    /// It answers 200 to this path, at this port.
+    Answers { port: u16, path: String },
+}
+
+/// A server that is ready. Dropping it kills it.
+#[derive(Debug)]
+pub struct Server {
+    process: Supervised,
+    meters: Arc<Meters>,
+    /// Where it listens.
+    pub addr: SocketAddr,
+    stop: StopSignal,
+    stop_timeout: Duration,
+}
+
+/// Why a server could not be started.
+#[derive(Debug, Error)]
+pub enum LaunchError {
+    /// The process itself.
+    #[error("cannot start {name}: {source}")]
+    Spawn {
+        name: String,
+        source: std::io::Error,
+    },
+    /// It ended instead of listening.
+    #[error("{name} ended before it was ready ({how}){}", quoted(output))]
+    Ended {
+        name: String,
+        how: String,
+        output: String,
+    },
+    /// It did not get ready.
+    #[error(
+        "{name} was not ready within {} s: {missing}{}",
+        after.as_secs_f64(),
+        quoted(output)
+    )]
+    NotReady {
+        name: String,
+        after: Duration,
+        missing: String,
+        output: String,
+    },
+}
+
+impl Service {
+    /// A part of this program that announces itself: `bench serve NAME ARGS…` on a free port and these cores.
+    pub fn own(name: &str, args: &[String], cpus: &[u32]) -> Self {
+        let own = ["serve", name, "--port", "0"].map(str::to_owned);
+        Self {
+            name: format!("`bench serve {name}`"),
+            program: Program {
+                command: own_path(),
+                args: own.into_iter().chain(args.iter().cloned()).collect(),
+                cpus: cpus.to_vec(),
+                ..Program::default()
+            },
+            ready: Ready::Announced,
+            ready_timeout: START_TIMEOUT,
+            stop: StopSignal::Term,
+            stop_timeout: STOP_TIMEOUT,
+        }
+    }
+}
+
+/// This program. The link stays true even if its file is replaced by a new build meanwhile.
+pub fn own_path() -> String {
+    format!("/proc/{}/exe", std::process::id())
+}
+
+impl Server {
+    /// Starts a server and waits until it is ready.
+    pub fn launch(service: &Service) -> Result<Self, LaunchError> {
+        let (said, announced) = mpsc::channel();
+        let process = Supervised::start(&service.program, move |line| {
+            let addr = line.strip_prefix(LISTENING);
+            if let Some(addr) = addr.and_then(|addr| addr.trim().parse().ok()) {
+                // Nobody listens any more once the server is ready.
+                let _ = said.send(addr);
+            }
+        });
+        let process = process.map_err(|source| LaunchError::Spawn {
+            name: service.name.clone(),
+            source,
+        })?;
+        // Whatever fails from here on drops the process, which kills it.
+        let addr = wait_until_ready(service, &process, &announced)?;
+        Ok(Self {
+            meters: Arc::new(Meters::below(process.supervisor())),
+            process,
+            addr,
+            stop: service.stop,
+            stop_timeout: service.stop_timeout,
+        })
+    }
+
+    /// Starts what `service` makes of a free port; tries another one where somebody took the port meanwhile.
+    pub fn launch_on_free_port(service: impl Fn(u16) -> Service) -> Result<Self, LaunchError> {
+        let mut attempt = 1;
+        loop {
+            let port = free_port().map_err(|source| LaunchError::Spawn {
+                name: "a server on a free port".to_owned(),
+                source,
+            })?;
+            match Self::launch(&service(port)) {
+                Err(LaunchError::Ended { .. }) if attempt < MAX_PORT_ATTEMPTS && is_taken(port) => {
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// The id of its main process.
+    pub fn pid(&self) -> Option<i32> {
+        self.process.pid()
+    }
+
+    /// The process above it: all that is below is the server's.
+    pub fn supervisor(&self) -> i32 {
+        self.process.supervisor()
+    }
+
+    /// The meters of all its processes.
+    pub fn meters(&self) -> Arc<Meters> {
+        Arc::clone(&self.meters)
+    }
+
+    /// How it ended, if it did.
+    pub fn ended(&self) -> Option<String> {
+        self.process.ended()
+    }
+
+    /// What it last printed, a line each.
+    pub fn last_output(&self) -> String {
+        self.process.last_output()
+    }
+
+    /// Asks it to end in order, waits for it, and kills it if it takes too long. Says how it ended where that was not in
+    /// order, or where it left processes behind.
+    pub fn stop(self) -> Option<String> {
+        let signal = match self.stop {
+            StopSignal::Term => Signal::TERM,
+            StopSignal::Int => Signal::INT,
+            StopSignal::Quit => Signal::QUIT,
+            StopSignal::Hup => Signal::HUP,
+            StopSignal::Usr1 => Signal::USR1,
+            StopSignal::Usr2 => Signal::USR2,
+            StopSignal::Winch => Signal::WINCH,
+        };
+        self.process
+            .stop(signal, &self.stop.to_string(), self.stop_timeout)
+    }
+}
+
+/// Waits until a server is ready, and says where it listens.
+fn wait_until_ready(
+    service: &Service,
+    process: &Supervised,
+    announced: &Receiver<SocketAddr>,
+) -> Result<SocketAddr, LaunchError> {
+    let name = || service.name.clone();
+    let client = ControlClient::patient_for(ANSWER_TIMEOUT).map_err(|failure| {
+        let source = std::io::Error::other(failure.report.to_string());
+        LaunchError::Spawn {
+            name: name(),
+            source,
+        }
+    })?;
+    let began = Instant::now();
+    loop {
+        let missing = match look(&service.ready, process, announced, &client) {
+            Ok(addr) => return Ok(addr),
+            Err(missing) => missing,
+        };
+        if let Some(how) = process.ended() {
+            return Err(LaunchError::Ended {
+                name: name(),
+                how,
+                output: process.last_output(),
+            });
+        }
+        if began.elapsed() > service.ready_timeout {
+            return Err(LaunchError::NotReady {
+                name: name(),
+                after: service.ready_timeout,
+                missing,
+                output: process.last_output(),
+            });
+        }
+    }
+}
+
+/// Looks once, for [`POLL`] or so, whether a server is ready; the error says what is missing.
+fn look(
+    ready: &Ready,
+    process: &Supervised,
+    announced: &Receiver<SocketAddr>,
+    client: &ControlClient,
+) -> Result<SocketAddr, String> {
+    let pause = || std::thread::sleep(POLL);
+    match ready {
+        Ready::Announced => announced.recv_timeout(POLL).map_err(|error| {
+            if error == RecvTimeoutError::Disconnected {
+                pause();
+            }
+            "it did not say where it listens".to_owned()
+        }),
+        Ready::Answers { port, path } => {
+            let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, *port));
+            client.answers(addr, path).inspect_err(|_| pause())?;
+            // Somebody else may have taken the port a moment ago, and would be measured instead.
+            match listens(&descendants(process.supervisor()), *port) {
+                Some(false) => {
+                    pause();
+                    Err(format!(
+                        "{addr} answers, but no process that was started for it listens there (start a server that \
+                         leaves its parent yourself, and name it with --url)"
+                    ))
+                }
+                // Where the system does not tell, it is believed.
+                Some(true) | None => Ok(addr),
+            }
+        }
+    }
+}
+
+/// A port on 127.0.0.1 that was free a moment ago.
+fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
+}
+
+fn is_taken(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err()
+}
+
+/// Output as the tail of an error message.
+fn quoted(output: &str) -> String {
+    if output.is_empty() {
+        "; it printed nothing".to_owned()
+    } else {
+        format!("; it printed:\n  {}", output.replace('\n', "\n  "))
+    }
+}

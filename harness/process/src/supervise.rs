@@ -1,0 +1,377 @@
+//! Between `bench` and every program that it starts: nothing that a program forks may outlive its run.
+//!
+//! `bench supervise` is a process of its own. Its standard input is one of a pair of sockets, whose other end only `bench`
+//! holds: there it hears what to do and tells what becomes of the program ([`Told`]). When that end is gone, so is `bench`, by whatever death,
+//! and everything below is killed. It becomes the parent of whatever the program leaves behind
+//! (`PR_SET_CHILD_SUBREAPER`, prctl(2)), so that nothing can hide in a session or a group of its own. The program itself is
+//! tied to the supervisor, by a step in between that asks the kernel for SIGKILL on its parent's death and then becomes
+//! the program: the wish survives `execve`.
+//!
+//! Knows processes and signals. Must never know targets. The other end is `supervised`.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, ExitStatus, Stdio};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, Signal, WaitOptions, getpid, getppid, kill_process, set_child_subreaper,
+    set_parent_process_death_signal, wait,
+};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::{flag, low_level};
+
+use crate::cores::{self, CpuList};
+use crate::failure::{Explain, Failure};
+use crate::process_tree::{descendants, name};
+
+/// How long what a program started may take to end after a program that was asked to end has.
+const LEFTOVER_GRACE: Duration = Duration::from_secs(2);
+
+/// How often the living are killed before this gives up on one that forks faster than it dies, or can't die.
+const MAX_KILL_ROUNDS: u32 = 2_000;
+
+/// How long a killed process is given to end before it is looked for again.
+const KILL_POLL: Duration = Duration::from_millis(1);
+
+/// How many of the processes that were left behind are named.
+const MAX_NAMED: usize = 8;
+
+/// The longest order; `bench` gives no longer ones.
+const MAX_ORDER_BYTES: usize = 64;
+
+/// What a supervisor tells, a line each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// The program was started, as this process.
+    Started(i32),
+    /// It ended so.
+    Ended(ExitStatus),
+    /// It left processes behind, which were killed: their names.
+    Left(String),
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Started(pid) => write!(f, "started {pid}"),
+            Self::Ended(status) => write!(f, "ended {}", status.into_raw()),
+            // A process may call itself anything.
+            Self::Left(names) => write!(f, "left {}", names.escape_debug()),
+        }
+    }
+}
+
+impl FromStr for Told {
+    type Err = ();
+
+    fn from_str(line: &str) -> Result<Self, ()> {
+        let (what, rest) = line.split_once(' ').ok_or(())?;
+        let number = || rest.parse().map_err(|_| ());
+        match what {
+            "started" => Ok(Self::Started(number()?)),
+            "ended" => Ok(Self::Ended(ExitStatus::from_raw(number()?))),
+            "left" => Ok(Self::Left(rest.to_owned())),
+            _ => Err(()),
+        }
+    }
+}
+
+/// The order to send the program a signal, as it goes over the socket.
+pub fn order(signal: Signal) -> String {
+    format!("{}\n", signal.as_raw())
+}
+
+fn ordered(line: &str) -> Option<Signal> {
+    Signal::from_named_raw(line.parse().ok()?)
+}
+
+/// Starts the command, waits for it, and ends what it left behind.
+pub fn run(cpus: Option<&CpuList>, command: &[String]) -> Result<(), Failure> {
+    if let Some(cpus) = cpus {
+        // Inherited by everything below.
+        cores::pin(&cpus.to_vec()).or_internal(|| format!("cannot pin a program to {cpus}"))?;
+    }
+    set_child_subreaper(Some(getpid())).or_internal(|| "cannot become a subreaper".to_owned())?;
+    let mut bench =
+        Bench::at_stdin().or_internal(|| "this is started by bench itself".to_owned())?;
+    let [program, rest @ ..] = command else {
+        return Err(Failure::internal(miette::miette!("no program is named")));
+    };
+    let child = Command::new("/proc/self/exe")
+        .args(["tied", "--parent", &std::process::id().to_string(), "--"])
+        .arg(program)
+        .args(rest)
+        .stdin(Stdio::null())
+        .spawn()
+        .or_internal(|| "cannot start a process".to_owned())?;
+    let main = Pid::from_child(&child);
+    bench.tell(&Told::Started(child.id().cast_signed()));
+    outlive(main, &mut bench).or_internal(|| format!("cannot wait for {program}"))?;
+    Ok(())
+}
+
+/// Has the kernel kill this process when the supervisor dies, and becomes the command.
+pub fn become_tied(parent: i32, command: &[String]) -> Result<Infallible, Failure> {
+    die_with(parent)?;
+    let [program, rest @ ..] = command else {
+        return Err(Failure::internal(miette::miette!("no program is named")));
+    };
+    // Returns only where it failed.
+    let error = Command::new(program).args(rest).exec();
+    Err(Failure::target(miette::miette!(
+        help = "see that the program exists and may be executed, or name it by its whole path",
+        "cannot start {program}: {error}"
+    )))
+}
+
+/// Has the kernel kill this process when its parent does, however that does.
+pub fn die_with(parent: i32) -> Result<(), Failure> {
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .or_internal(|| "cannot tie this process to its parent".to_owned())?;
+    // The parent may have ended just before the kernel was told.
+    if getppid() == Pid::from_raw(parent) {
+        Ok(())
+    } else {
+        Err(Failure::internal(miette::miette!(
+            "the parent process has ended"
+        )))
+    }
+}
+
+/// Does what `bench` says until the program has ended and everything below is gone.
+fn outlive(main: Pid, bench: &mut Bench) -> io::Result<()> {
+    let mut is_asked = false;
+    let status = loop {
+        bench.wait(None)?;
+        if let Children::Ended(status) = reap(main)? {
+            break status;
+        }
+        for signal in bench.orders()? {
+            is_asked = true;
+            // It has not been waited for, so the id is still its own; an error means that it has just ended.
+            let _ = kill_process(main, signal);
+        }
+        if bench.is_gone() {
+            return kill_all(main);
+        }
+    };
+    bench.tell(&Told::Ended(status));
+    // Without a program that serves there is nothing to wait for.
+    let grace = if is_asked {
+        LEFTOVER_GRACE
+    } else {
+        Duration::ZERO
+    };
+    let began = Instant::now();
+    while !matches!(reap(main)?, Children::None) {
+        let left = grace.saturating_sub(began.elapsed());
+        if left.is_zero() || bench.is_gone() {
+            bench.tell(&Told::Left(names_of(&descendants(own_pid()))));
+            return kill_all(main);
+        }
+        bench.wait(Some(left))?;
+        bench.orders()?;
+    }
+    Ok(())
+}
+
+/// What the processes below are up to.
+enum Children {
+    /// The program has just ended.
+    Ended(ExitStatus),
+    /// Some live; the program may be one of them.
+    Some,
+    /// There are none.
+    None,
+}
+
+/// Takes the status of every child that has ended: the program's, and those of orphans that came here.
+fn reap(main: Pid) -> io::Result<Children> {
+    loop {
+        // Any child: `waitpid` without a process would pass over those in groups of their own.
+        match wait(WaitOptions::NOHANG) {
+            Ok(Some((pid, status))) if pid == main => {
+                return Ok(Children::Ended(ExitStatus::from_raw(status.as_raw())));
+            }
+            Ok(Some(_)) | Err(Errno::INTR) => {}
+            Ok(None) => return Ok(Children::Some),
+            Err(Errno::CHILD) => return Ok(Children::None),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Kills until nothing is left: what a process forked before it was killed comes here, to its new parent.
+fn kill_all(main: Pid) -> io::Result<()> {
+    for _ in 0..MAX_KILL_ROUNDS {
+        for pid in descendants(own_pid()).into_iter().filter_map(Pid::from_raw) {
+            // An error means that it has just ended.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        if matches!(reap(main)?, Children::None) {
+            return Ok(());
+        }
+        std::thread::sleep(KILL_POLL);
+    }
+    let immortal = names_of(&descendants(own_pid()));
+    Err(io::Error::other(format!(
+        "these can't be killed: {immortal}"
+    )))
+}
+
+fn own_pid() -> i32 {
+    getpid().as_raw_nonzero().get()
+}
+
+fn names_of(pids: &[i32]) -> String {
+    let mut names: Vec<String> = pids.iter().take(MAX_NAMED).map(|&pid| name(pid)).collect();
+    if pids.len() > MAX_NAMED {
+        names.push(format!("{} more", pids.len() - MAX_NAMED));
+    }
+    names.join(", ")
+}
+
+/// The other end of the socket, and all else that a supervisor waits for.
+struct Bench {
+    socket: UnixStream,
+    /// Gets a byte when a child ends, or somebody ends this process.
+    woken: UnixStream,
+    /// Whether somebody asked this very process to end.
+    is_ended: Arc<AtomicBool>,
+    /// The beginning of an order whose end has not yet come.
+    heard: Vec<u8>,
+    has_left: bool,
+}
+
+impl Bench {
+    fn at_stdin() -> io::Result<Self> {
+        let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+        // Fails where standard input is no socket, which is where people try this by hand.
+        socket.peer_addr()?;
+        socket.set_nonblocking(true)?;
+        let (wakes, woken) = UnixStream::pair()?;
+        woken.set_nonblocking(true)?;
+        let is_ended = Arc::new(AtomicBool::new(false));
+        for signal in [SIGTERM, SIGINT, SIGHUP] {
+            // In this order: whoever is woken finds the flag raised.
+            flag::register(signal, Arc::clone(&is_ended))?;
+            low_level::pipe::register(signal, wakes.try_clone()?)?;
+        }
+        low_level::pipe::register(SIGCHLD, wakes)?;
+        Ok(Self {
+            socket,
+            woken,
+            is_ended,
+            heard: Vec::new(),
+            has_left: false,
+        })
+    }
+
+    /// Tells `bench` something, if it is still there.
+    fn tell(&mut self, told: &Told) {
+        // Few short lines fit into any socket's buffer; an error means that bench has left, which is seen at the next look.
+        let _ = self.socket.write_all(format!("{told}\n").as_bytes());
+    }
+
+    /// Waits until bench said something or left, or a child ended, or the time is over.
+    fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let timeout = timeout.map(|timeout| Timespec {
+            tv_sec: timeout.as_secs().cast_signed(),
+            tv_nsec: timeout.subsec_nanos().into(),
+        });
+        let mut polled = [
+            PollFd::new(&self.socket, PollFlags::IN),
+            PollFd::new(&self.woken, PollFlags::IN),
+        ];
+        match poll(&mut polled, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let mut bytes = [0; 64];
+        while matches!(self.woken.read(&mut bytes), Ok(1..)) {}
+        Ok(())
+    }
+
+    /// What bench has ordered since.
+    fn orders(&mut self) -> io::Result<Vec<Signal>> {
+        let mut bytes = [0; MAX_ORDER_BYTES];
+        loop {
+            match self.socket.read(&mut bytes) {
+                Ok(0) => self.has_left = true,
+                Ok(count) => {
+                    self.heard.extend(&bytes[..count]);
+                    continue;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => self.has_left = true,
+                Err(error) => return Err(error),
+            }
+            break;
+        }
+        let mut orders = Vec::new();
+        while let Some(end) = self.heard.iter().position(|&byte| byte == b'\n') {
+            let line: Vec<u8> = self.heard.drain(..=end).collect();
+            orders.extend(ordered(String::from_utf8_lossy(&line).trim_end()));
+        }
+        // What can't be an order did not come from bench.
+        self.has_left |= self.heard.len() > MAX_ORDER_BYTES;
+        Ok(orders)
+    }
+
+    /// Whether bench has left, or this process is to.
+    fn is_gone(&self) -> bool {
+        self.has_left || self.is_ended.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_is_heard() {
+        for told in [
+            Told::Started(4711),
+            Told::Ended(ExitStatus::from_raw(0)),
+            Told::Ended(ExitStatus::from_raw(3 << 8)),
+            Told::Ended(ExitStatus::from_raw(9)),
+            Told::Left("sleep (4712), python3 (4713)".to_owned()),
+        ] {
+            assert_eq!(told.to_string().parse(), Ok(told));
+        }
+        let names = Told::Left("a\nb".to_owned()).to_string();
+        assert_eq!(names.lines().count(), 1, "{names}");
+        for line in ["", "started", "started x", "began 1"] {
+            assert_eq!(line.parse::<Told>(), Err(()), "{line}");
+        }
+    }
+
+    #[test]
+    fn signals_are_ordered_by_their_number() {
+        for signal in [Signal::TERM, Signal::INT, Signal::QUIT, Signal::WINCH] {
+            assert_eq!(ordered(order(signal).trim_end()), Some(signal));
+        }
+        for line in ["", "0", "TERM", "-1", "99"] {
+            assert_eq!(ordered(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn many_leftovers_are_counted_and_not_listed() {
+        let own = own_pid();
+        let some = names_of(&[own; MAX_NAMED]);
+        let more = names_of(&[own; MAX_NAMED + 2]);
+        assert_eq!(more, format!("{some}, 2 more"));
+    }
+}

@@ -1,0 +1,350 @@
+//! A program in a process of its own: started pinned, listened to, and ended with this process however it ends.
+//!
+//! This is `bench`'s end of what `supervise` does at the other. Any program is started like this: a target, a part of the
+//! instrument, a package manager.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::cores;
+use crate::supervise::{Told, order};
+
+/// How many lines of a program's output are kept.
+pub const KEPT_LINES: usize = 20;
+
+/// Longest line of a program's output that is kept whole, in bytes.
+pub const KEPT_LINE_BYTES: u64 = 1024;
+
+/// How long a supervisor may take to kill what it started. More than [`crate::supervise`] tries.
+const KILL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the last words of a program that has ended may be on their way.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// How often a supervisor that is about to end is looked at.
+const POLL: Duration = Duration::from_millis(1);
+
+/// The variable that marks everything that a `bench` started with that one's process id, for people who look for what hangs.
+const MARK: &str = "BENCH_PARENT";
+
+/// What is to be started.
+#[derive(Debug, Clone, Default)]
+pub struct Program {
+    /// Looked for on the PATH unless it has a slash.
+    pub command: String,
+    pub args: Vec<String>,
+    /// Added to this process's own environment.
+    pub env: Vec<(String, String)>,
+    /// Where it runs; here, if left out.
+    pub dir: Option<PathBuf>,
+    /// The cores that it and all below it may use; those of this process, if none are named.
+    pub cpus: Vec<u32>,
+}
+
+/// A program that was started. Dropping it kills it, and everything below it.
+#[derive(Debug)]
+pub struct Supervised {
+    supervisor: Child,
+    /// What is written here is done there; closing it kills the program.
+    orders: UnixStream,
+    fate: Arc<Fate>,
+    output: Output,
+}
+
+/// What has become of a program.
+#[derive(Debug, Default)]
+struct Fate {
+    known: Mutex<Known>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    pid: Option<i32>,
+    ended: Option<ExitStatus>,
+    left: Option<String>,
+    /// The supervisor tells no more: it has ended, or is about to.
+    is_over: bool,
+}
+
+/// The last lines that a program printed, on standard output and error.
+#[derive(Debug, Clone, Default)]
+struct Output(Arc<(Mutex<Printed>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct Printed {
+    lines: VecDeque<String>,
+    /// Streams that are not at their end.
+    open: u32,
+}
+
+impl Supervised {
+    /// Starts a program and shows `see` each line of its standard output.
+    pub fn start(program: &Program, see: impl Fn(&str) + Send + 'static) -> io::Result<Self> {
+        let (orders, theirs) = UnixStream::pair()?;
+        // The link stays true to the running program even if its file is replaced by a new build meanwhile.
+        let mut command = Command::new("/proc/self/exe");
+        command.arg("supervise");
+        if !program.cpus.is_empty() {
+            command.args(["--cpus", &cores::names(&program.cpus)]);
+        }
+        command
+            .arg("--")
+            .arg(&program.command)
+            .args(&program.args)
+            .envs(program.env.iter().map(|(key, value)| (key, value)))
+            .env(MARK, std::process::id().to_string())
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // What a terminal sends to everybody in the foreground is for this process only.
+            .process_group(0);
+        if let Some(dir) = &program.dir {
+            command.current_dir(dir);
+        }
+        let mut supervisor = command.spawn()?;
+        // The command holds the supervisor's end of the socket, which must be open nowhere else.
+        drop(command);
+        let output = Output::default();
+        let stdout = supervisor.stdout.take().expect("piped above");
+        let stderr = supervisor.stderr.take().expect("piped above");
+        output.follow(stdout, see);
+        output.follow(stderr, |_| {});
+        let fate = Arc::<Fate>::default();
+        let listening = orders.try_clone()?;
+        std::thread::spawn({
+            let fate = Arc::clone(&fate);
+            move || fate.hear(listening)
+        });
+        Ok(Self {
+            supervisor,
+            orders,
+            fate,
+            output,
+        })
+    }
+
+    /// The process above the program: all that is below it belongs to the program, and it doesn't itself.
+    pub fn supervisor(&self) -> i32 {
+        self.supervisor.id().cast_signed()
+    }
+
+    /// The program's own process; `None` where it could not even be started.
+    pub fn pid(&self) -> Option<i32> {
+        let is_awaited = |known: &mut Known| known.pid.is_none() && !known.is_over;
+        self.fate.wait_while(KILL_TIMEOUT, is_awaited).pid
+    }
+
+    /// How it ended, if it did.
+    pub fn ended(&self) -> Option<String> {
+        let known = self.fate.known();
+        (known.ended.is_some() || known.is_over).then(|| known.how())
+    }
+
+    /// Waits for it to end by itself; `None` where it takes longer than this.
+    pub fn wait(&self, timeout: Duration) -> Option<ExitStatus> {
+        let known = self
+            .fate
+            .wait_while(timeout, |known| known.ended.is_none() && !known.is_over);
+        known.ended
+    }
+
+    /// Asks it to end in order, waits for it, and kills it if it takes too long. Says how it ended where that was not in
+    /// order, or where it left processes behind.
+    pub fn stop(mut self, signal: Signal, name: &str, timeout: Duration) -> Option<String> {
+        if self.ended().is_some() {
+            self.kill();
+            return Some(self.fate.known().how());
+        }
+        // An error means that the supervisor has just ended, which is seen below.
+        let _ = self.orders.write_all(order(signal).as_bytes());
+        let status = self.wait(timeout);
+        if status.is_some() {
+            // What it has started may need a moment more.
+            let timeout = KILL_TIMEOUT;
+            drop(self.fate.wait_while(timeout, |known| !known.is_over));
+        }
+        self.kill();
+        let known = self.fate.known();
+        match status {
+            Some(status) if is_in_order(status, signal) && known.left.is_none() => None,
+            Some(_) => Some(known.how()),
+            None => Some(format!(
+                "it did not end within {} s of {name} and was killed",
+                timeout.as_secs_f64()
+            )),
+        }
+    }
+
+    /// What it last printed, a line each; of one that has ended, all to its last words.
+    pub fn last_output(&self) -> String {
+        if self.ended().is_some() {
+            self.output.settle();
+        }
+        let lines: Vec<String> = self.output.printed().lines.iter().cloned().collect();
+        lines.join("\n")
+    }
+
+    /// Kills it and all below it, and waits until they are gone.
+    fn kill(&mut self) {
+        // An error means that the supervisor has ended.
+        let _ = self.orders.shutdown(Shutdown::Write);
+        let asked = Instant::now();
+        while asked.elapsed() < KILL_TIMEOUT {
+            if !matches!(self.supervisor.try_wait(), Ok(None)) {
+                return;
+            }
+            std::thread::sleep(POLL);
+        }
+        // The last resort leaves at most what the program forked; both calls fail only where it has just ended.
+        let _ = self.supervisor.kill();
+        let _ = self.supervisor.wait();
+    }
+}
+
+impl Drop for Supervised {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl Fate {
+    /// Takes down what a supervisor tells until it tells no more.
+    fn hear(&self, socket: UnixStream) {
+        let mut lines = BufReader::new(socket).lines();
+        while let Some(Ok(line)) = lines.next() {
+            let mut known = self.known();
+            match line.parse() {
+                Ok(Told::Ended(status)) => known.ended = Some(status),
+                Ok(Told::Left(names)) => known.left = Some(names),
+                Ok(Told::Started(pid)) => known.pid = Some(pid),
+                Err(()) => {}
+            }
+            drop(known);
+            self.changed.notify_all();
+        }
+        self.known().is_over = true;
+        self.changed.notify_all();
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_while(
+        &self,
+        timeout: Duration,
+        is_awaited: impl Fn(&mut Known) -> bool,
+    ) -> MutexGuard<'_, Known> {
+        let waited = self
+            .changed
+            .wait_timeout_while(self.known(), timeout, is_awaited);
+        waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+impl Known {
+    fn how(&self) -> String {
+        let ended = self.ended.map_or_else(
+            || "its supervisor was killed, and it with that".to_owned(),
+            describe,
+        );
+        match &self.left {
+            None => ended,
+            Some(names) => format!("{ended}; it left processes behind, which were killed: {names}"),
+        }
+    }
+}
+
+impl Output {
+    /// Reads lines until the end, shows each to `see`, and keeps the last of them.
+    fn follow(&self, stream: impl Read + Send + 'static, see: impl Fn(&str) + Send + 'static) {
+        self.printed().open += 1;
+        let output = self.clone();
+        std::thread::spawn(move || {
+            let mut reader = BufReader::new(stream);
+            let mut line = Vec::new();
+            while matches!(
+                reader
+                    .by_ref()
+                    .take(KEPT_LINE_BYTES)
+                    .read_until(b'\n', &mut line),
+                Ok(1..)
+            ) {
+                let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+                line.clear();
+                see(&text);
+                let lines = &mut output.printed().lines;
+                if lines.len() == KEPT_LINES {
+                    lines.pop_front();
+                }
+                lines.push_back(text);
+            }
+            output.printed().open -= 1;
+            output.0.1.notify_all();
+        });
+    }
+
+    fn printed(&self) -> MutexGuard<'_, Printed> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits a little for the last words of a program that has ended.
+    fn settle(&self) {
+        let is_open = |printed: &mut Printed| printed.open > 0;
+        let waited = self
+            .0
+            .1
+            .wait_timeout_while(self.printed(), LAST_WORDS, is_open);
+        drop(waited);
+    }
+}
+
+/// Whether a process that was asked to end by a signal did so: with exit code 0, or as the signal ends whoever says nothing of it,
+/// or with the code by which a shell and the JVM say the latter.
+fn is_in_order(status: ExitStatus, asked: Signal) -> bool {
+    let asked = asked.as_raw();
+    status.success() || status.signal() == Some(asked) || status.code() == Some(128 + asked)
+}
+
+/// How a process ended, for people.
+pub fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("killed by signal {signal}"),
+        (None, None) => status.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `raw`: as `wait` tells it: the signal, or the exit code times 256.
+    #[track_caller]
+    fn check(raw: i32, in_order: bool) {
+        let status = ExitStatus::from_raw(raw);
+        assert_eq!(is_in_order(status, Signal::TERM), in_order, "{status}");
+    }
+
+    #[test]
+    fn whoever_is_asked_to_end_may_end_by_that_signal_and_by_no_other() {
+        check(0, true);
+        check(15, true);
+        check((128 + 15) << 8, true);
+        check(9, false);
+        check(2, false);
+        check(1 << 8, false);
+        check((128 + 2) << 8, false);
+    }
+}

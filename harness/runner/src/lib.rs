@@ -1,0 +1,19 @@
+//! The engine: what a scenario asks of which targets, measured by a plan and kept.
+//!
+//! Prints nothing: what happens is told as events. Must never know arguments, nor how a result is shown.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the engine starts servers, waits, and writes files"
+)]
+
+pub mod earlier;
+pub mod history_file;
+pub mod measure;
+pub mod request;
+pub mod run_event;
+pub mod steering;
+pub mod step_log;
+pub mod store;
+pub mod stored;
+pub mod workload;

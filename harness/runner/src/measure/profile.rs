@@ -1,0 +1,135 @@
+//! Profiling a target, after all that is measured of it: what it asks of the kernel for a request.
+//!
+//! The server is slowed by being looked at, so nothing else is recorded meanwhile. Load is the scenario's mix, at a rate so low
+//! that it makes no difference whether the server keeps up.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use bench_core::load::{Arrival, Load, Process};
+use bench_core::syscalls::SyscallRecord;
+use bench_core::units::Rate;
+use bench_core::validity::{Caution, CautionCode};
+use load::Control;
+use spec::Route;
+
+use super::Run;
+use super::subject::Subject;
+use crate::request::Request;
+use crate::run_event::RunEvent;
+use process::process_tree::descendants;
+use process::strace::{STRACE, Strace};
+
+/// The most requests a second of a profile.
+const MAX_RATE_PER_S: f64 = 200.0;
+
+/// How long a profile takes.
+const LENGTH: Duration = Duration::from_secs(3);
+
+/// The most connections of a profile, where requests are short: opening them counts, so few are opened.
+const MAX_CONNECTIONS: NonZeroU32 = NonZeroU32::new(8).expect("8 is not zero");
+
+/// What is profiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// System calls a request, by name. Needs strace, and leave to trace other processes.
+    Syscalls,
+}
+
+impl Run<'_> {
+    /// Profiles a target that is still there; says why where that can't be done.
+    pub(super) fn profile(
+        &mut self,
+        Profile::Syscalls: Profile,
+        load: &Load,
+        subject: &mut Subject<'_>,
+    ) {
+        let Some(process) = &subject.process else {
+            return;
+        };
+        if self.steering.interrupt.is_asked() || subject.failure.is_some() {
+            return;
+        }
+        (self.tell)(RunEvent::Profiling {
+            target: &subject.spec.name,
+        });
+        let Some(server) = &process.server else {
+            return subject.cautions.push(not_profiled(
+                "it ran already, and is not ours to trace",
+                "have bench start it: see docs/targets.md",
+            ));
+        };
+        let pids = descendants(server.supervisor());
+        let counted = Strace::attach(STRACE, &pids).and_then(|strace| {
+            let counted_by = strace.version.clone();
+            let (load, rate) = self.load_of_profile(load);
+            let driven = load::drive(
+                &load,
+                &process.workload,
+                process.addr,
+                &self.options(),
+                &Control::default(),
+            );
+            Ok((strace.detach()?, counted_by, rate, driven))
+        });
+        match counted {
+            Ok((counts, counted_by, rate, Ok(recording))) => {
+                let ok = recording.ledger.ok;
+                let record = SyscallRecord::of(&counts, counted_by, ok, rate.as_per_s());
+                if record.is_none() {
+                    subject.cautions.push(not_profiled(
+                        "it answered nothing meanwhile",
+                        "being traced slows a server: run it again on a machine that is less busy",
+                    ));
+                }
+                subject.cost.syscalls = record;
+            }
+            Ok((_, _, _, Err(error))) => subject.cautions.push(not_profiled(
+                &format!("load could not be driven: {error}"),
+                "its other figures were measured before and are whole",
+            )),
+            Err(error) => subject
+                .cautions
+                .push(not_profiled(&error.to_string(), error.advice())),
+        }
+    }
+
+    fn load_of_profile(&self, load: &Load) -> (Load, Rate) {
+        let most = Rate::per_s(MAX_RATE_PER_S).expect("200 is a rate");
+        let own = load.arrival.rate();
+        let rate = own.filter(|&own| own < most).unwrap_or(most);
+        let lasts = |route: &Route| matches!(route, Route::Chat | Route::Events { .. });
+        let is_long = self.request.routes.each().any(|asked| lasts(&asked.route));
+        let load = Load {
+            arrival: Arrival::Open {
+                rate,
+                process: Process::Constant,
+            },
+            connections: if is_long {
+                load.connections
+            } else {
+                load.connections.min(MAX_CONNECTIONS)
+            },
+            duration: LENGTH,
+            ..load.clone()
+        };
+        (load, rate)
+    }
+}
+
+/// Estimate of what profiling adds to a run.
+pub(super) fn time(request: &Request) -> Duration {
+    let targets = u32::try_from(request.targets.len()).unwrap_or(u32::MAX);
+    request
+        .profile
+        .map_or(Duration::ZERO, |_| LENGTH.saturating_mul(targets))
+}
+
+fn not_profiled(why: &str, advice: &str) -> Caution {
+    Caution {
+        code: CautionCode::NotProfiled,
+        detail: format!("its system calls were not counted: {why}"),
+        advice: advice.to_owned(),
+        voids: false,
+    }
+}

@@ -1,0 +1,280 @@
+//! A target while it is measured: the process that serves, and what is known of it so far.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use bench_core::load::Load;
+use bench_core::loops::Stretch;
+use bench_core::plan::Trial;
+use bench_core::record::{
+    EpochRecord, Failure, Histograms, IntervalRecord, LoadReport, Manifest, RequestRecord,
+    ServerRecord, ServerSample, TargetRecord,
+};
+use bench_core::recording::Recording;
+use bench_core::slices::Slices;
+use bench_core::syscalls::SyscallRecord;
+use bench_core::target::TargetSpec;
+use bench_core::timed::Timed;
+use bench_core::units::{Nanos, duration_ns};
+use bench_core::validity::{self, Caution, CautionCode, Validity};
+use bench_core::warmup::{self, WarmupRecord};
+use load::Workload;
+
+use super::watch::Watched;
+use crate::run_event::SoFar;
+use process::holder::Holder;
+use process::launch::Server;
+use process::meter::Reading;
+
+/// A target and what has been measured of it so far.
+pub(super) struct Subject<'a> {
+    pub(super) spec: &'a TargetSpec,
+    pub(super) manifest: Manifest,
+    pub(super) process: Option<Process>,
+    pub(super) recording: Recording,
+    pub(super) warmups: Vec<WarmupRecord>,
+    pub(super) epochs: Vec<EpochRecord>,
+    pub(super) intervals: Vec<IntervalRecord>,
+    /// Of whatever may turn out to be what is timed.
+    slices: BTreeMap<Timed, Slices>,
+    pub(super) cost: Cost,
+    pub(super) failure: Option<Failure>,
+    /// Cautions of its own, beside those that follow from its recording.
+    pub(super) cautions: Vec<Caution>,
+    /// Whether it tells of itself, as far as is known.
+    pub(super) tells: bool,
+}
+
+/// A target that can be driven.
+pub(super) struct Process {
+    /// The child, unless it ran already.
+    pub(super) server: Option<Server>,
+    /// Its idle connections, where the scenario has some.
+    pub(super) idle: Option<Holder>,
+    pub(super) addr: SocketAddr,
+    pub(super) workload: Workload,
+}
+
+impl Process {
+    /// Idle connections that were lost so far.
+    pub(super) fn idle_lost(&mut self) -> u64 {
+        let lost = self.idle.as_mut().map(Holder::lost);
+        lost.map_or(0, u64::from)
+    }
+}
+
+/// What serving cost over all epochs so far.
+#[derive(Debug, Default)]
+pub(super) struct Cost {
+    /// CPU time between the first measured request and the last reply of each epoch.
+    cpu_ns: Nanos,
+    /// Wall time of the same stretches.
+    wall_ns: Nanos,
+    user_ticks: u64,
+    system_ticks: u64,
+    switches_voluntary: u64,
+    switches_involuntary: u64,
+    /// Time that threads could run and waited for a core, and over how much wall time that is known.
+    run_delay_ns: Nanos,
+    run_delay_wall_ns: Nanos,
+    rss_bytes_max: u64,
+    threads_max: u32,
+    samples: Vec<ServerSample>,
+    /// Bytes that the resident set grew by while idle connections were opened, and how many that were.
+    idle: Option<(f64, u64)>,
+    pub(super) stats: Option<serde_json::Value>,
+    /// What its loops did in all epochs in which they told.
+    loops: Option<Stretch>,
+    pub(super) syscalls: Option<SyscallRecord>,
+    is_known: bool,
+}
+
+impl<'a> Subject<'a> {
+    pub(super) fn new(spec: &'a TargetSpec, manifest: Manifest) -> Self {
+        Self {
+            spec,
+            manifest,
+            process: None,
+            recording: Recording::empty(),
+            warmups: Vec::new(),
+            epochs: Vec::new(),
+            intervals: Vec::new(),
+            slices: BTreeMap::new(),
+            cost: Cost::default(),
+            failure: None,
+            cautions: Vec::new(),
+            tells: true,
+        }
+    }
+
+    /// Adds an epoch. One that was cut short adds to the distributions and not to the comparison.
+    pub(super) fn take(
+        &mut self,
+        trial: &Trial,
+        recording: &Recording,
+        watched: Watched,
+        is_whole: bool,
+    ) {
+        let started_s = watched.started.as_secs_f64();
+        let ok = recording.ledger.ok;
+        let stretch = watched.stretch(ok, recording.measured_ns);
+        if is_whole {
+            let cpu_us_per_request = watched
+                .spent
+                .and_then(|spent| us_per_request(spent.cpu_ns, ok));
+            let rss_bytes_max = watched
+                .samples
+                .iter()
+                .map(|(sample, _)| sample.rss_bytes)
+                .max();
+            let epoch = EpochRecord::of(
+                trial,
+                started_s,
+                recording,
+                cpu_us_per_request,
+                rss_bytes_max,
+            );
+            self.epochs.push(EpochRecord {
+                loops: stretch.as_ref().map(Stretch::record),
+                ..epoch
+            });
+        }
+        let offset_ns = duration_ns(watched.started);
+        self.recording.append_epoch(recording, offset_ns);
+        for timed in Timed::ALL {
+            let slices = self.slices.entry(timed).or_default();
+            slices.take(recording, timed, offset_ns);
+        }
+        self.intervals.extend(
+            recording
+                .intervals
+                .iter()
+                .map(|interval| IntervalRecord::of(interval, started_s)),
+        );
+        self.cost.add(watched, stretch.as_ref());
+    }
+
+    /// What is known of it by now.
+    pub(super) fn so_far(&self) -> SoFar<'_> {
+        SoFar {
+            recording: &self.recording,
+            cpu_us_per_request: self.cost.cpu_us_per_request(self.recording.ledger.ok),
+            rss_bytes_max: self.cost.rss_bytes_max(),
+        }
+    }
+
+    /// What the run record says of this target, and the recording for the formats that hold more. `requests`: the mix.
+    pub(super) fn into_record(
+        self,
+        load: &Load,
+        requests: &[RequestRecord],
+    ) -> (TargetRecord, Recording) {
+        let mut cautions = validity::assess(load, &self.recording);
+        cautions.extend(warmup::caution(&self.warmups));
+        cautions.extend(self.cautions);
+        if let Some(failure) = &self.failure {
+            cautions.push(Caution {
+                code: CautionCode::TargetFailed,
+                detail: failure.what.clone(),
+                advice: "its figures end where it did; look at its last output".to_owned(),
+                voids: false,
+            });
+        }
+        let ok = self.recording.ledger.ok;
+        let slices = self.slices.get(&Timed::of(&self.recording));
+        let record = TargetRecord {
+            name: self.spec.name.clone(),
+            manifest: self.manifest,
+            report: LoadReport::of(load, &self.recording, Validity::from_cautions(cautions))
+                .by_request(requests, &self.recording),
+            server: self.cost.into_record(ok),
+            warmups: self.warmups,
+            epochs: self.epochs,
+            intervals: self.intervals,
+            slices: slices.map(Slices::record).unwrap_or_default(),
+            histograms: Histograms::of(&self.recording),
+            failure: self.failure,
+        };
+        (record, self.recording)
+    }
+}
+
+impl Cost {
+    fn add(&mut self, watched: Watched, stretch: Option<&Stretch>) {
+        if let Some(stretch) = stretch {
+            self.loops = Some(match &self.loops {
+                Some(loops) => loops.and(stretch),
+                None => stretch.clone(),
+            });
+        }
+        if let Some(((before, after), spent)) = watched.run_delays_ns.zip(watched.spent) {
+            self.run_delay_ns += after.saturating_sub(before);
+            self.run_delay_wall_ns += spent.wall_ns;
+        }
+        if let Some(spent) = watched.spent {
+            self.is_known = true;
+            self.cpu_ns += spent.cpu_ns;
+            self.wall_ns += spent.wall_ns;
+        }
+        if let Some((before, after)) = watched.readings {
+            let grown = |of: fn(&Reading) -> u64| of(&after).saturating_sub(of(&before));
+            self.user_ticks += grown(|reading| reading.user_ticks);
+            self.system_ticks += grown(|reading| reading.system_ticks);
+            self.switches_voluntary += grown(|reading| reading.switches_voluntary);
+            self.switches_involuntary += grown(|reading| reading.switches_involuntary);
+        }
+        for (sample, reading) in watched.samples {
+            self.rss_bytes_max = self.rss_bytes_max.max(reading.rss_bytes_max);
+            self.threads_max = self.threads_max.max(reading.threads);
+            self.samples.push(sample);
+        }
+    }
+
+    /// So many idle connections were opened, with the resident set in bytes before and after.
+    pub(super) fn add_idle(&mut self, opened: u32, rss_bytes: Option<(u64, u64)>) {
+        if let Some((before, after)) = rss_bytes.filter(|_| opened > 0) {
+            let (bytes, connections) = self.idle.unwrap_or_default();
+            let grown = after as f64 - before as f64;
+            self.idle = Some((bytes + grown, connections + u64::from(opened)));
+        }
+    }
+
+    fn cpu_us_per_request(&self, ok: u64) -> Option<f64> {
+        us_per_request(self.cpu_ns, ok).filter(|_| self.is_known)
+    }
+
+    fn rss_bytes_max(&self) -> Option<u64> {
+        (self.rss_bytes_max > 0).then_some(self.rss_bytes_max)
+    }
+
+    fn into_record(self, ok: u64) -> ServerRecord {
+        let per_1000 =
+            |count: u64| (self.is_known && ok > 0).then(|| count as f64 * 1e3 / ok as f64);
+        let ticks = self.user_ticks + self.system_ticks;
+        ServerRecord {
+            cpu_us_per_request: self.cpu_us_per_request(ok),
+            cpu_share: self
+                .is_known
+                .then(|| self.cpu_ns as f64 / self.wall_ns.max(1) as f64),
+            cpu_user_share: (ticks > 0).then(|| self.user_ticks as f64 / ticks as f64),
+            rss_bytes_max: self.rss_bytes_max(),
+            rss_bytes_per_idle_connection: self
+                .idle
+                .map(|(bytes, connections)| bytes / connections as f64),
+            threads_max: (self.threads_max > 0).then_some(self.threads_max),
+            context_switches_voluntary_per_1000: per_1000(self.switches_voluntary),
+            context_switches_involuntary_per_1000: per_1000(self.switches_involuntary),
+            run_queue_mean: (self.run_delay_wall_ns > 0)
+                .then(|| self.run_delay_ns as f64 / self.run_delay_wall_ns as f64),
+            loops: self.loops.as_ref().map(Stretch::record),
+            syscalls: self.syscalls,
+            stats: self.stats,
+            samples: self.samples,
+        }
+    }
+}
+
+/// CPU microseconds per request; none without a request.
+fn us_per_request(cpu_ns: Nanos, ok: u64) -> Option<f64> {
+    (ok > 0).then(|| cpu_ns as f64 / 1e3 / ok as f64)
+}

@@ -1,0 +1,187 @@
+//! Watching a server for the length of one epoch: what it spent between the first measured request and the last reply.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bench_core::loops::{Stretch, Telling};
+use bench_core::record::ServerSample;
+use bench_core::units::{Nanos, duration_ns};
+use load::{Control, Phase};
+
+use crate::steering::{Counts, Steering};
+use process::meter::{Meters, Reading};
+
+/// How often a server's meters are read while it is measured.
+const SAMPLE_EVERY: Duration = Duration::from_millis(100);
+
+/// What was seen of a server in one epoch. Nothing of its cost is known of a server that is no child of ours.
+#[derive(Debug, Default)]
+pub(super) struct Watched {
+    /// When the measured part began, since the run began.
+    pub(super) started: Duration,
+    /// What the server spent on the measured part.
+    pub(super) spent: Option<Spent>,
+    /// Its meters before and after, opening and closing connections included.
+    pub(super) readings: Option<(Reading, Reading)>,
+    /// For how long its threads had waited for a core, before and after; `None` where the kernel doesn't count that.
+    pub(super) run_delays_ns: Option<(Nanos, Nanos)>,
+    /// What it told of itself, before and after; `None` where it tells nothing.
+    pub(super) told: Option<(Telling, Telling)>,
+    /// Its meters meanwhile.
+    pub(super) samples: Vec<(ServerSample, Reading)>,
+}
+
+impl Watched {
+    /// What its loops did for so many requests in at least so long.
+    pub(super) fn stretch(&self, requests: u64, measured_ns: Nanos) -> Option<Stretch> {
+        let (before, after) = self.told.as_ref()?;
+        let duration_ns = self.spent.map_or(measured_ns, |spent| spent.wall_ns);
+        Stretch::between(before, after, requests, duration_ns)
+    }
+}
+
+/// CPU and wall time from the first measured request to the last reply.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spent {
+    pub(super) cpu_ns: Nanos,
+    pub(super) wall_ns: Nanos,
+}
+
+/// A moment of an epoch.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    /// Since the run began.
+    at: Duration,
+    /// CPU time of the server so far.
+    cpu_ns: Option<Nanos>,
+}
+
+#[derive(Debug, Default)]
+struct Marks {
+    measuring: Option<Mark>,
+    drained: Option<Mark>,
+}
+
+/// Does `drive` under a control that watches a server by its meters, and ends it early where the server dies or the user wants
+/// it.
+pub(super) fn watch<T>(
+    meters: Option<&Arc<Meters>>,
+    run_started: Instant,
+    steering: &Steering,
+    drive: impl FnOnce(&Control) -> T,
+) -> (T, Watched) {
+    let marks = Arc::new(Mutex::new(Marks::default()));
+    // Not among the marks: whoever reads them may be interrupted there, and a generator thread would wait for it.
+    let measuring_since_ns = Arc::new(AtomicU64::new(0));
+    let control = Control::watching({
+        let marks = Arc::clone(&marks);
+        let measuring_since_ns = Arc::clone(&measuring_since_ns);
+        let meters = meters.cloned();
+        move |phase| {
+            let mark = Mark {
+                at: run_started.elapsed(),
+                cpu_ns: meters.as_ref().map(|meters| meters.cpu_ns()),
+            };
+            let mut marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
+            match phase {
+                Phase::Measuring => {
+                    measuring_since_ns.store(duration_ns(mark.at), Ordering::Relaxed);
+                    marks.measuring = Some(mark);
+                }
+                Phase::Drained => marks.drained = Some(mark),
+            }
+        }
+    });
+    let reading = || meters.and_then(|meters| meters.reading());
+    if let Some(meters) = meters {
+        meters.settle();
+    }
+    let run_delay_ns = || meters.and_then(|meters| meters.run_delay_ns());
+    let (before, delay_before_ns) = (reading(), run_delay_ns());
+    let is_done = AtomicBool::new(false);
+    let tell = || {
+        let since_ns = measuring_since_ns.load(Ordering::Relaxed);
+        let now_ns = duration_ns(run_started.elapsed());
+        steering.count((since_ns > 0).then(|| Counts {
+            ok: control.ok(),
+            failed: control.failed(),
+            over: Duration::from_nanos(now_ns.saturating_sub(since_ns)),
+        }));
+        if steering.interrupt.is_asked() {
+            control.stop();
+        }
+    };
+    let (driven, samples) = std::thread::scope(|scope| {
+        let sampler = scope.spawn(|| sample(meters, run_started, &tell, &control, &is_done));
+        let driven = drive(&control);
+        is_done.store(true, Ordering::Relaxed);
+        sampler.thread().unpark();
+        (
+            driven,
+            sampler
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+        )
+    });
+    steering.count(None);
+    let (delay_after_ns, after) = (run_delay_ns(), reading());
+    let marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
+    let watched = Watched {
+        started: marks.measuring.map_or(Duration::ZERO, |mark| mark.at),
+        spent: marks
+            .measuring
+            .zip(marks.drained)
+            .and_then(|(from, to)| spent(from, to)),
+        readings: before.zip(after),
+        run_delays_ns: delay_before_ns.zip(delay_after_ns),
+        told: None,
+        samples,
+    };
+    (driven, watched)
+}
+
+fn spent(from: Mark, to: Mark) -> Option<Spent> {
+    Some(Spent {
+        cpu_ns: to.cpu_ns?.saturating_sub(from.cpu_ns?),
+        wall_ns: duration_ns(to.at.saturating_sub(from.at)),
+    })
+}
+
+/// Reads a server's meters until the epoch is done, and calls `tell` each time; ends the epoch early where the server died.
+fn sample(
+    meters: Option<&Arc<Meters>>,
+    started: Instant,
+    tell: &dyn Fn(),
+    control: &Control,
+    is_done: &AtomicBool,
+) -> Vec<(ServerSample, Reading)> {
+    let mut samples = Vec::new();
+    let mut last = meters.map(|meters| (started.elapsed(), meters.cpu_ns()));
+    while !is_done.load(Ordering::Relaxed) {
+        std::thread::park_timeout(SAMPLE_EVERY);
+        tell();
+        let Some(meters) = meters else { continue };
+        meters.look();
+        let Some(reading) = meters.reading() else {
+            control.stop();
+            continue;
+        };
+        let cpu_ns = meters.cpu_ns();
+        let at = started.elapsed();
+        if let Some((last_at, last_cpu_ns)) = last {
+            let wall_ns = duration_ns(at.saturating_sub(last_at)).max(1);
+            let cpu_share = cpu_ns.saturating_sub(last_cpu_ns) as f64 / wall_ns as f64;
+            samples.push((
+                ServerSample {
+                    at_s: at.as_secs_f64(),
+                    cpu_share,
+                    rss_bytes: reading.rss_bytes,
+                },
+                reading,
+            ));
+        }
+        last = Some((at, cpu_ns));
+    }
+    samples
+}

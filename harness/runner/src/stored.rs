@@ -1,0 +1,157 @@
+//! Records that the user named: of runs, and of sweeps.
+
+use std::path::{Path, PathBuf};
+
+use bench_core::record::{MAX_RECORD_BYTES, RunRecord};
+use bench_core::sweep::record::SweepRecord;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use crate::step_log;
+use process::failure::{Explain, Failure};
+use process::files::{self, STDIN};
+
+/// The record of a run, in its directory.
+const RUN: &str = "run.json";
+
+/// What a record is of.
+#[derive(Debug)]
+pub enum Stored {
+    Run(Box<RunRecord>),
+    Sweep(Box<SweepRecord>),
+}
+
+/// Reads the record of the directory of a run or a sweep, its file, or standard input.
+pub fn read(named: &Path) -> Result<Stored, Failure> {
+    let path = path_of(named);
+    let text = files::read_text(&path, MAX_RECORD_BYTES).or_usage(
+        || format!("cannot read {}", path.display()),
+        "name a directory below results/runs, or its run.json",
+    )?;
+    let place = path.display().to_string();
+    if is_sweep(&text) {
+        let record = SweepRecord::from_json(&text, &place).map_err(Failure::usage_of)?;
+        return Ok(Stored::Sweep(Box::new(record)));
+    }
+    let record = RunRecord::from_json(&text, &place).map_err(Failure::usage_of)?;
+    Ok(Stored::Run(Box::new(record)))
+}
+
+/// Reads the record of a run, where one of a sweep is of no use.
+pub fn read_run(named: &Path) -> Result<RunRecord, Failure> {
+    read(named)?.run(named)
+}
+
+impl Stored {
+    /// The record of a run, where one of a sweep is of no use.
+    pub fn run(self, named: &Path) -> Result<RunRecord, Failure> {
+        match self {
+            Self::Run(record) => Ok(*record),
+            Self::Sweep(_) => Err(Failure::usage(miette::miette!(
+                help = "name a run; of a sweep there are `bench chart` and `bench report`, alone",
+                "{} is a sweep, which has no times of one load to work with",
+                named.display()
+            ))),
+        }
+    }
+}
+
+/// The directory of a record. One that was read from standard input has none; `option` then names a place.
+pub fn beside(named: &Path, option: &str) -> Result<PathBuf, Failure> {
+    match named {
+        named if named == Path::new(STDIN) => Err(Failure::usage(miette::miette!(
+            help = format!("name a place with {option}, or `{option} -` for standard output"),
+            "a record from standard input has no directory for what is drawn of it"
+        ))),
+        named if named.is_dir() => Ok(named.to_owned()),
+        named => Ok(named
+            .parent()
+            .map_or_else(|| PathBuf::from("."), Path::to_owned)),
+    }
+}
+
+fn path_of(named: &Path) -> PathBuf {
+    if !named.is_dir() {
+        return named.to_owned();
+    }
+    let [run, sweep] = [RUN, step_log::RECORD].map(|name| named.join(name));
+    if sweep.is_file() && !run.is_file() {
+        sweep
+    } else {
+        run
+    }
+}
+
+/// Whether a text is the record of a sweep: only that has steps.
+fn is_sweep(text: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Probe {
+        steps: Option<IgnoredAny>,
+    }
+    serde_json::from_str::<Probe>(text).is_ok_and(|probe| probe.steps.is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use bench_core::sample;
+
+    use super::*;
+
+    /// What is read of a directory that has these files.
+    fn check(files: &[(&str, &str)]) -> Result<Stored, Failure> {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
+        read(dir.path())
+    }
+
+    #[test]
+    fn a_directory_holds_a_run_or_a_sweep() {
+        let (run, sweep) = (
+            sample::run_record().to_json(),
+            sample::sweep_record().to_json(),
+        );
+        assert!(matches!(check(&[("run.json", &run)]), Ok(Stored::Run(_))));
+        let read = check(&[("sweep.json", &sweep)]);
+        let Ok(Stored::Sweep(record)) = read else {
+            panic!("{read:?}");
+        };
+        assert_eq!(record.to_json(), sweep);
+        // Whatever the file is called.
+        assert!(matches!(
+            check(&[("run.json", &sweep)]),
+            Ok(Stored::Sweep(_))
+        ));
+        let missing = check(&[]).unwrap_err().report.to_string();
+        assert!(
+            missing.starts_with("cannot read ") && missing.contains("run.json"),
+            "{missing}"
+        );
+    }
+
+    #[test]
+    fn a_damaged_sweep_names_the_file_and_the_remedy() {
+        let error = check(&[("sweep.json", "{\"schema_version\":1,\"steps\":[]}")]).unwrap_err();
+        let text = error.report.to_string();
+        assert!(
+            text.contains("sweep.json:1: this is no sweep record (missing field"),
+            "{text}"
+        );
+        let newer = check(&[("sweep.json", "{\"schema_version\":9,\"steps\":[]}")]).unwrap_err();
+        let text = newer.report.to_string();
+        assert!(
+            text.contains("has schema version 9, and this bench reads up to 1"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_sweep_is_refused_where_a_run_is_asked_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sweep.json");
+        std::fs::write(&path, sample::sweep_record().to_json()).unwrap();
+        let error = read_run(dir.path()).unwrap_err().report.to_string();
+        assert!(error.contains("is a sweep"), "{error}");
+    }
+}

@@ -1,0 +1,519 @@
+//! From a scenario's requests to bytes on the wire and the replies that they must get.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use bench_core::load::Connect;
+use bench_core::names;
+use bench_core::scenario::{Body, RequestSpec, Scenario, ScenarioError, USUAL_STATUS};
+use http1::Method;
+use load::{Chat, Expect, ExpectBody, Request, Workload};
+use spec::{MAX_UPSTREAM_CONNECTIONS, Mode, Route, order_answer};
+
+use process::control_client::Question;
+use process::failure::Failure;
+
+/// Nanoseconds in a millisecond, in which routes count.
+const NANOS_PER_MS: u64 = 1_000_000;
+
+/// The status of an order that is not JSON.
+const NOT_JSON: u16 = 400;
+
+/// How a connection that becomes a WebSocket is answered.
+const SWITCHING_PROTOCOLS: u16 = 101;
+
+/// How long a chat's messages are where the scenario doesn't say: a short sentence.
+const USUAL_MESSAGE_BYTES: u32 = 64;
+
+/// What the requests of a scenario ask for, in their order.
+#[derive(Debug, Clone)]
+pub struct Routes(Vec<Asked>);
+
+/// One kind of request, and what the contract says of its answer.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub method: Method,
+    pub route: Route,
+    pub body: Option<Body>,
+    pub answer: Answer,
+    /// How long messages are, where this is a chat.
+    message_bytes: u32,
+    weight: u32,
+}
+
+/// What must come back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    /// The body, where the contract says it.
+    pub body: Option<Vec<u8>>,
+}
+
+impl Routes {
+    /// Reads the requests of a scenario; one that no target serves, or that the contract answers otherwise, is an error at
+    /// its line.
+    pub fn of(scenario: &Scenario) -> Result<Self, Failure> {
+        let asked = scenario
+            .requests
+            .iter()
+            .enumerate()
+            .map(|(index, spec)| asked(scenario, index, spec).map_err(Failure::usage));
+        asked.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether some request needs the upstream backend.
+    pub fn need_backend(&self) -> bool {
+        self.each()
+            .any(|asked| matches!(asked.route, Route::Upstream { .. }))
+    }
+
+    /// Sockets that the busiest process holds under this many connections: a server's own, and those to the backend.
+    pub fn sockets(&self, connections: u32) -> u64 {
+        let calls = |asked: &Asked| match asked.route {
+            Route::Upstream {
+                mode: Mode::Parallel,
+                calls,
+                ..
+            } => u64::from(calls),
+            Route::Upstream {
+                mode: Mode::Sequential,
+                ..
+            } => 1,
+            _ => 0,
+        };
+        let calls_at_once = self.each().map(calls).max().unwrap_or_default();
+        let most = MAX_UPSTREAM_CONNECTIONS as u64;
+        u64::from(connections) + (u64::from(connections) * calls_at_once).min(most)
+    }
+
+    /// How long the longest stream of events takes: as long as its last request is waited for after the last arrival, beside
+    /// what every request is.
+    pub fn longest_stream(&self) -> Duration {
+        let lengths = self.each().map(|asked| length(&asked.route));
+        lengths.max().unwrap_or_default()
+    }
+
+    /// Each kind of request once.
+    pub fn each(&self) -> impl Iterator<Item = &Asked> {
+        self.0.iter()
+    }
+
+    /// Whether connections are members of a chat.
+    pub fn are_chat(&self) -> bool {
+        self.each().any(|asked| asked.route == Route::Chat)
+    }
+
+    /// The requests as they are sent to `host`, or the chat that is held there.
+    pub fn workload(&self, host: &str, connect: Connect) -> Workload {
+        if let Some(chat) = self.each().find(|asked| asked.route == Route::Chat) {
+            return Chat::new(host, chat.message_bytes as usize).into();
+        }
+        let requests = self.each().map(|asked| asked.request(host, connect));
+        Workload::new(requests.collect())
+    }
+}
+
+impl Asked {
+    /// What a control request asks, `target` being where its route is.
+    pub fn question<'a>(&'a self, target: &'a str) -> Question<'a> {
+        Question {
+            method: self
+                .method
+                .as_str()
+                .expect("a scenario's methods have names"),
+            target,
+            body: self.body.as_ref(),
+            status: self.answer.status,
+            reply: self.answer.body.as_deref(),
+        }
+    }
+
+    fn request(&self, host: &str, connect: Connect) -> Request {
+        let body_type = self
+            .body
+            .iter()
+            .map(|body| ("Content-Type", body.content_type.as_str()));
+        let headers: Vec<(&str, &str)> = body_type.chain(connection(connect)).collect();
+        let expect = Expect {
+            status: Some(self.answer.status),
+            body: match (self.route, &self.answer.body) {
+                (Route::Events { n, ms }, Some(body)) if !body.is_empty() => ExpectBody::Events {
+                    count: n,
+                    gap_ns: u64::from(ms) * NANOS_PER_MS,
+                },
+                (_, Some(body)) => ExpectBody::Exact(body.clone()),
+                (_, None) => ExpectBody::Any,
+            },
+        };
+        let body = self.body.as_ref().map(|body| body.text.as_bytes());
+        Request::new(
+            self.method,
+            &self.route.target(),
+            host,
+            &headers,
+            body,
+            expect,
+        )
+        .with_weight(self.weight)
+    }
+}
+
+impl Answer {
+    /// What answers a route that is asked for rightly.
+    fn to(route: &Route, method: Method) -> Self {
+        Self {
+            status: USUAL_STATUS,
+            body: match method {
+                Method::Head => Some(Vec::new()),
+                _ => route.expected_body().map(Cow::into_owned),
+            },
+        }
+    }
+
+    /// What answers an order. Where it is not even JSON, targets say so in words of their own.
+    fn to_order(order: &[u8]) -> Self {
+        let answer = order_answer(order);
+        Self {
+            status: answer.status,
+            body: (answer.status != NOT_JSON).then(|| answer.body.into_owned()),
+        }
+    }
+
+    /// Why it is no other, where its body says so.
+    fn reason(&self) -> Option<String> {
+        let refused = self.status != USUAL_STATUS;
+        let body = self.body.as_deref().filter(|_| refused)?;
+        Some(String::from_utf8_lossy(body).into_owned())
+    }
+}
+
+/// How long a stream of events takes where none is late.
+fn length(route: &Route) -> Duration {
+    match *route {
+        Route::Events { n, ms } => Duration::from_millis(u64::from(n - 1) * u64::from(ms)),
+        _ => Duration::ZERO,
+    }
+}
+
+/// A method that a scenario may name.
+fn method(name: &str) -> Method {
+    match name {
+        "GET" => Method::Get,
+        "HEAD" => Method::Head,
+        "POST" => Method::Post,
+        "PUT" => Method::Put,
+        "DELETE" => Method::Delete,
+        "OPTIONS" => Method::Options,
+        _ => unreachable!("a scenario's methods are known"),
+    }
+}
+
+/// What a request says of its connection.
+pub fn connection(connect: Connect) -> Option<(&'static str, &'static str)> {
+    match connect {
+        Connect::Once => None,
+        Connect::PerRequest => Some(("Connection", "close")),
+    }
+}
+
+/// What a request asks for and must get, by the contract.
+fn asked(scenario: &Scenario, index: usize, spec: &RequestSpec) -> Result<Asked, ScenarioError> {
+    let refuse = |key: &str, message: &str, help: &str| {
+        Err(scenario.request_error(index, key, message, help))
+    };
+    let route = match Route::parse(&spec.route) {
+        Ok(route) => route,
+        Err(error) => return refuse("route", &error.to_string(), &hint(&spec.route)),
+    };
+    let method = method(&spec.method);
+    if !route.takes(method) {
+        let message = format!("{} does not take {}", spec.route, spec.method);
+        return refuse("method", &message, &format!("it takes {}", route.allow()));
+    }
+    if route == Route::Chat {
+        return chat(scenario, index, spec);
+    }
+    if spec.message_bytes.is_some() {
+        let message = format!("`message_bytes` means nothing with {}", spec.route);
+        return refuse("message_bytes", &message, "remove it");
+    }
+    if length(&route) >= scenario.timeout {
+        let message = format!(
+            "this stream takes {:?}, and the timeout is {:?}",
+            length(&route),
+            scenario.timeout
+        );
+        let help = "raise `timeout` above it, or ask for fewer events";
+        return refuse("route", &message, help);
+    }
+    let answer = match (route, &spec.body) {
+        (Route::Orders, None) => {
+            return refuse("route", "/orders needs an order", "write it as `body`");
+        }
+        (Route::Orders, Some(body)) => Answer::to_order(body.text.as_bytes()),
+        _ => Answer::to(&route, method),
+    };
+    if spec.expect_status != answer.status {
+        let (right, wrong) = (answer.status, spec.expect_status);
+        let why = answer.reason().map(|reason| format!(" ({reason})"));
+        let message = format!(
+            "this is answered {right}{}, not {wrong}",
+            why.unwrap_or_default()
+        );
+        let help = if right == USUAL_STATUS {
+            "leave `expect_status` out".to_owned()
+        } else {
+            format!("write `expect_status = {right}`, or correct the request")
+        };
+        return refuse("expect_status", &message, &help);
+    }
+    Ok(Asked {
+        method,
+        route,
+        body: spec.body.clone(),
+        answer,
+        message_bytes: 0,
+        weight: spec.weight.get(),
+    })
+}
+
+/// A chat, which is all that a scenario has where it has one: its connections are members, who stay and only speak.
+fn chat(scenario: &Scenario, index: usize, spec: &RequestSpec) -> Result<Asked, ScenarioError> {
+    let refuse = |key: &str, message: &str, help: &str| {
+        Err(scenario.request_error(index, key, message, help))
+    };
+    if scenario.requests.len() > 1 {
+        let message =
+            "/chat can't be mixed with other requests: its connections are members of a room";
+        return refuse("route", message, "keep it as the only `[[requests]]`");
+    }
+    if scenario.connect == Connect::PerRequest {
+        let message = "the members of /chat stay: a message has no connection of its own";
+        return refuse("route", message, "remove `connect = \"per_request\"`");
+    }
+    if method(&spec.method) != Method::Get {
+        let message = format!("/chat is joined with GET, not with {}", spec.method);
+        return refuse("method", &message, "leave `method` out");
+    }
+    if spec.expect_status != USUAL_STATUS {
+        let message = "`expect_status` means nothing with /chat";
+        return refuse("expect_status", message, "remove it");
+    }
+    Ok(Asked {
+        method: Method::Get,
+        route: Route::Chat,
+        body: None,
+        answer: Answer {
+            status: SWITCHING_PROTOCOLS,
+            body: None,
+        },
+        message_bytes: spec.message_bytes.unwrap_or(USUAL_MESSAGE_BYTES),
+        weight: spec.weight.get(),
+    })
+}
+
+/// What to do about a route that was refused.
+fn hint(route: &str) -> String {
+    let first = |path: &str| path.split(['/', '?']).nth(1).unwrap_or_default().to_owned();
+    let known: Vec<String> = Route::KNOWN.iter().map(|route| first(route)).collect();
+    let meant = names::nearest(&first(route), known.iter().map(String::as_str))
+        .filter(|meant| *meant != first(route));
+    let list = "`bench list routes` shows what every target serves";
+    meant.map_or_else(
+        || list.to_owned(),
+        |meant| format!("did you mean `/{meant}`? {list}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scenario(requests: &str) -> Scenario {
+        let source = format!(
+            "description = \"Made up for a test.\"\nquestion = \"Does it parse?\"\nconnections = 1\n[load]\narrival = \"closed\"\n{requests}"
+        );
+        Scenario::parse(&source, "made-up.toml").unwrap()
+    }
+
+    #[test]
+    fn every_built_in_scenario_asks_only_for_routes_that_exist() {
+        for (name, _) in bench_core::scenario::BUILT_IN {
+            let scenario = Scenario::built_in(name).unwrap();
+            assert!(Routes::of(&scenario).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_route_is_an_error_at_its_line() {
+        let scenario =
+            scenario("[[requests]]\nroute = \"/sleep/1\"\n[[requests]]\nroute = \"/slep/1\"\n");
+        let failure = Routes::of(&scenario).unwrap_err();
+        let text = failure.report.to_string();
+        assert!(
+            text.contains("made-up.toml:9") && text.contains("/slep"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_server_needs_sockets_for_its_calls_too() {
+        let sockets = |route: &str| {
+            let scenario = scenario(&format!("[[requests]]\nroute = \"{route}\"\n"));
+            Routes::of(&scenario).unwrap().sockets(100)
+        };
+        assert_eq!(sockets("/plaintext"), 100);
+        assert_eq!(sockets("/upstream?calls=9&ms=1&mode=seq"), 200);
+        assert_eq!(sockets("/upstream?calls=9&ms=1&mode=par"), 1000);
+        assert_eq!(sockets("/upstream?calls=100&ms=1&mode=par"), 100 + 4096);
+    }
+
+    #[test]
+    fn a_request_of_its_own_connection_says_that_it_is_the_last() {
+        let routes = Routes::of(&scenario("[[requests]]\nroute = \"/json\"\n")).unwrap();
+        let bytes = |connect| {
+            let workload = routes.workload("a:80", connect);
+            String::from_utf8(workload.requests()[0].bytes.clone()).unwrap()
+        };
+        assert_eq!(
+            bytes(Connect::PerRequest),
+            "GET /json HTTP/1.1\r\nHost: a:80\r\nConnection: close\r\n\r\n"
+        );
+        assert_eq!(
+            bytes(Connect::Once),
+            "GET /json HTTP/1.1\r\nHost: a:80\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn a_chat_is_a_workload_of_its_own() {
+        let chat = |keys: &str| {
+            let requests = format!("[[requests]]\nroute = \"/chat\"\n{keys}");
+            let routes = Routes::of(&scenario(&requests)).unwrap();
+            routes.workload("a:80", Connect::Once)
+        };
+        assert_eq!(chat(""), Chat::new("a:80", 64).into());
+        for bytes in [32, 65_536] {
+            let keys = format!("message_bytes = {bytes}\n");
+            assert_eq!(chat(&keys), Chat::new("a:80", bytes).into());
+        }
+    }
+
+    #[test]
+    fn members_stay() {
+        let source = "description = \"Made up for a test.\"\nquestion = \"Does it parse?\"\nconnections = 1\n[load]\n\
+                      arrival = \"closed\"\nconnect = \"per_request\"\n[[requests]]\nroute = \"/chat\"\n";
+        let scenario = Scenario::parse(source, "made-up.toml").unwrap();
+        let report = Routes::of(&scenario).unwrap_err().report.to_string();
+        assert!(
+            report.starts_with("made-up.toml:8:9: the members of /chat stay"),
+            "{report}"
+        );
+    }
+
+    fn refusal(request: &str) -> (String, String) {
+        let scenario = scenario(&format!("[[requests]]\n{request}"));
+        let report = Routes::of(&scenario).unwrap_err().report;
+        let help = report.help().map(|help| help.to_string());
+        (report.to_string(), help.unwrap_or_default())
+    }
+
+    #[test]
+    fn what_the_contract_answers_otherwise_is_an_error_at_its_line() {
+        let order = "route = \"/orders\"\nmethod = \"POST\"\n";
+        let valid = r#"body = '{"customer":{"id":1,"email":"a@example.com"},"items":[{"sku":"A","quantity":2,"unit_price_cents":3}]}'"#;
+        let invalid = valid.replace(":2,", ":0,");
+        let cases = [
+            (
+                "route = \"/json\"\nexpect_status = 404\n".to_owned(),
+                "made-up.toml:8:17: this is answered 200, not 404",
+                "leave `expect_status` out",
+            ),
+            (
+                "route = \"/plaintext\"\nmethod = \"POST\"\nbody = \"\"\n".to_owned(),
+                "made-up.toml:8:10: /plaintext does not take POST",
+                "it takes GET, HEAD",
+            ),
+            (
+                "route = \"/orders\"\n".to_owned(),
+                "made-up.toml:7:9: /orders does not take GET",
+                "it takes POST",
+            ),
+            (
+                order.to_owned(),
+                "made-up.toml:7:9: /orders needs an order",
+                "write it as `body`",
+            ),
+            (
+                format!("{order}expect_status = 422\n{valid}\n"),
+                "made-up.toml:9:17: this is answered 200, not 422",
+                "leave `expect_status` out",
+            ),
+            (
+                format!("{order}{invalid}\n"),
+                "made-up.toml:7:9: this is answered 422 ({\"field\":\"items.0.quantity\"}), not 200",
+                "write `expect_status = 422`, or correct the request",
+            ),
+            (
+                format!("{order}body = \"{{\"\nexpect_status = 422\n"),
+                "made-up.toml:10:17: this is answered 400, not 422",
+                "write `expect_status = 400`, or correct the request",
+            ),
+            (
+                "route = \"/events?n=51&ms=100\"\n".to_owned(),
+                "made-up.toml:7:9: this stream takes 5s, and the timeout is 5s",
+                "raise `timeout` above it, or ask for fewer events",
+            ),
+            (
+                "route = \"/chat\"\nexpect_status = 426\n".to_owned(),
+                "made-up.toml:8:17: `expect_status` means nothing with /chat",
+                "remove it",
+            ),
+            (
+                "route = \"/chat\"\nmethod = \"HEAD\"\n".to_owned(),
+                "made-up.toml:8:10: /chat is joined with GET, not with HEAD",
+                "leave `method` out",
+            ),
+            (
+                "route = \"/json\"\nmessage_bytes = 64\n".to_owned(),
+                "made-up.toml:8:17: `message_bytes` means nothing with /json",
+                "remove it",
+            ),
+            (
+                "route = \"/json\"\n[[requests]]\nroute = \"/chat\"\n".to_owned(),
+                "made-up.toml:9:9: /chat can't be mixed with other requests: its connections are members of a room",
+                "keep it as the only `[[requests]]`",
+            ),
+        ];
+        for (request, what, help) in cases {
+            assert_eq!(refusal(&request), (what.to_owned(), help.to_owned()));
+        }
+    }
+
+    #[test]
+    fn an_order_is_answered_with_its_sum_or_the_member_that_is_wrong() {
+        let answers: Vec<(u16, String)> = Routes::of(&Scenario::built_in("orders").unwrap())
+            .unwrap()
+            .each()
+            .map(|asked| {
+                let body = asked.answer.body.clone().unwrap();
+                (asked.answer.status, String::from_utf8(body).unwrap())
+            })
+            .collect();
+        let items = |count: u32| format!("\"item_count\":{count},");
+        for ((status, body), count) in answers[..3].iter().zip([1, 10, 100]) {
+            assert!(*status == 200 && body.contains(&items(count)), "{body}");
+        }
+        let wrong = [
+            "items.0.quantity",
+            "customer.email",
+            "customer.id",
+            "items.9.sku",
+            "items",
+        ];
+        for (answer, field) in answers[3..].iter().zip(wrong) {
+            assert_eq!(*answer, (422, format!("{{\"field\":\"{field}\"}}")));
+        }
+        assert_eq!(answers.len(), 8);
+    }
+}
