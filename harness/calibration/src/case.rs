@@ -78,6 +78,7 @@ pub struct Case {
 /// A figure and what it must be.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Expectation {
+    /// What is read.
     pub figure: Figure,
     /// In the figure's unit.
     pub expected: f64,

@@ -13,8 +13,11 @@ use crate::way::Way;
 /// The three clocks of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {
+    /// Response time.
     Response,
+    /// Service time.
     Service,
+    /// Send lag.
     SendLag,
 }
 
@@ -31,14 +34,20 @@ pub enum Figure {
     InFlightCounted,
     /// Requests in flight by Little's law: rate × response time.
     InFlightByLaw,
+    /// The mean of a time.
     Mean(Clock),
+    /// The longest.
     Max(Clock),
+    /// A quantile of a time.
     Quantile {
+        /// Which time.
         clock: Clock,
+        /// Which quantile, in ten-thousandths.
         per_10_000: u64,
     },
     /// The median response time of those answered in the interval that begins there.
     MedianOfInterval {
+        /// From when on.
         start_ns: Nanos,
     },
     /// Whether the run was flagged for its send lag: 1 or 0.
@@ -48,8 +57,11 @@ pub enum Figure {
 /// What a figure counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
+    /// Nanoseconds.
     Nanos,
+    /// A second.
     PerSecond,
+    /// A number of requests.
     Requests,
     /// Requests, on average.
     RequestsMean,
@@ -111,6 +123,7 @@ impl Figure {
         }
     }
 
+    /// What it is counted in.
     pub fn unit(self) -> Unit {
         match self {
             Self::Scheduled | Self::Unfinished => Unit::Requests,

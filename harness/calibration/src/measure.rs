@@ -45,8 +45,11 @@ const MAX_REPORT_BYTES: u64 = 1024 * 1024;
 
 /// What all cases share.
 pub struct Rig<'a> {
+    /// The cores of servers and load.
     pub pinning: &'a Pinning,
+    /// Asks the server for its books.
     pub client: &'a ControlClient,
+    /// Whether to end.
     pub interrupt: &'a Interrupt,
 }
 

@@ -25,26 +25,36 @@ const FILE: &str = "calibration.json";
 /// A whole calibration.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
+    /// The version of this record's schema.
     pub schema_version: u32,
     /// When it began, RFC 3339.
     pub at: String,
+    /// The version of bench.
     pub bench_version: String,
+    /// The program's hash.
     pub binary_sha256: String,
+    /// The kernel.
     pub kernel: String,
+    /// The processor.
     pub cpu_model: String,
     /// Whether the long forms were run.
     pub full: bool,
+    /// The seed of arrivals and service times.
     pub seed: u64,
     /// Figures by verdict, over all cases.
     pub passed: u32,
+    /// Figures that the machine disturbed.
     pub disturbed: u32,
+    /// Figures that are wrong.
     pub failed: u32,
+    /// Every truth.
     pub cases: Vec<CaseResult>,
 }
 
 /// One truth.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CaseResult {
+    /// Its name.
     pub name: String,
     /// The server in words.
     pub server: String,
@@ -54,10 +64,13 @@ pub struct CaseResult {
     pub behaviour: String,
     /// Double entry: requests that left the generator, and those that arrived at the server.
     pub sent: u64,
+    /// Requests that arrived by the books.
     pub arrived: u64,
     /// Whether both agree, and whether every request that arrived has one fate.
     pub entries: Verdict,
+    /// What the machine did meanwhile.
     pub machine: Machine,
+    /// Its figures.
     pub figures: Vec<FigureResult>,
 }
 
@@ -68,6 +81,7 @@ pub struct Machine {
     pub withheld_share: f64,
     /// An exchange of one byte between the two cores, without the instrument, before and after.
     pub way_ns_p50: u64,
+    /// Its 99th percentile.
     pub way_ns_p99: u64,
     /// How late the server's answers left, by its own books.
     pub server_lateness_ns_p99: Option<u64>,
@@ -76,23 +90,30 @@ pub struct Machine {
 /// One figure, in its unit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FigureResult {
+    /// The name in records.
     pub figure: String,
     /// The same for people.
     pub words: String,
+    /// What it is counted in.
     pub unit: String,
+    /// What must be read.
     pub expected: f64,
     /// What it would be over endless time, where chance has a part in `expected`.
     pub law: Option<f64>,
+    /// How far the reading may be from that.
     pub tolerance: f64,
+    /// What was read.
     pub measured: Option<f64>,
     /// As the server's own books have it.
     pub in_books: Option<f64>,
     /// `measured − in_books`: what is the instrument's, and the way there and back.
     pub instrument_error: Option<f64>,
+    /// What that means.
     pub verdict: Verdict,
 }
 
 impl FigureResult {
+    /// Of what was expected and read.
     pub fn new(
         expectation: &Expectation,
         measured: Option<f64>,
@@ -118,6 +139,7 @@ impl FigureResult {
 }
 
 impl CaseResult {
+    /// Of what was expected and read.
     pub fn new(
         case: &Case,
         figures: Vec<FigureResult>,

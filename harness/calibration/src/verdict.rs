@@ -18,7 +18,9 @@ pub enum Verdict {
 /// Everything that decides about one figure, all in its own unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Evidence {
+    /// What must be read.
     pub expected: f64,
+    /// How far the reading may be from that.
     pub tolerance: f64,
     /// As the generator read it; none where it could not.
     pub measured: Option<f64>,

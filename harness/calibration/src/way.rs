@@ -76,6 +76,7 @@ impl Way {
     }
 
     /// This walk and another.
+    #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self::of([self.0, other.0].concat())
     }

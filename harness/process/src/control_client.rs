@@ -34,6 +34,7 @@ pub struct Question<'a> {
 pub struct ControlClient(Client);
 
 impl ControlClient {
+    /// A client that is patient enough for every sensible scenario.
     pub fn new() -> Result<Self, Failure> {
         Self::patient_for(TIMEOUT)
     }

@@ -40,10 +40,15 @@ const MAX_PORT_ATTEMPTS: u32 = 3;
 pub struct Service {
     /// What it is called in messages.
     pub name: String,
+    /// What is started.
     pub program: Program,
+    /// How it is known that it serves.
     pub ready: Ready,
+    /// How long that may take.
     pub ready_timeout: Duration,
+    /// What it is asked to end with.
     pub stop: StopSignal,
+    /// How long it may take to end.
     pub stop_timeout: Duration,
 }
 
@@ -53,7 +58,12 @@ pub enum Ready {
     /// It prints [`LISTENING`] and its address.
     Announced,
     /// It answers 200 to this path, at this port.
-    Answers { port: u16, path: String },
+    Answers {
+        /// The port.
+        port: u16,
+        /// The path.
+        path: String,
+    },
 }
 
 /// A server that is ready. Dropping it kills it.
@@ -73,14 +83,19 @@ pub enum LaunchError {
     /// The process itself.
     #[error("cannot start {name}: {source}")]
     Spawn {
+        /// The service.
         name: String,
+        /// What the system said.
         source: std::io::Error,
     },
     /// It ended instead of listening.
     #[error("{name} ended before it was ready ({how}){}", quoted(output))]
     Ended {
+        /// The service.
         name: String,
+        /// How it ended.
         how: String,
+        /// What it printed last.
         output: String,
     },
     /// It did not get ready.
@@ -90,9 +105,13 @@ pub enum LaunchError {
         quoted(output)
     )]
     NotReady {
+        /// The service.
         name: String,
+        /// How long it was waited for.
         after: Duration,
+        /// What did not come.
         missing: String,
+        /// What it printed last.
         output: String,
     },
 }

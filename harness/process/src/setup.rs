@@ -67,6 +67,7 @@ pub enum SetupError {
     /// The interpreter.
     #[error("{language} was not found: {}{remedy}", found.as_ref().map(|found| format!("{found}; ")).unwrap_or_default())]
     Missing {
+        /// The language.
         language: &'static str,
         /// What was found that won't do.
         found: Option<String>,
@@ -76,14 +77,19 @@ pub enum SetupError {
     /// The cache.
     #[error("cannot make {}: {source}; see that it can be written, or set XDG_CACHE_HOME", path.display())]
     Files {
+        /// The file.
         path: PathBuf,
+        /// What the system said.
         source: std::io::Error,
     },
     /// A package manager.
     #[error("{step} failed: {why}{remedy}")]
     Step {
+        /// What was done.
         step: String,
+        /// Why it failed.
         why: String,
+        /// What to do about it.
         remedy: &'static str,
     },
 }
@@ -204,6 +210,7 @@ pub fn prepare(needs: Needs, say: &mut dyn FnMut(&str)) -> Result<SetUp, SetupEr
 /// What there is of what a target needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
+    /// The interpreter.
     pub found: Interpreter,
     /// What is known of its end of life.
     pub support: Option<Support>,

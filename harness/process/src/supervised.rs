@@ -42,6 +42,7 @@ const MARK: &str = "BENCH_PARENT";
 pub struct Program {
     /// Looked for on the PATH unless it has a slash.
     pub command: String,
+    /// Its arguments.
     pub args: Vec<String>,
     /// Added to this process's own environment.
     pub env: Vec<(String, String)>,

@@ -50,8 +50,11 @@ pub enum HistoryFileError {
     /// The file itself.
     #[error("cannot {verb} the history {file}: {source}")]
     File {
+        /// What could not be done.
         verb: &'static str,
+        /// The file.
         file: String,
+        /// What the system said.
         source: io::Error,
     },
     /// What is in it.

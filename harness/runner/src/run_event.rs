@@ -19,40 +19,72 @@ use bench_core::units::Rate;
 pub enum RunEvent<'a> {
     /// The run is about to begin.
     Planned {
+        /// What is asked.
         scenario: &'a Scenario,
+        /// Who is measured.
         targets: &'a [TargetSpec],
+        /// In which order.
         plan: &'a Plan,
+        /// On which cores.
         pinning: &'a Pinning,
+        /// How long it will take.
         expected: Duration,
+        /// What it could detect, as far as earlier runs tell.
         detectable: Option<&'a DetectableRecord>,
     },
     /// Something that takes time, or could not be found out, before the first round.
     Said(&'a str),
     /// The servers of a round are being started.
-    RoundStarted { round: u32 },
+    RoundStarted {
+        /// The round.
+        round: u32,
+    },
     /// What a target can carry was measured, to find the rate of the run.
-    CapacityMeasured { target: &'a str, capacity: Rate },
+    CapacityMeasured {
+        /// The target.
+        target: &'a str,
+        /// What it carries.
+        capacity: Rate,
+    },
     /// A target is being warmed up.
-    WarmingUp { round: u32, target: &'a str },
+    WarmingUp {
+        /// The round.
+        round: u32,
+        /// The target.
+        target: &'a str,
+    },
     /// An epoch begins.
-    TrialStarted { trial: &'a Trial },
+    TrialStarted {
+        /// The trial.
+        trial: &'a Trial,
+    },
     /// An epoch was measured.
     TrialEnded {
+        /// The trial.
         trial: &'a Trial,
+        /// What it measured.
         epoch: &'a EpochRecord,
+        /// What is timed.
         timed: Timed,
+        /// The load that was driven.
         load: &'a Load,
+        /// What is known of the target by now.
         so_far: SoFar<'a>,
     },
     /// A target is looked at after its measurement.
-    Profiling { target: &'a str },
+    Profiling {
+        /// The target.
+        target: &'a str,
+    },
     /// The run rests, as somebody asked it to.
     Paused,
     /// The run goes on.
     Resumed,
     /// A target failed and is left out from here on.
     TargetFailed {
+        /// The target.
         target: &'a str,
+        /// Why.
         failure: &'a Failure,
     },
     /// A sweep goes on.
@@ -77,18 +109,25 @@ pub struct SoFar<'a> {
 pub enum SweepEvent<'a> {
     /// It begins, or goes on after these steps.
     Planned {
+        /// In which order.
         plan: &'a SweepPlan,
+        /// The steps so far.
         steps: &'a [StepRecord],
     },
     /// A target is being measured at a rate.
     EpochStarted {
+        /// The step.
         step: &'a Step,
+        /// Requests a second.
         rate: Rate,
+        /// The target.
         target: &'a str,
     },
     /// A step was measured: the last of these.
     StepEnded {
+        /// In which order.
         plan: &'a SweepPlan,
+        /// The steps so far.
         steps: &'a [StepRecord],
     },
 }

@@ -12,6 +12,7 @@ use process::interrupt::Interrupt;
 /// Shared between a run and whoever shows it. Cheap to read and to set at any moment.
 #[derive(Debug, Clone)]
 pub struct Steering {
+    /// Whether to end.
     pub interrupt: Interrupt,
     shared: Arc<Shared>,
 }

@@ -17,7 +17,9 @@ const RUN: &str = "run.json";
 /// What a record is of.
 #[derive(Debug)]
 pub enum Stored {
+    /// Of a run.
     Run(Box<RunRecord>),
+    /// Of a sweep.
     Sweep(Box<SweepRecord>),
 }
 

@@ -32,9 +32,13 @@ pub struct Routes(Vec<Asked>);
 /// One kind of request, and what the contract says of its answer.
 #[derive(Debug, Clone)]
 pub struct Asked {
+    /// Its method.
     pub method: Method,
+    /// Its route.
     pub route: Route,
+    /// Its body, if it has one.
     pub body: Option<Body>,
+    /// What must come back.
     pub answer: Answer,
     /// How long messages are, where this is a chat.
     message_bytes: u32,
@@ -44,6 +48,7 @@ pub struct Asked {
 /// What must come back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
+    /// The status.
     pub status: u16,
     /// The body, where the contract says it.
     pub body: Option<Vec<u8>>,

@@ -552,7 +552,10 @@ fn exit_of(outcome: Outcome, fail_inconclusive: bool) -> Exit {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::args::{Args, Command};
 
     #[test]
     fn only_an_alarm_fails_a_gate_unless_more_is_asked_for() {
@@ -575,13 +578,12 @@ mod tests {
             let Command::Gate(args) = parsed.command else {
                 panic!("it is a gate");
             };
-            let run = run_args(&args, effort);
-            (run.quick, run.thorough)
+            choices(&args, effort).unwrap().effort
         };
-        assert_eq!(effort(&[], Effort::Default), (false, false));
-        assert_eq!(effort(&[], Effort::Quick), (true, false));
-        assert_eq!(effort(&[], Effort::Thorough), (false, true));
-        assert_eq!(effort(&["--quick"], Effort::Thorough), (true, false));
-        assert_eq!(effort(&["--thorough"], Effort::Quick), (false, true));
+        for effort_of_file in [Effort::Default, Effort::Quick, Effort::Thorough] {
+            assert_eq!(effort(&[], effort_of_file), effort_of_file);
+        }
+        assert_eq!(effort(&["--quick"], Effort::Thorough), Effort::Quick);
+        assert_eq!(effort(&["--thorough"], Effort::Quick), Effort::Thorough);
     }
 }

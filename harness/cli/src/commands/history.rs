@@ -5,7 +5,6 @@ use std::path::Path;
 
 use bench_core::compare::Metric;
 use bench_core::history::{History, HistoryLine, Tail, Trend, trends};
-use bench_core::record::Completion;
 use bench_core::words::plural;
 use report::{charts, history};
 use serde::Serialize;

@@ -37,8 +37,11 @@ pub struct SweepRequest {
     pub from: Option<Rate>,
     /// How the gaps between arrivals are distributed, at every rate.
     pub process: Gaps,
+    /// The highest rate.
     pub to: Rate,
+    /// Rounds around the knee.
     pub rounds: u32,
+    /// How long it may take.
     pub time_limit: Duration,
     /// What targets have to keep within, where somebody says so.
     pub asked: Option<SweepObjective>,
