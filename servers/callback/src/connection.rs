@@ -474,7 +474,7 @@ mod tests {
             let clock = ManualClock::new();
             let mut event_loop = Loop::new(libuv::Settings {
                 clock: Clock::Manual(clock.clone()),
-                pool_threads: 1,
+                pool: libuv::Pool::new(1),
             })
             .unwrap();
             let mut settings = Settings::new(([127, 0, 0, 1], 0).into());

@@ -41,7 +41,7 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
-use libuv::{Clock, Listener, Loop};
+use libuv::{Clock, Listener, Loop, Pool};
 use slab::Slab;
 use spec::{LoopWork, Settings, Stats, Work, accept_retry_ms};
 
@@ -118,7 +118,7 @@ fn run_loop(
 ) -> io::Result<()> {
     let run = || {
         let mut event_loop = Loop::new(libuv::Settings {
-            pool_threads: settings.pool_threads.get(),
+            pool: Pool::new(settings.pool_threads.get()),
             clock: Clock::default(),
         })?;
         let server = Rc::new(Server::new(settings, loops, shared));
@@ -269,14 +269,14 @@ impl Server {
     fn stats(&self, event_loop: &Loop) -> Stats {
         let metrics = event_loop.metrics();
         let holds = metrics.hold_ns.iter_recorded();
-        let waits_us = event_loop.pool_waits_us();
+        let waits_us = event_loop.pool().waits_us();
         Stats {
             runtime: self.loops.name(),
             loop_turns: Some(metrics.turns),
             longest_hold_us: Some(metrics.longest_hold_ns / 1_000),
             loop_lag_us: self.heartbeat.lag(),
-            pool_queue_depth: u64::try_from(event_loop.pool_queue_depth()).ok(),
-            pool_queue_depth_max: u64::try_from(event_loop.pool_queue_depth_max()).ok(),
+            pool_queue_depth: u64::try_from(event_loop.pool().depth()).ok(),
+            pool_queue_depth_max: u64::try_from(event_loop.pool().depth_max()).ok(),
             tasks_run: Some(metrics.callbacks),
             workers_busy_us: Some(metrics.held_ns / 1_000),
             loop_lag_us_counts: Some(self.heartbeat.lag_counts()),

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::time::Duration;
 
-use asyncio::{Clock, Runner, Signals, TcpListener, TcpStream, get_running_loop};
+use asyncio::{Pool, Runner, Signals, TcpListener, TcpStream, get_running_loop};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use spec::{Settings, Stats};
 
@@ -20,8 +20,8 @@ impl Runtime for Asyncio {
 
     fn run<F: Future>(self, settings: &Settings, main: F) -> io::Result<F::Output> {
         let mut runner = Runner::new(asyncio::Settings {
-            pool_threads: settings.pool_threads.get(),
-            clock: Clock::default(),
+            pool: Pool::new(settings.pool_threads.get()),
+            ..asyncio::Settings::default()
         })?;
         runner.run(main)
     }

@@ -2,22 +2,20 @@
 //!
 //! Knows in what order a turn looks at timers and sockets, and which callbacks it runs; must never know what they do.
 
-use crate::executor::{Pool, THREAD_NAME};
 use crate::handles::{HandleKey, Handles};
 use crate::metrics::Metrics;
 use crate::remote::{Remote, Running};
 use crate::scheduled::Scheduled;
-use crate::selector::{IoKey, Selector};
-use crate::tasks::{TaskKey, TaskWaker, Tasks};
-use reactor::Clock;
+use crate::selector::Selector;
+use reactor::coroutines::{Direction, Shared, SocketKey, Steps, TaskWaker};
+use reactor::{Clock, Pool, TimerRule};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// Owns a loop and runs coroutines on it, one after the other (`asyncio.Runner`). Dropped, it drops all tasks that are
@@ -40,10 +38,15 @@ pub(crate) struct Inner {
     pub(crate) handles: RefCell<Handles>,
     /// Handles that wait for their time.
     pub(crate) scheduled: RefCell<Scheduled>,
-    pub(crate) tasks: RefCell<Tasks>,
+    /// Tasks, and what they wait for.
+    pub(crate) shared: Shared,
     pub(crate) selector: RefCell<Selector>,
     /// None once the loop is closed.
-    pub(crate) executor: RefCell<Option<Pool>>,
+    pub(crate) pool: RefCell<Option<Pool>>,
+    pub(crate) timer_rule: TimerRule,
+    /// All transports read into this one, and how much at once; it is out while a protocol has its bytes.
+    pub(crate) read_buffer: RefCell<Vec<u8>>,
+    pub(crate) read_bytes: usize,
     pub(crate) remote: Remote,
     pub(crate) metrics: RefCell<Metrics>,
     stopping: Cell<bool>,
@@ -55,14 +58,10 @@ pub(crate) enum Ready {
     Handle(HandleKey),
     /// A callback that nobody can cancel.
     Call(Box<dyn FnOnce()>),
-    /// The next step of a task.
-    Step(TaskKey),
-    /// The next step of what [`Runner::run`] was given.
-    StepMain,
-    /// The reader of a socket.
-    Reader(IoKey),
-    /// The writer of a socket.
-    Writer(IoKey),
+    /// The next step of a task, or of what [`Runner::run`] was given.
+    Step(Steps),
+    /// The reader or writer of a socket.
+    Io(SocketKey, Direction),
     /// The done callback of what [`Runner::run`] was given.
     Stop,
 }
@@ -70,18 +69,29 @@ pub(crate) enum Ready {
 /// How to make a loop.
 #[derive(Debug)]
 pub struct Settings {
-    /// Threads of the executor, started when first needed: between 1 and [`MAX_POOL_THREADS`](crate::MAX_POOL_THREADS) whatever
-    /// is asked.
-    pub pool_threads: usize,
+    /// The executor's threads, which other loops may share.
+    pub pool: Pool,
     /// Where loop time comes from.
     pub clock: Clock,
+    /// When timers fire.
+    pub timer_rule: TimerRule,
+    /// Bytes that a transport reads at once.
+    pub read_bytes: usize,
 }
+
+/// Bytes that a transport reads at once, unless others are set: as in CPython (`_SelectorTransport.max_size`).
+pub const MAX_READ_BYTES: usize = 256 * 1024;
+
+/// Threads of the executor, unless others are set.
+const POOL_THREADS: usize = 4;
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            pool_threads: 4,
+            pool: Pool::new(POOL_THREADS),
             clock: Clock::default(),
+            timer_rule: TimerRule::default(),
+            read_bytes: MAX_READ_BYTES,
         }
     }
 }
@@ -94,12 +104,11 @@ impl Runner {
     pub fn run<F: std::future::Future>(&mut self, main: F) -> io::Result<F::Output> {
         let event_loop = &self.event_loop;
         let _running = Running::enter_first(event_loop);
-        let steps = TaskWaker::of_main(&event_loop.inner.remote);
-        let waker = Waker::from(Arc::clone(&steps));
+        let waker = TaskWaker::waker(&event_loop.inner.remote, Steps::Main);
         let mut main = pin!(main);
         let mut output = None;
         let mut step_main = || {
-            steps.rest();
+            event_loop.inner.shared.tasks.borrow_mut().begin_main();
             // Woken by something that it has not waited for in the end, it may be called for once more.
             if output.is_none()
                 && let Poll::Ready(value) = main.as_mut().poll(&mut Context::from_waker(&waker))
@@ -151,10 +160,9 @@ impl EventLoop {
         match ready {
             Ready::Handle(key) => self.run_handle(key),
             Ready::Call(callback) => callback(),
-            Ready::Step(task) => self.step(task),
-            Ready::StepMain => step_main(),
-            Ready::Reader(io) => self.run_reader(io),
-            Ready::Writer(io) => self.run_writer(io),
+            Ready::Step(Steps::Task(task)) => self.inner.shared.step(task),
+            Ready::Step(Steps::Main) => step_main(),
+            Ready::Io(socket, direction) => self.run_io(socket, direction),
             Ready::Stop => self.inner.stopping.set(true),
         }
     }
@@ -171,10 +179,13 @@ impl Runner {
             ready: RefCell::default(),
             handles: RefCell::default(),
             scheduled: RefCell::default(),
-            tasks: RefCell::default(),
+            shared: Shared::new(&selector.poll)?,
             metrics: RefCell::new(Metrics::new(selector.now_ns())),
             selector: RefCell::new(selector),
-            executor: RefCell::new(Some(Pool::new(settings.pool_threads, THREAD_NAME))),
+            pool: RefCell::new(Some(settings.pool)),
+            timer_rule: settings.timer_rule,
+            read_buffer: RefCell::default(),
+            read_bytes: settings.read_bytes,
             remote: Remote::new(mailbox),
             stopping: Cell::new(false),
         };
@@ -232,16 +243,20 @@ impl EventLoop {
         let inner = &self.inner;
         inner.remote.close();
         loop {
-            let tasks = inner.tasks.borrow_mut().take_all();
+            let tasks = inner.shared.tasks.borrow_mut().take_all();
             let ready = inner.ready.take();
+            // Transports are kept by their callbacks.
+            let waiters = inner.shared.sockets.borrow_mut().take_waiters();
+            let results = inner.shared.results.take();
+            drop((waiters, results));
             let handles = inner.handles.borrow_mut().take_all();
             inner.scheduled.take();
             if tasks.is_empty() && ready.is_empty() && handles.is_empty() {
                 break;
             }
         }
-        let executor = inner.executor.take();
-        drop(executor);
+        let pool = inner.pool.take();
+        drop(pool);
     }
 }
 

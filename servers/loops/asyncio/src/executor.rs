@@ -2,20 +2,15 @@
 //!
 //! Knows who waits for a result. Must never know what the work is.
 
-use crate::event_loop::EventLoop;
-use crate::remote::Letter;
-use reactor::PoolFull;
-use std::fmt;
-use std::future::Future;
+use crate::event_loop::{EventLoop, Ready};
+use crate::remote::{Letter, Remote, get_running_loop};
+use reactor::PoolError;
+use reactor::coroutines::{AnyResult, ResultKey, ResultToCome, Then};
+use std::any::Any;
 use std::panic;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
 
-pub(crate) use reactor::Pool;
-
-/// The name of the pool's threads.
-pub(crate) const THREAD_NAME: &str = "asyncio-pool";
+/// Work in the executor. Awaited, it gives the work's result; dropped, it leaves the work be.
+pub type Execution<T> = ResultToCome<T, Remote>;
 
 impl EventLoop {
     /// Runs `work` on a thread of the executor, after what was handed in before. The result comes whether or not it is
@@ -23,89 +18,61 @@ impl EventLoop {
     pub fn run_in_executor<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<Execution<T>, PoolFull> {
-        let outcome = Arc::new(Mutex::new(Outcome::default()));
-        let told = Arc::clone(&outcome);
+    ) -> Result<Execution<T>, PoolError> {
+        let key = self.inner.shared.results.borrow_mut().await_one();
+        let execution = Execution::new(key, self.remote());
+        self.submit(key, work)?;
+        Ok(execution)
+    }
+
+    /// As [`EventLoop::run_in_executor`], for a callback: it runs in the turn after the result came (`add_done_callback` of
+    /// the future that `run_in_executor` returns).
+    pub fn run_in_executor_then<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+        callback: impl FnOnce(T) + 'static,
+    ) -> Result<(), PoolError> {
+        let key = self.inner.shared.results.borrow_mut().expect_one(callback);
+        let submitted = self.submit(key, work);
+        if submitted.is_err() {
+            self.abandon(key);
+        }
+        submitted
+    }
+
+    /// Nobody wants this result any more.
+    pub(crate) fn abandon(&self, key: ResultKey) {
+        let forgotten = self.inner.shared.results.borrow_mut().forget(key);
+        drop(forgotten);
+    }
+
+    fn submit<T: Send + 'static>(
+        &self,
+        key: ResultKey,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<(), PoolError> {
         let remote = self.remote();
-        let mut executor = self.inner.executor.borrow_mut();
-        let pool = executor
-            .as_mut()
+        let pool = self.inner.pool.borrow();
+        let pool = pool
+            .as_ref()
             .expect("an executor takes work while its loop lives");
         pool.queue(work, move |result| {
-            let tell = move || match result {
-                Ok(value) => finish(&told, value),
+            let result = result.map(|value| -> Box<dyn Any + Send> { Box::new(value) });
+            // asyncio copies the result from one future to the other in a callback of the loop's own (`_chain_future`).
+            let copy = move || match result {
+                Ok(value) => get_running_loop().come(key, value),
                 Err(panicked) => panic::resume_unwind(panicked),
             };
-            remote.deliver(Letter::Call(Box::new(tell)));
-        })?;
-        Ok(Execution { outcome })
+            remote.deliver(Letter::Call(Box::new(copy)));
+        })
     }
 
-    /// Work that waits for a thread.
-    pub fn pool_queue_depth(&self) -> usize {
-        let executor = self.inner.executor.borrow();
-        executor.as_ref().map_or(0, Pool::depth)
-    }
-
-    /// The most work that ever waited for a thread at once.
-    pub fn pool_queue_depth_max(&self) -> usize {
-        let executor = self.inner.executor.borrow();
-        executor.as_ref().map_or(0, Pool::depth_max)
-    }
-}
-
-/// Work in the executor. Awaited, it gives the work's result; dropped, it leaves the work be.
-pub struct Execution<T> {
-    outcome: Arc<Mutex<Outcome<T>>>,
-}
-
-struct Outcome<T> {
-    /// Put in by the loop, as asyncio copies it from one future to another.
-    value: Option<T>,
-    waker: Option<Waker>,
-}
-
-impl<T> Default for Outcome<T> {
-    fn default() -> Self {
-        Self {
-            value: None,
-            waker: None,
+    fn come(&self, key: ResultKey, result: AnyResult) {
+        let then = self.inner.shared.results.borrow_mut().come(key, result);
+        match then {
+            Some(Then::Wake(waker)) => waker.wake(),
+            Some(Then::Call(callback)) => self.push(Ready::Call(callback)),
+            None => {}
         }
-    }
-}
-
-impl<T> Future for Execution<T> {
-    type Output = T;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let mut outcome = lock(&self.outcome);
-        if let Some(value) = outcome.value.take() {
-            return Poll::Ready(value);
-        }
-        let before = outcome.waker.replace(cx.waker().clone());
-        drop(outcome);
-        drop(before);
-        Poll::Pending
-    }
-}
-
-fn finish<T>(outcome: &Mutex<Outcome<T>>, value: T) {
-    let mut outcome = lock(outcome);
-    outcome.value = Some(value);
-    let waker = outcome.waker.take();
-    drop(outcome);
-    if let Some(waker) = waker {
-        waker.wake();
-    }
-}
-
-/// Nothing in here panics with the lock held, so a poisoned lock still guards a sound value.
-fn lock<T>(outcome: &Mutex<Outcome<T>>) -> MutexGuard<'_, Outcome<T>> {
-    outcome.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl<T> fmt::Debug for Execution<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Execution")
     }
 }

@@ -7,7 +7,7 @@ use slotmap::{DefaultKey, SlotMap};
 use std::task::Waker;
 use std::time::Duration;
 
-/// Timers that are due before the clock's next tick run in this turn; the clock counts nanoseconds.
+/// Timers that are due before the clock's next tick run in this turn (`_clock_resolution`); the clock counts nanoseconds.
 const CLOCK_RESOLUTION_NS: u64 = 1;
 
 /// A callback that was asked for, and can be cancelled until it runs. Dropping the handle changes nothing.
@@ -27,7 +27,7 @@ impl Handle {
 impl EventLoop {
     /// Runs `callback` in the next turn, after those asked for before; asked for between two turns, in the first of them.
     pub fn call_soon(&self, callback: impl FnOnce() + 'static) -> Handle {
-        let key = self.add_handle(Callback::Call(Box::new(callback)), false);
+        let key = self.add_handle(Callback::Call(Box::new(callback)), None);
         self.push(Ready::Handle(key));
         self.handle(key)
     }
@@ -69,7 +69,7 @@ impl EventLoop {
             return;
         };
         let cancelled = state.callback.take();
-        if cancelled.is_some() && state.is_scheduled {
+        if cancelled.is_some() && state.due_ns.is_some() {
             self.inner.scheduled.borrow_mut().cancelled_count += 1;
         }
         // What a callback holds may come back here when it is dropped.
@@ -104,13 +104,17 @@ impl EventLoop {
         if scheduled.first().is_none() {
             return;
         }
-        let end_ns = self.time_ns().saturating_add(CLOCK_RESOLUTION_NS);
+        let now_ns = self.time_ns();
+        let end_ns = now_ns.saturating_add(CLOCK_RESOLUTION_NS);
+        let punctuality = &mut self.inner.metrics.borrow_mut().timers;
         let mut handles = self.inner.handles.borrow_mut();
         let mut ready = self.inner.ready.borrow_mut();
         while scheduled.first_ns().is_some_and(|when_ns| when_ns < end_ns) {
             let Some(key) = scheduled.pop() else { break };
             if let Some(state) = handles.slots.get_mut(key) {
-                state.is_scheduled = false;
+                if let Some(due_ns) = state.due_ns.take() {
+                    punctuality.record(due_ns, now_ns);
+                }
                 // CPython leaves these counted, and so clears the heap sooner than its rule says.
                 scheduled.cancelled_count -= usize::from(state.callback.is_none());
             }
@@ -128,16 +132,17 @@ impl EventLoop {
     }
 
     fn schedule(&self, when: Duration, callback: Callback) -> HandleKey {
-        let key = self.add_handle(callback, true);
-        let when_ns = u64::try_from(when.as_nanos()).unwrap_or(u64::MAX);
-        self.inner.scheduled.borrow_mut().push(when_ns, key);
+        let due_ns = u64::try_from(when.as_nanos()).unwrap_or(u64::MAX);
+        let key = self.add_handle(callback, Some(due_ns));
+        let fires_at_ns = self.inner.timer_rule.fires_at_ns(due_ns);
+        self.inner.scheduled.borrow_mut().push(fires_at_ns, key);
         key
     }
 
-    fn add_handle(&self, callback: Callback, is_scheduled: bool) -> HandleKey {
+    fn add_handle(&self, callback: Callback, due_ns: Option<u64>) -> HandleKey {
         self.inner.handles.borrow_mut().slots.insert(HandleState {
             callback: Some(callback),
-            is_scheduled,
+            due_ns,
         })
     }
 
@@ -161,8 +166,8 @@ pub(crate) struct Handles {
 pub(crate) struct HandleState {
     /// None once cancelled.
     callback: Option<Callback>,
-    /// Whether it stands in the heap.
-    is_scheduled: bool,
+    /// While it stands in the heap of timers, when it is due.
+    due_ns: Option<u64>,
 }
 
 enum Callback {
@@ -190,7 +195,7 @@ impl Handles {
 mod tests {
     use super::*;
     use crate::scheduled::MIN_SCHEDULED_TIMER_HANDLES;
-    use crate::{Clock, ManualClock, Runner, Settings};
+    use crate::{Clock, ManualClock, Runner, Settings, TimerRule};
 
     #[test]
     fn cancelled_timers_leave_the_heap_at_its_head_or_when_they_are_many() {
@@ -229,19 +234,27 @@ mod tests {
     }
 
     #[test]
-    fn a_timer_is_due_within_the_clocks_resolution() {
-        let clock = ManualClock::new();
-        let runner = Runner::new(Settings {
-            clock: Clock::Manual(clock.clone()),
-            ..Settings::default()
-        })
-        .unwrap();
-        let event_loop = runner.event_loop();
-        clock.advance_ns(10);
-        for when_ns in [11, 10, 9] {
-            event_loop.call_at(Duration::from_nanos(when_ns), || ());
+    fn a_timer_is_due_within_the_clocks_resolution_or_never_early_at_whole_milliseconds() {
+        for (timer_rule, due_at_10_ns, due_at_1_ms) in
+            [(TimerRule::Own, 2, 3), (TimerRule::NeverEarly, 0, 3)]
+        {
+            let clock = ManualClock::new();
+            let runner = Runner::new(Settings {
+                clock: Clock::Manual(clock.clone()),
+                timer_rule,
+                ..Settings::default()
+            })
+            .unwrap();
+            let event_loop = runner.event_loop();
+            clock.advance_ns(10);
+            for when_ns in [11, 10, 9] {
+                event_loop.call_at(Duration::from_nanos(when_ns), || ());
+            }
+            event_loop.move_due_timers();
+            assert_eq!(event_loop.ready_len(), due_at_10_ns, "{timer_rule:?}");
+            clock.advance_ns(1_000_000 - 10);
+            event_loop.move_due_timers();
+            assert_eq!(event_loop.ready_len(), due_at_1_ms, "{timer_rule:?}");
         }
-        event_loop.move_due_timers();
-        assert_eq!(event_loop.ready_len(), 2);
     }
 }

@@ -3,6 +3,7 @@
 //! Knows counters and times; must never know what was counted, or read a clock.
 
 use hdrhistogram::Histogram;
+use reactor::{Punctuality, histogram_ns};
 
 /// Figures of one loop since it was made.
 #[derive(Debug, Clone)]
@@ -16,6 +17,10 @@ pub struct Metrics {
     pub longest_hold_ns: u64,
     /// For how long it was held so, in nanoseconds, to two significant digits.
     pub hold_ns: Histogram<u64>,
+    /// How punctual callbacks that were called for at a time were.
+    pub timers: Punctuality,
+    /// Times that a server paused accepting because no connection could be accepted (descriptors or memory ran out).
+    pub accept_pauses: u64,
     /// How often nothing was ready, so that the selector was let wait.
     pub parks: u64,
     /// Time not spent in such a wait, up to the last one, in nanoseconds.
@@ -26,19 +31,15 @@ pub struct Metrics {
     parked_ns: u64,
 }
 
-/// Longer holds than an hour are recorded as an hour.
-const HIGHEST_NS: u64 = 3_600 * 1_000_000_000;
-/// Two digits keep the histogram at some 30 KiB, as `libuv`'s is.
-const SIGNIFICANT_DIGITS: u8 = 2;
-
 impl Metrics {
     pub(crate) fn new(now_ns: u64) -> Self {
         Self {
             turns: 0,
             handles_run: 0,
             longest_hold_ns: 0,
-            hold_ns: Histogram::new_with_bounds(1, HIGHEST_NS, SIGNIFICANT_DIGITS)
-                .expect("the bounds are constants within what the histogram allows"),
+            hold_ns: histogram_ns(),
+            timers: Punctuality::default(),
+            accept_pauses: 0,
             parks: 0,
             busy_ns: 0,
             selected_ns: now_ns,

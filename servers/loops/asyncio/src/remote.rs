@@ -3,11 +3,14 @@
 //! Knows which loop this thread runs and how to write letters to others; must never run anything itself.
 
 use crate::event_loop::{EventLoop, Ready};
-use crate::selector::IoKey;
-use crate::tasks::Steps;
+use reactor::coroutines::{Home, ResultKey, Shared, SocketKey, Steps};
 use reactor::{Mailbox, PostError};
 use std::cell::RefCell;
 use std::sync::Arc;
+
+/// Connections accepted from one listener in one turn: as many as asyncio's servers accept (their `backlog`), so that a burst
+/// of them can't keep those who are connected waiting.
+pub const MAX_ACCEPTS_PER_TURN: usize = 100;
 
 /// The loop that runs this callback or task.
 ///
@@ -36,7 +39,7 @@ impl Remote {
         callback: impl FnOnce() + Send + 'static,
     ) -> Result<(), PostError> {
         let mut callback = Some(callback);
-        let called = self.local(|event_loop| {
+        let called = self.event_loop(|event_loop| {
             if let Some(callback) = callback.take() {
                 event_loop.push(Ready::Call(Box::new(callback)));
             }
@@ -54,23 +57,13 @@ impl Remote {
     }
 
     /// Does something with the loop, if this thread runs it at the moment.
-    pub(crate) fn local<T>(&self, act: impl FnOnce(&EventLoop) -> T) -> Option<T> {
+    pub(crate) fn event_loop<T>(&self, act: impl FnOnce(&EventLoop) -> T) -> Option<T> {
         // While a thread ends, its locals go one by one, and no loop runs on it.
         let acted = RUNNING.try_with(|running| match &*running.borrow() {
             Some(event_loop) if event_loop.inner.remote.is_same(self) => Some(act(event_loop)),
             _ => None,
         });
         acted.ok().flatten()
-    }
-
-    /// Puts the next step of a task on the ready queue.
-    pub(crate) fn call_step(&self, steps: Steps) {
-        if self
-            .local(|event_loop| event_loop.push(steps.ready()))
-            .is_none()
-        {
-            self.deliver(Letter::Step(steps));
-        }
     }
 
     /// Leaves a letter for which the loop waits.
@@ -91,18 +84,52 @@ impl Remote {
 pub(crate) enum Letter {
     /// To run this.
     Call(Box<dyn FnOnce() + Send>),
-    /// To take a step of this task, which waits for no other.
+    /// To take a step.
     Step(Steps),
     /// To forget this socket.
-    Forget(IoKey),
+    Forget(SocketKey),
+}
+
+impl Home for Remote {
+    const MAX_ACCEPTS_PER_TURN: usize = MAX_ACCEPTS_PER_TURN;
+    const MAX_READS_PER_TURN: usize = 1;
+
+    fn running() -> Self {
+        get_running_loop().remote()
+    }
+
+    fn local<T>(&self, act: impl FnOnce(&Shared) -> T) -> Option<T> {
+        self.event_loop(|event_loop| act(&event_loop.inner.shared))
+    }
+
+    fn call_step(&self, steps: Steps) {
+        if self
+            .event_loop(|event_loop| event_loop.call_step(steps))
+            .is_none()
+        {
+            self.deliver(Letter::Step(steps));
+        }
+    }
+
+    fn forget(&self, socket: SocketKey) {
+        self.deliver(Letter::Forget(socket));
+    }
+
+    fn abandon(&self, result: ResultKey) {
+        // On another thread the result finds out that nobody waits.
+        self.event_loop(|event_loop| event_loop.abandon(result));
+    }
 }
 
 impl EventLoop {
     pub(crate) fn open_letter(&self, letter: Letter) {
         match letter {
             Letter::Call(callback) => self.push(Ready::Call(callback)),
-            Letter::Step(steps) => self.push(steps.ready()),
-            Letter::Forget(io) => self.forget_io(io),
+            Letter::Step(steps) => self.call_step(steps),
+            Letter::Forget(socket) => {
+                let waiters = self.inner.shared.sockets.borrow_mut().forget(socket);
+                drop(waiters);
+            }
         }
     }
 }

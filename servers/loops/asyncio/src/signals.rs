@@ -2,9 +2,9 @@
 //!
 //! Knows that a signal came; must never know what is to be done about it.
 
-use crate::selector::Tried;
-use crate::tcp::Registered;
+use crate::remote::Remote;
 use mio::net::UnixStream;
+use reactor::coroutines::{Registered, Tried};
 use signal_hook::SigId;
 use signal_hook::low_level::{pipe, unregister};
 use std::future::poll_fn;
@@ -14,7 +14,7 @@ use std::os::fd::OwnedFd;
 /// Signals that are caught for as long as this lives.
 #[derive(Debug)]
 pub struct Signals {
-    pipe: Registered<UnixStream>,
+    pipe: Registered<UnixStream, Remote>,
     ids: Vec<SigId>,
 }
 

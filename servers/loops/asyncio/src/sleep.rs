@@ -99,7 +99,7 @@ impl Future for Sleep {
             }
             State::Waiting { timer, remote } => {
                 let is_waiting = remote
-                    .local(|event_loop| event_loop.is_to_wake(*timer, cx.waker()))
+                    .event_loop(|event_loop| event_loop.is_to_wake(*timer, cx.waker()))
                     .expect("a sleep is awaited on one loop");
                 if is_waiting {
                     return Poll::Pending;
@@ -116,7 +116,7 @@ impl Drop for Sleep {
     fn drop(&mut self) {
         if let State::Waiting { timer, remote } = &self.state {
             // Where the loop doesn't run, the timer finds out that nobody waits.
-            remote.local(|event_loop| event_loop.cancel(*timer));
+            remote.event_loop(|event_loop| event_loop.cancel(*timer));
         }
     }
 }

@@ -4,12 +4,10 @@
 
 use crate::event_loop::{EventLoop, Ready};
 use crate::futures::{Cancelled, Future};
-use crate::remote::{Remote, get_running_loop};
-use slotmap::{DefaultKey, SlotMap};
+use crate::remote::get_running_loop;
+use reactor::coroutines::{Steps, TaskKey};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 
 /// Makes a task of a coroutine, on the running loop (`asyncio.create_task`).
 ///
@@ -68,23 +66,13 @@ impl EventLoop {
             let result = coroutine.await;
             end.0.set_result(result);
         });
-        let remote = &self.inner.remote;
-        let key = self.inner.tasks.borrow_mut().slots.insert_with_key(|key| {
-            let waker = Arc::new(TaskWaker {
-                remote: remote.clone(),
-                steps: Steps::Task(key),
-                is_woken: AtomicBool::new(true),
-            });
-            TaskState {
-                coroutine: Some(Coroutine {
-                    future: coroutine,
-                    waker: Waker::from(Arc::clone(&waker)),
-                }),
-                waker,
-                is_cancelled: false,
-            }
-        });
-        self.push(Ready::Step(key));
+        let inner = &self.inner;
+        let key = inner
+            .shared
+            .tasks
+            .borrow_mut()
+            .insert(&inner.remote, coroutine);
+        self.push(Ready::Step(Steps::Task(key)));
         Task {
             done,
             event_loop: self.clone(),
@@ -94,71 +82,20 @@ impl EventLoop {
 
     /// Tasks that are not done.
     pub fn tasks_alive(&self) -> usize {
-        self.inner.tasks.borrow().slots.len()
+        self.inner.shared.tasks.borrow().len()
     }
 
-    /// Takes a task's next step (`Task.__step`).
-    pub(crate) fn step(&self, key: TaskKey) {
-        let mut tasks = self.inner.tasks.borrow_mut();
-        let Some(state) = tasks.slots.get_mut(key) else {
-            return;
-        };
-        state.waker.rest();
-        let is_cancelled = state.is_cancelled;
-        let Some(mut coroutine) = state.coroutine.take() else {
-            return;
-        };
-        drop(tasks);
-
-        let mut cx = Context::from_waker(&coroutine.waker);
-        let is_done = is_cancelled || coroutine.future.as_mut().poll(&mut cx).is_ready();
-        if is_done {
-            drop(coroutine);
-            let state = self.inner.tasks.borrow_mut().slots.remove(key);
-            drop(state);
-        } else if let Some(state) = self.inner.tasks.borrow_mut().slots.get_mut(key) {
-            state.coroutine = Some(coroutine);
+    /// These steps join the ready queue, once until they are taken (`call_soon(self.__step)`).
+    pub(crate) fn call_step(&self, steps: Steps) {
+        if self.inner.shared.tasks.borrow_mut().wake(steps) {
+            self.push(Ready::Step(steps));
         }
     }
 
     fn cancel_task(&self, key: TaskKey) -> bool {
-        let waker = {
-            let mut tasks = self.inner.tasks.borrow_mut();
-            let Some(state) = tasks.slots.get_mut(key) else {
-                return false;
-            };
-            state.is_cancelled = true;
-            Arc::clone(&state.waker)
-        };
-        waker.wake();
-        true
-    }
-}
-
-/// Names a task; once it is done, nothing.
-pub(crate) type TaskKey = DefaultKey;
-
-/// All tasks that are not done.
-#[derive(Default)]
-pub(crate) struct Tasks {
-    slots: SlotMap<TaskKey, TaskState>,
-}
-
-pub(crate) struct TaskState {
-    /// Taken out while it takes a step.
-    coroutine: Option<Coroutine>,
-    waker: Arc<TaskWaker>,
-    is_cancelled: bool,
-}
-
-struct Coroutine {
-    future: Pin<Box<dyn std::future::Future<Output = ()>>>,
-    waker: Waker,
-}
-
-impl Tasks {
-    pub(crate) fn take_all(&mut self) -> Vec<TaskState> {
-        self.slots.drain().map(|(_, state)| state).collect()
+        let is_alive = self.inner.shared.tasks.borrow_mut().cancel(key);
+        self.call_step(Steps::Task(key));
+        is_alive
     }
 }
 
@@ -168,56 +105,5 @@ struct End<T>(Future<T>);
 impl<T> Drop for End<T> {
     fn drop(&mut self) {
         self.0.cancel();
-    }
-}
-
-/// Puts a task's next step on the ready queue, once until it is taken.
-pub(crate) struct TaskWaker {
-    remote: Remote,
-    steps: Steps,
-    is_woken: AtomicBool,
-}
-
-/// Whose steps they are.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Steps {
-    Task(TaskKey),
-    /// Those of what a loop was given to run.
-    Main,
-}
-
-impl Steps {
-    pub(crate) fn ready(self) -> Ready {
-        match self {
-            Self::Task(key) => Ready::Step(key),
-            Self::Main => Ready::StepMain,
-        }
-    }
-}
-
-impl TaskWaker {
-    pub(crate) fn of_main(remote: &Remote) -> Arc<Self> {
-        Arc::new(Self {
-            remote: remote.clone(),
-            steps: Steps::Main,
-            is_woken: AtomicBool::new(false),
-        })
-    }
-
-    /// From here on it may be woken again. Whatever was done before it was woken is seen by the step that follows.
-    pub(crate) fn rest(&self) {
-        self.is_woken.swap(false, Ordering::AcqRel);
-    }
-}
-
-impl Wake for TaskWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !self.is_woken.swap(true, Ordering::AcqRel) {
-            self.remote.call_step(self.steps);
-        }
     }
 }

@@ -5,7 +5,7 @@
 )]
 
 use asyncio::{
-    Clock, MAX_POSTS, MAX_QUEUED_WORK, ManualClock, PoolFull, PostError, Runner, Settings,
+    Clock, MAX_POSTS, MAX_QUEUED_WORK, ManualClock, Pool, PoolError, PostError, Runner, Settings,
     create_task, get_running_loop,
 };
 use std::sync::mpsc;
@@ -16,7 +16,8 @@ use std::thread;
 #[test]
 fn as_many_run_at_once_as_there_are_threads_and_the_rest_wait_in_order() {
     const THREADS: usize = 4;
-    let mut runner = runner(THREADS);
+    let pool = Pool::new(THREADS);
+    let mut runner = runner_with(pool.clone());
     let (started, starts) = mpsc::channel();
     let releases: Vec<_> = (0..THREADS + 3)
         .map(|number| {
@@ -33,8 +34,8 @@ fn as_many_run_at_once_as_there_are_threads_and_the_rest_wait_in_order() {
     let mut first: Vec<_> = (0..THREADS).map(|_| starts.recv().unwrap()).collect();
     first.sort_unstable();
     assert_eq!(first, [0, 1, 2, 3]);
-    assert_eq!(runner.event_loop().pool_queue_depth(), 3);
-    assert!((3..=THREADS + 3).contains(&runner.event_loop().pool_queue_depth_max()));
+    assert_eq!(pool.depth(), 3);
+    assert!((3..=THREADS + 3).contains(&pool.depth_max()));
     runner
         .run(async {
             for (number, (release, execution)) in releases.into_iter().enumerate() {
@@ -43,12 +44,13 @@ fn as_many_run_at_once_as_there_are_threads_and_the_rest_wait_in_order() {
             }
         })
         .unwrap();
-    assert_eq!(runner.event_loop().pool_queue_depth(), 0);
+    assert_eq!(pool.depth(), 0);
 }
 
 #[test]
 fn the_executors_queue_takes_so_much_and_no_more() {
-    let mut runner = runner(1);
+    let pool = Pool::new(1);
+    let mut runner = runner_with(pool.clone());
     let event_loop = runner.event_loop();
     let (started, starts) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
@@ -61,8 +63,11 @@ fn the_executors_queue_takes_so_much_and_no_more() {
     for _ in 0..MAX_QUEUED_WORK {
         executions.push(event_loop.run_in_executor(|| ()).unwrap());
     }
-    assert_eq!(event_loop.run_in_executor(|| ()).err(), Some(PoolFull));
-    assert_eq!(event_loop.pool_queue_depth_max(), MAX_QUEUED_WORK);
+    assert_eq!(
+        event_loop.run_in_executor(|| ()).err(),
+        Some(PoolError::Full)
+    );
+    assert_eq!(pool.depth_max(), MAX_QUEUED_WORK);
     drop(release);
     runner
         .run(async {
@@ -199,10 +204,15 @@ fn a_task_is_woken_from_another_thread_once_for_many_wakes() {
 }
 
 fn runner(pool_threads: usize) -> Runner {
+    runner_with(Pool::new(pool_threads))
+}
+
+fn runner_with(pool: Pool) -> Runner {
     let clock = Clock::Manual(ManualClock::new());
     Runner::new(Settings {
-        pool_threads,
+        pool,
         clock,
+        ..Settings::default()
     })
     .unwrap()
 }

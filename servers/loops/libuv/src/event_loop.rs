@@ -6,7 +6,7 @@ use crate::handles::{Closing, Handles};
 use crate::metrics::Metrics;
 use crate::pending::Pending;
 use crate::poll::Ready;
-use crate::pool::{THREAD_NAME, WorkDone};
+use crate::pool::WorkDone;
 use crate::remote::{Letter, Remote};
 use crate::tcp::READ_BUFFER_BYTES;
 use crate::timers::{Timer, TimerHeap};
@@ -57,17 +57,19 @@ pub struct Loop {
 /// How to make a loop.
 #[derive(Debug)]
 pub struct Settings {
-    /// Threads for blocking work, started when first needed: 4 as in libuv, between 1 and
-    /// [`MAX_POOL_THREADS`](crate::MAX_POOL_THREADS) whatever is asked.
-    pub pool_threads: usize,
+    /// Threads for blocking work, which other loops may share.
+    pub pool: Pool,
     /// Where loop time comes from.
     pub clock: Clock,
 }
 
+/// Threads for blocking work, unless others are set: as in libuv.
+const POOL_THREADS: usize = 4;
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            pool_threads: 4,
+            pool: Pool::new(POOL_THREADS),
             clock: Clock::default(),
         }
     }
@@ -131,7 +133,7 @@ impl Loop {
             events: mio::Events::with_capacity(MAX_EVENTS_PER_POLL),
             still_ready: VecDeque::new(),
             read_buffer: vec![0; READ_BUFFER_BYTES],
-            pool: Pool::new(settings.pool_threads, THREAD_NAME),
+            pool: settings.pool,
             mailbox,
             works: Slab::new(),
         })

@@ -60,12 +60,12 @@ mod write_queue;
 
 pub use event_loop::{Loop, Settings};
 pub use handles::Handle;
-pub use listener::{AcceptRetry, BindSettings, Listener, MAX_ACCEPTS_PER_TURN, bind};
+pub use listener::{BindSettings, Listener, MAX_ACCEPTS_PER_TURN, bind};
 pub use metrics::Metrics;
 pub use pending::MAX_PENDING_ROUNDS;
 pub use reactor::{
-    Clock, MAX_EVENTS_PER_POLL, MAX_POOL_THREADS, MAX_POSTS, MAX_QUEUED_WORK, ManualClock,
-    PoolFull, PostError,
+    AcceptRetry, Clock, MAX_EVENTS_PER_POLL, MAX_POOL_THREADS, MAX_POSTS, MAX_QUEUED_WORK,
+    ManualClock, Pool, PoolError, PostError, Punctuality, TimerRule,
 };
 pub use remote::{Remote, Wakeup};
 pub use tcp::{MAX_READS_PER_TURN, READ_BUFFER_BYTES, Read, Tcp};

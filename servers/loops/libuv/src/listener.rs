@@ -8,6 +8,7 @@ use crate::poll::{Ready, listener_token};
 use crate::tcp::Tcp;
 use crate::timers::Timer;
 use mio::Interest;
+use reactor::{AcceptRetry, AfterAcceptError, after_accept_error};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
 use std::io;
@@ -16,10 +17,6 @@ use std::net::SocketAddr;
 /// Connections accepted from one listener in one turn, so that a burst of them can't keep those who are
 /// connected waiting. The rest are accepted in the next turn.
 pub const MAX_ACCEPTS_PER_TURN: usize = 64;
-
-/// How long to wait, in milliseconds, before accepting is tried again after it failed so many times in a row for want of
-/// descriptors or memory. Clients wait in the backlog meanwhile.
-pub type AcceptRetry = fn(failures: u32) -> u64;
 
 /// Names a listening socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -127,9 +124,9 @@ impl Loop {
                     Err(_) => return self.pause_accepting(listener),
                 },
                 Err(error) => match after_accept_error(&error) {
-                    AfterError::Drained => return,
-                    AfterError::TryNext => {}
-                    AfterError::Pause => return self.pause_accepting(listener),
+                    AfterAcceptError::Drained => return,
+                    AfterAcceptError::TryNext => {}
+                    AfterAcceptError::Pause => return self.pause_accepting(listener),
                 },
             }
         }
@@ -212,32 +209,6 @@ impl fmt::Debug for ListenerState {
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum AfterError {
-    /// Nobody waits to be accepted.
-    Drained,
-    /// The error was that connection's own (accept(2): errors already pending on it).
-    TryNext,
-    /// The machine ran out of something: trying again at once would fail again.
-    Pause,
-}
-
-fn after_accept_error(error: &io::Error) -> AfterError {
-    use io::ErrorKind as Kind;
-    match error.kind() {
-        Kind::WouldBlock => AfterError::Drained,
-        Kind::Interrupted
-        | Kind::ConnectionAborted
-        | Kind::ConnectionReset
-        | Kind::ConnectionRefused
-        | Kind::NetworkDown
-        | Kind::NetworkUnreachable
-        | Kind::HostUnreachable
-        | Kind::TimedOut => AfterError::TryNext,
-        _ => AfterError::Pause,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -303,25 +274,5 @@ mod tests {
         })
         .unwrap();
         (event_loop, socket)
-    }
-
-    #[test]
-    fn only_want_of_resources_pauses() {
-        // Linux's numbers: EMFILE, ENFILE, ENOMEM, ECONNABORTED, EAGAIN, EPROTO's neighbour ENETDOWN.
-        let cases = [
-            (24, AfterError::Pause),
-            (23, AfterError::Pause),
-            (12, AfterError::Pause),
-            (103, AfterError::TryNext),
-            (11, AfterError::Drained),
-            (100, AfterError::TryNext),
-        ];
-        for (code, expected) in cases {
-            assert_eq!(
-                after_accept_error(&io::Error::from_raw_os_error(code)),
-                expected,
-                "errno {code}"
-            );
-        }
     }
 }

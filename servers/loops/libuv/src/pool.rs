@@ -4,16 +4,12 @@
 
 use crate::event_loop::Loop;
 use crate::remote::Letter;
-use hdrhistogram::Histogram;
-use reactor::PoolFull;
+use reactor::{Pool, PoolError};
 use std::any::Any;
 use std::fmt;
 use std::panic;
 use std::sync::Arc;
 use std::thread;
-
-/// The name of the pool's threads.
-pub(crate) const THREAD_NAME: &str = "libuv-pool";
 
 impl Loop {
     /// Runs `work` on a thread of the pool, then `after` with its result on the loop, in the poll phase
@@ -22,7 +18,7 @@ impl Loop {
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
         after: impl FnOnce(&mut Loop, T) + 'static,
-    ) -> Result<(), PoolFull> {
+    ) -> Result<(), PoolError> {
         let ticket = self
             .works
             .insert(WorkDone(Box::new(move |event_loop, result| {
@@ -44,19 +40,9 @@ impl Loop {
         queued
     }
 
-    /// Work that waits for a thread.
-    pub fn pool_queue_depth(&self) -> usize {
-        self.pool.depth()
-    }
-
-    /// The most work that ever waited for a thread at once.
-    pub fn pool_queue_depth_max(&self) -> usize {
-        self.pool.depth_max()
-    }
-
-    /// How long work waited until a thread began it, in microseconds, to two digits.
-    pub fn pool_waits_us(&self) -> Histogram<u64> {
-        self.pool.waits_us()
+    /// The threads for blocking work.
+    pub fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     pub(crate) fn finish_work(&mut self, ticket: usize, result: WorkResult) {

@@ -5,7 +5,7 @@
 )]
 
 use libuv::{
-    BindSettings, Clock, Loop, MAX_POSTS, MAX_QUEUED_WORK, ManualClock, PoolFull, PostError,
+    BindSettings, Clock, Loop, MAX_POSTS, MAX_QUEUED_WORK, ManualClock, Pool, PoolError, PostError,
     Settings, bind,
 };
 use std::cell::{Cell, RefCell};
@@ -50,8 +50,8 @@ fn as_many_run_at_once_as_there_are_threads_and_the_rest_wait() {
     for _ in 0..THREADS {
         starts.recv().unwrap();
     }
-    assert_eq!(event_loop.pool_queue_depth(), 3);
-    assert!((3..=THREADS + 3).contains(&event_loop.pool_queue_depth_max()));
+    assert_eq!(event_loop.pool().depth(), 3);
+    assert!((3..=THREADS + 3).contains(&event_loop.pool().depth_max()));
     assert!(
         starts.try_recv().is_err(),
         "no more than {THREADS} run at once"
@@ -59,7 +59,7 @@ fn as_many_run_at_once_as_there_are_threads_and_the_rest_wait() {
     drop(releases);
     assert!(!event_loop.run().unwrap());
     assert_eq!(starts.try_iter().count(), 3);
-    assert_eq!(event_loop.pool_queue_depth(), 0);
+    assert_eq!(event_loop.pool().depth(), 0);
 }
 
 #[test]
@@ -81,8 +81,8 @@ fn the_pools_queue_takes_so_much_and_no_more() {
     for _ in 0..MAX_QUEUED_WORK {
         assert_eq!(queue_one(&mut event_loop), Ok(()));
     }
-    assert_eq!(queue_one(&mut event_loop), Err(PoolFull));
-    assert_eq!(event_loop.pool_queue_depth_max(), MAX_QUEUED_WORK);
+    assert_eq!(queue_one(&mut event_loop), Err(PoolError::Full));
+    assert_eq!(event_loop.pool().depth_max(), MAX_QUEUED_WORK);
     drop(release);
     assert!(!event_loop.run().unwrap());
     assert_eq!(done.get(), MAX_QUEUED_WORK);
@@ -223,7 +223,7 @@ fn a_wakeup_runs_once_however_often_it_was_asked_for_and_not_after_it_is_closed(
 fn loop_with(pool_threads: usize) -> Loop {
     let clock = Clock::Manual(ManualClock::new());
     Loop::new(Settings {
-        pool_threads,
+        pool: Pool::new(pool_threads),
         clock,
     })
     .unwrap()

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::io;
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -25,28 +26,46 @@ const MAX_WAIT_US: u64 = 3_600_000_000;
 /// Two digits keep the histogram at some 30 KiB.
 const SIGNIFICANT_DIGITS: u8 = 2;
 
-/// The pool's queue holds [`MAX_QUEUED_WORK`] entries; the work was dropped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PoolFull;
+/// The name of the pool's threads.
+const THREAD_NAME: &str = "pool";
 
-impl fmt::Display for PoolFull {
+/// Why work wasn't taken; it was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoolError {
+    /// The pool's queue holds [`MAX_QUEUED_WORK`] entries.
+    Full,
+    /// The operating system started not one thread.
+    NoThreads,
+}
+
+impl fmt::Display for PoolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the thread pool's queue holds {MAX_QUEUED_WORK} entries: add threads or offer less work"
-        )
+        match self {
+            Self::Full => write!(
+                f,
+                "the thread pool's queue holds {MAX_QUEUED_WORK} entries: add threads or offer less work"
+            ),
+            Self::NoThreads => f.write_str(
+                "no thread for the pool could be started: raise the limit on processes (ulimit -u)",
+            ),
+        }
     }
 }
 
-impl std::error::Error for PoolFull {}
+impl std::error::Error for PoolError {}
 
-/// The threads, started with the first work, and joined when the pool is dropped: what they are at is finished first,
-/// what waits is dropped.
+/// The threads, started with the first work. Clones are the same pool, so that several loops can share one; with the last of them
+/// it ends: what its threads are at is finished first and waited for, what waits is dropped.
+#[derive(Clone)]
 pub struct Pool {
+    threads: Arc<Threads>,
+}
+
+/// What ends with the last clone.
+struct Threads {
     shared: Arc<Shared>,
-    threads: Vec<JoinHandle<()>>,
-    thread_count: usize,
-    thread_name: &'static str,
+    started: Mutex<Vec<JoinHandle<()>>>,
+    count: usize,
 }
 
 #[derive(Default)]
@@ -77,47 +96,46 @@ impl Default for Queue {
 type Work = Box<dyn FnOnce() + Send>;
 
 impl Pool {
-    /// A pool of so many threads, between 1 and [`MAX_POOL_THREADS`] whatever is asked, each of this name.
-    pub fn new(thread_count: usize, thread_name: &'static str) -> Self {
+    /// A pool of so many threads, between 1 and [`MAX_POOL_THREADS`] whatever is asked.
+    pub fn new(thread_count: usize) -> Self {
         Self {
-            shared: Arc::default(),
-            threads: Vec::new(),
-            thread_count: thread_count.clamp(1, MAX_POOL_THREADS),
-            thread_name,
+            threads: Arc::new(Threads {
+                shared: Arc::default(),
+                started: Mutex::default(),
+                count: thread_count.clamp(1, MAX_POOL_THREADS),
+            }),
         }
     }
 
     /// Runs `work` on one of the threads, and hands what it came to, or how it panicked, to `after` on the same thread.
+    ///
+    /// Where not all threads can be started, those that can do all the work, and the next work tries again.
     pub fn queue<T>(
-        &mut self,
+        &self,
         work: impl FnOnce() -> T + Send + 'static,
         after: impl FnOnce(thread::Result<T>) + Send + 'static,
-    ) -> Result<(), PoolFull> {
-        if self.threads.is_empty() {
-            self.threads = (0..self.thread_count)
-                .map(|_| start_thread(self.thread_name, Arc::clone(&self.shared)))
-                .collect();
-        }
-        let mut queue = self.shared.lock();
+    ) -> Result<(), PoolError> {
+        self.threads.start()?;
+        let mut queue = self.threads.shared.lock();
         if queue.waiting.len() == MAX_QUEUED_WORK {
-            return Err(PoolFull);
+            return Err(PoolError::Full);
         }
         let work = move || after(panic::catch_unwind(AssertUnwindSafe(work)));
         queue.waiting.push_back((Instant::now(), Box::new(work)));
         queue.depth_max = queue.depth_max.max(queue.waiting.len());
         drop(queue);
-        self.shared.work_or_end.notify_one();
+        self.threads.shared.work_or_end.notify_one();
         Ok(())
     }
 
     /// Work that waits for a thread.
     pub fn depth(&self) -> usize {
-        self.shared.lock().waiting.len()
+        self.threads.shared.lock().waiting.len()
     }
 
     /// The most work that ever waited for a thread at once.
     pub fn depth_max(&self) -> usize {
-        self.shared.lock().depth_max
+        self.threads.shared.lock().depth_max
     }
 
     /// How long work waited until a thread began it, in microseconds, to two digits.
@@ -125,11 +143,25 @@ impl Pool {
     /// It costs two readings of the clock and a count for each work: some 70 ns, where handing work to a thread and back
     /// takes tens of microseconds.
     pub fn waits_us(&self) -> Histogram<u64> {
-        self.shared.lock().waits_us.clone()
+        self.threads.shared.lock().waits_us.clone()
     }
 }
 
-impl Drop for Pool {
+impl Threads {
+    fn start(&self) -> Result<(), PoolError> {
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        while started.len() < self.count {
+            match start_thread(Arc::clone(&self.shared)) {
+                Ok(thread) => started.push(thread),
+                Err(_) if started.is_empty() => return Err(PoolError::NoThreads),
+                Err(_) => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Threads {
     fn drop(&mut self) {
         let unstarted = {
             let mut queue = self.shared.lock();
@@ -138,7 +170,11 @@ impl Drop for Pool {
         };
         drop(unstarted);
         self.shared.work_or_end.notify_all();
-        for thread in self.threads.drain(..) {
+        let started = self
+            .started
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        for thread in started.drain(..) {
             thread
                 .join()
                 .expect("a pool thread catches what its work panics with");
@@ -148,7 +184,7 @@ impl Drop for Pool {
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pool {{ thread_count: {} }}", self.thread_count)
+        write!(f, "Pool {{ thread_count: {} }}", self.threads.count)
     }
 }
 
@@ -172,13 +208,13 @@ impl Shared {
     }
 }
 
-fn start_thread(name: &str, shared: Arc<Shared>) -> JoinHandle<()> {
+fn start_thread(shared: Arc<Shared>) -> io::Result<JoinHandle<()>> {
+    let run = move || {
+        while let Some(work) = shared.next_work() {
+            work();
+        }
+    };
     thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(move || {
-            while let Some(work) = shared.next_work() {
-                work();
-            }
-        })
-        .expect("a thread for the pool can be started: raise the limit on processes or lower the pool's size")
+        .name(THREAD_NAME.to_owned())
+        .spawn(run)
 }

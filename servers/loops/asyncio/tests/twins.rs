@@ -1,6 +1,6 @@
 //! The order in which things happen, against CPython's own asyncio.
 //!
-//! Each program is written twice, in Python and in Rust, side by side in `order/`; run on the one loop and on the other, both
+//! Each program is written twice, in Python and in Rust, side by side in `twins/`; run on the one loop and on the other, both
 //! in virtual time, they must leave the same trace, line by line. `at_turn` traces the turn and the time as well, `in_order` only
 //! what happened: that is for what threads and sockets do in their own time.
 #![allow(
@@ -10,7 +10,7 @@
     reason = "the programs read as their Python twins do, and fail as the test does"
 )]
 
-use asyncio::{Clock, ManualClock, Runner, Settings, get_running_loop};
+use asyncio::{Clock, ManualClock, Pool, Runner, Settings, TimerRule, get_running_loop};
 use std::cell::RefCell;
 use std::path::Path;
 use std::process::Command;
@@ -19,14 +19,14 @@ use std::rc::Rc;
 /// Programs that have a file in either language.
 macro_rules! programs {
     ($($name:ident)+) => {
-        mod order {
+        mod twins {
             $(pub(crate) mod $name;)+
         }
 
         $(
             #[test]
             fn $name() {
-                let trace = run(order::$name::main);
+                let trace = run(twins::$name::main);
                 assert_eq!(trace, run_in_python(stringify!($name)), "asyncio's trace is the one on the right");
             }
         )+
@@ -92,8 +92,10 @@ fn run<F: Future<Output = ()>>(main: impl FnOnce(Trace) -> F) -> Vec<String> {
         clock: clock.clone(),
     };
     let mut runner = Runner::new(Settings {
-        pool_threads: 1,
+        pool: Pool::new(1),
         clock: Clock::Manual(clock),
+        timer_rule: TimerRule::Own,
+        ..Settings::default()
     })
     .unwrap();
     runner.run(main(trace.clone())).unwrap();
@@ -116,5 +118,5 @@ fn run_in_python(program: &str) -> Vec<String> {
 }
 
 fn directory() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/order"))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/twins"))
 }
