@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use model::names;
+use bench_core::names;
 
 const PAGE: &str = include_str!("../../../ARCHITECTURE.md");
 const SECTION: &str = "\n## Glossary\n";

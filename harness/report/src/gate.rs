@@ -1,14 +1,13 @@
 //! What a gate came to, in words: for a terminal, a step's summary and findings alike.
 //!
-//! It knows how a judgement is said. It must never make one: verdicts and alarms come from `analysis`.
+//! It knows how a judgement is said. It must never make one: verdicts and alarms come from `bench-core`.
 
-use crate::export::finding;
-use crate::export::finding::Finding;
-use analysis::gate::{
+use bench_core::compare::ComparisonVerdict;
+use bench_core::encode::finding::{self, Finding};
+use bench_core::gate::{
     Against, Alarm, Gate, JudgedMetric, JudgedObjective, Judgement, Look, Outcome, What,
 };
-use model::record::comparison::ComparisonVerdict;
-use model::record::timed::Timed;
+use bench_core::timed::Timed;
 
 use crate::figures::{maybe_time, percentile, plural, time};
 use crate::markdown::{MAX_STEP_SUMMARY_BYTES, cut, list, plain};

@@ -4,7 +4,7 @@
 
 mod variations;
 
-use model::record::run::RunRecord;
+use bench_core::record::RunRecord;
 use report::charts::Chart;
 use report::html::html;
 use report::markdown::markdown;

@@ -55,7 +55,7 @@ struct Asked {
     then: Then,
 }
 
-type Then = Box<dyn FnOnce(&mut Loop, &Stats)>;
+type Then = Box<dyn FnOnce(&mut Loop, Stats)>;
 
 impl LocalCensus {
     pub(crate) fn new(shared: Census) -> Self {
@@ -79,30 +79,32 @@ impl LocalCensus {
         });
     }
 
-    /// Asks all other loops, and calls `then` with the sum of theirs and `own`. False where there is no other: then nobody is
-    /// called.
-    pub(crate) fn ask(&self, own: &Stats, then: impl FnOnce(&mut Loop, &Stats) + 'static) -> bool {
-        let Some(from) = self.place.get() else {
-            return false;
-        };
-        let mut places = self.shared.lock();
-        let mut asked = self.asked.borrow_mut();
-        let entry = asked.vacant_entry();
-        let ticket = entry.key();
-        let mut awaited = 0;
-        for (place, other) in places.iter_mut().enumerate() {
-            if place != from && other.tell(Letter::Question { from, ticket }) {
-                awaited += 1;
+    /// Asks all other loops, and calls `then` with the sum of theirs and `own`: at once where there is no other.
+    pub(crate) fn ask(
+        &self,
+        event_loop: &mut Loop,
+        own: Stats,
+        then: impl FnOnce(&mut Loop, Stats) + 'static,
+    ) {
+        let ticket = self.asked.borrow().vacant_key();
+        let awaited = self.place.get().map_or(0, |from| {
+            let mut places = self.shared.lock();
+            let mut awaited = 0;
+            for (place, other) in places.iter_mut().enumerate() {
+                if place != from && other.tell(Letter::Question { from, ticket }) {
+                    awaited += 1;
+                }
             }
+            awaited
+        });
+        if awaited == 0 {
+            return then(event_loop, own);
         }
-        if awaited > 0 {
-            entry.insert(Asked {
-                sum: own.clone(),
-                awaited,
-                then: Box::new(then),
-            });
-        }
-        awaited > 0
+        self.asked.borrow_mut().insert(Asked {
+            sum: own,
+            awaited,
+            then: Box::new(then),
+        });
     }
 
     fn read_letters(&self, event_loop: &mut Loop, server: &Server) {
@@ -130,7 +132,7 @@ impl LocalCensus {
             (question.awaited == 0).then(|| asked.remove(ticket))
         };
         if let Some(Asked { sum, then, .. }) = answered {
-            then(event_loop, &sum);
+            then(event_loop, sum);
         }
     }
 

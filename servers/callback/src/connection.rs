@@ -4,22 +4,23 @@
 //!
 //! A small request costs one `read` and one `write`: everything that one read brought is answered before anything is
 //! written, and the loop does not read again where the last read left room in the buffer. A reader that is slow stops the
-//! reading of further requests once [`MAX_QUEUED_BYTES`] wait for it. A client that resets its connection in the middle of a
-//! request is let go at once; one that only says it will send no more still gets its answer, but for the rest of a stream.
-//!
-//! What becomes of a connection that leaves HTTP is in `chat`.
-
-mod chat;
+//! reading of further requests once [`MAX_QUEUED_BYTES`] wait for it, and a client that pipelines gets its share of a turn. A client
+//! that resets its connection in the middle of a request is let go at once; one that only says it will send no more still gets
+//! its answer, but for the rest of a stream.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use http1::server::{Poll, ResponseHead};
 use libuv::{Loop, Read, Tcp, Timer};
-use spec::{Answer, Job, KEPT_OUTPUT_BYTES, LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES, Outcome};
+use spec::{
+    Answer, Asked, Call, Failure, KEPT_OUTPUT_BYTES, LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES,
+    MAX_REFUSED_CONNECTIONS, MAX_REQUESTS_PER_TURN, Overdue, UpstreamError, Waiting, Watch,
+};
 
-use crate::connection::chat::Chat;
-use crate::{Server, interpreter};
+use crate::Server;
+use crate::routes::{self, Chat};
+use crate::upstream::{self, Ticket};
 
 /// While more bytes than these wait for a client to take them, its further requests are neither read nor begun.
 pub(crate) const MAX_QUEUED_BYTES: usize = MAX_BATCH_BYTES;
@@ -29,17 +30,26 @@ pub(crate) fn accept(event_loop: &mut Loop, server: &Rc<Server>, tcp: Tcp) {
     // Without the option the connection is slower, but not wrong.
     let _ = event_loop.set_nodelay(tcp, server.nodelay);
     let mut connections = server.connections.borrow_mut();
+    let others = connections.len();
+    if others >= server.limits.connections + MAX_REFUSED_CONNECTIONS {
+        return event_loop.close(tcp);
+    }
     let entry = connections.vacant_entry();
     let connection = Rc::new(Connection::new(Rc::clone(server), tcp, entry.key()));
     entry.insert(Rc::clone(&connection));
+    drop(connections);
+    let reader = Rc::clone(&connection);
     event_loop.read_start(tcp, move |event_loop, _, read| {
-        connection.on_read(event_loop, &read);
+        reader.on_read(event_loop, &read);
     });
+    if others >= server.limits.connections {
+        connection.turn_away(event_loop);
+    }
 }
 
 pub(crate) struct Connection {
-    server: Rc<Server>,
-    tcp: Tcp,
+    pub(crate) server: Rc<Server>,
+    pub(crate) tcp: Tcp,
     /// Where the server's list holds it.
     place: usize,
     /// Made when first needed: for a request that sleeps, or for the end of a refused connection.
@@ -49,38 +59,49 @@ pub(crate) struct Connection {
     /// What the part of a stream waits for: that the client has taken what went before.
     on_taken: Cell<Option<Callback>>,
     /// Never borrowed while something is called that could come back here.
-    state: RefCell<State>,
+    pub(crate) state: RefCell<State>,
 }
 
 type Callback = Box<dyn FnOnce(&mut Loop)>;
 
-struct State {
-    http: http1::server::Connection,
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and they combine freely"
+)]
+pub(crate) struct State {
+    pub(crate) http: http1::server::Connection,
     /// Answers that wait to be written.
-    out: Vec<u8>,
-    phase: Phase,
-    /// The request that is being worked on.
-    job: Option<Job>,
-    /// The number of that request, or of the next.
-    request: u64,
+    pub(crate) out: Vec<u8>,
+    pub(crate) phase: Phase,
+    /// The number of the request that is being worked on, or of the next.
+    request: u32,
+    /// A request is being worked on.
+    busy: bool,
+    /// Its answer is a stream that was begun.
+    streaming: bool,
+    /// Calls to the upstream that were begun for it; some may be answered already.
+    calls: Vec<Ticket>,
+    /// Requests are being answered right now, further down the stack.
+    serving: bool,
+    /// The client has had its share of this turn; its next requests wait for the next.
+    put_off: bool,
     reading: bool,
+    /// How often something was read.
+    reads: u32,
     /// The client has said that it will send no more.
-    has_ended: bool,
+    pub(crate) has_ended: bool,
     /// More than [`MAX_QUEUED_BYTES`] wait for the client.
-    blocked: bool,
+    pub(crate) blocked: bool,
+    /// Bytes that waited for the client when something was last written, counted in the server's sum.
+    queued_bytes: usize,
+    /// How long the client was waited for.
+    watch: Watch,
     /// Set while the phase is [`Phase::Chatting`].
-    chat: Option<Box<Chat>>,
-}
-
-impl State {
-    /// Whether the head of a stream has gone out, and its end has not.
-    fn is_streaming(&self) -> bool {
-        self.job.as_ref().is_some_and(Job::is_streaming)
-    }
+    pub(crate) chat: Option<Box<Chat>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+pub(crate) enum Phase {
     Serving,
     /// A request could not be taken; of what the client still sends so much is thrown away before it is closed.
     Lingering {
@@ -95,12 +116,10 @@ enum Phase {
 
 /// What there is to do next.
 enum Next {
-    /// To wait: for input, for the job, or for the client to take its answers.
+    /// To wait: for input, for the work on a request, or for the client to take its answers.
     Wait,
-    /// To take the outcome of a job for which nothing had to be done.
-    Conclude(Outcome),
-    /// To do the steps of the job that was just begun.
-    Run,
+    /// To answer a request, or to begin the work on it.
+    Begin(Asked),
     /// To end the connection, as its last answer or the client said.
     End,
     /// To end the connection because of a request that could not be taken, of which more may be under way.
@@ -113,11 +132,18 @@ impl Connection {
             http: http1::server::Connection::new(),
             out: Vec::new(),
             phase: Phase::Serving,
-            job: None,
             request: 0,
+            busy: false,
+            streaming: false,
+            calls: Vec::new(),
+            serving: false,
+            put_off: false,
             reading: true,
+            reads: 0,
             has_ended: false,
             blocked: false,
+            queued_bytes: 0,
+            watch: Watch::new(),
             chat: None,
         };
         Self {
@@ -131,70 +157,6 @@ impl Connection {
         }
     }
 
-    pub(crate) fn server(&self) -> &Server {
-        &self.server
-    }
-
-    /// The request that is being worked on.
-    pub(crate) fn task(client: &Rc<Self>) -> Task {
-        Task {
-            client: Rc::clone(client),
-            request: client.state.borrow().request,
-        }
-    }
-
-    /// The outcome of the request that is being worked on, if it is done.
-    pub(crate) fn take_outcome(&self) -> Option<Outcome> {
-        let mut state = self.state.borrow_mut();
-        let done = state.job.take_if(|job| job.is_done())?;
-        state.request += 1;
-        Some(done.into_outcome())
-    }
-
-    /// Takes the outcome of a request that had to be waited for, and goes on with those behind it.
-    pub(crate) fn on_outcome(self: &Rc<Self>, event_loop: &mut Loop, outcome: Outcome) {
-        self.conclude(event_loop, outcome);
-        self.serve(event_loop);
-    }
-
-    /// Begins a streamed answer to the request that is being worked on.
-    pub(crate) fn begin_stream(self: &Rc<Self>, event_loop: &mut Loop, head: &ResponseHead<'_>) {
-        {
-            let state = &mut *self.state.borrow_mut();
-            state
-                .http
-                .begin_stream(head, &self.server.heartbeat.date(), &mut state.out);
-        }
-        // A client that is gone is found out by writing.
-        self.watch_writes(event_loop);
-    }
-
-    /// Streams the part that the job has ready. It goes out with the next flush.
-    pub(crate) fn stream_part(self: &Rc<Self>, event_loop: &mut Loop) {
-        {
-            let state = &mut *self.state.borrow_mut();
-            let Some(job) = &state.job else { return };
-            state.http.stream_part(job.part(), &mut state.out);
-        }
-        self.flush_batch(event_loop);
-    }
-
-    /// Whether so much waits for the client that a stream should not go on.
-    pub(crate) fn is_blocked(&self) -> bool {
-        self.state.borrow().blocked
-    }
-
-    /// Whether the client of a stream has left, so that nothing is worth waiting for.
-    pub(crate) fn is_deserted(&self) -> bool {
-        let state = self.state.borrow();
-        state.is_streaming() && state.has_ended
-    }
-
-    /// Has `callback` called once the client has taken all that waits for it, unless the connection is closed before.
-    pub(crate) fn when_taken(&self, callback: impl FnOnce(&mut Loop) + 'static) {
-        self.on_taken.set(Some(Box::new(callback)));
-    }
-
     /// Has `callback` called once, so many milliseconds from now, unless the connection is closed before. There is one timer:
     /// a connection never waits for two.
     pub(crate) fn after(
@@ -203,6 +165,9 @@ impl Connection {
         ms: u64,
         callback: impl FnOnce(&mut Loop) + 'static,
     ) {
+        if self.state.borrow().phase == Phase::Closed {
+            return;
+        }
         self.on_timer.set(Some(Box::new(callback)));
         let timer = self.timer.get().unwrap_or_else(|| {
             let client = Rc::clone(self);
@@ -223,9 +188,39 @@ impl Connection {
         self.serve(event_loop);
     }
 
+    /// Looks whether the client has been waited for too long, and ends the connection if so.
+    pub(crate) fn look(self: &Rc<Self>, event_loop: &mut Loop) {
+        let overdue = {
+            let state = &mut *self.state.borrow_mut();
+            let queued_bytes = event_loop.write_queue_bytes(self.tcp);
+            let waiting = if queued_bytes > 0 {
+                Waiting::Reader(u32::try_from(queued_bytes).unwrap_or(u32::MAX))
+            } else if state.phase == Phase::Serving && !state.put_off {
+                Waiting::to_read(&state.http, state.request, state.reads)
+            } else {
+                Waiting::Server
+            };
+            let now_ms = event_loop.now_ms();
+            state.watch.look(now_ms, waiting, &self.server.limits)
+        };
+        let Some(overdue) = overdue else { return };
+        self.server.limits_met.borrow_mut().count(overdue);
+        match overdue {
+            Overdue::Idle | Overdue::Reader => self.close(event_loop),
+            Overdue::Head | Overdue::Body => {
+                {
+                    let state = &mut *self.state.borrow_mut();
+                    state.http.time_out(&self.server.date(), &mut state.out);
+                }
+                self.refuse(event_loop);
+            }
+        }
+    }
+
     fn on_read(self: &Rc<Self>, event_loop: &mut Loop, read: &Read<'_>) {
         let mut state = self.state.borrow_mut();
-        let is_streaming = state.is_streaming();
+        state.reads = state.reads.wrapping_add(1);
+        let is_streaming = state.streaming;
         match (read, &mut state.phase) {
             (Read::Data(bytes), Phase::Serving) => state.http.receive(bytes),
             (Read::End, Phase::Serving) if !is_streaming => {
@@ -251,72 +246,91 @@ impl Connection {
         self.serve(event_loop);
     }
 
-    /// Answers every request that has come whole, up to one that has to be waited for, and writes the answers together.
-    fn serve(self: &Rc<Self>, event_loop: &mut Loop) {
-        loop {
+    /// Answers every request that has come whole, up to one that has to be waited for or to the end of the client's share, and
+    /// writes the answers together.
+    pub(crate) fn serve(self: &Rc<Self>, event_loop: &mut Loop) {
+        if self.state.borrow_mut().serving {
+            // A request was answered at once, while its work was being begun: whoever began it goes on.
+            return;
+        }
+        self.state.borrow_mut().serving = true;
+        let mut share = MAX_REQUESTS_PER_TURN;
+        let end = loop {
+            if share == 0 && self.has_more() {
+                self.put_off(event_loop);
+            }
             match self.next() {
-                Next::Wait => break self.flush(event_loop),
-                Next::Conclude(outcome) => self.conclude(event_loop, outcome),
-                Next::Run => {
+                Next::Begin(Asked::Answer(answer)) => {
+                    self.respond(&answer);
+                    self.flush_batch(event_loop);
+                    share = share.saturating_sub(1);
+                }
+                Next::Begin(asked) => {
                     // Those who were answered before need not wait for this one.
                     self.flush(event_loop);
-                    match interpreter::run(event_loop, self) {
-                        Some(outcome) => self.conclude(event_loop, outcome),
-                        None => break,
-                    }
+                    let computes = matches!(asked, Asked::Compute { offload: false, .. });
+                    share = if computes { 0 } else { share.saturating_sub(1) };
+                    routes::begin(event_loop, &Request::of(self), asked);
                 }
-                Next::End => return self.end(event_loop),
-                Next::Refuse => return self.refuse(event_loop),
+                end => break end,
             }
-            self.flush_batch(event_loop);
+        };
+        self.state.borrow_mut().serving = false;
+        match end {
+            Next::End => self.end(event_loop),
+            Next::Refuse => self.refuse(event_loop),
+            Next::Wait | Next::Begin(_) => {
+                self.flush(event_loop);
+                self.regulate_reading(event_loop);
+            }
         }
-        self.regulate_reading(event_loop);
+    }
+
+    /// Whether a further request may be here that could be begun now.
+    fn has_more(&self) -> bool {
+        let state = self.state.borrow();
+        !state.busy && !state.blocked && state.phase == Phase::Serving && state.http.is_in_head()
+    }
+
+    /// Has the client's further requests wait until everyone else has had a turn.
+    fn put_off(self: &Rc<Self>, event_loop: &mut Loop) {
+        self.state.borrow_mut().put_off = true;
+        let client = Rc::clone(self);
+        self.after(event_loop, 0, move |event_loop| {
+            client.state.borrow_mut().put_off = false;
+            client.serve(event_loop);
+        });
     }
 
     fn next(&self) -> Next {
         let state = &mut *self.state.borrow_mut();
-        if state.job.is_some() || state.blocked || state.phase != Phase::Serving {
+        if state.busy || state.blocked || state.put_off || state.phase != Phase::Serving {
             return Next::Wait;
         }
         let said = state.out.len();
-        let job = match state
-            .http
-            .poll(&self.server.heartbeat.date(), &mut state.out)
-        {
-            Poll::Request(request) => spec::begin(&request),
+        let asked = match state.http.poll(&self.server.date(), &mut state.out) {
+            Poll::Request(request) => spec::asked(&request),
             Poll::NeedInput | Poll::Upgraded => return Next::Wait,
             Poll::Closing if state.out.len() > said => return Next::Refuse,
             Poll::Closing => return Next::End,
         };
-        if job.is_done() {
-            return Next::Conclude(job.into_outcome());
+        state.busy = !matches!(asked, Asked::Answer(_));
+        if !state.busy {
+            state.request = state.request.wrapping_add(1);
         }
-        state.job = Some(job);
-        Next::Run
-    }
-
-    fn conclude(self: &Rc<Self>, event_loop: &mut Loop, outcome: Outcome) {
-        match outcome {
-            Outcome::Answer(answer) => self.respond(&answer),
-            Outcome::StreamEnd => {
-                let state = &mut *self.state.borrow_mut();
-                state.http.end_stream(&mut state.out);
-            }
-            Outcome::Chat(key) => self.begin_chat(event_loop, &key),
-        }
+        Next::Begin(asked)
     }
 
     fn respond(&self, answer: &Answer) {
         let state = &mut *self.state.borrow_mut();
-        state.http.respond(
-            &answer.response(),
-            &self.server.heartbeat.date(),
-            &mut state.out,
-        );
+        let date = self.server.date();
+        state
+            .http
+            .respond(&answer.response(), &date, &mut state.out);
     }
 
     /// Writes what is there, if that is as much as goes out together.
-    fn flush_batch(self: &Rc<Self>, event_loop: &mut Loop) {
+    pub(crate) fn flush_batch(self: &Rc<Self>, event_loop: &mut Loop) {
         if self.state.borrow().out.len() >= MAX_BATCH_BYTES {
             self.flush(event_loop);
         }
@@ -324,21 +338,37 @@ impl Connection {
 
     /// Writes what is there.
     pub(crate) fn flush(self: &Rc<Self>, event_loop: &mut Loop) {
-        let state = &mut *self.state.borrow_mut();
-        if state.out.is_empty() {
-            return;
+        let queued_bytes = {
+            let state = &mut *self.state.borrow_mut();
+            if state.out.is_empty() {
+                return;
+            }
+            let queued_bytes = event_loop.write(self.tcp, &state.out);
+            state.out.clear();
+            state.out.shrink_to(KEPT_OUTPUT_BYTES);
+            if queued_bytes == 0 {
+                return;
+            }
+            state.blocked |= queued_bytes > MAX_QUEUED_BYTES;
+            queued_bytes
+        };
+        self.count_queued(queued_bytes);
+        if self.server.queued_bytes.get() > self.server.limits.buffered_bytes {
+            self.server.limits_met.borrow_mut().buffered_bytes += 1;
+            return self.close(event_loop);
         }
-        let queued_bytes = event_loop.write(self.tcp, &state.out);
-        state.out.clear();
-        state.out.shrink_to(KEPT_OUTPUT_BYTES);
-        if queued_bytes > MAX_QUEUED_BYTES && !state.blocked {
-            state.blocked = true;
-            self.watch_writes(event_loop);
-        }
+        self.watch_writes(event_loop);
     }
 
-    /// Has the loop tell when the client has taken what waited for it, and when it can't be written to.
-    fn watch_writes(self: &Rc<Self>, event_loop: &mut Loop) {
+    /// So many bytes wait for the client now.
+    fn count_queued(&self, bytes: usize) {
+        let before = std::mem::replace(&mut self.state.borrow_mut().queued_bytes, bytes);
+        let sum = &self.server.queued_bytes;
+        sum.set(sum.get() - before + bytes);
+    }
+
+    /// Has the loop say when the client has taken what waited for it, and when it can't be written to.
+    pub(crate) fn watch_writes(self: &Rc<Self>, event_loop: &mut Loop) {
         let client = Rc::clone(self);
         event_loop.on_drained(self.tcp, move |event_loop, _, outcome| match outcome {
             Ok(()) => client.on_drained(event_loop),
@@ -347,6 +377,7 @@ impl Connection {
     }
 
     fn on_drained(self: &Rc<Self>, event_loop: &mut Loop) {
+        self.count_queued(0);
         self.state.borrow_mut().blocked = false;
         if let Some(callback) = self.on_taken.take() {
             callback(event_loop);
@@ -356,10 +387,10 @@ impl Connection {
     }
 
     /// Reads while there is use for it.
-    fn regulate_reading(&self, event_loop: &mut Loop) {
+    pub(crate) fn regulate_reading(&self, event_loop: &mut Loop) {
         let mut state = self.state.borrow_mut();
         let wanted = match state.phase {
-            Phase::Serving => state.http.wants_input() && !state.blocked,
+            Phase::Serving => state.http.wants_input() && !state.blocked && !state.put_off,
             Phase::Lingering { .. } => true,
             Phase::Chatting => !state.blocked,
             Phase::Ending | Phase::Closed => false,
@@ -375,7 +406,7 @@ impl Connection {
     }
 
     /// Closes the connection when the client has taken everything.
-    fn end(self: &Rc<Self>, event_loop: &mut Loop) {
+    pub(crate) fn end(self: &Rc<Self>, event_loop: &mut Loop) {
         self.flush(event_loop);
         if event_loop.write_queue_bytes(self.tcp) == 0 {
             return self.close(event_loop);
@@ -384,6 +415,16 @@ impl Connection {
         let client = Rc::clone(self);
         event_loop.shutdown(self.tcp, move |event_loop, _| client.close(event_loop));
         self.regulate_reading(event_loop);
+    }
+
+    /// Says that there are too many connections.
+    fn turn_away(self: &Rc<Self>, event_loop: &mut Loop) {
+        self.server.limits_met.borrow_mut().connections += 1;
+        {
+            let state = &mut *self.state.borrow_mut();
+            state.http.overload(&self.server.date(), &mut state.out);
+        }
+        self.refuse(event_loop);
     }
 
     /// Closing while the client still sends would make its kernel throw the refusal away before it is read
@@ -404,15 +445,16 @@ impl Connection {
 
     /// Lets go of the connection, whatever is under way.
     pub(crate) fn close(&self, event_loop: &mut Loop) {
-        {
+        let calls = {
             let mut state = self.state.borrow_mut();
             if state.phase == Phase::Closed {
                 return;
             }
             state.phase = Phase::Closed;
-            state.job = None;
-            state.request += 1;
-        }
+            state.finish_request()
+        };
+        self.count_queued(0);
+        self.cancel(event_loop, &calls);
         self.leave_room();
         self.state.borrow_mut().chat = None;
         event_loop.close(self.tcp);
@@ -423,28 +465,182 @@ impl Connection {
         self.on_taken.take();
         self.server.forget(event_loop, self.place);
     }
+
+    fn cancel(&self, event_loop: &mut Loop, calls: &[Ticket]) {
+        if let Some(upstream) = self.server.upstream.as_ref().filter(|_| !calls.is_empty()) {
+            upstream.cancel(event_loop, calls);
+        }
+    }
 }
 
-/// A request that is being worked on, as callbacks know it: it may be over before they are called.
+impl State {
+    /// The request is answered, or is of no use any more. Gives the calls that were begun for it.
+    fn finish_request(&mut self) -> Vec<Ticket> {
+        self.request = self.request.wrapping_add(1);
+        self.busy = false;
+        self.streaming = false;
+        std::mem::take(&mut self.calls)
+    }
+}
+
+/// A request that is being worked on, as routes know it. It may be over before they are called back: then whatever they do
+/// about it does nothing.
 #[derive(Clone)]
-pub(crate) struct Task {
+pub(crate) struct Request {
     client: Rc<Connection>,
-    request: u64,
+    number: u32,
 }
 
-impl Task {
-    pub(crate) fn client(&self) -> &Rc<Connection> {
-        &self.client
+impl Request {
+    fn of(client: &Rc<Connection>) -> Self {
+        Self {
+            client: Rc::clone(client),
+            number: client.state.borrow().request,
+        }
     }
 
-    /// Does something with the request's job; `None` if the request is over.
-    pub(crate) fn with_job<T>(&self, change: impl FnOnce(&mut Job) -> T) -> Option<T> {
-        let mut state = self.client.state.borrow_mut();
-        if state.request == self.request {
-            state.job.as_mut().map(change)
-        } else {
-            None
+    pub(crate) fn server(&self) -> &Rc<Server> {
+        &self.client.server
+    }
+
+    fn is_open(&self) -> bool {
+        let state = self.client.state.borrow();
+        state.busy && state.request == self.number
+    }
+
+    /// Answers it, and goes on with those behind it.
+    pub(crate) fn answer(&self, event_loop: &mut Loop, answer: &Answer) {
+        if self.is_open() {
+            self.client.respond(answer);
+            self.finish(event_loop);
         }
+    }
+
+    /// Answers it with a failure; calls that are still under way for it are cancelled.
+    pub(crate) fn fail(&self, event_loop: &mut Loop, failure: &Failure) {
+        if self.is_open() {
+            let calls = std::mem::take(&mut self.client.state.borrow_mut().calls);
+            self.client.cancel(event_loop, &calls);
+            self.answer(event_loop, &failure.answer());
+        }
+    }
+
+    fn finish(&self, event_loop: &mut Loop) {
+        self.client.state.borrow_mut().finish_request();
+        self.client.flush_batch(event_loop);
+        self.client.serve(event_loop);
+    }
+
+    /// Makes a call to the upstream; `on_called` gets the body of the reply, or why there is none. It is cancelled with the
+    /// request.
+    pub(crate) fn call(
+        &self,
+        event_loop: &mut Loop,
+        call: Call,
+        on_called: impl FnOnce(&mut Loop, Result<&[u8], UpstreamError>) + 'static,
+    ) {
+        let Some(upstream) = &self.server().upstream else {
+            return self.fail(event_loop, &Failure::NoUpstream);
+        };
+        let ticket = upstream::call(event_loop, upstream, call, on_called);
+        self.client.state.borrow_mut().calls.push(ticket);
+    }
+
+    /// Answers it with what `work` gives on a thread of the pool.
+    pub(crate) fn answer_from_pool(
+        &self,
+        event_loop: &mut Loop,
+        work: impl FnOnce() -> Answer + Send + 'static,
+    ) {
+        let later = self.clone();
+        let queued = event_loop.queue_work(work, move |event_loop, answer| {
+            later.answer(event_loop, &answer);
+        });
+        if queued.is_err() {
+            self.fail(event_loop, &Failure::Pool);
+        }
+    }
+
+    /// Has `callback` called after so many milliseconds. What a stream has given so far is on its way before; where its client has
+    /// left, nothing is worth waiting for.
+    pub(crate) fn after(
+        &self,
+        event_loop: &mut Loop,
+        ms: u32,
+        callback: impl FnOnce(&mut Loop) + 'static,
+    ) {
+        if self.is_deserted() {
+            return self.client.close(event_loop);
+        }
+        self.client.flush(event_loop);
+        self.client.after(event_loop, ms.into(), callback);
+    }
+
+    /// Begins a streamed answer.
+    pub(crate) fn begin_stream(&self, event_loop: &mut Loop, head: &ResponseHead<'_>) {
+        {
+            let state = &mut *self.client.state.borrow_mut();
+            let date = self.client.server.date();
+            state.http.begin_stream(head, &date, &mut state.out);
+            state.streaming = true;
+        }
+        // A client that is gone is found out by writing.
+        self.client.watch_writes(event_loop);
+    }
+
+    /// Whether so much waits for the client that a stream should not go on.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.client.state.borrow().blocked
+    }
+
+    /// Has `callback` called once the client has taken all that waits for it, unless it leaves before.
+    pub(crate) fn when_taken(
+        &self,
+        event_loop: &mut Loop,
+        callback: impl FnOnce(&mut Loop) + 'static,
+    ) {
+        if self.is_deserted() {
+            return self.client.close(event_loop);
+        }
+        self.client.on_taken.set(Some(Box::new(callback)));
+    }
+
+    /// Streams what `make` appends to the part that it is given. It goes out with the next flush.
+    pub(crate) fn stream(&self, event_loop: &mut Loop, make: impl FnOnce(&mut Vec<u8>)) {
+        if !self.is_open() {
+            return;
+        }
+        {
+            let mut part = self.server().part.borrow_mut();
+            part.clear();
+            make(&mut part);
+            let state = &mut *self.client.state.borrow_mut();
+            state.http.stream_part(&part, &mut state.out);
+        }
+        self.client.flush_batch(event_loop);
+    }
+
+    /// Ends the stream, and goes on with the requests behind it.
+    pub(crate) fn end_stream(&self, event_loop: &mut Loop) {
+        if self.is_open() {
+            {
+                let state = &mut *self.client.state.borrow_mut();
+                state.http.end_stream(&mut state.out);
+            }
+            self.finish(event_loop);
+        }
+    }
+
+    /// Leaves HTTP: the connection is the route's own from here on.
+    pub(crate) fn take_connection(&self) -> Rc<Connection> {
+        self.client.state.borrow_mut().finish_request();
+        Rc::clone(&self.client)
+    }
+
+    /// Whether the client of a stream has left, so that nothing is worth waiting for.
+    fn is_deserted(&self) -> bool {
+        let state = self.client.state.borrow();
+        state.streaming && state.has_ended
     }
 }
 
@@ -479,7 +675,7 @@ mod tests {
             .unwrap();
             let mut settings = Settings::new(([127, 0, 0, 1], 0).into());
             settings.upstream = Some(([127, 0, 0, 1], 1).into());
-            let server = Rc::new(Server::new(&settings, Loops::One, &Shared::default()));
+            let server = Rc::new(Server::new(&settings, Loops::One, &Shared::new(&settings)));
             // A turn a run, whether or not anything has happened.
             let idle = event_loop.add_watcher(LoopPhase::Idle, |event_loop, _| event_loop.stop());
             event_loop.start_watcher(idle);
@@ -637,7 +833,7 @@ mod tests {
         for _ in 0..1_000 {
             bench.turn();
         }
-        assert!(connection.is_blocked());
+        assert!(connection.state.borrow().blocked);
         let queued_bytes = bench.event_loop.write_queue_bytes(connection.tcp);
         let bounds = MAX_QUEUED_BYTES + 1..MAX_QUEUED_BYTES + 2 * MAX_BATCH_BYTES;
         assert!(bounds.contains(&queued_bytes), "{queued_bytes} bytes wait");

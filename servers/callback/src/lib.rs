@@ -1,19 +1,18 @@
 //! The callback server: the work contract on a libuv-style loop.
 //!
 //! Written the way programs on libuv are: a read callback per connection, its state in a struct that the callbacks share, and
-//! for whatever has to be waited for another callback that goes on from there. What the routes do comes from `spec`, what goes
-//! over the wire from `http1`, and the loop from `libuv`; this crate adds only the callbacks. `interpreter` is the part
+//! for whatever has to be waited for another callback that goes on from there. What routes answer comes from `spec`, what goes
+//! over the wire from `http1`, and the loop from `libuv`; this crate adds only the callbacks. `routes` is the part
 //! to read beside the coroutine server's.
 //!
 //! | file | what |
 //! |---|---|
-//! | `listener` | binding |
-//! | `connection` | one client's requests and answers; `chat` in it: what it is as a WebSocket |
-//! | `interpreter` | one function per kind of step |
+//! | `connection` | one client's requests and answers |
+//! | `routes` | what each route does, a file each |
 //! | `room` | the chat's room, over all loops |
 //! | `upstream` | kept-alive connections to the backend |
 //! | `census` | what all loops have done |
-//! | `heartbeat` | the date, and loop lag |
+//! | `heartbeat` | loop lag, the date, limits |
 //! | `stop` | what ends the loops: signals |
 
 #![allow(
@@ -24,9 +23,8 @@
 mod census;
 mod connection;
 mod heartbeat;
-mod interpreter;
-mod listener;
 mod room;
+mod routes;
 mod stop;
 mod upstream;
 
@@ -36,18 +34,22 @@ mod tests;
 use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
+use http1::Date;
 use libuv::{Clock, Listener, Loop, Pool};
+use serving::LagRecorder;
 use slab::Slab;
-use spec::{LoopWork, Settings, Stats, Work, accept_retry_ms};
+use spec::{
+    LimitCounts, Limits, LoopWork, MAX_UPSTREAM_CONNECTIONS, Round, Settings, Stats,
+    accept_retry_ms,
+};
 
 use crate::census::{Census, LocalCensus};
 use crate::connection::Connection;
-use crate::heartbeat::Heartbeat;
 use crate::room::{LocalRoom, SharedRoom};
 use crate::stop::Stopper;
 use crate::upstream::Upstream;
@@ -57,7 +59,7 @@ use crate::upstream::Upstream;
 pub enum Loops {
     /// One, on the calling thread, whatever [`Settings::workers`] says.
     One,
-    /// [`Settings::workers`] of them, each on a thread with a listener, a pool and upstream connections of its own. The
+    /// [`Settings::workers`] of them, each on a thread with a listener and upstream connections of its own; the pool is one for all. The
     /// kernel shares new connections out among the listeners (`SO_REUSEPORT`) by a hash of their addresses, so the loops'
     /// shares differ. The chat is one room over all of them.
     Cluster,
@@ -85,10 +87,10 @@ fn serve_until<G>(
     on_listening: impl FnOnce(SocketAddr),
     arrange_stop: impl FnOnce(Stopper) -> io::Result<G>,
 ) -> io::Result<()> {
-    let mut listeners = listener::bind(settings, loops.count(settings))?;
+    let mut listeners = serving::bind(settings, loops.count(settings))?;
     let addr = listeners[0].local_addr()?;
     let stopper = Stopper::default();
-    let shared = Shared::default();
+    let shared = Shared::new(settings);
     let _guard = arrange_stop(stopper.clone())?;
     on_listening(addr);
     let others = listeners.split_off(1);
@@ -118,7 +120,7 @@ fn run_loop(
 ) -> io::Result<()> {
     let run = || {
         let mut event_loop = Loop::new(libuv::Settings {
-            pool: Pool::new(settings.pool_threads.get()),
+            pool: shared.pool.clone(),
             clock: Clock::default(),
         })?;
         let server = Rc::new(Server::new(settings, loops, shared));
@@ -156,25 +158,46 @@ impl Loops {
 }
 
 /// What all loops of one server share.
-#[derive(Default)]
 struct Shared {
     room: SharedRoom,
     census: Census,
+    pool: Pool,
+}
+
+impl Shared {
+    fn new(settings: &Settings) -> Self {
+        Self {
+            room: SharedRoom::default(),
+            census: Census::default(),
+            pool: Pool::new(settings.pool_threads.get()),
+        }
+    }
 }
 
 /// What all connections of one loop share.
 struct Server {
     loops: Loops,
     nodelay: bool,
-    data_dir: PathBuf,
+    data_dir: Arc<Path>,
     grace_ms: u64,
+    /// This loop's share of the server's.
+    limits: Limits,
+    limits_met: RefCell<LimitCounts>,
+    /// Which connections are looked at next.
+    round: Cell<Round>,
+    /// Bytes of answers that wait for clients.
+    queued_bytes: Cell<usize>,
     /// None where the settings name none; `/upstream` then fails.
     upstream: Option<Rc<Upstream>>,
     room: LocalRoom,
     census: LocalCensus,
-    heartbeat: Heartbeat,
-    /// What held the loop.
+    lag: RefCell<LagRecorder>,
+    /// The second since 1970, for the dates.
+    now_s: Cell<u64>,
+    /// What blocked the loop.
     work: RefCell<LoopWork>,
+    /// The part of a stream that is being made; kept for its memory.
+    part: RefCell<Vec<u8>>,
     connections: RefCell<Slab<Rc<Connection>>>,
     /// None before the start and once the server is to stop.
     listener: Cell<Option<Listener>>,
@@ -183,18 +206,33 @@ struct Server {
 
 impl Server {
     fn new(settings: &Settings, loops: Loops, shared: &Shared) -> Self {
+        // What bounds the server is shared out among its loops, so that nothing has to be counted across threads.
+        let share = |bound: usize| (bound / loops.count(settings)).max(1);
+        let limits = Limits {
+            connections: share(settings.limits.connections),
+            buffered_bytes: share(settings.limits.buffered_bytes),
+            ..settings.limits
+        };
+        let upstream = |addr| {
+            let bound = share(MAX_UPSTREAM_CONNECTIONS);
+            Rc::new(Upstream::new(addr, settings.nodelay, bound))
+        };
         Self {
             loops,
             nodelay: settings.nodelay,
-            data_dir: PathBuf::from(&settings.data_dir),
+            data_dir: Path::new(&settings.data_dir).into(),
             grace_ms: settings.grace_ms,
-            upstream: settings
-                .upstream
-                .map(|addr| Rc::new(Upstream::new(addr, settings.nodelay))),
+            limits,
+            limits_met: RefCell::default(),
+            round: Cell::default(),
+            queued_bytes: Cell::default(),
+            upstream: settings.upstream.map(upstream),
             room: LocalRoom::new(shared.room.clone()),
             census: LocalCensus::new(shared.census.clone()),
-            heartbeat: Heartbeat::default(),
+            lag: RefCell::default(),
+            now_s: Cell::new(serving::now_s()),
             work: RefCell::default(),
+            part: RefCell::default(),
             connections: RefCell::default(),
             listener: Cell::default(),
             stopping: Cell::default(),
@@ -259,40 +297,50 @@ impl Server {
         }
     }
 
-    /// A computation held the loop. It costs two readings of the clock and a count, some 100 ns, on routes that compute.
-    fn on_held(&self, work: Work, time: Duration) {
-        let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        self.work.borrow_mut().add(work, us);
+    fn date(&self) -> Date {
+        serving::date(self.now_s.get())
     }
 
-    /// What this loop tells of itself. It has callbacks and no tasks, so what is about tasks stays null.
+    /// Looks at some of the connections, whether their clients keep them waiting for too long.
+    fn look(&self, event_loop: &mut Loop) {
+        let places = self.connections.borrow().capacity();
+        let mut round = self.round.get();
+        let share = round.share(places);
+        self.round.set(round);
+        for place in share {
+            let connection = self.connections.borrow().get(place).map(Rc::clone);
+            if let Some(connection) = connection {
+                connection.look(event_loop);
+            }
+        }
+    }
+
+    /// What this loop says of itself. It has callbacks and no tasks, so what is about tasks stays null; and the pool is not its own.
     fn stats(&self, event_loop: &Loop) -> Stats {
         let metrics = event_loop.metrics();
-        let holds = metrics.hold_ns.iter_recorded();
-        let waits_us = event_loop.pool().waits_us();
+        let lag = self.lag.borrow();
         Stats {
             runtime: self.loops.name(),
             loop_turns: Some(metrics.turns),
             longest_hold_us: Some(metrics.longest_hold_ns / 1_000),
-            loop_lag_us: self.heartbeat.lag(),
-            pool_queue_depth: u64::try_from(event_loop.pool().depth()).ok(),
-            pool_queue_depth_max: u64::try_from(event_loop.pool().depth_max()).ok(),
+            loop_lag_us: lag.lag(),
             tasks_run: Some(metrics.callbacks),
             workers_busy_us: Some(metrics.held_ns / 1_000),
-            loop_lag_us_counts: Some(self.heartbeat.lag_counts()),
-            hold_us_counts: Some(
-                holds
-                    .map(|held| (held.value_iterated_to() / 1_000, held.count_at_value()))
-                    .collect(),
-            ),
-            pool_wait_us_counts: Some(
-                waits_us
-                    .iter_recorded()
-                    .map(|waited| (waited.value_iterated_to(), waited.count_at_value()))
-                    .collect(),
-            ),
+            loop_lag_us_counts: Some(lag.counts()),
+            hold_us_counts: Some(serving::counts(&metrics.hold_ns, 1_000)),
             loop_work_us_counts: Some(self.work.borrow().clone()),
+            limits_met: Some(*self.limits_met.borrow()),
             ..Stats::default()
         }
+    }
+}
+
+/// The figures of all loops, and those of the pool that they share.
+fn with_pool(stats: Stats, pool: &Pool) -> Stats {
+    Stats {
+        pool_queue_depth: u64::try_from(pool.depth()).ok(),
+        pool_queue_depth_max: u64::try_from(pool.depth_max()).ok(),
+        pool_wait_us_counts: Some(serving::counts(&pool.waits_us(), 1)),
+        ..stats
     }
 }

@@ -9,27 +9,34 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use libuv::{Loop, Read, Tcp, Timer};
-use spec::{
-    Call, Exchange, MAX_CALL_ATTEMPTS, MAX_REPLY_BYTES, MAX_UPSTREAM_CONNECTIONS, Progress,
-    UpstreamError,
-};
+use slab::Slab;
+use spec::{Call, Exchange, MAX_CALL_ATTEMPTS, MAX_REPLY_BYTES, Progress, UpstreamError};
 
-/// Makes one call; `on_called` gets the body of the reply, or why there is none, never from inside this call.
+/// Makes one call; `on_called` gets the body of the reply, or why there is none, never from inside this call. It is not called
+/// once the call is [cancelled](Upstream::cancel).
 pub(crate) fn call(
     event_loop: &mut Loop,
     upstream: &Rc<Upstream>,
     call: Call,
     on_called: impl FnOnce(&mut Loop, Result<&[u8], UpstreamError>) + 'static,
-) {
+) -> Ticket {
+    let ticket = Ticket(upstream.next_ticket.get());
+    upstream.next_ticket.set(ticket.0 + 1);
     let deadline_ms = event_loop.now_ms().saturating_add(call.limit_ms());
     let asked = Asked {
+        ticket,
         call,
         deadline_ms,
         attempt: 1,
         on_called: Box::new(on_called),
     };
     upstream.start(event_loop, asked);
+    ticket
 }
+
+/// Names a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ticket(u64);
 
 pub(crate) struct Upstream {
     addr: SocketAddr,
@@ -38,8 +45,8 @@ pub(crate) struct Upstream {
     max_connections: usize,
     /// Last in, first out: the one used a moment ago is the least likely to have been closed meanwhile.
     idle: RefCell<Vec<Rc<Connection>>>,
-    /// Connections in use and idle together.
-    open: Cell<usize>,
+    /// Those in use and those idle.
+    open: RefCell<Slab<Rc<Connection>>>,
     /// Calls that wait for a connection to come free, first come, first served.
     waiting: RefCell<VecDeque<Waiting>>,
     next_ticket: Cell<u64>,
@@ -49,6 +56,7 @@ type OnCalled = Box<dyn FnOnce(&mut Loop, Result<&[u8], UpstreamError>)>;
 
 /// A call on its way.
 struct Asked {
+    ticket: Ticket,
     call: Call,
     /// When it counts as failed, in loop time.
     deadline_ms: u64,
@@ -58,7 +66,6 @@ struct Asked {
 }
 
 struct Waiting {
-    ticket: u64,
     asked: Asked,
     /// Fires at the deadline.
     timer: Timer,
@@ -67,6 +74,8 @@ struct Waiting {
 /// Callbacks share it, and it is made before them.
 #[derive(Default)]
 struct Connection {
+    /// Where the list of open ones has it.
+    place: usize,
     /// Both of these are set once, when it is opened.
     tcp: Cell<Option<Tcp>>,
     /// Fires at the deadline of the call that uses the connection.
@@ -81,22 +90,49 @@ struct Connection {
 }
 
 impl Upstream {
-    pub(crate) fn new(addr: SocketAddr, nodelay: bool) -> Self {
+    /// Of at most so many connections.
+    pub(crate) fn new(addr: SocketAddr, nodelay: bool, max_connections: usize) -> Self {
         Self {
             addr,
             host: addr.to_string(),
             nodelay,
-            max_connections: MAX_UPSTREAM_CONNECTIONS,
+            max_connections,
             idle: RefCell::default(),
-            open: Cell::default(),
+            open: RefCell::default(),
             waiting: RefCell::default(),
             next_ticket: Cell::default(),
         }
     }
 
-    /// Drops the calls that wait, without telling anybody.
+    /// Drops the calls that wait and all connections, for the end of the loop.
     pub(crate) fn let_go(&self) {
         self.waiting.take();
+        self.idle.take();
+        self.open.take();
+    }
+
+    /// Gives up these calls, as far as they are not answered. What is under way over a connection can't be taken back, so the
+    /// connection is closed.
+    pub(crate) fn cancel(self: &Rc<Self>, event_loop: &mut Loop, tickets: &[Ticket]) {
+        self.waiting.borrow_mut().retain(|waiting| {
+            let is_kept = !tickets.contains(&waiting.asked.ticket);
+            if !is_kept {
+                event_loop.close(waiting.timer);
+            }
+            is_kept
+        });
+        let connections: Vec<_> = self
+            .open
+            .borrow()
+            .iter()
+            .filter(|(_, connection)| connection.is_used_by(tickets))
+            .map(|(_, connection)| Rc::clone(connection))
+            .collect();
+        for connection in connections {
+            connection.asked.take();
+            self.close(event_loop, &connection);
+        }
+        self.serve_waiting(event_loop);
     }
 
     /// Gives the call an idle connection, or a new one, or has it wait.
@@ -110,7 +146,7 @@ impl Upstream {
         if let Some(connection) = idle {
             connection.was_idle.set(true);
             connection.send(event_loop, &self.host, asked);
-        } else if self.open.get() < self.max_connections {
+        } else if self.open.borrow().len() < self.max_connections {
             self.open(event_loop).send(event_loop, &self.host, asked);
         } else {
             self.wait(event_loop, asked);
@@ -118,8 +154,15 @@ impl Upstream {
     }
 
     fn open(self: &Rc<Self>, event_loop: &mut Loop) -> Rc<Connection> {
-        self.open.set(self.open.get() + 1);
-        let connection: Rc<Connection> = Rc::default();
+        let connection = {
+            let mut open = self.open.borrow_mut();
+            let entry = open.vacant_entry();
+            let place = entry.key();
+            Rc::clone(entry.insert(Rc::new(Connection {
+                place,
+                ..Connection::default()
+            })))
+        };
 
         let (upstream, client) = (Rc::clone(self), Rc::clone(&connection));
         connection
@@ -220,12 +263,12 @@ impl Upstream {
         self.idle
             .borrow_mut()
             .retain(|idle| !Rc::ptr_eq(idle, connection));
-        self.open.set(self.open.get() - 1);
+        self.open.borrow_mut().remove(connection.place);
     }
 
     /// Has the call wait for a connection, and no longer than for its reply.
     fn wait(self: &Rc<Self>, event_loop: &mut Loop, asked: Asked) {
-        let ticket = self.next_ticket.replace(self.next_ticket.get() + 1);
+        let ticket = asked.ticket;
         let upstream = Rc::clone(self);
         let timer = event_loop.add_timer(move |event_loop, itself| {
             event_loop.close(itself);
@@ -233,7 +276,7 @@ impl Upstream {
                 .waiting
                 .borrow()
                 .iter()
-                .position(|waiting| waiting.ticket == ticket);
+                .position(|waiting| waiting.asked.ticket == ticket);
             if let Some(given_up) =
                 place.and_then(|place| upstream.waiting.borrow_mut().remove(place))
             {
@@ -245,16 +288,14 @@ impl Upstream {
             asked.deadline_ms.saturating_sub(event_loop.now_ms()),
             0,
         );
-        self.waiting.borrow_mut().push_back(Waiting {
-            ticket,
-            asked,
-            timer,
-        });
+        self.waiting
+            .borrow_mut()
+            .push_back(Waiting { asked, timer });
     }
 
     /// Starts waiting calls as long as there is a connection for them.
     fn serve_waiting(self: &Rc<Self>, event_loop: &mut Loop) {
-        while !self.idle.borrow().is_empty() || self.open.get() < self.max_connections {
+        while !self.idle.borrow().is_empty() || self.open.borrow().len() < self.max_connections {
             let Some(waiting) = self.waiting.borrow_mut().pop_front() else {
                 break;
             };
@@ -271,6 +312,15 @@ impl Connection {
 
     fn timer(&self) -> Timer {
         self.timer.get().expect("set when it was opened")
+    }
+
+    fn is_used_by(&self, tickets: &[Ticket]) -> bool {
+        let asked = self.asked.take();
+        let is_used = asked
+            .as_ref()
+            .is_some_and(|asked| tickets.contains(&asked.ticket));
+        self.asked.set(asked);
+        is_used
     }
 
     fn send(&self, event_loop: &mut Loop, host: &str, asked: Asked) {
@@ -311,10 +361,7 @@ mod tests {
     ) -> (Rc<Upstream>, Arc<AtomicU32>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
-        let upstream = Upstream {
-            max_connections,
-            ..Upstream::new(addr, true)
-        };
+        let upstream = Upstream::new(addr, true, max_connections);
         let connections = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&connections);
         thread::spawn(move || {
@@ -365,7 +412,10 @@ mod tests {
         let replies = make_calls(&mut real_loop(), &upstream, 10);
         assert_eq!(replies, vec![Ok(b"7".to_vec()); 10]);
         assert_eq!(connections.load(Ordering::Relaxed), 2);
-        assert_eq!((upstream.open.get(), upstream.idle.borrow().len()), (2, 2));
+        assert_eq!(
+            (upstream.open.borrow().len(), upstream.idle.borrow().len()),
+            (2, 2)
+        );
     }
 
     #[test]
@@ -388,17 +438,14 @@ mod tests {
             [Err(UpstreamError::Lost)]
         );
         assert_eq!(connections.load(Ordering::Relaxed), 1);
-        assert_eq!(upstream.open.get(), 0);
+        assert_eq!(upstream.open.borrow().len(), 0);
     }
 
     #[test]
     fn an_upstream_that_never_answers_is_given_up_at_the_limit_also_by_those_who_wait() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
-        let upstream = Rc::new(Upstream {
-            max_connections: 1,
-            ..Upstream::new(addr, true)
-        });
+        let upstream = Rc::new(Upstream::new(addr, true, 1));
         let clock = Clock::Manual(ManualClock::new());
         let mut event_loop = Loop::new(Settings {
             clock,
@@ -409,7 +456,10 @@ mod tests {
         assert_eq!(replies, vec![Err(UpstreamError::Silent); 3]);
         assert_eq!(event_loop.now_ms(), CALL.limit_ms());
         assert_eq!(
-            (upstream.open.get(), upstream.waiting.borrow().len()),
+            (
+                upstream.open.borrow().len(),
+                upstream.waiting.borrow().len()
+            ),
             (0, 0)
         );
     }

@@ -8,12 +8,13 @@
 //! | file | what |
 //! |---|---|
 //! | `runtime` | what is needed of a runtime, and who has it: tokio, asyncio |
-//! | `listener` | binding, accepting |
-//! | `connection` | one client's requests and answers; and, once it has left HTTP, its part in the chat |
-//! | `interpreter` | one function per kind of step |
+//! | `listener` | accepting |
+//! | `connection` | one client's requests and answers |
+//! | `routes` | what each route does, a file each |
+//! | `clients` | how tasks learn that the server stops, or that a client has been waited for too long |
 //! | `upstream` | kept-alive connections to the backend |
 //! | `pool` | blocking work |
-//! | `heartbeat` | the date, and loop lag |
+//! | `heartbeat` | loop lag, the date, limits |
 //! | `moves` | how often a connection went on on another worker |
 //! | `scratch` | the read buffer that a thread's connections share |
 
@@ -22,12 +23,13 @@
     reason = "a server is at the rim: it reads the clock for its dates"
 )]
 
+mod clients;
 mod connection;
 mod heartbeat;
-mod interpreter;
 mod listener;
 mod moves;
 mod pool;
+mod routes;
 mod runtime;
 mod scratch;
 mod upstream;
@@ -37,17 +39,19 @@ mod tests;
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use spec::{LoopWork, Settings, Stats, Work};
-use tokio::sync::watch;
+use http1::Date;
+use serving::LagRecorder;
+use spec::{LimitCounts, Limits, LoopWork, Settings, Stats, Work};
 
-use crate::connection::Room;
-use crate::heartbeat::Heartbeat;
+use crate::clients::Clients;
 use crate::moves::Moves;
 use crate::pool::Pool;
+use crate::routes::Room;
 use crate::runtime::{Asyncio, Runtime, Tokio};
 use crate::upstream::Upstream;
 
@@ -94,7 +98,8 @@ fn serve_until<R: Runtime, F: Future<Output = ()>>(
     on_listening: impl FnOnce(SocketAddr),
     stop: impl FnOnce() -> io::Result<F>,
 ) -> io::Result<()> {
-    let listener = listener::bind(settings)?;
+    let mut listeners = serving::bind(settings, 1)?;
+    let listener = listeners.remove(0);
     let addr = listener.local_addr()?;
     runtime.run(settings, async {
         let listener = R::listen(listener)?;
@@ -103,11 +108,7 @@ fn serve_until<R: Runtime, F: Future<Output = ()>>(
 
         // Beside this task: on the workers, where they are several and the connections are; this thread only waits for the
         // end, and would otherwise hand every new connection to another.
-        R::spawn(listener::accept(
-            listener,
-            Arc::clone(&server),
-            server.stopping(),
-        ));
+        R::spawn(listener::accept(listener, Arc::clone(&server)));
         R::spawn(heartbeat::beat(Arc::clone(&server)));
         on_listening(addr);
 
@@ -121,17 +122,22 @@ fn serve_until<R: Runtime, F: Future<Output = ()>>(
 struct Server<R: Runtime> {
     runtime: R,
     nodelay: bool,
-    data_dir: PathBuf,
+    data_dir: Arc<Path>,
+    limits: Limits,
+    limits_met: Mutex<LimitCounts>,
+    /// Bytes of answers that wait for clients.
+    queued_bytes: AtomicUsize,
+    clients: Arc<Clients>,
     /// None where the settings name none; `/upstream` then fails.
     upstream: Option<Upstream<R>>,
     pool: Pool,
     room: Room,
-    heartbeat: Heartbeat,
+    lag: Mutex<LagRecorder>,
+    /// The second since 1970, for the dates.
+    now_s: AtomicU64,
     moves: Moves,
-    /// What held a worker.
+    /// What blocked a worker.
     work: Mutex<LoopWork>,
-    /// True once the server is to stop. Every connection holds a receiver, and the sender knows when all are gone.
-    stopping: watch::Sender<bool>,
 }
 
 impl<R: Runtime> Server<R> {
@@ -139,48 +145,59 @@ impl<R: Runtime> Server<R> {
         Self {
             runtime,
             nodelay: settings.nodelay,
-            data_dir: PathBuf::from(&settings.data_dir),
+            data_dir: Path::new(&settings.data_dir).into(),
+            limits: settings.limits,
+            limits_met: Mutex::default(),
+            queued_bytes: AtomicUsize::default(),
+            clients: Arc::default(),
             upstream: settings
                 .upstream
                 .map(|addr| Upstream::new(addr, settings.nodelay)),
             pool: Pool::default(),
             room: Room::new(),
-            heartbeat: Heartbeat::default(),
+            lag: Mutex::default(),
+            now_s: AtomicU64::new(serving::now_s()),
             moves: Moves::default(),
             work: Mutex::default(),
-            stopping: watch::Sender::new(false),
         }
     }
 
-    fn stopping(&self) -> watch::Receiver<bool> {
-        self.stopping.subscribe()
+    fn date(&self) -> Date {
+        serving::date(self.now_s.load(Ordering::Relaxed))
     }
 
-    /// Tells the listener and all connections to come to an end, and waits for them as long as `grace`.
+    /// Asks all connections to come to an end, and waits for them as long as `grace`.
     async fn stop(&self, grace: Duration) {
-        self.stopping.send_replace(true);
         // Running out of grace is not a failure: that is what it is there for.
-        let _ = R::timeout(grace, self.stopping.closed()).await;
+        let _ = R::timeout(grace, self.clients.stop()).await;
     }
 
-    /// A computation held a worker. It costs two readings of the clock and a count, some 100 ns, on routes that compute.
-    fn on_held(&self, work: Work, time: Duration) {
-        let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        let mut held = self.work.lock().unwrap_or_else(PoisonError::into_inner);
-        held.add(work, us);
+    fn limits_met(&self) -> MutexGuard<'_, LimitCounts> {
+        lock(&self.limits_met)
+    }
+
+    /// A computation blocked a worker for so many microseconds.
+    fn on_blocked(&self, work: Work, us: u64) {
+        lock(&self.work).add(work, us);
     }
 
     fn stats(&self) -> Stats {
-        let work = self.work.lock().unwrap_or_else(PoisonError::into_inner);
+        let lag = lock(&self.lag);
         Stats {
-            loop_lag_us: self.heartbeat.lag(),
+            loop_lag_us: lag.lag(),
             pool_queue_depth: Some(self.pool.waiting()),
             pool_queue_depth_max: Some(self.pool.waiting_max()),
             task_moves: Some(self.moves.count()),
-            loop_lag_us_counts: Some(self.heartbeat.lag_counts()),
+            loop_lag_us_counts: Some(lag.counts()),
             pool_wait_us_counts: Some(self.pool.wait_counts()),
-            loop_work_us_counts: Some(work.clone()),
+            loop_work_us_counts: Some(lock(&self.work).clone()),
+            limits_met: Some(*self.limits_met()),
             ..self.runtime.stats()
         }
     }
+}
+
+/// Nothing panics with one of these locks held, so a poisoned one still guards a sound value.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

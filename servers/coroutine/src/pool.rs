@@ -4,12 +4,13 @@
 //! server's pool counts its own. Jobs start in the order in which they were handed in.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use hdrhistogram::Histogram;
 use spec::Counts;
 
+use crate::lock;
 use crate::runtime::Runtime;
 
 /// Longer waits than an hour are recorded as an hour.
@@ -68,15 +69,7 @@ impl Pool {
 
     /// How long jobs waited until a thread began them.
     pub(crate) fn wait_counts(&self) -> Counts {
-        let waits_us = self
-            .depth
-            .waits_us
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let waits = waits_us.iter_recorded();
-        waits
-            .map(|waited| (waited.value_iterated_to(), waited.count_at_value()))
-            .collect()
+        serving::counts(&lock(&self.depth.waits_us), 1)
     }
 }
 
@@ -100,11 +93,7 @@ impl Ticket {
     /// A thread begins the job.
     fn begin(self) {
         let waited_us = u64::try_from(self.entered.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.depth
-            .waits_us
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .saturating_record(waited_us);
+        lock(&self.depth.waits_us).saturating_record(waited_us);
     }
 }
 

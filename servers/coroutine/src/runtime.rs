@@ -33,8 +33,14 @@ pub(crate) trait Runtime: Copy + Send + Sync + 'static {
     /// What the runtime tells of itself; what is not its own stays null. Called within [`Runtime::run`].
     fn stats(self) -> Stats;
 
+    /// Whether a task may go on on another thread than the one that it ran on before.
+    fn moves_tasks(self) -> bool;
+
     /// Runs a coroutine beside others.
     fn spawn(task: impl Future<Output = ()> + Send + 'static);
+
+    /// Lets everything else that is ready have its turn.
+    fn yield_now() -> impl Future<Output = ()> + Send;
 
     /// Waits so long.
     fn sleep(time: Duration) -> impl Future<Output = ()> + Send;

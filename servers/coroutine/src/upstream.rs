@@ -4,7 +4,8 @@
 //! [`spec::Exchange`]'s.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use spec::{Call, Exchange, MAX_CALL_ATTEMPTS, MAX_UPSTREAM_CONNECTIONS, Progress, UpstreamError};
@@ -12,7 +13,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::runtime::Runtime;
-use crate::scratch;
+use crate::{lock, scratch};
 
 pub(crate) struct Upstream<R: Runtime> {
     addr: SocketAddr,
@@ -93,18 +94,18 @@ impl<R: Runtime> Upstream<R> {
         }
     }
 
+    /// Those that have ended meanwhile are dropped.
     fn take_idle(&self) -> Option<Connection<R>> {
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop()
+        loop {
+            let mut connection = lock(&self.idle).pop()?;
+            if connection.is_quiet() {
+                return Some(connection);
+            }
+        }
     }
 
     fn keep(&self, connection: Connection<R>) {
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(connection);
+        lock(&self.idle).push(connection);
     }
 }
 
@@ -140,6 +141,12 @@ impl<R: Runtime> Connection<R> {
             exchange: Exchange::new(),
             out: Vec::new(),
         })
+    }
+
+    /// Whether the upstream has neither ended the connection nor said something unasked, as far as is known.
+    fn is_quiet(&mut self) -> bool {
+        let mut nobody = Context::from_waker(Waker::noop());
+        scratch::poll_read(&mut self.stream, &mut nobody, |_| ()).is_pending()
     }
 
     async fn call(&mut self, call: Call, host: &str) -> Result<(), UpstreamError> {

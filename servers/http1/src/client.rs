@@ -279,7 +279,9 @@ impl From<Fault> for ReplyError {
             Fault::BodyTooLarge => Self::Malformed {
                 what: "the chunks add up to more than 2^64 bytes",
             },
-            Fault::UnknownExpectation => unreachable!("only requests expect"),
+            Fault::UnknownExpectation | Fault::TooSlow | Fault::TooMany => {
+                unreachable!("only a server says so")
+            }
         }
     }
 }

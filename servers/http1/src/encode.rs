@@ -140,12 +140,17 @@ const _: () = assert!(MAX_HEADERS == 100 && MAX_TRAILER_BYTES == 8 << 10);
 pub(crate) fn refusal(fault: Fault, with_body: bool, date: &Date, out: &mut Vec<u8>) {
     let (status, text) = match fault {
         Fault::Malformed(text) => (400, text),
+        Fault::TooSlow => (408, "the request took too long to arrive"),
         Fault::BodyTooLarge => (413, "the body is longer than 1 MiB"),
         Fault::UnknownExpectation => (417, "Expect is not 100-continue"),
         Fault::HeadTooLarge => (431, "the head is longer than 16 KiB"),
         Fault::TooManyHeaders => (431, "the head has more than 100 fields"),
         Fault::TrailersTooLarge => (431, "the trailers are longer than 8 KiB"),
         Fault::UnknownCoding => (501, "no transfer coding is known but chunked"),
+        Fault::TooMany => (
+            503,
+            "the server has as many connections as it takes; come back later",
+        ),
         Fault::UnknownVersion => (505, "no version is known but HTTP/1.0 and HTTP/1.1"),
     };
     let content_type = "text/plain; charset=utf-8";

@@ -62,6 +62,8 @@ pub(crate) enum Fault {
     TrailersTooLarge,
     UnknownCoding,
     UnknownVersion,
+    TooSlow,
+    TooMany,
 }
 
 /// Reads the request head at the front of `input`, which must not start with an empty line. `None`: it is not complete.

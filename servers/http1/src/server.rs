@@ -160,13 +160,26 @@ impl Connection {
             Ok(Progress::Upgraded) => Poll::Upgraded,
             Ok(Progress::Closed) => Poll::Closing,
             Err(fault) => {
-                // Only the method's spelling is needed, and the head may be what can't be read.
-                let to_head = self.input.unread().starts_with(b"HEAD ");
-                encode::refusal(fault, !to_head, date, out);
-                self.close(Event::Fault);
+                self.refuse(fault, date, out);
                 Poll::Closing
             }
         }
+    }
+
+    /// Refuses a request that has begun and takes too long to arrive (408, after which the connection is closing). Panics where none
+    /// is being read.
+    pub fn time_out(&mut self, date: &Date, out: &mut Vec<u8>) {
+        assert!(
+            !self.is_idle() && (self.state.is(State::Head) || self.state.is(State::Body)),
+            "only a request that is being read is late"
+        );
+        self.refuse(Fault::TooSlow, date, out);
+    }
+
+    /// Refuses a new connection, on which nothing is read (503, after which it is closing). Panics on another.
+    pub fn overload(&mut self, date: &Date, out: &mut Vec<u8>) {
+        assert!(self.is_idle(), "only a new connection is one too many");
+        self.refuse(Fault::TooMany, date, out);
     }
 
     /// Appends the answer to the request last polled, after which the next one may be. Panics without such a request.
@@ -296,6 +309,16 @@ impl Connection {
     /// Whether no request is in progress: nothing buffered, no answer owed, and not closing.
     pub fn is_idle(&self) -> bool {
         self.state.is(State::Head) && self.input.is_empty()
+    }
+
+    /// Whether a head was read whose body is not complete.
+    pub fn is_in_body(&self) -> bool {
+        self.state.is(State::Body)
+    }
+
+    /// Whether a head has begun that is not complete.
+    pub fn is_in_head(&self) -> bool {
+        self.state.is(State::Head) && !self.input.is_empty()
     }
 
     /// Reads as far as the next complete request.
@@ -471,6 +494,16 @@ impl Connection {
             self.request = None;
             self.input.tidy();
         }
+    }
+
+    fn refuse(&mut self, fault: Fault, date: &Date, out: &mut Vec<u8>) {
+        // Only the method's spelling is needed, and the head may be what can't be read.
+        let to_head = match &self.request {
+            Some(request) => request.head.method == Method::Head,
+            None => self.input.unread().starts_with(b"HEAD "),
+        };
+        encode::refusal(fault, !to_head, date, out);
+        self.close(Event::Fault);
     }
 
     fn close(&mut self, event: Event) {

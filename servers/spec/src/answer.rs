@@ -6,7 +6,9 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::route::Route;
+use crate::route::{JSON_BODY, PLAINTEXT_BODY, Route, sleep_body, upstream_body};
+use crate::stats::Stats;
+use crate::work::Computed;
 
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 pub(crate) const JSON: &str = "application/json";
@@ -37,7 +39,38 @@ impl Answer {
         }
     }
 
-    pub(crate) const fn fixed(content_type: &'static str, body: &'static [u8]) -> Self {
+    /// What `/plaintext` answers.
+    pub(crate) const PLAINTEXT: Self = Self::fixed(TEXT, PLAINTEXT_BODY);
+    /// What `/json` answers.
+    pub(crate) const JSON: Self = Self::fixed(JSON, JSON_BODY);
+
+    /// What `/sleep` answers after `ms` milliseconds.
+    pub fn slept(ms: u32) -> Self {
+        Self::ok(TEXT, sleep_body(ms))
+    }
+
+    /// What `/upstream` answers once all calls are answered; `sum` is what [`crate::add_reply`] gave last.
+    pub fn upstream(calls: u32, sum: u64) -> Self {
+        Self::ok(JSON, upstream_body(calls, sum))
+    }
+
+    /// What `/file` answers with the content of the file.
+    pub fn file(bytes: Vec<u8>) -> Self {
+        Self::ok(BYTES, bytes)
+    }
+
+    /// What `/cpu` and `/hash` answer.
+    pub fn computed(computed: Computed) -> Self {
+        Self::ok(TEXT, computed.to_hex())
+    }
+
+    /// What `/stats` answers.
+    pub fn stats(stats: &Stats) -> Self {
+        let body = serde_json::to_vec(stats).expect("numbers and names can be written as JSON");
+        Self::ok(JSON, body)
+    }
+
+    const fn fixed(content_type: &'static str, body: &'static [u8]) -> Self {
         Self {
             status: 200,
             content_type,
@@ -94,5 +127,43 @@ impl Answer {
             ],
             body: Cow::Borrowed(b"this route speaks WebSocket (RFC 6455); ask for an upgrade"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::work::{Work, file_bytes};
+
+    #[test]
+    fn every_route_answers_what_is_expected_of_it() {
+        let cpu = Work::Xorshift { rounds: 1000 }.run();
+        for (target, answer) in [
+            ("/plaintext", Answer::PLAINTEXT),
+            ("/json", Answer::JSON),
+            ("/sleep/20", Answer::slept(20)),
+            ("/upstream?calls=100&ms=5", Answer::upstream(100, 5050)),
+            ("/file/1024", Answer::file(file_bytes(1024))),
+            ("/cpu/1000", Answer::computed(cpu)),
+        ] {
+            let route = Route::parse(target).unwrap();
+            assert_eq!(answer.status, 200, "{target}");
+            assert_eq!(answer.content_type, route.expected_content_type());
+            assert_eq!(Some(answer.body), route.expected_body(), "{target}");
+        }
+    }
+
+    #[test]
+    fn stats_are_json() {
+        let answer = Answer::stats(&Stats {
+            runtime: "test",
+            ..Stats::default()
+        });
+        assert_eq!(answer.content_type, "application/json");
+        assert!(
+            answer
+                .body
+                .starts_with(br#"{"runtime":"test","loop_turns":null,"#)
+        );
     }
 }

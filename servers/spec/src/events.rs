@@ -1,4 +1,4 @@
-//! The stream that `/events` answers with, step by step.
+//! The stream that `/events` answers with.
 //!
 //! Knows the bytes of events and their order. Must never know how a part is sent, nor how the time between two passes.
 
@@ -8,121 +8,51 @@ use http1::server::ResponseHead;
 
 use crate::MAX_BATCH_BYTES;
 use crate::answer::EVENTS;
-use crate::job::Step;
 use crate::route::MAX_EVENTS;
 
 /// Events that are due at once share a part; this is the longest of them: `data: 10000\n\n`.
 const MAX_EVENT_BYTES: usize = 13;
 const _: () = assert!(MAX_EVENTS == 10_000 && MAX_EVENT_BYTES <= MAX_BATCH_BYTES);
 
-const HEAD: ResponseHead<'static> = ResponseHead {
-    status: 200,
-    content_type: EVENTS,
-    headers: &[("Cache-Control", "no-cache")],
-};
-
-/// A stream of events on its way.
-#[derive(Debug)]
-pub(crate) struct Events {
+/// A stream of events on its way: which are out, and which is due next.
+#[derive(Debug, Clone, Copy)]
+pub struct Events {
     /// How many there are; 0 to a client that asked by HEAD.
     n: u32,
     ms: u32,
     /// Events that went out.
     sent: u32,
-    /// What is to be done next or, once it was handed out, is being done.
-    step: Doing,
-    is_handed_out: bool,
-    /// The events of the present part.
-    part: Vec<u8>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Doing {
-    Begin,
-    Emit,
-    Sleep,
-    End,
 }
 
 impl Events {
+    /// The head of the answer.
+    pub const HEAD: ResponseHead<'static> = ResponseHead {
+        status: 200,
+        content_type: EVENTS,
+        headers: &[("Cache-Control", "no-cache")],
+    };
+
     pub(crate) fn new(n: u32, ms: u32) -> Self {
-        Self {
-            n,
-            ms,
-            sent: 0,
-            step: Doing::Begin,
-            is_handed_out: false,
-            part: Vec::new(),
-        }
+        Self { n, ms, sent: 0 }
     }
 
-    pub(crate) fn next_step(&mut self) -> Option<Step> {
-        if self.is_handed_out {
-            return None;
-        }
-        let step = match self.step {
-            Doing::Begin => Step::Begin(HEAD),
-            Doing::Emit => {
-                self.fill_part();
-                Step::Emit
-            }
-            Doing::Sleep => Step::Sleep { ms: self.ms },
-            Doing::End => return None,
-        };
-        self.is_handed_out = true;
-        Some(step)
+    /// Whether all went out.
+    pub fn is_over(&self) -> bool {
+        self.sent == self.n
     }
 
-    /// The bytes of the part that is being emitted.
-    pub(crate) fn part(&self) -> &[u8] {
-        &self.part
+    /// Milliseconds from one part to the next; 0 where all events are due at once.
+    pub fn ms(&self) -> u32 {
+        self.ms
     }
 
-    pub(crate) fn on_begun(&mut self) {
-        self.finish(Doing::Begin);
-        self.step = self.when_sent(Doing::Emit);
-    }
-
-    pub(crate) fn on_emitted(&mut self) {
-        self.finish(Doing::Emit);
-        let is_due = self.ms == 0;
-        self.step = self.when_sent(if is_due { Doing::Emit } else { Doing::Sleep });
-    }
-
-    pub(crate) fn on_slept(&mut self) {
-        self.finish(Doing::Sleep);
-        self.step = Doing::Emit;
-    }
-
-    pub(crate) fn is_at_end(&self) -> bool {
-        self.step == Doing::End
-    }
-
-    /// Whether the head has gone out, so that nothing else can be answered.
-    pub(crate) fn is_begun(&self) -> bool {
-        self.step != Doing::Begin
-    }
-
-    fn finish(&mut self, step: Doing) {
-        assert!(
-            self.is_handed_out && self.step == step,
-            "only what was begun ends: {step:?} of {self:?}"
-        );
-        self.is_handed_out = false;
-    }
-
-    fn when_sent(&self, more: Doing) -> Doing {
-        if self.sent < self.n { more } else { Doing::End }
-    }
-
-    /// The next event or, where all are due at once, as many as a batch holds.
-    fn fill_part(&mut self) {
-        self.part.clear();
-        loop {
+    /// Appends what is due next: an event or, where all are due at once, as many as a batch has room for. It must be on its way
+    /// before the wait for the next begins.
+    pub fn append_due(&mut self, part: &mut Vec<u8>) {
+        while !self.is_over() {
             self.sent += 1;
-            append(self.sent, &mut self.part);
-            let is_full = self.part.len() + MAX_EVENT_BYTES > MAX_BATCH_BYTES;
-            if self.ms > 0 || self.sent == self.n || is_full {
+            append(self.sent, part);
+            if self.ms > 0 || part.len() + MAX_EVENT_BYTES > MAX_BATCH_BYTES {
                 break;
             }
         }
@@ -144,46 +74,28 @@ mod tests {
     use super::*;
     use crate::route::Route;
 
-    /// Every step as it comes, and all parts.
-    fn run(n: u32, ms: u32) -> (Vec<Step>, Vec<Vec<u8>>) {
-        let (mut steps, mut parts) = (Vec::new(), Vec::new());
-        let mut events = Events::new(n, ms);
-        while let Some(step) = events.next_step() {
-            assert_eq!(events.next_step(), None, "one step at a time");
-            assert!(!events.is_at_end());
-            match step {
-                Step::Begin(_) => events.on_begun(),
-                Step::Emit => {
-                    parts.push(events.part().to_vec());
-                    events.on_emitted();
-                }
-                Step::Sleep { .. } => events.on_slept(),
-                _ => panic!("{step:?} is no step of a stream"),
-            }
-            steps.push(step);
+    fn parts_of(n: u32, ms: u32) -> Vec<Vec<u8>> {
+        let (mut events, mut parts) = (Events::new(n, ms), Vec::new());
+        while !events.is_over() {
+            let mut part = Vec::new();
+            events.append_due(&mut part);
+            parts.push(part);
         }
-        assert!(events.is_at_end());
-        (steps, parts)
+        parts
     }
 
     #[test]
-    fn the_first_event_is_due_at_once_and_each_further_one_after_its_time() {
-        let begin = Step::Begin(HEAD);
-        let sleep = Step::Sleep { ms: 7 };
-        let (steps, parts) = run(3, 7);
+    fn events_that_are_not_due_at_once_have_a_part_each() {
         assert_eq!(
-            steps,
-            [begin, Step::Emit, sleep, Step::Emit, sleep, Step::Emit]
+            parts_of(3, 7),
+            [b"data: 1\n\n", b"data: 2\n\n", b"data: 3\n\n"]
         );
-        assert_eq!(parts, [b"data: 1\n\n", b"data: 2\n\n", b"data: 3\n\n"]);
-        assert_eq!(run(1, 7).0, [begin, Step::Emit]);
-        assert_eq!(run(0, 7).0, [begin]);
+        assert!(parts_of(0, 7).is_empty());
     }
 
     #[test]
     fn events_that_are_all_due_share_parts_of_at_most_a_batch() {
-        let (steps, parts) = run(MAX_EVENTS, 0);
-        assert_eq!(steps.len(), 1 + parts.len());
+        let parts = parts_of(MAX_EVENTS, 0);
         let route = Route::Events {
             n: MAX_EVENTS,
             ms: 0,
@@ -204,11 +116,5 @@ mod tests {
         append(MAX_EVENTS, &mut longest);
         assert_eq!(longest, b"data: 10000\n\n");
         assert_eq!(longest.len(), MAX_EVENT_BYTES);
-    }
-
-    #[test]
-    #[should_panic(expected = "only what was begun ends")]
-    fn an_event_that_was_not_asked_for_is_a_bug() {
-        Events::new(1, 0).on_emitted();
     }
 }

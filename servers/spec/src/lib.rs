@@ -1,21 +1,22 @@
-//! What the routes do, as data: the same steps and bytes for every Rust server.
+//! The work contract, as leaves: what every Rust server parses, answers and keeps to.
 //!
-//! A server parses a request with `http1`, calls [`begin`], and gets a [`Job`]. It asks the job for its
-//! [next step](Job::next_step), does that step in its own way (a callback, a coroutine), reports the outcome with an
-//! `on_*` method, and at the end gives the [`Outcome`]: an answer, the end of a stream, or a WebSocket. Everything that two servers could do differently by accident
-//! (bodies, status codes, bounds, what is asked of the upstream) is decided here, so that all that is left to differ
-//! is how they wait.
+//! A server parses a request with `http1` and reads with [`asked`] what it asks for; what it does about it, and in which
+//! order, it writes itself, as callbacks or as coroutines. Everything that two servers could do differently by accident
+//! (bodies, status codes, bounds, what is asked of the upstream) stands here, so that all that is left to differ is
+//! how they wait.
 //!
-//! This crate knows routes and HTTP's words for their answers. It must never know a socket, a clock, a file or a
-//! runtime: it is `no_std`, so the compiler refuses them.
+//! This crate knows routes and HTTP's words for their answers. It must never know the order in which a route's work is done, nor
+//! a socket, a clock, a file or a runtime: it is `no_std`, so the compiler refuses them.
 
 #![no_std]
 
 extern crate alloc;
 
 mod answer;
+mod asked;
 mod events;
-mod job;
+mod failure;
+mod limits;
 mod orders;
 mod route;
 mod settings;
@@ -24,7 +25,12 @@ mod upstream;
 mod work;
 
 pub use answer::Answer;
-pub use job::{FailedStep, Job, Outcome, Place, Step, begin};
+pub use asked::{Asked, asked};
+pub use events::Events;
+pub use failure::Failure;
+pub use limits::{
+    LOOK_EVERY_MS, LimitCounts, Limits, MAX_REQUESTS_PER_TURN, Overdue, Round, Waiting, Watch,
+};
 pub use orders::{
     MAX_CUSTOMER_ID, MAX_ITEMS, MAX_QUANTITY, MAX_SKU_CHARS, MAX_UNIT_PRICE_CENTS, order_answer,
 };
@@ -35,8 +41,9 @@ pub use route::{
 pub use settings::{
     ACCEPT_RETRY_MAX_MS, ACCEPT_RETRY_MIN_MS, CALL_EXTRA_MS, KEPT_OUTPUT_BYTES, LAG_SAMPLE_MS,
     LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES, MAX_CALL_ATTEMPTS, MAX_LAG_US,
-    MAX_UPSTREAM_CONNECTIONS, READ_BUFFER_BYTES, Settings, accept_retry_ms,
+    MAX_REFUSED_CONNECTIONS, MAX_UPSTREAM_CONNECTIONS, READ_BUFFER_BYTES, Settings,
+    accept_retry_ms,
 };
 pub use stats::{Counts, Lag, LoopWork, Stats};
-pub use upstream::{Call, Exchange, MAX_REPLY_BYTES, Progress, UpstreamError};
+pub use upstream::{Call, Exchange, MAX_REPLY_BYTES, Progress, UpstreamError, add_reply};
 pub use work::{Computed, Work, file_bytes, file_name};

@@ -7,6 +7,8 @@ use alloc::string::String;
 use core::net::SocketAddr;
 use core::num::NonZeroUsize;
 
+use crate::limits::Limits;
+
 /// How a server is to be run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -26,6 +28,8 @@ pub struct Settings {
     pub upstream: Option<SocketAddr>,
     /// Longest time, in milliseconds, that requests in flight are given to finish after a stop was asked for.
     pub grace_ms: u64,
+    /// How long clients are waited for, and how much is kept for them.
+    pub limits: Limits,
 }
 
 impl Settings {
@@ -40,6 +44,7 @@ impl Settings {
             data_dir: String::from("."),
             upstream: None,
             grace_ms: 10_000,
+            limits: Limits::default(),
         }
     }
 }
@@ -81,6 +86,10 @@ pub const LINGER_MS: u64 = 500;
 
 /// How many bytes are thrown away at most after a refusal: a body of the largest size that is taken.
 pub const LINGER_BYTES: usize = http1::MAX_BODY_BYTES;
+
+/// How many connections beyond [`Limits::connections`] are told so and listened to as [`LINGER_MS`] says. Further ones are closed
+/// without a word.
+pub const MAX_REFUSED_CONNECTIONS: usize = 1_024;
 
 /// First wait after `accept` failed for want of a resource (descriptors, memory), in milliseconds.
 pub const ACCEPT_RETRY_MIN_MS: u64 = 1;

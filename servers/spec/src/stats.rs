@@ -6,6 +6,7 @@ use alloc::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
+use crate::limits::LimitCounts;
 use crate::work::Work;
 
 /// A server's own view of its loop, since it started.
@@ -43,11 +44,14 @@ pub struct Stats {
     pub pool_wait_us_counts: Option<Counts>,
     /// For how long computations held the loop.
     pub loop_work_us_counts: Option<LoopWork>,
+    /// How often a client met a limit. The reference servers' own: not written where it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits_met: Option<LimitCounts>,
 }
 
 impl Stats {
-    /// Adds what another loop of the same server tells: counts add up, and of what is largest the larger stays. What either
-    /// can't tell, nobody can of both.
+    /// Adds what another loop of the same server says: counts add up, and of what is largest the larger stays. What either
+    /// can't say, nobody can of both. The pool is one for all loops, and stays as it is.
     pub fn add(&mut self, other: &Self) {
         fn sum(one: &mut Option<u64>, other: Option<u64>) {
             *one = one.zip(other).map(|(one, other)| one + other);
@@ -63,8 +67,6 @@ impl Stats {
         }
         sum(&mut self.loop_turns, other.loop_turns);
         most(&mut self.longest_hold_us, other.longest_hold_us);
-        sum(&mut self.pool_queue_depth, other.pool_queue_depth);
-        most(&mut self.pool_queue_depth_max, other.pool_queue_depth_max);
         sum(&mut self.tasks_run, other.tasks_run);
         sum(&mut self.tasks_alive, other.tasks_alive);
         sum(&mut self.run_queue_depth, other.run_queue_depth);
@@ -77,10 +79,6 @@ impl Stats {
         );
         self.loop_lag_us = self.loop_lag_us_counts.as_ref().and_then(Counts::lag);
         counts(&mut self.hold_us_counts, other.hold_us_counts.as_ref());
-        counts(
-            &mut self.pool_wait_us_counts,
-            other.pool_wait_us_counts.as_ref(),
-        );
         self.loop_work_us_counts = self
             .loop_work_us_counts
             .take()
@@ -88,6 +86,13 @@ impl Stats {
             .map(|(mut one, other)| {
                 one.cpu.add_all(&other.cpu);
                 one.hash.add_all(&other.hash);
+                one
+            });
+        self.limits_met = self
+            .limits_met
+            .zip(other.limits_met)
+            .map(|(mut one, other)| {
+                one.add(&other);
                 one
             });
     }
@@ -157,7 +162,7 @@ pub struct LoopWork {
 }
 
 impl LoopWork {
-    /// Counts a computation that held the loop for so many microseconds.
+    /// Counts a computation that blocked the loop for so many microseconds.
     pub fn add(&mut self, work: Work, us: u64) {
         match work {
             Work::Xorshift { .. } => self.cpu.add(us),
@@ -254,7 +259,6 @@ mod tests {
                 runtime: "one",
                 loop_turns: Some(us),
                 longest_hold_us: Some(us),
-                pool_queue_depth_max: Some(us),
                 loop_lag_us_counts: Some(counts(&[(us, 99), (us * 10, 1)])),
                 loop_work_us_counts: Some(work),
                 ..Stats::default()
@@ -269,7 +273,6 @@ mod tests {
             (all.loop_turns, all.longest_hold_us, all.tasks_run),
             (Some(8), Some(5), None)
         );
-        assert_eq!(all.pool_queue_depth_max, Some(5));
         assert_eq!(
             all.loop_lag_us,
             Some(Lag {

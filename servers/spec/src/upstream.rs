@@ -24,6 +24,15 @@ impl Call {
         (1..=calls).map(move |number| Self { number, ms })
     }
 
+    /// The one after this.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self {
+            number: self.number + 1,
+            ..self
+        }
+    }
+
     /// How long the call may last, in milliseconds, before it counts as failed.
     pub fn limit_ms(self) -> u64 {
         u64::from(self.ms) + u64::from(crate::CALL_EXTRA_MS)
@@ -161,8 +170,15 @@ impl Default for Exchange {
     }
 }
 
+/// Adds a reply's number to the sum of those before. What is no number, or too much for the sum, fails.
+pub fn add_reply(sum: u64, reply: &[u8]) -> Result<u64, UpstreamError> {
+    parse_number(reply)
+        .and_then(|number| sum.checked_add(number))
+        .ok_or(UpstreamError::NotANumber)
+}
+
 /// Reads a reply's number: decimal digits, nothing else.
-pub(crate) fn parse_number(reply: &[u8]) -> Option<u64> {
+fn parse_number(reply: &[u8]) -> Option<u64> {
     let digits = core::str::from_utf8(reply).ok()?;
     // `parse` alone would let a leading plus pass.
     if digits.starts_with('+') {
@@ -200,7 +216,7 @@ impl core::fmt::Write for Target {
 #[cfg(test)]
 mod tests {
     use alloc::format;
-    use alloc::string::String;
+    use alloc::string::{String, ToString};
 
     use super::*;
 
@@ -337,6 +353,15 @@ mod tests {
             (b"\xff", None),
         ] {
             assert_eq!(parse_number(reply), number, "{reply:?}");
+        }
+    }
+
+    #[test]
+    fn a_sum_that_overflows_is_the_upstreams_fault() {
+        let most = u64::MAX.to_string();
+        assert_eq!(add_reply(0, most.as_bytes()), Ok(u64::MAX));
+        for (sum, reply) in [(1, most.as_bytes()), (0, b"one")] {
+            assert_eq!(add_reply(sum, reply), Err(UpstreamError::NotANumber));
         }
     }
 }

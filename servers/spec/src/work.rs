@@ -1,6 +1,6 @@
 //! The computations and the file contents that routes answer with.
 //!
-//! Knows arithmetic. Must never know where it runs: on a loop or in a pool is the step's affair.
+//! Knows arithmetic. Must never know where it runs: on a loop or in a pool.
 
 use alloc::format;
 use alloc::string::String;

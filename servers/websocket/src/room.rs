@@ -27,10 +27,11 @@ impl Bounds {
         messages: 1_024,
         bytes: 1024 * 1024,
     };
-    /// For a loop with clients of its own, which takes what waits at each turn: only one that is held up for long lets so
-    /// much wait, and then loses its clients, as each of them would have been lost.
+    /// For a loop or a task with clients of its own, which takes what waits at each turn: only one that is blocked for long lets so
+    /// much wait, and then loses its clients, as each of them would have been lost. A client that floods is read once a turn, which
+    /// is at most 64 KiB, or 9,362 messages of a byte: these bounds have room for those of a dozen clients.
     pub const LOOP: Self = Self {
-        messages: 16 * Self::CLIENT.messages,
+        messages: 128 * Self::CLIENT.messages,
         bytes: 16 * Self::CLIENT.bytes,
     };
 }

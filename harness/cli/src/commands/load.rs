@@ -5,13 +5,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use analysis::validity;
-use analysis::validity::Circumstances;
+use bench_core::load::{Arrival, Connect, Load};
+use bench_core::record::LoadReport;
+use bench_core::recording::Recording;
+use bench_core::validity::{self, Circumstances, Validity};
 use load::{Control, Endpoint, Expect, ExpectBody, Options, Request, Tls, Trust, Workload};
-use model::measured::recording::Recording;
-use model::record::run::LoadReport;
-use model::record::validity::Validity;
-use model::spec::load::{Arrival, Connect, Load};
 use url::Url;
 
 use crate::args::{LoadArgs, SpinChoice};

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use model::record::run::RunRecord;
-use model::record::sweep::SweepRecord;
+use bench_core::record::RunRecord;
+use bench_core::sweep::record::SweepRecord;
 use report::charts::Chart;
 
 use crate::args::ReportArgs;

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use analysis::aa;
-use model::record::run::{Completion, RunRecord};
-use model::spec::plan::Effort;
-use model::spec::target;
-use model::spec::target::TargetSpec;
+use bench_core::aa;
+use bench_core::plan::Effort;
+use bench_core::record::{Completion, RunRecord};
+use bench_core::target::{self, TargetSpec};
 use process::environment;
 use process::failure::Failure;
 use report::sentences;

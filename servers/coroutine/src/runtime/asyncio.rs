@@ -29,7 +29,6 @@ impl Runtime for Asyncio {
     fn stats(self) -> Stats {
         let event_loop = get_running_loop();
         let metrics = event_loop.metrics();
-        let holds = metrics.hold_ns.iter_recorded();
         Stats {
             runtime: concat!("asyncio-shaped ", env!("CARGO_PKG_VERSION")),
             loop_turns: Some(metrics.turns),
@@ -39,17 +38,21 @@ impl Runtime for Asyncio {
             run_queue_depth: u64::try_from(event_loop.ready_len()).ok(),
             worker_parks: Some(metrics.parks),
             workers_busy_us: Some(metrics.busy_ns / 1_000),
-            hold_us_counts: Some(
-                holds
-                    .map(|held| (held.value_iterated_to() / 1_000, held.count_at_value()))
-                    .collect(),
-            ),
+            hold_us_counts: Some(serving::counts(&metrics.hold_ns, 1_000)),
             ..Stats::default()
         }
     }
 
+    fn moves_tasks(self) -> bool {
+        false
+    }
+
     fn spawn(task: impl Future<Output = ()> + Send + 'static) {
         asyncio::create_task(task);
+    }
+
+    fn yield_now() -> impl Future<Output = ()> + Send {
+        asyncio::sleep(Duration::ZERO)
     }
 
     fn sleep(time: Duration) -> impl Future<Output = ()> + Send {

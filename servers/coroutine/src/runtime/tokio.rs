@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
+use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
 use spec::{Settings, Stats};
@@ -70,8 +71,16 @@ impl Runtime for Tokio {
         }
     }
 
+    fn moves_tasks(self) -> bool {
+        matches!(self, Self::MultiThread)
+    }
+
     fn spawn(task: impl Future<Output = ()> + Send + 'static) {
         tokio::spawn(task);
+    }
+
+    fn yield_now() -> impl Future<Output = ()> + Send {
+        tokio::task::yield_now()
     }
 
     fn sleep(time: Duration) -> impl Future<Output = ()> + Send {
@@ -107,7 +116,9 @@ impl Runtime for Tokio {
     async fn run_blocking<T: Send + 'static>(
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        spawn_blocking(work).await.ok()
+        // It panics where the system gives it not even its first thread.
+        let spawned = panic::catch_unwind(AssertUnwindSafe(|| spawn_blocking(work)));
+        spawned.ok()?.await.ok()
     }
 
     fn stop_signal() -> io::Result<impl Future<Output = ()>> {

@@ -1,0 +1,46 @@
+//! What each route does, as callbacks: whatever has to be waited for is given a function that goes on from there.
+//!
+//! Knows how the loop calls back. Must never know HTTP. To be read beside the coroutine server's `routes`, file by file: what they
+//! do is the same, and how it is written down is the difference that the benchmark is about.
+
+mod chat;
+mod compute;
+mod events;
+mod file;
+mod sleep;
+mod upstream;
+
+use libuv::Loop;
+use spec::{Answer, Asked, Stats};
+
+use crate::connection::Request;
+use crate::with_pool;
+
+pub(crate) use self::chat::Chat;
+
+/// Begins the work on a request. Its answer may be given before this returns.
+pub(crate) fn begin(event_loop: &mut Loop, request: &Request, asked: Asked) {
+    match asked {
+        Asked::Answer(answer) => request.answer(event_loop, &answer),
+        Asked::Sleep { ms } => sleep::begin(event_loop, request, ms),
+        Asked::Upstream { calls, ms, mode } => {
+            upstream::begin(event_loop, request, calls, ms, mode);
+        }
+        Asked::File { kib } => file::begin(event_loop, request, kib),
+        Asked::Compute { work, offload } => compute::begin(event_loop, request, work, offload),
+        Asked::Events(events) => events::begin(event_loop, request, events),
+        Asked::Chat(key) => chat::begin(event_loop, request, &key),
+        Asked::Stats => stats(event_loop, request),
+    }
+}
+
+/// All loops are asked; where there is but one, it has answered.
+fn stats(event_loop: &mut Loop, request: &Request) {
+    let own = request.server().stats(event_loop);
+    let later = request.clone();
+    let answer = move |event_loop: &mut Loop, stats: Stats| {
+        let stats = with_pool(stats, event_loop.pool());
+        later.answer(event_loop, &Answer::stats(&stats));
+    };
+    request.server().census.ask(event_loop, own, answer);
+}

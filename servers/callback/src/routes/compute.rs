@@ -1,0 +1,16 @@
+//! `/cpu` and `/hash`: computation, on the loop or in the pool.
+
+use libuv::Loop;
+use spec::{Answer, Work};
+
+use crate::connection::Request;
+
+pub(super) fn begin(event_loop: &mut Loop, request: &Request, work: Work, offload: bool) {
+    if offload {
+        return request.answer_from_pool(event_loop, move || Answer::computed(work.run()));
+    }
+    // Blocks the loop, and every connection on it: that is what the route is for.
+    let (answer, us) = serving::time(work);
+    request.server().work.borrow_mut().add(work, us);
+    request.answer(event_loop, &answer);
+}

@@ -1,0 +1,16 @@
+//! `/file`: a file, read in the pool.
+
+use std::sync::Arc;
+
+use spec::{Answer, Failure};
+
+use crate::Server;
+use crate::runtime::Runtime;
+
+pub(super) async fn answer<R: Runtime>(server: &Server<R>, kib: u32) -> Answer {
+    let data_dir = Arc::clone(&server.data_dir);
+    let read = server
+        .pool
+        .run::<R, _>(move || serving::read_file(&data_dir, kib));
+    read.await.unwrap_or_else(|| Failure::Pool.answer())
+}

@@ -1,0 +1,25 @@
+//! What is neither style nor loop of a server, so that no two servers do it differently.
+//!
+//! Knows sockets that listen, clocks and files. Must never know a connection, a route's order of work, or how a server waits.
+//!
+//! | file | what |
+//! |---|---|
+//! | `listener` | binding, and what follows an error of `accept` |
+//! | `date` | the date of answers, written once a second on each thread |
+//! | `lag` | how late a loop's timers are |
+//! | `work` | the parts of routes that block: a file, a computation |
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a server is at the rim: it reads the clock and files"
+)]
+
+mod date;
+mod lag;
+mod listener;
+mod work;
+
+pub use date::{date, now_s};
+pub use lag::{LagRecorder, counts};
+pub use listener::{accept_retry, bind};
+pub use work::{read_file, time};
