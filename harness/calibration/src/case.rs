@@ -3,12 +3,13 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use bench_core::load::{Arrival, Connect, Load, Process};
-use bench_core::recording::empty_histogram;
-use bench_core::schedule::Schedule;
-use bench_core::summary::value_at_counts;
-use bench_core::truth::{self, Behaviour, Service};
-use bench_core::units::{Nanos, Rate, duration_ns};
+use model::measured::recording::empty_histogram;
+use model::spec::load::{Arrival, Connect, Load, Process};
+use model::spec::schedule::Schedule;
+use model::spec::truth;
+use model::spec::truth::{Behaviour, Service};
+use model::units::{Nanos, Rate, duration_ns};
+use stats::nearest_rank::value_at_counts;
 
 use crate::figure::{Clock, Figure};
 

@@ -1,12 +1,13 @@
 //! The figures that a truth is told by: what each is called, its unit, and where it is read.
 
-use bench_core::record::LoadReport;
-use bench_core::recording::Recording;
-use bench_core::summary::{PERCENTILES, value_at, value_at_counts};
-use bench_core::truth::in_flight;
-use bench_core::units::{NANOS_PER_S, Nanos};
-use bench_core::validity::CautionCode;
 use load::truth::TruthStats;
+use model::measured::recording::Recording;
+use model::measured::summary::{PERCENTILES, value_at};
+use model::record::run::LoadReport;
+use model::record::validity::CautionCode;
+use model::spec::truth::in_flight;
+use model::units::{NANOS_PER_S, Nanos};
+use stats::nearest_rank::value_at_counts;
 
 use crate::way::Way;
 
@@ -321,8 +322,8 @@ fn percentile_key(per_10_000: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bench_core::sample;
-    use bench_core::summary::Times;
+
+    use model::measured::summary::Times;
 
     fn quantile(clock: Clock, per_10_000: u64) -> Figure {
         Figure::Quantile { clock, per_10_000 }
@@ -342,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_report_is_read_by_the_names_of_its_percentiles() {
-        let mut report = sample::run_record().targets[0].report.clone();
+        let mut report = samples::run_record().targets[0].report.clone();
         report.send_lag_ns.p99 = Some(7);
         let reading = Reading::Report(&report);
         assert_eq!(quantile(Clock::SendLag, 9_900).read(reading), Some(7.0));

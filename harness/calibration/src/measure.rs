@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use bench_core::load::Load;
-use bench_core::record::{LoadReport, Pinning};
-use bench_core::recording::Recording;
-use bench_core::units::{Nanos, duration_ns};
 use http1::Method;
 use load::truth::{BODY, TruthStats};
 use load::{Control, Expect, ExpectBody, Options, Phase, Request, Workload};
+use model::measured::recording::Recording;
+use model::record::run::{LoadReport, Pinning};
+use model::spec::load::Load;
+use model::units::{Nanos, duration_ns};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::case::{Case, Expectation};

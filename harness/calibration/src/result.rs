@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use bench_core::record::{CalibrationRecord, Environment};
 use load::truth::TruthStats;
+use model::record::run::{CalibrationRecord, Environment};
 use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, Expectation};
@@ -265,7 +265,7 @@ pub fn to_json(calibration: &Calibration) -> String {
 pub(crate) mod tests {
     use super::*;
     use crate::case::{Form, table};
-    use bench_core::summary::Times;
+    use model::measured::summary::Times;
 
     pub(crate) fn environment() -> Environment {
         Environment {

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
-use bench_core::record::Pinning;
 use comfy_table::{CellAlignment, Table, presets};
+use model::record::run::Pinning;
 use report::figures;
 
 use crate::case::Case;

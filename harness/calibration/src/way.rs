@@ -9,8 +9,8 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use bench_core::record::Pinning;
-use bench_core::units::{Nanos, duration_ns};
+use model::record::run::Pinning;
+use model::units::{Nanos, duration_ns};
 
 use process::cores;
 

@@ -3,8 +3,9 @@
 
 use std::path::Path;
 
-use bench_core::aa::{self, FalseAlarms};
-use bench_core::record::RunRecord;
+use analysis::aa;
+use model::record::aa::FalseAlarms;
+use model::record::run::RunRecord;
 
 use process::data_files;
 use process::failure::{Explain, Failure};
@@ -39,19 +40,18 @@ fn add(path: &Path, record: &RunRecord) -> Result<Option<FalseAlarms>, HistoryFi
     if let Some(words) = added.cut_off(path) {
         anstream::eprintln!("{words}");
     }
-    Ok(Some(FalseAlarms::count(&added.history, &host)))
+    Ok(Some(aa::false_alarms(&added.history, &host)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bench_core::aa::AaRecord;
-    use bench_core::compare::ComparisonVerdict;
-    use bench_core::record::Completion;
-    use bench_core::sample;
+    use model::record::aa::AaRecord;
+    use model::record::comparison::ComparisonVerdict;
+    use model::record::run::Completion;
 
     fn run(id: &str, verdict: ComparisonVerdict) -> RunRecord {
-        let mut record = sample::run_record();
+        let mut record = samples::run_record();
         record.id = id.to_owned();
         let mut comparisons = record.comparisons.clone();
         for comparison in &mut comparisons {
@@ -82,7 +82,7 @@ mod tests {
             ..run("three", ComparisonVerdict::Slower)
         };
         assert_eq!(counted(&cut), None);
-        assert_eq!(counted(&sample::run_record()), None);
+        assert_eq!(counted(&samples::run_record()), None);
         let last = run("four", ComparisonVerdict::Inconclusive);
         assert_eq!(counted(&last), Some((1, 3)));
         // The line of a run whose write was interrupted is cut off, and the others count on.

@@ -4,14 +4,16 @@ use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bench_core::load::Process;
-use bench_core::record::{ObjectiveRecord, Pinning};
-use bench_core::sweep::{objective, search};
-use bench_core::target::Pools;
-use bench_core::truth::Behaviour;
-use bench_core::units::{Rate, parse_duration};
+use analysis::sweep::search;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use model::record::run::Pinning;
+use model::record::sweep::objective;
+use model::spec::load::Process;
+use model::spec::scenario::ObjectiveRecord;
+use model::spec::target::Pools;
+use model::spec::truth::Behaviour;
+use model::units::{Rate, parse_duration};
 use report::charts::Chart;
 
 use crate::picture::{Format as PictureFormat, Picture};

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use bench_core::names;
+use model::names;
 
 const PAGE: &str = include_str!("../../../ARCHITECTURE.md");
 const SECTION: &str = "\n## Glossary\n";

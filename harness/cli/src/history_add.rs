@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use bench_core::history::HistoryLine;
-use bench_core::record::{Completion, RunRecord};
+use analysis::history::HistoryLine;
+use model::record::run::{Completion, RunRecord};
 use process::failure::Failure;
 use runner::history_file;
 

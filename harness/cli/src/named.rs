@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use bench_core::names;
-use bench_core::scenario::{BUILT_IN, MAX_SOURCE_BYTES, Scenario};
-use bench_core::target::{self, DEFAULT_PAIR, Manifest, TargetSpec};
+use model::names;
+use model::spec::scenario::{BUILT_IN, MAX_SOURCE_BYTES, Scenario};
+use model::spec::target;
+use model::spec::target::{DEFAULT_PAIR, Manifest, TargetSpec};
 use process::failure::{Explain, Failure};
 use process::files::{self, STDIN};
 

@@ -1,9 +1,9 @@
 //! The files of a run: its record, what other tools read, pictures and the report.
 
-use bench_core::encode;
-use bench_core::record::RunRecord;
+use model::record::run::RunRecord;
 use process::failure::{Explain, Failure};
 use report::charts::{self, Chart};
+use report::export;
 use runner::measure::Measured;
 use runner::store::Store;
 
@@ -22,14 +22,14 @@ pub(crate) fn command() -> Vec<String> {
 pub(crate) fn write(store: &Store, measured: &Measured, charts: &[Chart]) -> Result<(), Failure> {
     let record = &measured.record;
     store.write("run.json", record.to_json().as_bytes())?;
-    store.write("summary.csv", encode::summary_csv(record).as_bytes())?;
-    store.write("intervals.csv", encode::intervals_csv(record).as_bytes())?;
+    store.write("summary.csv", export::summary_csv(record).as_bytes())?;
+    store.write("intervals.csv", export::intervals_csv(record).as_bytes())?;
     let timed = record.timed();
     for (target, recording) in record.targets.iter().zip(&measured.recordings) {
-        let table = encode::hgrm(timed.histogram(recording), encode::NANOS_PER_MS);
-        let hgrm = table + &encode::hgrm_time(timed);
+        let table = export::hgrm(timed.histogram(recording), export::NANOS_PER_MS);
+        let hgrm = table + &export::hgrm_time(timed);
         store.write(&format!("{}.hgrm", target.name), hgrm.as_bytes())?;
-        let hlog = encode::hlog(
+        let hlog = export::hlog(
             measured.started_epoch_s,
             &recording.intervals,
             timed,

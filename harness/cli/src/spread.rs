@@ -3,8 +3,8 @@
 //! The axis is logarithmic, since what matters is often in a tail a hundred times as long as the median, and bars are as high
 //! as the share of times in them. Whatever holds a single time has a bar.
 
-use bench_core::recording::Counts;
-use bench_core::units::Nanos;
+use model::measured::recording::Counts;
+use model::units::Nanos;
 
 use crate::glyphs;
 

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anstyle::Style;
-use bench_core::sweep::record::{StepRecord, SweepPlan};
-use bench_core::units::{duration_ns, format_ns};
+use model::record::sweep::{StepRecord, SweepPlan};
+use model::units::{duration_ns, format_ns};
 use report::figures;
 use report::sweep as told;
 

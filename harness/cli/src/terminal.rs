@@ -6,20 +6,20 @@
 
 use std::path::Path;
 
+use analysis::between::RunComparison;
+use analysis::gate::{Gate, Outcome};
+use analysis::history::{Trend, Turn};
 use anstyle::{AnsiColor, Style};
-use bench_core::between::RunComparison;
-use bench_core::encode;
-use bench_core::gate::{Gate, Outcome};
-use bench_core::history::{Trend, Turn};
-use bench_core::record::{LoadReport, RunRecord, TargetRecord};
-use bench_core::recording::{self, Counts, Recording};
-use bench_core::summary::{PERCENTILES, Times, value_at};
-use bench_core::sweep::record::SweepRecord;
-use bench_core::units::{format_ns, significant};
-use bench_core::validity::{Caution, ToldCaution};
-use bench_core::words;
 use comfy_table::{CellAlignment, Table, presets};
 use miette::MietteHandlerOpts;
+use model::measured::recording;
+use model::measured::recording::{Counts, Recording};
+use model::measured::summary::{PERCENTILES, Times, value_at};
+use model::record::run::{LoadReport, RunRecord, TargetRecord};
+use model::record::sweep::SweepRecord;
+use model::record::validity::{Caution, ToldCaution};
+use model::units::{format_ns, significant};
+use model::words;
 use report::gate::{self, Tone};
 use report::tables::{self, ComparisonRow, Room};
 use report::{figures, history, sentences, sweep, why};
@@ -206,7 +206,7 @@ fn histogram(record: &RunRecord, page: Page) -> Vec<String> {
 
 /// The times of an encoded histogram; none of one that can't be read, which a record of ours always can.
 fn counts(encoded: &str) -> Counts {
-    let histogram = encode::histogram_from_base64(encoded);
+    let histogram = model::measured::histogram::histogram_from_base64(encoded);
     histogram.map_or_else(|_| Counts::new(), |histogram| recording::counts(&histogram))
 }
 
@@ -739,9 +739,10 @@ pub(crate) fn print_failure(failure: &Failure) {
 mod tests {
     use super::*;
     use crate::glyphs::Glyphs;
-    use bench_core::compare::{Comparison, ComparisonVerdict, Direction};
-    use bench_core::sample;
-    use bench_core::validity::{CautionCode, Validity};
+    use model::record::comparison::{Comparison, ComparisonVerdict};
+    use model::record::metric::Direction;
+
+    use model::record::validity::{CautionCode, Validity};
 
     /// A terminal of 80 by 24.
     const PAGE: Page = Page {
@@ -782,14 +783,14 @@ mod tests {
 
     #[test]
     fn the_end_of_a_run_reads_as_reviewed() {
-        insta::assert_snapshot!("requests", check(&sample::run_record()));
-        insta::assert_snapshot!("streams", check(&sample::stream_record()));
-        insta::assert_snapshot!("chat", check(&sample::chat_record()));
+        insta::assert_snapshot!("requests", check(&samples::run_record()));
+        insta::assert_snapshot!("streams", check(&samples::stream_record()));
+        insta::assert_snapshot!("chat", check(&samples::chat_record()));
     }
 
     #[test]
     fn a_taller_terminal_and_a_file_have_room_for_the_details() {
-        let record = sample::run_record();
+        let record = samples::run_record();
         let taller = |rows| {
             let page = Page {
                 rows: Some(rows),
@@ -815,7 +816,7 @@ mod tests {
     #[test]
     fn the_end_of_a_sweep_reads_as_reviewed() {
         let place = Path::new("results/runs/20260101T000000Z-io-heavy-sweep");
-        let text = sweep_text(&sample::sweep_record(), place, PAGE);
+        let text = sweep_text(&samples::sweep_record(), place, PAGE);
         let text = anstream::adapter::strip_str(&text).to_string();
         fits(&text);
         insta::assert_snapshot!("sweep", text);
@@ -823,7 +824,7 @@ mod tests {
 
     #[test]
     fn every_metric_that_differs_still_fits() {
-        let mut record = sample::run_record();
+        let mut record = samples::run_record();
         for comparison in &mut record.comparisons {
             (comparison.ratio, comparison.ci_low, comparison.ci_high) = (1.083, 1.061, 1.102);
             comparison.verdict = match comparison.metric.direction() {
@@ -838,7 +839,7 @@ mod tests {
 
     #[test]
     fn more_targets_stand_one_below_the_other() {
-        let mut record = sample::run_record();
+        let mut record = samples::run_record();
         let mut third = record.targets[1].clone();
         third.name = "node".to_owned();
         record.targets.push(third);
@@ -855,7 +856,7 @@ mod tests {
 
     #[test]
     fn what_is_left_out_goes_unnamed_before_the_verdict_scrolls_away() {
-        let record = sample::run_record();
+        let record = samples::run_record();
         let named = screen(&record);
         let rows = named.lines().count();
         let page = Page {
@@ -869,7 +870,7 @@ mod tests {
 
     #[test]
     fn long_names_and_grave_cautions_fit_too() {
-        let mut record = sample::run_record();
+        let mut record = samples::run_record();
         let long = ["callback-pool-40", "coroutine-asyncio"];
         for (target, name) in record.targets.iter_mut().zip(long) {
             name.clone_into(&mut target.name);
@@ -911,14 +912,14 @@ mod tests {
             glyphs: Glyphs::Ascii,
             ..PAGE
         };
-        let text = screen_on(&sample::run_record(), page);
+        let text = screen_on(&samples::run_record(), page);
         assert!(text.is_ascii(), "{text}");
         insta::assert_snapshot!("ascii", text);
     }
 
     #[test]
     fn in_a_file_no_sentence_is_broken() {
-        let mut record = sample::run_record();
+        let mut record = samples::run_record();
         let detail = "a caution that goes on and on ".repeat(9);
         record.validity = Validity::from_cautions(vec![Caution {
             code: CautionCode::Partial,

@@ -9,8 +9,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use bench_core::record::{EpochRecord, RunRecord};
-use bench_core::warmup::WarmupOutcome;
+use model::record::run::{EpochRecord, RunRecord};
+use model::record::warmup::WarmupOutcome;
 
 /// Runs the first target beside itself, with a cache directory of its own.
 fn run(dir: &Path, warmup: &[&str]) -> RunRecord {

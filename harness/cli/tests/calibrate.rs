@@ -11,7 +11,7 @@
 use std::path::Path;
 use std::process::Child;
 
-use bench_core::record::RunRecord;
+use model::record::run::RunRecord;
 use rustix::process::Signal;
 use serde_json::Value;
 

@@ -1,12 +1,10 @@
 //! The gate's wiring: trees made and removed, builds that fail, revisions that don't exist. What it makes of measurements is a
-//! table in `bench-core`; nothing here depends on how long anything takes.
+//! table in `analysis`; nothing here depends on how long anything takes.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
 use std::path::Path;
 use std::process::{Command, Output};
-
-use bench_core::sample;
 
 const MANIFEST: &str = "description = \"Made up.\"\nruntime = \"Python\"\nloop = \"none\"\ncommand = \"./server\"\nargs = [\"{port}\"]\n";
 
@@ -226,7 +224,7 @@ fn a_directory_of_runs_is_a_baseline() {
     let dir = repository(r#"["sh", "-c", "exit 7"]"#);
     let runs = dir.path().join("runs");
     std::fs::create_dir(&runs).unwrap();
-    std::fs::write(runs.join("one.json"), sample::run_record().to_json()).unwrap();
+    std::fs::write(runs.join("one.json"), samples::run_record().to_json()).unwrap();
     // It is read before anything is built.
     check(
         dir.path(),

@@ -5,8 +5,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use bench_core::history::{History, HistoryLine, Pushed};
-use bench_core::sample;
+use analysis::history::{History, HistoryLine, Pushed};
+
 use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -58,7 +58,7 @@ fn told(path: &Path) -> Vec<usize> {
 fn a_shift_of_five_per_cent_at_run_40_of_60_is_found_within_two_runs_in_most_histories() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("history.ndjson");
-    let mut line = HistoryLine::of(&sample::run_record(), None);
+    let mut line = HistoryLine::of(&samples::run_record(), None);
     line.comparisons.truncate(1);
     let within_two = (0..60).filter(|&seed| {
         write_history(&path, &line, 1.05, seed);
@@ -74,7 +74,7 @@ fn a_shift_of_five_per_cent_at_run_40_of_60_is_found_within_two_runs_in_most_his
 fn of_two_hundred_flat_histories_at_most_two_per_cent_are_flagged() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("history.ndjson");
-    let line = HistoryLine::of(&sample::run_record(), None);
+    let line = HistoryLine::of(&samples::run_record(), None);
     let flagged = (0..200).filter(|seed| {
         write_history(&path, &line, 1.0, 1000 + seed);
         !told(&path).is_empty()
@@ -88,7 +88,7 @@ fn runs_are_added_once_and_shown_with_a_chart_and_a_torn_end_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let place = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let (run, history, charts) = (place("run.json"), place("history.ndjson"), place("charts"));
-    std::fs::write(&run, sample::run_record().to_json()).unwrap();
+    std::fs::write(&run, samples::run_record().to_json()).unwrap();
     let add = [
         "history",
         "add",

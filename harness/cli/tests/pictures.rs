@@ -11,8 +11,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use bench_core::record::RunRecord;
-use bench_core::sample;
+use model::record::run::RunRecord;
 
 /// Runs the program in a directory, with this on its standard input.
 fn bench(dir: &Path, args: &[&str], input: &str) -> Output {
@@ -49,7 +48,7 @@ fn files(dir: &Path) -> BTreeSet<String> {
 /// A directory with the runs `a` and `b` of the sample in it.
 fn two_runs() -> (tempfile::TempDir, RunRecord) {
     let dir = tempfile::tempdir().unwrap();
-    let mut record = sample::run_record();
+    let mut record = samples::run_record();
     for name in ["a", "b"] {
         name.clone_into(&mut record.id);
         let place = dir.path().join(name);
@@ -113,7 +112,7 @@ fn the_chart_of_a_sweep_is_drawn_again_and_is_its_only_one() {
     let dir = tempfile::tempdir().unwrap();
     let place = dir.path().join("s");
     std::fs::create_dir(&place).unwrap();
-    let sweep = sample::sweep_record();
+    let sweep = samples::sweep_record();
     std::fs::write(place.join("sweep.json"), sweep.to_json()).unwrap();
     succeeds(dir.path(), &["chart", "s"], "");
     let expected = ["latency-by-load.png", "latency-by-load.svg"];

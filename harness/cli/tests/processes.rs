@@ -13,8 +13,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
-use bench_core::loops::LoopRecord;
-use bench_core::record::{Completion, RunRecord};
+use model::measured::loops::LoopRecord;
+use model::record::run::{Completion, RunRecord};
 use procfs::process::Process;
 use rustix::process::{Pid, Signal, kill_process};
 

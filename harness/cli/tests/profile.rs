@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use bench_core::record::{Completion, RunRecord, TargetRecord};
-use bench_core::validity::{Caution, CautionCode};
+use model::record::run::{Completion, RunRecord, TargetRecord};
+use model::record::validity::{Caution, CautionCode};
 
 const SCENARIO: &str = "description = \"Little\"\nquestion = \"Is it there?\"\nconnections = 4\n\
     [load]\narrival = \"open\"\nrate_per_s = 100\n[[requests]]\nroute = \"/plaintext\"\n";

@@ -5,15 +5,13 @@
 use std::path::Path;
 use std::process::Command;
 
-use bench_core::sample;
-
 /// Runs `bench report` on the sample's record, once for each of `runs`, and returns the paths that it prints.
 fn check(runs: &[&str], options: &[&str], printed: &str, written: &[&str]) {
     let directory = tempfile::tempdir().unwrap();
     for run in runs {
         let run = directory.path().join(run);
         std::fs::create_dir_all(&run).unwrap();
-        std::fs::write(run.join("run.json"), sample::run_record().to_json()).unwrap();
+        std::fs::write(run.join("run.json"), samples::run_record().to_json()).unwrap();
     }
     let output = Command::new(env!("CARGO_BIN_EXE_bench"))
         .current_dir(directory.path())

@@ -11,10 +11,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bench_core::record::Completion;
-use bench_core::sweep::Pass;
-use bench_core::sweep::knee::Known;
-use bench_core::sweep::record::{Log, SweepRecord};
+use model::record::run::Completion;
+use model::record::sweep::knee::Known;
+use model::record::sweep::pass::Pass;
+use model::record::sweep::{Log, SweepRecord};
 use rustix::process::Signal;
 
 use program::{bench, end, signal, wait_for};

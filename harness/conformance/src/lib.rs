@@ -248,7 +248,7 @@ fn play(case: &Case, addr: SocketAddr, host: &str) -> Result<(), Problem> {
 mod tests {
     use std::net::TcpListener;
 
-    use bench_core::target::{BUILT_IN, TargetSpec};
+    use model::spec::target::{BUILT_IN, TargetSpec};
 
     use super::*;
 

@@ -8,10 +8,10 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use bench_core::load::{Arrival, Connect, Load, Process, Profile, Stage};
-use bench_core::schedule::Schedule;
-use bench_core::units::{Nanos, Rate};
 use load::pacer::Pacer;
+use model::spec::load::{Arrival, Connect, Load, Process, Profile, Stage};
+use model::spec::schedule::Schedule;
+use model::units::{Nanos, Rate};
 
 const ARRIVALS: usize = 2_000_000;
 const REPEATS: usize = 5;

@@ -12,9 +12,9 @@ use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use bench_core::units::Nanos;
 use http1::Date;
 use http1::server::{Connection, Poll, Response};
+use model::units::Nanos;
 use rustix::net::sockopt;
 use rustix::thread::set_current_timer_slack;
 use slab::Slab;

@@ -8,10 +8,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use bench_core::recording::empty_histogram;
-use bench_core::summary::Times;
-use bench_core::units::{Nanos, duration_ns};
 use hdrhistogram::Histogram;
+use model::measured::recording::empty_histogram;
+use model::measured::summary::Times;
+use model::units::{Nanos, duration_ns};
 use serde::{Deserialize, Serialize};
 
 use crate::answering::{self, Answerer, JSON, Owed, Reply, TEXT};
@@ -33,7 +33,7 @@ pub struct BackendStats {
 
 /// Serves calls on `listener` until `stop` is set, which it notices within 50 ms.
 ///
-/// `late`: how much later than asked for it answers, on purpose; at most [`bench_core::units::MAX_DURATION`].
+/// `late`: how much later than asked for it answers, on purpose; at most [`model::units::MAX_DURATION`].
 ///
 /// Errors: what the listener or epoll say; a failing connection is closed and concerns nobody else.
 pub fn serve(listener: &TcpListener, late: Duration, stop: &AtomicBool) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use bench_core::units::Nanos;
+use model::units::Nanos;
 use rustix::time::{ClockId, clock_gettime};
 
 /// Nanoseconds since `origin`.

@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use bench_core::load::Load;
-use bench_core::recording::Recording;
+use model::measured::recording::Recording;
+use model::spec::load::Load;
 use rustix::io::Errno;
 use thiserror::Error;
 

@@ -4,9 +4,9 @@
 //! itself whether one is missing, came twice or came late. Whatever is not written so is a wrong body: comments, other
 //! fields and other line ends, which server-sent events allow elsewhere, are no part of the contract.
 
-use bench_core::ledger::ErrorKind;
-use bench_core::recording::StreamCounts;
-use bench_core::units::Nanos;
+use model::measured::ledger::ErrorKind;
+use model::measured::recording::StreamCounts;
+use model::units::Nanos;
 
 /// What every event begins with.
 const FIELD: &[u8] = b"data: ";

@@ -1,9 +1,9 @@
 //! One request and its reply: bytes in, a fate out. No socket and no clock.
 
-use bench_core::ledger::ErrorKind;
-use bench_core::units::Nanos;
 use http1::Method;
 use http1::client::{Part, ReplyDecoder};
+use model::measured::ledger::ErrorKind;
+use model::units::Nanos;
 
 use crate::events::{EventStream, Moment};
 use crate::workload::{Expect, ExpectBody};

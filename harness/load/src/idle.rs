@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::os::fd::OwnedFd;
 
-use bench_core::units::{NANOS_PER_S, Nanos, duration_ns};
+use model::units::{NANOS_PER_S, Nanos, duration_ns};
 use rustix::io::Errno;
 
 use crate::clock::Clock;

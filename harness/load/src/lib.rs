@@ -5,7 +5,7 @@
 //! to a loop under test must not move the ruler.
 //!
 //! - [`drive()`] is the one way to put load on an address; closed and open loops, warm-up, and stopping are values in
-//!   [`bench_core::load::Load`].
+//!   [`model::spec::load::Load`].
 //! - [`exchange`] (one request and its reply), [`events`] (a stream of them), [`messages`] (a chat's, and who has had which),
 //!   [`upgrade`] (how a connection becomes a WebSocket) and [`pacer`] (when the next one is due) are pure: bytes and times in,
 //!   decisions out; so are `line` (which session's turn it is) and `sources` (which local address a connection leaves

@@ -9,9 +9,9 @@
 //! counts as right; where all have one order nothing is ever taken for wrong. Who has come in between knows only a part of
 //! that order: it is not asked before all that was sent without it has a place, and all that it has had unasked.
 
-use bench_core::ledger::ErrorKind;
-use bench_core::recording::MessageCounts;
-use bench_core::units::Nanos;
+use model::measured::ledger::ErrorKind;
+use model::measured::recording::MessageCounts;
+use model::units::Nanos;
 
 use crate::line::Line;
 
@@ -30,7 +30,7 @@ const SLOT_DIGITS: usize = 4;
 const NUMBER_DIGITS: usize = 12;
 
 const _: () = assert!(
-    MIN_MESSAGE_BYTES == bench_core::scenario::MIN_MESSAGE_BYTES as usize,
+    MIN_MESSAGE_BYTES == model::spec::scenario::MIN_MESSAGE_BYTES as usize,
     "a scenario's shortest message is ours"
 );
 

@@ -5,8 +5,8 @@
 
 use std::iter::Peekable;
 
-use bench_core::schedule::Schedule;
-use bench_core::units::Nanos;
+use model::spec::schedule::Schedule;
+use model::units::Nanos;
 
 /// How long before a due time the wait ends and spinning begins, where spinning is allowed: longer than the kernel's
 /// wake-up takes on a busy machine, short enough to leave the core alone for most of a gap.
@@ -88,8 +88,8 @@ impl Iterator for Pacer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bench_core::load::{Arrival, Connect, Load, Process};
-    use bench_core::units::Rate;
+    use model::spec::load::{Arrival, Connect, Load, Process};
+    use model::units::Rate;
     use std::num::NonZeroU32;
     use std::time::Duration;
 

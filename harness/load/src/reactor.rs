@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use bench_core::units::{NANOS_PER_S, Nanos};
+use model::units::{NANOS_PER_S, Nanos};
 use rustix::event::{Timespec, epoll};
 
 /// Most events that one wait returns; the rest comes with the next.

@@ -8,11 +8,11 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::atomic::AtomicBool;
 
-use bench_core::recording::empty_histogram;
-use bench_core::summary::Times;
-use bench_core::truth::{Answers, Behaviour};
-use bench_core::units::{NANOS_PER_S, Nanos};
 use hdrhistogram::Histogram;
+use model::measured::recording::empty_histogram;
+use model::measured::summary::Times;
+use model::spec::truth::{Answers, Behaviour};
+use model::units::{NANOS_PER_S, Nanos};
 use serde::{Deserialize, Serialize};
 
 use crate::answering::{self, Answerer, JSON, Owed, Reply, TEXT};

@@ -13,10 +13,10 @@ mod requests;
 
 use std::num::NonZeroU64;
 
-use bench_core::ledger::{ErrorKind, Fate};
-use bench_core::recording::{GeneratorUse, Recording};
-use bench_core::schedule::Schedule;
-use bench_core::units::{Nanos, duration_ns};
+use model::measured::ledger::{ErrorKind, Fate};
+use model::measured::recording::{GeneratorUse, Recording};
+use model::spec::schedule::Schedule;
+use model::units::{Nanos, duration_ns};
 use rustix::thread::{CpuSet, sched_setaffinity, set_current_timer_slack};
 
 use self::core::{Core, Opened, Source, Stage, Timeline};

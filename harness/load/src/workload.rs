@@ -1,8 +1,8 @@
 //! What is said: requests as bytes, made before the run, and what each must be answered with; or a chat.
 
-use bench_core::units::Nanos;
 use http1::Method;
 use http1::client::encode_request;
+use model::units::Nanos;
 use websocket::MAX_MESSAGE_BYTES;
 
 use crate::messages::MIN_MESSAGE_BYTES;
@@ -25,7 +25,7 @@ impl Workload {
         Self(Said::Requests(requests))
     }
 
-    /// The kinds of request, as [`bench_core::schedule::Mix`] numbers them; a chat has none.
+    /// The kinds of request, as [`model::spec::schedule::Mix`] numbers them; a chat has none.
     pub fn requests(&self) -> &[Request] {
         match &self.0 {
             Said::Requests(requests) => requests,

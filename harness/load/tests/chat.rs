@@ -13,12 +13,12 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bench_core::ledger::ErrorKind;
-use bench_core::load::{Arrival, Connect, Load, Process};
-use bench_core::recording::{MessageCounts, Recording, Served};
-use bench_core::units::Rate;
 use load::upgrade::UpgradeError;
 use load::{Chat, Control, DriveError, Options, Workload, drive};
+use model::measured::ledger::ErrorKind;
+use model::measured::recording::{MessageCounts, Recording, Served};
+use model::spec::load::{Arrival, Connect, Load, Process};
+use model::units::Rate;
 use websocket::{Accept, Frame, MAX_CONTROL_BYTES, Message, Poll, Role, Socket, encode};
 
 /// Members of every room.

@@ -7,12 +7,12 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use bench_core::ledger::ErrorKind;
-use bench_core::load::{Arrival, Connect, Load, Process};
-use bench_core::recording::Recording;
-use bench_core::units::Rate;
 use http1::Method;
 use load::{Control, DriveError, Expect, ExpectBody, Options, Request, Workload, drive};
+use model::measured::ledger::ErrorKind;
+use model::measured::recording::Recording;
+use model::spec::load::{Arrival, Connect, Load, Process};
+use model::units::Rate;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const CONNECTIONS: u32 = 4;

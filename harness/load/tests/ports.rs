@@ -14,10 +14,10 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bench_core::load::{Arrival, Connect, Load};
-use bench_core::recording::Recording;
 use http1::Method;
 use load::{Control, DriveError, Expect, ExpectBody, Options, Request, Workload, backend, drive};
+use model::measured::recording::Recording;
+use model::spec::load::{Arrival, Connect, Load};
 
 /// Local ports of the narrow network.
 const PORTS: u32 = 10;

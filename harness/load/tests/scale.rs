@@ -7,10 +7,10 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bench_core::load::{Arrival, Connect, Load, Process};
-use bench_core::units::Rate;
 use http1::Method;
 use load::{Control, Expect, ExpectBody, Options, Request, Workload, backend, drive};
+use model::spec::load::{Arrival, Connect, Load, Process};
+use model::units::Rate;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const CONNECTIONS: u32 = 2_000;

@@ -10,11 +10,11 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use bench_core::ledger::ErrorKind;
-use bench_core::load::{Arrival, Connect, Load};
-use bench_core::recording::{Recording, StreamCounts};
 use http1::Method;
 use load::{Control, Expect, ExpectBody, Options, Request, Workload, drive};
+use model::measured::ledger::ErrorKind;
+use model::measured::recording::{Recording, StreamCounts};
+use model::spec::load::{Arrival, Connect, Load};
 
 /// Events that each stream must bring.
 const EVENTS: u32 = 5;

@@ -11,10 +11,6 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bench_core::ledger::ErrorKind;
-use bench_core::load::{Arrival, Connect, Load, Process};
-use bench_core::recording::Recording;
-use bench_core::units::Rate;
 use http1::Method;
 use load::drive::CONNECT_TIMEOUT;
 use load::tls::HandshakeError;
@@ -22,6 +18,10 @@ use load::{
     Control, DriveError, Endpoint, Expect, ExpectBody, Options, Request, Tls, Trust, Workload,
     drive,
 };
+use model::measured::ledger::ErrorKind;
+use model::measured::recording::Recording;
+use model::spec::load::{Arrival, Connect, Load, Process};
+use model::units::Rate;
 use rcgen::{Certificate, CertificateParams, CertifiedIssuer, DnType, KeyPair};
 use rustls::crypto::ring;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};

@@ -1,7 +1,7 @@
 //! What the instrument reads of servers whose every answer time is known.
 //!
 //! On virtual time the instrument's own schedule, pacer and recorder are driven against simulated servers, and must read
-//! what the laws of [`bench_core::truth`] say, with any number of connections. On real sockets only ledgers are compared,
+//! what the laws of [`model::spec::truth`] say, with any number of connections. On real sockets only ledgers are compared,
 //! the generator's against the server's: what a real clock read would be the machine's as much as the instrument's.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
@@ -15,18 +15,22 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bench_core::load::{Arrival, Connect, Load, Process};
-use bench_core::recording::{ConnectionCounts, GeneratorUse, Recorder, Recording, empty_histogram};
-use bench_core::schedule::Schedule;
-use bench_core::summary::value_at;
-use bench_core::truth::{self, Answers, Behaviour};
-use bench_core::units::{Nanos, Rate, duration_ns};
-use bench_core::validity::{self, CautionCode};
+use analysis::validity;
 use hdrhistogram::Histogram;
 use http1::Method;
 use load::pacer::{Pacer, Wait};
 use load::truth::{BODY, TruthStats};
 use load::{Control, Expect, ExpectBody, Options, Request, Workload, drive};
+use model::measured::recording::{
+    ConnectionCounts, GeneratorUse, Recorder, Recording, empty_histogram,
+};
+use model::measured::summary::value_at;
+use model::record::validity::CautionCode;
+use model::spec::load::{Arrival, Connect, Load, Process};
+use model::spec::schedule::Schedule;
+use model::spec::truth;
+use model::spec::truth::{Answers, Behaviour};
+use model::units::{Nanos, Rate, duration_ns};
 
 const MS: Nanos = 1_000_000;
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bench_core::scenario::Body;
+use model::spec::scenario::Body;
 use reqwest::blocking::Client;
 
 use crate::failure::{Explain, Failure};

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use bench_core::record::Environment;
-use bench_core::words::plural;
 use data_encoding::HEXLOWER;
+use model::record::run::Environment;
+use model::words::plural;
 use procfs::{Current, CurrentSI};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sha2::{Digest, Sha256};

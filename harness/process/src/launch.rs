@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use bench_core::target::StopSignal;
+use model::spec::target::StopSignal;
 use rustix::process::Signal;
 use thiserror::Error;
 

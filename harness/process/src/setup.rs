@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-use bench_core::target::Needs;
 use data_encoding::HEXLOWER;
+use model::spec::target::Needs;
 use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 use thiserror::Error;

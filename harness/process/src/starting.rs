@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use bench_core::record::{Manifest as Identity, Pinning};
-use bench_core::target::{Kind, Manifest, Needs, TargetSpec, Values};
+use model::record::run::{Manifest as Identity, Pinning};
+use model::spec::target::{Kind, Manifest, Needs, TargetSpec, Values};
 
 use crate::data_files;
 use crate::failure::Failure;
@@ -198,7 +198,7 @@ fn program(manifest: &Manifest, values: &Values) -> Program {
 
 #[cfg(test)]
 mod tests {
-    use bench_core::target::DEFAULT_POOL;
+    use model::spec::target::DEFAULT_POOL;
 
     use super::*;
 

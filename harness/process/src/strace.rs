@@ -1,7 +1,7 @@
 //! Counting a server's system calls with `strace -c`, which stops it at every one of them.
 //!
 //! That makes the server several times slower: so it is done in a stretch of its own, after all that is measured. Knows a
-//! program's words and signals. What its table says is read by [`bench_core::syscalls`].
+//! program's words and signals. What its table says is read by [`model::measured::syscalls`].
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use bench_core::syscalls::read_table;
+use model::measured::syscalls::read_table;
 use rustix::process::Signal;
 use thiserror::Error;
 

@@ -3,9 +3,9 @@
 use std::error::Error;
 use std::path::Path;
 
-use bench_core::record::RunRecord;
-use bench_core::recording::Counts;
-use bench_core::slices::{Slice, Slices};
+use model::measured::recording::Counts;
+use model::measured::slices::{Slice, Slices};
+use model::record::run::RunRecord;
 use report::html::{html, sweep_html};
 
 #[path = "../tests/sweeps/mod.rs"]

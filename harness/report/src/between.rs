@@ -1,8 +1,8 @@
 //! Two runs held against each other, in words: for the terminal and as Markdown.
 //!
-//! It knows how a comparison of runs is said. It must never decide one: see [`bench_core::between`].
+//! It knows how a comparison of runs is said. It must never decide one: see [`analysis::between`].
 
-use bench_core::between::{BASE_MARK, Basis, HEAD_MARK, RunComparison};
+use analysis::between::{BASE_MARK, Basis, HEAD_MARK, RunComparison};
 
 use crate::charts::legible;
 use crate::markdown::{list, plain};
@@ -120,9 +120,9 @@ fn table(told: &RunComparison) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bench_core::between::{Ask, ReferenceAsk, between};
-    use bench_core::compare::Policy;
-    use bench_core::sample::run_record;
+    use analysis::between::{Ask, ReferenceAsk, between};
+    use analysis::compare::Policy;
+    use samples::run_record;
 
     fn told(reference: ReferenceAsk) -> RunComparison {
         let (base, mut head) = (run_record(), run_record());

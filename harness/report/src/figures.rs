@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
-use bench_core::words::grouped;
-pub use bench_core::words::{count, plural};
+use model::words::grouped;
+pub use model::words::{count, plural};
 
 /// Units of time and their length in nanoseconds, longest first. Nothing longer than a second: `7,200 s` beside `5 ms`
 /// compares at a glance, `2 h` doesn't.

@@ -2,11 +2,12 @@
 //!
 //! It knows how a finding is said. It must never decide one: objectives, verdicts and cautions are in the record.
 
-use bench_core::compare::{Comparison, ComparisonVerdict};
-use bench_core::encode::finding::{Finding, Outcome};
-use bench_core::record::{ObjectiveRecord, RunRecord, TargetRecord};
-use bench_core::timed::Timed;
-use bench_core::validity::{Caution, Validity};
+use crate::export::finding::{Finding, Outcome};
+use model::record::comparison::{Comparison, ComparisonVerdict};
+use model::record::run::{RunRecord, TargetRecord};
+use model::record::timed::Timed;
+use model::record::validity::{Caution, Validity};
+use model::spec::scenario::ObjectiveRecord;
 
 use crate::figures::{percentile, time};
 use crate::sentences;
@@ -126,8 +127,8 @@ fn validity(group: &str, validity: &Validity, believed: &str) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bench_core::sample::run_record;
-    use bench_core::validity::CautionCode;
+    use model::record::validity::CautionCode;
+    use samples::run_record;
 
     fn outcomes(record: &RunRecord) -> Vec<(String, String, Outcome)> {
         let findings = of_run(record).into_iter();

@@ -1,13 +1,14 @@
 //! What a gate came to, in words: for a terminal, a step's summary and findings alike.
 //!
-//! It knows how a judgement is said. It must never make one: verdicts and alarms come from `bench-core`.
+//! It knows how a judgement is said. It must never make one: verdicts and alarms come from `analysis`.
 
-use bench_core::compare::ComparisonVerdict;
-use bench_core::encode::finding::{self, Finding};
-use bench_core::gate::{
+use crate::export::finding;
+use crate::export::finding::Finding;
+use analysis::gate::{
     Against, Alarm, Gate, JudgedMetric, JudgedObjective, Judgement, Look, Outcome, What,
 };
-use bench_core::timed::Timed;
+use model::record::comparison::ComparisonVerdict;
+use model::record::timed::Timed;
 
 use crate::figures::{maybe_time, percentile, plural, time};
 use crate::markdown::{MAX_STEP_SUMMARY_BYTES, cut, list, plain};

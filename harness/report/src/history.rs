@@ -1,10 +1,10 @@
 //! A history in words: what is followed, where it stands now, and with which run it changed.
 //!
-//! It knows how a trend is said. It must never decide one: levels and changes come from `bench-core`.
+//! It knows how a trend is said. It must never decide one: levels and changes come from `analysis`.
 
-use bench_core::history::{Followed, SeriesKey, Shift, Trend, Turn};
-use bench_core::stats::change::MIN_VALUES;
-use bench_core::timed::Timed;
+use analysis::history::{Followed, SeriesKey, Shift, Trend, Turn};
+use model::record::timed::Timed;
+use stats::change::MIN_VALUES;
 
 use crate::figures::plural;
 use crate::markdown::{list, plain};
@@ -12,7 +12,7 @@ use crate::sentences;
 
 /// Trends of the same targets under the same load, which are shown together.
 ///
-/// `trends`: as [`bench_core::history::trends`] puts them, with all metrics of the same targets in a row.
+/// `trends`: as [`analysis::history::trends`] puts them, with all metrics of the same targets in a row.
 pub fn groups(trends: &[Trend]) -> impl Iterator<Item = &[Trend]> {
     let with = |key: &SeriesKey| (key.scenario.clone(), key.load.clone(), key.what.clone());
     trends.chunk_by(move |one, other| with(&one.key) == with(&other.key))

@@ -9,11 +9,13 @@ mod sweep;
 
 use std::collections::BTreeMap;
 
+use crate::export::{intervals_csv, summary_csv};
 use askama::Template;
-use bench_core::encode::{intervals_csv, summary_csv};
-use bench_core::record::{Failure, RunRecord, ScenarioRecord, TargetRecord};
-use bench_core::slices::{self, SliceError, SliceRecord};
-use bench_core::validity::ToldCaution;
+use model::measured::slices;
+use model::measured::slices::{SliceError, SliceRecord};
+use model::record::run::{Failure, RunRecord, TargetRecord};
+use model::record::validity::ToldCaution;
+use model::spec::scenario::ScenarioRecord;
 use serde::Serialize;
 
 use crate::charts::{Chart, ChartError, Plot, PlotTarget, ink_rules, legible, svg_and_plot};

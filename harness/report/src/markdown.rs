@@ -1,7 +1,7 @@
 //! A run as a few paragraphs of Markdown, to paste into an issue, a pull request or a document.
 
-use bench_core::record::RunRecord;
-use bench_core::validity::ToldCaution;
+use model::record::run::RunRecord;
+use model::record::validity::ToldCaution;
 
 use crate::charts::legible;
 use crate::sentences;
@@ -254,11 +254,11 @@ mod tests {
         );
         let kept = shorter.split("\n\n*Cut").next().unwrap();
         assert!(kept.lines().all(|line| line.len() == 99), "{kept}");
-        let mut record = bench_core::sample::run_record();
+        let mut record = samples::run_record();
         assert_eq!(step_summary(&record), markdown(&record));
-        let caution = bench_core::validity::CautionCode::Partial;
+        let caution = model::record::validity::CautionCode::Partial;
         record.validity.cautions = (0..9_000)
-            .map(|number| bench_core::validity::Caution {
+            .map(|number| model::record::validity::Caution {
                 code: caution,
                 detail: format!("{number} {}", "é".repeat(60)),
                 advice: String::new(),

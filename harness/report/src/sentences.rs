@@ -2,13 +2,17 @@
 //!
 //! This module knows how a comparison is said. It must never decide one: verdicts, intervals and cautions are in the record.
 
-use bench_core::aa::{FalseAlarms, MIN_RUNS};
-use bench_core::compare::{Comparison, ComparisonVerdict, Metric, POWER};
-use bench_core::detectable::DetectableRecord;
-use bench_core::load::Connect;
-use bench_core::record::{Completion, LoadRecord, ObjectiveRecord, RunRecord, TargetRecord};
-use bench_core::timed::Timed;
-use bench_core::words::listed;
+use analysis::aa::MIN_RUNS;
+use analysis::compare::POWER;
+use model::record::aa::FalseAlarms;
+use model::record::comparison::{Comparison, ComparisonVerdict};
+use model::record::detectable::DetectableRecord;
+use model::record::metric::Metric;
+use model::record::run::{Completion, LoadRecord, RunRecord, TargetRecord};
+use model::record::timed::Timed;
+use model::spec::load::Connect;
+use model::spec::scenario::ObjectiveRecord;
+use model::words::listed;
 
 use crate::figures::{count, figure, mib, per_s, percentile, plural, separated, time};
 
@@ -715,8 +719,8 @@ fn decimals_between(low: f64, high: f64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bench_core::aa::AaRecord;
-    use bench_core::sample::run_record;
+    use model::record::aa::AaRecord;
+    use samples::run_record;
 
     #[test]
     fn what_a_plan_detects_is_told_with_what_that_is_based_on() {
@@ -969,7 +973,7 @@ mod tests {
 
     #[test]
     fn an_objective_of_streams_bounds_the_first_event() {
-        let mut record = bench_core::sample::stream_record();
+        let mut record = samples::stream_record();
         record.targets.truncate(1);
         record.scenario.objectives = vec![ObjectiveRecord {
             percentile: "p99".to_owned(),
@@ -1077,7 +1081,7 @@ mod tests {
     fn an_objective_is_met_missed_or_unknown() {
         let mut record = run_record();
         record.targets.truncate(1);
-        let objective = |percentile: &str, at_most_ns| bench_core::record::ObjectiveRecord {
+        let objective = |percentile: &str, at_most_ns| model::spec::scenario::ObjectiveRecord {
             percentile: percentile.to_owned(),
             at_most_ns,
         };
@@ -1113,7 +1117,7 @@ mod tests {
     fn a_ledger_names_only_the_fates_that_occurred() {
         let mut record = run_record();
         let target = &mut record.targets[0];
-        target.report.requests = bench_core::ledger::Ledger {
+        target.report.requests = model::measured::ledger::Ledger {
             scheduled: 1_000,
             ok: 990,
             error: 0,

@@ -2,14 +2,15 @@
 //!
 //! One wording for the terminal and the chart. This module knows how a knee is said; it must never decide where one is.
 
-use bench_core::compare::{Comparison, ComparisonVerdict};
-use bench_core::record::{Completion, ObjectiveRecord};
-use bench_core::sweep::knee::{IntervalBy, Known, Limit};
-use bench_core::sweep::objective::{self, Origin, Standing, UNLOADED_MULTIPLE};
-use bench_core::sweep::record::{
-    CurvePoint, StepEpoch, StepRecord, SweepPlan, SweepRecord, TargetResult,
-};
-use bench_core::sweep::{CLIMB, Pass};
+use analysis::sweep::CurvePoint;
+use model::record::comparison::{Comparison, ComparisonVerdict};
+use model::record::run::Completion;
+use model::record::sweep::knee::{IntervalBy, Known, Limit};
+use model::record::sweep::objective;
+use model::record::sweep::objective::{Origin, Standing, UNLOADED_MULTIPLE};
+use model::record::sweep::pass::{CLIMB, Pass};
+use model::record::sweep::{StepEpoch, StepRecord, SweepPlan, SweepRecord, TargetResult};
+use model::spec::scenario::ObjectiveRecord;
 
 use crate::figures::{NONE, count, figure, maybe_time, per_s, percent, percentile, plural, time};
 use crate::sentences::{capitalised, change, interval};
@@ -340,7 +341,7 @@ pub fn curve_rows(record: &SweepRecord) -> Vec<Vec<String>> {
     let curves: Vec<Vec<CurvePoint>> = record
         .results
         .iter()
-        .map(|result| record.curve(&result.target, None))
+        .map(|result| analysis::sweep::curve(record, &result.target, None))
         .collect();
     let row = |rung: i32| {
         let rate = record.plan.design.ladder.per_s(f64::from(rung));
@@ -396,7 +397,7 @@ pub(crate) fn curves(record: &SweepRecord) -> Vec<CurveRow> {
     };
     let of_target = |result: &TargetResult| {
         [Pass::Up, Pass::Down].map(|pass| {
-            let curve = record.curve(&result.target, Some(pass)).into_iter();
+            let curve = analysis::sweep::curve(record, &result.target, Some(pass)).into_iter();
             let rows = curve.map(|point| row(&result.target, pass, point));
             rows.collect::<Vec<CurveRow>>()
         })
@@ -541,14 +542,13 @@ pub fn question(record: &SweepRecord) -> String {
 
 #[cfg(test)]
 mod tests {
-    use bench_core::record::Failure;
-    use bench_core::sample;
+    use model::record::run::Failure;
 
     use super::*;
 
     #[test]
     fn a_sweep_reads_as_reviewed() {
-        let mut record = sample::sweep_record();
+        let mut record = samples::sweep_record();
         let mut text = verdicts(&record);
         text.push(origin(&record));
         text.push(belief(&record));
@@ -585,7 +585,7 @@ mod tests {
     #[test]
     fn what_knees_compare_to_says_how_sure_that_is() {
         use ComparisonVerdict::{Equivalent, Inconclusive, Slower};
-        let told = sample::sweep_record().comparisons.remove(0);
+        let told = samples::sweep_record().comparisons.remove(0);
         for ([ratio, ci_low, ci_high], verdict, words) in [
             (
                 [0.9, 0.88, 0.92],
@@ -628,7 +628,7 @@ mod tests {
 
     #[test]
     fn more_targets_than_fit_beside_each_other_have_no_table_of_rates() {
-        let mut record = sample::sweep_record();
+        let mut record = samples::sweep_record();
         let again = record.results.clone();
         record.results.extend(again);
         assert_eq!(curve_rows(&record), Vec::<Vec<String>>::new());

@@ -1,13 +1,15 @@
 //! The tables that every report has, as text cell by cell: HTML, Markdown and the terminal only put lines around them.
 
-use bench_core::compare::{Comparison, Metric};
-use bench_core::record::{
+use analysis::warmup::rounds_of;
+use model::record::comparison::Comparison;
+use model::record::metric::Metric;
+use model::record::run::{
     BackendRecord, Environment, KindRecord, LoadReport, Pinning, PlanRecord, RunRecord,
     TargetRecord,
 };
-use bench_core::sweep::record::SweepRecord;
-use bench_core::timed::Timed;
-use bench_core::warmup::{WarmupOutcome, rounds_of};
+use model::record::sweep::SweepRecord;
+use model::record::timed::Timed;
+use model::record::warmup::WarmupOutcome;
 
 use crate::charts::colours;
 use crate::figures::{
@@ -666,7 +668,7 @@ pub(crate) fn command_line(words: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bench_core::sample::{run_record, stream_record};
+    use samples::{run_record, stream_record};
 
     fn shown(record: &RunRecord, room: Room) -> Vec<String> {
         let Targets { columns, rows } = targets(record, room);

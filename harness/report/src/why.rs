@@ -6,9 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use bench_core::loops::{LoopRecord, SpanRecord};
-use bench_core::record::{RequestRecord, RunRecord, TargetRecord};
-use bench_core::syscalls::SyscallRecord;
+use model::measured::loops::{LoopRecord, SpanRecord};
+use model::measured::syscalls::SyscallRecord;
+use model::record::run::{RunRecord, TargetRecord};
+use model::spec::scenario::RequestRecord;
 
 use crate::figures::{count, figure, mib, per_s, percent, plural, time};
 
@@ -372,8 +373,7 @@ fn a_request(number: f64, loops: &LoopRecord) -> String {
 
 #[cfg(test)]
 mod tests {
-    use bench_core::record::ServerRecord;
-    use bench_core::sample;
+    use model::record::run::ServerRecord;
 
     use super::*;
 
@@ -428,7 +428,7 @@ mod tests {
     }
 
     fn check(server: ServerRecord, workers: u32, expected: &[&str]) {
-        let mut record = sample::run_record();
+        let mut record = samples::run_record();
         record.targets.truncate(1);
         record.scenario.requests =
             mix(&["GET /json", "GET /hash/6144", "GET /hash/32768?offload=1"]);
@@ -587,7 +587,7 @@ mod tests {
 
     #[test]
     fn a_line_a_target_says_the_worst_of_each() {
-        let mut record = sample::run_record();
+        let mut record = samples::run_record();
         record.scenario.requests = mix(&["GET /hash/6144"]);
         record.targets.truncate(1);
         record.targets[0].server = telling(whole());

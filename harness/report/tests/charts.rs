@@ -5,10 +5,11 @@
 mod outline;
 mod variations;
 
-use bench_core::aa::AaRecord;
-use bench_core::between::{Ask, ReferenceAsk, RunComparison, between};
-use bench_core::compare::{Metric, Policy};
-use bench_core::record::{RunRecord, ServerRecord};
+use analysis::between::{Ask, ReferenceAsk, RunComparison, between};
+use analysis::compare::Policy;
+use model::record::aa::AaRecord;
+use model::record::metric::Metric;
+use model::record::run::{RunRecord, ServerRecord};
 use outline::outline;
 use report::charts::{Chart, ChartError, png, ratios_png, ratios_svg, svg};
 use roxmltree::Document;

@@ -4,16 +4,16 @@
 
 mod outline;
 
-use bench_core::compare::Metric;
-use bench_core::history::{History, HistoryLine, Trend, trends};
-use bench_core::sample;
+use analysis::history::{History, HistoryLine, Trend, trends};
+use model::record::metric::Metric;
+
 use outline::outline;
 use report::charts::{trend_png, trend_svg};
 use report::history;
 
 /// Runs of the sample, with the median's ratio 1 up to run 20 and 1.1 from there on, with a little that alternates.
 fn made_up(runs: usize, targets: usize) -> Vec<Trend> {
-    let mut record = sample::run_record();
+    let mut record = samples::run_record();
     record.targets.truncate(targets);
     if targets == 1 {
         record.comparisons.clear();

@@ -4,11 +4,11 @@
 
 mod variations;
 
-use bench_core::between::{Ask, ReferenceAsk, between};
-use bench_core::compare::Policy;
-use bench_core::gate::{Against, Config, Gate, judge, look};
-use bench_core::history::{History, HistoryLine, trends};
-use bench_core::record::RunRecord;
+use analysis::between::{Ask, ReferenceAsk, between};
+use analysis::compare::Policy;
+use analysis::gate::{Against, Config, Gate, judge, look};
+use analysis::history::{History, HistoryLine, trends};
+use model::record::run::RunRecord;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use report::markdown::{MAX_STEP_SUMMARY_BYTES, step_summary};
 

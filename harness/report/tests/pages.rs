@@ -4,7 +4,7 @@
 
 mod variations;
 
-use bench_core::record::RunRecord;
+use model::record::run::RunRecord;
 use report::charts::Chart;
 use report::html::html;
 use report::markdown::markdown;

@@ -5,8 +5,8 @@
 mod outline;
 mod sweeps;
 
-use bench_core::record::Completion;
-use bench_core::sample;
+use model::record::run::Completion;
+
 use outline::outline;
 use report::charts::{load_png, load_svg};
 use report::html::sweep_html;
@@ -14,7 +14,7 @@ use roxmltree::{Document, ParsingOptions};
 
 #[test]
 fn the_chart_shows_both_ways_the_objective_and_the_knees_with_their_intervals() {
-    let svg = load_svg(&sample::sweep_record()).unwrap();
+    let svg = load_svg(&samples::sweep_record()).unwrap();
     insta::assert_snapshot!("sweep-chart", outline(&svg));
 }
 
@@ -59,7 +59,7 @@ fn read(page: &str) -> String {
 
 #[test]
 fn a_page_of_a_sweep_reads_as_reviewed() {
-    let read = read(&sweep_html(&sample::sweep_record()).unwrap());
+    let read = read(&sweep_html(&samples::sweep_record()).unwrap());
     // Every step stands in a table that is as long as the sweep; its first rows show how.
     let (before, steps) = read.split_once("Every step\n").unwrap();
     let (steps, after) = steps.split_once("In the order in which").unwrap();

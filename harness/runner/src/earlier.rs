@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use bench_core::detectable::{EarlierRun, Likeness, MAX_RUNS};
-use bench_core::plan::Plan;
-use bench_core::record::MAX_RECORD_BYTES;
+use analysis::detectable::{EarlierRun, Likeness, MAX_RUNS};
+use model::record::run::MAX_RECORD_BYTES;
+use model::spec::plan::Plan;
 
 use process::files;
 
@@ -43,8 +43,7 @@ fn records_of(runs: &Path, scenario: &str) -> Vec<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bench_core::plan::{Effort, PlanSpec};
-    use bench_core::sample;
+    use model::spec::plan::{Effort, PlanSpec};
 
     fn plan() -> Plan {
         Plan::new(&PlanSpec::new(Effort::Default, 2, 1)).unwrap()
@@ -53,7 +52,7 @@ mod tests {
     #[test]
     fn the_latest_runs_of_the_scenario_are_found_and_anything_else_is_passed_over() {
         let dir = tempfile::tempdir().unwrap();
-        let mut record = sample::run_record();
+        let mut record = samples::run_record();
         let mut keep = |name: &str, text: Option<&str>| {
             record.id = name.to_owned();
             let place = dir.path().join(name);
@@ -67,7 +66,7 @@ mod tests {
         keep("20261121T120000Z-io-heavy", Some("{}"));
         keep("20261122T120000Z-not-io-heavier", None);
         keep(".bench-io-heavy", None);
-        let record = sample::run_record();
+        let record = samples::run_record();
         let likeness = Likeness {
             scenario: "io-heavy",
             connections: 256,
@@ -75,7 +74,7 @@ mod tests {
             environment: &record.environment,
         };
         let found = runs_like(dir.path(), &plan(), &likeness);
-        let told = bench_core::detectable::detectable(&plan(), &found).unwrap();
+        let told = analysis::detectable::detectable(&plan(), &found).unwrap();
         let expected: Vec<String> = (15..20)
             .rev()
             .map(|day| format!("202611{day}T120000Z-io-heavy"))
@@ -87,7 +86,7 @@ mod tests {
     #[test]
     fn no_more_records_are_looked_into_than_the_bound_says() {
         let dir = tempfile::tempdir().unwrap();
-        let record = sample::run_record();
+        let record = samples::run_record();
         let keep = |name: String, text: &str| {
             let place = dir.path().join(name);
             std::fs::create_dir(&place).unwrap();

@@ -8,8 +8,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use bench_core::history::{History, HistoryError, HistoryLine, MAX_FILE_BYTES, Pushed, Tail};
-use bench_core::words::plural;
+use analysis::history::{History, HistoryError, HistoryLine, MAX_FILE_BYTES, Pushed, Tail};
+use model::words::plural;
 use thiserror::Error;
 
 use process::files;
@@ -188,12 +188,12 @@ fn failed(verb: &'static str, path: &Path, source: io::Error) -> HistoryFileErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bench_core::history::MAX_RUNS;
-    use bench_core::sample;
+    use analysis::history::MAX_RUNS;
+
     use std::sync::LazyLock;
 
     static LINE: LazyLock<HistoryLine> =
-        LazyLock::new(|| HistoryLine::of(&sample::run_record(), None));
+        LazyLock::new(|| HistoryLine::of(&samples::run_record(), None));
 
     fn numbered(number: usize) -> HistoryLine {
         HistoryLine {

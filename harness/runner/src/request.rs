@@ -3,12 +3,12 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use bench_core::load::Process;
-use bench_core::plan::{Effort, Plan, PlanSpec};
-use bench_core::record::Pinning;
-use bench_core::scenario::{ArrivalSpec, Pace, Scenario};
-use bench_core::target::TargetSpec;
-use bench_core::units::Rate;
+use model::record::run::Pinning;
+use model::spec::load::Process;
+use model::spec::plan::{Effort, Plan, PlanSpec};
+use model::spec::scenario::{ArrivalSpec, Pace, Scenario};
+use model::spec::target::TargetSpec;
+use model::units::Rate;
 use process::failure::Failure;
 
 use crate::measure::Profile;

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use bench_core::detectable::DetectableRecord;
-use bench_core::load::Load;
-use bench_core::plan::{Plan, Trial};
-use bench_core::record::{EpochRecord, Failure, Pinning};
-use bench_core::recording::Recording;
-use bench_core::scenario::Scenario;
-use bench_core::sweep::record::{StepRecord, SweepPlan};
-use bench_core::sweep::search::Step;
-use bench_core::target::TargetSpec;
-use bench_core::timed::Timed;
-use bench_core::units::Rate;
+use analysis::sweep::search::Step;
+use model::measured::recording::Recording;
+use model::record::detectable::DetectableRecord;
+use model::record::run::{EpochRecord, Failure, Pinning};
+use model::record::sweep::{StepRecord, SweepPlan};
+use model::record::timed::Timed;
+use model::spec::load::Load;
+use model::spec::plan::{Plan, Trial};
+use model::spec::scenario::Scenario;
+use model::spec::target::TargetSpec;
+use model::units::Rate;
 
 /// One thing that happened.
 #[derive(Debug)]

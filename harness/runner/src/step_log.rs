@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use bench_core::sweep::record::{Log, MAX_LOG_BYTES, StepRecord, SweepPlan};
+use model::record::sweep::{Log, MAX_LOG_BYTES, StepRecord, SweepPlan};
 use serde::Serialize;
 
 use process::failure::{Explain, Failure};
@@ -141,13 +141,13 @@ pub fn read(path: &Path) -> Result<Option<Log>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bench_core::sweep::record::SweepRecord;
+    use model::record::sweep::SweepRecord;
 
     #[test]
     fn a_log_that_was_cut_is_continued_behind_its_last_whole_line() {
         let dir = tempfile::tempdir().unwrap();
         let place = dir.path().join("sweep");
-        let SweepRecord { plan, steps, .. } = bench_core::sample::sweep_record();
+        let SweepRecord { plan, steps, .. } = samples::sweep_record();
         let mut log = StepLog::open(&place).unwrap();
         assert!(log.plan().is_none());
         log.begin(&plan).unwrap();

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use bench_core::record::{MAX_RECORD_BYTES, RunRecord};
-use bench_core::sweep::record::SweepRecord;
+use model::record::run::{MAX_RECORD_BYTES, RunRecord};
+use model::record::sweep::SweepRecord;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -95,7 +95,6 @@ fn is_sweep(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use bench_core::sample;
 
     use super::*;
 
@@ -111,8 +110,8 @@ mod tests {
     #[test]
     fn a_directory_holds_a_run_or_a_sweep() {
         let (run, sweep) = (
-            sample::run_record().to_json(),
-            sample::sweep_record().to_json(),
+            samples::run_record().to_json(),
+            samples::sweep_record().to_json(),
         );
         assert!(matches!(check(&[("run.json", &run)]), Ok(Stored::Run(_))));
         let read = check(&[("sweep.json", &sweep)]);
@@ -152,7 +151,7 @@ mod tests {
     fn a_sweep_is_refused_where_a_run_is_asked_for() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("sweep.json");
-        std::fs::write(&path, sample::sweep_record().to_json()).unwrap();
+        std::fs::write(&path, samples::sweep_record().to_json()).unwrap();
         let error = read_run(dir.path()).unwrap_err().report.to_string();
         assert!(error.contains("is a sweep"), "{error}");
     }

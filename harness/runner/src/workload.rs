@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use bench_core::load::Connect;
-use bench_core::names;
-use bench_core::scenario::{Body, RequestSpec, Scenario, ScenarioError, USUAL_STATUS};
 use http1::Method;
 use load::{Chat, Expect, ExpectBody, Request, Workload};
+use model::names;
+use model::spec::load::Connect;
+use model::spec::scenario::{Body, RequestSpec, Scenario, ScenarioError, USUAL_STATUS};
 use spec::{MAX_UPSTREAM_CONNECTIONS, Mode, Route, order_answer};
 
 use process::control_client::Question;
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn every_built_in_scenario_asks_only_for_routes_that_exist() {
-        for (name, _) in bench_core::scenario::BUILT_IN {
+        for (name, _) in model::spec::scenario::BUILT_IN {
             let scenario = Scenario::built_in(name).unwrap();
             assert!(Routes::of(&scenario).is_ok(), "{name}");
         }

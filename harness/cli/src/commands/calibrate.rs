@@ -1,6 +1,6 @@
 //! `bench calibrate`: the instrument against servers whose every answer time is known.
 
-use bench_core::names;
+use model::names;
 
 use crate::args::CalibrateArgs;
 use crate::exit::Exit;

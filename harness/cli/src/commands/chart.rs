@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use bench_core::record::RunRecord;
-use bench_core::sweep::record::SweepRecord;
+use model::record::run::RunRecord;
+use model::record::sweep::SweepRecord;
 use report::charts::{self, Chart};
 
 use crate::args::ChartArgs;

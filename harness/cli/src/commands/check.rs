@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anstyle::{AnsiColor, Style};
-use bench_core::target::{Difference, Kind, TargetSpec};
+use model::spec::target::{Difference, Kind, TargetSpec};
 
 use crate::args::CheckArgs;
 use crate::exit::Exit;
@@ -282,7 +282,7 @@ fn print_failure(what: &str) -> Tally {
 
 #[cfg(test)]
 mod tests {
-    use bench_core::target::Manifest;
+    use model::spec::target::Manifest;
 
     use super::*;
 

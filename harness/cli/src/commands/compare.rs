@@ -1,7 +1,8 @@
 //! `bench compare`: targets of two runs, or of one, held against each other.
 
-use bench_core::between::{Ask, ReferenceAsk, RunComparison, between};
-use bench_core::compare::{ComparisonVerdict, Policy};
+use analysis::between::{Ask, ReferenceAsk, RunComparison, between};
+use analysis::compare::Policy;
+use model::record::comparison::ComparisonVerdict;
 use report::charts::{ratios_png, ratios_svg};
 
 use crate::args::CompareArgs;

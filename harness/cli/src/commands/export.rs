@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use bench_core::encode::annotations::annotations;
-use bench_core::encode::bencher::bencher;
-use bench_core::encode::benchmark_action::{Better, benchmark_action};
-use bench_core::encode::junit::junit;
-use bench_core::encode::openmetrics::openmetrics;
-use bench_core::record::RunRecord;
+use model::record::run::RunRecord;
+use report::export::annotations::annotations;
+use report::export::bencher::bencher;
+use report::export::benchmark_action::{Better, benchmark_action};
+use report::export::junit::junit;
+use report::export::openmetrics::openmetrics;
 use report::findings;
 use report::markdown::step_summary;
 

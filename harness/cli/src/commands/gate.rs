@@ -5,14 +5,15 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bench_core::encode::annotations::annotations;
-use bench_core::encode::junit::junit;
-use bench_core::gate::{self, Against, Config, Gate, Judgement, Look, MAX_SOURCE_BYTES, Outcome};
-use bench_core::history::HistoryLine;
-use bench_core::plan::Effort;
-use bench_core::record::Completion;
-use bench_core::scenario::Scenario;
-use bench_core::target::{Kind, TargetSpec};
+use analysis::gate;
+use analysis::gate::{Against, Config, Gate, Judgement, Look, MAX_SOURCE_BYTES, Outcome};
+use analysis::history::HistoryLine;
+use model::record::run::Completion;
+use model::spec::plan::Effort;
+use model::spec::scenario::Scenario;
+use model::spec::target::{Kind, TargetSpec};
+use report::export::annotations::annotations;
+use report::export::junit::junit;
 
 use crate::args::GateArgs;
 use crate::display::{Display, Face};
@@ -461,7 +462,7 @@ fn measured(
     request: &Request,
     number: u64,
     interrupt: &Interrupt,
-) -> Result<Result<bench_core::record::RunRecord, Exit>, Failure> {
+) -> Result<Result<model::record::run::RunRecord, Exit>, Failure> {
     let scenario = &request.scenario.name;
     let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
     let id = format!("{time}-{scenario}-gate-{}", number + 1);

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use bench_core::compare::Metric;
-use bench_core::history::{History, HistoryLine, Tail, Trend, trends};
-use bench_core::words::plural;
+use analysis::history::{History, HistoryLine, Tail, Trend, trends};
+use model::record::metric::Metric;
+use model::words::plural;
 use report::{charts, history};
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
 //! `bench list`: what there is to run.
 
-use bench_core::scenario::{BUILT_IN as SCENARIOS, Scenario};
-use bench_core::target::{BUILT_IN as TARGETS, TargetSpec};
+use model::spec::scenario::{BUILT_IN as SCENARIOS, Scenario};
+use model::spec::target::{BUILT_IN as TARGETS, TargetSpec};
 
 use crate::args::{ListArgs, Listing};
 use crate::exit::Exit;

@@ -5,11 +5,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bench_core::load::{Arrival, Connect, Load};
-use bench_core::record::LoadReport;
-use bench_core::recording::Recording;
-use bench_core::validity::{self, Circumstances, Validity};
+use analysis::validity;
+use analysis::validity::Circumstances;
 use load::{Control, Endpoint, Expect, ExpectBody, Options, Request, Tls, Trust, Workload};
+use model::measured::recording::Recording;
+use model::record::run::LoadReport;
+use model::record::validity::Validity;
+use model::spec::load::{Arrival, Connect, Load};
 use url::Url;
 
 use crate::args::{LoadArgs, SpinChoice};

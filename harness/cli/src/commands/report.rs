@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use bench_core::record::RunRecord;
-use bench_core::sweep::record::SweepRecord;
+use model::record::run::RunRecord;
+use model::record::sweep::SweepRecord;
 use report::charts::Chart;
 
 use crate::args::ReportArgs;

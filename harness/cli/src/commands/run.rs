@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use bench_core::aa;
-use bench_core::plan::Effort;
-use bench_core::record::{Completion, RunRecord};
-use bench_core::target::{self, TargetSpec};
+use analysis::aa;
+use model::record::run::{Completion, RunRecord};
+use model::spec::plan::Effort;
+use model::spec::target;
+use model::spec::target::TargetSpec;
 use process::environment;
 use process::failure::Failure;
 use report::sentences;

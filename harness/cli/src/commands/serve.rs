@@ -6,10 +6,10 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use bench_core::names;
 use calibration::measure::TRUTH;
 use callback::Loops;
 use coroutine::Scheduler;
+use model::names;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use spec::Settings;
 

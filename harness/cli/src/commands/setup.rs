@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bench_core::target::{BUILT_IN, Needs};
+use model::spec::target::{BUILT_IN, Needs};
 
 use crate::args::SetupArgs;
 use crate::exit::Exit;

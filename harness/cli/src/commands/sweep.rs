@@ -2,18 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use bench_core::encode::steps::steps_csv;
-use bench_core::load::Process;
-use bench_core::plan::{Effort, Plan, PlanSpec};
-use bench_core::record::Completion;
-use bench_core::scenario::{ArrivalSpec, Pace, Scenario};
-use bench_core::sweep::objective::{self, Origin, SweepObjective};
-use bench_core::sweep::record::SweepRecord;
-use bench_core::sweep::search::TIME_PER_TARGET;
-use bench_core::target::{self, TargetSpec};
-use bench_core::units::Rate;
+use analysis::sweep::search::TIME_PER_TARGET;
 use clap::Parser;
+use model::record::run::Completion;
+use model::record::sweep::SweepRecord;
+use model::record::sweep::objective;
+use model::record::sweep::objective::{Origin, SweepObjective};
+use model::spec::load::Process;
+use model::spec::plan::{Effort, Plan, PlanSpec};
+use model::spec::scenario::{ArrivalSpec, Pace, Scenario};
+use model::spec::target;
+use model::spec::target::TargetSpec;
+use model::units::Rate;
 use report::charts;
+use report::export::steps::steps_csv;
 
 use crate::args::{Args, Command, SweepArgs};
 use crate::display::Face;

@@ -1,6 +1,6 @@
 //! The two lines that are redrawn while a run goes: where it is, and what it has measured so far. Pure.
 
-use bench_core::summary::Times;
+use model::measured::summary::Times;
 use report::figures;
 
 use super::Moment;

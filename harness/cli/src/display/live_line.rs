@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use bench_core::load::Load;
+use model::spec::load::Load;
 use report::figures;
 
 use super::Face;

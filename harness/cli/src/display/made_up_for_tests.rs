@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use bench_core::load::{Arrival, Connect, Load, Process};
-use bench_core::plan::{Effort, Plan, PlanSpec};
-use bench_core::record::{EpochRecord, Failure};
-use bench_core::recording::{ConnectionCounts, GeneratorUse, Recorder, Recording};
-use bench_core::timed::Timed;
-use bench_core::units::{NANOS_PER_S, Nanos, Rate};
+use model::measured::recording::{ConnectionCounts, GeneratorUse, Recorder, Recording};
+use model::record::run::{EpochRecord, Failure};
+use model::record::timed::Timed;
+use model::spec::load::{Arrival, Connect, Load, Process};
+use model::spec::plan::{Effort, Plan, PlanSpec};
+use model::units::{NANOS_PER_S, Nanos, Rate};
 
 use super::progress::Progress;
 use runner::run_event::{RunEvent, SoFar};

@@ -19,8 +19,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
-use bench_core::record::Pinning;
-use bench_core::units::{duration_ns, format_ns};
+use model::record::run::Pinning;
+use model::units::{duration_ns, format_ns};
 use ratatui::crossterm::event::{self, Event};
 use report::{figures, sentences};
 

@@ -5,11 +5,13 @@
 
 use std::time::Duration;
 
-use bench_core::plan::Plan;
-use bench_core::recording::{Counts, Recording, counts};
-use bench_core::summary::{Summary, Times, value_at_counts};
-use bench_core::timed::Timed;
-use bench_core::validity::{self, CautionCode};
+use analysis::validity;
+use model::measured::recording::{Counts, Recording, counts};
+use model::measured::summary::{Summary, Times};
+use model::record::timed::Timed;
+use model::record::validity::CautionCode;
+use model::spec::plan::Plan;
+use stats::nearest_rank::value_at_counts;
 
 use runner::run_event::{RunEvent, SoFar};
 
@@ -304,12 +306,12 @@ fn per_10_000(nines: f64) -> u64 {
 }
 
 impl Generator {
-    fn of(load: &bench_core::load::Load, recording: &Recording) -> Self {
+    fn of(load: &model::spec::load::Load, recording: &Recording) -> Self {
         let summary = Summary::of(recording);
         let used = recording.generator;
         let working = 1.0 - used.spin_ns as f64 / used.cpu_ns.max(1) as f64;
         let cautions = validity::assess(load, recording);
-        let against = |caution: &bench_core::validity::Caution| match caution.code {
+        let against = |caution: &model::record::validity::Caution| match caution.code {
             CautionCode::GeneratorSaturated => Some("its cores are full"),
             CautionCode::SendLag => Some("it sends late"),
             _ => None,

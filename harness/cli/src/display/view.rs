@@ -3,8 +3,8 @@
 //! Every target has a mark of its own, so that nothing is told by colour alone, and curves set their marks in turn, so that
 //! none hides another that runs along with it.
 
-use bench_core::plan::MAX_TARGETS;
-use bench_core::recording::Counts;
+use model::measured::recording::Counts;
+use model::spec::plan::MAX_TARGETS;
 use ratatui::Frame;
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::layout::{Constraint, Layout, Rect};

@@ -3,10 +3,10 @@
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 
-use bench_core::ledger::ErrorKind;
-use bench_core::load::Load;
-use bench_core::recording::{ConnectionCounts, Recorder};
-use bench_core::units::{Nanos, duration_ns};
+use model::measured::ledger::ErrorKind;
+use model::measured::recording::{ConnectionCounts, Recorder};
+use model::spec::load::Load;
+use model::units::{Nanos, duration_ns};
 use rustix::io::Errno;
 
 use super::Share;

@@ -10,9 +10,9 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 
-use bench_core::ledger::ErrorKind;
-use bench_core::recording::{MessageCounts, Served};
-use bench_core::units::{Nanos, duration_ns};
+use model::measured::ledger::ErrorKind;
+use model::measured::recording::{MessageCounts, Served};
+use model::units::{Nanos, duration_ns};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use websocket::{MAX_MESSAGE_BYTES, Message, Poll, Role, Socket, encode};

@@ -5,8 +5,8 @@
 
 use std::io;
 
-use bench_core::ledger::ErrorKind;
-use bench_core::units::{Nanos, duration_ns};
+use model::measured::ledger::ErrorKind;
+use model::units::{Nanos, duration_ns};
 use rustix::io::Errno;
 
 use super::core::{Core, Link, Opened, Stage};

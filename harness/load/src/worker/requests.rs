@@ -6,11 +6,11 @@
 
 use std::collections::VecDeque;
 
-use bench_core::ledger::{ErrorKind, Fate};
-use bench_core::load::{Connect, Load};
-use bench_core::recording::Served;
-use bench_core::schedule::Mix;
-use bench_core::units::Nanos;
+use model::measured::ledger::{ErrorKind, Fate};
+use model::measured::recording::Served;
+use model::spec::load::{Connect, Load};
+use model::spec::schedule::Mix;
+use model::units::Nanos;
 
 use super::core::{Core, Opened};
 use super::opening::RETRY_AFTER_NS;

@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-use bench_core::target::Needs;
 use jiff::civil::{Date, date};
+use model::spec::target::Needs;
 
 /// Release lines of Node.js by their major version, and the last day of their support.
 const NODE: &[((u32, u32), Date)] = &[

@@ -1,7 +1,7 @@
 //! Response times kind by kind: which requests wait, and for how long.
 
-use bench_core::record::{KindRecord, RunRecord, TargetRecord};
-use bench_core::summary::Times;
+use model::measured::summary::Times;
+use model::record::run::{KindRecord, RunRecord, TargetRecord};
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::HPos;
 

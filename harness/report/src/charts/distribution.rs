@@ -1,7 +1,7 @@
 //! A distribution of response times, read back from its record.
 
-use bench_core::encode::{HistogramError, histogram_from_base64};
-use bench_core::summary::MIN_SAMPLES_BEYOND;
+use model::measured::histogram::{HistogramError, histogram_from_base64};
+use stats::nearest_rank::MIN_SAMPLES_BEYOND;
 
 /// Values in nanoseconds, ascending, each with the count of samples up to and including it. Never empty.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,8 +102,8 @@ impl Distribution {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bench_core::encode::histogram_base64;
-    use bench_core::recording::empty_histogram;
+    use model::measured::histogram::histogram_base64;
+    use model::measured::recording::empty_histogram;
 
     fn distribution(values: impl IntoIterator<Item = u64>) -> Distribution {
         let mut histogram = empty_histogram();

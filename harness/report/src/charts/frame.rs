@@ -2,7 +2,7 @@
 //!
 //! It knows where things stand; it must never know which figures are drawn.
 
-use bench_core::record::{Completion, RunRecord};
+use model::record::run::{Completion, RunRecord};
 use plotters::prelude::DrawingBackend;
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
@@ -137,7 +137,7 @@ pub(super) fn circumstances(record: &RunRecord) -> String {
 /// Why the figures should not be believed as they stand, or not to their end.
 pub(super) fn warning(record: &RunRecord) -> Option<String> {
     let mut warnings = Vec::new();
-    let voids = |validity: &bench_core::validity::Validity| {
+    let voids = |validity: &model::record::validity::Validity| {
         validity
             .cautions
             .iter()

@@ -2,10 +2,11 @@
 
 use std::f64::consts::LOG10_2;
 
-use bench_core::compare::Metric;
-use bench_core::encode::level::level;
-use bench_core::record::{ObjectiveRecord, RunRecord, TargetRecord};
-use bench_core::timed::Timed;
+use crate::export::level::level;
+use model::record::metric::Metric;
+use model::record::run::{RunRecord, TargetRecord};
+use model::record::timed::Timed;
+use model::spec::scenario::ObjectiveRecord;
 use plotters::prelude::DrawingBackend;
 
 use super::ChartError;

@@ -1,9 +1,10 @@
 //! The times of a sweep against the load that was offered, up and down, and every target's knee.
 
-use bench_core::sweep::Pass;
-use bench_core::sweep::knee::{KneeRecord, Known};
-use bench_core::sweep::record::{CurvePoint, StepEpoch, StepRecord, SweepRecord, TargetResult};
-use bench_core::validity::CautionCode;
+use analysis::sweep::CurvePoint;
+use model::record::sweep::knee::{KneeRecord, Known};
+use model::record::sweep::pass::Pass;
+use model::record::sweep::{StepEpoch, StepRecord, SweepRecord, TargetResult};
+use model::record::validity::CautionCode;
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::HPos;
 
@@ -208,7 +209,7 @@ fn ways_of(record: &SweepRecord, result: &TargetResult, percentile: &str) -> Vec
         _ => point.tail_ns,
     };
     let way = |pass| {
-        let curve = record.curve(&result.target, Some(pass)).into_iter();
+        let curve = analysis::sweep::curve(record, &result.target, Some(pass)).into_iter();
         let curve = curve.filter_map(|point| Some((point.rate_per_s, height(&point)?)));
         curve.collect()
     };

@@ -1,7 +1,7 @@
 //! What explains the latencies, side by side: a small chart each of what the loops and the kernel did, a bar a target.
 
-use bench_core::loops::{LoopRecord, SpanRecord};
-use bench_core::record::{RunRecord, TargetRecord};
+use model::measured::loops::{LoopRecord, SpanRecord};
+use model::record::run::{RunRecord, TargetRecord};
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::HPos;
 

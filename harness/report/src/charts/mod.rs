@@ -21,9 +21,9 @@ mod ratios;
 mod series;
 mod trend;
 
-use bench_core::encode::HistogramError;
-use bench_core::record::{RunRecord, TargetRecord};
-use bench_core::timed::Timed;
+use model::measured::histogram::HistogramError;
+use model::record::run::{RunRecord, TargetRecord};
+use model::record::timed::Timed;
 use plotters::backend::{BitMapBackend, SVGBackend};
 use plotters::prelude::DrawingBackend;
 

@@ -3,11 +3,13 @@
 //! What is drawn of one run and of two is the same, [`Held`]. Whatever was not compared has a row too, which says why: a chart
 //! that left it out would look as if nothing were missing.
 
-use bench_core::between::{BASE_MARK, Basis, HEAD_MARK, RunComparison};
-use bench_core::compare::{Comparison, ComparisonVerdict, Metric, Policy, compare, paired_blocks};
-use bench_core::record::{RunRecord, TargetRecord};
-use bench_core::timed::Timed;
-use bench_core::validity::CautionCode;
+use analysis::between::{BASE_MARK, Basis, HEAD_MARK, RunComparison};
+use analysis::compare::{Policy, compare, paired_blocks};
+use model::record::comparison::{Comparison, ComparisonVerdict};
+use model::record::metric::Metric;
+use model::record::run::{RunRecord, TargetRecord};
+use model::record::timed::Timed;
+use model::record::validity::CautionCode;
 use plotters::prelude::DrawingBackend;
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;

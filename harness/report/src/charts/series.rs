@@ -3,8 +3,8 @@
 //! All share an axis of seconds since the run began. Targets take turns, so each is seen in its own epochs; the gaps
 //! between them are not bridged.
 
-use bench_core::record::{IntervalRecord, IntervalTimes, RunRecord, ServerSample};
-use bench_core::timed::Timed;
+use model::record::run::{IntervalRecord, IntervalTimes, RunRecord, ServerSample};
+use model::record::timed::Timed;
 use plotters::prelude::DrawingBackend;
 
 use super::axis::{Axis, Unit, nice_step};

@@ -1,7 +1,7 @@
 //! One figure from run to run, its levels, and where they changed.
 
-use bench_core::compare::{Direction, Metric};
-use bench_core::history::{Followed, Shift, Trend, Turn};
+use analysis::history::{Followed, Shift, Trend, Turn};
+use model::record::metric::{Direction, Metric};
 use plotters::prelude::DrawingBackend;
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;

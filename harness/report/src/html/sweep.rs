@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
+use crate::export::steps::steps_csv;
 use askama::Template;
-use bench_core::encode::steps::steps_csv;
-use bench_core::sweep::record::SweepRecord;
-use bench_core::validity::{Caution, ToldCaution};
+use model::record::sweep::SweepRecord;
+use model::record::validity::{Caution, ToldCaution};
 
 use super::{Figure, File, Head, How, HtmlError, LiveRun, Shell, failure, note, rendered};
 use crate::charts::{LOAD_FILE_STEM, LOAD_HOW_TO_READ, PlotTarget, colours, load_svg_and_plot};

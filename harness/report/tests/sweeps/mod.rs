@@ -8,14 +8,15 @@
     reason = "fixed data, shared by tests and an example, each of which sees its own copy"
 )]
 
-use bench_core::record::Failure;
-use bench_core::sample;
-use bench_core::sweep::knee::{Known, Limit};
-use bench_core::sweep::record::{Ended, StepRecord, SweepRecord};
+use model::record::run::Failure;
+
+use analysis::sweep::Ended;
+use model::record::sweep::knee::{Known, Limit};
+use model::record::sweep::{StepRecord, SweepRecord};
 
 /// Every one with its name.
 pub fn all() -> Vec<(&'static str, SweepRecord)> {
-    let whole = sample::sweep_record();
+    let whole = samples::sweep_record();
     vec![
         ("nothing", part(&whole, 0, &["callback", "coroutine"])),
         ("one-step", part(&whole, 1, &["callback", "coroutine"])),
@@ -29,7 +30,7 @@ pub fn all() -> Vec<(&'static str, SweepRecord)> {
 
 /// The first steps of a sweep, of some of its targets, which was interrupted then.
 fn part(whole: &SweepRecord, steps: usize, targets: &[&str]) -> SweepRecord {
-    let mut plan = sample::sweep_plan(targets, 1);
+    let mut plan = samples::sweep_plan(targets, 1);
     plan.asked = None;
     let mut steps = whole.steps[..steps].to_vec();
     for step in &mut steps {
@@ -40,7 +41,7 @@ fn part(whole: &SweepRecord, steps: usize, targets: &[&str]) -> SweepRecord {
         interrupted: true,
         ..Ended::default()
     };
-    SweepRecord::of(plan, steps, ended)
+    analysis::sweep::record(plan, steps, ended)
 }
 
 /// The generator was full before any target was.
@@ -88,7 +89,7 @@ fn many(whole: &SweepRecord) -> SweepRecord {
         step
     };
     let steps = whole.steps.iter().map(many).collect();
-    SweepRecord::of(sample::sweep_plan(&names, 1), steps, Ended::default())
+    analysis::sweep::record(samples::sweep_plan(&names, 1), steps, Ended::default())
 }
 
 /// Text from a user's own files, made to break out of wherever it is put.

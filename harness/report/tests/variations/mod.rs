@@ -12,17 +12,18 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use bench_core::encode::histogram_base64;
-use bench_core::ledger::{ErrorCounts, ErrorKind, Ledger};
-use bench_core::record::{
-    Completion, EpochRecord, Failure, Histograms, IntervalRecord, Manifest, ObjectiveRecord,
-    RunRecord, ServerRecord, TargetRecord,
+use model::measured::histogram::histogram_base64;
+use model::measured::ledger::{ErrorCounts, ErrorKind, Ledger};
+use model::measured::recording::{MAX_RECORDABLE_NS, Recording, empty_histogram};
+use model::record::run::{
+    Completion, EpochRecord, Failure, Histograms, IntervalRecord, Manifest, RunRecord,
+    ServerRecord, TargetRecord,
 };
-use bench_core::recording::{MAX_RECORDABLE_NS, Recording, empty_histogram};
-use bench_core::sample;
-use bench_core::slices::{Slice, Slices, middle_ns};
-use bench_core::summary::Times;
-use bench_core::validity::{Caution, CautionCode, Validity};
+use model::spec::scenario::ObjectiveRecord;
+
+use model::measured::slices::{Slice, Slices, middle_ns};
+use model::measured::summary::Times;
+use model::record::validity::{Caution, CautionCode, Validity};
 
 /// Every variation with its name.
 pub fn all() -> Vec<(&'static str, RunRecord)> {
@@ -47,13 +48,13 @@ pub fn all() -> Vec<(&'static str, RunRecord)> {
 /// The sample as it is: `callback` and `coroutine`, nothing wrong.
 pub fn two() -> RunRecord {
     // Made once: it takes a while without optimisation.
-    static SAMPLE: LazyLock<RunRecord> = LazyLock::new(sample::run_record);
+    static SAMPLE: LazyLock<RunRecord> = LazyLock::new(samples::run_record);
     SAMPLE.clone()
 }
 
 /// Streams of events, which are told by their first event, with an objective that bounds it.
 pub fn streams() -> RunRecord {
-    static SAMPLE: LazyLock<RunRecord> = LazyLock::new(sample::stream_record);
+    static SAMPLE: LazyLock<RunRecord> = LazyLock::new(samples::stream_record);
     let mut record = SAMPLE.clone();
     record.scenario.objectives = vec![ObjectiveRecord {
         percentile: "p99".to_owned(),
@@ -64,7 +65,7 @@ pub fn streams() -> RunRecord {
 
 /// A chat, which is told by the time until everybody has a message.
 pub fn chat() -> RunRecord {
-    static SAMPLE: LazyLock<RunRecord> = LazyLock::new(sample::chat_record);
+    static SAMPLE: LazyLock<RunRecord> = LazyLock::new(samples::chat_record);
     SAMPLE.clone()
 }
 
@@ -382,9 +383,10 @@ fn slowed(template: &TargetRecord, name: &str, manifest: Manifest, factor: f64) 
     let mut target = template.clone();
     target.name = name.to_owned();
     target.manifest = manifest;
-    let histogram =
-        bench_core::encode::histogram_from_base64(&template.histograms.response_time_v2_base64)
-            .unwrap();
+    let histogram = model::measured::histogram::histogram_from_base64(
+        &template.histograms.response_time_v2_base64,
+    )
+    .unwrap();
     let mut slow = empty_histogram();
     for step in histogram.iter_recorded() {
         slow.record_n(

@@ -11,25 +11,29 @@ use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bench_core::aa::AaRecord;
-use bench_core::compare::{self, Policy};
-use bench_core::design;
-use bench_core::detectable::{self, DetectableRecord, Likeness};
-use bench_core::load::{Arrival, Load};
-use bench_core::loops::Telling;
-use bench_core::plan::Trial;
-use bench_core::record::{
-    BackendRecord, Completion, Environment, EpochRecord, Pinning, PlanRecord, RunRecord,
-    SCHEMA_VERSION, TargetRecord,
-};
-use bench_core::recording::Recording;
-use bench_core::target::{BaseUrl, Kind};
-use bench_core::timed::Timed;
-use bench_core::units::{NANOS_PER_S, Rate, duration_ns};
-use bench_core::validity::{Caution, CautionCode, Circumstances, Validity};
+use analysis::compare;
+use analysis::compare::Policy;
+use analysis::design;
+use analysis::detectable;
+use analysis::detectable::Likeness;
+use analysis::validity::Circumstances;
 use load::backend::BackendStats;
 use load::idle::MAX_OPENED_PER_S;
 use load::{Control, Options, Workload};
+use model::measured::loops::Telling;
+use model::measured::recording::Recording;
+use model::record::aa::AaRecord;
+use model::record::detectable::DetectableRecord;
+use model::record::run::{
+    BackendRecord, Completion, Environment, EpochRecord, Pinning, PlanRecord, RunRecord,
+    SCHEMA_VERSION, TargetRecord,
+};
+use model::record::timed::Timed;
+use model::record::validity::{Caution, CautionCode, Validity};
+use model::spec::load::{Arrival, Load};
+use model::spec::plan::Trial;
+use model::spec::target::{BaseUrl, Kind};
+use model::units::{NANOS_PER_S, Rate, duration_ns};
 use spec::Route;
 
 use crate::earlier;
@@ -723,7 +727,7 @@ impl Run<'_> {
         }
         let failure = subject
             .failure
-            .insert(bench_core::record::Failure { what, last_output });
+            .insert(model::record::run::Failure { what, last_output });
         (self.tell)(RunEvent::TargetFailed {
             target: &subject.spec.name,
             failure,
@@ -747,7 +751,7 @@ impl Run<'_> {
         let last_output = server.last_output();
         subject.process = None;
         if let Some(how) = server.stop() {
-            let failure = subject.failure.insert(bench_core::record::Failure {
+            let failure = subject.failure.insert(model::record::run::Failure {
                 what: format!("it did not end in order: {how}"),
                 last_output,
             });

@@ -6,11 +6,11 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use bench_core::load::{Arrival, Load, Process};
-use bench_core::syscalls::SyscallRecord;
-use bench_core::units::Rate;
-use bench_core::validity::{Caution, CautionCode};
 use load::Control;
+use model::measured::syscalls::SyscallRecord;
+use model::record::validity::{Caution, CautionCode};
+use model::spec::load::{Arrival, Load, Process};
+use model::units::Rate;
 use spec::Route;
 
 use super::Run;

@@ -3,22 +3,25 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use bench_core::load::Load;
-use bench_core::loops::Stretch;
-use bench_core::plan::Trial;
-use bench_core::record::{
-    EpochRecord, Failure, Histograms, IntervalRecord, LoadReport, Manifest, RequestRecord,
-    ServerRecord, ServerSample, TargetRecord,
-};
-use bench_core::recording::Recording;
-use bench_core::slices::Slices;
-use bench_core::syscalls::SyscallRecord;
-use bench_core::target::TargetSpec;
-use bench_core::timed::Timed;
-use bench_core::units::{Nanos, duration_ns};
-use bench_core::validity::{self, Caution, CautionCode, Validity};
-use bench_core::warmup::{self, WarmupRecord};
+use analysis::validity;
+use analysis::warmup;
 use load::Workload;
+use model::measured::loops::Stretch;
+use model::measured::recording::Recording;
+use model::measured::slices::Slices;
+use model::measured::syscalls::SyscallRecord;
+use model::record::run::{
+    EpochRecord, Failure, Histograms, IntervalRecord, LoadReport, Manifest, ServerRecord,
+    ServerSample, TargetRecord,
+};
+use model::record::timed::Timed;
+use model::record::validity::{Caution, CautionCode, Validity};
+use model::record::warmup::WarmupRecord;
+use model::spec::load::Load;
+use model::spec::plan::Trial;
+use model::spec::scenario::RequestRecord;
+use model::spec::target::TargetSpec;
+use model::units::{Nanos, duration_ns};
 
 use super::watch::Watched;
 use crate::run_event::SoFar;

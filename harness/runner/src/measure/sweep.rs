@@ -1,22 +1,26 @@
-//! Measuring a sweep: step after step, as [`bench_core::sweep::search`] asks for them, each kept as soon as it is measured.
+//! Measuring a sweep: step after step, as [`analysis::sweep::search`] asks for them, each kept as soon as it is measured.
 
 use std::time::{Duration, Instant};
 
-use bench_core::load::{Arrival, Load, Process as Gaps};
-use bench_core::record::{BackendRecord, ObjectiveRecord};
-use bench_core::recording::Recording;
-use bench_core::summary::{Summary, Times};
-use bench_core::sweep::CLIMB;
-use bench_core::sweep::ladder::Ladder;
-use bench_core::sweep::objective::SweepObjective;
-use bench_core::sweep::record::{
-    Ended, SCHEMA_VERSION, StepEpoch, StepFailure, StepRecord, SweepLoad, SweepPlan, SweepRecord,
+use analysis::sweep::Ended;
+use analysis::sweep::search;
+use analysis::sweep::search::{Next, Step};
+use model::measured::recording::Recording;
+use model::measured::summary::{Summary, Times};
+use model::record::run::BackendRecord;
+use model::record::sweep::design::Design;
+use model::record::sweep::ladder::Ladder;
+use model::record::sweep::objective::SweepObjective;
+use model::record::sweep::pass::CLIMB;
+use model::record::sweep::{
+    SCHEMA_VERSION, StepEpoch, StepFailure, StepRecord, SweepLoad, SweepPlan, SweepRecord,
     SweptTarget,
 };
-use bench_core::sweep::search::{self, Design, Next, Step};
-use bench_core::timed::Timed;
-use bench_core::units::{Nanos, Rate, duration_ns};
-use bench_core::validity::{Caution, CautionCode};
+use model::record::timed::Timed;
+use model::record::validity::{Caution, CautionCode};
+use model::spec::load::{Arrival, Load, Process as Gaps};
+use model::spec::scenario::ObjectiveRecord;
+use model::units::{Nanos, Rate, duration_ns};
 
 use super::subject::Subject;
 use super::{Driven, Run, Site, backend_failed, backend_record, subjects_of};
@@ -140,7 +144,7 @@ pub fn sweep(
         ..caution
     });
     let is_called = request.routes.need_backend();
-    Ok(SweepRecord::of(
+    Ok(analysis::sweep::record(
         plan,
         log.steps().to_vec(),
         Ended {
@@ -190,7 +194,7 @@ impl Sweeper<'_> {
             let steps = log.steps();
             let at = steps.last().map(|step| (step.round, step.pass));
             let spent: f64 = steps.iter().map(|step| step.elapsed_s).sum();
-            let trails = plan.trails(steps);
+            let trails = analysis::sweep::trails(&plan, steps);
             let next = search::next(
                 &plan.design,
                 &plan.bounds(steps),

@@ -1,8 +1,8 @@
-//! Warming a target up: load that is driven and answered and not recorded, for as long as [`bench_core::warmup`] says.
+//! Warming a target up: load that is driven and answered and not recorded, for as long as [`analysis::warmup`] says.
 
-use bench_core::load::Load;
-use bench_core::timed::Timed;
-use bench_core::warmup::WarmingUp;
+use analysis::warmup::WarmingUp;
+use model::record::timed::Timed;
+use model::spec::load::Load;
 
 use super::Run;
 use super::subject::Subject;

@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bench_core::loops::{Stretch, Telling};
-use bench_core::record::ServerSample;
-use bench_core::units::{Nanos, duration_ns};
 use load::{Control, Phase};
+use model::measured::loops::{Stretch, Telling};
+use model::record::run::ServerSample;
+use model::units::{Nanos, duration_ns};
 
 use crate::steering::{Counts, Steering};
 use process::meter::{Meters, Reading};

@@ -1,0 +1,492 @@
+//! Made-up machines whose truth is known: what a plan's epochs would measure on them.
+//!
+//! The statistics are tried on these: targets whose true levels are given run on a machine that drifts, stalls or
+//! remembers, in the order of a real plan. Nothing here was measured. Each kind of noise is one that shared machines show,
+//! exaggerated rather than tamed, so that a verdict that holds here holds there.
+
+use rand::{Rng, RngExt, SeedableRng};
+use rand_distr::{Distribution, StandardNormal, StudentT};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use crate::compare;
+use crate::compare::Policy;
+use crate::design;
+use model::measured::ledger::Ledger;
+use model::record::comparison::Comparison;
+use model::record::run::EpochRecord;
+use model::record::timed::Timed;
+use model::record::validity::CautionCode;
+use model::spec::plan::Plan;
+use model::units::Nanos;
+use stats::bootstrap::bca;
+use stats::change::changes;
+use stats::distribution::{mean, normal_quantile};
+use stats::quantile::quantile_interval;
+use stats::sign_flip::sign_flip;
+
+/// What a machine does to what is measured on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noise {
+    /// Every epoch is off by its own 3 %, and nothing else.
+    Quiet,
+    /// The machine gets slower by a third over the run, and wanders by 2 % an epoch beside.
+    Drift,
+    /// Once in eight epochs the machine slows to between 1 and 2 times, for three epochs on average.
+    Bursts,
+    /// Every epoch is off by Student's t with two degrees of freedom, whose variance is infinite.
+    HeavyTails,
+    /// The machine's speed varies by 10 % and stays as it is for ten epochs on average.
+    Autocorrelated,
+    /// Each fresh process is off by 3 % for as long as it lives.
+    FreshProcesses,
+    /// Drift, bursts, heavy tails and memory at once.
+    Everything,
+}
+
+impl Noise {
+    /// Every kind.
+    pub const ALL: [Self; 7] = [
+        Self::Quiet,
+        Self::Drift,
+        Self::Bursts,
+        Self::HeavyTails,
+        Self::Autocorrelated,
+        Self::FreshProcesses,
+        Self::Everything,
+    ];
+
+    /// Those under which blocks are independent of each other, as intervals assume: all but fresh processes, where the
+    /// blocks of a round share theirs.
+    pub const OF_THE_MACHINE: [Self; 6] = [
+        Self::Quiet,
+        Self::Drift,
+        Self::Bursts,
+        Self::HeavyTails,
+        Self::Autocorrelated,
+        Self::Everything,
+    ];
+
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Quiet => "quiet",
+            Self::Drift => "drift",
+            Self::Bursts => "bursts",
+            Self::HeavyTails => "heavy tails",
+            Self::Autocorrelated => "autocorrelation",
+            Self::FreshProcesses => "fresh processes",
+            Self::Everything => "everything",
+        }
+    }
+
+    fn has(self, other: Self) -> bool {
+        self == other || (self == Self::Everything && other != Self::FreshProcesses)
+    }
+}
+
+/// What an epoch measures without any noise, in nanoseconds, bytes or requests a second alike.
+const LEVEL: f64 = 1e6;
+/// What the made-up epochs are of: that of which most metrics are compared.
+const SIMULATED: Timed = Timed::Requests;
+/// The standard deviation that every epoch has of its own.
+const OWN: f64 = 0.03;
+
+/// The epochs that a plan measures, a list a target. Targets are counted from 0 and go on as long as `levels`.
+///
+/// `levels`: the true difference of logarithms of each target, for every metric alike. `warming`: by how much each process
+/// begins slower; half of that is gone with every epoch of its target.
+pub fn epochs(
+    plan: &Plan,
+    levels: &[f64],
+    warming: f64,
+    noise: Noise,
+    seed: u64,
+) -> Vec<Vec<EpochRecord>> {
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let mut machine = Machine::new(noise, plan.len());
+    let mut epochs: Vec<Vec<EpochRecord>> = vec![Vec::new(); levels.len()];
+    let mut starts = vec![(u32::MAX, 0.0, 0_u32); levels.len()];
+    for trial in plan.trials() {
+        let slower = machine.next(&mut random);
+        let (round, process, age) = &mut starts[trial.target];
+        if *round != trial.round {
+            let size = if noise.has(Noise::FreshProcesses) {
+                0.03
+            } else {
+                0.0
+            };
+            (*round, *process, *age) = (trial.round, size * normal(&mut random), 0);
+        }
+        let cold = warming * 0.5_f64.powi(age.cast_signed());
+        *age += 1;
+        let common = levels[trial.target] + slower + *process + cold;
+        let metrics = SIMULATED.metrics().iter().map(|metric| {
+            let off = own(noise, &mut random);
+            (metric.name().to_owned(), LEVEL * (common + off).exp())
+        });
+        epochs[trial.target].push(EpochRecord {
+            round: trial.round,
+            block: trial.block,
+            position: trial.position,
+            started_s: trial.index as f64,
+            duration_s: 1.0,
+            requests: Ledger::default(),
+            metrics: metrics.collect(),
+            loops: None,
+        });
+    }
+    epochs
+}
+
+/// What one epoch alone is off by.
+fn own(noise: Noise, random: &mut impl Rng) -> f64 {
+    if noise.has(Noise::HeavyTails) {
+        let heavy = StudentT::new(2.0).expect("two degrees of freedom are a distribution");
+        // The exponential of what lies further out would be no time.
+        OWN * Distribution::<f64>::sample(&heavy, random).clamp(-100.0, 100.0)
+    } else {
+        OWN * normal(random)
+    }
+}
+
+fn normal(random: &mut impl Rng) -> f64 {
+    StandardNormal.sample(random)
+}
+
+/// How slow the machine is at each moment, whoever runs on it.
+struct Machine {
+    noise: Noise,
+    epochs: usize,
+    at: usize,
+    wander: f64,
+    memory: f64,
+    burst: f64,
+}
+
+impl Machine {
+    fn new(noise: Noise, epochs: usize) -> Self {
+        Self {
+            noise,
+            epochs,
+            at: 0,
+            wander: 0.0,
+            memory: 0.0,
+            burst: 0.0,
+        }
+    }
+
+    /// How much slower than usual the next epoch is, as a logarithm.
+    fn next(&mut self, random: &mut impl Rng) -> f64 {
+        let mut slower = 0.0;
+        if self.noise.has(Noise::Drift) {
+            self.wander += 0.02 * normal(random);
+            slower += self.wander + (4.0_f64 / 3.0).ln() * self.at as f64 / self.epochs as f64;
+        }
+        if self.noise.has(Noise::Bursts) {
+            if self.burst > 0.0 && random.random_bool(1.0 / 3.0) {
+                self.burst = 0.0;
+            } else if self.burst == 0.0 && random.random_bool(1.0 / 8.0) {
+                self.burst = random.random_range(0.0..2.0_f64.ln());
+            }
+            slower += self.burst;
+        }
+        if self.noise.has(Noise::Autocorrelated) {
+            let stays: f64 = 0.9;
+            let fresh = (1.0 - stays * stays).sqrt();
+            // The first epoch has as much of it as any other.
+            let weight = if self.at == 0 { 1.0 } else { fresh };
+            self.memory = stays * self.memory + 0.1 * weight * normal(random);
+            slower += self.memory;
+        }
+        self.at += 1;
+        slower
+    }
+}
+
+/// A made-up time series of response times and what its quantiles truly are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Series {
+    /// Stretches of time.
+    pub stretches: usize,
+    /// Requests in each.
+    pub requests: usize,
+    /// How much of a stretch's level the next one keeps, 0 to 1.
+    pub memory: f64,
+    /// Standard deviation of the levels, as a logarithm, beside that of each request of 0.5.
+    pub levels: f64,
+}
+
+impl Series {
+    /// The response times, as [`quantile_interval`] takes them.
+    pub fn draw(&self, seed: u64) -> Vec<Vec<(Nanos, u64)>> {
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let fresh = (1.0 - self.memory * self.memory).sqrt();
+        let mut level = normal(&mut random);
+        (0..self.stretches)
+            .map(|_| {
+                level = self.memory * level + fresh * normal(&mut random);
+                let mut stretch: Vec<(Nanos, u64)> = (0..self.requests)
+                    .map(|_| {
+                        let log = self.levels * level + Self::REQUEST * normal(&mut random);
+                        (rounded(LEVEL * log.exp()), 1)
+                    })
+                    .collect();
+                stretch.sort_unstable();
+                stretch
+            })
+            .collect()
+    }
+
+    /// The standard deviation of a request within its stretch, as a logarithm.
+    const REQUEST: f64 = 0.5;
+
+    /// The true quantile over all time: levels and requests together are normal on the logarithm.
+    pub fn truth(&self, per_10_000: u64) -> f64 {
+        let deviation = self.levels.hypot(Self::REQUEST);
+        LEVEL * (deviation * normal_quantile(per_10_000 as f64 / 10_000.0)).exp()
+    }
+
+    /// The share of such series whose interval of the quantile holds the truth, at a confidence of 95 %.
+    pub fn covered(&self, per_10_000: u64, runs: u32) -> f64 {
+        let truth = self.truth(per_10_000);
+        let covered = (0..u64::from(runs)).filter(|&seed| {
+            quantile_interval(&self.draw(seed), per_10_000, 0.05).is_some_and(|told| {
+                told.low as f64 <= truth && told.high.is_none_or(|high| truth <= high as f64)
+            })
+        });
+        covered.count() as f64 / f64::from(runs)
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "made-up times are a few powers of ten around a millisecond"
+)]
+fn rounded(time_ns: f64) -> Nanos {
+    time_ns.round() as Nanos
+}
+
+/// How often the comparison was right over many runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Rates {
+    /// Runs.
+    pub runs: u32,
+    /// Share of runs whose interval (by inversion of the sign-flip test) holds the true ratio of the first metric.
+    pub covered: f64,
+    /// The same of the BCa bootstrap over blocks.
+    pub covered_by_bootstrap: f64,
+    /// Share of runs in which the unadjusted test rejects that targets are alike.
+    pub rejected: f64,
+    /// Share of runs in which any metric is called different, as a run record would say it.
+    pub called_different: f64,
+    /// Share of runs in which the first metric is.
+    pub first_called_different: f64,
+    /// The minimal detectable effect of the first metric, on average, as a share.
+    pub mde: f64,
+    /// Share of runs in which a caution says that a target was not warm.
+    pub unsteady: f64,
+    /// … that places within a block differ.
+    pub place_matters: f64,
+    /// … that rounds differ.
+    pub rounds_differ: f64,
+}
+
+/// Compares made-up pairs of targets whose truth is known, run after run.
+///
+/// `level`: the true difference of logarithms of the second target. Other arguments as for [`epochs`].
+pub fn rates(plan: &Plan, level: f64, warming: f64, noise: Noise, runs: u32) -> Rates {
+    let mut rates = Rates {
+        runs,
+        ..Rates::default()
+    };
+    let first = SIMULATED.metrics()[0];
+    for run in 0..runs {
+        let seed = u64::from(run);
+        let plan = plan.reseeded(seed);
+        let epochs = epochs(&plan, &[0.0, level], warming, noise, seed);
+        let (base, head) = (&epochs[0], &epochs[1]);
+        let policy = Policy::usual(seed);
+        let (comparisons, _) = compare::compare_pair(base, head, SIMULATED, &policy);
+        let differences = compare::differences(base, head, first);
+        let bootstrap = bca(&[&differences], policy.alpha(), seed, |units| {
+            mean(&units[0])
+        });
+        let alone = sign_flip(&differences, policy.alpha(), seed);
+        let cautions = design::cautions(&[("a", base), ("b", head)], SIMULATED, seed);
+        let has = |code| cautions.iter().any(|caution| caution.code == code);
+        // Slightly, too.
+        let different = |comparison: &Comparison| {
+            comparison.verdict.is_different() || comparison.slight().is_some()
+        };
+        let each = [
+            (&mut rates.covered, alone.interval.contains(level)),
+            (
+                &mut rates.covered_by_bootstrap,
+                bootstrap.is_some_and(|interval| interval.contains(level)),
+            ),
+            (&mut rates.rejected, alone.p_value <= policy.alpha()),
+            (
+                &mut rates.called_different,
+                comparisons.iter().any(different),
+            ),
+            (
+                &mut rates.first_called_different,
+                comparisons.first().is_some_and(different),
+            ),
+            (&mut rates.unsteady, has(CautionCode::Unsteady)),
+            (&mut rates.place_matters, has(CautionCode::PlaceMatters)),
+            (&mut rates.rounds_differ, has(CautionCode::RoundsDiffer)),
+        ];
+        for (share, is_so) in each {
+            *share += f64::from(u8::from(is_so)) / f64::from(runs);
+        }
+        rates.mde += comparisons.first().map_or(0.0, |first| first.mde) / f64::from(runs);
+    }
+    rates
+}
+
+/// How often changes in made-up histories were told rightly.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct HistoryRates {
+    /// Share of histories in which any change was told.
+    pub found: f64,
+    /// … in which the nearest lies within two runs of the true one.
+    pub near: f64,
+    /// … in which the range of its places holds the true one.
+    pub placed: f64,
+    /// … in which the interval of its effect holds the true one.
+    pub covered: f64,
+}
+
+/// Looks for the change in histories whose level shifts once.
+///
+/// `count`: runs of a history. `at`: the first run after the shift. `shift`, `noise`: shares of the level.
+pub fn history_rates(
+    count: usize,
+    at: usize,
+    shift: f64,
+    noise: f64,
+    histories: u32,
+) -> HistoryRates {
+    let mut rates = HistoryRates::default();
+    for seed in 0..u64::from(histories) {
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let runs: Vec<f64> = (0..count)
+            .map(|run| {
+                let level = if run < at { 0.0 } else { shift.ln_1p() };
+                level + noise * normal(&mut random)
+            })
+            .collect();
+        let told = changes(&runs, 0.01, seed);
+        let Some(nearest) = told.iter().min_by_key(|change| change.at.abs_diff(at)) else {
+            continue;
+        };
+        let (earliest, latest) = nearest.between;
+        let each = [
+            (&mut rates.found, true),
+            (&mut rates.near, nearest.at.abs_diff(at) <= 2),
+            (&mut rates.placed, (earliest..=latest).contains(&at)),
+            (&mut rates.covered, nearest.interval.contains(shift.ln_1p())),
+        ];
+        for (share, is_so) in each {
+            *share += f64::from(u8::from(is_so)) / f64::from(histories);
+        }
+    }
+    rates
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::spec::plan::{Effort, PlanSpec};
+
+    fn plan(effort: Effort) -> Plan {
+        Plan::new(&PlanSpec::new(effort, 2, 1)).unwrap()
+    }
+
+    /// The share of runs, with three standard errors of 5 % on top.
+    fn at_most_five_per_cent(share: f64, runs: u32, what: &str) {
+        let slack = 3.0 * (0.05 * 0.95 / f64::from(runs)).sqrt();
+        assert!(share <= 0.05 + slack, "{what}: {share} of {runs}");
+    }
+
+    #[test]
+    fn intervals_cover_and_alike_targets_are_not_called_different_under_any_noise() {
+        let runs = 120;
+        for noise in Noise::ALL {
+            let rates = rates(&plan(Effort::Default), 0.0, 0.0, noise, runs);
+            let name = noise.name();
+            at_most_five_per_cent(1.0 - rates.covered, runs, &format!("{name}: not covered"));
+            at_most_five_per_cent(rates.rejected, runs, &format!("{name}: rejected"));
+            // With the margin and over all metrics it is rarer still: `examples/coverage.rs`.
+            assert!(rates.called_different <= 0.03, "{name}: {rates:?}");
+            let cautioned = rates.unsteady + rates.place_matters + rates.rounds_differ;
+            at_most_five_per_cent(cautioned, runs, &format!("{name}: cautioned"));
+        }
+    }
+
+    #[test]
+    fn a_difference_and_a_cold_target_are_found() {
+        let apart = |noise| rates(&plan(Effort::Default), 0.10, 0.0, noise, 40);
+        assert!(apart(Noise::Quiet).first_called_different >= 0.95);
+        assert!(apart(Noise::Drift).first_called_different >= 0.90);
+        assert!(apart(Noise::Autocorrelated).first_called_different >= 0.75);
+        let cold = |effort| rates(&plan(effort), 0.0, 0.3, Noise::Drift, 40).unsteady;
+        assert!(cold(Effort::Quick) >= 0.95 && cold(Effort::Default) >= 0.95);
+    }
+
+    #[test]
+    fn blocks_that_share_a_process_are_told() {
+        // Two blocks a round: the interval is too short, and often enough the reader is told.
+        let rates = rates(&plan(Effort::Quick), 0.0, 0.0, Noise::FreshProcesses, 150);
+        assert!(
+            rates.covered < 0.95 && rates.rounds_differ > 0.1,
+            "{rates:?}"
+        );
+    }
+
+    #[test]
+    fn a_seed_repeats_a_machine_and_another_does_not() {
+        let drawn = |seed| {
+            epochs(
+                &plan(Effort::Quick),
+                &[0.0, 0.1],
+                0.0,
+                Noise::Everything,
+                seed,
+            )
+        };
+        assert_eq!(drawn(3), drawn(3));
+        assert_ne!(drawn(3), drawn(4));
+        let series = Series {
+            stretches: 8,
+            requests: 20,
+            memory: 0.5,
+            levels: 0.2,
+        };
+        assert_eq!(series.draw(1), series.draw(1));
+        assert!((series.truth(5_000) - LEVEL).abs() < 1e-3);
+    }
+
+    #[test]
+    fn it_covers_nineteen_times_in_twenty_where_the_series_outlives_its_memory() {
+        for (stretches, memory) in [(16, 0.0), (60, 0.5)] {
+            let series = Series {
+                stretches,
+                requests: 60,
+                memory,
+                levels: 0.2,
+            };
+            for per_10_000 in [5_000, 9_000] {
+                let share = series.covered(per_10_000, 250);
+                // Within three standard errors of 95 %; `examples/coverage.rs` prints it to the digit.
+                let range = 0.909..=0.991;
+                assert!(
+                    range.contains(&share),
+                    "memory {memory}, {per_10_000}: {share}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The ledger: every request is accounted for, exactly once.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The fates of the requests that fell due while the load was measured.
+///
+/// Invariant at every end of a run: `scheduled == ok + error + timeout + unfinished`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+pub struct Ledger {
+    /// Fell due.
+    pub scheduled: u64,
+    /// Answered rightly: status, length and body as the route must give them.
+    pub ok: u64,
+    /// Answered wrongly, or lost with its connection; see [`ErrorCounts`].
+    pub error: u64,
+    /// Unanswered when its time was up.
+    pub timeout: u64,
+    /// Unanswered, or never sent, when the run ended.
+    pub unfinished: u64,
+}
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// [`Ledger::ok`].
+    Ok,
+    /// [`Ledger::error`].
+    Error,
+    /// [`Ledger::timeout`].
+    Timeout,
+    /// [`Ledger::unfinished`].
+    Unfinished,
+}
+
+impl Ledger {
+    /// Enters a request that fell due and has met its fate.
+    pub fn enter(&mut self, fate: Fate) {
+        self.scheduled += 1;
+        match fate {
+            Fate::Ok => self.ok += 1,
+            Fate::Error => self.error += 1,
+            Fate::Timeout => self.timeout += 1,
+            Fate::Unfinished => self.unfinished += 1,
+        }
+    }
+
+    /// True where every request has exactly one fate.
+    pub fn balances(&self) -> bool {
+        self.scheduled == self.ok + self.error + self.timeout + self.unfinished
+    }
+
+    /// Requests that failed: errors and timeouts.
+    pub fn failed(&self) -> u64 {
+        self.error + self.timeout
+    }
+
+    /// Adds another ledger's counts.
+    pub fn merge(&mut self, other: &Self) {
+        self.scheduled += other.scheduled;
+        self.ok += other.ok;
+        self.error += other.error;
+        self.timeout += other.timeout;
+        self.unfinished += other.unfinished;
+    }
+}
+
+/// Why a request, or an attempt to connect, failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// The connection was refused (`ECONNREFUSED`).
+    Refused,
+    /// No local port was free (`EADDRNOTAVAIL`).
+    AddrNotAvailable,
+    /// No file descriptor was free (`EMFILE`, `ENFILE`).
+    TooManyFiles,
+    /// The connection could not be opened in time.
+    ConnectTimeout,
+    /// The connection could not be opened for another reason.
+    ConnectFailed,
+    /// The TLS handshake failed.
+    TlsFailed,
+    /// The connection did not become a WebSocket.
+    UpgradeFailed,
+    /// The peer reset the connection while a request was out (`ECONNRESET`, `EPIPE`).
+    Reset,
+    /// The peer closed the connection before the reply began.
+    Closed,
+    /// Another status than the one expected.
+    Status,
+    /// The reply ended before its announced length.
+    ShortBody,
+    /// The body differs from what the route must give.
+    WrongBody,
+    /// The reply is not HTTP/1.1.
+    Malformed,
+    /// A stream of events ended without all of them.
+    EventsLost,
+    /// A stream brought an event twice.
+    EventsDuplicated,
+    /// A stream brought an event after a later one.
+    EventsOutOfOrder,
+    /// A message did not reach everyone who was in the room.
+    DeliveriesLost,
+    /// A message reached someone twice.
+    DeliveriesDuplicated,
+    /// A message reached someone after a later one.
+    DeliveriesOutOfOrder,
+}
+
+impl ErrorKind {
+    /// Every kind, in the order of the record.
+    pub const ALL: [Self; 19] = [
+        Self::Refused,
+        Self::AddrNotAvailable,
+        Self::TooManyFiles,
+        Self::ConnectTimeout,
+        Self::ConnectFailed,
+        Self::TlsFailed,
+        Self::UpgradeFailed,
+        Self::Reset,
+        Self::Closed,
+        Self::Status,
+        Self::ShortBody,
+        Self::WrongBody,
+        Self::Malformed,
+        Self::EventsLost,
+        Self::EventsDuplicated,
+        Self::EventsOutOfOrder,
+        Self::DeliveriesLost,
+        Self::DeliveriesDuplicated,
+        Self::DeliveriesOutOfOrder,
+    ];
+}
+
+impl ErrorKind {
+    /// The kind in words that follow a number: `3 with another status`.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Refused => "connections refused",
+            Self::AddrNotAvailable => "connections without a free local port",
+            Self::TooManyFiles => "connections without a free file descriptor",
+            Self::ConnectTimeout => "connections not opened in time",
+            Self::ConnectFailed => "connections not opened",
+            Self::TlsFailed => "connections without a TLS handshake",
+            Self::UpgradeFailed => "connections without a WebSocket handshake",
+            Self::Reset => "lost to a reset connection",
+            Self::Closed => "lost to a closed connection",
+            Self::Status => "with another status",
+            Self::ShortBody => "with a body cut short",
+            Self::WrongBody => "with a wrong body",
+            Self::Malformed => "with a malformed reply",
+            Self::EventsLost => "with lost events",
+            Self::EventsDuplicated => "with an event that came twice",
+            Self::EventsOutOfOrder => "with events out of order",
+            Self::DeliveriesLost => "that did not reach everyone",
+            Self::DeliveriesDuplicated => "that reached someone twice",
+            Self::DeliveriesOutOfOrder => "that reached someone out of order",
+        }
+    }
+}
+
+/// Failures by group and by kind.
+///
+/// `connect` counts attempts to open a connection. Where connections are opened once it stands apart from the ledger, since
+/// no request was on the wire yet: `reset + status + body == Ledger::error`. Where each request opens its own, the attempt
+/// was the request's, and `connect` belongs to the sum.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+pub struct ErrorCounts {
+    /// Connections that could not be opened.
+    pub connect: u64,
+    /// Requests lost with their connection.
+    pub reset: u64,
+    /// Replies with another status than expected.
+    pub status: u64,
+    /// Replies with a short, wrong or malformed body or head, events and deliveries included.
+    pub body: u64,
+    /// The same failures by kind; kinds that did not occur are left out.
+    pub kinds: BTreeMap<ErrorKind, u64>,
+}
+
+impl ErrorCounts {
+    /// Counts one failure.
+    pub fn count(&mut self, kind: ErrorKind) {
+        *self.group(kind) += 1;
+        *self.kinds.entry(kind).or_default() += 1;
+    }
+
+    /// Adds another count.
+    pub fn merge(&mut self, other: &Self) {
+        for (&kind, &count) in &other.kinds {
+            *self.group(kind) += count;
+            *self.kinds.entry(kind).or_default() += count;
+        }
+    }
+
+    fn group(&mut self, kind: ErrorKind) -> &mut u64 {
+        match kind {
+            ErrorKind::Refused
+            | ErrorKind::AddrNotAvailable
+            | ErrorKind::TooManyFiles
+            | ErrorKind::ConnectTimeout
+            | ErrorKind::ConnectFailed
+            | ErrorKind::TlsFailed
+            | ErrorKind::UpgradeFailed => &mut self.connect,
+            ErrorKind::Reset | ErrorKind::Closed => &mut self.reset,
+            ErrorKind::Status => &mut self.status,
+            ErrorKind::ShortBody
+            | ErrorKind::WrongBody
+            | ErrorKind::Malformed
+            | ErrorKind::EventsLost
+            | ErrorKind::EventsDuplicated
+            | ErrorKind::EventsOutOfOrder
+            | ErrorKind::DeliveriesLost
+            | ErrorKind::DeliveriesDuplicated
+            | ErrorKind::DeliveriesOutOfOrder => &mut self.body,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_belongs_to_one_group_and_merging_adds_up() {
+        let mut all = ErrorCounts::default();
+        for kind in ErrorKind::ALL {
+            all.count(kind);
+        }
+        assert_eq!((all.connect, all.reset, all.status, all.body), (7, 2, 1, 9));
+        let mut twice = all.clone();
+        twice.merge(&all);
+        assert_eq!(
+            (twice.connect, twice.reset, twice.status, twice.body),
+            (14, 4, 2, 18)
+        );
+        assert!(twice.kinds.values().all(|&count| count == 2));
+    }
+
+    #[test]
+    fn a_ledger_balances_only_where_every_request_has_one_fate() {
+        let ledger = Ledger {
+            scheduled: 10,
+            ok: 6,
+            error: 1,
+            timeout: 1,
+            unfinished: 2,
+        };
+        assert!(ledger.balances());
+        assert_eq!(ledger.failed(), 2);
+        assert!(!Ledger { ok: 7, ..ledger }.balances());
+    }
+}

@@ -1,0 +1,9 @@
+//! What comes out of one drive of load, and of what was watched meanwhile.
+
+pub mod histogram;
+pub mod ledger;
+pub mod loops;
+pub mod recording;
+pub mod slices;
+pub mod summary;
+pub mod syscalls;

@@ -1,0 +1,1302 @@
+//! What one drive of load recorded: three clocks a request, the ledger, and a time series.
+//!
+//! *Response time* runs from the moment the schedule meant to send, *service time* from the moment the request was
+//! sent, *send lag* between the two. They are never mixed and never corrected afterwards.
+
+use hdrhistogram::Histogram;
+
+use crate::measured::ledger::{ErrorCounts, ErrorKind, Fate, Ledger};
+use crate::spec::scenario::MAX_REQUESTS;
+use crate::units::{MAX_DURATION, NANOS_PER_S, Nanos};
+
+/// Significant decimal digits that every histogram keeps.
+pub const SIGNIFICANT_DIGITS: u8 = 3;
+
+/// The longest time that can be recorded: no run is longer, so nothing is ever clamped.
+pub const MAX_RECORDABLE_NS: Nanos = MAX_DURATION.as_secs() * NANOS_PER_S;
+
+/// How often requests in flight are counted. The golden ratio's digits: no period of arrivals or timers is a small multiple
+/// or part of it, so that the counts never fall into step with the load.
+pub const IN_FLIGHT_EVERY_NS: Nanos = 618_034;
+
+/// Most intervals of one drive: an hour of seconds. A longer one goes on with longer intervals. Even, so that neighbours
+/// pair up.
+pub const MAX_INTERVALS: usize = 3_600;
+
+/// Most distinct times that the intervals of one drive hold together, in sixteen bytes each; beyond it, too,
+/// intervals grow longer. One further interval may be held until it finds a neighbour to pair with.
+pub const MAX_INTERVAL_VALUES: usize = 1_000_000;
+
+/// An empty histogram of times in nanoseconds.
+pub fn empty_histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, MAX_RECORDABLE_NS, SIGNIFICANT_DIGITS)
+        .expect("the bounds are constants that hdrhistogram accepts")
+}
+
+/// Everything that was measured over one drive, or over several merged ones.
+#[derive(Debug, Clone)]
+pub struct Recording {
+    /// From the moment the schedule meant to send to the last byte of the reply. Unfinished requests and timeouts
+    /// stand in it as lower bounds.
+    pub response_time: Histogram<u64>,
+    /// From the moment the request was sent to the last byte of the reply; lower bounds as above, for those sent.
+    pub service_time: Histogram<u64>,
+    /// From the moment the request was sent to the first byte of the reply, for those that stand in `service_time`: the
+    /// part of it that a reply took to begin. A lower bound where the request ended before any byte came.
+    pub first_byte_time: Histogram<u64>,
+    /// From the moment the schedule meant to send to the moment the request was sent.
+    pub send_lag: Histogram<u64>,
+    /// The part of the send lag that is the generator's own fault: from the moment that a request was due *and* a
+    /// connection was free to the moment it was sent.
+    pub generator_lag: Histogram<u64>,
+    /// From `connect` to the connection being established, for every connection opened.
+    pub connect_time: Histogram<u64>,
+    /// From there to the end of the TLS handshake, for every connection opened; empty without TLS.
+    pub handshake_time: Histogram<u64>,
+    /// What streams of events brought; nothing where no request was one.
+    pub streams: StreamCounts,
+    /// From the moment the schedule meant to send a request to the first event of its stream. A lower bound where the request
+    /// ended before any came.
+    pub first_event_time: Histogram<u64>,
+    /// How much longer than it should have the gap between two events of a stream was, zero where it was not. A lower bound
+    /// where the request ended while the next event was late already.
+    pub event_gap_lateness: Histogram<u64>,
+    /// What became of messages of a chat; nothing where no request was one.
+    pub messages: MessageCounts,
+    /// From the moment the schedule meant to send a message to the moment a member had it: an entry for each message and
+    /// member. A lower bound where the member was still awaited when the message was given up.
+    pub delivery_time: Histogram<u64>,
+    /// The fates of all requests that fell due while measured.
+    pub ledger: Ledger,
+    /// Failures by kind.
+    pub errors: ErrorCounts,
+    /// The same requests kind by kind, in the order of the mix; empty where there is but one kind.
+    pub kinds: Vec<KindRecording>,
+    /// Connections over the whole drive, its warm-up included.
+    pub connections: ConnectionCounts,
+    /// Requests on the wire over the measured part.
+    pub in_flight: InFlight,
+    /// What the generator spent over the measured part.
+    pub generator: GeneratorUse,
+    /// How long arrivals were measured, in nanoseconds.
+    pub measured_ns: Nanos,
+    /// The time series, oldest first; times count from the start of the measured part. The intervals of one drive are of
+    /// one length, but for the last. That length is a power of two times the one asked for: see [`MAX_INTERVALS`].
+    pub intervals: Vec<Interval>,
+}
+
+/// What was measured of the requests of one kind.
+#[derive(Debug, Clone)]
+pub struct KindRecording {
+    /// Their fates.
+    pub ledger: Ledger,
+    /// As [`Recording::response_time`], with the same lower bounds.
+    pub response_time: Histogram<u64>,
+}
+
+impl KindRecording {
+    fn empty() -> Self {
+        Self {
+            ledger: Ledger::default(),
+            response_time: empty_histogram(),
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.ledger.merge(&other.ledger);
+        self.response_time
+            .add(&other.response_time)
+            .expect("all histograms share their bounds");
+    }
+}
+
+/// Connections opened and lost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ConnectionCounts {
+    /// Opened in all.
+    pub opened: u64,
+    /// Lost, or given up after a timeout, and so opened again.
+    pub reopened: u64,
+    /// Connections that never carried a measured reply.
+    pub never_served: u64,
+    /// How evenly measured replies fell on the connections; none where there was no connection.
+    pub served: Option<Served>,
+    /// Connections beside them that were opened to carry nothing.
+    pub idle: u64,
+    /// Those of them that were lost.
+    pub idle_lost: u64,
+}
+
+/// Measured replies of the connection that carried fewest and of the one that carried most, over one epoch. A connection
+/// that was lost and opened again is one and the same. Merging, over threads as over epochs, keeps the extremes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Served {
+    /// The fewest.
+    pub min: u64,
+    /// The most.
+    pub max: u64,
+}
+
+/// Streams of events that fell due while measured, and their events.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StreamCounts {
+    /// Requests for a stream that were sent.
+    pub streams: u64,
+    /// Events that came, each counted once.
+    pub events: u64,
+    /// Events that streams which ended did not bring.
+    pub lost: u64,
+    /// Events that came again.
+    pub duplicated: u64,
+    /// Events that came after a later one; they count among `events` as well.
+    pub out_of_order: u64,
+}
+
+impl StreamCounts {
+    /// Adds other counts.
+    pub fn add(&mut self, other: &Self) {
+        self.streams += other.streams;
+        self.events += other.events;
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
+        self.out_of_order += other.out_of_order;
+    }
+}
+
+/// Messages of a chat that fell due while measured, and their deliveries: one for each message and each member that was in
+/// the room when it was sent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MessageCounts {
+    /// Messages that were sent.
+    pub sent: u64,
+    /// Deliveries, each counted once.
+    pub deliveries: u64,
+    /// Deliveries that can't come any more: the member's connection was lost, or it had what the room said later.
+    pub lost: u64,
+    /// Deliveries that came again.
+    pub duplicated: u64,
+    /// Deliveries that came after a later message's; they count among `deliveries` as well.
+    pub out_of_order: u64,
+}
+
+impl MessageCounts {
+    /// Adds other counts.
+    pub fn add(&mut self, other: &Self) {
+        self.sent += other.sent;
+        self.deliveries += other.deliveries;
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
+        self.out_of_order += other.out_of_order;
+    }
+}
+
+/// How many requests were on the wire, counted every [`IN_FLIGHT_EVERY_NS`]: sent, and neither answered, failed nor given
+/// up. What the warm-up left on the wire counts too.
+///
+/// It is counted, not computed from the times of the requests, so that Little's law (in flight = rate × service time) can
+/// be held against both.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct InFlight {
+    /// How often they were counted.
+    pub samples: u64,
+    /// The mean of the counts.
+    pub mean: f64,
+}
+
+impl InFlight {
+    /// Adds another thread's part of the same time: their means add up. Threads end within a moment of each other, so the
+    /// smaller number of samples is that of the sum; where one has none, the sum is not known.
+    fn merge_thread(&mut self, other: Self) {
+        self.samples = self.samples.min(other.samples);
+        self.mean = if self.samples == 0 {
+            0.0
+        } else {
+            self.mean + other.mean
+        };
+    }
+
+    /// Adds another stretch of time: its samples stand beside these.
+    fn append_epoch(&mut self, other: Self) {
+        let samples = self.samples + other.samples;
+        if samples > 0 {
+            let sum = self.mean * self.samples as f64 + other.mean * other.samples as f64;
+            self.mean = sum / samples as f64;
+        }
+        self.samples = samples;
+    }
+}
+
+impl Served {
+    /// The extremes of these counts, one a connection.
+    pub fn of(counts: impl IntoIterator<Item = u64>) -> Option<Self> {
+        counts
+            .into_iter()
+            .map(|count| Self {
+                min: count,
+                max: count,
+            })
+            .reduce(Self::merged)
+    }
+
+    fn merged(self, other: Self) -> Self {
+        Self {
+            min: self.min.min(other.min),
+            max: self.max.max(other.max),
+        }
+    }
+}
+
+impl ConnectionCounts {
+    /// Adds those of another thread or epoch.
+    fn merge(&mut self, other: &Self) {
+        self.opened += other.opened;
+        self.reopened += other.reopened;
+        self.never_served += other.never_served;
+        self.idle += other.idle;
+        self.idle_lost += other.idle_lost;
+        self.served = match (self.served, other.served) {
+            (Some(ours), Some(theirs)) => Some(ours.merged(theirs)),
+            (ours, theirs) => ours.or(theirs),
+        };
+    }
+}
+
+/// What the generator itself spent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GeneratorUse {
+    /// CPU time of all generator threads in nanoseconds, waiting by spinning included.
+    pub cpu_ns: Nanos,
+    /// The part of `cpu_ns` that was spent spinning for a due time, in nanoseconds.
+    pub spin_ns: Nanos,
+    /// Generator threads.
+    pub threads: u32,
+}
+
+/// One interval of the time series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Interval {
+    /// When it began, in nanoseconds since the measured part began.
+    pub start_ns: Nanos,
+    /// How long it was.
+    pub length_ns: Nanos,
+    /// Requests that ended well in it.
+    pub ok: u64,
+    /// Requests that failed in it.
+    pub failed: u64,
+    /// The response times of those that ended in it.
+    pub response_time: Counts,
+    /// The first event times of the streams that began in it.
+    pub first_event_time: Counts,
+    /// The delivery times of a chat's messages to those who had them in it.
+    pub delivery_time: Counts,
+}
+
+/// Times in nanoseconds with their counts, ascending.
+pub type Counts = Vec<(Nanos, u64)>;
+
+/// The counts of a histogram.
+pub fn counts<C: hdrhistogram::Counter>(histogram: &Histogram<C>) -> Counts {
+    histogram
+        .iter_recorded()
+        .map(|step| (step.value_iterated_to(), step.count_since_last_iteration()))
+        .collect()
+}
+
+impl Recording {
+    /// A recording of nothing.
+    pub fn empty() -> Self {
+        Self {
+            response_time: empty_histogram(),
+            service_time: empty_histogram(),
+            send_lag: empty_histogram(),
+            generator_lag: empty_histogram(),
+            first_byte_time: empty_histogram(),
+            connect_time: empty_histogram(),
+            handshake_time: empty_histogram(),
+            streams: StreamCounts::default(),
+            first_event_time: empty_histogram(),
+            event_gap_lateness: empty_histogram(),
+            messages: MessageCounts::default(),
+            delivery_time: empty_histogram(),
+            ledger: Ledger::default(),
+            errors: ErrorCounts::default(),
+            kinds: Vec::new(),
+            connections: ConnectionCounts::default(),
+            in_flight: InFlight::default(),
+            generator: GeneratorUse::default(),
+            measured_ns: 0,
+            intervals: Vec::new(),
+        }
+    }
+
+    /// Adds what another generator thread recorded over the same time.
+    pub fn merge_thread(&mut self, other: &Self) {
+        self.merge_counts(other);
+        self.in_flight.merge_thread(other.in_flight);
+        self.generator.threads += other.generator.threads;
+        self.measured_ns = self.measured_ns.max(other.measured_ns);
+        // Threads may have come to different lengths; each is a multiple of every shorter one.
+        let length_ns = [&self.intervals, &other.intervals]
+            .into_iter()
+            .filter_map(|intervals| intervals.first())
+            .map(|first| first.length_ns)
+            .max();
+        let mut both = std::mem::take(&mut self.intervals);
+        both.extend(other.intervals.iter().cloned());
+        both.sort_by_key(|interval| interval.start_ns);
+        for theirs in both {
+            let place = |interval: &Interval| length_ns.map(|length| interval.start_ns / length);
+            match self.intervals.last_mut() {
+                Some(ours) if place(ours) == place(&theirs) => ours.merge(&theirs),
+                _ => self.intervals.push(theirs),
+            }
+        }
+    }
+
+    /// Adds what was recorded over another stretch of time (an epoch): measured times add up, and its intervals are
+    /// moved to begin at `offset_ns`.
+    pub fn append_epoch(&mut self, other: &Self, offset_ns: Nanos) {
+        self.merge_counts(other);
+        self.in_flight.append_epoch(other.in_flight);
+        self.generator.threads = self.generator.threads.max(other.generator.threads);
+        self.measured_ns += other.measured_ns;
+        self.intervals
+            .extend(other.intervals.iter().map(|interval| Interval {
+                start_ns: interval.start_ns + offset_ns,
+                ..interval.clone()
+            }));
+    }
+
+    fn merge_counts(&mut self, other: &Self) {
+        let pairs = [
+            (&mut self.response_time, &other.response_time),
+            (&mut self.service_time, &other.service_time),
+            (&mut self.first_byte_time, &other.first_byte_time),
+            (&mut self.send_lag, &other.send_lag),
+            (&mut self.generator_lag, &other.generator_lag),
+            (&mut self.connect_time, &other.connect_time),
+            (&mut self.handshake_time, &other.handshake_time),
+            (&mut self.first_event_time, &other.first_event_time),
+            (&mut self.event_gap_lateness, &other.event_gap_lateness),
+            (&mut self.delivery_time, &other.delivery_time),
+        ];
+        for (ours, theirs) in pairs {
+            ours.add(theirs).expect("all histograms share their bounds");
+        }
+        self.streams.add(&other.streams);
+        self.messages.add(&other.messages);
+        self.ledger.merge(&other.ledger);
+        self.errors.merge(&other.errors);
+        if self.kinds.is_empty() {
+            self.kinds.clone_from(&other.kinds);
+        } else {
+            for (ours, theirs) in self.kinds.iter_mut().zip(&other.kinds) {
+                ours.merge(theirs);
+            }
+        }
+        self.connections.merge(&other.connections);
+        self.generator.cpu_ns += other.generator.cpu_ns;
+        self.generator.spin_ns += other.generator.spin_ns;
+    }
+}
+
+impl Interval {
+    /// Adds another part of the same interval: another thread's, or what followed within it.
+    fn merge(&mut self, other: &Self) {
+        let start_ns = self.start_ns.min(other.start_ns);
+        let end_ns = (self.start_ns + self.length_ns).max(other.start_ns + other.length_ns);
+        self.start_ns = start_ns;
+        self.length_ns = end_ns - start_ns;
+        self.ok += other.ok;
+        self.failed += other.failed;
+        self.response_time = merged_counts(&self.response_time, &other.response_time);
+        self.first_event_time = merged_counts(&self.first_event_time, &other.first_event_time);
+        self.delivery_time = merged_counts(&self.delivery_time, &other.delivery_time);
+    }
+
+    /// Distinct times in it.
+    fn values(&self) -> usize {
+        self.response_time.len() + self.first_event_time.len() + self.delivery_time.len()
+    }
+}
+
+/// Two lists of ascending values and their counts as one.
+pub(crate) fn merged_counts(ours: &[(Nanos, u64)], theirs: &[(Nanos, u64)]) -> Counts {
+    let mut merged = Counts::with_capacity(ours.len().max(theirs.len()));
+    let (mut ours, mut theirs) = (ours.iter().peekable(), theirs.iter().peekable());
+    loop {
+        let next = match (ours.peek(), theirs.peek()) {
+            (Some(&&(our_ns, _)), Some(&&(their_ns, _))) if our_ns > their_ns => theirs.next(),
+            (Some(_), _) => ours.next(),
+            (None, _) => theirs.next(),
+        };
+        let Some(&(value_ns, count)) = next else {
+            break;
+        };
+        match merged.last_mut() {
+            Some((last_ns, total)) if *last_ns == value_ns => *total += count,
+            _ => merged.push((value_ns, count)),
+        }
+    }
+    merged.shrink_to_fit();
+    merged
+}
+
+/// The time series of one drive while it grows, in bounded memory.
+///
+/// When it is full, the length of an interval doubles, and from then on each new interval makes room for itself by merging
+/// the oldest pair of short ones: no moment of a drive has to merge them all. No count is ever lost.
+#[derive(Debug)]
+struct Series {
+    intervals: Vec<Interval>,
+    /// The length of the interval that is being filled.
+    interval_ns: Nanos,
+    /// Distinct times in all intervals.
+    values: usize,
+    /// Pairs of short intervals still to be merged, and where the first of them stands.
+    short_pairs: usize,
+    first_short: usize,
+}
+
+impl Series {
+    fn new(interval_ns: Nanos) -> Self {
+        Self {
+            intervals: Vec::new(),
+            interval_ns,
+            values: 0,
+            short_pairs: 0,
+            first_short: 0,
+        }
+    }
+
+    /// Adds the interval that just ended, and makes room for the next.
+    fn push(&mut self, interval: Interval) {
+        self.values += interval.values();
+        self.intervals.push(interval);
+        while self.is_full() && (self.short_pairs > 0 || self.lengthen()) {
+            self.merge_pair();
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.intervals.len() >= MAX_INTERVALS || self.values > MAX_INTERVAL_VALUES
+    }
+
+    /// Doubles the length of an interval, where all so far pair up: the next one then begins at a multiple of it.
+    fn lengthen(&mut self) -> bool {
+        let count = self.intervals.len();
+        let can = count > 0 && count.is_multiple_of(2);
+        if can {
+            self.interval_ns *= 2;
+            self.short_pairs = count / 2;
+            self.first_short = 0;
+        }
+        can
+    }
+
+    fn merge_pair(&mut self) {
+        let second = self.intervals.remove(self.first_short + 1);
+        let first = &mut self.intervals[self.first_short];
+        let before = first.values() + second.values();
+        first.merge(&second);
+        self.values -= before - first.values();
+        self.first_short += 1;
+        self.short_pairs -= 1;
+    }
+
+    /// The intervals, of one length but for the last.
+    fn finish(mut self) -> Vec<Interval> {
+        while self.short_pairs > 0 {
+            self.merge_pair();
+        }
+        self.intervals
+    }
+}
+
+/// Writes a recording while load is driven: one call per fate, no allocation but one per interval, and no more memory for a
+/// day than for an hour.
+///
+/// All times are nanoseconds on the caller's clock. Calls must come with times that never decrease.
+#[derive(Debug)]
+pub struct Recorder {
+    /// All but the time series.
+    recording: Recording,
+    series: Series,
+    start_ns: Nanos,
+    /// The latest time seen: replies may still come while the drive drains, after its end.
+    latest_ns: Nanos,
+    /// When requests in flight are counted next.
+    next_count_ns: Nanos,
+    in_flight_samples: u64,
+    in_flight_sum: u64,
+    current: Current,
+}
+
+/// The interval being filled.
+#[derive(Debug)]
+struct Current {
+    start_ns: Nanos,
+    ok: u64,
+    failed: u64,
+    response_time: Histogram<u32>,
+    first_event_time: Histogram<u32>,
+    delivery_time: Histogram<u32>,
+}
+
+impl Current {
+    fn starting_at(start_ns: Nanos) -> Self {
+        let empty = || {
+            Histogram::new_with_bounds(1, MAX_RECORDABLE_NS, SIGNIFICANT_DIGITS)
+                .expect("the bounds are constants that hdrhistogram accepts")
+        };
+        Self {
+            start_ns,
+            ok: 0,
+            failed: 0,
+            response_time: empty(),
+            first_event_time: empty(),
+            delivery_time: empty(),
+        }
+    }
+}
+
+impl Recorder {
+    /// A recorder whose measured part begins at `start_ns`, with intervals of `interval_ns` (above zero).
+    pub fn new(start_ns: Nanos, interval_ns: Nanos) -> Self {
+        assert!(interval_ns > 0, "an interval has a length");
+        Self {
+            recording: Recording::empty(),
+            series: Series::new(interval_ns),
+            start_ns,
+            latest_ns: start_ns,
+            next_count_ns: start_ns,
+            in_flight_samples: 0,
+            in_flight_sum: 0,
+            current: Current::starting_at(start_ns),
+        }
+    }
+
+    /// The measured part begins at `start_ns` after all. Until then connections may have been opened, and nothing else
+    /// may have been recorded.
+    pub fn start_at(&mut self, start_ns: Nanos) {
+        assert_eq!(
+            self.recording.ledger.scheduled, 0,
+            "the measured part begins before its first request"
+        );
+        self.start_ns = start_ns;
+        self.latest_ns = start_ns;
+        self.next_count_ns = start_ns;
+        self.current.start_ns = start_ns;
+    }
+
+    /// From here on so many kinds of request, at most [`MAX_REQUESTS`], are told apart. A single one has nothing of its own.
+    pub fn tell_apart(&mut self, kinds: usize) {
+        assert!(
+            kinds <= MAX_REQUESTS,
+            "{kinds} kinds of request, and no scenario has more than {MAX_REQUESTS}"
+        );
+        if kinds > 1 {
+            self.recording.kinds = vec![KindRecording::empty(); kinds];
+        }
+    }
+
+    /// A request of the kind at that place of the mix was due at `due_ns` and met its fate at `end_ns`.
+    pub fn on_kind(&mut self, kind: usize, fate: Fate, due_ns: Nanos, end_ns: Nanos) {
+        if self.recording.kinds.is_empty() {
+            return;
+        }
+        let kind = &mut self.recording.kinds[kind];
+        kind.ledger.enter(fate);
+        if fate != Fate::Error {
+            record(&mut kind.response_time, end_ns.saturating_sub(due_ns));
+        }
+    }
+
+    /// A request fell due.
+    pub fn on_scheduled(&mut self, count: u64) {
+        self.recording.ledger.scheduled += count;
+    }
+
+    /// A request was sent `lag_ns` after it was due and a connection was free for it.
+    pub fn on_sent(&mut self, lag_ns: Nanos) {
+        record(&mut self.recording.generator_lag, lag_ns);
+    }
+
+    /// A request was answered rightly.
+    pub fn on_ok(&mut self, due_ns: Nanos, sent_ns: Nanos, received_ns: Nanos) {
+        self.rotate(received_ns);
+        self.recording.ledger.ok += 1;
+        self.current.ok += 1;
+        self.record_ended(due_ns, sent_ns, received_ns);
+    }
+
+    /// A request failed: counted by its kind, in no latency.
+    pub fn on_error(&mut self, kind: ErrorKind, now_ns: Nanos) {
+        self.rotate(now_ns);
+        self.recording.ledger.error += 1;
+        self.current.failed += 1;
+        self.recording.errors.count(kind);
+    }
+
+    /// An attempt to connect failed; no request is concerned.
+    pub fn on_connect_failed(&mut self, kind: ErrorKind) {
+        self.recording.errors.count(kind);
+    }
+
+    /// A request was given up: its time so far is a lower bound.
+    pub fn on_timeout(&mut self, due_ns: Nanos, sent_ns: Nanos, now_ns: Nanos) {
+        self.rotate(now_ns);
+        self.recording.ledger.timeout += 1;
+        self.current.failed += 1;
+        self.record_ended(due_ns, sent_ns, now_ns);
+    }
+
+    /// The run ended before the request did, sent or not: its time so far is a lower bound.
+    pub fn on_unfinished(&mut self, due_ns: Nanos, sent_ns: Option<Nanos>, now_ns: Nanos) {
+        self.recording.ledger.unfinished += 1;
+        self.record_times(due_ns, sent_ns, now_ns);
+    }
+
+    /// A request whose service time is recorded got its first byte, or ended without one, `elapsed_ns` after it was sent.
+    pub fn on_first_byte(&mut self, elapsed_ns: Nanos) {
+        record(&mut self.recording.first_byte_time, elapsed_ns);
+    }
+
+    /// The first event of a stream that was due at `due_ns` came, or its request ended without one.
+    pub fn on_first_event(&mut self, due_ns: Nanos, now_ns: Nanos) {
+        self.rotate(now_ns);
+        let elapsed_ns = now_ns.saturating_sub(due_ns);
+        record(&mut self.current.first_event_time, elapsed_ns);
+        record(&mut self.recording.first_event_time, elapsed_ns);
+    }
+
+    /// The gap between two events of a stream was `lateness_ns` longer than it should have been.
+    pub fn on_event_gap(&mut self, lateness_ns: Nanos) {
+        record(&mut self.recording.event_gap_lateness, lateness_ns);
+    }
+
+    /// A request for a stream met its fate, and this is what the stream brought.
+    pub fn on_stream(&mut self, counts: &StreamCounts) {
+        self.recording.streams.add(counts);
+    }
+
+    /// A member had a message that was due at `due_ns`, or was still awaited when the message was given up.
+    pub fn on_delivery(&mut self, due_ns: Nanos, now_ns: Nanos) {
+        self.rotate(now_ns);
+        let elapsed_ns = now_ns.saturating_sub(due_ns);
+        record(&mut self.current.delivery_time, elapsed_ns);
+        record(&mut self.recording.delivery_time, elapsed_ns);
+    }
+
+    /// This became of messages.
+    pub fn on_messages(&mut self, counts: &MessageCounts) {
+        self.recording.messages.add(counts);
+    }
+
+    /// Since the last call, and up to `now_ns`, `in_flight` requests were on the wire: counts them at every moment of
+    /// counting in between. To be called before their number changes, and at the end of the measured part.
+    pub fn count_in_flight(&mut self, in_flight: u32, now_ns: Nanos) {
+        let Some(since_ns) = now_ns.checked_sub(self.next_count_ns) else {
+            return;
+        };
+        let samples = since_ns / IN_FLIGHT_EVERY_NS + 1;
+        self.in_flight_samples += samples;
+        self.in_flight_sum += samples * u64::from(in_flight);
+        self.next_count_ns += samples * IN_FLIGHT_EVERY_NS;
+    }
+
+    /// A connection was established `elapsed_ns` after `connect`.
+    pub fn on_connected(&mut self, elapsed_ns: Nanos) {
+        record(&mut self.recording.connect_time, elapsed_ns);
+    }
+
+    /// The TLS handshake of a connection ended `elapsed_ns` after the connection was established.
+    pub fn on_handshake(&mut self, elapsed_ns: Nanos) {
+        record(&mut self.recording.handshake_time, elapsed_ns);
+    }
+
+    /// The measured part ends at `now_ns`. `connections` and `generator` are the caller's own counts.
+    pub fn finish(
+        mut self,
+        now_ns: Nanos,
+        connections: ConnectionCounts,
+        generator: GeneratorUse,
+    ) -> Recording {
+        let last_ns = now_ns.max(self.latest_ns);
+        self.rotate(last_ns);
+        self.close_interval(last_ns);
+        self.recording.intervals = self.series.finish();
+        self.recording.measured_ns = now_ns.saturating_sub(self.start_ns);
+        self.recording.connections = connections;
+        self.recording.in_flight = InFlight {
+            samples: self.in_flight_samples,
+            mean: self.in_flight_sum as f64 / self.in_flight_samples.max(1) as f64,
+        };
+        self.recording.generator = generator;
+        self.recording
+    }
+
+    /// The ledger so far.
+    pub fn ledger(&self) -> &Ledger {
+        &self.recording.ledger
+    }
+
+    /// Closes every interval that ended by `now_ns`; called for each fate, and by the caller while nothing happens.
+    pub fn rotate(&mut self, now_ns: Nanos) {
+        self.latest_ns = self.latest_ns.max(now_ns);
+        while now_ns.saturating_sub(self.current.start_ns) >= self.series.interval_ns {
+            let end_ns = self.current.start_ns + self.series.interval_ns;
+            self.close_interval(end_ns);
+            self.current.start_ns = end_ns;
+        }
+    }
+
+    fn close_interval(&mut self, end_ns: Nanos) {
+        let length_ns = end_ns.saturating_sub(self.current.start_ns);
+        let current = &mut self.current;
+        let empty = current.ok == 0
+            && current.failed == 0
+            && current.first_event_time.is_empty()
+            && current.delivery_time.is_empty();
+        if length_ns == 0 && empty {
+            return;
+        }
+        self.series.push(Interval {
+            start_ns: current.start_ns.saturating_sub(self.start_ns),
+            length_ns,
+            ok: std::mem::take(&mut current.ok),
+            failed: std::mem::take(&mut current.failed),
+            response_time: taken(&mut current.response_time),
+            first_event_time: taken(&mut current.first_event_time),
+            delivery_time: taken(&mut current.delivery_time),
+        });
+    }
+
+    /// A request that ended belongs to the interval in which it did; an unfinished one ended in none.
+    fn record_ended(&mut self, due_ns: Nanos, sent_ns: Nanos, end_ns: Nanos) {
+        record(
+            &mut self.current.response_time,
+            end_ns.saturating_sub(due_ns),
+        );
+        self.record_times(due_ns, Some(sent_ns), end_ns);
+    }
+
+    fn record_times(&mut self, due_ns: Nanos, sent_ns: Option<Nanos>, end_ns: Nanos) {
+        record(
+            &mut self.recording.response_time,
+            end_ns.saturating_sub(due_ns),
+        );
+        if let Some(sent_ns) = sent_ns {
+            record(
+                &mut self.recording.service_time,
+                end_ns.saturating_sub(sent_ns),
+            );
+            record(&mut self.recording.send_lag, sent_ns.saturating_sub(due_ns));
+        }
+    }
+}
+
+/// The counts of a histogram, which is empty thereafter. One that is empty already is not swept.
+fn taken(histogram: &mut Histogram<u32>) -> Counts {
+    if histogram.is_empty() {
+        return Counts::new();
+    }
+    let counts = counts(histogram);
+    histogram.reset();
+    counts
+}
+
+fn record<C: hdrhistogram::Counter>(histogram: &mut Histogram<C>, value_ns: Nanos) {
+    histogram
+        .record(value_ns)
+        .expect("no time is longer than MAX_RECORDABLE_NS, because no run is");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Nanos = 1_000_000;
+
+    fn recorder() -> Recorder {
+        Recorder::new(1_000 * MS, 100 * MS)
+    }
+
+    fn finish(recorder: Recorder, now_ns: Nanos) -> Recording {
+        recorder.finish(
+            now_ns,
+            ConnectionCounts::default(),
+            GeneratorUse {
+                threads: 1,
+                ..GeneratorUse::default()
+            },
+        )
+    }
+
+    #[test]
+    fn the_three_clocks_are_kept_apart() {
+        let mut recorder = recorder();
+        recorder.on_scheduled(1);
+        recorder.on_ok(1_000 * MS, 1_002 * MS, 1_005 * MS);
+        let recording = finish(recorder, 1_100 * MS);
+        let near =
+            |histogram: &Histogram<u64>, ms: u64| histogram.equivalent(histogram.max(), ms * MS);
+        assert!(near(&recording.response_time, 5));
+        assert!(near(&recording.service_time, 3));
+        assert!(near(&recording.send_lag, 2));
+        assert!(recording.ledger.balances());
+    }
+
+    #[test]
+    fn an_unsent_request_is_a_lower_bound_of_response_time_only() {
+        let mut recorder = recorder();
+        recorder.on_scheduled(2);
+        recorder.on_unfinished(1_000 * MS, None, 1_400 * MS);
+        recorder.on_unfinished(1_100 * MS, Some(1_150 * MS), 1_400 * MS);
+        let recording = finish(recorder, 1_400 * MS);
+        assert_eq!(
+            (recording.response_time.len(), recording.service_time.len()),
+            (2, 1)
+        );
+        assert_eq!(recording.ledger.unfinished, 2);
+        assert!(recording.ledger.balances());
+    }
+
+    #[test]
+    fn an_error_is_no_latency() {
+        let mut recorder = recorder();
+        recorder.on_scheduled(1);
+        recorder.on_error(ErrorKind::WrongBody, 1_010 * MS);
+        let recording = finish(recorder, 1_100 * MS);
+        assert_eq!(recording.response_time.len(), 0);
+        assert_eq!(
+            (
+                recording.ledger.error,
+                recording.errors.body,
+                recording.intervals[0].failed
+            ),
+            (1, 1, 1)
+        );
+    }
+
+    #[test]
+    fn kinds_of_request_are_told_apart_and_stay_so_in_threads_and_epochs() {
+        let mut recorder = recorder();
+        recorder.tell_apart(2);
+        recorder.on_kind(0, Fate::Ok, 0, MS);
+        recorder.on_kind(1, Fate::Ok, 0, 9 * MS);
+        recorder.on_kind(1, Fate::Error, 0, 9 * MS);
+        recorder.on_kind(1, Fate::Timeout, 0, 5_000 * MS);
+        recorder.on_kind(1, Fate::Unfinished, 0, 70 * MS);
+        let thread = finish(recorder, 1_100 * MS);
+        let mut whole = Recording::empty();
+        whole.append_epoch(&thread, 0);
+        whole.append_epoch(&thread, 0);
+        let mut both = thread.clone();
+        both.merge_thread(&thread);
+        for merged in [whole, both] {
+            let ledgers: Vec<_> = merged.kinds.iter().map(|kind| kind.ledger).collect();
+            assert_eq!((ledgers[0].scheduled, ledgers[0].ok), (2, 2));
+            assert_eq!((ledgers[1].scheduled, ledgers[1].ok), (8, 2));
+            assert!(ledgers.iter().all(Ledger::balances));
+            let counts = merged.kinds.iter().map(|kind| kind.response_time.len());
+            assert!(counts.eq([2, 6]), "an error is no latency");
+        }
+    }
+
+    #[test]
+    fn one_kind_has_nothing_of_its_own() {
+        for kinds in [0, 1] {
+            let mut recorder = recorder();
+            recorder.tell_apart(kinds);
+            recorder.on_kind(0, Fate::Ok, 0, MS);
+            assert!(finish(recorder, 1_100 * MS).kinds.is_empty());
+        }
+    }
+
+    #[test]
+    fn as_many_kinds_are_told_apart_as_a_scenario_has() {
+        let mut at_limit = recorder();
+        at_limit.tell_apart(MAX_REQUESTS);
+        at_limit.on_kind(MAX_REQUESTS - 1, Fate::Ok, 0, MS);
+        assert_eq!(finish(at_limit, 1_100 * MS).kinds.len(), MAX_REQUESTS);
+        let beyond = std::panic::catch_unwind(|| recorder().tell_apart(MAX_REQUESTS + 1));
+        assert!(beyond.is_err());
+    }
+
+    #[test]
+    fn quiet_intervals_are_kept_and_a_fate_on_the_boundary_belongs_to_the_next() {
+        let mut recorder = recorder();
+        recorder.on_scheduled(2);
+        recorder.on_ok(1_000 * MS, 1_000 * MS, 1_099 * MS);
+        recorder.on_ok(1_000 * MS, 1_000 * MS, 1_300 * MS);
+        let recording = finish(recorder, 1_350 * MS);
+        let series: Vec<_> = recording
+            .intervals
+            .iter()
+            .map(|i| (i.start_ns / MS, i.length_ns / MS, i.ok))
+            .collect();
+        assert_eq!(
+            series,
+            [(0, 100, 1), (100, 100, 0), (200, 100, 0), (300, 50, 1)]
+        );
+    }
+
+    /// The series of a drive of `count` ms that asked for intervals of 1 ms, with a reply in each and 500 different response
+    /// times.
+    fn series(count: u64) -> Vec<Interval> {
+        let mut series = Series::new(MS);
+        let mut at = 0;
+        while at < count {
+            let length = (series.interval_ns / MS).min(count - at);
+            let mut times: Vec<u64> = (at..at + length).map(|reply| 1 + reply % 500).collect();
+            times.sort_unstable();
+            series.push(Interval {
+                start_ns: at * MS,
+                length_ns: length * MS,
+                ok: length,
+                failed: 0,
+                response_time: times.into_iter().map(|time_ns| (time_ns, 1)).collect(),
+                first_event_time: Counts::new(),
+                delivery_time: Counts::new(),
+            });
+            at += length;
+        }
+        series.finish()
+    }
+
+    #[test]
+    fn a_recorder_bounds_its_series() {
+        let end_ns = (MAX_INTERVALS as u64 + 1) * MS;
+        let mut recorder = Recorder::new(0, MS);
+        recorder.on_scheduled(2);
+        recorder.on_ok(0, 0, MS / 2);
+        recorder.on_ok(0, 0, end_ns - MS / 2);
+        let intervals = finish(recorder, end_ns).intervals;
+        let (first, last) = (&intervals[0], &intervals[intervals.len() - 1]);
+        assert_eq!(intervals.len(), MAX_INTERVALS / 2 + 1);
+        assert_eq!((first.length_ns, first.ok), (2 * MS, 1));
+        assert_eq!(
+            (last.start_ns, last.length_ns, last.ok),
+            (end_ns - MS, MS, 1)
+        );
+    }
+
+    #[test]
+    fn a_long_drive_goes_on_with_longer_intervals_and_loses_no_count() {
+        let limit = MAX_INTERVALS as u64;
+        let cases = [
+            (limit - 1, 1),
+            (limit, 2),
+            (limit + 1, 2),
+            (2 * limit - 2, 2),
+            (2 * limit - 1, 4),
+            (2 * limit, 4),
+            (11 * limit + 3, 16),
+        ];
+        for (count, length_ms) in cases {
+            let series = series(count);
+            assert!(series.len() < MAX_INTERVALS, "{count}: {}", series.len());
+            let (last, whole) = series.split_last().unwrap();
+            assert!(
+                whole.iter().all(
+                    |interval| interval.length_ns == length_ms * MS && interval.ok == length_ms
+                ),
+                "{count}"
+            );
+            assert_eq!(
+                last.start_ns + last.length_ns,
+                count * MS,
+                "{count}: nothing is missing at the end"
+            );
+            assert!(
+                series
+                    .windows(2)
+                    .all(|pair| pair[0].start_ns + pair[0].length_ns == pair[1].start_ns),
+                "{count}"
+            );
+            assert_eq!(
+                series.iter().map(|interval| interval.ok).sum::<u64>(),
+                count
+            );
+            let times = series.iter().flat_map(|interval| &interval.response_time);
+            assert_eq!(times.map(|&(_, replies)| replies).sum::<u64>(), count);
+        }
+    }
+
+    #[test]
+    fn intervals_full_of_different_times_grow_longer_before_there_are_many() {
+        let interval = |index: u64, values: u64| Interval {
+            start_ns: index * MS,
+            length_ns: MS,
+            ok: values,
+            failed: 0,
+            response_time: (1..=values).map(|value| (value, 1)).collect(),
+            first_event_time: Counts::new(),
+            delivery_time: Counts::new(),
+        };
+        let mut series = Series::new(MS);
+        let values = MAX_INTERVAL_VALUES as u64 / 10;
+        for index in 0..10 {
+            series.push(interval(index, values));
+        }
+        assert_eq!(
+            (series.values, series.interval_ns),
+            (MAX_INTERVAL_VALUES, MS)
+        );
+        // One more can't pair up, the next can.
+        series.push(interval(10, 1));
+        series.push(interval(11, 1));
+        assert_eq!(series.interval_ns, 2 * MS);
+        assert!(series.values <= MAX_INTERVAL_VALUES);
+        let intervals = series.finish();
+        let counts: Vec<u64> = intervals.iter().map(|interval| interval.ok).collect();
+        assert_eq!(
+            counts,
+            [[2 * values].repeat(5), vec![2]].concat(),
+            "counts add up"
+        );
+        assert_eq!(intervals[0].response_time.last(), Some(&(values, 2)));
+    }
+
+    #[test]
+    fn threads_whose_intervals_differ_in_length_merge_at_the_longer() {
+        let recording = |intervals| Recording {
+            intervals,
+            ..Recording::empty()
+        };
+        let short = series(MAX_INTERVALS as u64 - 2);
+        let long = series(MAX_INTERVALS as u64);
+        let mut merged = recording(short);
+        merged.merge_thread(&recording(long));
+        assert_eq!(merged.intervals.len(), MAX_INTERVALS / 2);
+        let counts: Vec<u64> = merged
+            .intervals
+            .iter()
+            .map(|interval| interval.ok)
+            .collect();
+        assert_eq!(counts, [vec![4; MAX_INTERVALS / 2 - 1], vec![2]].concat());
+    }
+
+    #[test]
+    fn replies_while_draining_lengthen_the_series_and_not_the_measured_time() {
+        let mut recorder = recorder();
+        recorder.on_scheduled(1);
+        recorder.on_ok(1_090 * MS, 1_090 * MS, 1_120 * MS);
+        let recording = finish(recorder, 1_100 * MS);
+        let series: Vec<_> = recording
+            .intervals
+            .iter()
+            .map(|i| (i.start_ns / MS, i.length_ns / MS, i.ok))
+            .collect();
+        assert_eq!(
+            (series.as_slice(), recording.measured_ns),
+            ([(0, 100, 0), (100, 20, 1)].as_slice(), 100 * MS)
+        );
+    }
+
+    #[test]
+    fn requests_in_flight_are_counted_out_of_step_with_the_load() {
+        // A request every millisecond for 10 s, each on the wire for 5.25 ms: what a count in step with the arrivals would
+        // take for 5 or for 6 is 5.25 (Little's law).
+        let (mut recorder, mut in_flight) = (recorder(), 0);
+        for quarter in 0..40_000_u64 {
+            let now_ns = 1_000 * MS + quarter * MS / 4;
+            let is_sent = quarter % 4 == 0;
+            let is_answered = quarter >= 21 && (quarter - 21) % 4 == 0;
+            recorder.count_in_flight(in_flight, now_ns);
+            in_flight += u32::from(is_sent);
+            in_flight -= u32::from(is_answered);
+        }
+        recorder.count_in_flight(in_flight, 11_000 * MS);
+        let recording = finish(recorder, 11_000 * MS);
+        let InFlight { samples, mean } = recording.in_flight;
+        assert_eq!(samples, 10_000 * MS / IN_FLIGHT_EVERY_NS + 1);
+        assert!((mean - 5.25).abs() < 0.01, "{mean}");
+    }
+
+    #[test]
+    fn requests_in_flight_add_up_over_threads_and_average_over_epochs() {
+        let counted = |in_flight, ms: u64| {
+            let mut recorder = recorder();
+            recorder.count_in_flight(in_flight, (1_000 + ms) * MS);
+            finish(recorder, (1_000 + ms) * MS)
+        };
+        let mut threads = counted(3, 100);
+        threads.merge_thread(&counted(5, 100));
+        assert!((threads.in_flight.mean - 8.0).abs() < 1e-9);
+        let mut epochs = Recording::empty();
+        epochs.append_epoch(&counted(4, 100), 0);
+        epochs.append_epoch(&counted(8, 300), 0);
+        // Three parts of the time with 8 requests and one with 4, but for the sample at each beginning.
+        assert!(
+            (epochs.in_flight.mean - 7.0).abs() < 0.02,
+            "{:?}",
+            epochs.in_flight
+        );
+        threads.merge_thread(&Recording::empty());
+        assert_eq!(threads.in_flight, InFlight::default(), "a part is unknown");
+    }
+
+    #[test]
+    fn the_first_byte_has_a_clock_of_its_own() {
+        let mut recorder = recorder();
+        recorder.on_scheduled(1);
+        recorder.on_first_byte(MS);
+        recorder.on_ok(1_000 * MS, 1_000 * MS, 1_005 * MS);
+        let recording = finish(recorder, 1_100 * MS);
+        let first = &recording.first_byte_time;
+        assert!(first.len() == 1 && first.equivalent(first.max(), MS));
+        let mut merged = Recording::empty();
+        merged.append_epoch(&recording, 0);
+        assert_eq!(merged.first_byte_time.len(), 1);
+    }
+
+    #[test]
+    fn streams_have_clocks_of_their_own() {
+        let one = |lateness_ns| {
+            let mut recorder = recorder();
+            recorder.on_first_event(1_000 * MS, 1_002 * MS);
+            recorder.on_event_gap(lateness_ns);
+            recorder.on_stream(&StreamCounts {
+                streams: 1,
+                events: 2,
+                lost: 3,
+                duplicated: 4,
+                out_of_order: 5,
+            });
+            finish(recorder, 1_100 * MS)
+        };
+        let mut merged = one(0);
+        merged.merge_thread(&one(MS));
+        merged.append_epoch(&one(MS), 0);
+        assert_eq!(merged.first_event_time.len(), 3);
+        let of_intervals: Vec<&Counts> = merged
+            .intervals
+            .iter()
+            .map(|interval| &interval.first_event_time)
+            .collect();
+        let value_ns = merged.first_event_time.max();
+        let value_ns = merged.first_event_time.highest_equivalent(value_ns);
+        assert_eq!(of_intervals, [&[(value_ns, 2)], &[(value_ns, 1)]]);
+        let gaps = &merged.event_gap_lateness;
+        assert_eq!((gaps.count_at(0), gaps.count_at(MS)), (1, 2));
+        let all = StreamCounts {
+            streams: 3,
+            events: 6,
+            lost: 9,
+            duplicated: 12,
+            out_of_order: 15,
+        };
+        assert_eq!(merged.streams, all);
+    }
+
+    #[test]
+    fn messages_have_a_clock_of_their_own() {
+        let one = |elapsed_ns| {
+            let mut recorder = recorder();
+            recorder.on_delivery(1_000 * MS, 1_000 * MS + elapsed_ns);
+            recorder.on_messages(&MessageCounts {
+                sent: 1,
+                deliveries: 2,
+                lost: 3,
+                duplicated: 4,
+                out_of_order: 5,
+            });
+            finish(recorder, 1_100 * MS)
+        };
+        let mut merged = one(MS);
+        merged.merge_thread(&one(2 * MS));
+        merged.append_epoch(&one(2 * MS), 0);
+        let times = &merged.delivery_time;
+        assert_eq!((times.count_at(MS), times.count_at(2 * MS)), (1, 2));
+        let all = MessageCounts {
+            sent: 3,
+            deliveries: 6,
+            lost: 9,
+            duplicated: 12,
+            out_of_order: 15,
+        };
+        assert_eq!(merged.messages, all);
+    }
+
+    #[test]
+    fn served_counts_keep_their_extremes() {
+        assert_eq!(Served::of([]), None);
+        let of = |counts: &[u64]| Recording {
+            connections: ConnectionCounts {
+                served: Served::of(counts.iter().copied()),
+                ..ConnectionCounts::default()
+            },
+            ..Recording::empty()
+        };
+        let mut merged = of(&[]);
+        for part in [of(&[7, 3, 5]), of(&[]), of(&[4, 9])] {
+            merged.append_epoch(&part, 0);
+        }
+        assert_eq!(merged.connections.served, Some(Served { min: 3, max: 9 }));
+    }
+
+    #[test]
+    fn connections_opened_before_the_start_are_kept() {
+        let mut recorder = Recorder::new(0, 100 * MS);
+        recorder.on_connected(MS);
+        recorder.start_at(1_000 * MS);
+        recorder.on_scheduled(1);
+        recorder.on_ok(1_000 * MS, 1_000 * MS, 1_010 * MS);
+        let recording = finish(recorder, 1_100 * MS);
+        assert_eq!(
+            (
+                recording.connect_time.len(),
+                recording.measured_ns,
+                recording.intervals.len()
+            ),
+            (1, 100 * MS, 1)
+        );
+    }
+
+    #[test]
+    fn a_week_is_recorded_and_not_clamped() {
+        let mut recorder = Recorder::new(0, MAX_RECORDABLE_NS);
+        recorder.on_scheduled(1);
+        recorder.on_unfinished(0, None, MAX_RECORDABLE_NS);
+        let recording = finish(recorder, MAX_RECORDABLE_NS);
+        assert!(
+            recording
+                .response_time
+                .equivalent(recording.response_time.max(), MAX_RECORDABLE_NS)
+        );
+    }
+
+    #[test]
+    fn threads_share_intervals_and_epochs_follow_one_another() {
+        let one = || {
+            let mut recorder = recorder();
+            recorder.on_scheduled(1);
+            recorder.on_ok(1_000 * MS, 1_000 * MS, 1_010 * MS);
+            finish(recorder, 1_100 * MS)
+        };
+        let mut threads = one();
+        threads.merge_thread(&one());
+        assert_eq!(
+            (
+                threads.intervals.len(),
+                threads.intervals[0].ok,
+                threads.measured_ns,
+                threads.generator.threads
+            ),
+            (1, 2, 100 * MS, 2)
+        );
+        let mut epochs = one();
+        epochs.append_epoch(&one(), 500 * MS);
+        assert_eq!(
+            (
+                epochs.intervals.len(),
+                epochs.intervals[1].start_ns,
+                epochs.measured_ns,
+                epochs.generator.threads
+            ),
+            (2, 500 * MS, 200 * MS, 1)
+        );
+    }
+}

@@ -1,0 +1,125 @@
+//! What load to drive: the arrivals, for how long, over how many connections.
+
+mod profile;
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::units::Rate;
+
+pub use profile::{MAX_STAGES, Profile, ProfileError, Stage};
+
+/// When requests are sent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Arrival {
+    /// The next request follows the previous reply on its connection: measures capacity.
+    Closed,
+    /// Requests fall due on a schedule, whatever the server does: measures latency.
+    Open {
+        /// Mean arrivals a second.
+        rate: Rate,
+        /// How the gaps between arrivals are distributed.
+        process: Process,
+    },
+    /// As open, at a rate that changes: [`Load::warmup`] runs at its mean, and the profile begins with the measurement.
+    Staged {
+        /// How the rate changes, again and again until the load ends.
+        profile: Profile,
+        /// How the gaps would be distributed if the rate were one.
+        process: Process,
+    },
+}
+
+/// The distribution of the gaps of an open loop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Process {
+    /// Equal gaps.
+    Constant,
+    /// Exponential gaps: what many independent users look like.
+    Poisson,
+}
+
+impl Arrival {
+    /// The name of the arrival process in flags, records and charts: `closed`, `constant` or `poisson`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open { process, .. } | Self::Staged { process, .. } => process.name(),
+        }
+    }
+
+    /// The same without ups and downs: what a warm-up is driven at, so that they are not taken for the target's.
+    #[must_use]
+    pub fn at_mean(&self) -> Self {
+        match self {
+            Self::Staged { profile, process } => Self::Open {
+                rate: profile.mean(),
+                process: *process,
+            },
+            Self::Closed | Self::Open { .. } => self.clone(),
+        }
+    }
+
+    /// The scheduled rate, the mean where it changes; none in a closed loop.
+    pub fn rate(&self) -> Option<Rate> {
+        match self {
+            Self::Closed => None,
+            Self::Open { rate, .. } => Some(*rate),
+            Self::Staged { profile, .. } => Some(profile.mean()),
+        }
+    }
+}
+
+impl Process {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Constant => "constant",
+            Self::Poisson => "poisson",
+        }
+    }
+}
+
+/// When connections are opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Connect {
+    /// Before the load begins: each carries many requests, and those that are lost are opened again.
+    #[default]
+    Once,
+    /// For each request, when it is sent; closed after its reply. A request is sent from the moment of connecting on, so that
+    /// response and service time both include it.
+    PerRequest,
+}
+
+/// One drive of load at one address: everything the instrument needs to know beside the requests.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Load {
+    /// When requests are sent.
+    pub arrival: Arrival,
+    /// How many connections are kept open, over all generator threads; where each request opens its own, how many may be
+    /// open at a time.
+    pub connections: NonZeroU32,
+    /// When they are opened.
+    pub connect: Connect,
+    /// Connections beside them that carry nothing. Whoever drives the load holds them, since they outlive a drive.
+    pub idle_connections: u32,
+    /// Load before the measurement that is driven and answered but not recorded.
+    pub warmup: Duration,
+    /// How long arrivals are measured.
+    pub duration: Duration,
+    /// How long, after the last arrival, requests already sent may still be answered. What is unanswered then is *unfinished*.
+    pub drain: Duration,
+    /// A request unanswered this long after it was sent is a *timeout*; its connection is replaced.
+    pub timeout: Duration,
+    /// Stop after this many measured requests, if that comes before `duration`.
+    pub request_limit: Option<u64>,
+    /// The length of one interval of the time series.
+    pub interval: Duration,
+    /// Seeds the arrivals and the mix of requests: the same seed replays both.
+    pub seed: u64,
+}

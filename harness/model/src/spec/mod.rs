@@ -1,0 +1,10 @@
+//! What people write and ask for: scenarios, targets, loads, plans.
+
+pub mod load;
+pub mod plan;
+pub mod scenario;
+pub mod schedule;
+pub mod target;
+pub mod toml_source;
+pub mod truth;
+pub mod warmup;

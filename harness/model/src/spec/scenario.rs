@@ -1,0 +1,912 @@
+//! Scenarios: what is asked of every target, read from TOML.
+//!
+//! This module knows the shape of a scenario and reports every mistake in it by file, line and remedy. It must never
+//! know which routes exist: whoever does, checks them and answers through [`Scenario::request_error`].
+
+mod stages;
+
+use std::num::NonZeroU32;
+use std::ops::Range;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use toml::Spanned;
+
+use crate::measured::summary::PERCENTILES;
+use crate::names;
+use crate::spec::load::{Arrival, Connect, Process, Profile};
+use crate::spec::toml_source::Text;
+use crate::units;
+use crate::units::{Rate, UnitError};
+
+pub use crate::spec::toml_source::SourceError as ScenarioError;
+use stages::RawStage;
+
+/// The scenarios that are compiled in: name and TOML source, by name.
+pub const BUILT_IN: &[(&str, &str)] = &[
+    ("burst", include_str!("../../../../scenarios/burst.toml")),
+    ("chat", include_str!("../../../../scenarios/chat.toml")),
+    ("churn", include_str!("../../../../scenarios/churn.toml")),
+    (
+        "cpu-heavy",
+        include_str!("../../../../scenarios/cpu-heavy.toml"),
+    ),
+    (
+        "fan-out",
+        include_str!("../../../../scenarios/fan-out.toml"),
+    ),
+    (
+        "file-pool",
+        include_str!("../../../../scenarios/file-pool.toml"),
+    ),
+    (
+        "idle-10k",
+        include_str!("../../../../scenarios/idle-10k.toml"),
+    ),
+    (
+        "io-heavy",
+        include_str!("../../../../scenarios/io-heavy.toml"),
+    ),
+    ("mixed", include_str!("../../../../scenarios/mixed.toml")),
+    ("orders", include_str!("../../../../scenarios/orders.toml")),
+    ("ping", include_str!("../../../../scenarios/ping.toml")),
+    ("stream", include_str!("../../../../scenarios/stream.toml")),
+    ("timers", include_str!("../../../../scenarios/timers.toml")),
+];
+
+/// The longest scenario that is read.
+pub const MAX_SOURCE_BYTES: usize = 64 * 1024;
+/// The most connections: no more fit between two addresses, since ports have 16 bits.
+pub const MAX_CONNECTIONS: u32 = 65_535;
+/// The most idle connections: as many as busy ones, of every target.
+pub const MAX_IDLE_CONNECTIONS: u32 = MAX_CONNECTIONS;
+/// The most kinds of request in one mix.
+pub const MAX_REQUESTS: usize = 64;
+/// The largest weight of a request: a share of one in a million still has a spelling.
+pub const MAX_WEIGHT: u32 = 1_000_000;
+/// The longest route.
+pub const MAX_ROUTE_BYTES: usize = 2048;
+/// How long a request may stay unanswered where the scenario doesn't say.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The longest time that a scenario may allow for an answer.
+pub const MAX_TIMEOUT: Duration = Duration::from_mins(10);
+/// The methods that a request may use.
+pub const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"];
+/// The methods of which a request carries a body: of the others a server may ignore or refuse one (RFC 9110, section 9.3).
+pub const METHODS_WITH_BODY: [&str; 2] = ["POST", "PUT"];
+/// What a body is unless the scenario says otherwise.
+pub const DEFAULT_CONTENT_TYPE: &str = "application/json";
+/// The longest content type.
+pub const MAX_CONTENT_TYPE_BYTES: usize = 128;
+/// The shortest message of a chat: it has room to say which one it is.
+pub const MIN_MESSAGE_BYTES: u32 = 32;
+/// The longest message of a chat: the contract has longer ones refused.
+pub const MAX_MESSAGE_BYTES: u32 = 65_536;
+/// The status of a right answer unless the scenario says otherwise.
+pub const USUAL_STATUS: u16 = 200;
+/// The statuses that a final answer may have (RFC 9110, section 15; 1xx are interim).
+pub const STATUSES: std::ops::RangeInclusive<u16> = 200..=599;
+
+/// What is asked of every target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// The file's name without its extension.
+    pub name: String,
+    /// What it does, in a sentence.
+    pub description: String,
+    /// The question it answers.
+    pub question: String,
+    /// When requests are sent.
+    pub arrival: ArrivalSpec,
+    /// Connections kept open, or open at a time, at most [`MAX_CONNECTIONS`].
+    pub connections: NonZeroU32,
+    /// When they are opened.
+    pub connect: Connect,
+    /// Connections of each target that carry nothing, held beside them; often none, at most [`MAX_IDLE_CONNECTIONS`].
+    pub idle_connections: Option<NonZeroU32>,
+    /// How long a request may stay unanswered before it counts as a timeout.
+    pub timeout: Duration,
+    /// The mix: never empty, at most [`MAX_REQUESTS`].
+    pub requests: Vec<RequestSpec>,
+    /// What the answers must keep to, in ascending order of percentile; often empty.
+    pub objectives: Vec<Objective>,
+    /// The TOML it was read from.
+    pub source: String,
+    /// Where that came from, for messages.
+    pub file_name: String,
+}
+
+/// When requests are sent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ArrivalSpec {
+    /// The next request follows the previous reply: measures capacity.
+    Closed,
+    /// Requests fall due on schedule: measures latency.
+    Open {
+        /// How many a second.
+        pace: Pace,
+        /// The distribution of the gaps.
+        process: Process,
+    },
+}
+
+/// How many requests a second an open loop sends.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Pace {
+    /// As many as this.
+    Rate(Rate),
+    /// A share of the weaker target's measured capacity, above 0 and below 1.
+    CapacityShare(f64),
+    /// As many as the stages say, one after the other. Every epoch begins with the first, and holds all of them unless a
+    /// duration was asked for.
+    Stages(Profile),
+}
+
+/// One kind of request in the mix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestSpec {
+    /// One of [`METHODS`].
+    pub method: String,
+    /// Path and query, as `/upstream?calls=3&ms=5`. Whether any target serves it is not known here.
+    pub route: String,
+    /// What is sent after the head: only with one of [`METHODS_WITH_BODY`], and bounded by [`MAX_SOURCE_BYTES`].
+    pub body: Option<Body>,
+    /// How long the messages of a chat are, from [`MIN_MESSAGE_BYTES`] to [`MAX_MESSAGE_BYTES`], where the scenario says so.
+    pub message_bytes: Option<u32>,
+    /// Its weight among the others, at most [`MAX_WEIGHT`].
+    pub weight: NonZeroU32,
+    /// The status that the right answer has.
+    pub expect_status: u16,
+    /// The line that the route stands on, from 1.
+    pub line: u32,
+    /// Where the values of its keys stand in the source, in bytes; that of `route` comes first.
+    places: Vec<(&'static str, Range<usize>)>,
+}
+
+/// The body of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    /// Its bytes, as they are sent.
+    pub text: String,
+    /// What the header `Content-Type` says of it.
+    pub content_type: String,
+}
+
+impl RequestSpec {
+    /// The request in a line: `GET /sleep/5`; `POST /orders, 161 bytes, to be answered 422`; `GET /chat, messages of 100 bytes`.
+    pub fn words(&self) -> String {
+        let body = self
+            .body
+            .as_ref()
+            .map(|body| format!(", {} bytes", body.text.len()))
+            .unwrap_or_default();
+        let messages = self
+            .message_bytes
+            .map(|bytes| format!(", messages of {bytes} bytes"))
+            .unwrap_or_default();
+        let status = if self.expect_status == USUAL_STATUS {
+            String::new()
+        } else {
+            format!(", to be answered {}", self.expect_status)
+        };
+        format!("{} {}{body}{messages}{status}", self.method, self.route)
+    }
+
+    fn place(&self, key: &str) -> Range<usize> {
+        let known = self.places.iter().find(|(known, _)| *known == key);
+        known.unwrap_or(&self.places[0]).1.clone()
+    }
+}
+
+/// A service-level objective: this percentile of what is timed (see [`crate::record::timed`]) is at most this long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Objective {
+    /// A name from [`PERCENTILES`].
+    pub percentile: &'static str,
+    /// The bound: above zero and below the timeout.
+    pub at_most: Duration,
+}
+
+impl Scenario {
+    /// Reads a scenario.
+    ///
+    /// `file_name`: where the source came from, as people would find it again; its stem names the scenario, and `-`
+    /// (standard input) names it `stdin`.
+    pub fn parse(source: &str, file_name: &str) -> Result<Self, ScenarioError> {
+        let text = text(source, file_name);
+        if source.len() > MAX_SOURCE_BYTES {
+            let what = format!(
+                "the file has {} bytes; a scenario has at most {MAX_SOURCE_BYTES}",
+                source.len()
+            );
+            return Err(text.error(
+                0..0,
+                what,
+                "check that this is a scenario: they usually have a few dozen lines",
+            ));
+        }
+        let name = text.name("scenario")?;
+        let raw: Raw = toml::from_str(source).map_err(|error| text.toml_error(&error))?;
+        let timeout = timeout(&text, raw.timeout.as_ref())?;
+        Ok(Self {
+            name,
+            description: sentence(&text, "description", &raw.description)?,
+            question: sentence(&text, "question", &raw.question)?,
+            arrival: arrival(&text, &raw.load)?,
+            connections: connections(&text, "connections", &raw.connections, MAX_CONNECTIONS)?,
+            idle_connections: raw
+                .idle_connections
+                .as_ref()
+                .map(|value| connections(&text, "idle_connections", value, MAX_IDLE_CONNECTIONS))
+                .transpose()?,
+            connect: raw
+                .load
+                .get_ref()
+                .connect
+                .as_ref()
+                .map_or(Connect::Once, |connect| *connect.get_ref()),
+            timeout,
+            requests: requests(&text, &raw.requests)?,
+            objectives: objectives(&text, raw.objective.as_ref(), timeout)?,
+            source: source.to_owned(),
+            file_name: file_name.to_owned(),
+        })
+    }
+
+    /// A scenario that is compiled in, by name.
+    pub fn built_in(name: &str) -> Result<Self, UnknownScenario> {
+        let (_, source) = BUILT_IN
+            .iter()
+            .find(|(known, _)| *known == name)
+            .ok_or_else(|| UnknownScenario::new(name))?;
+        Ok(Self::parse(source, &format!("{name}.toml"))
+            .expect("every built-in scenario is parsed by a test"))
+    }
+
+    /// The error of a request that whoever knows the routes refused, in the same look as every other error of a scenario.
+    ///
+    /// `request_index`: which of `requests`; `key`: the key whose value is to blame, or that of the route where the key is
+    /// not there; `message`: what is wrong; `help`: what to do about it.
+    pub fn request_error(
+        &self,
+        request_index: usize,
+        key: &str,
+        message: &str,
+        help: &str,
+    ) -> ScenarioError {
+        text(&self.source, &self.file_name).error(
+            self.requests[request_index].place(key),
+            message,
+            help,
+        )
+    }
+
+    /// The weights of the requests, in their order.
+    pub fn weights(&self) -> Vec<u32> {
+        self.requests
+            .iter()
+            .map(|request| request.weight.get())
+            .collect()
+    }
+
+    /// The scenario as a run record carries it.
+    pub fn record(&self) -> ScenarioRecord {
+        let total: f64 = self.weights().into_iter().map(f64::from).sum();
+        ScenarioRecord {
+            name: self.name.clone(),
+            description: self.description.clone(),
+            question: self.question.clone(),
+            requests: self
+                .requests
+                .iter()
+                .map(|request| RequestRecord {
+                    request: request.words(),
+                    share: f64::from(request.weight.get()) / total,
+                })
+                .collect(),
+            objectives: self
+                .objectives
+                .iter()
+                .map(|objective| ObjectiveRecord {
+                    percentile: objective.percentile.to_owned(),
+                    at_most_ns: units::duration_ns(objective.at_most),
+                })
+                .collect(),
+            source: self.source.clone(),
+        }
+    }
+}
+
+impl ArrivalSpec {
+    /// The arrivals for targets of which the weaker one carries `capacity` (looked at only where they are a share of it).
+    pub fn at_capacity(&self, capacity: Rate) -> Result<Arrival, UnitError> {
+        let Self::Open { pace, process } = self else {
+            return Ok(Arrival::Closed);
+        };
+        let process = *process;
+        Ok(match pace {
+            Pace::Rate(rate) => Arrival::Open {
+                rate: *rate,
+                process,
+            },
+            Pace::CapacityShare(share) => Arrival::Open {
+                rate: Rate::per_s(capacity.as_per_s() * share)?,
+                process,
+            },
+            Pace::Stages(profile) => Arrival::Staged {
+                profile: profile.clone(),
+                process,
+            },
+        })
+    }
+
+    /// True where the arrivals can't be known before the targets' capacity is.
+    pub fn needs_capacity(&self) -> bool {
+        matches!(
+            self,
+            Self::Open {
+                pace: Pace::CapacityShare(_),
+                ..
+            }
+        )
+    }
+
+    /// How long the stages take once, where there are any.
+    pub fn profile_length(&self) -> Option<Duration> {
+        match self {
+            Self::Open {
+                pace: Pace::Stages(profile),
+                ..
+            } => Some(profile.length()),
+            _ => None,
+        }
+    }
+}
+
+/// A name that no built-in scenario has.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("no scenario is called `{name}`{}; known are {}, and any TOML file", hint(*nearest), built_in_names())]
+pub struct UnknownScenario {
+    /// The name asked for.
+    pub name: String,
+    /// The one that was probably meant.
+    pub nearest: Option<&'static str>,
+}
+
+impl UnknownScenario {
+    fn new(name: &str) -> Self {
+        Self {
+            name: names::shortened(name),
+            nearest: names::nearest(name, BUILT_IN.iter().map(|(known, _)| *known)),
+        }
+    }
+}
+
+fn hint(nearest: Option<&str>) -> String {
+    nearest
+        .map(|nearest| format!(" (did you mean `{nearest}`?)"))
+        .unwrap_or_default()
+}
+
+fn built_in_names() -> String {
+    BUILT_IN
+        .iter()
+        .map(|(name, _)| *name)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// The file as it is written, before anything about it is believed. Numbers are as wide as TOML's, so that a value out of
+/// range is our error and not the reader's.
+#[derive(Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[cfg_attr(
+    any(test, feature = "schema"),
+    schemars(
+        title = "Scenario",
+        description = "A scenario of bench: what is asked of every target."
+    )
+)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    /// What it does, in a sentence.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "String"))]
+    description: Spanned<String>,
+    /// The question it answers; it stands above every result.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "String"))]
+    question: Spanned<String>,
+    /// Connections kept open; with `connect = "per_request"`, how many may be open at a time.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "i64", range(min = 1, max = MAX_CONNECTIONS)))]
+    connections: Spanned<i64>,
+    /// Connections of each target that carry nothing, held beside the others for the whole round.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<i64>", range(min = 1, max = MAX_IDLE_CONNECTIONS)))]
+    idle_connections: Option<Spanned<i64>>,
+    /// A request unanswered for so long has failed: `"5s"` if left out, at most `"600s"`.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    timeout: Option<Spanned<String>>,
+    /// When requests are sent.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "RawLoad"))]
+    load: Spanned<RawLoad>,
+    /// What is sent: one table for each kind of request.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Vec<RawRequest>", length(min = 1, max = MAX_REQUESTS)))]
+    requests: Spanned<Vec<RawRequest>>,
+    /// What the answers must keep to: the longest that a percentile of what is timed may be: response time, or
+    /// first event or delivery time where most requests are for streams or messages.
+    objective: Option<RawObjective>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct RawLoad {
+    /// `closed`: the next request follows the reply. `open`: requests fall due on a schedule.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "RawArrival"))]
+    arrival: Spanned<RawArrival>,
+    /// The gaps of an open loop: `poisson` if left out.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<Process>"))]
+    process: Option<Spanned<Process>>,
+    /// Requests a second of an open loop.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<f64>"))]
+    rate_per_s: Option<Spanned<f64>>,
+    /// A share of what the weaker target carries, which is measured first.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<f64>"))]
+    capacity_share: Option<Spanned<f64>>,
+    /// A rate that changes.
+    #[cfg_attr(
+        any(test, feature = "schema"),
+        schemars(with = "Option<Vec<RawStage>>")
+    )]
+    stages: Option<Spanned<Vec<RawStage>>>,
+    /// When connections are opened: `once` if left out.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<Connect>"))]
+    connect: Option<Spanned<Connect>>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum RawArrival {
+    Closed,
+    Open,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct RawRequest {
+    /// Path and query, as in `/sleep/5`.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "String"))]
+    route: Spanned<String>,
+    /// `GET` if left out.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    method: Option<Spanned<String>>,
+    /// What is posted.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    body: Option<Spanned<String>>,
+    /// What the body is: `application/json` if left out.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    content_type: Option<Spanned<String>>,
+    /// How long the messages of `/chat` are: 64 if left out.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<i64>", range(min = MIN_MESSAGE_BYTES, max = MAX_MESSAGE_BYTES)))]
+    message_bytes: Option<Spanned<i64>>,
+    /// Its share among the others: 1 if left out.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<i64>", range(min = 1, max = MAX_WEIGHT)))]
+    weight: Option<Spanned<i64>>,
+    /// The status of the right answer: 200 if left out.
+    #[cfg_attr(
+        any(test, feature = "schema"),
+        schemars(with = "Option<i64>", range(min = 200, max = 599))
+    )]
+    expect_status: Option<Spanned<i64>>,
+}
+
+/// One optional bound a percentile; a test holds the fields against [`PERCENTILES`].
+#[derive(Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[cfg_attr(
+    any(test, feature = "schema"),
+    schemars(description = "The longest that each percentile of what is timed may be.")
+)]
+#[serde(deny_unknown_fields)]
+pub struct RawObjective {
+    /// As in `"50ms"`, below the timeout.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    p50: Option<Spanned<String>>,
+    /// As in `"50ms"`, below the timeout.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    p90: Option<Spanned<String>>,
+    /// As in `"50ms"`, below the timeout.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    p95: Option<Spanned<String>>,
+    /// As in `"50ms"`, below the timeout.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    p99: Option<Spanned<String>>,
+    /// As in `"50ms"`, below the timeout.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    p99_9: Option<Spanned<String>>,
+    /// As in `"50ms"`, below the timeout.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    p99_99: Option<Spanned<String>>,
+}
+
+fn text<'a>(source: &'a str, file_name: &'a str) -> Text<'a> {
+    Text {
+        source,
+        file_name,
+        examples: "`bench list scenarios` shows scenarios to start from",
+    }
+}
+
+fn sentence(text: &Text<'_>, key: &str, value: &Spanned<String>) -> Result<String, ScenarioError> {
+    let trimmed = value.get_ref().trim();
+    if trimmed.is_empty() {
+        let help = "say it in a sentence: it stands above every result of this scenario";
+        return Err(text.error(value.span(), format!("`{key}` is empty"), help));
+    }
+    Ok(trimmed.to_owned())
+}
+
+fn connections(
+    text: &Text<'_>,
+    key: &str,
+    value: &Spanned<i64>,
+    most: u32,
+) -> Result<NonZeroU32, ScenarioError> {
+    let connections = whole(text, key, value, 1, i64::from(most))?;
+    Ok(NonZeroU32::new(connections).expect("the range begins at 1"))
+}
+
+fn timeout(text: &Text<'_>, value: Option<&Spanned<String>>) -> Result<Duration, ScenarioError> {
+    let Some(value) = value else {
+        return Ok(DEFAULT_TIMEOUT);
+    };
+    let timeout = text.duration(value)?;
+    if timeout > MAX_TIMEOUT {
+        let what = format!("`timeout` is longer than {} s", MAX_TIMEOUT.as_secs());
+        return Err(text.error(
+            value.span(),
+            what,
+            "a request that takes longer has failed: give a shorter timeout",
+        ));
+    }
+    Ok(timeout)
+}
+
+fn arrival(text: &Text<'_>, load: &Spanned<RawLoad>) -> Result<ArrivalSpec, ScenarioError> {
+    let RawLoad {
+        arrival,
+        process,
+        rate_per_s,
+        capacity_share,
+        stages,
+        ..
+    } = load.get_ref();
+    match arrival.get_ref() {
+        RawArrival::Closed => {
+            let pacing = [
+                ("rate_per_s", rate_per_s.as_ref().map(Spanned::span)),
+                ("capacity_share", capacity_share.as_ref().map(Spanned::span)),
+                ("process", process.as_ref().map(Spanned::span)),
+                ("stages", stages.as_ref().map(Spanned::span)),
+            ];
+            match pacing
+                .into_iter()
+                .find_map(|(key, span)| span.map(|span| (key, span)))
+            {
+                None => Ok(ArrivalSpec::Closed),
+                Some((key, span)) => Err(text.error(
+                    span,
+                    format!(
+                        "`{key}` means nothing in a closed loop, where replies trigger requests"
+                    ),
+                    format!("remove `{key}`, or write `arrival = \"open\"` to send on a schedule"),
+                )),
+            }
+        }
+        RawArrival::Open => Ok(ArrivalSpec::Open {
+            pace: pace(text, load.get_ref())?,
+            // Independent users are what most services see.
+            process: process
+                .as_ref()
+                .map_or(Process::Poisson, |process| *process.get_ref()),
+        }),
+    }
+}
+
+fn pace(text: &Text<'_>, load: &RawLoad) -> Result<Pace, ScenarioError> {
+    let RawLoad {
+        arrival,
+        rate_per_s,
+        capacity_share,
+        stages,
+        ..
+    } = load;
+    let both = |span, one: &str, other: &str| {
+        let what = format!("`{one}` and `{other}` both say how many requests to send");
+        Err(text.error(span, what, "keep one of them"))
+    };
+    match (rate_per_s, capacity_share, stages) {
+        (Some(rate), None, None) => match Rate::per_s(*rate.get_ref()) {
+            Ok(rate) => Ok(Pace::Rate(rate)),
+            Err(error) => Err(text.error(
+                rate.span(),
+                error.to_string(),
+                "write requests a second, as in `rate_per_s = 1_000`",
+            )),
+        },
+        (None, Some(share), None) => {
+            let value = *share.get_ref();
+            if value > 0.0 && value < 1.0 {
+                return Ok(Pace::CapacityShare(value));
+            }
+            let what = format!("`capacity_share` must be above 0 and below 1, not {value}");
+            Err(text.error(share.span(), what, "at 1 and above queues grow without end; 0.5 is half of what the weaker target can do"))
+        }
+        (None, None, Some(stages)) => Ok(Pace::Stages(stages::profile(text, stages)?)),
+        (Some(_), Some(share), _) => both(share.span(), "rate_per_s", "capacity_share"),
+        (Some(rate), None, Some(_)) => both(rate.span(), "rate_per_s", "stages"),
+        (None, Some(share), Some(_)) => both(share.span(), "capacity_share", "stages"),
+        (None, None, None) => Err(text.error(
+            arrival.span(),
+            "an open loop needs to know how many requests to send",
+            "add `rate_per_s = 1_000`, `capacity_share = 0.5` for half of what the weaker target can do, or `[[load.stages]]` for a rate that changes",
+        )),
+    }
+}
+
+fn requests(
+    text: &Text<'_>,
+    requests: &Spanned<Vec<RawRequest>>,
+) -> Result<Vec<RequestSpec>, ScenarioError> {
+    let count = requests.get_ref().len();
+    if count == 0 || count > MAX_REQUESTS {
+        let what = format!("a scenario has 1 to {MAX_REQUESTS} kinds of request, not {count}");
+        return Err(text.error(
+            requests.span(),
+            what,
+            "write one `[[requests]]` table with a `route` for each kind",
+        ));
+    }
+    requests
+        .get_ref()
+        .iter()
+        .map(|raw| request(text, raw))
+        .collect()
+}
+
+fn request(text: &Text<'_>, raw: &RawRequest) -> Result<RequestSpec, ScenarioError> {
+    let weight = raw.weight.as_ref().map_or(Ok(1), |weight| {
+        whole(text, "weight", weight, 1, i64::from(MAX_WEIGHT))
+    })?;
+    let (first, last) = (i64::from(*STATUSES.start()), i64::from(*STATUSES.end()));
+    let expect_status = raw
+        .expect_status
+        .as_ref()
+        .map_or(Ok(u32::from(USUAL_STATUS)), |status| {
+            whole(text, "expect_status", status, first, last)
+        })?;
+    let message_bytes = raw.message_bytes.as_ref().map(|bytes| {
+        let range = [MIN_MESSAGE_BYTES, MAX_MESSAGE_BYTES].map(i64::from);
+        whole(text, "message_bytes", bytes, range[0], range[1])
+    });
+    let method = method(text, raw.method.as_ref())?;
+    Ok(RequestSpec {
+        route: route(text, &raw.route)?,
+        body: body(text, raw, &method)?,
+        method,
+        message_bytes: message_bytes.transpose()?,
+        weight: NonZeroU32::new(weight).expect("the range begins at 1"),
+        expect_status: u16::try_from(expect_status).expect("the range ends at 599"),
+        line: text.place(raw.route.span().start).0,
+        places: raw.places(),
+    })
+}
+
+impl RawRequest {
+    fn places(&self) -> Vec<(&'static str, Range<usize>)> {
+        fn place<T>(
+            key: &'static str,
+            value: Option<&Spanned<T>>,
+        ) -> Option<(&'static str, Range<usize>)> {
+            value.map(|value| (key, value.span()))
+        }
+        [
+            place("route", Some(&self.route)),
+            place("method", self.method.as_ref()),
+            place("body", self.body.as_ref()),
+            place("content_type", self.content_type.as_ref()),
+            place("message_bytes", self.message_bytes.as_ref()),
+            place("weight", self.weight.as_ref()),
+            place("expect_status", self.expect_status.as_ref()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+fn body(text: &Text<'_>, raw: &RawRequest, method: &str) -> Result<Option<Body>, ScenarioError> {
+    let Some(body) = &raw.body else {
+        return match &raw.content_type {
+            None => Ok(None),
+            Some(content_type) => Err(text.error(
+                content_type.span(),
+                "`content_type` means nothing without a body",
+                "add `body`, or remove `content_type`",
+            )),
+        };
+    };
+    if !METHODS_WITH_BODY.contains(&method) {
+        return Err(text.error(
+            body.span(),
+            format!("`body` means nothing with {method}"),
+            "write `method = \"POST\"` or `method = \"PUT\"`, or remove `body`",
+        ));
+    }
+    Ok(Some(Body {
+        text: body.get_ref().clone(),
+        content_type: content_type(text, raw.content_type.as_ref())?,
+    }))
+}
+
+fn content_type(text: &Text<'_>, value: Option<&Spanned<String>>) -> Result<String, ScenarioError> {
+    let Some(value) = value else {
+        return Ok(DEFAULT_CONTENT_TYPE.to_owned());
+    };
+    let content_type = value.get_ref();
+    // A field's value (RFC 9110, section 5.5), without what only very old ones have: leading blanks, and bytes beyond ASCII.
+    let fits = (1..=MAX_CONTENT_TYPE_BYTES).contains(&content_type.len())
+        && content_type.trim() == content_type
+        && content_type
+            .bytes()
+            .all(|byte| (b' '..=b'~').contains(&byte));
+    if fits {
+        return Ok(content_type.clone());
+    }
+    let what = format!("a content type is 1 to {MAX_CONTENT_TYPE_BYTES} visible characters");
+    let help = "write it as in `content_type = \"text/plain; charset=utf-8\"`";
+    Err(text.error(value.span(), what, help))
+}
+
+fn method(text: &Text<'_>, value: Option<&Spanned<String>>) -> Result<String, ScenarioError> {
+    let Some(value) = value else {
+        return Ok("GET".to_owned());
+    };
+    let method = value.get_ref();
+    if METHODS.contains(&method.as_str()) {
+        return Ok(method.clone());
+    }
+    let known = METHODS.map(str::to_owned).to_vec();
+    let nearest = METHODS
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(method))
+        .map(str::to_owned);
+    Err(text.unknown(
+        value.span(),
+        format!(
+            "`{}` is not a method that can be sent",
+            names::shortened(method)
+        ),
+        known,
+        nearest,
+    ))
+}
+
+fn route(text: &Text<'_>, value: &Spanned<String>) -> Result<String, ScenarioError> {
+    let route = value.get_ref();
+    let error = |what: String| {
+        Err(text.error(
+            value.span(),
+            what,
+            "write path and query, percent-encoded, as in `route = \"/sleep/5\"`",
+        ))
+    };
+    if route.len() > MAX_ROUTE_BYTES {
+        return error(format!(
+            "the route has {} bytes; the limit is {MAX_ROUTE_BYTES}",
+            route.len()
+        ));
+    }
+    if !route.starts_with('/') {
+        return error("a route begins with `/`".to_owned());
+    }
+    // What may stand in a request line (RFC 9112, section 3.2.1): no space, no control character, no fragment, and
+    // anything beyond ASCII is percent-encoded.
+    match route.chars().find(|&c| !c.is_ascii_graphic() || c == '#') {
+        Some(bad) => error(format!("{bad:?} can't stand in a route")),
+        None => Ok(route.clone()),
+    }
+}
+
+/// The objectives of a table, each below `timeout`.
+pub fn objectives(
+    text: &Text<'_>,
+    raw: Option<&RawObjective>,
+    timeout: Duration,
+) -> Result<Vec<Objective>, ScenarioError> {
+    let Some(RawObjective {
+        p50,
+        p90,
+        p95,
+        p99,
+        p99_9,
+        p99_99,
+    }) = raw
+    else {
+        return Ok(Vec::new());
+    };
+    PERCENTILES
+        .iter()
+        .zip([p50, p90, p95, p99, p99_9, p99_99])
+        .filter_map(|(percentile, bound)| bound.as_ref().map(|bound| (percentile.name, bound)))
+        .map(|(percentile, bound)| {
+            let at_most = text.duration(bound)?;
+            if at_most >= timeout {
+                let what = format!("{percentile} may take as long as the timeout of {timeout:?}, so requests given up would meet it");
+                return Err(text.error(bound.span(), what, "raise `timeout` above the objective, or lower the objective"));
+            }
+            Ok(Objective { percentile, at_most })
+        })
+        .collect()
+}
+
+fn whole(
+    text: &Text<'_>,
+    key: &str,
+    value: &Spanned<i64>,
+    min: i64,
+    max: i64,
+) -> Result<u32, ScenarioError> {
+    let number = *value.get_ref();
+    if (min..=max).contains(&number) {
+        return Ok(u32::try_from(number).expect("every range lies within u32"));
+    }
+    let what = format!("`{key}` must be from {min} to {max}, not {number}");
+    Err(text.error(
+        value.span(),
+        what,
+        format!("choose a number from {min} to {max}"),
+    ))
+}
+
+/// The scenario as it was run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+pub struct ScenarioRecord {
+    /// Its name.
+    pub name: String,
+    /// What it does.
+    pub description: String,
+    /// The question it answers.
+    pub question: String,
+    /// Its requests.
+    pub requests: Vec<RequestRecord>,
+    /// Its objectives, as `p99 <= 50 ms`.
+    pub objectives: Vec<ObjectiveRecord>,
+    /// The TOML that it was read from.
+    pub source: String,
+}
+
+/// One kind of request in the mix.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+pub struct RequestRecord {
+    /// `GET /sleep/5`.
+    pub request: String,
+    /// Its share of all requests, 0 to 1.
+    pub share: f64,
+}
+
+/// A service-level objective.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+pub struct ObjectiveRecord {
+    /// The percentile that it bounds, of the time that the run is about (see [`Timed`]): `p99`.
+    pub percentile: String,
+    /// The bound in nanoseconds.
+    pub at_most_ns: u64,
+}
+
+#[cfg(test)]
+mod tests;

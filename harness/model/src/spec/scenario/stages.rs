@@ -1,0 +1,192 @@
+//! The stages of an open loop as they are written: which keys each kind has, and where a mistake in them stands.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::ScenarioError;
+use crate::spec::load::{Profile, ProfileError, Stage};
+use crate::spec::toml_source::Text;
+
+/// One `[[load.stages]]` table, before anything about it is believed.
+#[derive(Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[cfg_attr(
+    any(test, feature = "schema"),
+    schemars(description = "A part of a rate that changes.")
+)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawStage {
+    /// `ramp` (`from_per_s`, `to_per_s`), `step` (`rate_per_s`) or `burst` (`base_per_s`, `burst_per_s`, `period`, `burst_for`); each has a `duration`.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "RawKind"))]
+    kind: Spanned<RawKind>,
+    /// The rate at the beginning of a ramp.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<f64>"))]
+    from_per_s: Option<Spanned<f64>>,
+    /// The rate at its end.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<f64>"))]
+    to_per_s: Option<Spanned<f64>>,
+    /// The rate of a step.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<f64>"))]
+    rate_per_s: Option<Spanned<f64>>,
+    /// The rate between bursts.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<f64>"))]
+    base_per_s: Option<Spanned<f64>>,
+    /// The rate of a burst.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<f64>"))]
+    burst_per_s: Option<Spanned<f64>>,
+    /// From the beginning of one burst to that of the next.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    period: Option<Spanned<String>>,
+    /// How long each burst lasts.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    burst_for: Option<Spanned<String>>,
+    /// How long the stage lasts.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    duration: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+enum RawKind {
+    Ramp,
+    Step,
+    Burst,
+}
+
+/// The profile that the stages make.
+pub(super) fn profile(
+    text: &Text<'_>,
+    raw: &Spanned<Vec<RawStage>>,
+) -> Result<Profile, ScenarioError> {
+    let stages = raw.get_ref();
+    let read: Vec<Stage> = stages
+        .iter()
+        .map(|stage| stage.read(text))
+        .collect::<Result<_, _>>()?;
+    Profile::new(&read).map_err(|error| {
+        let span = place(&error, stages).unwrap_or_else(|| raw.span());
+        text.error(span, error.to_string(), error.remedy())
+    })
+}
+
+/// Where the key stands that the error is about.
+fn place(error: &ProfileError, stages: &[RawStage]) -> Option<Range<usize>> {
+    let (stage, wrong) = error.place()?;
+    let mut keys = stages.get(stage)?.keys().into_iter();
+    keys.find_map(|(key, span)| span.filter(|_| key == wrong))
+}
+
+impl RawKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ramp => "ramp",
+            Self::Step => "step",
+            Self::Burst => "burst",
+        }
+    }
+
+    /// All of them are required.
+    fn keys(self) -> &'static [&'static str] {
+        match self {
+            Self::Ramp => &["from_per_s", "to_per_s", "duration"],
+            Self::Step => &["rate_per_s", "duration"],
+            Self::Burst => &[
+                "base_per_s",
+                "burst_per_s",
+                "period",
+                "burst_for",
+                "duration",
+            ],
+        }
+    }
+
+    fn help(self) -> String {
+        let keys: Vec<String> = self.keys().iter().map(|key| format!("`{key}`")).collect();
+        format!("a {} has {}", self.name(), keys.join(", "))
+    }
+}
+
+impl RawStage {
+    fn read(&self, text: &Text<'_>) -> Result<Stage, ScenarioError> {
+        let kind = *self.kind.get_ref();
+        let strange = self
+            .keys()
+            .into_iter()
+            .filter(|(key, _)| !kind.keys().contains(key))
+            .find_map(|(key, span)| span.map(|span| (key, span)));
+        if let Some((key, span)) = strange {
+            let what = format!("`{key}` means nothing in a {}", kind.name());
+            return Err(text.error(span, what, kind.help()));
+        }
+        Ok(match kind {
+            RawKind::Ramp => Stage::Ramp {
+                from_per_s: self.rate(text, "from_per_s", self.from_per_s.as_ref())?,
+                to_per_s: self.rate(text, "to_per_s", self.to_per_s.as_ref())?,
+                duration: self.time(text, "duration", self.duration.as_ref())?,
+            },
+            RawKind::Step => Stage::Step {
+                rate_per_s: self.rate(text, "rate_per_s", self.rate_per_s.as_ref())?,
+                duration: self.time(text, "duration", self.duration.as_ref())?,
+            },
+            RawKind::Burst => Stage::Burst {
+                base_per_s: self.rate(text, "base_per_s", self.base_per_s.as_ref())?,
+                burst_per_s: self.rate(text, "burst_per_s", self.burst_per_s.as_ref())?,
+                period: self.time(text, "period", self.period.as_ref())?,
+                burst_for: self.time(text, "burst_for", self.burst_for.as_ref())?,
+                duration: self.time(text, "duration", self.duration.as_ref())?,
+            },
+        })
+    }
+
+    fn rate(
+        &self,
+        text: &Text<'_>,
+        key: &str,
+        value: Option<&Spanned<f64>>,
+    ) -> Result<f64, ScenarioError> {
+        Ok(*self.need(text, key, value)?.get_ref())
+    }
+
+    fn time(
+        &self,
+        text: &Text<'_>,
+        key: &str,
+        value: Option<&Spanned<String>>,
+    ) -> Result<Duration, ScenarioError> {
+        text.duration(self.need(text, key, value)?)
+    }
+
+    fn need<'a, T>(
+        &self,
+        text: &Text<'_>,
+        key: &str,
+        value: Option<&'a Spanned<T>>,
+    ) -> Result<&'a Spanned<T>, ScenarioError> {
+        value.ok_or_else(|| {
+            let kind = self.kind.get_ref();
+            let what = format!("a {} needs `{key}`", kind.name());
+            text.error(self.kind.span(), what, kind.help())
+        })
+    }
+
+    /// Every key but `kind`, and where its value stands if it is there.
+    fn keys(&self) -> [(&'static str, Option<Range<usize>>); 8] {
+        fn span<T>(value: Option<&Spanned<T>>) -> Option<Range<usize>> {
+            value.map(Spanned::span)
+        }
+        [
+            ("from_per_s", span(self.from_per_s.as_ref())),
+            ("to_per_s", span(self.to_per_s.as_ref())),
+            ("rate_per_s", span(self.rate_per_s.as_ref())),
+            ("base_per_s", span(self.base_per_s.as_ref())),
+            ("burst_per_s", span(self.burst_per_s.as_ref())),
+            ("period", span(self.period.as_ref())),
+            ("burst_for", span(self.burst_for.as_ref())),
+            ("duration", span(self.duration.as_ref())),
+        ]
+    }
+}

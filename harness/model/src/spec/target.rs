@@ -1,0 +1,509 @@
+//! Targets: what may be measured, as data.
+//!
+//! This module knows names, manifests and addresses. It must never know how a target is launched: whoever does, follows
+//! its [`Manifest`].
+
+mod manifest;
+mod pools;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+use crate::names;
+use crate::names::NameError;
+
+pub use manifest::{
+    DEFAULT_READY_TIMEOUT, DEFAULT_STOP_TIMEOUT, Difference, MAX_ARG_BYTES, MAX_ENTRIES,
+    MAX_LABEL_CHARS, MAX_SENTENCE_CHARS, MAX_SOURCE_BYTES, MAX_TIMEOUT, MAX_VERSIONS, MAX_WORKERS,
+    Manifest, Needs, StopSignal, Template, Values, Workers,
+};
+pub use pools::{DEFAULT_POOL, MAX_POOL, Pools, PoolsError};
+
+/// One target of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetSpec {
+    /// What it is called in this run: passes [`names::check`], and is unique (see [`unique`]).
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Threads of its pool for blocking work; of no meaning where it takes none (see [`Kind::takes_pool`]).
+    pub pool: u32,
+}
+
+/// What a target is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A server that is started for the run, as its manifest says.
+    Launched(Box<Manifest>),
+    /// A server that runs already.
+    Url(BaseUrl),
+}
+
+/// A built-in manifest by its name.
+macro_rules! built_in {
+    ($name:literal) => {
+        (
+            $name,
+            include_str!(concat!("../../../../servers/targets/", $name, ".toml")),
+        )
+    };
+}
+
+/// The manifests that are compiled in: name and TOML source, in the order of lists.
+pub const BUILT_IN: &[(&str, &str)] = &[
+    built_in!("callback"),
+    built_in!("callback-cluster"),
+    built_in!("coroutine"),
+    built_in!("coroutine-single"),
+    built_in!("coroutine-asyncio"),
+    built_in!("node"),
+    built_in!("node-cluster"),
+    built_in!("fastapi"),
+    built_in!("fastapi-uvloop"),
+    built_in!("uvicorn"),
+    built_in!("uvicorn-uvloop"),
+];
+
+/// What stands for every built-in target at once where targets are named.
+pub const ALL: &str = "all";
+
+/// The pair that is compared where nothing else is asked for.
+pub const DEFAULT_PAIR: [&str; 2] = ["callback", "coroutine"];
+
+impl TargetSpec {
+    /// Reads a built-in target as people name it: `callback`, or `before=callback` under another name.
+    pub fn parse(text: &str) -> Result<Self, TargetError> {
+        let (name, kind) = Self::split_alias(text);
+        let (kind, source) = BUILT_IN
+            .iter()
+            .find(|(known, _)| *known == kind)
+            .ok_or_else(|| TargetError::Unknown {
+                name: names::shortened(kind),
+                nearest: names::nearest(kind, BUILT_IN.iter().map(|(known, _)| *known)),
+            })?;
+        let manifest = Manifest::parse(source, &format!("{kind}.toml"))
+            .expect("every built-in manifest is parsed by a test");
+        Self::of_manifest(name.unwrap_or(kind), manifest)
+    }
+
+    /// Reads what people name: [`ALL`], which is every built-in target in the order of lists, or one as
+    /// [`TargetSpec::parse`] does.
+    pub fn parse_each(text: &str) -> Result<Vec<Self>, TargetError> {
+        match Self::split_alias(text) {
+            (None, ALL) => BUILT_IN.iter().map(|(name, _)| Self::parse(name)).collect(),
+            (Some(_), ALL) => Err(TargetError::AliasOfAll {
+                text: names::shortened(text),
+            }),
+            _ => Ok(vec![Self::parse(text)?]),
+        }
+    }
+
+    /// A target of this manifest, called `name`.
+    pub fn of_manifest(name: &str, manifest: Manifest) -> Result<Self, TargetError> {
+        names::check(name)?;
+        Ok(Self {
+            name: name.to_owned(),
+            kind: Kind::Launched(Box::new(manifest)),
+            pool: DEFAULT_POOL,
+        })
+    }
+
+    /// The same target under another name.
+    pub fn renamed(&self, name: &str) -> Result<Self, TargetError> {
+        names::check(name)?;
+        Ok(Self {
+            name: name.to_owned(),
+            ..self.clone()
+        })
+    }
+
+    /// `ALIAS=WHAT` in its halves, or `WHAT` alone.
+    pub fn split_alias(text: &str) -> (Option<&str>, &str) {
+        text.split_once('=')
+            .map_or((None, text), |(alias, what)| (Some(alias), what))
+    }
+
+    /// Reads a running server as people name it: `mine=http://127.0.0.1:8080`.
+    pub fn parse_url(text: &str) -> Result<Self, TargetError> {
+        // Without a name the first `=` would belong to the address, if it stood there at all.
+        let named = text.split_once('=').filter(|(name, _)| !name.contains(':'));
+        let (name, url) = named.ok_or_else(|| TargetError::NoName {
+            text: names::shortened(text),
+        })?;
+        names::check(name)?;
+        Ok(Self {
+            name: name.to_owned(),
+            kind: Kind::Url(url.parse()?),
+            pool: DEFAULT_POOL,
+        })
+    }
+}
+
+impl Kind {
+    /// The name in lists and records; `url` for a server that runs already.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Launched(manifest) => &manifest.name,
+            Self::Url(_) => "url",
+        }
+    }
+
+    /// Whether it is told how large its pool is.
+    pub fn takes_pool(&self) -> bool {
+        self.manifest().is_some_and(Manifest::takes_pool)
+    }
+
+    /// How it is started, unless it runs already.
+    pub fn manifest(&self) -> Option<&Manifest> {
+        match self {
+            Self::Launched(manifest) => Some(manifest),
+            Self::Url(_) => None,
+        }
+    }
+}
+
+/// Checks that no two targets of a run go by the same name.
+pub fn unique(targets: &[TargetSpec]) -> Result<(), TargetError> {
+    let mut seen = BTreeSet::new();
+    match targets.iter().find(|target| !seen.insert(&target.name)) {
+        None => Ok(()),
+        Some(twice) => Err(TargetError::Twice {
+            name: twice.name.clone(),
+            kind: twice.kind.name().to_owned(),
+        }),
+    }
+}
+
+/// The address of a running server, without a path: routes come from the scenario.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl {
+    /// Never empty; an IPv6 address without its brackets.
+    host: String,
+    port: u16,
+}
+
+/// The longest host name (RFC 1035, section 2.3.4).
+pub const MAX_HOST_BYTES: usize = 253;
+
+impl BaseUrl {
+    /// The host: a name or an address.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port: 80 where none was given.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Host and port, as a `Host` header and a resolver want them.
+    pub fn authority(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}", self.authority())
+    }
+}
+
+impl FromStr for BaseUrl {
+    type Err = TargetError;
+
+    /// `http://host`, `http://host:port`, `http://[::1]:port`, each with or without a slash at the end.
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        let error = |why| TargetError::Url {
+            text: names::shortened(text),
+            why,
+        };
+        let rest = match text.split_once("://") {
+            Some(("http", rest)) => rest,
+            Some(("https", _)) => {
+                return Err(error("HTTPS is not spoken: name the plain HTTP port"));
+            }
+            _ => return Err(error("it begins with http://")),
+        };
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        if authority.contains(['/', '?', '#']) {
+            return Err(error(
+                "leave path and query out: the scenario names the routes",
+            ));
+        }
+        if authority.contains('@') {
+            return Err(error("user names and passwords are not sent"));
+        }
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(bracketed) => {
+                let (host, after) = bracketed
+                    .split_once(']')
+                    .ok_or_else(|| error("the bracket is not closed"))?;
+                if host.parse::<std::net::Ipv6Addr>().is_err() {
+                    return Err(error("only an IPv6 address stands in brackets"));
+                }
+                (
+                    host,
+                    if after.is_empty() {
+                        None
+                    } else {
+                        Some(
+                            after
+                                .strip_prefix(':')
+                                .ok_or_else(|| error("a port follows after `:`"))?,
+                        )
+                    },
+                )
+            }
+            None => authority
+                .split_once(':')
+                .map_or((authority, None), |(host, port)| (host, Some(port))),
+        };
+        let in_name =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':');
+        if host.is_empty() || host.len() > MAX_HOST_BYTES || !host.bytes().all(in_name) {
+            return Err(error("the host must be a name or an address"));
+        }
+        let digits = |port: &&str| port.bytes().all(|byte| byte.is_ascii_digit());
+        let port = match port {
+            None => Some(80),
+            Some(port) => Some(port)
+                .filter(digits)
+                .and_then(|port| port.parse().ok())
+                .filter(|&port| port > 0),
+        };
+        Ok(Self {
+            host: host.to_owned(),
+            port: port.ok_or_else(|| error("the port must be from 1 to 65535"))?,
+        })
+    }
+}
+
+/// What is wrong with the name of a target.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TargetError {
+    /// No such target.
+    #[error("no target is called `{name}`{}; known are {}, all of them as `{ALL}`, a manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already", hint(*nearest), built_in_names())]
+    Unknown {
+        /// The name asked for.
+        name: String,
+        /// The one that was probably meant.
+        nearest: Option<&'static str>,
+    },
+    /// One name for all targets.
+    #[error(
+        "`{text}` would give every built-in target one name: write `{ALL}`, or alias them one by one"
+    )]
+    AliasOfAll {
+        /// What was typed.
+        text: String,
+    },
+    /// A name that can't be one.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// An address without a name.
+    #[error("`{text}` has no name: write NAME=URL, as in `mine=http://127.0.0.1:8080`")]
+    NoName {
+        /// What was typed.
+        text: String,
+    },
+    /// An address that can't be one.
+    #[error("`{text}` can't be measured: {why}, as in `http://127.0.0.1:8080`")]
+    Url {
+        /// What was typed.
+        text: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// Several pool sizes for a target that takes none.
+    #[error(
+        "`{name}` takes no pool size, so that measuring it at several would show nothing: leave it out, give one size, or hand {{pool}} to it in its manifest"
+    )]
+    NoPool {
+        /// The name.
+        name: String,
+    },
+    /// Two targets of the same name.
+    #[error("two targets are called `{name}`: give one another name, as in `{name}-2={kind}`")]
+    Twice {
+        /// The name.
+        name: String,
+        /// What the second one is.
+        kind: String,
+    },
+}
+
+fn hint(nearest: Option<&str>) -> String {
+    nearest
+        .map(|nearest| format!(" (did you mean `{nearest}`?)"))
+        .unwrap_or_default()
+}
+
+fn built_in_names() -> String {
+    BUILT_IN
+        .iter()
+        .map(|(name, _)| *name)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, name: &str, kind: &str) {
+        let target = TargetSpec::parse(text).unwrap();
+        assert_eq!(
+            (target.name.as_str(), target.kind.name()),
+            (name, kind),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_target_goes_by_its_own_name_or_by_an_alias() {
+        for (name, _) in BUILT_IN {
+            check(name, name, name);
+        }
+        check("before=callback", "before", "callback");
+        check("a=coroutine-single", "a", "coroutine-single");
+        for name in DEFAULT_PAIR {
+            assert!(TargetSpec::parse(name).is_ok());
+        }
+    }
+
+    #[test]
+    fn all_is_every_built_in_target_in_the_order_of_lists_and_takes_no_alias() {
+        let all = TargetSpec::parse_each("all").unwrap();
+        assert!(
+            all.iter()
+                .map(|target| target.name.as_str())
+                .eq(BUILT_IN.iter().map(|(name, _)| *name))
+        );
+        assert_eq!(unique(&all), Ok(()));
+        assert_eq!(
+            TargetSpec::parse_each("b=callback").unwrap(),
+            [TargetSpec::parse("b=callback").unwrap()]
+        );
+        assert_eq!(
+            TargetSpec::parse_each("x=all").unwrap_err().to_string(),
+            "`x=all` would give every built-in target one name: write `all`, or alias them one by one"
+        );
+    }
+
+    #[test]
+    fn a_mistyped_target_is_answered_with_the_nearest() {
+        let error = TargetSpec::parse("calback").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "no target is called `calback` (did you mean `callback`?); known are callback, callback-cluster, coroutine, \
+             coroutine-single, coroutine-asyncio, node, node-cluster, fastapi, fastapi-uvloop, uvicorn, uvicorn-uvloop, all \
+             of them as `all`, a manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already"
+        );
+        assert!(matches!(
+            TargetSpec::parse("zebra"),
+            Err(TargetError::Unknown { nearest: None, .. })
+        ));
+        assert!(matches!(
+            TargetSpec::parse("A b=callback"),
+            Err(TargetError::Name(_))
+        ));
+        assert!(matches!(
+            TargetSpec::parse("=callback"),
+            Err(TargetError::Name(_))
+        ));
+        assert!(matches!(
+            TargetSpec::parse("x="),
+            Err(TargetError::Unknown { .. })
+        ));
+    }
+
+    #[test]
+    fn addresses_are_read_whole_or_refused() {
+        let cases = [
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+            ("http://localhost", "http://localhost:80"),
+            ("http://[::1]:65535", "http://[::1]:65535"),
+            ("http://[::1]", "http://[::1]:80"),
+        ];
+        for (text, url) in cases {
+            assert_eq!(
+                text.parse::<BaseUrl>().map(|url| url.to_string()),
+                Ok(url.to_owned()),
+                "{text}"
+            );
+        }
+        let longest = format!("http://{}", "h".repeat(MAX_HOST_BYTES));
+        assert!(longest.parse::<BaseUrl>().is_ok());
+        let too_long = format!("http://{}", "h".repeat(MAX_HOST_BYTES + 1));
+        for text in [
+            "",
+            "127.0.0.1:8080",
+            "https://x",
+            "ftp://x",
+            "http://",
+            "http://:80",
+            "http://x:",
+            "http://x:0",
+            "http://x:65536",
+            "http://x:+1",
+            "http://x/path",
+            "http://x?q",
+            "http://u@x",
+            "http://[::1",
+            "http://[x]:1",
+            "http://[::1]80",
+            "http://a b",
+            "http://x\r\nHost: y",
+            &too_long,
+        ] {
+            assert!(
+                matches!(text.parse::<BaseUrl>(), Err(TargetError::Url { .. })),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_running_server_needs_a_name() {
+        let target = TargetSpec::parse_url("mine=http://127.0.0.1:8080").unwrap();
+        assert_eq!((target.name.as_str(), target.kind.name()), ("mine", "url"));
+        for text in [
+            "http://127.0.0.1:8080",
+            "http://127.0.0.1:8080/?a=b",
+            "mine",
+        ] {
+            assert!(
+                matches!(TargetSpec::parse_url(text), Err(TargetError::NoName { .. })),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn two_targets_of_one_name_are_refused_with_the_remedy() {
+        let twice = [
+            TargetSpec::parse("callback").unwrap(),
+            TargetSpec::parse("callback").unwrap(),
+        ];
+        assert_eq!(
+            unique(&twice).unwrap_err().to_string(),
+            "two targets are called `callback`: give one another name, as in `callback-2=callback`"
+        );
+        assert_eq!(
+            unique(&[
+                TargetSpec::parse("callback").unwrap(),
+                TargetSpec::parse("b=callback").unwrap()
+            ]),
+            Ok(())
+        );
+        assert_eq!(unique(&[]), Ok(()));
+    }
+}

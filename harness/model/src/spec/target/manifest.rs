@@ -1,0 +1,760 @@
+//! How a target is started, asked for its version, watched and stopped, read from TOML.
+//!
+//! Knows the shape of a manifest and reports every mistake in it by file, line and remedy. Must never start anything, nor
+//! know where a program or a directory is: whoever launches fills in the [`Values`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::num::NonZeroU32;
+use std::ops::Range;
+use std::time::Duration;
+
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+
+use crate::names;
+use crate::spec::toml_source::{SourceError, Text};
+
+/// The longest manifest that is read.
+pub const MAX_SOURCE_BYTES: usize = 64 * 1024;
+/// The most arguments, the most variables of the environment, and the most differences.
+pub const MAX_ENTRIES: usize = 256;
+/// The longest argument, before its placeholders are filled in.
+pub const MAX_ARG_BYTES: usize = 8 * 1024;
+/// The most things that have a version.
+pub const MAX_VERSIONS: usize = 16;
+/// The longest description and the longest reason for a difference, in characters.
+pub const MAX_SENTENCE_CHARS: usize = 300;
+/// The longest runtime, loop and name of what has a version, in characters: they stand in legends.
+pub const MAX_LABEL_CHARS: usize = 60;
+/// The most workers that a manifest may name.
+pub const MAX_WORKERS: u32 = 4096;
+/// How long a target may take until it answers, where its manifest doesn't say. A virtual environment that was never used
+/// compiles its modules first.
+pub const DEFAULT_READY_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a target may take to end where its manifest doesn't say: as long as requests in flight are given, and a little.
+pub const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(12);
+/// The longest time that a manifest may allow for either.
+pub const MAX_TIMEOUT: Duration = Duration::from_mins(10);
+
+const NO_PORT: &str = "nothing tells it which port to listen on";
+
+/// How a target is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// The file's name without its extension.
+    pub name: String,
+    /// What it is, in a line.
+    pub description: String,
+    /// What its code runs on, in words for legends: `Node.js`, `tokio`. One of `versions`, where there are any.
+    pub runtime: String,
+    /// What waits for its sockets, and how: `libuv`, `work stealing`.
+    pub event_loop: String,
+    /// The program.
+    pub command: Template,
+    /// Its arguments.
+    pub args: Vec<Template>,
+    /// What is added to its environment.
+    pub env: BTreeMap<String, Template>,
+    /// The path that answers 200 once it is ready.
+    pub ready: String,
+    /// How long that may take.
+    pub ready_timeout: Duration,
+    /// What has a version, and the command that prints it.
+    pub versions: BTreeMap<String, Vec<Template>>,
+    /// Threads or processes that serve.
+    pub workers: Workers,
+    /// How it is asked to end.
+    pub stop: StopSignal,
+    /// How long it may take to.
+    pub stop_timeout: Duration,
+    /// What has to be set up before it can run.
+    pub needs: Option<Needs>,
+    /// It says that it serves any number of waiting requests at once.
+    pub claims_concurrency: bool,
+    /// It reads HTTP as strictly as this workspace's own servers do.
+    pub strict_http: bool,
+    /// Cases of the check that it can't pass, and why.
+    pub differences: Vec<Difference>,
+    /// The TOML it was read from.
+    pub source: String,
+    /// Where that came from, for messages.
+    pub file_name: String,
+}
+
+/// How many threads or processes serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Workers {
+    /// So many, whatever the machine.
+    Fixed(NonZeroU32),
+    /// One for each core that the target is given.
+    Cores,
+}
+
+/// A signal that may ask a server to end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub enum StopSignal {
+    /// What service managers send.
+    #[default]
+    #[serde(rename = "SIGTERM")]
+    Term,
+    /// What Ctrl-C sends.
+    #[serde(rename = "SIGINT")]
+    Int,
+    /// What nginx and others take as "finish what you have".
+    #[serde(rename = "SIGQUIT")]
+    Quit,
+    /// What the end of a terminal sends.
+    #[serde(rename = "SIGHUP")]
+    Hup,
+    /// Whatever the server takes it for.
+    #[serde(rename = "SIGUSR1")]
+    Usr1,
+    /// Whatever the server takes it for.
+    #[serde(rename = "SIGUSR2")]
+    Usr2,
+    /// What Apache's server takes as "finish what you have".
+    #[serde(rename = "SIGWINCH")]
+    Winch,
+}
+
+/// What has to be set up before a target can run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Needs {
+    /// Node.js, and the packages of this project's Node server.
+    Node,
+    /// Python, and a virtual environment with the packages of this project's FastAPI server.
+    Python,
+}
+
+/// A case of the check that a target can't pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The case's id, as `bench list cases` shows it.
+    pub case: String,
+    /// Why the runtime can't avoid it.
+    pub why: String,
+    /// Where the id stands in the source, in bytes.
+    place: Range<usize>,
+}
+
+impl Manifest {
+    /// Reads a manifest.
+    ///
+    /// `file_name`: where the source came from, as people would find it again; its stem names the target.
+    pub fn parse(source: &str, file_name: &str) -> Result<Self, SourceError> {
+        let text = text(source, file_name);
+        if source.len() > MAX_SOURCE_BYTES {
+            let what = format!(
+                "the file has {} bytes; a manifest has at most {MAX_SOURCE_BYTES}",
+                source.len()
+            );
+            let help = "check that this is a manifest: they usually have a dozen lines";
+            return Err(text.error(0..0, what, help));
+        }
+        let raw: Raw = toml::from_str(source).map_err(|error| text.toml_error(&error))?;
+        let filler = Filler {
+            text: &text,
+            needs: raw.needs,
+        };
+        let manifest = Self {
+            name: text.name("target")?,
+            description: words(&text, "description", &raw.description, MAX_SENTENCE_CHARS)?,
+            runtime: words(&text, "runtime", &raw.runtime, MAX_LABEL_CHARS)?,
+            event_loop: words(&text, "loop", &raw.event_loop, MAX_LABEL_CHARS)?,
+            command: filler.command(&raw.command)?,
+            args: filler.templates("args", &raw.args, Use::Launch)?,
+            env: filler.env(&raw.env)?,
+            ready: path(&text, raw.ready.as_ref())?,
+            ready_timeout: timeout(&text, raw.ready_timeout.as_ref(), DEFAULT_READY_TIMEOUT)?,
+            versions: filler.versions(&raw)?,
+            workers: workers(&text, raw.workers.as_ref())?,
+            stop: raw.stop.unwrap_or_default(),
+            stop_timeout: timeout(&text, raw.stop_timeout.as_ref(), DEFAULT_STOP_TIMEOUT)?,
+            needs: raw.needs,
+            claims_concurrency: raw.claims_concurrency.unwrap_or(true),
+            strict_http: raw.strict_http.unwrap_or(false),
+            differences: differences(&text, &raw.differences)?,
+            source: source.to_owned(),
+            file_name: file_name.to_owned(),
+        };
+        if !manifest.names(Placeholder::Port) {
+            return Err(text.error(
+                raw.command.span(),
+                NO_PORT,
+                "write `{port}` where it takes one, as in `args = [\"--port\", \"{port}\"]`; a server that chooses its port \
+                 itself is started by hand and named with --url",
+            ));
+        }
+        Ok(manifest)
+    }
+
+    /// The same target, started by another command, as it is typed into a shell that knows no more than quotes.
+    ///
+    /// `words`: the program and its arguments, with the placeholders of a manifest.
+    pub fn with_command(&self, words: &[String]) -> Result<Self, SourceError> {
+        let source = words.join(" ");
+        let text = text(&source, "the command of the base");
+        let spanned = |word: &String| Spanned::new(0..source.len(), word.clone());
+        let filler = Filler {
+            text: &text,
+            needs: self.needs,
+        };
+        let (program, args) = match words {
+            [program, args @ ..] => (spanned(program), args),
+            [] => (spanned(&String::new()), words),
+        };
+        let args = Spanned::new(0..source.len(), args.iter().map(spanned).collect());
+        let manifest = Self {
+            command: filler.command(&program)?,
+            args: filler.templates("args", &args, Use::Launch)?,
+            // At the end, so that what is said of places in it stays true.
+            source: format!("{}\n# Started by another command: {source}\n", self.source),
+            ..self.clone()
+        };
+        if !manifest.names(Placeholder::Port) {
+            let help = "write `{port}` where it takes one";
+            return Err(text.error(0..source.len(), NO_PORT, help));
+        }
+        Ok(manifest)
+    }
+
+    /// Whether it is told where the upstream is.
+    pub fn calls_upstream(&self) -> bool {
+        self.names(Placeholder::Upstream)
+    }
+
+    /// Whether it is told how many threads its pool for blocking work has.
+    pub fn takes_pool(&self) -> bool {
+        self.names(Placeholder::Pool)
+    }
+
+    /// The error of a difference that whoever knows the cases refused, in the same look as every other error of a manifest.
+    ///
+    /// `difference_index`: which of `differences`; `message`: what is wrong; `help`: what to do about it.
+    pub fn difference_error(
+        &self,
+        difference_index: usize,
+        message: &str,
+        help: &str,
+    ) -> SourceError {
+        text(&self.source, &self.file_name).error(
+            self.differences[difference_index].place.clone(),
+            message,
+            help,
+        )
+    }
+
+    fn names(&self, placeholder: Placeholder) -> bool {
+        let hole = Piece::Hole(placeholder);
+        std::iter::once(&self.command)
+            .chain(&self.args)
+            .chain(self.env.values())
+            .any(|template| template.0.contains(&hole))
+    }
+
+    /// How many workers it has on so many cores.
+    pub fn workers_on(&self, cores: u32) -> u32 {
+        match self.workers {
+            Workers::Fixed(workers) => workers.get(),
+            Workers::Cores => cores.max(1),
+        }
+    }
+}
+
+/// A text with holes, as `--port={port}`. A brace that is meant is written twice, as in `{{`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template(Vec<Piece>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Text(String),
+    Hole(Placeholder),
+}
+
+/// What may be filled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Placeholder {
+    Port,
+    DataDir,
+    Upstream,
+    Pool,
+    Workers,
+    Bench,
+    ServerDir,
+    Node,
+    Python,
+}
+
+const PLACEHOLDERS: [(&str, Placeholder); 9] = [
+    ("port", Placeholder::Port),
+    ("data_dir", Placeholder::DataDir),
+    ("upstream", Placeholder::Upstream),
+    ("pool", Placeholder::Pool),
+    ("workers", Placeholder::Workers),
+    ("bench", Placeholder::Bench),
+    ("server_dir", Placeholder::ServerDir),
+    ("node", Placeholder::Node),
+    ("python", Placeholder::Python),
+];
+
+/// What stands for the placeholders in one launch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Values {
+    /// `{port}`: where it must listen, on 127.0.0.1.
+    pub port: u16,
+    /// `{data_dir}`: the files that `/file/{kib}` reads.
+    pub data_dir: String,
+    /// `{upstream}`: the backend's address, host and port. Empty where [`Manifest::calls_upstream`] is not.
+    pub upstream: String,
+    /// `{pool}`: threads for blocking work.
+    pub pool: u32,
+    /// `{workers}`: see [`Manifest::workers_on`].
+    pub workers: u32,
+    /// `{bench}`: this program.
+    pub bench: String,
+    /// `{server_dir}`: where the files of the server that the manifest needs were put; `{node}` and `{python}`: their
+    /// interpreter. Empty where nothing was set up, which no manifest can refer to then.
+    pub server_dir: String,
+    /// See `server_dir`.
+    pub interpreter: String,
+}
+
+impl Template {
+    /// The text with every hole filled in.
+    pub fn fill(&self, values: &Values) -> String {
+        let piece = |piece: &Piece| match piece {
+            Piece::Text(text) => text.clone(),
+            Piece::Hole(Placeholder::Port) => values.port.to_string(),
+            Piece::Hole(Placeholder::DataDir) => values.data_dir.clone(),
+            Piece::Hole(Placeholder::Upstream) => values.upstream.clone(),
+            Piece::Hole(Placeholder::Pool) => values.pool.to_string(),
+            Piece::Hole(Placeholder::Workers) => values.workers.to_string(),
+            Piece::Hole(Placeholder::Bench) => values.bench.clone(),
+            Piece::Hole(Placeholder::ServerDir) => values.server_dir.clone(),
+            Piece::Hole(Placeholder::Node | Placeholder::Python) => values.interpreter.clone(),
+        };
+        self.0.iter().map(piece).collect()
+    }
+}
+
+impl fmt::Display for StopSignal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Term => "SIGTERM",
+            Self::Int => "SIGINT",
+            Self::Quit => "SIGQUIT",
+            Self::Hup => "SIGHUP",
+            Self::Usr1 => "SIGUSR1",
+            Self::Usr2 => "SIGUSR2",
+            Self::Winch => "SIGWINCH",
+        })
+    }
+}
+
+fn text<'a>(source: &'a str, file_name: &'a str) -> Text<'a> {
+    Text {
+        source,
+        file_name,
+        examples: "docs/targets.md shows manifests to start from",
+    }
+}
+
+/// The file as it is written, before anything about it is believed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    description: Spanned<String>,
+    runtime: Spanned<String>,
+    #[serde(rename = "loop")]
+    event_loop: Spanned<String>,
+    command: Spanned<String>,
+    #[serde(default = "nothing")]
+    args: Spanned<RawCommand>,
+    #[serde(default = "nothing")]
+    env: Spanned<BTreeMap<Spanned<String>, Spanned<String>>>,
+    ready: Option<Spanned<String>>,
+    ready_timeout: Option<Spanned<String>>,
+    version: Option<Spanned<RawVersion>>,
+    workers: Option<Spanned<RawWorkers>>,
+    stop: Option<StopSignal>,
+    stop_timeout: Option<Spanned<String>>,
+    needs: Option<Needs>,
+    claims_concurrency: Option<bool>,
+    strict_http: Option<bool>,
+    #[serde(default = "nothing")]
+    differences: Spanned<Vec<RawDifference>>,
+}
+
+fn nothing<T: Default>() -> Spanned<T> {
+    Spanned::new(0..0, T::default())
+}
+
+/// A program and its arguments, word by word: nothing is split, and no shell reads it.
+type RawCommand = Vec<Spanned<String>>;
+
+/// One command, or one for each of several things.
+enum RawVersion {
+    One(RawCommand),
+    Several(BTreeMap<Spanned<String>, Spanned<RawCommand>>),
+}
+
+// By hand, since what serde derives for a choice without a tag loses the places.
+impl<'de> Deserialize<'de> for RawVersion {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrSeveral;
+
+        impl<'de> Visitor<'de> for OneOrSeveral {
+            type Value = RawVersion;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a command as a list, or a table of such lists")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut words: A) -> Result<RawVersion, A::Error> {
+                let mut command = Vec::new();
+                while let Some(word) = words.next_element()? {
+                    command.push(word);
+                }
+                Ok(RawVersion::One(command))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<RawVersion, A::Error> {
+                let mut commands = BTreeMap::new();
+                while let Some((of, command)) = entries.next_entry()? {
+                    commands.insert(of, command);
+                }
+                Ok(RawVersion::Several(commands))
+            }
+        }
+
+        deserializer.deserialize_any(OneOrSeveral)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RawWorkers {
+    Number(i64),
+    Word(String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawDifference {
+    case: Spanned<String>,
+    why: Spanned<String>,
+}
+
+/// What a template is for, which decides what may be filled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// To start the server.
+    Launch,
+    /// To ask for a version, before there is a server.
+    Version,
+}
+
+/// Reads templates in a manifest that needs this.
+struct Filler<'a> {
+    text: &'a Text<'a>,
+    needs: Option<Needs>,
+}
+
+impl Filler<'_> {
+    fn command(&self, value: &Spanned<String>) -> Result<Template, SourceError> {
+        if value.get_ref().is_empty() {
+            let help = "name a program, as in `command = \"./my-server\"`";
+            return Err(self.text.error(value.span(), "`command` is empty", help));
+        }
+        self.template(value, Use::Launch)
+    }
+
+    fn env(
+        &self,
+        values: &Spanned<BTreeMap<Spanned<String>, Spanned<String>>>,
+    ) -> Result<BTreeMap<String, Template>, SourceError> {
+        at_most(
+            self.text,
+            "env",
+            values.span(),
+            values.get_ref().len(),
+            MAX_ENTRIES,
+        )?;
+        let each = values.get_ref().iter();
+        each.map(|(key, value)| {
+            let name = key.get_ref();
+            if name.is_empty() || name.contains(['=', '\0']) {
+                let what = "a variable's name is not empty and has no `=`";
+                let help = "write it as in `env = { NODE_ENV = \"production\" }`";
+                return Err(self.text.error(key.span(), what, help));
+            }
+            Ok((name.clone(), self.template(value, Use::Launch)?))
+        })
+        .collect()
+    }
+
+    /// What has a version, and the command that prints it: `runtime`, where only one command is given.
+    fn versions(&self, raw: &Raw) -> Result<BTreeMap<String, Vec<Template>>, SourceError> {
+        let runtime = raw.runtime.get_ref().trim();
+        let Some(version) = &raw.version else {
+            return Ok(BTreeMap::new());
+        };
+        let commands = match version.get_ref() {
+            RawVersion::One(words) => {
+                let command = self.version(words, version.span())?;
+                return Ok(BTreeMap::from([(runtime.to_owned(), command)]));
+            }
+            RawVersion::Several(commands) => commands,
+        };
+        at_most(
+            self.text,
+            "version",
+            version.span(),
+            commands.len(),
+            MAX_VERSIONS,
+        )?;
+        if !commands.contains_key(runtime) {
+            return Err(self.text.error(
+                version.span(),
+                format!(
+                    "`version` does not tell that of `{}`",
+                    names::shortened(runtime)
+                ),
+                "give `runtime`'s own version as well: the two stand beside each other in legends",
+            ));
+        }
+        let each = commands.iter();
+        each.map(|(of, command)| {
+            let of = words(self.text, "version", of, MAX_LABEL_CHARS)?;
+            Ok((of, self.version(command.get_ref(), command.span())?))
+        })
+        .collect()
+    }
+
+    fn version(
+        &self,
+        words: &RawCommand,
+        span: Range<usize>,
+    ) -> Result<Vec<Template>, SourceError> {
+        if words
+            .first()
+            .is_none_or(|program| program.get_ref().is_empty())
+        {
+            let help = "write the command that prints it, as in `[\"node\", \"--version\"]`";
+            return Err(self.text.error(span, "a version needs a command", help));
+        }
+        at_most(self.text, "version", span, words.len(), MAX_ENTRIES)?;
+        let each = words.iter();
+        each.map(|word| self.template(word, Use::Version)).collect()
+    }
+
+    fn templates(
+        &self,
+        key: &str,
+        values: &Spanned<RawCommand>,
+        purpose: Use,
+    ) -> Result<Vec<Template>, SourceError> {
+        at_most(
+            self.text,
+            key,
+            values.span(),
+            values.get_ref().len(),
+            MAX_ENTRIES,
+        )?;
+        let each = values.get_ref().iter();
+        each.map(|value| self.template(value, purpose)).collect()
+    }
+
+    fn template(&self, value: &Spanned<String>, purpose: Use) -> Result<Template, SourceError> {
+        let source = value.get_ref();
+        let error = |what: String, help: &str| Err(self.text.error(value.span(), what, help));
+        if source.len() > MAX_ARG_BYTES || source.contains('\0') {
+            return error(
+                format!("an argument has at most {MAX_ARG_BYTES} bytes, none of them zero"),
+                "put it into a file, and name that",
+            );
+        }
+        let mut pieces = Vec::new();
+        let mut literal = String::new();
+        let mut rest = source.as_str();
+        while let Some(at) = rest.find(['{', '}']) {
+            literal.push_str(&rest[..at]);
+            let brace = &rest[at..=at];
+            rest = &rest[at + 1..];
+            if let Some(after) = rest.strip_prefix(brace) {
+                literal.push_str(brace);
+                rest = after;
+                continue;
+            }
+            let named = rest.split_once('}').filter(|_| brace == "{");
+            let Some((name, after)) = named else {
+                return error(
+                    format!("a lone `{brace}`"),
+                    &format!("write `{brace}{brace}` where the brace itself is meant"),
+                );
+            };
+            if !literal.is_empty() {
+                pieces.push(Piece::Text(std::mem::take(&mut literal)));
+            }
+            pieces.push(Piece::Hole(self.placeholder(value, name, purpose)?));
+            rest = after;
+        }
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            pieces.push(Piece::Text(literal));
+        }
+        Ok(Template(pieces))
+    }
+
+    fn placeholder(
+        &self,
+        value: &Spanned<String>,
+        name: &str,
+        purpose: Use,
+    ) -> Result<Placeholder, SourceError> {
+        let known = PLACEHOLDERS.iter().find(|(known, _)| *known == name);
+        let Some(&(_, placeholder)) = known else {
+            let known = PLACEHOLDERS.map(|(known, _)| known.to_owned()).to_vec();
+            let nearest =
+                names::nearest(name, PLACEHOLDERS.map(|(known, _)| known)).map(str::to_owned);
+            let what = format!("nothing is filled in for `{{{}}}`", names::shortened(name));
+            return Err(self.text.unknown(value.span(), what, known, nearest));
+        };
+        let missing = match (placeholder, self.needs) {
+            (Placeholder::Node, Some(Needs::Node))
+            | (Placeholder::Python, Some(Needs::Python))
+            | (Placeholder::ServerDir, Some(_)) => None,
+            (Placeholder::Node, _) => Some("needs = \"node\""),
+            (Placeholder::Python, _) => Some("needs = \"python\""),
+            (Placeholder::ServerDir, None) => Some("needs = \"node\"` or `needs = \"python\""),
+            _ => None,
+        };
+        if let Some(line) = missing {
+            let what = format!("`{{{name}}}` is only known where it is set up");
+            let help = format!("add `{line}`, or name a program of your own");
+            return Err(self.text.error(value.span(), what, help));
+        }
+        let is_of_a_launch = matches!(placeholder, Placeholder::Port | Placeholder::Upstream);
+        if is_of_a_launch && purpose == Use::Version {
+            let what = format!("`{{{name}}}` is not known before a server is started");
+            let help = "ask for the version without a server, as in `[\"node\", \"--version\"]`";
+            return Err(self.text.error(value.span(), what, help));
+        }
+        Ok(placeholder)
+    }
+}
+
+fn at_most(
+    text: &Text<'_>,
+    key: &str,
+    span: Range<usize>,
+    count: usize,
+    limit: usize,
+) -> Result<(), SourceError> {
+    if count <= limit {
+        return Ok(());
+    }
+    let what = format!("`{key}` has {count} entries; at most {limit} are taken");
+    Err(text.error(span, what, "put them into a file or a script of yours"))
+}
+
+fn words(
+    text: &Text<'_>,
+    key: &str,
+    value: &Spanned<String>,
+    limit: usize,
+) -> Result<String, SourceError> {
+    let trimmed = value.get_ref().trim();
+    let fits = (1..=limit).contains(&trimmed.chars().count());
+    if !fits || trimmed.contains(char::is_control) {
+        let what = format!("`{key}` must be a line of 1 to {limit} characters");
+        let help = "say it in a few words: it stands in lists and legends";
+        return Err(text.error(value.span(), what, help));
+    }
+    Ok(trimmed.to_owned())
+}
+
+fn differences(
+    text: &Text<'_>,
+    raw: &Spanned<Vec<RawDifference>>,
+) -> Result<Vec<Difference>, SourceError> {
+    at_most(
+        text,
+        "differences",
+        raw.span(),
+        raw.get_ref().len(),
+        MAX_ENTRIES,
+    )?;
+    let mut read: Vec<Difference> = Vec::new();
+    for RawDifference { case, why } in raw.get_ref() {
+        let difference = Difference {
+            case: words(text, "case", case, MAX_SENTENCE_CHARS)?,
+            why: words(text, "why", why, MAX_SENTENCE_CHARS)?,
+            place: case.span(),
+        };
+        if read.iter().any(|known| known.case == difference.case) {
+            let what = format!("`{}` is there twice", difference.case);
+            return Err(text.error(case.span(), what, "give both reasons in one"));
+        }
+        read.push(difference);
+    }
+    Ok(read)
+}
+
+fn path(text: &Text<'_>, value: Option<&Spanned<String>>) -> Result<String, SourceError> {
+    let Some(value) = value else {
+        return Ok("/plaintext".to_owned());
+    };
+    let path = value.get_ref();
+    if path.starts_with('/') && path.chars().all(|c| c.is_ascii_graphic()) {
+        return Ok(path.clone());
+    }
+    let help = "write the path of a URL that answers 200, as in `ready = \"/plaintext\"`";
+    Err(text.error(value.span(), "`ready` is no path", help))
+}
+
+fn timeout(
+    text: &Text<'_>,
+    value: Option<&Spanned<String>>,
+    usual: Duration,
+) -> Result<Duration, SourceError> {
+    let Some(value) = value else {
+        return Ok(usual);
+    };
+    let duration = text.duration(value)?;
+    if duration > MAX_TIMEOUT {
+        let what = format!("a wait of more than {} s", MAX_TIMEOUT.as_secs());
+        let help = "give less time: a server that takes longer will hardly be measured";
+        return Err(text.error(value.span(), what, help));
+    }
+    Ok(duration)
+}
+
+fn workers(text: &Text<'_>, value: Option<&Spanned<RawWorkers>>) -> Result<Workers, SourceError> {
+    let Some(value) = value else {
+        return Ok(Workers::Fixed(NonZeroU32::MIN));
+    };
+    let number = match value.get_ref() {
+        RawWorkers::Word(word) if word == "cores" => return Ok(Workers::Cores),
+        RawWorkers::Word(_) => None,
+        RawWorkers::Number(number) => u32::try_from(*number).ok(),
+    };
+    let workers = number.filter(|&number| number <= MAX_WORKERS);
+    workers
+        .and_then(NonZeroU32::new)
+        .map(Workers::Fixed)
+        .ok_or_else(|| {
+            let what = format!("`workers` must be from 1 to {MAX_WORKERS}, or \"cores\"");
+            text.error(
+                value.span(),
+                what,
+                "write `workers = \"cores\"` for one a core",
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,316 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const SMALLEST: &str = r#"description = "Mine."
+runtime = "Go"
+loop = "netpoller"
+command = "./mine"
+args = ["{port}"]
+"#;
+
+fn parse(source: &str) -> Result<Manifest, SourceError> {
+    Manifest::parse(source, "some/where/mine.toml")
+}
+
+/// The error of the smallest manifest with a line more, or with one of its lines replaced where the key is there already.
+fn error_of(line: &str) -> String {
+    let key = line.split(' ').next().unwrap_or_default();
+    let kept = SMALLEST
+        .lines()
+        .filter(|old| !old.starts_with(&format!("{key} ")));
+    let mut source = kept.collect::<Vec<_>>().join("\n") + "\n";
+    source.push_str(line);
+    let error = parse(&source).expect_err(line);
+    format!("{error}\n  help: {}", error.remedy())
+}
+
+#[test]
+fn every_built_in_manifest_is_read() {
+    for (name, source) in crate::spec::target::BUILT_IN {
+        let manifest = Manifest::parse(source, &format!("{name}.toml"))
+            .unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(manifest.name, *name);
+        // What a legend shows beside the name.
+        assert!(manifest.versions.contains_key(&manifest.runtime), "{name}");
+    }
+}
+
+#[test]
+fn five_lines_are_a_manifest() {
+    let manifest = parse(SMALLEST).unwrap();
+    assert_eq!(manifest.name, "mine");
+    assert_eq!(manifest.ready, "/plaintext");
+    assert_eq!(manifest.ready_timeout, DEFAULT_READY_TIMEOUT);
+    assert_eq!(manifest.stop_timeout, DEFAULT_STOP_TIMEOUT);
+    assert_eq!(manifest.stop, StopSignal::Term);
+    assert_eq!((manifest.workers_on(1), manifest.workers_on(8)), (1, 1));
+    assert!(manifest.claims_concurrency && !manifest.strict_http);
+    assert_eq!(manifest.needs, None);
+    assert!(!manifest.calls_upstream() && manifest.versions.is_empty());
+    assert_eq!(manifest.source, SMALLEST);
+}
+
+#[test]
+fn another_command_may_start_the_same_target() {
+    let manifest = parse(SMALLEST).unwrap();
+    let with = |words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+        manifest.with_command(&words)
+    };
+    let other = with(&["./old", "--port={port}", "a b"]).unwrap();
+    let values = Values {
+        port: 81,
+        ..Values::default()
+    };
+    let args: Vec<String> = other.args.iter().map(|arg| arg.fill(&values)).collect();
+    assert_eq!(
+        (other.command.fill(&values).as_str(), args),
+        ("./old", vec!["--port=81".to_owned(), "a b".to_owned()])
+    );
+    assert_eq!(
+        (other.name, other.file_name),
+        (manifest.name.clone(), manifest.file_name.clone())
+    );
+    assert!(
+        other
+            .source
+            .ends_with("\n# Started by another command: ./old --port={port} a b\n")
+    );
+    for (words, expected) in [
+        (vec![], "`command` is empty"),
+        (vec!["./old"], "nothing tells it which port to listen on"),
+        (vec!["./old", "{prt}"], "the command of the base:1:1"),
+    ] {
+        let error = with(&words).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn every_key_is_read() {
+    let manifest = parse(
+        r#"description = "Mine."
+runtime = "Go"
+loop = "netpoller"
+command = "{server_dir}/run"
+args = ["--port={port}", "{{literal}}", "", "{data_dir}:{upstream}:{pool}:{workers}", "{bench}"]
+env = { PATH_OF_IT = "{node}" }
+ready = "/health?deep=1"
+ready_timeout = "30s"
+workers = "cores"
+stop = "SIGINT"
+stop_timeout = "1500ms"
+needs = "node"
+claims_concurrency = false
+strict_http = true
+[version]
+Go = ["go", "version"]
+"{{cgo}}" = ["{server_dir}/run", "--version"]
+[[differences]]
+case = "limits/head"
+why = "Its parser counts otherwise."
+"#,
+    )
+    .unwrap();
+    let values = Values {
+        port: 8080,
+        data_dir: "/data".to_owned(),
+        upstream: "127.0.0.1:9000".to_owned(),
+        pool: 4,
+        workers: manifest.workers_on(3),
+        bench: "/bin/bench".to_owned(),
+        server_dir: "/cache/node".to_owned(),
+        interpreter: "/usr/bin/node".to_owned(),
+    };
+    let filled: Vec<String> = manifest.args.iter().map(|arg| arg.fill(&values)).collect();
+    assert_eq!(
+        filled,
+        [
+            "--port=8080",
+            "{literal}",
+            "",
+            "/data:127.0.0.1:9000:4:3",
+            "/bin/bench"
+        ]
+    );
+    assert_eq!(manifest.command.fill(&values), "/cache/node/run");
+    assert_eq!(manifest.env["PATH_OF_IT"].fill(&values), "/usr/bin/node");
+    assert_eq!(manifest.ready_timeout, Duration::from_secs(30));
+    assert_eq!(manifest.stop_timeout, Duration::from_millis(1500));
+    assert_eq!(manifest.stop.to_string(), "SIGINT");
+    let version = &manifest.versions["{{cgo}}"];
+    assert_eq!(version[0].fill(&values), "/cache/node/run");
+    assert_eq!(manifest.versions["Go"].len(), 2);
+    assert!(manifest.calls_upstream());
+    let difference = &manifest.differences[0];
+    assert_eq!(
+        (difference.case.as_str(), difference.why.as_str()),
+        ("limits/head", "Its parser counts otherwise.")
+    );
+    assert_eq!(
+        manifest.difference_error(0, "message", "help").to_string(),
+        "some/where/mine.toml:19:8: message"
+    );
+    assert!(!manifest.claims_concurrency && manifest.strict_http);
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_line_and_the_remedy() {
+    let errors: Vec<String> = [
+        "comand = \"x\"",
+        "args = [\"{prot}\"]",
+        "args = [\"{node}\"]",
+        "args = [\"{server_dir}\"]",
+        "args = [\"{python}\"]",
+        "args = [\"{\"]",
+        "args = [\"}\"]",
+        "args = [1]",
+        "workers = 0",
+        "workers = \"core\"",
+        "workers = 4097",
+        "stop = \"SIGKILL\"",
+        "needs = \"ruby\"",
+        "ready = \"health\"",
+        "ready_timeout = \"0s\"",
+        "ready_timeout = \"601s\"",
+        "stop_timeout = \"soon\"",
+        "description = \"\"",
+        "runtime = \"a\\nb\"",
+        "command = \"\"",
+        "args = []",
+        "args = [\"{port\"]",
+        "env = { \"A=B\" = \"x\" }",
+        "env = { PORT = \"{prot}\" }",
+        "env = { PORT = 80 }",
+        "version = \"go version\"",
+        "version = []",
+        "version = [\"{port}\"]",
+        "version = { Go = [] }",
+        "version = { Go = \"go version\" }",
+        "version = { go = [\"go\", \"version\"] }",
+        "version = {}",
+        "differences = [{ case = \"a/b\" }]",
+        "differences = [{ case = \"a/b\", why = \"\" }]",
+        "differences = [{ case = \"a/b\", why = \"x\" }, { case = \"a/b\", why = \"y\" }]",
+    ]
+    .into_iter()
+    .map(error_of)
+    .collect();
+    insta::assert_snapshot!(errors.join("\n"));
+    let error = Manifest::parse(SMALLEST, "Not A Name.toml").unwrap_err();
+    assert!(error.to_string().contains("can't be a name"), "{error}");
+}
+
+#[test]
+fn every_signal_is_read_by_its_name() {
+    for name in [
+        "SIGTERM", "SIGINT", "SIGQUIT", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGWINCH",
+    ] {
+        let manifest = parse(&format!("{SMALLEST}stop = \"{name}\"\n")).unwrap();
+        assert_eq!(manifest.stop.to_string(), name);
+    }
+}
+
+#[test]
+fn a_port_may_be_told_by_the_environment_alone() {
+    let source = SMALLEST.replace("args = [\"{port}\"]", "env = { PORT = \"{port}\" }");
+    assert!(parse(&source).is_ok());
+    let source = SMALLEST.replace("args = [\"{port}\"]", "env = { PORT = \"{{port}}\" }");
+    assert!(parse(&source).is_err());
+}
+
+#[test]
+fn every_bound_holds_at_its_limit() {
+    let parses = |more: &str| parse(&format!("{SMALLEST}{more}\n")).is_ok();
+    let check = |of: &str, limit: usize, more: &dyn Fn(usize) -> String| {
+        assert!(parses(&more(limit)), "{of} at {limit}");
+        assert!(!parses(&more(limit + 1)), "{of} beyond {limit}");
+    };
+    // The smallest manifest has arguments of its own.
+    let args = |count: usize| {
+        let args = format!("args = [\"{{port}}\"{}]", ", \"x\"".repeat(count - 1));
+        parse(&SMALLEST.replace("args = [\"{port}\"]", &args)).is_ok()
+    };
+    assert!(args(MAX_ENTRIES) && !args(MAX_ENTRIES + 1));
+    let each = |count: usize, of: fn(usize) -> String| (0..count).map(of).collect::<String>();
+    check("variables", MAX_ENTRIES, &|count| {
+        format!("[env]\n{}", each(count, |i| format!("V{i} = \"x\"\n")))
+    });
+    check("versions", MAX_VERSIONS, &|count| {
+        let others = each(count - 1, |i| format!("V{i} = [\"x\"]\n"));
+        format!("[version]\nGo = [\"go\"]\n{others}")
+    });
+    check("words of a version", MAX_ENTRIES, &|count| {
+        format!("version = [{}]", "\"x\",".repeat(count))
+    });
+    check("differences", MAX_ENTRIES, &|count| {
+        each(count, |i| {
+            format!("[[differences]]\ncase = \"c{i}\"\nwhy = \"w\"\n")
+        })
+    });
+    check("an argument", MAX_ARG_BYTES, &|bytes| {
+        format!("env = {{ V = \"{}\" }}", "x".repeat(bytes))
+    });
+    check("workers", MAX_WORKERS as usize, &|count| {
+        format!("workers = {count}")
+    });
+    check("seconds", 600, &|seconds| {
+        format!("stop_timeout = \"{seconds}s\"")
+    });
+    assert_eq!(MAX_TIMEOUT.as_secs(), 600);
+    check("bytes", MAX_SOURCE_BYTES - SMALLEST.len() - 1, &|bytes| {
+        format!("#{}", " ".repeat(bytes - 1))
+    });
+    let words = |key: &str, chars: usize| {
+        let mine = format!("{key} = \"{}\"\n", "ä".repeat(chars));
+        let others = SMALLEST.lines().filter(|line| !line.starts_with(key));
+        parse(&format!("{mine}{}", others.collect::<Vec<_>>().join("\n"))).is_ok()
+    };
+    assert!(words("description", MAX_SENTENCE_CHARS));
+    assert!(!words("description", MAX_SENTENCE_CHARS + 1));
+    for key in ["runtime", "loop"] {
+        assert!(words(key, MAX_LABEL_CHARS) && !words(key, MAX_LABEL_CHARS + 1));
+    }
+}
+
+/// Lines that a manifest may have, and such as it may not.
+fn any_line() -> impl Strategy<Value = String> {
+    let key = "(description|runtime|loop|command|args|env|ready|ready_timeout|version|workers|stop|needs|differences|x)";
+    let value = "(\"[{}a-z/ =]{0,9}\"|\\[(\"[{}a-z]{0,9}\",?){0,3}\\]|\\{ [A-Za-z]{1,3} = (\"x\"|\\[\"x\"\\]) \\}|[0-9]{1,6}|true|\"cores\")";
+    (key, value).prop_map(|(key, value)| {
+        // The pattern's own parentheses are part of nothing.
+        format!("{key} = {value}")
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(source in "\\PC{0,200}") {
+        let _ = parse(&source);
+    }
+
+    #[test]
+    fn no_lines_make_the_reader_panic(lines in prop::collection::vec(any_line(), 0..8)) {
+        let source = format!("{}\n", lines.join("\n"));
+        // Most of these keys are required, so those of the smallest manifest that are not there stand before them.
+        let has = |line: &str| {
+            let key = line.split(' ').next().unwrap_or_default();
+            lines.iter().any(|line| line.split(' ').next() == Some(key))
+        };
+        let others = SMALLEST.lines().filter(|line| !has(line)).collect::<Vec<_>>().join("\n") + "\n";
+        if let Err(error) = parse(&format!("{others}{source}")) {
+            prop_assert!(error.line() > 0 && !error.remedy().is_empty() && !error.what().is_empty());
+        }
+    }
+
+    #[test]
+    fn an_argument_is_filled_in_or_refused(arg in "[{}a-z]{0,20}") {
+        let source = format!("{SMALLEST}env = {{ ARG = '{arg}' }}\n");
+        if let Ok(manifest) = parse(&source) {
+            let filled = manifest.env["ARG"].fill(&Values::default());
+            // What is filled in is empty or a zero here, and doubled braces become one.
+            prop_assert!(filled.len() <= arg.len(), "{filled} of {arg}");
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! OpenMetrics text, as Prometheus scrapes it: base units, one family a figure.
+//!
+//! It carries no timestamps: whoever scrapes it dates it. The Pushgateway reads Prometheus' older text only, which has no type
+//! `info` (<https://github.com/prometheus/pushgateway/issues/479>).
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use model::measured::summary::{PERCENTILES, Times};
+use model::record::run::{LoadReport, RunRecord, TargetRecord};
+use model::record::timed::Timed;
+use model::units::NANOS_PER_S;
+
+/// A run as metric families, each target by its label. What is not known has no sample.
+pub fn openmetrics(record: &RunRecord) -> String {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Run {
+        families: families(record),
+        info: vec![
+            ("run", record.id.clone()),
+            ("scenario", record.scenario.name.clone()),
+            ("started_at", record.started_at.clone()),
+            ("bench_version", record.bench_version.clone()),
+            ("cpu_model", record.environment.cpu_model.clone()),
+        ],
+    }));
+    let mut written = String::new();
+    text::encode(&mut written, &registry).expect("a string takes all that is written");
+    written
+}
+
+type Labels = Vec<(&'static str, String)>;
+
+/// The families in a fixed order: the registry's own would follow the hashes of labels.
+#[derive(Debug)]
+struct Run {
+    families: Vec<Family>,
+    info: Labels,
+}
+
+#[derive(Debug)]
+struct Family {
+    name: &'static str,
+    help: &'static str,
+    unit: Option<Unit>,
+    samples: Samples,
+}
+
+#[derive(Debug)]
+enum Samples {
+    Gauges(Vec<(Labels, f64)>),
+    Counters(Vec<(Labels, u64)>),
+}
+
+impl Collector for Run {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let help = "What was run, when and on what";
+        let metric = encoder.encode_descriptor("bench_run", help, None, MetricType::Info)?;
+        Info::new(self.info.clone()).encode(metric)?;
+        for family in &self.families {
+            let kind = match family.samples {
+                Samples::Gauges(_) => MetricType::Gauge,
+                Samples::Counters(_) => MetricType::Counter,
+            };
+            let unit = family.unit.as_ref();
+            let mut metric = encoder.encode_descriptor(family.name, family.help, unit, kind)?;
+            match &family.samples {
+                Samples::Gauges(samples) => {
+                    for (labels, value) in samples {
+                        ConstGauge::new(*value).encode(metric.encode_family(labels)?)?;
+                    }
+                }
+                Samples::Counters(samples) => {
+                    for (labels, count) in samples {
+                        ConstCounter::new(*count).encode(metric.encode_family(labels)?)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn families(record: &RunRecord) -> Vec<Family> {
+    let gauges = |name, help, unit, samples| Family {
+        name,
+        help,
+        unit,
+        samples: Samples::Gauges(samples),
+    };
+    let times = |name, help, of: fn(&LoadReport) -> Times| {
+        gauges(name, help, Some(Unit::Seconds), percentiles(record, of))
+    };
+    let each = |value: fn(&TargetRecord) -> Option<f64>| -> Vec<(Labels, f64)> {
+        let known = record
+            .targets
+            .iter()
+            .filter_map(|target| Some((of_target(record, target), value(target)?)));
+        known.filter(|(_, value)| value.is_finite()).collect()
+    };
+    let families = [
+        times(
+            "bench_response_time",
+            "From the moment a request was due to the last byte of its reply",
+            |report| report.response_time_ns,
+        ),
+        times(
+            "bench_service_time",
+            "From the moment a request was sent to the last byte of its reply",
+            |report| report.service_time_ns,
+        ),
+        times(
+            "bench_send_lag",
+            "From the moment a request was due to the moment it was sent",
+            |report| report.send_lag_ns,
+        ),
+        times(
+            "bench_first_event_time",
+            "From the moment a request for a stream was due to its first event",
+            |report| Timed::Streams.times(report),
+        ),
+        times(
+            "bench_delivery_time",
+            "From the moment a message was due to the moment a member had it",
+            |report| Timed::Messages.times(report),
+        ),
+        Family {
+            name: "bench_requests",
+            help: "Requests that fell due, by their fate",
+            unit: None,
+            samples: Samples::Counters(fates(record)),
+        },
+        gauges(
+            "bench_throughput_per_second",
+            "Requests answered rightly in a second",
+            None,
+            each(|target| Some(target.report.throughput_per_s)),
+        ),
+        gauges(
+            "bench_server_cpu_per_request",
+            "CPU time of the server for a request answered",
+            Some(Unit::Seconds),
+            each(|target| target.server.cpu_us_per_request.map(|us| us / 1e6)),
+        ),
+        gauges(
+            "bench_server_resident_memory_max",
+            "Largest resident set of the server",
+            Some(Unit::Bytes),
+            each(|target| target.server.rss_bytes_max.map(|bytes| bytes as f64)),
+        ),
+        gauges(
+            "bench_valid",
+            "1 where the figures measure the target, 0 where they do not",
+            None,
+            each(|target| Some(f64::from(u8::from(target.report.validity.is_valid())))),
+        ),
+        gauges(
+            "bench_comparison",
+            "A metric of the head over the same of the base, and the ends of its 95 % interval",
+            Some(Unit::Ratios),
+            comparisons(record),
+        ),
+    ];
+    let has_samples = |family: &Family| match &family.samples {
+        Samples::Gauges(samples) => !samples.is_empty(),
+        Samples::Counters(samples) => !samples.is_empty(),
+    };
+    families.into_iter().filter(has_samples).collect()
+}
+
+fn of_target(record: &RunRecord, target: &TargetRecord) -> Labels {
+    vec![
+        ("scenario", record.scenario.name.clone()),
+        ("target", target.name.clone()),
+    ]
+}
+
+fn percentiles(record: &RunRecord, of: fn(&LoadReport) -> Times) -> Vec<(Labels, f64)> {
+    let names = PERCENTILES.iter().map(|percentile| percentile.name);
+    let names: Vec<&str> = names.chain(["max"]).collect();
+    let samples = record.targets.iter().flat_map(|target| {
+        names.iter().filter_map(move |&name| {
+            let ns = of(&target.report).named(name)?;
+            let mut labels = of_target(record, target);
+            labels.push(("percentile", name.replace('_', ".")));
+            Some((labels, ns as f64 / NANOS_PER_S as f64))
+        })
+    });
+    samples.collect()
+}
+
+fn fates(record: &RunRecord) -> Vec<(Labels, u64)> {
+    let samples = record.targets.iter().flat_map(|target| {
+        let requests = target.report.requests;
+        let fates = [
+            ("ok", requests.ok),
+            ("error", requests.error),
+            ("timeout", requests.timeout),
+            ("unfinished", requests.unfinished),
+        ];
+        fates.map(|(fate, count)| {
+            let mut labels = of_target(record, target);
+            labels.push(("fate", fate.to_owned()));
+            (labels, count)
+        })
+    });
+    samples.collect()
+}
+
+fn comparisons(record: &RunRecord) -> Vec<(Labels, f64)> {
+    let samples = record.comparisons.iter().flat_map(|comparison| {
+        let figures = [
+            ("ratio", comparison.ratio),
+            ("ci_low", comparison.ci_low),
+            ("ci_high", comparison.ci_high),
+        ];
+        figures.map(|(figure, value)| {
+            let labels = vec![
+                ("scenario", record.scenario.name.clone()),
+                ("base", comparison.base.clone()),
+                ("head", comparison.head.clone()),
+                ("metric", comparison.metric.name().to_owned()),
+                ("figure", figure.to_owned()),
+            ];
+            (labels, value)
+        })
+    });
+    samples.filter(|(_, value)| value.is_finite()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_reads_as_reviewed_and_always_the_same() {
+        let mut record = samples::run_record();
+        record.targets.truncate(1);
+        record.comparisons.truncate(1);
+        let text = openmetrics(&record);
+        assert_eq!(text, openmetrics(&record));
+        assert!(text.ends_with("# EOF\n"));
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn hostile_names_stay_labels_and_what_is_unknown_has_no_sample() {
+        let mut record = samples::run_record();
+        record.targets.truncate(1);
+        record.targets[0].name = "a\"} 1\n# EOF\\".to_owned();
+        record.targets[0].server.rss_bytes_max = None;
+        record.comparisons.clear();
+        let text = openmetrics(&record);
+        assert_eq!(
+            text.lines()
+                .filter(|line| line.starts_with("# EOF"))
+                .count(),
+            1
+        );
+        assert!(
+            !text.contains("memory") && !text.contains("bench_comparison"),
+            "{text}"
+        );
+        record.targets.clear();
+        assert!(openmetrics(&record).starts_with("# HELP bench_run "));
+    }
+}
