@@ -20,7 +20,7 @@ use crate::picture::{Format as PictureFormat, Picture};
 use process::cores::{self, CpuList};
 use process::failure::Failure;
 use runner::history_file::HISTORY;
-use runner::measure::Profile;
+use runner::request::Profile;
 
 /// Compare servers that differ only in their concurrency model, and see how sure the answer is.
 #[derive(Debug, Parser)]

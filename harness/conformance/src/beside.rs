@@ -10,8 +10,8 @@ use http1::Method;
 use http1::client::encode_request;
 use spec::Route;
 
-use crate::CASE_TIMEOUT;
 use crate::judge::{Expected, Framing, event};
+use crate::outcome::CASE_TIMEOUT;
 use crate::problem::Problem;
 use crate::wire::{Said, Wire};
 

@@ -11,9 +11,9 @@ use spec::{FILE_SIZES_KIB, Route};
 
 use crate::beside::{Busy, Occupation, Quick};
 use crate::judge::{Accept, Expected, Framing};
+use crate::outcome::{Group, Needs};
 use crate::room::{Deaf, Flood, Talk};
 use crate::script::{Refusal, Step, Turn};
-use crate::{Group, Needs};
 
 mod chat;
 mod events;

@@ -6,8 +6,9 @@ use std::net::TcpStream;
 use std::thread;
 
 use crate::cases::{self, Case};
+use crate::outcome::{Group, Needs, id};
 use crate::specimen_for_tests::{Fault, STOP, start};
-use crate::{Group, Needs, check_stop, id, play};
+use crate::{check_stop, play};
 
 const STRICT: Needs = Needs {
     has_upstream: false,

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use http1::Method;
 
-use crate::CASE_TIMEOUT;
 use crate::judge::{Expected, Framing, events};
+use crate::outcome::CASE_TIMEOUT;
 use crate::problem::Problem;
 use crate::wire::{Said, Wire};
 

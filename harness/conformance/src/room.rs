@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use http1::Method;
 
-use crate::CASE_TIMEOUT;
+use crate::outcome::CASE_TIMEOUT;
 use crate::problem::{Problem, difference, shown};
 use crate::script::tag;
 use crate::websocket::{

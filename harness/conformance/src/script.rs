@@ -12,8 +12,8 @@ use http1::Method;
 use http1::client::encode_request;
 use spec::Route;
 
-use crate::CASE_TIMEOUT;
 use crate::judge::{Expected, judge_served, one_of};
+use crate::outcome::CASE_TIMEOUT;
 use crate::problem::{Problem, difference, shown};
 use crate::websocket::{self, Ears, NO_CODE};
 use crate::wire::{Heard, Reply, Said, Wire};

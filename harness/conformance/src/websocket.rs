@@ -257,7 +257,7 @@ fn next_frame(wire: &mut Wire) -> Result<Option<Frame>, Problem> {
                 )));
             }
             Heard::Silence => {
-                let seconds = crate::CASE_TIMEOUT.as_secs();
+                let seconds = crate::outcome::CASE_TIMEOUT.as_secs();
                 return Err(Problem::silence(format!(
                     "the server said nothing more within {seconds} s"
                 )));
@@ -313,7 +313,7 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::CASE_TIMEOUT;
+    use crate::outcome::CASE_TIMEOUT;
 
     /// What is heard of a server that says this, and then closes.
     fn heard(said: &[u8]) -> Result<Vec<Said>, String> {

@@ -322,7 +322,7 @@ impl Wire {
     }
 
     fn silence(&self, is_begun: bool) -> Problem {
-        let seconds = crate::CASE_TIMEOUT.as_secs();
+        let seconds = crate::outcome::CASE_TIMEOUT.as_secs();
         Problem::silence(if is_begun || !self.received.is_empty() {
             format!("the reply was not complete after {seconds} s")
         } else {

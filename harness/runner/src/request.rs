@@ -11,8 +11,14 @@ use model::spec::target::TargetSpec;
 use model::units::Rate;
 use process::failure::Failure;
 
-use crate::measure::Profile;
 use crate::workload::Routes;
+
+/// What is profiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// System calls a request, by name. Needs strace, and leave to trace other processes.
+    Syscalls,
+}
 
 /// What may be chosen beside the scenario and the targets. What is left out is the scenario's, or follows from the effort.
 #[derive(Debug, Clone)]

@@ -3,7 +3,7 @@
 use model::measured::summary::Times;
 use report::figures;
 
-use super::Moment;
+use super::moment::Moment;
 use super::progress::{Generator, Progress, Stage};
 use crate::redrawn::{approximate, bar, cut};
 
@@ -61,7 +61,7 @@ fn figures_of(progress: &Progress, moment: &Moment) -> String {
         (None, None) => None,
         (target, counted) => {
             let per_s = counted
-                .and_then(super::Counts::per_s)
+                .and_then(runner::steering::Counts::per_s)
                 .or(target.map(|target| target.per_s));
             let failed = target.map_or(0, |target| target.failed)
                 + counted.map_or(0, |counts| counts.failed);

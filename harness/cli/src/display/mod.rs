@@ -8,6 +8,7 @@ mod line;
 pub(crate) mod live_line;
 #[cfg(test)]
 mod made_up_for_tests;
+mod moment;
 mod progress;
 mod screen;
 mod view;
@@ -31,8 +32,9 @@ use process::cores;
 use process::failure::Failure;
 use process::interrupt::{self, Interrupt};
 use runner::run_event::RunEvent;
-use runner::steering::{Counts, Steering};
+use runner::steering::Steering;
 
+use moment::Moment;
 use progress::Progress;
 use screen::Screen;
 use view::{Action, Look, View};
@@ -142,15 +144,6 @@ enum Surface {
         /// What was said meanwhile; it is printed once the terminal is given back.
         said: Vec<String>,
     },
-}
-
-/// What the clock, the user and the drive that is under way say at the moment of drawing.
-#[derive(Debug, Clone, Copy, Default)]
-struct Moment {
-    now: Duration,
-    counts: Option<Counts>,
-    wants_pause: bool,
-    is_stopping: bool,
 }
 
 impl Display {

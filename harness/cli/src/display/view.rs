@@ -16,8 +16,8 @@ use ratatui::widgets::{
 };
 use report::figures;
 
-use super::Moment;
 use super::line::place_words;
+use super::moment::Moment;
 use super::progress::{Generator, NINES, Progress, STEPS_PER_NINE, Stage, Target};
 use crate::glyphs::{self, Glyphs};
 use crate::redrawn::{bar, cut};

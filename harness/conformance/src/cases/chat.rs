@@ -5,9 +5,9 @@ use spec::Route;
 use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
-use crate::Group;
 use crate::cases::{Asking, Case, Script, alone, not_allowed};
 use crate::judge::{Accept, Expected};
+use crate::outcome::Group;
 use crate::room::{Deaf, Flood, Talk};
 use crate::script::{Ending, Refusal, Step, Turn, tag};
 use crate::websocket::{
@@ -793,7 +793,7 @@ impl Room {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Needs;
+    use crate::outcome::Needs;
 
     #[test]
     fn messages_at_the_limit_are_exactly_so_long() {

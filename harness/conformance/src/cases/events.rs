@@ -3,9 +3,9 @@
 use http1::Method;
 use spec::MAX_EVENTS;
 
-use crate::Group;
 use crate::cases::{Asking, Case, Script, alone, not_allowed};
 use crate::judge::{Expected, Framing};
+use crate::outcome::Group;
 use crate::script::Step;
 
 /// Streams that are as good as endless: days.

@@ -5,9 +5,9 @@ use http1::{MAX_BODY_BYTES, Method};
 use serde_json::{Value, json};
 use spec::{MAX_CUSTOMER_ID, MAX_ITEMS, MAX_QUANTITY, MAX_SKU_CHARS, MAX_UNIT_PRICE_CENTS};
 
-use crate::Group;
 use crate::cases::{Asking, Case, SMUGGLED, alone, raw_post};
 use crate::judge::{Accept, Expected};
+use crate::outcome::Group;
 use crate::script::{Refusal, Step};
 
 const ORDERS: &str = "/orders";
@@ -552,8 +552,8 @@ fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Needs;
     use crate::cases::Script;
+    use crate::outcome::Needs;
 
     #[test]
     fn what_is_no_json_is_none_and_the_rest_is() {

@@ -51,7 +51,6 @@ use process::meter::Meters;
 use process::starting::{self, Starter};
 
 use process::holder::Holder;
-pub use profile::Profile;
 use subject::{Process, Subject};
 use watch::{Watched, watch};
 

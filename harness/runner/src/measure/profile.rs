@@ -15,7 +15,7 @@ use spec::Route;
 
 use super::Run;
 use super::subject::Subject;
-use crate::request::Request;
+use crate::request::{Profile, Request};
 use crate::run_event::RunEvent;
 use process::process_tree::descendants;
 use process::strace::{STRACE, Strace};
@@ -28,13 +28,6 @@ const LENGTH: Duration = Duration::from_secs(3);
 
 /// The most connections of a profile, where requests are short: opening them counts, so few are opened.
 const MAX_CONNECTIONS: NonZeroU32 = NonZeroU32::new(8).expect("8 is not zero");
-
-/// What is profiled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Profile {
-    /// System calls a request, by name. Needs strace, and leave to trace other processes.
-    Syscalls,
-}
 
 impl Run<'_> {
     /// Profiles a target that is still there; says why where that can't be done.
