@@ -1,7 +1,7 @@
 //! A report as one HTML file that needs nothing but a browser: no network, no other file, and to be read no script either.
 //!
-//! Its one script (`assets/report.js`) draws the charts again from the data in the page, as the reader asks; the page's
-//! policy allows that script by its hash, and no other. The template lays out, this module gathers: every figure comes as
+//! Its one script (uPlot, and `assets/page/` around it) draws the charts again from the data in the page, as the reader asks;
+//! the page's policy allows that script by its hash, and no other. The template lays out, this module gathers: every figure comes as
 //! text from the tables that Markdown has too and from [`crate::sentences`], every picture from [`crate::charts`]. Whatever
 //! comes from a record is escaped by the template; only the charts, which escape their own text, are put in as they are.
 
@@ -90,8 +90,16 @@ fn common_columns(runs: &[Run]) -> Option<Vec<String>> {
         .then(|| columns.clone())
 }
 
-const STYLE: &str = include_str!("../assets/report.css");
-const SCRIPT: &str = include_str!("../assets/report.js");
+const STYLE: &str = concat!(
+    include_str!("../assets/uplot/uPlot.min.css"),
+    include_str!("../assets/page/report.css")
+);
+const SCRIPT: &str = concat!(
+    include_str!("../assets/uplot/uPlot.iife.min.js"),
+    include_str!("../assets/page/figures.js"),
+    include_str!("../assets/page/slices.js"),
+    include_str!("../assets/page/report.js")
+);
 
 #[derive(Template)]
 #[template(path = "report.html")]

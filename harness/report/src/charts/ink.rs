@@ -90,7 +90,7 @@ mod tests {
     #[test]
     fn every_colour_is_read_on_dark_paper_and_none_is_lighter_than_it_need_be() {
         assert!(
-            include_str!("../../assets/report.css")
+            include_str!("../../assets/page/report.css")
                 .contains("--paper: light-dark(#ffffff, #0d1117)")
         );
         for ink in COLOURS {
