@@ -2,18 +2,14 @@
 //!
 //! This crate knows how a run is shown to people. It must never know a clock, a file or the environment: the same
 //! record gives the same bytes, whenever and wherever it is shown. What a figure means is decided in `analysis`.
+//!
+//! Its modules point one way: `export` and `look` know none of the others, `words` knows what findings are, `tables` knows
+//! words and looks, `charts` and `markdown` know these, and `html` knows all.
 
-pub mod between;
 pub mod charts;
-mod embedded;
 pub mod export;
-pub mod figures;
-pub mod findings;
-pub mod gate;
-pub mod history;
 pub mod html;
+mod look;
 pub mod markdown;
-pub mod sentences;
-pub mod sweep;
 pub mod tables;
-pub mod why;
+pub mod words;

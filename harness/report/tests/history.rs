@@ -9,7 +9,8 @@ use model::record::metric::Metric;
 
 use outline::outline;
 use report::charts::{trend_png, trend_svg};
-use report::history;
+use report::markdown::history::markdown;
+use report::words::history;
 
 /// Runs of the sample, with the median's ratio 1 up to run 20 and 1.1 from there on, with a little that alternates.
 fn made_up(runs: usize, targets: usize) -> Vec<Trend> {
@@ -43,9 +44,9 @@ fn made_up(runs: usize, targets: usize) -> Vec<Trend> {
 
 #[test]
 fn a_change_is_told_in_words_and_in_a_table() {
-    insta::assert_snapshot!("history-markdown", history::markdown(&made_up(30, 2)));
-    insta::assert_snapshot!("history-short-markdown", history::markdown(&made_up(2, 1)));
-    insta::assert_snapshot!("history-empty-markdown", history::markdown(&[]));
+    insta::assert_snapshot!("history-markdown", markdown(&made_up(30, 2)));
+    insta::assert_snapshot!("history-short-markdown", markdown(&made_up(2, 1)));
+    insta::assert_snapshot!("history-empty-markdown", markdown(&[]));
 }
 
 #[test]

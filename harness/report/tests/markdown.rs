@@ -143,7 +143,7 @@ fn comparisons_of_runs_are_read_as_they_are_meant() {
             assert!(head.targets.is_empty(), "{name}");
             continue;
         };
-        let tables = read(&report::between::markdown(&told));
+        let tables = read(&report::markdown::between::markdown(&told));
         assert_eq!(
             tables.len(),
             usize::from(!told.comparisons.is_empty()),
@@ -172,7 +172,7 @@ fn histories_are_read_as_they_are_meant() {
             history.push(line);
         }
         let trends = trends(&history, 1);
-        let tables = read(&report::history::markdown(&trends));
+        let tables = read(&report::markdown::history::markdown(&trends));
         let rows: usize = tables.iter().map(|table| table.len() - 1).sum();
         assert_eq!(rows, trends.len(), "{name}");
     }
@@ -194,7 +194,10 @@ fn judgements_are_read_as_they_are_meant() {
         let judgement = judge(&name, &[looked.clone(), looked]).unwrap();
         let command = format!("./{name}");
         let gate = Gate::of(Against::Command { command }, Some(name), vec![judgement]);
-        assert_eq!(read(&report::gate::markdown(&gate)), Tables::new());
+        assert_eq!(
+            read(&report::markdown::gate::markdown(&gate)),
+            Tables::new()
+        );
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! An axis knows its scale, its ends and its ticks; it must never know where on a canvas it is drawn.
 
-use crate::figures::{self, magnitude, separated};
+use crate::words::figures::{self, magnitude, separated};
 
 /// A response-time axis turns logarithmic where the largest value is more than this many times the smallest: on a
 /// linear one, the smaller would lie on the ground.

@@ -7,10 +7,11 @@ use plotters::style::text_anchor::HPos;
 
 use super::axis::Axis;
 use super::canvas::{Canvas, Refusal, Stroke, Type, fitted, width_of};
-use super::frame::{Area, Panel, PanelPlan, QUIET, panels};
-use super::look::{BLACK, Look};
+use super::frame::{Area, Panel, PanelPlan, panels};
 use super::plot::{Rows, Shape};
-use crate::figures::{percent, plural, time};
+use crate::look::QUIET;
+use crate::look::{BLACK, Look};
+use crate::words::figures::{percent, plural, time};
 
 /// Rows that have room for a marker each: kinds of request that would need more are left to the report's table.
 const ROWS_MAX: usize = 26;

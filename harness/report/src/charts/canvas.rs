@@ -10,8 +10,9 @@ use plotters::prelude::{DrawingBackend, IntoFont, ShapeStyle, TextStyle};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontStyle, RGBColor, register_font};
 
-use super::look::{Dash, Look, Marker};
-use super::plot::Plot;
+use super::plot::{Plot, Point};
+use crate::look::{Dash, Look, Marker, PAPER};
+use crate::words::text::legible;
 
 /// Nominal width of a chart in pixels.
 pub(super) const WIDTH: f64 = 960.0;
@@ -33,7 +34,6 @@ const BASELINE_IN_SVG: &str = "0.5ex";
 const SIZE_PER_EM: f64 = 1.24;
 
 /// A point in nominal pixels from the upper left corner.
-pub(super) type Point = (f64, f64);
 
 /// A line's ink.
 #[derive(Debug, Clone, Copy)]
@@ -276,9 +276,6 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
     }
 }
 
-/// What charts are drawn on. The inks are chosen for white; what they become in a dark page, [`super::ink`] says.
-pub(super) const PAPER: RGBColor = RGBColor(255, 255, 255);
-
 /// The width of a text in nominal pixels.
 pub(super) fn width_of(text: &str, face: Type) -> f64 {
     register_fonts();
@@ -308,19 +305,6 @@ pub(super) fn level(svg: &str) -> String {
         &format!(" dy=\"{BASELINE_IN_SVG}\" "),
         &format!(" dy=\"{BASELINE_DRAWN:.2}em\" "),
     )
-}
-
-/// Text without control characters, which XML has no way to spell and a page no way to show.
-pub(crate) fn legible(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect()
 }
 
 fn register_fonts() {

@@ -4,21 +4,19 @@
 
 use model::record::run::{Completion, RunRecord};
 use plotters::prelude::DrawingBackend;
-use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
 
 use super::axis::Axis;
-use super::canvas::{Canvas, PAPER, Point, Refusal, Stroke, Type, WIDTH, fitted, width_of};
-use super::look::{BLACK, Dash, Look, VERMILLION};
+use super::canvas::{Canvas, Refusal, Stroke, Type, WIDTH, fitted, width_of};
 use super::plot::{PlotPanel, Rows, Shape, Upright};
-use crate::figures::{per_s, plural, seconds};
-use crate::sentences;
+use super::plot::{Point, Reference};
+use crate::look::{AXIS, GRID, PAPER, QUIET};
+use crate::look::{BLACK, Dash, Look, VERMILLION};
+use crate::words::figures::{per_s, plural, seconds};
+use crate::words::sentences;
 
 const MARGIN: f64 = 20.0;
 /// Ink of what is said beside the data.
-pub(super) const QUIET: RGBColor = RGBColor(85, 85, 85);
-pub(super) const GRID: RGBColor = RGBColor(224, 224, 224);
-pub(super) const AXIS: RGBColor = RGBColor(120, 120, 120);
 const LEGEND_ROW: f64 = 18.0;
 /// Up to this many targets have a row each; more share two columns.
 const ONE_COLUMN_MAX: usize = 3;
@@ -272,12 +270,6 @@ pub(super) struct PanelPlan {
     pub(super) references: Vec<Reference>,
     /// Its share of the height.
     pub(super) weight: f64,
-}
-
-/// A value to hold the data against.
-pub(super) struct Reference {
-    pub(super) value: f64,
-    pub(super) meaning: String,
 }
 
 /// Draws panels one under the other over one horizontal axis, whose title stands under the last.

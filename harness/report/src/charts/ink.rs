@@ -8,10 +8,7 @@ use std::fmt::Write as _;
 
 use plotters::style::RGBColor;
 
-use super::canvas::PAPER;
-use super::css;
-use super::frame::{AXIS, GRID, QUIET};
-use super::look::{BLACK, COLOURS};
+use crate::look::{AXIS, BLACK, COLOURS, GRID, PAPER, QUIET, css};
 
 /// Inks that stand for something of the page's own, by its name there.
 const NAMED: [(RGBColor, &str); 5] = [

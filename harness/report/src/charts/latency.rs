@@ -9,15 +9,17 @@ use model::record::timed::Timed;
 use model::spec::scenario::ObjectiveRecord;
 use plotters::prelude::DrawingBackend;
 
-use super::ChartError;
 use super::axis::{Axis, Unit};
-use super::canvas::{Canvas, Point, Refusal, Stroke};
+use super::canvas::{Canvas, Refusal, Stroke};
 use super::distribution::Distribution;
-use super::frame::{Area, Panel, PanelPlan, Reference, panels};
-use super::look::{Dash, Look};
+use super::frame::{Area, Panel, PanelPlan, panels};
+use super::picture::ChartError;
+use super::plot::Point;
+use super::plot::Reference;
 use super::plot::Shape;
-use crate::figures::time;
-use crate::sentences::{capitalised, objective_words};
+use crate::look::{Dash, Look};
+use crate::words::figures::time;
+use crate::words::sentences::{capitalised, objective_words};
 
 /// Points of a curve: two a nominal pixel are as many as a chart can show.
 const CURVE_POINTS: u32 = 1_800;

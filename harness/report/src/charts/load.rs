@@ -9,13 +9,15 @@ use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::HPos;
 
 use super::axis::{Axis, Unit};
-use super::canvas::{Canvas, Point, Refusal, Stroke, Type, fitted};
-use super::frame::{Entry, Figures, Heading, Panel, PanelPlan, Reference, frame, panels};
-use super::look::{Dash, Look, looks};
+use super::canvas::{Canvas, Refusal, Stroke, Type, fitted};
+use super::frame::{Entry, Figures, Heading, Panel, PanelPlan, frame, panels};
+use super::picture::{ChartError, document, picture, refused};
+use super::plot::Point;
+use super::plot::Reference;
 use super::plot::{Plot, Shape, Upright};
-use super::{ChartError, document, picture, refused};
-use crate::figures::{per_s, percentile, time};
-use crate::sweep::{circumstances, knee_figures, question, verdicts};
+use crate::look::{Dash, Look, looks};
+use crate::words::figures::{per_s, percentile, time};
+use crate::words::sweep::{circumstances, knee_figures, question, verdicts};
 
 /// What its files are called, and what errors call it.
 pub const FILE_STEM: &str = "latency-by-load";

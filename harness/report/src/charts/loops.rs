@@ -7,10 +7,11 @@ use plotters::style::text_anchor::HPos;
 
 use super::axis::{Axis, Unit};
 use super::canvas::{Canvas, Refusal, Type, fitted, width_of};
-use super::frame::{Area, Figures, QUIET};
-use super::look::{BLACK, Look};
+use super::frame::{Area, Figures};
 use super::plot::{PlotPanel, Rows, Shape};
-use crate::figures::{figure, mib, time};
+use crate::look::QUIET;
+use crate::look::{BLACK, Look};
+use crate::words::figures::{figure, mib, time};
 
 /// A row lower than this could not be read: targets that would need one are left to the report.
 const ROW_MIN: f64 = 9.0;

@@ -13,33 +13,30 @@ mod frame;
 mod ink;
 mod latency;
 mod load;
-mod look;
 mod loops;
 mod palette;
+mod picture;
 mod plot;
 mod ratios;
 mod series;
 mod trend;
 
-use model::measured::histogram::HistogramError;
 use model::record::run::{RunRecord, TargetRecord};
 use model::record::timed::Timed;
-use plotters::backend::{BitMapBackend, SVGBackend};
 use plotters::prelude::DrawingBackend;
 
-use crate::figures::{NONE, count, maybe_time, mib, per_s, time};
-use crate::sentences::capitalised;
-pub(crate) use canvas::legible;
-use canvas::{Canvas, DETAIL, HEIGHT, Refusal, WIDTH, level};
+use crate::look::{self, Look};
+use crate::words::figures::{NONE, count, maybe_time, mib, per_s, time};
+use crate::words::sentences::capitalised;
+use canvas::{Canvas, HEIGHT, Refusal};
 use distribution::Distribution;
 use frame::Figures;
 pub(crate) use ink::rules as ink_rules;
 pub use load::{FILE_STEM as LOAD_FILE_STEM, alt as load_alt, png as load_png, svg as load_svg};
 pub(crate) use load::{HOW_TO_READ as LOAD_HOW_TO_READ, svg_and_plot as load_svg_and_plot};
-use look::Look;
-use palette::{Indexed, indexed};
+pub use picture::ChartError;
+use picture::{refused, tall_document, tall_picture};
 pub(crate) use plot::{Plot, PlotTarget};
-use plotters::style::RGBColor;
 pub use ratios::{png as ratios_png, svg as ratios_svg};
 pub use trend::{alt as trend_alt, png as trend_png, svg as trend_svg};
 
@@ -64,33 +61,6 @@ pub enum Chart {
     ServerMemory,
     /// What explains the latencies: what loops, pool and kernel did.
     WhatTheLoopsDid,
-}
-
-/// Why a chart could not be drawn.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-pub enum ChartError {
-    /// A histogram in the record is not what `bench` writes.
-    #[error(
-        "the {time}s of target {target:?} cannot be read from the record (`histograms.{key}`): {source}; restore the record, or run again",
-        time = timed.time_words(),
-        key = timed.encoded_name()
-    )]
-    Histogram {
-        /// Whose.
-        target: String,
-        /// What is timed.
-        timed: Timed,
-        /// What is wrong with it.
-        source: HistogramError,
-    },
-    /// The drawing library refused.
-    #[error("chart {chart} could not be drawn: {what}")]
-    Draw {
-        /// [`Chart::file_stem`].
-        chart: &'static str,
-        /// What it said.
-        what: String,
-    },
 }
 
 impl Chart {
@@ -382,112 +352,6 @@ pub fn png(record: &RunRecord, chart: Chart) -> Result<Vec<u8>, ChartError> {
     })
 }
 
-/// Whatever `draw` draws, as an SVG of the usual height that stands alone.
-fn document(
-    chart: &'static str,
-    title: &str,
-    description: &str,
-    draw: impl FnOnce(&mut SVGBackend<'_>) -> Result<(), ChartError>,
-) -> Result<String, ChartError> {
-    tall_document(chart, title, description, HEIGHT, draw)
-}
-
-/// The same, `nominal` pixels high.
-fn tall_document(
-    chart: &'static str,
-    title: &str,
-    description: &str,
-    nominal: f64,
-    draw: impl FnOnce(&mut SVGBackend<'_>) -> Result<(), ChartError>,
-) -> Result<String, ChartError> {
-    let (width, height) = size(nominal);
-    let mut body = String::new();
-    let mut backend = SVGBackend::with_string(&mut body, (width, height));
-    draw(&mut backend)?;
-    backend
-        .present()
-        .map_err(|error| refused(chart, &Refusal(error.to_string())))?;
-    drop(backend);
-    // plotters opens with a tag of its own, which knows no role and is as large as its units.
-    let (_, body) = body
-        .split_once(">\n")
-        .expect("plotters writes the root element first, on a line of its own");
-    Ok(format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{WIDTH}\" height=\"{nominal}\" role=\"img\" \
-         aria-label=\"{title}\">\n<title>{title}</title>\n<desc>{alt}</desc>\n{body}",
-        body = level(body),
-        title = escaped(title),
-        alt = escaped(description),
-    ))
-}
-
-/// Whatever `draw` draws, as the bytes of a PNG of the usual height.
-fn picture(
-    chart: &'static str,
-    draw: impl FnOnce(&mut BitMapBackend<'_>) -> Result<(), ChartError>,
-) -> Result<Vec<u8>, ChartError> {
-    tall_picture(chart, HEIGHT, draw)
-}
-
-/// The same, for `nominal` pixels of height.
-fn tall_picture(
-    chart: &'static str,
-    nominal: f64,
-    draw: impl FnOnce(&mut BitMapBackend<'_>) -> Result<(), ChartError>,
-) -> Result<Vec<u8>, ChartError> {
-    let (width, height) = size(nominal);
-    let mut pixels = vec![0; CHANNELS * width as usize * height as usize];
-    let mut backend = BitMapBackend::with_buffer(&mut pixels, (width, height));
-    draw(&mut backend)?;
-    backend
-        .present()
-        .map_err(|error| refused(chart, &Refusal(error.to_string())))?;
-    drop(backend);
-    let pixels = averaged(&pixels, width as usize);
-    let mut bytes = Vec::new();
-    let Indexed { palette, places } = indexed(&pixels);
-    let mut encoder = png::Encoder::new(&mut bytes, width / AVERAGED, height / AVERAGED);
-    encoder.set_color(png::ColorType::Indexed);
-    encoder.set_depth(png::BitDepth::Eight);
-    encoder.set_palette(palette.concat());
-    // Differences of places in a palette mean nothing, so no filter makes them smaller.
-    encoder.set_filter(png::FilterType::NoFilter);
-    encoder.set_compression(png::Compression::Best);
-    let written = encoder.write_header().and_then(|mut writer| {
-        writer.write_image_data(&places)?;
-        writer.finish()
-    });
-    written.map_err(|error| refused(chart, &Refusal(error.to_string())))?;
-    Ok(bytes)
-}
-
-/// The colours of the targets of a run or a sweep, as CSS writes them, in the targets' order.
-pub(crate) fn colours(names: &[&str]) -> Vec<String> {
-    let looks = look::looks(names).into_iter();
-    looks.map(|look| css(look.colour)).collect()
-}
-
-/// A colour as CSS writes it.
-fn css(RGBColor(red, green, blue): RGBColor) -> String {
-    format!("#{red:02x}{green:02x}{blue:02x}")
-}
-
-/// Width and height in drawing units, of a chart so many nominal pixels high.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the nominal size is a few hundred or thousand pixels"
-)]
-fn size(height: f64) -> (u32, u32) {
-    (WIDTH as u32 * DETAIL, height as u32 * DETAIL)
-}
-
-/// Bytes a pixel: red, green, blue.
-const CHANNELS: usize = 3;
-
-/// Drawing units that make one pixel of a PNG, each way. plotters does not smooth thick lines; averaging does.
-const AVERAGED: u32 = 2;
-
 fn draw<B: DrawingBackend>(
     backend: &mut B,
     record: &RunRecord,
@@ -556,57 +420,9 @@ fn draw_on<B: DrawingBackend>(
     }
 }
 
-fn refused(chart: &'static str, refusal: &Refusal) -> ChartError {
-    ChartError::Draw {
-        chart,
-        what: refusal.0.clone(),
-    }
-}
-
-/// The mean of each square of pixels.
-fn averaged(pixels: &[u8], width: usize) -> Vec<u8> {
-    let side = AVERAGED as usize;
-    let mut mean = Vec::with_capacity(pixels.len() / (side * side));
-    let stride = width * CHANNELS;
-    for rows in pixels.chunks_exact(stride * side) {
-        for x in (0..stride).step_by(side * CHANNELS) {
-            for channel in x..x + CHANNELS {
-                let mut sum = 0;
-                for row in 0..side {
-                    for column in 0..side {
-                        sum += usize::from(rows[row * stride + column * CHANNELS + channel]);
-                    }
-                }
-                mean.push(u8::try_from(sum / (side * side)).expect("a mean of bytes is a byte"));
-            }
-        }
-    }
-    mean
-}
-
-/// Text as XML spells it.
-fn escaped(text: &str) -> String {
-    legible(text)
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn averaging_halves_both_ways() {
-        // Two rows of four pixels.
-        let pixels: Vec<u8> = [[0, 100, 10, 10], [200, 100, 10, 14]]
-            .concat()
-            .into_iter()
-            .flat_map(|v: u8| [v, 0, 255])
-            .collect();
-        assert_eq!(averaged(&pixels, 4), [100, 0, 255, 11, 0, 255]);
-    }
 
     #[test]
     fn every_chart_has_a_name_of_its_own() {

@@ -7,11 +7,19 @@
 use serde::Serialize;
 
 use super::axis::{Axis, Scale};
-use super::canvas::{Point, legible};
-use super::frame::Reference;
 use super::ink::in_page;
-use super::look::{Marker, looks};
-use crate::figures::magnitude;
+use crate::look::{Look, Marker, looks};
+use crate::words::figures::magnitude;
+use crate::words::text::legible;
+
+/// A place in a picture, or a value at a place of the horizontal axis.
+pub(super) type Point = (f64, f64);
+
+/// A value to hold the data against.
+pub(super) struct Reference {
+    pub(super) value: f64,
+    pub(super) meaning: String,
+}
 
 /// Points that one panel keeps, of all targets together: more than a wide screen has pixels, and few enough that eleven
 /// targets' charts of any length open at once. Past it, neighbours are told by their smallest and their largest value.
@@ -37,7 +45,7 @@ impl PlotTarget {
     /// Those of a run or of a sweep, in their order.
     pub(crate) fn of(names: &[&str]) -> Vec<Self> {
         let looks = looks(names).into_iter().zip(names);
-        let target = |(look, name): (super::look::Look, &&str)| Self {
+        let target = |(look, name): (Look, &&str)| Self {
             name: legible(name),
             ink: in_page(look.colour),
             dash: look.dash.pattern(),

@@ -16,15 +16,17 @@ use plotters::style::text_anchor::HPos;
 
 use super::axis::Axis;
 use super::by_request::heading;
-use super::canvas::{Canvas, HEIGHT, Point, Refusal, Stroke, Type, fitted};
+use super::canvas::{Canvas, HEIGHT, Refusal, Stroke, Type, fitted};
 use super::frame::{
-    Area, CAPTION_HEIGHT, Entry, Figures, Heading, PANEL_EDGES, Panel, PanelPlan, QUIET,
-    SURROUNDINGS, frame, panels,
+    Area, CAPTION_HEIGHT, Entry, Figures, Heading, PANEL_EDGES, Panel, PanelPlan, SURROUNDINGS,
+    frame, panels,
 };
-use super::look::{BETTER, BLACK, Look, WORSE, looks};
-use super::{ChartError, refused, tall_document, tall_picture};
-use crate::figures::{percent, plural};
-use crate::sentences::{self, capitalised};
+use super::picture::{ChartError, refused, tall_document, tall_picture};
+use super::plot::Point;
+use crate::look::QUIET;
+use crate::look::{BETTER, BLACK, Look, WORSE, looks};
+use crate::words::figures::{percent, plural};
+use crate::words::sentences::{self, capitalised};
 
 /// What errors call it.
 const NAME: &str = "ratios";
@@ -258,7 +260,7 @@ fn title(told: &RunComparison) -> String {
 
 /// Load and runs in a line, and how they were compared.
 fn circumstances(told: &RunComparison) -> String {
-    let runs = crate::between::runs(told).unwrap_or_else(|| told.base_run.clone());
+    let runs = crate::words::between::runs(told).unwrap_or_else(|| told.base_run.clone());
     let reference = told.reference.as_ref();
     let reference = reference.map(|name| format!("by their ratios to {name}"));
     let parts = [Some(told.load.clone()), Some(runs), reference];

@@ -8,12 +8,14 @@ use model::record::timed::Timed;
 use plotters::prelude::DrawingBackend;
 
 use super::axis::{Axis, Unit, nice_step};
-use super::canvas::{Canvas, Point, Refusal, Stroke};
-use super::frame::{Area, Panel, PanelPlan, Reference, panels};
+use super::canvas::{Canvas, Refusal, Stroke};
+use super::frame::{Area, Panel, PanelPlan, panels};
 use super::latency::objectives;
-use super::look::Look;
+use super::plot::Point;
+use super::plot::Reference;
 use super::plot::Shape;
-use crate::figures::{per_s, seconds};
+use crate::look::Look;
+use crate::words::figures::{per_s, seconds};
 
 const SECONDS_TITLE: &str = "Seconds since the run began";
 const X_TICKS: u32 = 10;

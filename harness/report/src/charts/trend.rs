@@ -8,12 +8,14 @@ use plotters::style::text_anchor::HPos;
 
 use super::axis::{Axis, Unit};
 use super::canvas::{Canvas, Refusal, Stroke, Type, fitted};
-use super::frame::{Entry, Figures, Heading, Panel, PanelPlan, QUIET, Reference, frame, panels};
-use super::look::{BETTER, Dash, Look, WORSE, looks};
-use super::{ChartError, document, picture, refused};
-use crate::figures::plural;
-use crate::history::{self, figure, followed, question, sentence};
-use crate::sentences;
+use super::frame::{Entry, Figures, Heading, Panel, PanelPlan, frame, panels};
+use super::picture::{ChartError, document, picture, refused};
+use super::plot::Reference;
+use crate::look::QUIET;
+use crate::look::{BETTER, Dash, Look, WORSE, looks};
+use crate::words::figures::plural;
+use crate::words::history::{self, figure, followed, question, sentence};
+use crate::words::sentences;
 
 /// What errors call it.
 const NAME: &str = "history";

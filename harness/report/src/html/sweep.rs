@@ -9,14 +9,14 @@ use askama::Template;
 use model::record::sweep::SweepRecord;
 use model::record::validity::{Caution, ToldCaution};
 
-use super::{Figure, File, Head, How, HtmlError, LiveRun, Shell, failure, note, rendered};
-use crate::charts::{LOAD_FILE_STEM, LOAD_HOW_TO_READ, PlotTarget, colours, load_svg_and_plot};
-use crate::figures::percentile;
-use crate::sweep::{
-    CurveRow, KNEE_COLUMNS, belief, curves, knee_rows, load, origin, purpose, question,
-    step_columns, step_rows, verdicts,
-};
+use super::embedded::File;
+use super::shell::{Figure, Head, How, HtmlError, LiveRun, Shell, failure, note, rendered};
+use crate::charts::{LOAD_FILE_STEM, LOAD_HOW_TO_READ, PlotTarget, load_svg_and_plot};
+use crate::look::colours;
 use crate::tables;
+use crate::tables::sweep::{CurveRow, KNEE_COLUMNS, curves, knee_rows, step_columns, step_rows};
+use crate::words::figures::percentile;
+use crate::words::sweep::{belief, load, origin, purpose, question, verdicts};
 
 /// Rows of a pair of targets that climb through eighteen rates each way. More wait until somebody opens their table.
 const FEW_ROWS: usize = 80;

@@ -10,9 +10,8 @@ use analysis::gate::{
 use model::record::comparison::ComparisonVerdict;
 use model::record::timed::Timed;
 
-use crate::figures::{maybe_time, percentile, plural, time};
-use crate::markdown::{MAX_STEP_SUMMARY_BYTES, cut, list, plain};
-use crate::sentences;
+use crate::words::figures::{maybe_time, percentile, time};
+use crate::words::sentences;
 
 /// How something that is said is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -228,40 +227,6 @@ pub fn blind_spot(gate: &Gate) -> Option<&'static str> {
         "Earlier runs were measured at other times: whatever else changed since then, of the machine or beside it, looks \
          like a change of the head. With --base-rev both are measured side by side, and it cancels.",
     )
-}
-
-/// The whole as Markdown, for a step summary: no longer than [`MAX_STEP_SUMMARY_BYTES`].
-pub fn markdown(gate: &Gate) -> String {
-    let mut blocks = vec![
-        "### bench gate".to_owned(),
-        format!("**{}**", plain(&headline(gate))),
-    ];
-    blocks.extend(blind_spot(gate).map(plain));
-    for judgement in &gate.scenarios {
-        blocks.push(format!(
-            "#### {}: {}",
-            plain(&judgement.scenario),
-            outcome(judgement.outcome)
-        ));
-        let marked = said(judgement).into_iter().map(|said| {
-            let text = plain(&said.text);
-            if said.tone == Tone::Alarm {
-                format!("**{text}**")
-            } else {
-                text
-            }
-        });
-        blocks.push(list(marked));
-        let runs: Vec<String> = judgement
-            .measurements
-            .iter()
-            .map(|look| plain(&look.run))
-            .collect();
-        let times = plural(runs.len() as u64, "measurement", "measurements");
-        blocks.push(format!("{times}: {}", runs.join(", ")));
-    }
-    blocks.retain(|block| !block.is_empty());
-    cut(blocks.join("\n\n") + "\n", MAX_STEP_SUMMARY_BYTES)
 }
 
 /// Every scenario's judgement, one thing at a time: what fails the gate has failed, what is to be known first is unsure, and

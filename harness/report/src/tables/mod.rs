@@ -1,5 +1,9 @@
 //! The tables that every report has, as text cell by cell: HTML, Markdown and the terminal only put lines around them.
 
+pub mod history;
+pub mod sweep;
+
+use analysis::between::RunComparison;
 use analysis::warmup::rounds_of;
 use model::record::comparison::Comparison;
 use model::record::metric::Metric;
@@ -11,11 +15,11 @@ use model::record::sweep::SweepRecord;
 use model::record::timed::Timed;
 use model::record::warmup::WarmupOutcome;
 
-use crate::charts::colours;
-use crate::figures::{
+use crate::look::colours;
+use crate::words::figures::{
     NONE, count, figure, kib, maybe_time, mib, per_s, percent, plural, seconds, time,
 };
-use crate::sentences;
+use crate::words::sentences;
 
 /// How much room a table has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -359,6 +363,12 @@ pub fn comparisons(record: &RunRecord) -> Vec<ComparisonRow> {
     rows.map(|each| comparison(each, timed)).collect()
 }
 
+/// A row for each comparison.
+pub fn of_runs(told: &RunComparison) -> Vec<ComparisonRow> {
+    let rows = told.comparisons.iter();
+    rows.map(|each| comparison(each, told.timed)).collect()
+}
+
 /// A comparison as a row.
 pub fn comparison(comparison: &Comparison, timed: Timed) -> ComparisonRow {
     ComparisonRow {
@@ -514,7 +524,7 @@ pub(crate) fn circumstances(record: &RunRecord) -> Vec<(&'static str, String)> {
     let plan = &record.plan;
     let mut facts = vec![
         ("started", record.started_at.clone()),
-        ("took", crate::figures::seconds(record.elapsed_s)),
+        ("took", crate::words::figures::seconds(record.elapsed_s)),
         ("bench", record.bench_version.clone()),
         ("seed", record.seed.to_string()),
         (
@@ -522,10 +532,10 @@ pub(crate) fn circumstances(record: &RunRecord) -> Vec<(&'static str, String)> {
             format!(
                 "{}: {} of {}, {} of each target in each, {} an epoch after {} of warm-up a round",
                 plan.effort,
-                crate::figures::plural(u64::from(plan.rounds), "round", "rounds"),
-                crate::figures::plural(u64::from(plan.blocks_per_round), "block", "blocks"),
-                crate::figures::plural(u64::from(plan.epochs_per_block), "epoch", "epochs"),
-                crate::figures::seconds(plan.epoch_s),
+                crate::words::figures::plural(u64::from(plan.rounds), "round", "rounds"),
+                crate::words::figures::plural(u64::from(plan.blocks_per_round), "block", "blocks"),
+                crate::words::figures::plural(u64::from(plan.epochs_per_block), "epoch", "epochs"),
+                crate::words::figures::seconds(plan.epoch_s),
                 warmup(plan),
             ),
         ),
@@ -559,17 +569,17 @@ pub(crate) fn sweep_circumstances(record: &SweepRecord) -> Vec<(&'static str, St
     let design = &plan.design;
     let mut facts = vec![
         ("started", plan.started_at.clone()),
-        ("took", crate::figures::seconds(record.elapsed_s)),
+        ("took", crate::words::figures::seconds(record.elapsed_s)),
         ("bench", plan.bench_version.clone()),
         ("seed", plan.seed.to_string()),
         (
             "plan",
             format!(
                 "from {} up to {} at most, then {} around the knees, in {} of measuring at most",
-                crate::figures::per_s(design.ladder.from_per_s),
-                crate::figures::per_s(design.ladder.to_per_s),
-                crate::figures::plural(u64::from(design.rounds), "round", "rounds"),
-                crate::figures::seconds(design.time_limit_s),
+                crate::words::figures::per_s(design.ladder.from_per_s),
+                crate::words::figures::per_s(design.ladder.to_per_s),
+                crate::words::figures::plural(u64::from(design.rounds), "round", "rounds"),
+                crate::words::figures::seconds(design.time_limit_s),
             ),
         ),
     ];
@@ -600,7 +610,7 @@ fn machine(environment: &Environment, pinning: &Pinning) -> Vec<(&'static str, S
             format!(
                 "{}, {}",
                 environment.cpu_model,
-                crate::figures::plural(u64::from(environment.cores), "core", "cores")
+                crate::words::figures::plural(u64::from(environment.cores), "core", "cores")
             ),
         ),
         ("servers on cores", cpus(&pinning.server_cpus)),
@@ -642,7 +652,7 @@ fn backend(backend: &BackendRecord) -> (&'static str, String) {
         "upstream backend",
         format!(
             "{} answered, 99 % of them at most {late} late",
-            crate::figures::plural(backend.calls, "call", "calls")
+            crate::words::figures::plural(backend.calls, "call", "calls")
         ),
     )
 }

@@ -9,8 +9,8 @@ use model::record::timed::Timed;
 use model::record::validity::{Caution, Validity};
 use model::spec::scenario::ObjectiveRecord;
 
-use crate::figures::{percentile, time};
-use crate::sentences;
+use crate::words::figures::{percentile, time};
+use crate::words::sentences;
 
 /// What a run found: whether it is to be believed, whether targets keep to the objectives, and how they compare.
 ///

@@ -7,32 +7,38 @@
 use plotters::style::RGBColor;
 use serde::Serialize;
 
-pub(super) const BLACK: RGBColor = RGBColor(0, 0, 0);
+pub(crate) const BLACK: RGBColor = RGBColor(0, 0, 0);
 const BLUE: RGBColor = RGBColor(0, 114, 178);
-pub(super) const VERMILLION: RGBColor = RGBColor(213, 94, 0);
+pub(crate) const VERMILLION: RGBColor = RGBColor(213, 94, 0);
 const GREEN: RGBColor = RGBColor(0, 158, 115);
+/// What charts are drawn on. The inks are chosen for white; what they become in a dark page, [`super::ink`] says.
+pub(crate) const PAPER: RGBColor = RGBColor(255, 255, 255);
+/// What is said beside data, the lines behind it, and those that bound it.
+pub(crate) const QUIET: RGBColor = RGBColor(85, 85, 85);
+pub(crate) const GRID: RGBColor = RGBColor(224, 224, 224);
+pub(crate) const AXIS: RGBColor = RGBColor(120, 120, 120);
 /// What got better, and what got worse: blue and vermillion, which no colour-blindness confuses as green and red.
-pub(super) const BETTER: RGBColor = BLUE;
-pub(super) const WORSE: RGBColor = VERMILLION;
+pub(crate) const BETTER: RGBColor = BLUE;
+pub(crate) const WORSE: RGBColor = VERMILLION;
 const SKY: RGBColor = RGBColor(86, 180, 233);
 const ORANGE: RGBColor = RGBColor(230, 159, 0);
 const PURPLE: RGBColor = RGBColor(204, 121, 167);
 const GREY: RGBColor = RGBColor(119, 119, 119);
 
 /// All that targets are drawn with, but for black.
-pub(super) const COLOURS: [RGBColor; 7] = [BLUE, VERMILLION, GREEN, SKY, ORANGE, PURPLE, GREY];
+pub(crate) const COLOURS: [RGBColor; 7] = [BLUE, VERMILLION, GREEN, SKY, ORANGE, PURPLE, GREY];
 
 /// How one target looks.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Look {
-    pub(super) colour: RGBColor,
-    pub(super) dash: Dash,
-    pub(super) marker: Marker,
+pub(crate) struct Look {
+    pub(crate) colour: RGBColor,
+    pub(crate) dash: Dash,
+    pub(crate) marker: Marker,
 }
 
 impl Look {
     /// The same, its line without gaps.
-    pub(super) fn solid(self) -> Self {
+    pub(crate) fn solid(self) -> Self {
         Self {
             dash: Dash::Solid,
             ..self
@@ -42,7 +48,7 @@ impl Look {
 
 /// A line style: lengths of ink and gap in nominal pixels, in turn.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Dash {
+pub(crate) enum Dash {
     Solid,
     Dashed,
     Dotted,
@@ -50,7 +56,7 @@ pub(super) enum Dash {
 }
 
 impl Dash {
-    pub(super) fn pattern(self) -> &'static [f64] {
+    pub(crate) fn pattern(self) -> &'static [f64] {
         match self {
             Self::Solid => &[],
             Self::Dashed => &[9.0, 4.0],
@@ -63,7 +69,7 @@ impl Dash {
 /// What stands at chosen points of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Marker {
+pub(crate) enum Marker {
     Disc,
     Square,
     Triangle,
@@ -191,7 +197,7 @@ const MARKERS: [Marker; BUILT_IN.len()] = [
 /// The looks of the targets of one run, in their order. A built-in name always looks the same. A variant of one, as
 /// `callback-pool-40`, takes what is free of its family's looks, `callback`'s own first. Any other, and a variant past those,
 /// takes the free look whose colour the fewest have. Only past sixty do looks repeat.
-pub(super) fn looks(names: &[&str]) -> Vec<Look> {
+pub(crate) fn looks(names: &[&str]) -> Vec<Look> {
     let mut taken: Vec<Option<Look>> = names.iter().map(|name| fixed(name)).collect();
     for (index, name) in names.iter().enumerate() {
         if taken[index].is_none() {
@@ -261,6 +267,17 @@ fn further() -> impl Iterator<Item = Look> {
                 marker: MARKERS[(index + shift) % MARKERS.len()],
             })
     })
+}
+
+/// The colours of the targets of a run or a sweep, as CSS writes them, in the targets' order.
+pub(crate) fn colours(names: &[&str]) -> Vec<String> {
+    let looks = looks(names).into_iter();
+    looks.map(|look| css(look.colour)).collect()
+}
+
+/// A colour as CSS writes it.
+pub(crate) fn css(RGBColor(red, green, blue): RGBColor) -> String {
+    format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
 #[cfg(test)]

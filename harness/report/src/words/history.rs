@@ -6,9 +6,8 @@ use analysis::history::{Followed, SeriesKey, Shift, Trend, Turn};
 use model::record::timed::Timed;
 use stats::change::MIN_VALUES;
 
-use crate::figures::plural;
-use crate::markdown::{list, plain};
-use crate::sentences;
+use crate::words::figures::plural;
+use crate::words::sentences;
 
 /// Trends of the same targets under the same load, which are shown together.
 ///
@@ -101,52 +100,6 @@ fn turn(turn: Turn) -> &'static str {
         Turn::Better => "better",
         Turn::Worse => "worse",
     }
-}
-
-/// The figures of a trend as cells of a table: metric, runs, latest, level since the last change, verdict.
-pub fn cells(trend: &Trend) -> [String; 5] {
-    let figure = |value| figure(&trend.key, value);
-    [
-        name(&trend.key).to_owned(),
-        trend.points.len().to_string(),
-        figure(trend.latest().value),
-        figure(trend.level()),
-        verdict(trend),
-    ]
-}
-
-/// What [`cells`] are.
-pub const COLUMNS: [&str; 5] = ["metric", "runs", "latest", "level now", "changes"];
-
-/// The whole history: every change as a sentence, then a table for each pair or target.
-pub fn markdown(trends: &[Trend]) -> String {
-    let mut blocks = vec!["### History".to_owned()];
-    let changes = trends.iter().flat_map(|trend| {
-        trend
-            .changes
-            .iter()
-            .map(move |shift| sentence(trend, shift))
-    });
-    let changes: Vec<String> = changes.map(|told| plain(&told)).collect();
-    blocks.push(match changes.len() {
-        0 => "**No change found.**".to_owned(),
-        count => format!("**{} found.**", plural(count as u64, "change", "changes")),
-    });
-    blocks.push(list(changes.into_iter()));
-    for group in groups(trends) {
-        blocks.push(format!("#### {}", plain(&heading(&group[0].key))));
-        let line = |cells: [String; 5]| format!("| {} |", cells.join(" | "));
-        let rows = group
-            .iter()
-            .map(|trend| line(cells(trend).map(|cell| plain(&cell))));
-        let head = [
-            line(COLUMNS.map(str::to_owned)),
-            "| --- | --: | --: | --: | --- |".to_owned(),
-        ];
-        blocks.push(head.into_iter().chain(rows).collect::<Vec<_>>().join("\n"));
-    }
-    blocks.retain(|block| !block.is_empty());
-    blocks.join("\n\n") + "\n"
 }
 
 /// The name of a trend's chart, without the ending: `io-heavy-coroutine-against-callback-response-time-p50`.

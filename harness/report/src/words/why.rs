@@ -11,7 +11,7 @@ use model::measured::syscalls::SyscallRecord;
 use model::record::run::{RunRecord, TargetRecord};
 use model::spec::scenario::RequestRecord;
 
-use crate::figures::{count, figure, mib, per_s, percent, plural, time};
+use crate::words::figures::{count, figure, mib, per_s, percent, plural, time};
 
 /// With more targets than this the terminal leaves it to the report.
 const BRIEF_TARGETS_MAX: usize = 4;
@@ -217,7 +217,7 @@ fn worked(who: &str, work: &SpanRecord, loops: &LoopRecord) -> Option<String> {
     });
     Some(format!(
         "{} held a loop {}, for {} on average and {} at most{}.",
-        crate::sentences::capitalised(who),
+        crate::words::sentences::capitalised(who),
         plural(work.count, "time", "times"),
         time(mean as f64),
         time(most as f64),

@@ -14,7 +14,7 @@ use model::spec::load::Connect;
 use model::spec::scenario::ObjectiveRecord;
 use model::words::listed;
 
-use crate::figures::{count, figure, mib, per_s, percentile, plural, separated, time};
+use crate::words::figures::{count, figure, mib, per_s, percentile, plural, separated, time};
 
 /// From this ratio on, and from its inverse down, people say `2.4 times` rather than `140 % more`.
 const TIMES_FROM: f64 = 2.0;
@@ -261,7 +261,7 @@ pub fn load(target: &TargetRecord) -> String {
     let connections = connections(load);
     let measured = format!(
         "{} measured per target",
-        crate::figures::seconds(load.duration_s)
+        crate::words::figures::seconds(load.duration_s)
     );
     match load.rate_per_s {
         Some(rate) => format!(

@@ -1,0 +1,15 @@
+//! A report as one HTML file that needs nothing but a browser: no network, no other file, and to be read no script either.
+//!
+//! Its one script (uPlot, and `assets/page/` around it) draws the charts again from the data in the page, as the reader asks;
+//! the page's policy allows that script by its hash, and no other. The template lays out, this module gathers: every figure comes as
+//! text from the tables that Markdown has too and from [`crate::words::sentences`], every picture from [`crate::charts`]. Whatever
+//! comes from a record is escaped by the template; only the charts, which escape their own text, are put in as they are.
+
+mod embedded;
+mod run;
+mod shell;
+mod sweep;
+
+pub use run::html;
+pub use shell::HtmlError;
+pub use sweep::html as sweep_html;

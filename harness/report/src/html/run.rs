@@ -1,0 +1,183 @@
+//! The report of a run, or of several.
+
+use std::collections::BTreeMap;
+
+use crate::export::{intervals_csv, summary_csv};
+use askama::Template;
+use model::measured::slices;
+use model::measured::slices::SliceRecord;
+use model::record::run::{RunRecord, TargetRecord};
+
+use super::embedded::File;
+use super::shell::{
+    Figure, Head, How, HtmlError, LiveRun, LiveSlice, Shell, failure, note, rendered,
+};
+use crate::charts::{Chart, ChartError, PlotTarget, svg_and_plot};
+use crate::tables::{self, ClockRow, ComparisonRow, KindRow, LedgerRow, Room, SpreadRow, Targets};
+use crate::words::sentences;
+use crate::words::why::{self, Told};
+
+/// Writes a report of one run or of several, one after the other: `report.html`.
+pub fn html(records: &[RunRecord]) -> Result<String, HtmlError> {
+    let (runs, live): (Vec<Run>, Vec<LiveRun>) = records
+        .iter()
+        .map(run)
+        .collect::<Result<Vec<(Run, LiveRun)>, HtmlError>>()?
+        .into_iter()
+        .unzip();
+    let title = match runs.as_slice() {
+        [] => "bench: no runs".to_owned(),
+        [run] => format!("bench: {}", run.head.scenario),
+        runs => format!("bench: {} runs", runs.len()),
+    };
+    rendered(&Page {
+        shell: Shell::of(title, live)?,
+        columns: common_columns(&runs),
+        runs,
+    })
+}
+
+/// What stands above the figures of every run's targets, where it is the same.
+fn common_columns(runs: &[Run]) -> Option<Vec<String>> {
+    let columns = &runs.first()?.targets.columns;
+    let mut others = runs.iter();
+    others
+        .all(|run| run.targets.columns == *columns)
+        .then(|| columns.clone())
+}
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page {
+    shell: Shell,
+    /// Of the table of all runs; none where they have not the same.
+    columns: Option<Vec<String>>,
+    runs: Vec<Run>,
+}
+
+/// One run, as text.
+struct Run {
+    head: Head,
+    targets: Targets,
+    kinds: Vec<KindRow>,
+    counted: &'static str,
+    clocks: Vec<ClockRow>,
+    charts: Vec<Figure>,
+    why: Vec<Told>,
+    comparisons: Vec<ComparisonRow>,
+    spread: Vec<SpreadRow>,
+    ledger: Vec<LedgerRow>,
+    how: How,
+}
+
+fn run(record: &RunRecord) -> Result<(Run, LiveRun), HtmlError> {
+    let names = record.targets.iter().map(|target| target.name.as_str());
+    let mut live = LiveRun {
+        targets: PlotTarget::of(&names.collect::<Vec<_>>()),
+        samples: record.timed().samples(),
+        slices: live_slices(record)?,
+        charts: BTreeMap::new(),
+    };
+    let charts = Chart::of(record).map(|chart| {
+        Ok(Figure::of(
+            chart.file_stem(),
+            &chart.title(record),
+            chart.how_to_read(record.timed()),
+            svg_and_plot(record, chart)?,
+            &mut live,
+        ))
+    });
+    let charts = charts.collect::<Result<Vec<Figure>, ChartError>>()?;
+    let run = Run {
+        head: head(record),
+        targets: tables::targets(record, Room::Page),
+        counted: sentences::counted(record.timed()),
+        kinds: tables::kinds(record),
+        clocks: tables::clocks(record),
+        charts,
+        why: why::told(record),
+        comparisons: tables::comparisons(record),
+        spread: tables::spread(record),
+        ledger: tables::ledger(record),
+        how: How::of(
+            &record.command,
+            tables::circumstances(record),
+            &record.scenario,
+            downloads(record),
+        ),
+    };
+    Ok((run, live))
+}
+
+fn live_slices(record: &RunRecord) -> Result<Option<Vec<Vec<LiveSlice>>>, HtmlError> {
+    let milliseconds = |seconds: f64| (seconds * 1e3).round() / 1e3;
+    let live = |slice: &SliceRecord| {
+        LiveSlice(
+            milliseconds(slice.start_s),
+            milliseconds(slice.start_s + slice.duration_s),
+            slice.counts_base64.clone(),
+        )
+    };
+    let of_target = |target: &TargetRecord| {
+        slices::check(&target.slices).map_err(|source| HtmlError::Slices {
+            target: target.name.clone(),
+            source,
+        })?;
+        // One that failed before anything was sent doesn't know what is timed.
+        let same = target.report.timed == record.timed();
+        let slices = target.slices.iter().filter(|_| same);
+        Ok(slices.map(live).collect())
+    };
+    let targets = record.targets.iter().map(of_target);
+    let targets = targets.collect::<Result<Vec<Vec<LiveSlice>>, HtmlError>>()?;
+    Ok(targets
+        .iter()
+        .any(|slices| !slices.is_empty())
+        .then_some(targets))
+}
+
+fn head(record: &RunRecord) -> Head {
+    let scenario = &record.scenario;
+    let verdicts = sentences::headlines(record).into_iter();
+    let failed = record.targets.iter();
+    let failed = failed.filter_map(|target| Some((&target.name, target.failure.as_ref()?)));
+    Head {
+        what: "Run",
+        id: record.id.clone(),
+        scenario: scenario.name.clone(),
+        question: scenario.question.clone(),
+        description: scenario.description.clone(),
+        started_at: record.started_at.clone(),
+        loads: record
+            .targets
+            .first()
+            .map(sentences::load)
+            .unwrap_or_default(),
+        valid: record.validity.is_valid()
+            && record
+                .targets
+                .iter()
+                .all(|target| target.report.validity.is_valid()),
+        belief: sentences::belief(record),
+        verdicts: verdicts.chain(sentences::objectives(record)).collect(),
+        beside: sentences::aa(record),
+        cautions: record.cautions().into_iter().map(note).collect(),
+        failures: failed.map(failure).collect(),
+    }
+}
+
+fn downloads(record: &RunRecord) -> Vec<File> {
+    vec![
+        File::of("run.json", "the whole record", &record.to_json()),
+        File::of(
+            "summary.csv",
+            "a line for each target",
+            &summary_csv(record),
+        ),
+        File::of(
+            "intervals.csv",
+            "a line for each interval",
+            &intervals_csv(record),
+        ),
+    ]
+}
