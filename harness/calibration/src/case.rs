@@ -248,25 +248,25 @@ impl Case {
             open => format!(
                 "{} {} arrivals",
                 open.rate()
-                    .map(|rate| report::figures::per_s(rate.as_per_s()))
+                    .map(|rate| report::words::figures::per_s(rate.as_per_s()))
                     .unwrap_or_default(),
                 open.name()
             ),
         };
         format!(
             "{arrival}, {}, {}",
-            report::figures::plural(
+            report::words::figures::plural(
                 self.load.connections.get().into(),
                 "connection",
                 "connections"
             ),
-            report::figures::seconds(self.load.duration.as_secs_f64())
+            report::words::figures::seconds(self.load.duration.as_secs_f64())
         )
     }
 
     /// The server in words.
     pub fn server_words(&self) -> String {
-        let time = |ns: Nanos| report::figures::time(ns as f64);
+        let time = |ns: Nanos| report::words::figures::time(ns as f64);
         let server = match self.behaviour {
             Behaviour::Fixed { delay_ns } => format!("always {}", time(delay_ns)),
             Behaviour::Stall {

@@ -114,7 +114,7 @@ impl Figure {
             Self::Quantile { clock, per_10_000 } => format!(
                 "{} {}",
                 clock.words(),
-                report::figures::percentile(&percentile_key(per_10_000))
+                report::words::figures::percentile(&percentile_key(per_10_000))
             ),
             Self::MedianOfInterval { start_ns } => {
                 let start_s = start_ns as f64 / NANOS_PER_S as f64;

@@ -6,7 +6,7 @@ use std::path::Path;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
 use model::record::run::Pinning;
-use report::figures;
+use report::words::figures;
 
 use crate::case::Case;
 use crate::result::{Calibration, CaseResult, FigureResult};

@@ -34,7 +34,7 @@ pub(crate) fn append(path: &Path, lines: Vec<HistoryLine>) -> Result<(), Failure
         0 => "nothing new; it has".to_owned(),
         runs => format!(
             "{} added; it has",
-            report::figures::plural(runs as u64, "run", "runs")
+            report::words::figures::plural(runs as u64, "run", "runs")
         ),
     };
     anstream::eprintln!("{}: {added} {total}.", path.display());

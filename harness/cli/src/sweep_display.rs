@@ -6,8 +6,8 @@ use std::time::Duration;
 use anstyle::Style;
 use model::record::sweep::{StepRecord, SweepPlan};
 use model::units::{duration_ns, format_ns};
-use report::figures;
-use report::sweep as told;
+use report::words::figures;
+use report::words::sweep as told;
 
 use crate::display::Face;
 use crate::redrawn::{self, Redrawn, bar, cut};

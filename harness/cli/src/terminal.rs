@@ -20,9 +20,9 @@ use model::record::sweep::SweepRecord;
 use model::record::validity::{Caution, ToldCaution};
 use model::units::{format_ns, significant};
 use model::words;
-use report::gate::{self, Tone};
 use report::tables::{self, ComparisonRow, Room};
-use report::{figures, history, sentences, sweep, why};
+use report::words::gate::{self, Tone};
+use report::words::{figures, history, sentences, sweep, why};
 use serde::Serialize;
 
 use crate::page::{Page, USUAL_WIDTH, WIDTH};
@@ -238,13 +238,13 @@ fn sweep_text(record: &SweepRecord, place: &Path, page: Page) -> String {
     lines.push(page.wrap(&sweep::belief(record), ""));
     let mut knees = Table::new();
     knees.load_style(presets::NOTHING).set_width(WIDTH);
-    knees.set_header(sweep::KNEE_COLUMNS);
-    knees.add_rows(sweep::knee_rows(record));
+    knees.set_header(report::tables::sweep::KNEE_COLUMNS);
+    knees.add_rows(report::tables::sweep::knee_rows(record));
     align_right(&mut knees, 1..4);
     lines.push(format!("\n{}", page.set(knees)));
-    let rows = sweep::curve_rows(record);
+    let rows = report::tables::sweep::curve_rows(record);
     if !rows.is_empty() {
-        let columns = sweep::curve_columns(record);
+        let columns = report::tables::sweep::curve_columns(record);
         let mut curves = Table::new();
         curves.load_style(presets::NOTHING).set_width(WIDTH);
         let count = columns.len();
@@ -339,8 +339,8 @@ fn history_text(trends: &[Trend], runs: usize, invalid: usize) -> String {
         ));
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_width(WIDTH);
-        table.set_header(history::COLUMNS);
-        table.add_rows(group.iter().map(history::cells));
+        table.set_header(report::tables::history::COLUMNS);
+        table.add_rows(group.iter().map(report::tables::history::cells));
         for column in table.column_iter_mut().skip(1).take(3) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -476,7 +476,7 @@ fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
 
 /// Prints two runs held against each other: how, what it came to, the figures, what differs, and what to beware of.
 pub(crate) fn show_between(told: &RunComparison) {
-    let mut lines = report::between::headlines(told);
+    let mut lines = report::words::between::headlines(told);
     if let Some(first) = lines.first_mut() {
         *first = format!("{DIM}{first}{DIM:#}");
     }
@@ -491,7 +491,7 @@ pub(crate) fn show_between(told: &RunComparison) {
         "MDE",
         "verdict",
     ]);
-    for row in report::between::rows(told) {
+    for row in report::tables::of_runs(told) {
         table.add_row([
             row.head,
             row.base,
@@ -505,7 +505,7 @@ pub(crate) fn show_between(told: &RunComparison) {
     if !told.comparisons.is_empty() {
         lines.push(format!("\n{}", table.trim_fmt()));
     }
-    lines.extend(report::between::runs(told).map(|runs| format!("\n{DIM}{runs}{DIM:#}")));
+    lines.extend(report::words::between::runs(told).map(|runs| format!("\n{DIM}{runs}{DIM:#}")));
     for difference in &told.differences {
         lines.push(format!(
             "{WARN}Differs{WARN:#}: {}: {} in A, {} in B",

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &CompareArgs) -> Result<Exit, Failure> {
         let json = serde_json::to_string_pretty(&told).expect("a comparison is plain data");
         anstream::println!("{json}");
     } else if args.markdown {
-        anstream::print!("{}", report::between::markdown(&told));
+        anstream::print!("{}", report::markdown::between::markdown(&told));
     } else {
         show_between(&told);
     }

@@ -8,8 +8,8 @@ use report::export::bencher::bencher;
 use report::export::benchmark_action::{Better, benchmark_action};
 use report::export::junit::junit;
 use report::export::openmetrics::openmetrics;
-use report::findings;
 use report::markdown::step_summary;
+use report::words::findings;
 
 use crate::args::{ExportArgs, Format};
 use crate::exit::Exit;

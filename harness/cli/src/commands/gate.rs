@@ -511,11 +511,11 @@ fn tell(args: &GateArgs, judged: &Gate) -> Result<(), Failure> {
         let json = serde_json::to_string_pretty(judged).expect("a judgement is plain data");
         anstream::println!("{json}");
     } else if args.markdown {
-        anstream::print!("{}", report::gate::markdown(judged));
+        anstream::print!("{}", report::markdown::gate::markdown(judged));
     } else {
         show_gate(judged);
     }
-    let findings = report::gate::findings(judged);
+    let findings = report::words::gate::findings(judged);
     if let Some(path) = &args.junit {
         std::fs::write(path, junit("bench gate", &findings)).or_usage(
             || format!("cannot write {}", path.display()),
@@ -528,7 +528,7 @@ fn tell(args: &GateArgs, judged: &Gate) -> Result<(), Failure> {
         anstream::eprint!("{}", annotations(&findings));
     }
     match summary {
-        Some(path) => append(Path::new(&path), &report::gate::markdown(judged)).or_usage(
+        Some(path) => append(Path::new(&path), &report::markdown::gate::markdown(judged)).or_usage(
             || format!("cannot write the step summary to {}", path.display()),
             "let GITHUB_STEP_SUMMARY name a writable file, or unset it",
         ),

@@ -6,7 +6,8 @@ use std::path::Path;
 use analysis::history::{History, HistoryLine, Tail, Trend, trends};
 use model::record::metric::Metric;
 use model::words::plural;
-use report::{charts, history};
+use report::charts;
+use report::words::history;
 use serde::Serialize;
 
 use crate::args::{HistoryAddArgs, HistoryArgs, HistoryCommand, HistoryShowArgs};
@@ -107,7 +108,7 @@ fn show(args: &HistoryShowArgs) -> Result<Exit, Failure> {
         let json = serde_json::to_string_pretty(&shown).expect("trends are plain data");
         anstream::println!("{json}");
     } else if args.markdown {
-        anstream::print!("{}", history::markdown(&trends));
+        anstream::print!("{}", report::markdown::history::markdown(&trends));
     } else {
         show_history(&trends, history.lines().len(), runs_invalid);
     }
@@ -136,7 +137,7 @@ fn draw(trends: &[Trend], dir: &Path) -> Result<(), Failure> {
     }
     anstream::eprintln!(
         "{} in {}",
-        report::figures::plural(trends.len() as u64, "chart", "charts"),
+        report::words::figures::plural(trends.len() as u64, "chart", "charts"),
         dir.display()
     );
     Ok(())

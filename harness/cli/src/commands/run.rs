@@ -9,7 +9,7 @@ use model::spec::target;
 use model::spec::target::TargetSpec;
 use process::environment;
 use process::failure::Failure;
-use report::sentences;
+use report::words::sentences;
 use runner::measure::measure;
 use runner::request::{Choices, Request};
 use runner::run_event::RunEvent;

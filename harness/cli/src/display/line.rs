@@ -1,7 +1,7 @@
 //! The two lines that are redrawn while a run goes: where it is, and what it has measured so far. Pure.
 
 use model::measured::summary::Times;
-use report::figures;
+use report::words::figures;
 
 use super::moment::Moment;
 use super::progress::{Generator, Progress, Stage};

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use model::spec::load::Load;
-use report::figures;
+use report::words::figures;
 
 use super::Face;
 use crate::redrawn::{self, Redrawn, approximate, cut};

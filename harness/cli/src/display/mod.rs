@@ -23,7 +23,7 @@ use anstyle::{AnsiColor, Style};
 use model::record::run::Pinning;
 use model::units::{duration_ns, format_ns};
 use ratatui::crossterm::event::{self, Event};
-use report::{figures, sentences};
+use report::words::{figures, sentences};
 
 use crate::glyphs::Glyphs;
 use crate::page::Page;

@@ -14,7 +14,7 @@ use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{
     Axis, Block, Cell, Chart, Clear, Dataset, GraphType, Paragraph, Row, Table, Wrap,
 };
-use report::figures;
+use report::words::figures;
 
 use super::line::place_words;
 use super::moment::Moment;
