@@ -10,9 +10,6 @@ use report::html::html;
 use report::markdown::markdown;
 use roxmltree::{Document, ParsingOptions};
 
-/// What uPlot's file begins with.
-const UPLOT: &str = "/*! https://github.com/leeoniya/uPlot (v1.6.32) */";
-
 /// Parses a report, which but for its script is written so that it is XML too, and checks what must hold for every one.
 fn check(page: &str) {
     let page = without(page, "<script>", "</script>");
@@ -95,14 +92,11 @@ fn every_record_makes_a_whole_page_that_asks_for_nothing() {
         check(&page);
         let charts = Chart::of(&record).count();
         assert_eq!(page.matches("<figure").count(), charts, "{name}");
-        // uPlot's licence asks for its notice to stay.
-        assert_eq!(page.matches(UPLOT).count(), 1, "{name}");
-        let page = page.replace(UPLOT, "");
         if name != "hostile" {
-            assert!(
-                !page.contains("http://") && !page.contains("https://"),
-                "{name}: an address in the page"
-            );
+            // uPlot's licence asks for its notice to stay.
+            let addresses: Vec<_> = page.match_indices("://").collect();
+            assert_eq!(addresses.len(), 1, "{name}: an address in the page");
+            assert!(page.contains("/*! https://github.com/leeoniya/uPlot"));
         }
     }
 }
