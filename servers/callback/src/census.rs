@@ -11,11 +11,11 @@ use std::mem;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use libuv::{Loop, Remote, Wakeup};
 use slab::Slab;
 use spec::Stats;
 
 use crate::Server;
+use crate::event_loop::{EventLoop, Wake};
 
 /// All loops of one server. Clones are the same.
 #[derive(Clone, Default)]
@@ -24,7 +24,7 @@ pub(crate) struct Census(Arc<Mutex<Vec<Place>>>);
 /// A loop as the others reach it.
 struct Place {
     /// None once the loop has ended.
-    reached_by: Option<(Remote, Wakeup)>,
+    wake: Option<Wake>,
     letters: Vec<Letter>,
 }
 
@@ -41,23 +41,23 @@ enum Letter {
 }
 
 /// One loop's part in it.
-pub(crate) struct LocalCensus {
+pub(crate) struct LocalCensus<L> {
     shared: Census,
     /// None before the start.
     place: Cell<Option<usize>>,
-    asked: RefCell<Slab<Asked>>,
+    asked: RefCell<Slab<Asked<L>>>,
 }
 
 /// A question that not everybody has answered.
-struct Asked {
+struct Asked<L> {
     sum: Stats,
     awaited: usize,
-    then: Then,
+    then: Then<L>,
 }
 
-type Then = Box<dyn FnOnce(&mut Loop, Stats)>;
+type Then<L> = Box<dyn FnOnce(&mut L, Stats)>;
 
-impl LocalCensus {
+impl<L: EventLoop> LocalCensus<L> {
     pub(crate) fn new(shared: Census) -> Self {
         Self {
             shared,
@@ -67,14 +67,14 @@ impl LocalCensus {
     }
 
     /// From here on this loop is asked, and answers.
-    pub(crate) fn start(&self, event_loop: &mut Loop, server: &Rc<Server>) {
+    pub(crate) fn start(&self, event_loop: &mut L, server: &Rc<Server<L>>) {
         let told = Rc::clone(server);
-        let wakeup =
-            event_loop.add_wakeup(move |event_loop, _| told.census.read_letters(event_loop, &told));
+        let wake =
+            event_loop.add_wake(move |event_loop| told.census.read_letters(event_loop, &told));
         let mut places = self.shared.lock();
         self.place.set(Some(places.len()));
         places.push(Place {
-            reached_by: Some((event_loop.remote(), wakeup)),
+            wake: Some(wake),
             letters: Vec::new(),
         });
     }
@@ -82,9 +82,9 @@ impl LocalCensus {
     /// Asks all other loops, and calls `then` with the sum of theirs and `own`: at once where there is no other.
     pub(crate) fn ask(
         &self,
-        event_loop: &mut Loop,
+        event_loop: &mut L,
         own: Stats,
-        then: impl FnOnce(&mut Loop, Stats) + 'static,
+        then: impl FnOnce(&mut L, Stats) + 'static,
     ) {
         let ticket = self.asked.borrow().vacant_key();
         let awaited = self.place.get().map_or(0, |from| {
@@ -107,7 +107,7 @@ impl LocalCensus {
         });
     }
 
-    fn read_letters(&self, event_loop: &mut Loop, server: &Server) {
+    fn read_letters(&self, event_loop: &mut L, server: &Server<L>) {
         let Some(own) = self.place.get() else {
             return;
         };
@@ -123,7 +123,7 @@ impl LocalCensus {
         }
     }
 
-    fn on_answer(&self, event_loop: &mut Loop, ticket: usize, stats: &Stats) {
+    fn on_answer(&self, event_loop: &mut L, ticket: usize, stats: &Stats) {
         let answered = {
             let mut asked = self.asked.borrow_mut();
             let question = &mut asked[ticket];
@@ -137,9 +137,9 @@ impl LocalCensus {
     }
 
     /// The loop has ended: answers what was asked until now, and is asked no more.
-    pub(crate) fn end(&self, event_loop: &mut Loop, server: &Server) {
+    pub(crate) fn end(&self, event_loop: &mut L, server: &Server<L>) {
         if let Some(own) = self.place.get() {
-            self.shared.lock()[own].reached_by = None;
+            self.shared.lock()[own].wake = None;
             self.read_letters(event_loop, server);
         }
         self.asked.take();
@@ -156,10 +156,7 @@ impl Census {
 impl Place {
     /// Whether the loop will read it.
     fn tell(&mut self, letter: Letter) -> bool {
-        let is_reached = self
-            .reached_by
-            .as_ref()
-            .is_some_and(|(remote, wakeup)| remote.wake(*wakeup).is_ok());
+        let is_reached = self.wake.as_ref().is_some_and(|wake| wake());
         if is_reached {
             self.letters.push(letter);
         }

@@ -8,17 +8,17 @@
 //! that resets its connection in the middle of a request is let go at once; one that only says it will send no more still gets
 //! its answer, but for the rest of a stream.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 
 use http1::server::{Poll, ResponseHead};
-use libuv::{Loop, Read, Tcp, Timer};
 use spec::{
     Answer, Asked, Call, Failure, KEPT_OUTPUT_BYTES, LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES,
     MAX_REFUSED_CONNECTIONS, MAX_REQUESTS_PER_TURN, Overdue, UpstreamError, Waiting, Watch,
 };
 
 use crate::Server;
+use crate::event_loop::{EventLoop, Read};
 use crate::routes::{self, Chat};
 use crate::upstream::{self, Ticket};
 
@@ -26,20 +26,19 @@ use crate::upstream::{self, Ticket};
 pub(crate) const MAX_QUEUED_BYTES: usize = MAX_BATCH_BYTES;
 
 /// Serves a connection that was accepted, to its end. The server's list holds it until then.
-pub(crate) fn accept(event_loop: &mut Loop, server: &Rc<Server>, tcp: Tcp) {
-    // Without the option the connection is slower, but not wrong.
-    let _ = event_loop.set_nodelay(tcp, server.nodelay);
+pub(crate) fn accept<L: EventLoop>(event_loop: &mut L, server: &Rc<Server<L>>, tcp: L::Tcp) {
+    event_loop.set_nodelay(&tcp, server.nodelay);
     let mut connections = server.connections.borrow_mut();
     let others = connections.len();
     if others >= server.limits.connections + MAX_REFUSED_CONNECTIONS {
-        return event_loop.close(tcp);
+        return event_loop.close_tcp(&tcp);
     }
     let entry = connections.vacant_entry();
-    let connection = Rc::new(Connection::new(Rc::clone(server), tcp, entry.key()));
+    let connection = Rc::new(Connection::new(Rc::clone(server), tcp.clone(), entry.key()));
     entry.insert(Rc::clone(&connection));
     drop(connections);
     let reader = Rc::clone(&connection);
-    event_loop.read_start(tcp, move |event_loop, _, read| {
+    event_loop.read_start(&tcp, move |event_loop, read| {
         reader.on_read(event_loop, &read);
     });
     if others >= server.limits.connections {
@@ -47,22 +46,22 @@ pub(crate) fn accept(event_loop: &mut Loop, server: &Rc<Server>, tcp: Tcp) {
     }
 }
 
-pub(crate) struct Connection {
-    pub(crate) server: Rc<Server>,
-    pub(crate) tcp: Tcp,
+pub(crate) struct Connection<L: EventLoop> {
+    pub(crate) server: Rc<Server<L>>,
+    pub(crate) tcp: L::Tcp,
     /// Where the server's list holds it.
     place: usize,
     /// Made when first needed: for a request that sleeps, or for the end of a refused connection.
-    timer: Cell<Option<Timer>>,
+    timer: OnceCell<L::Timer>,
     /// What the timer is started for.
-    on_timer: Cell<Option<Callback>>,
+    on_timer: Cell<Option<Callback<L>>>,
     /// What the part of a stream waits for: that the client has taken what went before.
-    on_taken: Cell<Option<Callback>>,
+    on_taken: Cell<Option<Callback<L>>>,
     /// Never borrowed while something is called that could come back here.
     pub(crate) state: RefCell<State>,
 }
 
-type Callback = Box<dyn FnOnce(&mut Loop)>;
+type Callback<L> = Box<dyn FnOnce(&mut L)>;
 
 #[allow(
     clippy::struct_excessive_bools,
@@ -126,8 +125,8 @@ enum Next {
     Refuse,
 }
 
-impl Connection {
-    fn new(server: Rc<Server>, tcp: Tcp, place: usize) -> Self {
+impl<L: EventLoop> Connection<L> {
+    fn new(server: Rc<Server<L>>, tcp: L::Tcp, place: usize) -> Self {
         let state = State {
             http: http1::server::Connection::new(),
             out: Vec::new(),
@@ -150,7 +149,7 @@ impl Connection {
             server,
             tcp,
             place,
-            timer: Cell::default(),
+            timer: OnceCell::new(),
             on_timer: Cell::default(),
             on_taken: Cell::default(),
             state: RefCell::new(state),
@@ -161,38 +160,37 @@ impl Connection {
     /// a connection never waits for two.
     pub(crate) fn after(
         self: &Rc<Self>,
-        event_loop: &mut Loop,
+        event_loop: &mut L,
         ms: u64,
-        callback: impl FnOnce(&mut Loop) + 'static,
+        callback: impl FnOnce(&mut L) + 'static,
     ) {
         if self.state.borrow().phase == Phase::Closed {
             return;
         }
         self.on_timer.set(Some(Box::new(callback)));
-        let timer = self.timer.get().unwrap_or_else(|| {
+        let timer = self.timer.get_or_init(|| {
             let client = Rc::clone(self);
-            event_loop.add_timer(move |event_loop, _| {
+            event_loop.add_timer(move |event_loop| {
                 if let Some(callback) = client.on_timer.take() {
                     callback(event_loop);
                 }
             })
         });
-        self.timer.set(Some(timer));
         event_loop.start_timer(timer, ms, 0);
     }
 
     /// Makes the next answer the last; a connection without a request ends at once, and a chat says goodbye.
-    pub(crate) fn retire(self: &Rc<Self>, event_loop: &mut Loop) {
+    pub(crate) fn retire(self: &Rc<Self>, event_loop: &mut L) {
         self.state.borrow_mut().http.close_after_response();
         self.say_goodbye(event_loop);
         self.serve(event_loop);
     }
 
     /// Looks whether the client has been waited for too long, and ends the connection if so.
-    pub(crate) fn look(self: &Rc<Self>, event_loop: &mut Loop) {
+    pub(crate) fn look(self: &Rc<Self>, event_loop: &mut L) {
         let overdue = {
             let state = &mut *self.state.borrow_mut();
-            let queued_bytes = event_loop.write_queue_bytes(self.tcp);
+            let queued_bytes = event_loop.queued_bytes(&self.tcp);
             let waiting = if queued_bytes > 0 {
                 Waiting::Reader(u32::try_from(queued_bytes).unwrap_or(u32::MAX))
             } else if state.phase == Phase::Serving && !state.put_off {
@@ -217,7 +215,7 @@ impl Connection {
         }
     }
 
-    fn on_read(self: &Rc<Self>, event_loop: &mut Loop, read: &Read<'_>) {
+    fn on_read(self: &Rc<Self>, event_loop: &mut L, read: &Read<'_>) {
         let mut state = self.state.borrow_mut();
         state.reads = state.reads.wrapping_add(1);
         let is_streaming = state.streaming;
@@ -248,7 +246,7 @@ impl Connection {
 
     /// Answers every request that has come whole, up to one that has to be waited for or to the end of the client's share, and
     /// writes the answers together.
-    pub(crate) fn serve(self: &Rc<Self>, event_loop: &mut Loop) {
+    pub(crate) fn serve(self: &Rc<Self>, event_loop: &mut L) {
         if self.state.borrow_mut().serving {
             // A request was answered at once, while its work was being begun: whoever began it goes on.
             return;
@@ -293,7 +291,7 @@ impl Connection {
     }
 
     /// Has the client's further requests wait until everyone else has had a turn.
-    fn put_off(self: &Rc<Self>, event_loop: &mut Loop) {
+    fn put_off(self: &Rc<Self>, event_loop: &mut L) {
         self.state.borrow_mut().put_off = true;
         let client = Rc::clone(self);
         self.after(event_loop, 0, move |event_loop| {
@@ -330,23 +328,23 @@ impl Connection {
     }
 
     /// Writes what is there, if that is as much as goes out together.
-    pub(crate) fn flush_batch(self: &Rc<Self>, event_loop: &mut Loop) {
+    pub(crate) fn flush_batch(self: &Rc<Self>, event_loop: &mut L) {
         if self.state.borrow().out.len() >= MAX_BATCH_BYTES {
             self.flush(event_loop);
         }
     }
 
     /// Writes what is there.
-    pub(crate) fn flush(self: &Rc<Self>, event_loop: &mut Loop) {
+    pub(crate) fn flush(self: &Rc<Self>, event_loop: &mut L) {
         let queued_bytes = {
             let state = &mut *self.state.borrow_mut();
             if state.out.is_empty() {
                 return;
             }
-            let queued_bytes = event_loop.write(self.tcp, &state.out);
+            let queued_bytes = event_loop.write(&self.tcp, &state.out);
             state.out.clear();
             state.out.shrink_to(KEPT_OUTPUT_BYTES);
-            if queued_bytes == 0 {
+            if queued_bytes == 0 && state.queued_bytes == 0 {
                 return;
             }
             state.blocked |= queued_bytes > MAX_QUEUED_BYTES;
@@ -368,15 +366,18 @@ impl Connection {
     }
 
     /// Has the loop say when the client has taken what waited for it, and when it can't be written to.
-    pub(crate) fn watch_writes(self: &Rc<Self>, event_loop: &mut Loop) {
+    pub(crate) fn watch_writes(self: &Rc<Self>, event_loop: &mut L) {
         let client = Rc::clone(self);
-        event_loop.on_drained(self.tcp, move |event_loop, _, outcome| match outcome {
-            Ok(()) => client.on_drained(event_loop),
-            Err(_) => client.close(event_loop),
+        event_loop.on_writable(&self.tcp, move |event_loop, is_well| {
+            if is_well {
+                client.on_drained(event_loop);
+            } else {
+                client.close(event_loop);
+            }
         });
     }
 
-    fn on_drained(self: &Rc<Self>, event_loop: &mut Loop) {
+    fn on_drained(self: &Rc<Self>, event_loop: &mut L) {
         self.count_queued(0);
         self.state.borrow_mut().blocked = false;
         if let Some(callback) = self.on_taken.take() {
@@ -387,7 +388,7 @@ impl Connection {
     }
 
     /// Reads while there is use for it.
-    pub(crate) fn regulate_reading(&self, event_loop: &mut Loop) {
+    pub(crate) fn regulate_reading(&self, event_loop: &mut L) {
         let mut state = self.state.borrow_mut();
         let wanted = match state.phase {
             Phase::Serving => state.http.wants_input() && !state.blocked && !state.put_off,
@@ -398,27 +399,27 @@ impl Connection {
         if wanted != state.reading {
             state.reading = wanted;
             if wanted {
-                event_loop.read_resume(self.tcp);
+                event_loop.read_resume(&self.tcp);
             } else {
-                event_loop.read_stop(self.tcp);
+                event_loop.read_stop(&self.tcp);
             }
         }
     }
 
     /// Closes the connection when the client has taken everything.
-    pub(crate) fn end(self: &Rc<Self>, event_loop: &mut Loop) {
+    pub(crate) fn end(self: &Rc<Self>, event_loop: &mut L) {
         self.flush(event_loop);
-        if event_loop.write_queue_bytes(self.tcp) == 0 {
+        if event_loop.queued_bytes(&self.tcp) == 0 {
             return self.close(event_loop);
         }
         self.state.borrow_mut().phase = Phase::Ending;
         let client = Rc::clone(self);
-        event_loop.shutdown(self.tcp, move |event_loop, _| client.close(event_loop));
+        event_loop.shutdown(&self.tcp, move |event_loop| client.close(event_loop));
         self.regulate_reading(event_loop);
     }
 
     /// Says that there are too many connections.
-    fn turn_away(self: &Rc<Self>, event_loop: &mut Loop) {
+    fn turn_away(self: &Rc<Self>, event_loop: &mut L) {
         self.server.limits_met.borrow_mut().connections += 1;
         {
             let state = &mut *self.state.borrow_mut();
@@ -429,13 +430,13 @@ impl Connection {
 
     /// Closing while the client still sends would make its kernel throw the refusal away before it is read
     /// (RFC 9112 §9.6): say that nothing more will come, and listen a little longer.
-    fn refuse(self: &Rc<Self>, event_loop: &mut Loop) {
+    fn refuse(self: &Rc<Self>, event_loop: &mut L) {
         self.flush(event_loop);
         self.state.borrow_mut().phase = Phase::Lingering {
             left_bytes: LINGER_BYTES,
         };
         // A client that can't be told is found out by reading.
-        event_loop.shutdown(self.tcp, |_, _| {});
+        event_loop.shutdown(&self.tcp, |_| {});
         let client = Rc::clone(self);
         self.after(event_loop, LINGER_MS, move |event_loop| {
             client.close(event_loop);
@@ -444,7 +445,7 @@ impl Connection {
     }
 
     /// Lets go of the connection, whatever is under way.
-    pub(crate) fn close(&self, event_loop: &mut Loop) {
+    pub(crate) fn close(&self, event_loop: &mut L) {
         let calls = {
             let mut state = self.state.borrow_mut();
             if state.phase == Phase::Closed {
@@ -457,16 +458,16 @@ impl Connection {
         self.cancel(event_loop, &calls);
         self.leave_room();
         self.state.borrow_mut().chat = None;
-        event_loop.close(self.tcp);
-        if let Some(timer) = self.timer.take() {
-            event_loop.close(timer);
+        event_loop.close_tcp(&self.tcp);
+        if let Some(timer) = self.timer.get() {
+            event_loop.close_timer(timer);
         }
         self.on_timer.take();
         self.on_taken.take();
         self.server.forget(event_loop, self.place);
     }
 
-    fn cancel(&self, event_loop: &mut Loop, calls: &[Ticket]) {
+    fn cancel(&self, event_loop: &mut L, calls: &[Ticket]) {
         if let Some(upstream) = self.server.upstream.as_ref().filter(|_| !calls.is_empty()) {
             upstream.cancel(event_loop, calls);
         }
@@ -485,21 +486,29 @@ impl State {
 
 /// A request that is being worked on, as routes know it. It may be over before they are called back: then whatever they do
 /// about it does nothing.
-#[derive(Clone)]
-pub(crate) struct Request {
-    client: Rc<Connection>,
+pub(crate) struct Request<L: EventLoop> {
+    client: Rc<Connection<L>>,
     number: u32,
 }
 
-impl Request {
-    fn of(client: &Rc<Connection>) -> Self {
+impl<L: EventLoop> Clone for Request<L> {
+    fn clone(&self) -> Self {
+        Self {
+            client: Rc::clone(&self.client),
+            number: self.number,
+        }
+    }
+}
+
+impl<L: EventLoop> Request<L> {
+    fn of(client: &Rc<Connection<L>>) -> Self {
         Self {
             client: Rc::clone(client),
             number: client.state.borrow().request,
         }
     }
 
-    pub(crate) fn server(&self) -> &Rc<Server> {
+    pub(crate) fn server(&self) -> &Rc<Server<L>> {
         &self.client.server
     }
 
@@ -509,7 +518,7 @@ impl Request {
     }
 
     /// Answers it, and goes on with those behind it.
-    pub(crate) fn answer(&self, event_loop: &mut Loop, answer: &Answer) {
+    pub(crate) fn answer(&self, event_loop: &mut L, answer: &Answer) {
         if self.is_open() {
             self.client.respond(answer);
             self.finish(event_loop);
@@ -517,7 +526,7 @@ impl Request {
     }
 
     /// Answers it with a failure; calls that are still under way for it are cancelled.
-    pub(crate) fn fail(&self, event_loop: &mut Loop, failure: &Failure) {
+    pub(crate) fn fail(&self, event_loop: &mut L, failure: &Failure) {
         if self.is_open() {
             let calls = std::mem::take(&mut self.client.state.borrow_mut().calls);
             self.client.cancel(event_loop, &calls);
@@ -525,7 +534,7 @@ impl Request {
         }
     }
 
-    fn finish(&self, event_loop: &mut Loop) {
+    fn finish(&self, event_loop: &mut L) {
         self.client.state.borrow_mut().finish_request();
         self.client.flush_batch(event_loop);
         self.client.serve(event_loop);
@@ -535,9 +544,9 @@ impl Request {
     /// request.
     pub(crate) fn call(
         &self,
-        event_loop: &mut Loop,
+        event_loop: &mut L,
         call: Call,
-        on_called: impl FnOnce(&mut Loop, Result<&[u8], UpstreamError>) + 'static,
+        on_called: impl FnOnce(&mut L, Result<&[u8], UpstreamError>) + 'static,
     ) {
         let Some(upstream) = &self.server().upstream else {
             return self.fail(event_loop, &Failure::NoUpstream);
@@ -549,7 +558,7 @@ impl Request {
     /// Answers it with what `work` gives on a thread of the pool.
     pub(crate) fn answer_from_pool(
         &self,
-        event_loop: &mut Loop,
+        event_loop: &mut L,
         work: impl FnOnce() -> Answer + Send + 'static,
     ) {
         let later = self.clone();
@@ -565,9 +574,9 @@ impl Request {
     /// left, nothing is worth waiting for.
     pub(crate) fn after(
         &self,
-        event_loop: &mut Loop,
+        event_loop: &mut L,
         ms: u32,
-        callback: impl FnOnce(&mut Loop) + 'static,
+        callback: impl FnOnce(&mut L) + 'static,
     ) {
         if self.is_deserted() {
             return self.client.close(event_loop);
@@ -577,7 +586,7 @@ impl Request {
     }
 
     /// Begins a streamed answer.
-    pub(crate) fn begin_stream(&self, event_loop: &mut Loop, head: &ResponseHead<'_>) {
+    pub(crate) fn begin_stream(&self, event_loop: &mut L, head: &ResponseHead<'_>) {
         {
             let state = &mut *self.client.state.borrow_mut();
             let date = self.client.server.date();
@@ -594,11 +603,7 @@ impl Request {
     }
 
     /// Has `callback` called once the client has taken all that waits for it, unless it leaves before.
-    pub(crate) fn when_taken(
-        &self,
-        event_loop: &mut Loop,
-        callback: impl FnOnce(&mut Loop) + 'static,
-    ) {
+    pub(crate) fn when_taken(&self, event_loop: &mut L, callback: impl FnOnce(&mut L) + 'static) {
         if self.is_deserted() {
             return self.client.close(event_loop);
         }
@@ -606,7 +611,7 @@ impl Request {
     }
 
     /// Streams what `make` appends to the part that it is given. It goes out with the next flush.
-    pub(crate) fn stream(&self, event_loop: &mut Loop, make: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn stream(&self, event_loop: &mut L, make: impl FnOnce(&mut Vec<u8>)) {
         if !self.is_open() {
             return;
         }
@@ -621,7 +626,7 @@ impl Request {
     }
 
     /// Ends the stream, and goes on with the requests behind it.
-    pub(crate) fn end_stream(&self, event_loop: &mut Loop) {
+    pub(crate) fn end_stream(&self, event_loop: &mut L) {
         if self.is_open() {
             {
                 let state = &mut *self.client.state.borrow_mut();
@@ -632,7 +637,7 @@ impl Request {
     }
 
     /// Leaves HTTP: the connection is the route's own from here on.
-    pub(crate) fn take_connection(&self) -> Rc<Connection> {
+    pub(crate) fn take_connection(&self) -> Rc<Connection<L>> {
         self.client.state.borrow_mut().finish_request();
         Rc::clone(&self.client)
     }
@@ -650,7 +655,7 @@ mod tests {
     use std::net::{Shutdown, TcpListener, TcpStream};
     use std::time::Duration;
 
-    use libuv::{Clock, ManualClock, Phase as LoopPhase};
+    use libuv::{Clock, Loop, ManualClock, Phase as LoopPhase};
     use socket2::SockRef;
     use spec::Settings;
     use websocket::Bounds;
@@ -661,7 +666,7 @@ mod tests {
     /// A server on a loop of virtual time that runs when the test says so, on the test's own thread.
     struct Bench {
         event_loop: Loop,
-        server: Rc<Server>,
+        server: Rc<Server<Loop>>,
         clock: ManualClock,
     }
 
@@ -702,7 +707,7 @@ mod tests {
             client
         }
 
-        fn connection(&self) -> Rc<Connection> {
+        fn connection(&self) -> Rc<Connection<Loop>> {
             let connections = self.server.connections.borrow();
             Rc::clone(connections.iter().next().expect("one is connected").1)
         }
@@ -803,7 +808,7 @@ mod tests {
             bench.clock.advance_ms(10);
             assert_eq!(events(&mut bench), 2);
         }
-        let timer = connection.timer.get().unwrap();
+        let timer = *connection.timer.get().unwrap();
         assert!(!bench.event_loop.is_active(timer), "no timer runs for it");
         assert!(connection.state.borrow().out.is_empty(), "nothing is made");
 
@@ -857,7 +862,7 @@ mod tests {
     }
 
     /// A member of the chat, and its client.
-    fn join(bench: &mut Bench) -> (Rc<Connection>, TcpStream) {
+    fn join(bench: &mut Bench) -> (Rc<Connection<Loop>>, TcpStream) {
         let mut client = bench.connect();
         let connections = bench.server.connections.borrow();
         let (_, connection) = connections.iter().next_back().expect("one is connected");

@@ -7,16 +7,16 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use libuv::Loop;
 use spec::LAG_SAMPLE_MS;
 
 use crate::Server;
+use crate::event_loop::EventLoop;
 
 /// Beats for as long as the loop runs.
-pub(crate) fn start(event_loop: &mut Loop, server: &Rc<Server>) {
+pub(crate) fn start<L: EventLoop>(event_loop: &mut L, server: &Rc<Server<L>>) {
     let server = Rc::clone(server);
     let mut due = Instant::now() + INTERVAL;
-    let timer = event_loop.add_timer(move |event_loop, _| {
+    let timer = event_loop.add_timer(move |event_loop| {
         let now = Instant::now();
         let late = now.saturating_duration_since(due);
         server.lag.borrow_mut().record(late);
@@ -24,7 +24,7 @@ pub(crate) fn start(event_loop: &mut Loop, server: &Rc<Server>) {
         server.now_s.set(serving::now_s());
         server.look(event_loop);
     });
-    event_loop.start_timer(timer, LAG_SAMPLE_MS, LAG_SAMPLE_MS);
+    event_loop.start_timer(&timer, LAG_SAMPLE_MS, LAG_SAMPLE_MS);
 }
 
 const INTERVAL: Duration = Duration::from_millis(LAG_SAMPLE_MS);

@@ -1,12 +1,13 @@
-//! The callback server: the work contract on a libuv-style loop.
+//! The callback server: the work contract on a loop like libuv's, or on one like asyncio's.
 //!
 //! Written the way programs on libuv are: a read callback per connection, its state in a struct that the callbacks share, and
 //! for whatever has to be waited for another callback that goes on from there. What routes answer comes from `spec`, what goes
-//! over the wire from `http1`, and the loop from `libuv`; this crate adds only the callbacks. `routes` is the part
+//! over the wire from `http1`; this crate adds only the callbacks. The same callbacks run on either loop, each compiled for it. `routes` is the part
 //! to read beside the coroutine server's.
 //!
 //! | file | what |
 //! |---|---|
+//! | `event_loop` | what is needed of a loop, and who has it: libuv, asyncio |
 //! | `connection` | one client's requests and answers |
 //! | `routes` | what each route does, a file each |
 //! | `room` | the chat's room, over all loops |
@@ -22,6 +23,7 @@
 
 mod census;
 mod connection;
+mod event_loop;
 mod heartbeat;
 mod room;
 mod routes;
@@ -38,31 +40,36 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
+use asyncio::Runner;
 use http1::Date;
-use libuv::{Clock, Listener, Loop, Pool};
+use libuv::{Loop, Pool};
 use serving::LagRecorder;
 use slab::Slab;
 use spec::{
-    LimitCounts, Limits, LoopWork, MAX_UPSTREAM_CONNECTIONS, Round, Settings, Stats,
-    accept_retry_ms,
+    LimitCounts, Limits, LoopWork, MAX_UPSTREAM_CONNECTIONS, READ_BUFFER_BYTES, Round, Settings,
+    Stats,
 };
 
 use crate::census::{Census, LocalCensus};
 use crate::connection::Connection;
+use crate::event_loop::{Asyncio, EventLoop};
 use crate::room::{LocalRoom, SharedRoom};
 use crate::stop::Stopper;
 use crate::upstream::Upstream;
 
-/// How many loops serve.
+/// Which loops serve, and how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Loops {
-    /// One, on the calling thread, whatever [`Settings::workers`] says.
+    /// One like libuv's, on the calling thread, whatever [`Settings::workers`] says.
     One,
-    /// [`Settings::workers`] of them, each on a thread with a listener and upstream connections of its own; the pool is one for all. The
+    /// [`Settings::workers`] like libuv's, each on a thread with a listener and upstream connections of its own; the pool is one for all. The
     /// kernel shares new connections out among the listeners (`SO_REUSEPORT`) by a hash of their addresses, so the loops'
     /// shares differ. The chat is one room over all of them.
     Cluster,
+    /// One like asyncio's, on the calling thread.
+    Asyncio,
 }
 
 /// Serves until SIGTERM or SIGINT, then stops accepting, lets the requests in flight finish (for
@@ -118,41 +125,63 @@ fn run_loop(
     shared: &Shared,
     stopper: &Stopper,
 ) -> io::Result<()> {
-    let run = || {
-        let mut event_loop = Loop::new(libuv::Settings {
-            pool: shared.pool.clone(),
-            clock: Clock::default(),
-        })?;
-        let server = Rc::new(Server::new(settings, loops, shared));
-        server.start(&mut event_loop, listener)?;
-        let told = Rc::clone(&server);
-        let wakeup = event_loop.add_wakeup(move |event_loop, _| told.stop(event_loop));
-        stopper.add(event_loop.remote(), wakeup);
-        let ended = event_loop.run();
-        server.census.end(&mut event_loop, &server);
-        server.let_go();
-        ended.map(drop)
+    let outcome = match loops {
+        Loops::One | Loops::Cluster => run_libuv(settings, loops, listener, shared, stopper),
+        Loops::Asyncio => run_asyncio(settings, listener, shared, stopper),
     };
-    let outcome = run();
     if outcome.is_err() {
         stopper.stop();
     }
     outcome
 }
 
+fn run_libuv(
+    settings: &Settings,
+    loops: Loops,
+    listener: TcpListener,
+    shared: &Shared,
+    stopper: &Stopper,
+) -> io::Result<()> {
+    let mut event_loop = Loop::new(libuv::Settings {
+        pool: shared.pool.clone(),
+        ..libuv::Settings::default()
+    })?;
+    let server = Server::start(&mut event_loop, settings, loops, listener, shared, stopper)?;
+    let ended = event_loop.run();
+    server.end(&mut event_loop);
+    ended.map(drop)
+}
+
+fn run_asyncio(
+    settings: &Settings,
+    listener: TcpListener,
+    shared: &Shared,
+    stopper: &Stopper,
+) -> io::Result<()> {
+    let mut runner = Runner::new(asyncio::Settings {
+        pool: shared.pool.clone(),
+        read_bytes: READ_BUFFER_BYTES,
+        ..asyncio::Settings::default()
+    })?;
+    runner.run(async {
+        let (mut event_loop, stopped) = Asyncio::running();
+        let loops = Loops::Asyncio;
+        let server = Server::start(&mut event_loop, settings, loops, listener, shared, stopper)?;
+        // Nobody cancels it.
+        let _ = stopped.await;
+        server.end(&mut event_loop);
+        // Transports close their sockets in the turn after.
+        asyncio::sleep(Duration::ZERO).await;
+        event_loop.forget_wakes();
+        Ok(())
+    })?
+}
+
 impl Loops {
     fn count(self, settings: &Settings) -> usize {
         match self {
-            Self::One => 1,
+            Self::One | Self::Asyncio => 1,
             Self::Cluster => settings.workers.get(),
-        }
-    }
-
-    /// What `/stats` calls it.
-    fn name(self) -> &'static str {
-        match self {
-            Self::One => concat!("libuv-shaped ", env!("CARGO_PKG_VERSION")),
-            Self::Cluster => concat!("libuv-shaped ", env!("CARGO_PKG_VERSION"), " cluster"),
         }
     }
 }
@@ -175,8 +204,7 @@ impl Shared {
 }
 
 /// What all connections of one loop share.
-struct Server {
-    loops: Loops,
+struct Server<L: EventLoop> {
     nodelay: bool,
     data_dir: Arc<Path>,
     grace_ms: u64,
@@ -188,9 +216,10 @@ struct Server {
     /// Bytes of answers that wait for clients.
     queued_bytes: Cell<usize>,
     /// None where the settings name none; `/upstream` then fails.
-    upstream: Option<Rc<Upstream>>,
-    room: LocalRoom,
-    census: LocalCensus,
+    upstream: Option<Rc<Upstream<L>>>,
+    room: LocalRoom<L>,
+    census: LocalCensus<L>,
+    pool: Pool,
     lag: RefCell<LagRecorder>,
     /// The second since 1970, for the dates.
     now_s: Cell<u64>,
@@ -198,13 +227,13 @@ struct Server {
     work: RefCell<LoopWork>,
     /// The part of a stream that is being made; kept for its memory.
     part: RefCell<Vec<u8>>,
-    connections: RefCell<Slab<Rc<Connection>>>,
+    connections: RefCell<Slab<Rc<Connection<L>>>>,
     /// None before the start and once the server is to stop.
-    listener: Cell<Option<Listener>>,
+    listener: Cell<Option<L::Listener>>,
     stopping: Cell<bool>,
 }
 
-impl Server {
+impl<L: EventLoop> Server<L> {
     fn new(settings: &Settings, loops: Loops, shared: &Shared) -> Self {
         // What bounds the server is shared out among its loops, so that nothing has to be counted across threads.
         let share = |bound: usize| (bound / loops.count(settings)).max(1);
@@ -218,7 +247,6 @@ impl Server {
             Rc::new(Upstream::new(addr, settings.nodelay, bound))
         };
         Self {
-            loops,
             nodelay: settings.nodelay,
             data_dir: Path::new(&settings.data_dir).into(),
             grace_ms: settings.grace_ms,
@@ -229,6 +257,7 @@ impl Server {
             upstream: settings.upstream.map(upstream),
             room: LocalRoom::new(shared.room.clone()),
             census: LocalCensus::new(shared.census.clone()),
+            pool: shared.pool.clone(),
             lag: RefCell::default(),
             now_s: Cell::new(serving::now_s()),
             work: RefCell::default(),
@@ -239,59 +268,74 @@ impl Server {
         }
     }
 
-    fn start(self: &Rc<Self>, event_loop: &mut Loop, listener: TcpListener) -> io::Result<()> {
-        let server = Rc::clone(self);
-        let accept =
-            move |event_loop: &mut Loop, _, tcp| connection::accept(event_loop, &server, tcp);
-        self.listener.set(Some(event_loop.listen(
-            listener,
-            accept_retry_ms,
-            accept,
-        )?));
-        heartbeat::start(event_loop, self);
-        self.census.start(event_loop, self);
-        Ok(())
+    /// A server that accepts connections, and comes to its end when `stopper` says so.
+    fn start(
+        event_loop: &mut L,
+        settings: &Settings,
+        loops: Loops,
+        listener: TcpListener,
+        shared: &Shared,
+        stopper: &Stopper,
+    ) -> io::Result<Rc<Self>> {
+        let itself = Rc::new(Self::new(settings, loops, shared));
+        let server = Rc::clone(&itself);
+        let accept = move |event_loop: &mut L, tcp| connection::accept(event_loop, &server, tcp);
+        itself
+            .listener
+            .set(Some(event_loop.listen(listener, accept)?));
+        heartbeat::start(event_loop, &itself);
+        itself.census.start(event_loop, &itself);
+        let server = Rc::clone(&itself);
+        stopper.add(event_loop.add_wake(move |event_loop| server.stop(event_loop)));
+        Ok(itself)
     }
 
-    /// Tells the listener and all connections to come to an end; the loop ends with the last of them, or after the grace.
-    fn stop(&self, event_loop: &mut Loop) {
-        if self.stopping.replace(true) {
-            return;
+    /// The loop ends: closes what has outlived the grace. Server, connections, the room and waiting calls know each other: without
+    /// this, they would for ever.
+    fn end(&self, event_loop: &mut L) {
+        self.census.end(event_loop, self);
+        for connection in self.all_connections() {
+            connection.close(event_loop);
         }
-        if let Some(listener) = self.listener.take() {
-            event_loop.close(listener);
-        }
-        self.room.deliver(event_loop);
-        let grace = event_loop.add_timer(|event_loop, _| event_loop.stop());
-        event_loop.start_timer(grace, self.grace_ms, 0);
-        // Retiring closes those that are idle, which changes the list.
-        let connections: Vec<_> = self
-            .connections
-            .borrow()
-            .iter()
-            .map(|(_, connection)| Rc::clone(connection))
-            .collect();
-        for connection in connections {
-            connection.retire(event_loop);
-        }
-        self.stop_if_deserted(event_loop);
-    }
-
-    /// Server, connections, the room and waiting calls know each other: without this, whoever outlives the grace would for ever.
-    fn let_go(&self) {
-        self.connections.take();
         self.room.let_go();
         if let Some(upstream) = &self.upstream {
             upstream.let_go();
         }
     }
 
-    fn forget(&self, event_loop: &mut Loop, place: usize) {
+    /// Tells the listener and all connections to come to an end; the loop ends with the last of them, or after the grace.
+    fn stop(&self, event_loop: &mut L) {
+        if self.stopping.replace(true) {
+            return;
+        }
+        if let Some(listener) = self.listener.take() {
+            event_loop.close_listener(listener);
+        }
+        self.room.deliver(event_loop);
+        let grace = event_loop.add_timer(L::stop);
+        event_loop.start_timer(&grace, self.grace_ms, 0);
+        // Retiring closes those that are idle, which changes the list.
+        for connection in self.all_connections() {
+            connection.retire(event_loop);
+        }
+        self.stop_if_deserted(event_loop);
+    }
+
+    /// Those that are open now.
+    fn all_connections(&self) -> Vec<Rc<Connection<L>>> {
+        let connections = self.connections.borrow();
+        connections
+            .iter()
+            .map(|(_, connection)| Rc::clone(connection))
+            .collect()
+    }
+
+    fn forget(&self, event_loop: &mut L, place: usize) {
         self.connections.borrow_mut().remove(place);
         self.stop_if_deserted(event_loop);
     }
 
-    fn stop_if_deserted(&self, event_loop: &mut Loop) {
+    fn stop_if_deserted(&self, event_loop: &mut L) {
         if self.stopping.get() && self.connections.borrow().is_empty() {
             event_loop.stop();
         }
@@ -302,7 +346,7 @@ impl Server {
     }
 
     /// Looks at some of the connections, whether their clients keep them waiting for too long.
-    fn look(&self, event_loop: &mut Loop) {
+    fn look(&self, event_loop: &mut L) {
         let places = self.connections.borrow().capacity();
         let mut round = self.round.get();
         let share = round.share(places);
@@ -315,22 +359,15 @@ impl Server {
         }
     }
 
-    /// What this loop says of itself. It has callbacks and no tasks, so what is about tasks stays null; and the pool is not its own.
-    fn stats(&self, event_loop: &Loop) -> Stats {
-        let metrics = event_loop.metrics();
+    /// What is known of this loop. The pool is not its own.
+    fn stats(&self, event_loop: &L) -> Stats {
         let lag = self.lag.borrow();
         Stats {
-            runtime: self.loops.name(),
-            loop_turns: Some(metrics.turns),
-            longest_hold_us: Some(metrics.longest_hold_ns / 1_000),
             loop_lag_us: lag.lag(),
-            tasks_run: Some(metrics.callbacks),
-            workers_busy_us: Some(metrics.held_ns / 1_000),
             loop_lag_us_counts: Some(lag.counts()),
-            hold_us_counts: Some(serving::counts(&metrics.hold_ns, 1_000)),
             loop_work_us_counts: Some(self.work.borrow().clone()),
             limits_met: Some(*self.limits_met.borrow()),
-            ..Stats::default()
+            ..event_loop.stats()
         }
     }
 }

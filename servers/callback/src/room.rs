@@ -11,37 +11,31 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use libuv::{Loop, Remote, Wakeup};
 use slab::Slab;
 use websocket::{Bounds, Frame, Member, Room};
 
 use crate::Server;
 use crate::connection::Connection;
+use crate::event_loop::{EventLoop, Wake};
 
 /// The room of all loops. Clones are the same room.
 #[derive(Clone)]
-pub(crate) struct SharedRoom(Arc<Mutex<Room<Arc<Waker>>>>);
-
-/// Wakes a loop to take what was said.
-struct Waker {
-    remote: Remote,
-    wakeup: Wakeup,
-}
+pub(crate) struct SharedRoom(Arc<Mutex<Room<Wake>>>);
 
 /// The part of the room that is on this loop.
-pub(crate) struct LocalRoom {
+pub(crate) struct LocalRoom<L: EventLoop> {
     shared: SharedRoom,
     /// Made when somebody on this loop first joins.
-    waker: RefCell<Option<Arc<Waker>>>,
+    wake: RefCell<Option<Wake>>,
     /// This loop among the others; none while nobody on it is in.
     member: Cell<Option<Member>>,
-    clients: RefCell<Slab<Rc<Connection>>>,
+    clients: RefCell<Slab<Rc<Connection<L>>>>,
     /// What is being delivered; kept for its memory.
     taken: Cell<VecDeque<Frame>>,
 }
 
 impl SharedRoom {
-    fn lock(&self) -> MutexGuard<'_, Room<Arc<Waker>>> {
+    fn lock(&self) -> MutexGuard<'_, Room<Wake>> {
         // Nothing in here panics with the lock held, so a poisoned lock still guards a sound value.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -53,11 +47,11 @@ impl Default for SharedRoom {
     }
 }
 
-impl LocalRoom {
+impl<L: EventLoop> LocalRoom<L> {
     pub(crate) fn new(shared: SharedRoom) -> Self {
         Self {
             shared,
-            waker: RefCell::default(),
+            wake: RefCell::default(),
             member: Cell::default(),
             clients: RefCell::default(),
             taken: Cell::default(),
@@ -67,20 +61,17 @@ impl LocalRoom {
     /// Lets a client in, who hears what is said from here on; gives its place.
     pub(crate) fn join(
         &self,
-        event_loop: &mut Loop,
-        server: &Rc<Server>,
-        client: &Rc<Connection>,
+        event_loop: &mut L,
+        server: &Rc<Server<L>>,
+        client: &Rc<Connection<L>>,
     ) -> usize {
         if self.member.get().is_none() {
-            let mut waker = self.waker.borrow_mut();
-            let waker = waker.get_or_insert_with(|| {
+            let mut wake = self.wake.borrow_mut();
+            let wake = wake.get_or_insert_with(|| {
                 let server = Rc::clone(server);
-                let wakeup =
-                    event_loop.add_wakeup(move |event_loop, _| server.room.deliver(event_loop));
-                let remote = event_loop.remote();
-                Arc::new(Waker { remote, wakeup })
+                event_loop.add_wake(move |event_loop| server.room.deliver(event_loop))
             });
-            let member = self.shared.lock().join(Arc::clone(waker));
+            let member = self.shared.lock().join(Arc::clone(wake));
             self.member.set(Some(member));
         }
         self.clients.borrow_mut().insert(Rc::clone(client))
@@ -101,18 +92,16 @@ impl LocalRoom {
     /// this one.
     pub(crate) fn say(&self, text: &str) {
         let frame = Frame::text(text);
-        let own = self.waker.borrow();
-        let is_own = |waker: &Arc<Waker>| own.as_ref().is_some_and(|own| Arc::ptr_eq(own, waker));
-        self.shared.lock().say(&frame, |waker| {
-            if !is_own(waker) {
-                // A loop that has ended has nobody to tell.
-                let _ = waker.remote.wake(waker.wakeup);
-            }
+        let own = self.wake.borrow();
+        let is_own = |wake: &Wake| own.as_ref().is_some_and(|own| Arc::ptr_eq(own, wake));
+        self.shared.lock().say(&frame, |wake| {
+            // A loop that has ended has nobody to tell.
+            let _ = is_own(wake) || wake();
         });
     }
 
     /// Has everyone on this loop hear what was said since.
-    pub(crate) fn deliver(&self, event_loop: &mut Loop) {
+    pub(crate) fn deliver(&self, event_loop: &mut L) {
         let Some(member) = self.member.get() else {
             return;
         };

@@ -10,16 +10,16 @@ mod file;
 mod sleep;
 mod upstream;
 
-use libuv::Loop;
 use spec::{Answer, Asked, Stats};
 
 use crate::connection::Request;
+use crate::event_loop::EventLoop;
 use crate::with_pool;
 
 pub(crate) use self::chat::Chat;
 
 /// Begins the work on a request. Its answer may be given before this returns.
-pub(crate) fn begin(event_loop: &mut Loop, request: &Request, asked: Asked) {
+pub(crate) fn begin<L: EventLoop>(event_loop: &mut L, request: &Request<L>, asked: Asked) {
     match asked {
         Asked::Answer(answer) => request.answer(event_loop, &answer),
         Asked::Sleep { ms } => sleep::begin(event_loop, request, ms),
@@ -35,11 +35,11 @@ pub(crate) fn begin(event_loop: &mut Loop, request: &Request, asked: Asked) {
 }
 
 /// All loops are asked; where there is but one, it has answered.
-fn stats(event_loop: &mut Loop, request: &Request) {
+fn stats<L: EventLoop>(event_loop: &mut L, request: &Request<L>) {
     let own = request.server().stats(event_loop);
     let later = request.clone();
-    let answer = move |event_loop: &mut Loop, stats: Stats| {
-        let stats = with_pool(stats, event_loop.pool());
+    let answer = move |event_loop: &mut L, stats: Stats| {
+        let stats = with_pool(stats, &later.server().pool);
         later.answer(event_loop, &Answer::stats(&stats));
     };
     request.server().census.ask(event_loop, own, answer);

@@ -6,44 +6,39 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use libuv::{Remote, Wakeup};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
+use crate::event_loop::Wake;
+
 /// Stops all loops of one server, those that are made later too. Clones stop the same ones.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Stopper {
     shared: Arc<Mutex<Shared>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shared {
     stopped: bool,
-    loops: Vec<(Remote, Wakeup)>,
+    loops: Vec<Wake>,
 }
 
 impl Stopper {
-    /// Adds a loop that comes to its end when it is woken so.
-    pub(crate) fn add(&self, remote: Remote, wakeup: Wakeup) {
+    /// Adds a loop that ends when it is woken so.
+    pub(crate) fn add(&self, wake: Wake) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        if shared.stopped {
-            wake(&remote, wakeup);
-        }
-        shared.loops.push((remote, wakeup));
+        // A loop that has ended already needs no waking, here and below.
+        let _ = shared.stopped && wake();
+        shared.loops.push(wake);
     }
 
     pub(crate) fn stop(&self) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         shared.stopped = true;
-        for (remote, wakeup) in &shared.loops {
-            wake(remote, *wakeup);
+        for wake in &shared.loops {
+            let _ = wake();
         }
     }
-}
-
-fn wake(remote: &Remote, wakeup: Wakeup) {
-    // A loop that has ended already needs no more telling.
-    let _ = remote.wake(wakeup);
 }
 
 /// Stops the server at the first SIGTERM or SIGINT, for as long as the guard lives. Later ones change nothing: the grace is

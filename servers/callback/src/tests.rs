@@ -15,6 +15,10 @@ mod one {
     contract::tests!(crate::Loops::One);
 }
 
+mod asyncio {
+    contract::tests!(crate::Loops::Asyncio);
+}
+
 mod cluster {
     contract::tests!(crate::Loops::Cluster);
 }
@@ -75,7 +79,7 @@ impl Serve for Loops {
                 on_listening(addr, Box::new(move || stopper.stop()));
             },
             |stopper| {
-                arranged.set(stopper).expect("arranged once");
+                assert!(arranged.set(stopper).is_ok(), "arranged once");
                 Ok(())
             },
         )

@@ -3,22 +3,23 @@
 //! Knows which connection a call uses and when one is opened, kept or given up. What goes over it is
 //! [`spec::Exchange`]'s.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use libuv::{Loop, Read, Tcp, Timer};
 use slab::Slab;
 use spec::{Call, Exchange, MAX_CALL_ATTEMPTS, MAX_REPLY_BYTES, Progress, UpstreamError};
 
+use crate::event_loop::{EventLoop, Read};
+
 /// Makes one call; `on_called` gets the body of the reply, or why there is none, never from inside this call. It is not called
 /// once the call is [cancelled](Upstream::cancel).
-pub(crate) fn call(
-    event_loop: &mut Loop,
-    upstream: &Rc<Upstream>,
+pub(crate) fn call<L: EventLoop>(
+    event_loop: &mut L,
+    upstream: &Rc<Upstream<L>>,
     call: Call,
-    on_called: impl FnOnce(&mut Loop, Result<&[u8], UpstreamError>) + 'static,
+    on_called: impl FnOnce(&mut L, Result<&[u8], UpstreamError>) + 'static,
 ) -> Ticket {
     let ticket = Ticket(upstream.next_ticket.get());
     upstream.next_ticket.set(ticket.0 + 1);
@@ -38,58 +39,57 @@ pub(crate) fn call(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ticket(u64);
 
-pub(crate) struct Upstream {
+pub(crate) struct Upstream<L: EventLoop> {
     addr: SocketAddr,
     host: String,
     nodelay: bool,
     max_connections: usize,
     /// Last in, first out: the one used a moment ago is the least likely to have been closed meanwhile.
-    idle: RefCell<Vec<Rc<Connection>>>,
+    idle: RefCell<Vec<Rc<Connection<L>>>>,
     /// Those in use and those idle.
-    open: RefCell<Slab<Rc<Connection>>>,
+    open: RefCell<Slab<Rc<Connection<L>>>>,
     /// Calls that wait for a connection to come free, first come, first served.
-    waiting: RefCell<VecDeque<Waiting>>,
+    waiting: RefCell<VecDeque<Waiting<L>>>,
     next_ticket: Cell<u64>,
 }
 
-type OnCalled = Box<dyn FnOnce(&mut Loop, Result<&[u8], UpstreamError>)>;
+type OnCalled<L> = Box<dyn FnOnce(&mut L, Result<&[u8], UpstreamError>)>;
 
 /// A call on its way.
-struct Asked {
+struct Asked<L> {
     ticket: Ticket,
     call: Call,
     /// When it counts as failed, in loop time.
     deadline_ms: u64,
     /// Which try this is, from 1.
     attempt: u32,
-    on_called: OnCalled,
+    on_called: OnCalled<L>,
 }
 
-struct Waiting {
-    asked: Asked,
+struct Waiting<L: EventLoop> {
+    asked: Asked<L>,
     /// Fires at the deadline.
-    timer: Timer,
+    timer: L::Timer,
 }
 
 /// Callbacks share it, and it is made before them.
-#[derive(Default)]
-struct Connection {
+struct Connection<L: EventLoop> {
     /// Where the list of open ones has it.
     place: usize,
     /// Both of these are set once, when it is opened.
-    tcp: Cell<Option<Tcp>>,
+    tcp: OnceCell<L::Tcp>,
     /// Fires at the deadline of the call that uses the connection.
-    timer: Cell<Option<Timer>>,
+    timer: OnceCell<L::Timer>,
     exchange: RefCell<Exchange>,
     out: RefCell<Vec<u8>>,
     /// The call that uses the connection; none while it is idle.
-    asked: Cell<Option<Asked>>,
+    asked: Cell<Option<Asked<L>>>,
     /// Whether the connection had been idle when its call got it, so that the upstream may have closed it.
     was_idle: Cell<bool>,
     closed: Cell<bool>,
 }
 
-impl Upstream {
+impl<L: EventLoop> Upstream<L> {
     /// Of at most so many connections.
     pub(crate) fn new(addr: SocketAddr, nodelay: bool, max_connections: usize) -> Self {
         Self {
@@ -113,11 +113,11 @@ impl Upstream {
 
     /// Gives up these calls, as far as they are not answered. What is under way over a connection can't be taken back, so the
     /// connection is closed.
-    pub(crate) fn cancel(self: &Rc<Self>, event_loop: &mut Loop, tickets: &[Ticket]) {
+    pub(crate) fn cancel(self: &Rc<Self>, event_loop: &mut L, tickets: &[Ticket]) {
         self.waiting.borrow_mut().retain(|waiting| {
             let is_kept = !tickets.contains(&waiting.asked.ticket);
             if !is_kept {
-                event_loop.close(waiting.timer);
+                event_loop.close_timer(&waiting.timer);
             }
             is_kept
         });
@@ -136,7 +136,7 @@ impl Upstream {
     }
 
     /// Gives the call an idle connection, or a new one, or has it wait.
-    fn start(self: &Rc<Self>, event_loop: &mut Loop, asked: Asked) {
+    fn start(self: &Rc<Self>, event_loop: &mut L, asked: Asked<L>) {
         // Where an idle connection turned out to be closed, its neighbours likely are too.
         let idle = if asked.attempt == 1 {
             self.idle.borrow_mut().pop()
@@ -153,45 +153,39 @@ impl Upstream {
         }
     }
 
-    fn open(self: &Rc<Self>, event_loop: &mut Loop) -> Rc<Connection> {
+    fn open(self: &Rc<Self>, event_loop: &mut L) -> Rc<Connection<L>> {
         let connection = {
             let mut open = self.open.borrow_mut();
             let entry = open.vacant_entry();
             let place = entry.key();
-            Rc::clone(entry.insert(Rc::new(Connection {
-                place,
-                ..Connection::default()
-            })))
+            Rc::clone(entry.insert(Rc::new(Connection::new(place))))
         };
 
         let (upstream, client) = (Rc::clone(self), Rc::clone(&connection));
-        connection
-            .timer
-            .set(Some(event_loop.add_timer(move |event_loop, _| {
+        connection.timer.get_or_init(|| {
+            event_loop.add_timer(move |event_loop| {
                 upstream.fail(event_loop, &client, UpstreamError::Silent);
-            })));
-
-        let (upstream, client) = (Rc::clone(self), Rc::clone(&connection));
-        let tcp = event_loop.connect(self.addr, move |event_loop, _, outcome| {
-            if outcome.is_err() {
-                upstream.fail(event_loop, &client, UpstreamError::Unreachable);
-            }
+            })
         });
-        connection.tcp.set(Some(tcp));
-        // Without the option calls are slower, but not wrong.
-        let _ = event_loop.set_nodelay(tcp, self.nodelay);
 
         let (upstream, client) = (Rc::clone(self), Rc::clone(&connection));
-        event_loop.read_start(tcp, move |event_loop, _, read| {
+        let tcp = event_loop.connect(self.addr, move |event_loop| {
+            upstream.fail(event_loop, &client, UpstreamError::Unreachable);
+        });
+        event_loop.set_nodelay(&tcp, self.nodelay);
+
+        let (upstream, client) = (Rc::clone(self), Rc::clone(&connection));
+        event_loop.read_start(&tcp, move |event_loop, read| {
             upstream.on_read(event_loop, &client, &read);
         });
+        connection.tcp.get_or_init(|| tcp);
         connection
     }
 
     fn on_read(
         self: &Rc<Self>,
-        event_loop: &mut Loop,
-        connection: &Rc<Connection>,
+        event_loop: &mut L,
+        connection: &Rc<Connection<L>>,
         read: &Read<'_>,
     ) {
         // Dropped before anybody is told: a callback may make the next call, over this very connection.
@@ -200,7 +194,7 @@ impl Upstream {
             match read {
                 Read::Data(bytes) => exchange.receive(bytes),
                 Read::End => exchange.receive_eof().map(|()| Progress::Complete),
-                Read::Failed(_) => Err(UpstreamError::Lost),
+                Read::Failed => Err(UpstreamError::Lost),
             }
         };
         match (progress, connection.asked.take()) {
@@ -216,7 +210,12 @@ impl Upstream {
     }
 
     /// The reply is complete: the connection is free before the caller is told, who may want it again.
-    fn finish(self: &Rc<Self>, event_loop: &mut Loop, connection: &Rc<Connection>, asked: Asked) {
+    fn finish(
+        self: &Rc<Self>,
+        event_loop: &mut L,
+        connection: &Rc<Connection<L>>,
+        asked: Asked<L>,
+    ) {
         event_loop.stop_timer(connection.timer());
         let mut reply = [0; MAX_REPLY_BYTES];
         let (reply, is_reusable) = {
@@ -237,8 +236,8 @@ impl Upstream {
     /// The call over this connection gets no reply; if it may, it is made once more.
     fn fail(
         self: &Rc<Self>,
-        event_loop: &mut Loop,
-        connection: &Rc<Connection>,
+        event_loop: &mut L,
+        connection: &Rc<Connection<L>>,
         error: UpstreamError,
     ) {
         let asked = connection.asked.take();
@@ -254,12 +253,12 @@ impl Upstream {
         self.serve_waiting(event_loop);
     }
 
-    fn close(&self, event_loop: &mut Loop, connection: &Rc<Connection>) {
+    fn close(&self, event_loop: &mut L, connection: &Rc<Connection<L>>) {
         if connection.closed.replace(true) {
             return;
         }
-        event_loop.close(connection.tcp());
-        event_loop.close(connection.timer());
+        event_loop.close_tcp(connection.tcp());
+        event_loop.close_timer(connection.timer());
         self.idle
             .borrow_mut()
             .retain(|idle| !Rc::ptr_eq(idle, connection));
@@ -267,11 +266,10 @@ impl Upstream {
     }
 
     /// Has the call wait for a connection, and no longer than for its reply.
-    fn wait(self: &Rc<Self>, event_loop: &mut Loop, asked: Asked) {
+    fn wait(self: &Rc<Self>, event_loop: &mut L, asked: Asked<L>) {
         let ticket = asked.ticket;
         let upstream = Rc::clone(self);
-        let timer = event_loop.add_timer(move |event_loop, itself| {
-            event_loop.close(itself);
+        let timer = event_loop.add_timer(move |event_loop| {
             let place = upstream
                 .waiting
                 .borrow()
@@ -280,11 +278,12 @@ impl Upstream {
             if let Some(given_up) =
                 place.and_then(|place| upstream.waiting.borrow_mut().remove(place))
             {
+                event_loop.close_timer(&given_up.timer);
                 (given_up.asked.on_called)(event_loop, Err(UpstreamError::Silent));
             }
         });
         event_loop.start_timer(
-            timer,
+            &timer,
             asked.deadline_ms.saturating_sub(event_loop.now_ms()),
             0,
         );
@@ -294,23 +293,36 @@ impl Upstream {
     }
 
     /// Starts waiting calls as long as there is a connection for them.
-    fn serve_waiting(self: &Rc<Self>, event_loop: &mut Loop) {
+    fn serve_waiting(self: &Rc<Self>, event_loop: &mut L) {
         while !self.idle.borrow().is_empty() || self.open.borrow().len() < self.max_connections {
             let Some(waiting) = self.waiting.borrow_mut().pop_front() else {
                 break;
             };
-            event_loop.close(waiting.timer);
+            event_loop.close_timer(&waiting.timer);
             self.start(event_loop, waiting.asked);
         }
     }
 }
 
-impl Connection {
-    fn tcp(&self) -> Tcp {
+impl<L: EventLoop> Connection<L> {
+    fn new(place: usize) -> Self {
+        Self {
+            place,
+            tcp: OnceCell::new(),
+            timer: OnceCell::new(),
+            exchange: RefCell::default(),
+            out: RefCell::default(),
+            asked: Cell::default(),
+            was_idle: Cell::default(),
+            closed: Cell::default(),
+        }
+    }
+
+    fn tcp(&self) -> &L::Tcp {
         self.tcp.get().expect("set when it was opened")
     }
 
-    fn timer(&self) -> Timer {
+    fn timer(&self) -> &L::Timer {
         self.timer.get().expect("set when it was opened")
     }
 
@@ -323,7 +335,7 @@ impl Connection {
         is_used
     }
 
-    fn send(&self, event_loop: &mut Loop, host: &str, asked: Asked) {
+    fn send(&self, event_loop: &mut L, host: &str, asked: Asked<L>) {
         event_loop.start_timer(
             self.timer(),
             asked.deadline_ms.saturating_sub(event_loop.now_ms()),
@@ -345,7 +357,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::thread;
 
-    use libuv::{Clock, ManualClock, Settings};
+    use libuv::{Clock, Loop, ManualClock, Settings};
 
     use super::*;
 
@@ -358,7 +370,7 @@ mod tests {
     fn upstream_that_gives(
         replies: usize,
         max_connections: usize,
-    ) -> (Rc<Upstream>, Arc<AtomicU32>) {
+    ) -> (Rc<Upstream<Loop>>, Arc<AtomicU32>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         let upstream = Upstream::new(addr, true, max_connections);
@@ -385,7 +397,7 @@ mod tests {
     /// Makes so many calls at once and waits for all; the loop's time stands still meanwhile.
     fn make_calls(
         event_loop: &mut Loop,
-        upstream: &Rc<Upstream>,
+        upstream: &Rc<Upstream<Loop>>,
         calls: usize,
     ) -> Vec<Result<Vec<u8>, UpstreamError>> {
         let replies = Replies::default();

@@ -11,11 +11,11 @@ use std::mem;
 use std::rc::Rc;
 
 use http1::WebSocketKey;
-use libuv::Loop;
 use spec::{LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES};
 use websocket::{Accept, Backlog, Bounds, CloseCode, Frame, Poll, Role, Socket};
 
 use crate::connection::{Connection, Phase, Request};
+use crate::event_loop::EventLoop;
 
 pub(crate) struct Chat {
     socket: Socket,
@@ -28,7 +28,7 @@ pub(crate) struct Chat {
 }
 
 /// Accepts the upgrade, joins the room, and reads what came in behind the request.
-pub(super) fn begin(event_loop: &mut Loop, request: &Request, key: &WebSocketKey) {
+pub(super) fn begin<L: EventLoop>(event_loop: &mut L, request: &Request<L>, key: &WebSocketKey) {
     let client = request.take_connection();
     let server = &client.server;
     let (behind, has_ended) = {
@@ -55,9 +55,9 @@ pub(super) fn begin(event_loop: &mut Loop, request: &Request, key: &WebSocketKey
     }
 }
 
-impl Connection {
+impl<L: EventLoop> Connection<L> {
     /// Says to everyone what the client says.
-    pub(crate) fn on_chat_data(self: &Rc<Self>, event_loop: &mut Loop, mut bytes: &[u8]) {
+    pub(crate) fn on_chat_data(self: &Rc<Self>, event_loop: &mut L, mut bytes: &[u8]) {
         if self.has_been_listened_to(bytes.len()) {
             return self.close(event_loop);
         }
@@ -92,7 +92,7 @@ impl Connection {
     }
 
     /// Sends the client what was said, or has it wait until it takes more.
-    pub(crate) fn hear(self: &Rc<Self>, event_loop: &mut Loop, frames: &VecDeque<Frame>) {
+    pub(crate) fn hear(self: &Rc<Self>, event_loop: &mut L, frames: &VecDeque<Frame>) {
         for frame in frames {
             let overrun = {
                 let state = &mut *self.state.borrow_mut();
@@ -114,7 +114,7 @@ impl Connection {
     }
 
     /// Sends what has waited, as much as the client takes.
-    pub(crate) fn send_backlog(self: &Rc<Self>, event_loop: &mut Loop) {
+    pub(crate) fn send_backlog(self: &Rc<Self>, event_loop: &mut L) {
         loop {
             {
                 let state = &mut *self.state.borrow_mut();
@@ -129,7 +129,7 @@ impl Connection {
     }
 
     /// Tells the client of a chat that the server stops.
-    pub(crate) fn say_goodbye(self: &Rc<Self>, event_loop: &mut Loop) {
+    pub(crate) fn say_goodbye(self: &Rc<Self>, event_loop: &mut L) {
         {
             let state = &mut *self.state.borrow_mut();
             let Some(chat) = &mut state.chat else { return };
@@ -145,14 +145,14 @@ impl Connection {
 
     /// The client is told to go, and that nothing more will come. Closing while it still sends would make its kernel throw
     /// that away unread: listen for its own goodbye, for a while.
-    fn await_goodbye(self: &Rc<Self>, event_loop: &mut Loop) {
+    fn await_goodbye(self: &Rc<Self>, event_loop: &mut L) {
         if self.state.borrow().chat.is_none() {
             return;
         }
         self.leave_room();
         self.flush(event_loop);
         // A client that can't be told is found out by reading.
-        event_loop.shutdown(self.tcp, |_, _| {});
+        event_loop.shutdown(&self.tcp, |_| {});
         let client = Rc::clone(self);
         self.after(event_loop, LINGER_MS, move |event_loop| {
             client.close(event_loop);

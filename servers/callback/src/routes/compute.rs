@@ -1,11 +1,16 @@
 //! `/cpu` and `/hash`: computation, on the loop or in the pool.
 
-use libuv::Loop;
 use spec::{Answer, Work};
 
 use crate::connection::Request;
+use crate::event_loop::EventLoop;
 
-pub(super) fn begin(event_loop: &mut Loop, request: &Request, work: Work, offload: bool) {
+pub(super) fn begin<L: EventLoop>(
+    event_loop: &mut L,
+    request: &Request<L>,
+    work: Work,
+    offload: bool,
+) {
     if offload {
         return request.answer_from_pool(event_loop, move || Answer::computed(work.run()));
     }

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use libuv::Loop;
-
 use crate::connection::Request;
+use crate::event_loop::EventLoop;
 
-pub(super) fn begin(event_loop: &mut Loop, request: &Request, kib: u32) {
+pub(super) fn begin<L: EventLoop>(event_loop: &mut L, request: &Request<L>, kib: u32) {
     let data_dir = Arc::clone(&request.server().data_dir);
     request.answer_from_pool(event_loop, move || serving::read_file(&data_dir, kib));
 }

@@ -3,12 +3,18 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use libuv::Loop;
 use spec::{Answer, Call, Mode, add_reply};
 
 use crate::connection::Request;
+use crate::event_loop::EventLoop;
 
-pub(super) fn begin(event_loop: &mut Loop, request: &Request, calls: u32, ms: u32, mode: Mode) {
+pub(super) fn begin<L: EventLoop>(
+    event_loop: &mut L,
+    request: &Request<L>,
+    calls: u32,
+    ms: u32,
+    mode: Mode,
+) {
     match mode {
         Mode::Sequential => call_next(event_loop, request, calls, Call { number: 1, ms }, 0),
         Mode::Parallel => call_all(event_loop, request, calls, ms),
@@ -16,7 +22,13 @@ pub(super) fn begin(event_loop: &mut Loop, request: &Request, calls: u32, ms: u3
 }
 
 /// Each call is begun by the callback of the one before.
-fn call_next(event_loop: &mut Loop, request: &Request, calls: u32, call: Call, sum: u64) {
+fn call_next<L: EventLoop>(
+    event_loop: &mut L,
+    request: &Request<L>,
+    calls: u32,
+    call: Call,
+    sum: u64,
+) {
     let later = request.clone();
     request.call(event_loop, call, move |event_loop, reply| {
         match reply.and_then(|reply| add_reply(sum, reply)) {
@@ -30,7 +42,7 @@ fn call_next(event_loop: &mut Loop, request: &Request, calls: u32, call: Call, s
 }
 
 /// The calls end in any order; the last to end answers, or the first to fail.
-fn call_all(event_loop: &mut Loop, request: &Request, calls: u32, ms: u32) {
+fn call_all<L: EventLoop>(event_loop: &mut L, request: &Request<L>, calls: u32, ms: u32) {
     let answered = Rc::new(Cell::new((0, 0)));
     for call in Call::each(calls, ms) {
         let (later, answered) = (request.clone(), Rc::clone(&answered));
