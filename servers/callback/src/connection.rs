@@ -26,19 +26,19 @@ use crate::upstream::{self, Ticket};
 pub(crate) const MAX_QUEUED_BYTES: usize = MAX_BATCH_BYTES;
 
 /// Serves a connection that was accepted, to its end. The server's list holds it until then.
-pub(crate) fn accept<L: EventLoop>(event_loop: &mut L, server: &Rc<Server<L>>, tcp: L::Tcp) {
-    event_loop.set_nodelay(&tcp, server.nodelay);
+pub(crate) fn accept<L: EventLoop>(event_loop: &mut L, server: &Rc<Server<L>>, tcp: &L::Tcp) {
+    event_loop.set_nodelay(tcp, server.nodelay);
     let mut connections = server.connections.borrow_mut();
     let others = connections.len();
     if others >= server.limits.connections + MAX_REFUSED_CONNECTIONS {
-        return event_loop.close_tcp(&tcp);
+        return event_loop.close_tcp(tcp);
     }
     let entry = connections.vacant_entry();
     let connection = Rc::new(Connection::new(Rc::clone(server), tcp.clone(), entry.key()));
     entry.insert(Rc::clone(&connection));
     drop(connections);
     let reader = Rc::clone(&connection);
-    event_loop.read_start(&tcp, move |event_loop, read| {
+    event_loop.read_start(tcp, move |event_loop, read| {
         reader.on_read(event_loop, &read);
     });
     if others >= server.limits.connections {
@@ -697,7 +697,7 @@ mod tests {
             let accepting = Rc::clone(&self.server);
             let accept = move |event_loop: &mut Loop, listener, tcp| {
                 event_loop.close(listener);
-                accept(event_loop, &accepting, tcp);
+                accept(event_loop, &accepting, &tcp);
             };
             self.event_loop.listen(listener, |_| 0, accept).unwrap();
             let connected = self.server.connections.borrow().len() + 1;

@@ -164,15 +164,15 @@ fn run_asyncio(
         ..asyncio::Settings::default()
     })?;
     runner.run(async {
-        let (mut event_loop, stopped) = Asyncio::running();
+        let (mut event_loop, end) = Asyncio::running();
         let loops = Loops::Asyncio;
         let server = Server::start(&mut event_loop, settings, loops, listener, shared, stopper)?;
         // Nobody cancels it.
-        let _ = stopped.await;
+        let _ = end.await;
         server.end(&mut event_loop);
         // Transports close their sockets in the turn after.
         asyncio::sleep(Duration::ZERO).await;
-        event_loop.forget_wakes();
+        Asyncio::forget_wakes();
         Ok(())
     })?
 }
@@ -279,7 +279,7 @@ impl<L: EventLoop> Server<L> {
     ) -> io::Result<Rc<Self>> {
         let itself = Rc::new(Self::new(settings, loops, shared));
         let server = Rc::clone(&itself);
-        let accept = move |event_loop: &mut L, tcp| connection::accept(event_loop, &server, tcp);
+        let accept = move |event_loop: &mut L, tcp| connection::accept(event_loop, &server, &tcp);
         itself
             .listener
             .set(Some(event_loop.listen(listener, accept)?));

@@ -34,8 +34,8 @@ impl Asyncio {
         (itself, stopped)
     }
 
-    /// Has nothing called any more by other threads, for the end of the loop.
-    pub(crate) fn forget_wakes(&self) {
+    /// Has nothing called any more by other threads, for the end of the loop of this one.
+    pub(crate) fn forget_wakes() {
         let wakes = WAKES.take();
         drop(wakes);
     }
