@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod data;
 mod outline;
 mod sweeps;
 
 use model::record::run::Completion;
 
+use data::drawn;
 use outline::outline;
 use report::charts::{load_png, load_svg};
 use report::html::sweep_html;
@@ -16,6 +18,8 @@ use roxmltree::{Document, ParsingOptions};
 fn the_chart_shows_both_ways_the_objective_and_the_knees_with_their_intervals() {
     let svg = load_svg(&samples::sweep_record()).unwrap();
     insta::assert_snapshot!("sweep-chart", outline(&svg));
+    let page = sweep_html(&samples::sweep_record()).unwrap();
+    insta::assert_snapshot!("sweep-data", drawn(&page));
 }
 
 #[test]
