@@ -67,7 +67,7 @@ impl SweepDisplay {
             RunEvent::CapacityMeasured { target, capacity } => {
                 let capacity = figures::per_s(capacity.as_per_s());
                 self.say(&format!(
-                    "{DIM}{target} carries {capacity} in a closed loop{DIM:#}"
+                    "{DIM}{target} sustains {capacity} in a closed loop{DIM:#}"
                 ));
             }
             RunEvent::WarmingUp { round, target } => {

@@ -252,7 +252,7 @@ fn sweep_text(record: &SweepRecord, place: &Path, page: Page) -> String {
         curves.add_rows(rows);
         align_right(&mut curves, 0..count);
         let curves = page.set(curves);
-        lines.push(format!("\n{curves}\n{DIM}! beyond the objective{DIM:#}"));
+        lines.push(format!("\n{curves}\n{DIM}! beyond the SLO{DIM:#}"));
     }
     let cautions = record.validity.cautions.iter();
     lines.extend(cautions.map(|caution| caution_lines(None, caution, page)));
@@ -364,7 +364,7 @@ fn comparisons_table(record: &RunRecord) -> Option<Table> {
     let heads = record.targets.len().saturating_sub(1);
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_width(WIDTH);
-    let figures = ["difference", "95 % interval", "MDE", "verdict"];
+    let figures = ["difference", "95 % interval", "detectable", "verdict"];
     let head = |name: &str| format!("{name} / {base}");
     let mut named = "";
     let pair = head(&rows[0].head);
@@ -488,7 +488,7 @@ pub(crate) fn show_between(told: &RunComparison) {
         "metric",
         "difference",
         "95 % interval",
-        "MDE",
+        "detectable",
         "verdict",
     ]);
     for row in report::tables::of_runs(told) {
@@ -533,7 +533,7 @@ fn caution_lines(target: Option<&str>, caution: &Caution, page: Page) -> String 
     let (style, word) = if caution.voids {
         (BAD, "INVALID")
     } else {
-        (WARN, "Caution")
+        (WARN, "Warning")
     };
     let target = target.map(|name| format!("{name}: ")).unwrap_or_default();
     let told = page.begin(style, word, &format!(": {target}{}", caution.detail));

@@ -104,7 +104,7 @@ fn a_sweep_goes_up_and_down_and_says_what_it_found() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{told}{said}");
     assert!(
-        told.contains("callback holds p50 response time within 100 ms at least up to 238/s, the highest rate that was offered."),
+        told.contains("callback sustains at least 238/s with p50 response time within 100 ms, the highest rate that was offered."),
         "{told}"
     );
     check_whole(&out);

@@ -218,7 +218,7 @@ fn ratios_beyond_the_axis_end_in_an_arrow_and_stand_in_figures() {
     record.comparisons[0].ci_high = 1e300;
     assert_eq!(arrows(&record), within + 2);
     let texts = texts(&svg_of(&record));
-    assert!(texts.contains(&"500 times".to_owned()), "{texts:?}");
+    assert!(texts.contains(&"500×".to_owned()), "{texts:?}");
     assert!(texts.contains(&"100".to_owned()) && !texts.contains(&"200".to_owned()));
 }
 

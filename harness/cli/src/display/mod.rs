@@ -283,7 +283,7 @@ impl Canvas {
                 let carries = figures::per_s(capacity.as_per_s());
                 self.say(
                     DIM,
-                    &format!("{target} carries {carries} in a closed loop"),
+                    &format!("{target} sustains {carries} in a closed loop"),
                     "",
                 );
             }

@@ -535,7 +535,7 @@ mod tests {
         look: Look,
     ) -> TestBackend {
         let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
-        let said = Some("coroutine carries 41,000/s in a closed loop");
+        let said = Some("coroutine sustains 41,000/s in a closed loop");
         terminal
             .draw(|frame| view.draw(frame, progress, moment, said, look))
             .unwrap();

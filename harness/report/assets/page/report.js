@@ -362,7 +362,7 @@
     const said = [
       scaled(panel.note, log),
       references.length > 0 ? `Dotted across: ${references.join(", ")}` : "",
-      time && panel.epochs ? `Full dots: epochs from ${between(time)}` : "",
+      time && panel.epochs ? `Full dots: samples from ${between(time)}` : "",
     ].filter(Boolean);
     view.places[index].caption.replaceChildren(element("strong", {}, scaled(panel.caption, log)), ` ${said.join(". ")}`,
       ...(time && isDistribution(panel) ? [element("span", { class: "part" }, `Shown: ${distributionWords(view.state)}.`)] : []));

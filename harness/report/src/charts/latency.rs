@@ -79,7 +79,7 @@ pub(super) fn by_percentile<B: DrawingBackend>(
     let plan = PanelPlan {
         caption: format!("{}, {}", capitalised(timed.time_words()), y.scale_name()),
         note: format!(
-            "dotted: fewer than 10 {} beyond; beside 50 % and 99 %: epochs, 95 % interval of their mean{}",
+            "dotted: fewer than 10 {} beyond; beside 50 % and 99 %: samples, 95 % interval of their mean{}",
             timed.samples(),
             if apart {
                 format!("; below {}: on the ground", time(y.low))

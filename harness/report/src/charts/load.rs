@@ -26,9 +26,9 @@ pub const FILE_STEM: &str = "latency-by-load";
 const LINE: f64 = 16.0;
 
 /// How to read it.
-pub(crate) const HOW_TO_READ: &str = "Lower is better, and further to the right more is carried. Solid lines are the way up, dotted ones the \
-    way down, through the medians of what was measured at each rate; pale dots are the single epochs. The upright line of a target stands at \
-    its knee, the highest rate within the objective, and the band around it is the interval of that.";
+pub(crate) const HOW_TO_READ: &str = "Lower is better, and further to the right more is sustained. Solid lines are the way up, dotted ones the \
+    way down, through the medians of what was measured at each rate; pale dots are the single samples. The upright line of a target stands at \
+    its knee, the highest rate within the SLO, and the band around it is the interval of that.";
 
 /// Draws a sweep as SVG.
 pub fn svg(record: &SweepRecord) -> Result<String, ChartError> {
@@ -158,7 +158,7 @@ fn plan(record: &SweepRecord, name: &str, weight: f64) -> PanelPlan {
         .map(|bound| Reference {
             value: bound.at_most_ns as f64,
             meaning: format!(
-                "objective: {} within {}",
+                "SLO: {} within {}",
                 percentile(name),
                 time(bound.at_most_ns as f64)
             ),

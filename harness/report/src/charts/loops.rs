@@ -56,7 +56,7 @@ static SMALL: [Small; 8] = [
         unit: Unit::Time,
     },
     Small {
-        name: "Loop held",
+        name: "Loop blocked",
         bar: "p99 of turns, and pale the longest",
         parts: &["p99", "longest"],
         of: |target| to_the_largest(loops(target)?.hold_ns?, |hold| hold.p99),

@@ -163,7 +163,7 @@ impl Chart {
                 };
                 format!(
                     "Lower is better. At 99 %, the height is the time within which 99 of 100 {samples} {what_came}; \
-                     each step to the right looks at a tenth as many {samples}. The pale dots beside 50 % and 99 % are the epochs \
+                     each step to the right looks at a tenth as many {samples}. The pale dots beside 50 % and 99 % are the samples \
                      one by one, and the bar over them the 95 % interval of their mean: where two targets' bars overlap, the curves alone \
                      don't say which is faster."
                 )
@@ -176,11 +176,11 @@ impl Chart {
             }
             Self::LatencyOverTime => format!(
                 "Lower is better. A level line is a steady server; a spike is a moment in which {noun}s had to wait. \
-                 Targets take turns, so each shows only in its own epochs, and gaps are not bridged."
+                 Targets take turns, so each shows only in its own samples, and gaps are not bridged."
             ),
             Self::LatencyHistogram => format!(
-                "Further left is faster, narrower is steadier. Bins grow with the time they hold, and heights are shares of \
-                 one target's own {samples}; a second hump is a second kind of {noun}, or something that holds some of them up."
+                "Further left is faster, narrower is steadier. Bins grow with the time that they stand for, and heights are shares of \
+                 one target's own {samples}; a second hump is a second kind of {noun}, or something that delays some of them."
             ),
             Self::Throughput => {
                 "Under a fixed schedule, all targets that keep up lie on the dotted line, so a level line is good and more is \
@@ -199,7 +199,7 @@ impl Chart {
             }
             Self::WhatTheLoopsDid => {
                 "Each small chart has a scale of its own, from zero; compare the targets within one. A tail of latency that \
-                 is about as long as a loop was held, or as jobs waited for the pool, is likely to be that. What a runtime does not tell is \
+                 is about as long as a loop was blocked, or as jobs waited for the pool, is likely to be that. What a runtime does not report is \
                  not known, and no zero."
                     .to_owned()
             }

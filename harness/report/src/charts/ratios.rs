@@ -37,8 +37,8 @@ const QUESTION_OF_TWO: &str = "What changed between two runs? Ratios with 95 % i
 
 pub(super) const HOW_TO_READ: &str = "The marker is the ratio to the target compared against, 1 where both are alike, and the bar its 95 % interval. A \
     bar wholly beyond the grey band is a difference that matters, if the p-value, adjusted for the number of metrics, bears it \
-    out; one wholly within it is as good as none; otherwise there is no verdict, and the MDE beside it is the smallest difference \
-    that would have been found four times in five. The first panel is better to the left, the second to the right.";
+    out; one wholly within it is too small to matter; otherwise the comparison is inconclusive, and the figure beside it is the smallest detectable difference: \
+    one that would have been found four times in five. The first panel is better to the left, the second to the right.";
 
 /// Rows of a panel at most; a run has 16 targets at most, and of those all find room.
 const ROWS_MAX: usize = 160;
@@ -281,7 +281,7 @@ fn warning(told: &RunComparison) -> Option<String> {
                         .to_owned()
                 }
                 _ if caution.voids => format!("Invalid: {}", caution.detail),
-                _ => format!("Caution: {}", caution.detail),
+                _ => format!("Warning: {}", caution.detail),
             };
             (!caution.voids, text)
         })
@@ -439,7 +439,7 @@ pub(super) fn words(held: &Held<'_>) -> Vec<String> {
                 pair.base,
                 sentences::change(ratio),
                 sentences::interval(ci_low, ci_high),
-                sentences::verdict(comparison)
+                comparison.verdict.name()
             )
         });
         let left_out = pair.left_out.iter().map(|(metric, _)| {
@@ -456,7 +456,7 @@ pub(super) fn words(held: &Held<'_>) -> Vec<String> {
     }
 }
 
-/// `2 better, 1 worse, 3 as good as equal, 1 without a verdict`.
+/// `2 better, 1 worse, 3 equivalent, 1 inconclusive`.
 fn tally(verdicts: &[ComparisonVerdict]) -> String {
     type Is = fn(ComparisonVerdict) -> bool;
     let kinds: [(Is, &str); 4] = [
@@ -467,11 +467,11 @@ fn tally(verdicts: &[ComparisonVerdict]) -> String {
         (ComparisonVerdict::is_worse, "worse"),
         (
             |verdict| verdict == ComparisonVerdict::Equivalent,
-            "as good as equal",
+            "equivalent",
         ),
         (
             |verdict| verdict == ComparisonVerdict::Inconclusive,
-            "without a verdict",
+            "inconclusive",
         ),
     ];
     let counted = kinds.into_iter().filter_map(|(is, word)| {
@@ -676,9 +676,12 @@ fn columns<B: DrawingBackend>(
     let middle = left + difference + interval;
     canvas.text(&fitted(&range, right, interval - GAP), (middle, y), right)?;
     let face = face_of(comparison.verdict);
-    let word = sentences::verdict(comparison);
+    let word = comparison.verdict.name();
     let word = if comparison.verdict == ComparisonVerdict::Inconclusive {
-        format!("{word}, MDE {}", sentences::detectable(comparison.mde))
+        format!(
+            "{word}, detectable: {}",
+            sentences::detectable(comparison.mde)
+        )
     } else {
         word.to_owned()
     };

@@ -89,7 +89,7 @@ pub(super) fn latency<B: DrawingBackend>(
     Ok(())
 }
 
-/// Requests answered rightly a second, and below them those that failed.
+/// Requests succeeded a second, and below them those that failed.
 pub(super) fn throughput<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
     room: Area,

@@ -26,7 +26,7 @@ pub fn markdown(told: &RunComparison) -> String {
         )
     });
     let cautions = told.cautions.iter().map(|caution| {
-        let what = if caution.voids { "Invalid" } else { "Caution" };
+        let what = if caution.voids { "Invalid" } else { "Warning" };
         format!(
             "**{what}:** {}: {}.",
             plain(&caution.detail),
@@ -66,7 +66,7 @@ fn table(told: &RunComparison) -> String {
         )
     });
     let head = [
-        "| target | against | metric | difference | 95 % interval | MDE | verdict |".to_owned(),
+        "| target | against | metric | difference | 95 % interval | smallest detectable | verdict |".to_owned(),
         "| --- | --- | --- | --: | --: | --: | --- |".to_owned(),
     ];
     head.into_iter().chain(rows).collect::<Vec<_>>().join("\n")

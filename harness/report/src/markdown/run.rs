@@ -135,7 +135,7 @@ fn line(cells: &[String]) -> String {
 fn troubles(record: &RunRecord) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for ToldCaution { of, caution } in record.cautions() {
-        let what = if caution.voids { "Invalid" } else { "Caution" };
+        let what = if caution.voids { "Invalid" } else { "Warning" };
         let of = of
             .map(|name| format!(" ({})", plain(&name)))
             .unwrap_or_default();

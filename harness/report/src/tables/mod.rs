@@ -386,7 +386,7 @@ pub fn comparison(comparison: &Comparison, timed: Timed) -> ComparisonRow {
         },
         mde: sentences::detectable(comparison.mde),
         blocks: count(u64::from(comparison.blocks)),
-        verdict: sentences::verdict(comparison),
+        verdict: comparison.verdict.name(),
     }
 }
 
@@ -530,11 +530,15 @@ pub(crate) fn circumstances(record: &RunRecord) -> Vec<(&'static str, String)> {
         (
             "plan",
             format!(
-                "{}: {} of {}, {} of each target in each, {} an epoch after {} of warm-up a round",
+                "{}: {} of {}, {} of each target in each, {} a sample after {} of warm-up a round",
                 plan.effort,
                 crate::words::figures::plural(u64::from(plan.rounds), "round", "rounds"),
                 crate::words::figures::plural(u64::from(plan.blocks_per_round), "block", "blocks"),
-                crate::words::figures::plural(u64::from(plan.epochs_per_block), "epoch", "epochs"),
+                crate::words::figures::plural(
+                    u64::from(plan.epochs_per_block),
+                    "sample",
+                    "samples"
+                ),
                 crate::words::figures::seconds(plan.epoch_s),
                 warmup(plan),
             ),

@@ -12,7 +12,7 @@ use crate::words::sweep::{place, rounded, standing};
 const CURVES_MAX: usize = 3;
 
 /// The columns of [`knee_rows`].
-pub const KNEE_COLUMNS: [&str; 5] = ["target", "carries", "interval", "down / up", "past it"];
+pub const KNEE_COLUMNS: [&str; 5] = ["target", "sustains", "interval", "down / up", "past it"];
 
 /// The targets with their knees, one a row.
 pub fn knee_rows(record: &SweepRecord) -> Vec<[String; 5]> {
@@ -108,7 +108,7 @@ pub fn curve_rows(record: &SweepRecord) -> Vec<Vec<String>> {
 pub(crate) struct CurveRow {
     pub(crate) target: String,
     pub(crate) pass: &'static str,
-    /// Offered, answered rightly, the median, the tail, the server's CPU.
+    /// Offered, succeeded, the median, the tail, the server's CPU.
     pub(crate) figures: [String; 5],
     /// Whether more than half of its steps were beyond the objective.
     pub(crate) beyond: bool,
@@ -170,14 +170,14 @@ pub(crate) fn step_columns(record: &SweepRecord) -> [String; 11] {
         "step",
         "target",
         "offered",
-        "answered rightly",
+        "succeeded",
         "failed",
         "p50",
         &percentile(record.tail()),
         "generator's lag, p99",
         "load's cores",
         "server's CPU",
-        "objective",
+        "SLO",
     ]
     .map(str::to_owned)
 }

@@ -68,20 +68,13 @@ fn of_target(target: &TargetRecord, objectives: &[ObjectiveRecord], timed: Timed
         let (outcome, found) = match found {
             Some(found) if found <= objective.at_most_ns => (Outcome::Passed, time(found as f64)),
             Some(found) => (Outcome::Failed, time(found as f64)),
-            None => (
-                Outcome::Unsure,
-                "not to be told, for want of requests".to_owned(),
-            ),
+            None => (Outcome::Unsure, "unknown: too few requests".to_owned()),
         };
         let detail = format!(
-            "{percentile} of {}: {found}; the objective is at most {bound}.",
+            "{percentile} of {}: {found}; the SLO is at most {bound}.",
             timed.time_words()
         );
-        finding(
-            format!("objective {percentile} at most {bound}"),
-            outcome,
-            detail,
-        )
+        finding(format!("SLO {percentile} at most {bound}"), outcome, detail)
     }));
     findings
 }
@@ -113,7 +106,7 @@ fn validity(group: &str, validity: &Validity, believed: &str) -> Vec<Finding> {
         let (name, outcome) = if *voids {
             ("validity", Outcome::Failed)
         } else {
-            ("caution", Outcome::Unsure)
+            ("warning", Outcome::Unsure)
         };
         findings.push(finding(
             format!("{name} {number}"),
@@ -150,7 +143,7 @@ mod tests {
         has(
             &record,
             "callback",
-            "objective p99 at most 40.0 ms",
+            "SLO p99 at most 40.0 ms",
             Outcome::Passed,
         );
         let pair = "coroutine against callback";
@@ -190,16 +183,16 @@ mod tests {
         has(
             &record,
             "callback",
-            "objective p99 at most 1.00 ns",
+            "SLO p99 at most 1.00 ns",
             Outcome::Failed,
         );
         has(
             &record,
             "coroutine",
-            "objective p99 at most 1.00 ns",
+            "SLO p99 at most 1.00 ns",
             Outcome::Unsure,
         );
-        has(&record, "run", "caution 1", Outcome::Unsure);
+        has(&record, "run", "warning 1", Outcome::Unsure);
         record.validity = Validity::from_cautions(vec![Caution {
             voids: true,
             ..record.validity.cautions[0].clone()

@@ -51,7 +51,7 @@ pub fn headline(gate: &Gate) -> String {
     );
     let came_to = match gate.outcome {
         Outcome::Passed => "is not worse than",
-        Outcome::Inconclusive => "is not found worse, but not everything could be told, against",
+        Outcome::Inconclusive => "is not found worse, but not everything could be decided, against",
         Outcome::Invalid => "could not be judged, since the machine was disturbed, against",
         Outcome::Alarm => "is worse than it may be, against",
     };
@@ -62,7 +62,7 @@ pub fn headline(gate: &Gate) -> String {
 pub fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "passed",
-        Outcome::Inconclusive => "passed, not everything could be told",
+        Outcome::Inconclusive => "passed, not everything could be decided",
         Outcome::Invalid => "not judged: the measurement was disturbed, twice",
         Outcome::Alarm => "FAILED",
     }
@@ -164,7 +164,7 @@ fn metric(
         text += &same;
     }
     if judged.alarm == Alarm::Never && comparison.verdict.is_different() {
-        text += " It is told only, and raises no alarm.";
+        text += " It is reported only, and raises no alarm.";
     }
     Said {
         name: comparison.metric.name().to_owned(),
@@ -190,25 +190,25 @@ fn objective(judgement: &Judgement, judged: &JudgedObjective) -> Said {
     let (tone, text) = match judged.head_ns {
         None => (
             Tone::Caution,
-            format!("Objective {bound}: not to be told, for want of samples."),
+            format!("SLO {bound}: unknown (too few samples)."),
         ),
         Some(_) if is_alarm => (
             Tone::Alarm,
             format!(
-                "ALARM: objective {bound} is broken in both measurements: the head took {head}{base}."
+                "ALARM: SLO {bound} is broken in both measurements: the head took {head}{base}."
             ),
         ),
         Some(_) if judged.is_broken() => (
             Tone::Caution,
-            format!("Objective {bound} is broken in this measurement: the head took {head}{base}."),
+            format!("SLO {bound} is broken in this measurement: the head took {head}{base}."),
         ),
         Some(_) => (
             Tone::Plain,
-            format!("Objective {bound} is met: the head took {head}{base}."),
+            format!("SLO {bound} is met: the head took {head}{base}."),
         ),
     };
     Said {
-        name: format!("objective {}", judged.percentile),
+        name: format!("SLO {}", judged.percentile),
         tone,
         text,
     }

@@ -16,7 +16,7 @@ use model::words::listed;
 
 use crate::words::figures::{count, figure, mib, per_s, percentile, plural, separated, time};
 
-/// From this ratio on, and from its inverse down, people say `2.4 times` rather than `140 % more`.
+/// From this ratio on, and from its inverse down, people say `2.40×` rather than `140 % more`.
 const TIMES_FROM: f64 = 2.0;
 
 /// A comparison as a sentence: who, against whom, how much, how sure.
@@ -39,12 +39,12 @@ pub fn sentence(comparison: &Comparison, timed: Timed) -> String {
             )
         }
         ComparisonVerdict::Equivalent if comparison.slight().is_some() => format!(
-            "{} ({}): certain, and too small to matter.",
+            "{} ({}): a small but certain difference.",
             claim(comparison, timed, name, ""),
             interval_phrase(comparison)
         ),
         ComparisonVerdict::Equivalent => format!(
-            "{head} and {base} are as good as equal in {}: any difference is too small to matter ({}).",
+            "{head} and {base} are equivalent in {}: any difference is too small to matter ({}).",
             name(*metric, timed),
             interval_phrase(comparison)
         ),
@@ -133,7 +133,7 @@ fn by_verdict<'a>(
     comparisons: impl Iterator<Item = &'a Comparison>,
 ) -> Vec<(&'static str, Vec<&'a Comparison>)> {
     let mut sorted: Vec<&Comparison> = comparisons.collect();
-    // A slight one stands between what differs and what is as good as equal.
+    // Small but certain differences stand first among what is equivalent.
     sorted.sort_by_key(|comparison| {
         (
             comparison.verdict,
@@ -141,9 +141,9 @@ fn by_verdict<'a>(
             comparison.slight(),
         )
     });
-    let groups = sorted.chunk_by(|one, other| verdict(one) == verdict(other));
+    let groups = sorted.chunk_by(|one, other| one.verdict == other.verdict);
     groups
-        .map(|group| (verdict(group[0]), group.to_vec()))
+        .map(|group| (group[0].verdict.name(), group.to_vec()))
         .collect()
 }
 
@@ -218,7 +218,7 @@ pub fn kept(record: &RunRecord) -> Option<String> {
         format!(
             "Interrupted: what was measured until then is kept, {} of {}.",
             count(measured as u64),
-            plural(planned as u64, "epoch", "epochs")
+            plural(planned as u64, "sample", "samples")
         )
     })
 }
@@ -231,7 +231,7 @@ pub fn belief(record: &RunRecord) -> String {
         (true, 0) => "The measurement is valid, and nothing speaks against it.".to_owned(),
         (true, _) => format!(
             "The measurement is valid, with {}.",
-            plural(noted as u64, "caution", "cautions")
+            plural(noted as u64, "warning", "warnings")
         ),
         (false, _) => {
             "The measurement is not valid: its figures do not measure the targets.".to_owned()
@@ -399,7 +399,7 @@ fn objective(bound: &ObjectiveRecord, timed: Timed, targets: &[TargetRecord]) ->
             None => unknown.push(target.name.clone()),
         }
     }
-    let want = format!("not to be told, for want of {}, of", timed.samples());
+    let want = format!("unknown (too few {}) of", timed.samples());
     let groups = [
         ("met by", met),
         ("missed by", missed),
@@ -410,7 +410,7 @@ fn objective(bound: &ObjectiveRecord, timed: Timed, targets: &[TargetRecord]) ->
         .map(|(fate, names)| format!("{fate} {}", names.join(", ")))
         .collect();
     let told = if told.is_empty() {
-        "nobody was measured against it".to_owned()
+        "no target was measured against it".to_owned()
     } else {
         told.join("; ")
     };
@@ -424,7 +424,7 @@ pub(crate) fn objective_words(bound: &ObjectiveRecord, timed: Timed) -> String {
         Timed::Streams | Timed::Messages => format!(" of {}", timed.time_words()),
     };
     format!(
-        "objective {}{of} ≤ {}",
+        "SLO {}{of} ≤ {}",
         percentile(&bound.percentile),
         time(bound.at_most_ns as f64)
     )
@@ -482,46 +482,29 @@ pub fn value(metric: Metric, value: f64) -> String {
     }
 }
 
-/// A ratio as a change: `−18 %`, `+6.3 %`, `2.4 times`.
+/// A ratio as a change: `−18 %`, `+6.3 %`, `2.40×`.
 pub fn change(ratio: f64) -> String {
     if in_times(ratio) {
-        return format!("{} times", figure(ratio));
+        return format!("{}×", figure(ratio));
     }
     let percent = (ratio - 1.0) * 100.0;
     format!("{} %", signed(percent, decimals(percent)))
 }
 
-/// An interval of ratios as changes: `−21 to −15 %`, `2.1 to 2.7 times`.
+/// An interval of ratios as changes: `−21 to −15 %`, `2.10× to 2.70×`.
 pub fn interval(low: f64, high: f64) -> String {
-    match (in_times(low), in_times(high)) {
-        (true, true) => format!("{} to {} times", figure(low), figure(high)),
-        (false, false) => {
-            let (low, high) = ((low - 1.0) * 100.0, (high - 1.0) * 100.0);
-            let decimals = decimals_between(low, high);
-            format!("{} to {} %", signed(low, decimals), signed(high, decimals))
-        }
-        _ => format!("{} to {}", change(low), change(high)),
+    if in_times(low) || in_times(high) {
+        return format!("{}× to {}×", figure(low), figure(high));
     }
-}
-
-/// A verdict as a reader of a table sees it. *Slightly* is what is certain and too small to matter.
-pub fn verdict(comparison: &Comparison) -> &'static str {
-    use ComparisonVerdict::{Equivalent, Faster, Inconclusive, Less, More, Slower};
-    match (comparison.verdict, comparison.slight()) {
-        (_, Some(Faster)) => "slightly faster",
-        (_, Some(Slower)) => "slightly slower",
-        (_, Some(Less)) => "slightly less",
-        (_, Some(More)) => "slightly more",
-        (Equivalent, _) => "as good as equal",
-        (Inconclusive, _) => "no verdict",
-        (Faster | Slower | Less | More, _) => comparison.verdict.name(),
-    }
+    let (low, high) = ((low - 1.0) * 100.0, (high - 1.0) * 100.0);
+    let decimals = decimals_between(low, high);
+    format!("{} to {} %", signed(low, decimals), signed(high, decimals))
 }
 
 /// A target's ledger in a sentence: every request with its one fate.
 pub fn ledger(target: &TargetRecord) -> String {
     let requests = &target.report.requests;
-    let mut fates = vec![format!("{} answered rightly", count(requests.ok))];
+    let mut fates = vec![format!("{} succeeded", count(requests.ok))];
     let rest = [
         (requests.error, "wrong or lost"),
         (requests.timeout, "timed out"),
@@ -538,7 +521,7 @@ pub fn ledger(target: &TargetRecord) -> String {
         ", which does not add up: please report this as a bug"
     };
     format!(
-        "{}: {} fell due, {}{balance}.",
+        "{}: {} scheduled, {}{balance}.",
         target.name,
         plural(requests.scheduled, "request", "requests"),
         fates.join(", ")
@@ -564,7 +547,7 @@ fn claim(
     let ratio = *ratio;
     let (more, large) = (ratio > 1.0, in_times(ratio));
     let amount = if large {
-        format!("{} times", figure(ratio))
+        format!("{}×", figure(ratio))
     } else {
         share((ratio - 1.0).abs())
     };
@@ -624,7 +607,7 @@ fn claim(
         Metric::ServerRssBytesMax => said(
             head,
             hedge,
-            "held",
+            "used",
             &amount,
             large,
             &than("more", "less"),
@@ -866,14 +849,14 @@ mod tests {
             [1.03, 1.029, 1.031],
             ComparisonVerdict::Equivalent,
             "The median response time of coroutine was 3.0 % longer than that of callback (95 % interval: 2.9 to 3.1 %): \
-             certain, and too small to matter.",
+             a small but certain difference.",
         );
         check(
             Metric::ServerRssBytesMax,
             [0.98, 0.97, 0.985],
             ComparisonVerdict::Equivalent,
-            "coroutine held 2.0 % less memory at its peak than callback (95 % interval: 1.5 to 3.0 %): \
-             certain, and too small to matter.",
+            "coroutine used 2.0 % less memory at its peak than callback (95 % interval: 1.5 to 3.0 %): \
+             a small but certain difference.",
         );
     }
 
@@ -891,7 +874,7 @@ mod tests {
             Metric::EventGapLatenessNsP99,
             [2.4, 2.1, 2.7],
             ComparisonVerdict::Slower,
-            "The 99th percentile of event gap lateness of coroutine was 2.40 times that of callback (95 % interval: 2.10 to 2.70 times).",
+            "The 99th percentile of event gap lateness of coroutine was 2.40× that of callback (95 % interval: 2.10× to 2.70×).",
         );
         check_of(
             Timed::Streams,
@@ -951,9 +934,9 @@ mod tests {
             verdicts(&record),
             [
                 "coroutine used 20 % more server CPU per request than callback.",
-                "coroutine held 50 % less memory at its peak than callback.",
-                "As good as equal: response time p50, throughput.",
-                "No verdict: response time p99.",
+                "coroutine used 50 % less memory at its peak than callback.",
+                "Equivalent: response time p50, throughput.",
+                "Inconclusive: response time p99.",
             ]
         );
         // What is certain and within the margin is neither.
@@ -962,9 +945,8 @@ mod tests {
         assert_eq!(
             verdicts(&record)[2..],
             [
-                "Slightly slower: response time p50 (+3.0 %).",
-                "As good as equal: throughput.",
-                "No verdict: response time p99.",
+                "Equivalent: response time p50 (+3.0 %), throughput.",
+                "Inconclusive: response time p99.",
             ]
         );
         record.comparisons.clear();
@@ -981,7 +963,7 @@ mod tests {
         }];
         let told = objectives(&record);
         assert!(
-            told[0].starts_with("Objective p99 of first event time ≤ 100 ms: met by callback ("),
+            told[0].starts_with("SLO p99 of first event time ≤ 100 ms: met by callback ("),
             "{}",
             told[0]
         );
@@ -993,13 +975,13 @@ mod tests {
             Metric::ServerRssBytesMax,
             [2.4, 2.1, 2.7],
             ComparisonVerdict::More,
-            "coroutine held 2.40 times as much memory at its peak as callback (95 % interval: 2.10 to 2.70 times).",
+            "coroutine used 2.40× as much memory at its peak as callback (95 % interval: 2.10× to 2.70×).",
         );
         check(
             Metric::ResponseTimeNsP50,
             [2.2, 1.9, 2.5],
             ComparisonVerdict::Slower,
-            "The median response time of coroutine was 2.20 times that of callback (95 % interval: +90 % to 2.50 times).",
+            "The median response time of coroutine was 2.20× that of callback (95 % interval: 1.90× to 2.50×).",
         );
     }
 
@@ -1016,7 +998,7 @@ mod tests {
             Metric::ThroughputPerS,
             [1.001, 0.998, 1.004],
             ComparisonVerdict::Equivalent,
-            "coroutine and callback are as good as equal in throughput: any difference is too small to matter \
+            "coroutine and callback are equivalent in throughput: any difference is too small to matter \
              (95 % interval: −0.2 to +0.4 %).",
         );
     }
@@ -1039,7 +1021,7 @@ mod tests {
             (1.063, "+6.3 %"),
             (1.0, "0.0 %"),
             (1.0001, "0.0 %"),
-            (3.456, "3.46 times"),
+            (3.456, "3.46×"),
             (0.1, "−90 %"),
         ];
         for (ratio, text) in cases {
@@ -1072,7 +1054,7 @@ mod tests {
         assert_eq!(
             headlines(&record),
             [
-                "Peak memory, against callback: less: b (−20 %); more: a (2.50 times), c (+30 %); no verdict: d (+1.0 %)."
+                "Peak memory, against callback: less: b (−20 %); more: a (2.50×), c (+30 %); inconclusive: d (+1.0 %)."
             ]
         );
     }
@@ -1093,23 +1075,23 @@ mod tests {
         record.targets[0].report.response_time_ns.p99_99 = None;
         let told = objectives(&record);
         assert!(
-            told[0].starts_with("Objective p50 ≤ 1.00 s: met by callback ("),
+            told[0].starts_with("SLO p50 ≤ 1.00 s: met by callback ("),
             "{}",
             told[0]
         );
         assert!(
-            told[1].starts_with("Objective p50 ≤ 1.00 µs: missed by callback ("),
+            told[1].starts_with("SLO p50 ≤ 1.00 µs: missed by callback ("),
             "{}",
             told[1]
         );
         assert_eq!(
             told[2],
-            "Objective p99.99 ≤ 1.00 µs: not to be told, for want of requests, of callback."
+            "SLO p99.99 ≤ 1.00 µs: unknown (too few requests) of callback."
         );
         record.targets.clear();
         assert_eq!(
             objectives(&record)[0],
-            "Objective p50 ≤ 1.00 s: nobody was measured against it."
+            "SLO p50 ≤ 1.00 s: no target was measured against it."
         );
     }
 
@@ -1126,7 +1108,7 @@ mod tests {
         };
         assert_eq!(
             ledger(target),
-            "callback: 1,000 requests fell due, 990 answered rightly, 4 timed out, 6 unfinished at the end."
+            "callback: 1,000 requests scheduled, 990 succeeded, 4 timed out, 6 unfinished at the end."
         );
         target.report.requests.ok = 1;
         assert!(ledger(target).contains("does not add up"));

@@ -56,19 +56,19 @@ pub fn origin(record: &SweepRecord) -> String {
         Some(Origin::Scenario) => "the scenario's".to_owned(),
         Some(Origin::Asked) => "as asked for".to_owned(),
         Some(Origin::Unloaded) => format!(
-            "{UNLOADED_MULTIPLE} times the p99 of the fastest target at {}, since nobody said",
+            "{UNLOADED_MULTIPLE}× the p99 of the fastest target at {}, since none was given",
             per_s(record.plan.design.ladder.from_per_s)
         ),
         None => "the first step came to nothing".to_owned(),
     };
-    format!("Objective: {} ({whose}).", within(record))
+    format!("SLO: {} ({whose}).", within(record))
 }
 
 /// What a sweep asks of its targets.
 pub(crate) fn purpose(record: &SweepRecord) -> String {
     match record.objective {
-        Some(_) => format!("How much load is carried with {}?", within(record)),
-        None => "How much load is carried?".to_owned(),
+        Some(_) => format!("How much load is sustained with {}?", within(record)),
+        None => "How much load is sustained?".to_owned(),
     }
 }
 
@@ -146,19 +146,19 @@ fn knee(record: &SweepRecord, result: &TargetResult, within: &str) -> String {
                 _ => String::new(),
             };
             format!(
-                "{target} holds {within} up to {rate}{interval}{}.",
+                "{target} sustains {rate} with {within}{interval}{}.",
                 limit(record, knee.limit)
             )
         }
         Known::AtLeast if knee.limit == Some(Limit::Generator) => format!(
-            "{target} holds {within} at least up to {rate}: past it the generator's CPU is full, and the knee lies beyond what this \
+            "{target} sustains at least {rate} with {within}: past it the generator's CPU is full, and the knee lies beyond what this \
              generator can offer."
         ),
         Known::AtLeast => format!(
-            "{target} holds {within} at least up to {rate}, the highest rate that was offered."
+            "{target} sustains at least {rate} with {within}, the highest rate that was offered."
         ),
         Known::Below => format!(
-            "{target} does not hold {within}, not even at {rate}, the lowest rate that was offered."
+            "{target} does not answer with {within} even at {rate}, the lowest rate that was offered."
         ),
         Known::Unknown => {
             let why = match (&result.failure, record.completion) {
@@ -167,7 +167,7 @@ fn knee(record: &SweepRecord, result: &TargetResult, within: &str) -> String {
                 (None, _) if record.time_was_up => "the time was up before it".to_owned(),
                 (None, _) => "nothing could be judged".to_owned(),
             };
-            format!("How much load {target} carries is not known: {why}.")
+            format!("How much load {target} sustains is not known: {why}.")
         }
     }
 }
@@ -177,7 +177,7 @@ fn limit(record: &SweepRecord, limit: Option<Limit>) -> String {
     match limit {
         Some(Limit::ServerCpu) => "; past it the server's CPU is full".to_owned(),
         Some(Limit::Connections) => format!(
-            "; past it {} busy while the server has time: with more of them (-c) it may carry more",
+            "; past it {} busy while the server has time: with more of them (-c) it may sustain more",
             match record.plan.load.connections {
                 1 => "its one connection is".to_owned(),
                 many => format!("all {} connections are", count(u64::from(many))),
@@ -196,7 +196,7 @@ fn comparison(comparison: &Comparison) -> String {
         "less"
     };
     let by = change(comparison.ratio);
-    let much = if by.ends_with("times") {
+    let much = if by.ends_with('×') {
         format!("{by} as much as")
     } else {
         format!("{} {more} than", by.trim_start_matches(['+', '−']))
@@ -204,19 +204,19 @@ fn comparison(comparison: &Comparison) -> String {
     let certainty = format!("(95 % interval: {interval})");
     match comparison.verdict {
         verdict if verdict.is_different() => {
-            format!("{head} carries {much} {base} {certainty}.")
+            format!("{head} sustains {much} {base} {certainty}.")
         }
         ComparisonVerdict::Equivalent if comparison.slight().is_some() => {
-            format!("{head} carries {much} {base} {certainty}: certain, and too small to matter.")
+            format!("{head} sustains {much} {base} {certainty}: a small but certain difference.")
         }
         ComparisonVerdict::Equivalent => format!(
-            "{head} and {base} carry as good as equally much: any difference is too small to matter {certainty}."
+            "{head} and {base} sustain an equivalent load: any difference is too small to matter {certainty}."
         ),
         // A difference, only not one that the test or the margin lets pass.
         _ if comparison.leaves_equality_out() => format!(
-            "{head} probably carries {much} {base} {certainty}, which is too small or too uncertain to call a difference."
+            "{head} probably sustains {much} {base} {certainty}, which is too small or too uncertain to call a difference."
         ),
-        _ => format!("No difference found between what {head} and {base} carry {certainty}."),
+        _ => format!("No difference found between what {head} and {base} sustain {certainty}."),
     }
 }
 
@@ -231,19 +231,19 @@ fn hysteresis(record: &SweepRecord) -> Vec<String> {
         let share = percent(hysteresis.ratio);
         if hysteresis.ratio < 1.0 {
             format!(
-                "{target} has hysteresis: on the way down it is within the objective again only from {share} of the rate at which it \
+                "{target} has hysteresis: on the way down it is within the SLO again only from {share} of the rate at which it \
                  left it."
             )
         } else {
             format!(
-                "{target} carries more on the way down, {share} of what it carried on the way up: it was not warm before."
+                "{target} sustains more on the way down, {share} of what it sustained on the way up: it was not warm before."
             )
         }
     });
     let names: Vec<&str> = none.iter().map(|(target, _)| target.as_str()).collect();
     let none = (!names.is_empty()).then(|| {
         format!(
-            "No hysteresis: on the way down {} came back within the objective where the way up had left it.",
+            "No hysteresis: on the way down {} came back within the SLO where the way up had left it.",
             names.join(" and ")
         )
     });
@@ -257,7 +257,7 @@ pub fn belief(record: &SweepRecord) -> String {
         (true, 0) => "The measurement is valid, and nothing speaks against it.".to_owned(),
         (true, _) => format!(
             "The measurement is valid, with {}.",
-            plural(noted as u64, "caution", "cautions")
+            plural(noted as u64, "warning", "warnings")
         ),
         (false, _) => "The measurement is not valid: see what voids it.".to_owned(),
     };
@@ -311,9 +311,7 @@ pub fn asked(plan: &SweepPlan) -> String {
         each.collect::<Vec<String>>().join(" and ")
     });
     asked.unwrap_or_else(|| {
-        format!(
-            "p99 within {UNLOADED_MULTIPLE} times that of the fastest target under a light load"
-        )
+        format!("p99 within {UNLOADED_MULTIPLE}× that of the fastest target under a light load")
     })
 }
 
@@ -334,7 +332,7 @@ pub fn place(round: u32, pass: Pass) -> String {
 /// The question that the chart answers.
 pub fn question(record: &SweepRecord) -> String {
     format!(
-        "How much load within the objective? {} by offered load, {}",
+        "How much load within the SLO? {} by offered load, {}",
         capitalised(record.timed().time_words()),
         record.plan.scenario.name
     )
@@ -387,29 +385,29 @@ mod tests {
             (
                 [0.9, 0.88, 0.92],
                 Slower,
-                "coroutine carries 10 % less than callback (95 % interval: −12 to −8 %).",
+                "coroutine sustains 10 % less than callback (95 % interval: −12 to −8 %).",
             ),
             (
                 [0.97, 0.96, 0.98],
                 Equivalent,
-                "coroutine carries 3.0 % less than callback (95 % interval: −4.0 to −2.0 %): certain, and too small to matter.",
+                "coroutine sustains 3.0 % less than callback (95 % interval: −4.0 to −2.0 %): a small but certain difference.",
             ),
             (
                 [1.0, 0.99, 1.01],
                 Equivalent,
-                "coroutine and callback carry as good as equally much: any difference is too small to matter (95 % interval: \
+                "coroutine and callback sustain an equivalent load: any difference is too small to matter (95 % interval: \
                  −1.0 to +1.0 %).",
             ),
             (
                 [0.9, 0.84, 0.96],
                 Inconclusive,
-                "coroutine probably carries 10 % less than callback (95 % interval: −16 to −4 %), which is too small or too \
+                "coroutine probably sustains 10 % less than callback (95 % interval: −16 to −4 %), which is too small or too \
                  uncertain to call a difference.",
             ),
             (
                 [0.97, 0.81, 1.16],
                 Inconclusive,
-                "No difference found between what coroutine and callback carry (95 % interval: −19 to +16 %).",
+                "No difference found between what coroutine and callback sustain (95 % interval: −19 to +16 %).",
             ),
         ] {
             let told = Comparison {

@@ -76,19 +76,19 @@ fn brief_of(loops: &LoopRecord, workers: u32, mix: &[RequestRecord]) -> Vec<Stri
         (Some(most), Some((who, work))) => {
             let own = work.max.map(|ns| time(ns as f64)).unwrap_or_default();
             Some(format!(
-                "{} was held for {} at most, by {who} alone for {own}",
+                "{} was blocked for {} at most, by {who} alone for {own}",
                 a_loop(workers),
                 time(most as f64)
             ))
         }
         (Some(most), None) => Some(format!(
-            "{} was held for {} at most",
+            "{} was blocked for {} at most",
             a_loop(workers),
             time(most as f64)
         )),
         (None, Some((who, work))) => work.max.map(|most| {
             format!(
-                "{who} held {} for {} at most",
+                "{who} blocked {} for {} at most",
                 a_loop(workers),
                 time(most as f64)
             )
@@ -137,7 +137,7 @@ fn sentences(target: &TargetRecord, mix: &[RequestRecord]) -> Vec<String> {
     said
 }
 
-/// `Its loop was busy 11.9 % of the time and turned 14,472 times, 1.03 a request; it was held for 5.12 ms at most, 99 of 100
+/// `Its loop was busy 11.9 % of the time and turned 14,472 times, 1.03 a request; it was blocked for 5.12 ms at most, 99 of 100
 /// turns for no more than 210 µs.`
 fn held(loops: &LoopRecord, workers: u32) -> Option<String> {
     let is_one = workers == 1;
@@ -162,7 +162,7 @@ fn held(loops: &LoopRecord, workers: u32) -> Option<String> {
         let typical = hold.p99.map_or_else(String::new, |p99| {
             format!(", 99 of 100 turns for no more than {}", time(p99 as f64))
         });
-        Some(format!("was held for {most} at most{typical}"))
+        Some(format!("was blocked for {most} at most{typical}"))
     });
     let (its, it) = if is_one {
         ("Its loop", "it")
@@ -179,7 +179,7 @@ fn held(loops: &LoopRecord, workers: u32) -> Option<String> {
     }
 }
 
-/// The computations that held a loop, by the request that asked for them.
+/// The computations that blocked a loop, by the request that asked for them.
 fn works<'a>(
     loops: &'a LoopRecord,
     mix: &'a [RequestRecord],
@@ -204,19 +204,19 @@ fn who_asked(route: &str, mix: &[RequestRecord]) -> String {
     }
 }
 
-/// `GET /hash/6144 held a loop 723 times, for 3.10 ms on average and 5.08 ms at most: 91.0 % of all holds together.`
+/// `GET /hash/6144 blocked a loop 723 times, for 3.10 ms on average and 5.08 ms at most: 91.0 % of all blocked time.`
 fn worked(who: &str, work: &SpanRecord, loops: &LoopRecord) -> Option<String> {
     let (mean, most) = work.mean.zip(work.max)?;
     let all_ns = loops.hold_ns.map(|hold| hold.total_ns());
     // Both are rounded, so the part may come out larger than the whole.
     let share = all_ns.filter(|&all_ns| all_ns > 0.0).map(|all_ns| {
         format!(
-            ": {} of all holds together",
+            ": {} of all blocked time",
             percent((work.total_ns() / all_ns).min(1.0))
         )
     });
     Some(format!(
-        "{} held a loop {}, for {} on average and {} at most{}.",
+        "{} blocked a loop {}, for {} on average and {} at most{}.",
         crate::words::sentences::capitalised(who),
         plural(work.count, "time", "times"),
         time(mean as f64),
@@ -348,7 +348,7 @@ fn called(calls: &SyscallRecord) -> String {
 fn untold(loops: &LoopRecord, workers: u32) -> Option<String> {
     let unknown = [
         (loops.turns.is_none(), "how often its loop turned"),
-        (loops.hold_ns.is_none(), "for how long it was held"),
+        (loops.hold_ns.is_none(), "for how long it was blocked"),
         (loops.loop_lag_ns.is_none(), "how late its timers were"),
         (loops.pool_wait_ns.is_none(), "how long its pool queued"),
         (
@@ -360,7 +360,7 @@ fn untold(loops: &LoopRecord, workers: u32) -> Option<String> {
         .into_iter()
         .filter_map(|(is_unknown, what)| is_unknown.then_some(what))
         .collect();
-    (!unknown.is_empty()).then(|| format!("It does not tell {}.", unknown.join(" or ")))
+    (!unknown.is_empty()).then(|| format!("It does not report {}.", unknown.join(" or ")))
 }
 
 fn a_loop(workers: u32) -> &'static str {
@@ -475,9 +475,9 @@ mod tests {
             server,
             1,
             &[
-                "Its loop was busy 12.0 % of the time and turned 12,500 times, 1.25 a request; it was held for 6.20 ms at most, 99 of \
+                "Its loop was busy 12.0 % of the time and turned 12,500 times, 1.25 a request; it was blocked for 6.20 ms at most, 99 of \
                  100 turns for no more than 3.10 ms.",
-                "GET /hash/6144 held a loop 500 times, for 3.10 ms on average and 5.08 ms at most: 65.3 % of all holds together.",
+                "GET /hash/6144 blocked a loop 500 times, for 3.10 ms on average and 5.08 ms at most: 65.3 % of all blocked time.",
                 "Timers came 62.0 µs late at the median and 3.30 ms at most, of 240 looked at.",
                 "900 jobs waited 42.0 µs at the median and 24.1 ms at p99 for a thread of the pool; 0.0405 waited on average, 12 at \
                  most, warm-up included.",
@@ -501,9 +501,9 @@ mod tests {
             telling(workers.clone()),
             2,
             &[
-                "Its loops were busy 6.0 % of the time on average and turned 12,500 times, 1.25 a request; one of them was held for 6.20 ms at most, 99 of 100 turns for no more than 3.10 ms.",
+                "Its loops were busy 6.0 % of the time on average and turned 12,500 times, 1.25 a request; one of them was blocked for 6.20 ms at most, 99 of 100 turns for no more than 3.10 ms.",
                 "Connections went on on another worker 500 times, 0.0500 a request: stolen, or woken there.",
-                "It does not tell how late its timers were.",
+                "It does not report how late its timers were.",
             ],
         );
         check(
@@ -515,9 +515,9 @@ mod tests {
             }),
             2,
             &[
-                "One of its loops was held for 6.20 ms at most, 99 of 100 turns for no more than 3.10 ms.",
+                "One of its loops was blocked for 6.20 ms at most, 99 of 100 turns for no more than 3.10 ms.",
                 "No connection went on on another worker.",
-                "It does not tell how often its loop turned or how late its timers were.",
+                "It does not report how often its loop turned or how late its timers were.",
             ],
         );
     }
@@ -534,7 +534,7 @@ mod tests {
             1,
             &[
                 "Timers came 300 µs late at most, of 8 looked at.",
-                "It does not tell how often its loop turned or for how long it was held or how long its pool queued.",
+                "It does not report how often its loop turned or for how long it was blocked or how long its pool queued.",
             ],
         );
         check(
@@ -594,7 +594,7 @@ mod tests {
         assert_eq!(
             brief(&record),
             [
-                "callback: the loop was held for 6.20 ms at most, by GET /hash/6144 alone for 5.08 ms; timers came 3.30 ms late at \
+                "callback: the loop was blocked for 6.20 ms at most, by GET /hash/6144 alone for 5.08 ms; timers came 3.30 ms late at \
                  most; jobs waited 42.0 µs at the median and 24.1 ms at p99 for the pool."
             ]
         );
@@ -607,7 +607,9 @@ mod tests {
         });
         assert_eq!(
             brief(&record),
-            ["callback: GET /hash/6144 held a loop for 5.08 ms at most; 0.0500 moves a request."]
+            [
+                "callback: GET /hash/6144 blocked a loop for 5.08 ms at most; 0.0500 moves a request."
+            ]
         );
         record.targets[0].server.loops = None;
         assert!(brief(&record).is_empty());

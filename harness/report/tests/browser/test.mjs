@@ -234,7 +234,7 @@ describe("a report in a browser", { concurrency: 2 }, () => {
       assert.deepEqual(stretch[1], stretch[0]);
       assert.deepEqual(stretch[2], whole[2]);
       assert.notDeepEqual(await ink(page, percentiles), drawn);
-      assert.match(await page.locator(`${live(percentiles)} .caption`).innerText(), /Full dots: epochs from \S+ s to \S+ s/);
+      assert.match(await page.locator(`${live(percentiles)} .caption`).innerText(), /Full dots: samples from \S+ s to \S+ s/);
       await button(page, overTime, "Whole").click();
       assert.deepEqual([await places(page, overTime), await places(page, "server-cpu")], whole.slice(0, 2));
       await page.mouse.move(0, 0);
