@@ -11,7 +11,7 @@ pub(crate) const BLACK: RGBColor = RGBColor(0, 0, 0);
 const BLUE: RGBColor = RGBColor(0, 114, 178);
 pub(crate) const VERMILLION: RGBColor = RGBColor(213, 94, 0);
 const GREEN: RGBColor = RGBColor(0, 158, 115);
-/// What charts are drawn on. The inks are chosen for white; what they become in a dark page, [`super::ink`] says.
+/// What charts are drawn on. The inks are chosen for white; what they become in a dark page, `charts/ink.rs` says.
 pub(crate) const PAPER: RGBColor = RGBColor(255, 255, 255);
 /// What is said beside data, the lines behind it, and those that bound it.
 pub(crate) const QUIET: RGBColor = RGBColor(85, 85, 85);

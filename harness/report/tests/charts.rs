@@ -251,7 +251,7 @@ fn svg_of(record: &RunRecord) -> String {
 
 #[test]
 fn every_picture_says_what_its_reader_must_know() {
-    let cases = [
+    let cases = vec![
         (variations::failed(), "no data · tokio"),
         (variations::failed(), "Partial: coroutine failed"),
         (variations::empty(), "No data: nothing was measured"),

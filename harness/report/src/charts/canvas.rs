@@ -33,8 +33,6 @@ const BASELINE_IN_SVG: &str = "0.5ex";
 /// plotters divides a font's size by this to find the height of an em in SVG.
 const SIZE_PER_EM: f64 = 1.24;
 
-/// A point in nominal pixels from the upper left corner.
-
 /// A line's ink.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stroke {

@@ -29,7 +29,7 @@ pub enum ChartError {
     /// The drawing library refused.
     #[error("chart {chart} could not be drawn: {what}")]
     Draw {
-        /// [`Chart::file_stem`].
+        /// The name of its file without the ending.
         chart: &'static str,
         /// What it said.
         what: String,

@@ -12,7 +12,7 @@ use crate::look::{Look, Marker, looks};
 use crate::words::figures::magnitude;
 use crate::words::text::legible;
 
-/// A place in a picture, or a value at a place of the horizontal axis.
+/// A place in a picture, in nominal pixels from the upper left corner; or a value at a place of the horizontal axis.
 pub(super) type Point = (f64, f64);
 
 /// A value to hold the data against.

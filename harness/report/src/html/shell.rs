@@ -96,7 +96,7 @@ pub(super) struct LiveRun {
     /// For each target the distribution of one part of its time after another; left out where no target has any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) slices: Option<Vec<Vec<LiveSlice>>>,
-    /// By [`Chart::file_stem`]; those that tell no data are left out, and stay pictures.
+    /// By [`crate::charts::Chart::file_stem`]; those without data are left out, and stay pictures.
     pub(super) charts: BTreeMap<&'static str, LiveChart>,
 }
 
