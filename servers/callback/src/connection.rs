@@ -9,6 +9,7 @@
 //! its answer, but for the rest of a stream.
 
 use std::cell::{Cell, OnceCell, RefCell};
+use std::mem;
 use std::rc::Rc;
 
 use http1::server::{Poll, ResponseHead};
@@ -247,11 +248,10 @@ impl<L: EventLoop> Connection<L> {
     /// Answers every request that has come whole, up to one that has to be waited for or to the end of the client's share, and
     /// writes the answers together.
     pub(crate) fn serve(self: &Rc<Self>, event_loop: &mut L) {
-        if self.state.borrow_mut().serving {
-            // A request was answered at once, while its work was being begun: whoever began it goes on.
+        if mem::replace(&mut self.state.borrow_mut().serving, true) {
+            // A request was answered at once, while its work was being begun: what began it goes on.
             return;
         }
-        self.state.borrow_mut().serving = true;
         let mut share = MAX_REQUESTS_PER_TURN;
         let end = loop {
             if share == 0 && self.has_more() {
@@ -360,7 +360,7 @@ impl<L: EventLoop> Connection<L> {
 
     /// So many bytes wait for the client now.
     fn count_queued(&self, bytes: usize) {
-        let before = std::mem::replace(&mut self.state.borrow_mut().queued_bytes, bytes);
+        let before = mem::replace(&mut self.state.borrow_mut().queued_bytes, bytes);
         let sum = &self.server.queued_bytes;
         sum.set(sum.get() - before + bytes);
     }
@@ -480,7 +480,7 @@ impl State {
         self.request = self.request.wrapping_add(1);
         self.busy = false;
         self.streaming = false;
-        std::mem::take(&mut self.calls)
+        mem::take(&mut self.calls)
     }
 }
 
@@ -528,7 +528,7 @@ impl<L: EventLoop> Request<L> {
     /// Answers it with a failure; calls that are still under way for it are cancelled.
     pub(crate) fn fail(&self, event_loop: &mut L, failure: &Failure) {
         if self.is_open() {
-            let calls = std::mem::take(&mut self.client.state.borrow_mut().calls);
+            let calls = mem::take(&mut self.client.state.borrow_mut().calls);
             self.client.cancel(event_loop, &calls);
             self.answer(event_loop, &failure.answer());
         }

@@ -21,6 +21,20 @@ impl Backend {
     pub fn start(
         answer: impl Fn(&mut TcpStream, u32) -> io::Result<()> + Clone + Send + 'static,
     ) -> Self {
+        Self::start_at(thread::sleep, answer)
+    }
+
+    /// The same, but `answer` is called at once, however long the call asked to last.
+    pub(crate) fn start_hasty(
+        answer: impl Fn(&mut TcpStream, u32) -> io::Result<()> + Clone + Send + 'static,
+    ) -> Self {
+        Self::start_at(|_| (), answer)
+    }
+
+    fn start_at(
+        wait: fn(Duration),
+        answer: impl Fn(&mut TcpStream, u32) -> io::Result<()> + Clone + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let backend = Self {
             addr: listener.local_addr().unwrap(),
@@ -31,7 +45,7 @@ impl Backend {
             for stream in listener.incoming() {
                 connections.fetch_add(1, Ordering::Relaxed);
                 let answer = answer.clone();
-                thread::spawn(move || serve(stream.unwrap(), answer));
+                thread::spawn(move || serve(stream.unwrap(), wait, answer));
             }
         });
         backend
@@ -60,6 +74,7 @@ impl Backend {
 
 fn serve(
     mut stream: TcpStream,
+    wait: fn(Duration),
     answer: impl Fn(&mut TcpStream, u32) -> io::Result<()>,
 ) -> io::Result<()> {
     // An answer leaves in pieces, as they are written; without this each would wait for the other side's delayed
@@ -76,7 +91,7 @@ fn serve(
                 .strip_prefix("GET /call/")
                 .and_then(|rest| rest.split(' ').next()?.split_once("?ms="))
                 .unwrap_or_else(|| panic!("a call looks like GET /call/1?ms=2, not {head}"));
-            thread::sleep(Duration::from_millis(ms.parse().unwrap()));
+            wait(Duration::from_millis(ms.parse().unwrap()));
             answer(&mut stream, number.parse().unwrap())?;
         }
     }

@@ -8,7 +8,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `cases` | the contract, one function a case: `requests`, `orders`, `streams`, `chat` |
+//! | `cases` | the contract, one function a case: `requests`, `orders`, `streams`, `chat`, `limits` |
 //! | `signals` | the part of it that needs a process to itself |
 //! | `running` | a server on a thread |
 //! | `client` | a connection that blocks |
@@ -83,6 +83,18 @@ list! {
         a_close_is_answered_and_ends_the_connection
         a_slow_member_is_disconnected_and_costs_the_others_nothing
         a_stop_says_goodbye_to_the_chat
+        a_member_that_floods_disconnects_nobody
+    }
+    limits {
+        a_request_that_takes_too_long_to_arrive_is_answered_so
+        an_idle_connection_is_closed_after_its_limit
+        work_has_no_limit_but_its_own
+        a_client_that_reads_nothing_is_closed_after_its_limit
+        what_waits_for_all_slow_readers_together_is_bounded
+        connections_beyond_the_bound_are_told_so
+        a_client_that_pipelines_has_its_share_of_a_turn
+        a_parallel_call_that_fails_ends_its_siblings
+        a_client_that_resets_ends_the_work_for_it
     }
 }
 

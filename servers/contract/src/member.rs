@@ -70,6 +70,13 @@ impl Member {
         self.send(Message::Text(text));
     }
 
+    /// Says the same so many times, in one write.
+    pub fn say_often(&mut self, text: &str, times: usize) {
+        let mut out = Vec::new();
+        encode(Message::Text(text), Some(MASK), &mut out);
+        self.send_raw(&out.repeat(times));
+    }
+
     /// Sends a message, in one write.
     pub fn send(&mut self, message: Message<'_>) {
         let mut out = Vec::new();

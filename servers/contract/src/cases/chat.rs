@@ -221,6 +221,24 @@ pub fn a_slow_member_is_disconnected_and_costs_the_others_nothing(server: impl S
     running.stop();
 }
 
+pub fn a_member_that_floods_disconnects_nobody(server: impl Serve) {
+    // More than may wait for a member that is slow, in one send.
+    const MESSAGES: usize = 8 * (Bounds::CLIENT.messages + 1);
+    let running = Running::start(server, |_| ());
+    let mut members: Vec<_> = (0..MANY).map(|_| running.join_chat()).collect();
+    members[0].say_often("a", MESSAGES);
+    for (name, member) in members.iter_mut().enumerate() {
+        for number in 0..MESSAGES {
+            assert_eq!(member.text(), "a", "message {number} to {name}");
+        }
+    }
+    members[1].say("still here");
+    for member in &mut members {
+        assert_eq!(member.text(), "still here");
+    }
+    running.stop();
+}
+
 /// The largest send buffer that the kernel gives a connection.
 fn max_kernel_bytes() -> usize {
     let sizes = fs::read_to_string("/proc/sys/net/ipv4/tcp_wmem").unwrap();
