@@ -676,6 +676,7 @@ mod tests {
             let mut event_loop = Loop::new(libuv::Settings {
                 clock: Clock::Manual(clock.clone()),
                 pool: libuv::Pool::new(1),
+                ..libuv::Settings::default()
             })
             .unwrap();
             let mut settings = Settings::new(([127, 0, 0, 1], 0).into());

@@ -19,10 +19,9 @@
 //! | `sleep.rs` | sleeping and time limits | `tasks.py`, `timeouts.py` |
 //! | `executor.rs` | blocking work in a pool of threads | `base_events.py` |
 //! | `remote.rs` | the running loop, and reaching one from other threads | `events.py`, `base_events.py` |
-//! | `signals.rs` | signals, through a pipe to the loop | `unix_events.py` |
 //! | `metrics.rs` | what the loop says about itself | – |
 //!
-//! Streams, events and semaphores are `reactor::coroutines`', for this loop.
+//! Streams, events, semaphores and signals are `reactor::coroutines`', for this loop.
 //!
 //! The same programs, in Python and in Rust, leave the same trace turn by turn: `tests/twins.rs` runs both.
 //!
@@ -78,7 +77,6 @@ mod remote;
 mod scheduled;
 mod selector;
 mod server;
-mod signals;
 mod sleep;
 mod tasks;
 mod transports;
@@ -88,6 +86,7 @@ pub use executor::Execution;
 pub use futures::{Cancelled, Future};
 pub use handles::Handle;
 pub use metrics::Metrics;
+pub use reactor::coroutines::Elapsed;
 pub use reactor::{
     AcceptRetry, Clock, MAX_EVENTS_PER_POLL, MAX_POOL_THREADS, MAX_POSTS, MAX_QUEUED_WORK,
     ManualClock, Pool, PoolError, PostError, Punctuality, TimerRule,
@@ -95,8 +94,7 @@ pub use reactor::{
 pub use remote::{MAX_ACCEPTS_PER_TURN, Remote, get_running_loop};
 pub use selector::MAX_SELECT_TIMEOUT;
 pub use server::Server;
-pub use signals::Signals;
-pub use sleep::{Elapsed, Sleep, sleep, sleep_until, wait_for};
+pub use sleep::{Sleep, sleep, sleep_until, wait_for};
 pub use tasks::{Task, create_task};
 pub use transports::{HIGH_WATER_BYTES, LOW_WATER_BYTES, Protocol, Transport};
 
@@ -110,3 +108,5 @@ pub type Event = reactor::coroutines::Event<Remote>;
 pub type Semaphore = reactor::coroutines::Semaphore<Remote>;
 /// A [`Semaphore`] that was acquired.
 pub type Permit<'a> = reactor::coroutines::Permit<'a, Remote>;
+/// Signals that this loop catches.
+pub type Signals = reactor::coroutines::Signals<Remote>;

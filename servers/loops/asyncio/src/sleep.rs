@@ -4,9 +4,9 @@
 
 use crate::handles::HandleKey;
 use crate::remote::{Remote, get_running_loop};
-use std::fmt;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use reactor::coroutines::{Elapsed, limit_by};
+use std::future::Future;
+use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -26,29 +26,9 @@ pub fn sleep_until(when: Duration) -> Sleep {
 
 /// Waits for a future no longer than `limit`, and then drops it.
 pub async fn wait_for<F: Future>(future: F, limit: Duration) -> Result<F::Output, Elapsed> {
-    let mut future = pin!(future);
-    let mut limit = sleep_until(get_running_loop().time().saturating_add(limit));
-    poll_fn(|cx| {
-        // Over before this step, the limit has cancelled what may be ready too.
-        if Pin::new(&mut limit).poll(cx).is_ready() {
-            return Poll::Ready(Err(Elapsed));
-        }
-        future.as_mut().poll(cx).map(Ok)
-    })
-    .await
+    let until = get_running_loop().time().saturating_add(limit);
+    limit_by(sleep_until(until), future).await
 }
-
-/// What was waited for took longer than its limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Elapsed;
-
-impl fmt::Display for Elapsed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the time limit is over")
-    }
-}
-
-impl std::error::Error for Elapsed {}
 
 /// A wait for a time. It belongs to the loop on which it is first awaited.
 #[derive(Debug)]

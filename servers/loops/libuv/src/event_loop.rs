@@ -2,19 +2,20 @@
 //!
 //! Knows the order of the phases and whether there is reason for another turn; must never know what a phase does.
 
+use crate::coroutines::Coroutines;
 use crate::handles::{Closing, Handles};
 use crate::metrics::Metrics;
 use crate::pending::Pending;
-use crate::poll::Ready;
 use crate::pool::WorkDone;
 use crate::remote::{Letter, Remote};
 use crate::tcp::READ_BUFFER_BYTES;
 use crate::timers::{Timer, TimerHeap};
 use crate::watchers::{Phase, Watchers};
-use reactor::{Clock, MAX_EVENTS_PER_POLL, Mailbox, Poll, Pool};
+use reactor::{Clock, MAX_EVENTS_PER_POLL, Mailbox, NS_PER_MS, Poll, Pool, TimerRule};
 use slab::Slab;
 use std::collections::VecDeque;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// An event loop: callbacks, one at a time, on the thread that calls [`Loop::run`].
@@ -24,7 +25,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Loop {
     pub(crate) handles: Handles,
-    pub(crate) closing: VecDeque<Closing>,
+    /// In the order in which they were closed.
+    pub(crate) closing: Vec<Closing>,
     /// Operations under way that keep the loop alive: connects, queued writes, shut-downs, work in the pool.
     pub(crate) requests: usize,
     pub(crate) stopping: bool,
@@ -35,8 +37,9 @@ pub struct Loop {
     /// `metrics.callbacks` when loop time was last read: while it is the same, no callback has taken any time.
     pub(crate) callbacks_at_update: u64,
     pub(crate) poll_returned_ns: u64,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Box<Metrics>,
 
+    pub(crate) timer_rule: TimerRule,
     pub(crate) timer_heap: TimerHeap,
     pub(crate) timers_ready: VecDeque<Timer>,
     pub(crate) watchers: Watchers,
@@ -44,14 +47,14 @@ pub struct Loop {
 
     pub(crate) poll: Poll,
     pub(crate) events: mio::Events,
-    /// Streams and listeners with input left over from their last share of a turn.
-    pub(crate) still_ready: VecDeque<Ready>,
     /// Every stream reads into this one buffer; its bytes are the callback's for as long as it runs.
     pub(crate) read_buffer: Vec<u8>,
 
     pub(crate) mailbox: Arc<Mailbox<Letter>>,
     pub(crate) pool: Pool,
     pub(crate) works: Slab<WorkDone>,
+    /// What runs on the loop besides its callbacks, if it is a [`Runner`](crate::Runner)'s.
+    pub(crate) coroutines: Option<Rc<Coroutines>>,
 }
 
 /// How to make a loop.
@@ -61,6 +64,8 @@ pub struct Settings {
     pub pool: Pool,
     /// Where loop time comes from.
     pub clock: Clock,
+    /// When timers fire.
+    pub timer_rule: TimerRule,
 }
 
 /// Threads for blocking work, unless others are set: as in libuv.
@@ -71,6 +76,7 @@ impl Default for Settings {
         Self {
             pool: Pool::new(POOL_THREADS),
             clock: Clock::default(),
+            timer_rule: TimerRule::default(),
         }
     }
 }
@@ -81,22 +87,23 @@ impl Loop {
     ///
     /// Fails only if the operating system's poll does, which is a bug here or a machine in trouble.
     pub fn run(&mut self) -> io::Result<bool> {
-        self.update_now();
-        self.poll_returned_ns = self.now_ns;
+        self.begin();
         if self.is_alive() && !self.stopping {
             self.run_timers();
         }
         while self.is_alive() && !self.stopping {
-            self.turn()?;
+            self.turn(&mut |_| ())?;
         }
         self.stopping = false;
         Ok(self.is_alive())
     }
 
-    fn turn(&mut self) -> io::Result<()> {
+    /// One turn; `run_ready` is the idle callback of what runs on the loop besides its own.
+    pub(crate) fn turn(&mut self, run_ready: &mut dyn FnMut(&mut Self)) -> io::Result<()> {
         self.metrics.turns += 1;
         self.run_pending();
         self.run_watchers(Phase::Idle);
+        run_ready(self);
         self.run_watchers(Phase::Prepare);
         self.poll_io()?;
         self.run_pending_again();
@@ -117,25 +124,26 @@ impl Loop {
         let now_ns = poll.now_ns();
         Ok(Self {
             handles: Handles::default(),
-            closing: VecDeque::new(),
+            closing: Vec::new(),
             requests: 0,
             stopping: false,
             now_ns,
-            now_ms: now_ns / 1_000_000,
+            now_ms: now_ns / NS_PER_MS,
             callbacks_at_update: 0,
             poll_returned_ns: now_ns,
-            metrics: Metrics::new(),
+            metrics: Box::new(Metrics::new()),
+            timer_rule: settings.timer_rule,
             timer_heap: TimerHeap::default(),
             timers_ready: VecDeque::new(),
             watchers: Watchers::default(),
             pending: VecDeque::new(),
             poll,
             events: mio::Events::with_capacity(MAX_EVENTS_PER_POLL),
-            still_ready: VecDeque::new(),
             read_buffer: vec![0; READ_BUFFER_BYTES],
             pool: settings.pool,
             mailbox,
             works: Slab::new(),
+            coroutines: None,
         })
     }
 
@@ -169,13 +177,18 @@ impl Loop {
         Remote::new(Arc::clone(&self.mailbox))
     }
 
+    pub(crate) fn begin(&mut self) {
+        self.update_now();
+        self.poll_returned_ns = self.now_ns;
+    }
+
     pub(crate) fn update_now(&mut self) {
         self.set_now(self.poll.now_ns());
     }
 
     pub(crate) fn set_now(&mut self, now_ns: u64) {
         self.now_ns = now_ns;
-        self.now_ms = now_ns / 1_000_000;
+        self.now_ms = now_ns / NS_PER_MS;
         self.callbacks_at_update = self.metrics.callbacks;
     }
 }

@@ -10,6 +10,7 @@ use crate::timers::{Timer, TimerState};
 use crate::watchers::{Watcher, WatcherState};
 use slab::Slab;
 use std::fmt;
+use std::mem;
 
 /// Any handle of a loop, for what can be done with all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -77,15 +78,14 @@ impl Loop {
             life.active = false;
             life.closing = true;
         });
-        self.closing.push_back(Closing { handle, on_closed });
+        self.closing.push(Closing { handle, on_closed });
     }
 
-    /// The closing phase. A handle closed by one of these callbacks waits for the next turn (`uv__run_closing_handles`).
+    /// The closing phase: the last one closed goes first, and one closed by these callbacks waits for the next turn
+    /// (`uv__run_closing_handles`).
     pub(crate) fn run_closing(&mut self) {
-        for _ in 0..self.closing.len() {
-            let Some(Closing { handle, on_closed }) = self.closing.pop_front() else {
-                break;
-            };
+        let mut closing = mem::take(&mut self.closing);
+        while let Some(Closing { handle, on_closed }) = closing.pop() {
             match handle {
                 Handle::Timer(timer) => drop(self.handles.timers.remove(timer.0)),
                 Handle::Watcher(watcher) => drop(self.handles.watchers.remove(watcher.0)),
@@ -97,6 +97,10 @@ impl Loop {
                 self.metrics.callbacks += 1;
                 on_closed(self);
             }
+        }
+        if self.closing.is_empty() {
+            // Its room is kept for the next.
+            self.closing = closing;
         }
     }
 }
@@ -184,6 +188,11 @@ pub(crate) struct Key {
 impl Key {
     pub(crate) fn index(self) -> usize {
         self.index
+    }
+
+    /// In the order in which handles of a kind were made.
+    pub(crate) fn serial(self) -> u32 {
+        self.serial
     }
 }
 

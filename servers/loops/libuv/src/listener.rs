@@ -4,7 +4,7 @@
 
 use crate::event_loop::Loop;
 use crate::handles::{Handle, Key};
-use crate::poll::{Ready, listener_token};
+use crate::poll::listener_token;
 use crate::tcp::Tcp;
 use crate::timers::Timer;
 use mio::Interest;
@@ -13,10 +13,6 @@ use socket2::{Domain, Protocol, Socket, Type};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-
-/// Connections accepted from one listener in one turn, so that a burst of them can't keep those who are
-/// connected waiting. The rest are accepted in the next turn.
-pub const MAX_ACCEPTS_PER_TURN: usize = 64;
 
 /// Names a listening socket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -64,7 +60,6 @@ impl Loop {
         let key = self.handles.listeners.insert(ListenerState {
             socket: None,
             on_connection: Some(Box::new(on_connection)),
-            left_over: false,
             retry_ms,
             failures: 0,
             retry: None,
@@ -86,53 +81,43 @@ impl Loop {
         Ok(Listener(key))
     }
 
+    /// Accepts one connection, as libuv does since 1.45 (`uv__server_io`), so that a burst of them can't keep those who are connected
+    /// waiting. Others that wait come with the next poll's events.
     pub(crate) fn on_listener_event(&mut self, index: usize) {
-        let Some(key) = self.handles.listeners.key_at(index) else {
+        let Some(listener) = self.handles.listeners.key_at(index).map(Listener) else {
             return;
         };
-        // One on the list of those with input left over has its share of the turn to come.
-        if self
-            .handles
-            .listeners
-            .open(key)
-            .is_some_and(|state| !state.left_over && state.retry.is_none())
-        {
-            self.accept_share(Listener(key));
-        }
-    }
-
-    pub(crate) fn continue_accepting(&mut self, listener: Listener) {
-        if let Some(state) = self.handles.listeners.open_mut(listener.0) {
-            state.left_over = false;
-            self.accept_share(listener);
-        }
-    }
-
-    fn accept_share(&mut self, listener: Listener) {
-        for _ in 0..MAX_ACCEPTS_PER_TURN {
-            let Some(socket) = self
-                .handles
-                .listeners
-                .open(listener.0)
-                .and_then(|state| state.socket.as_ref())
-            else {
-                return;
-            };
-            match socket.accept() {
-                Ok((stream, _)) => match self.add_accepted(stream) {
+        let state = self.handles.listeners.open(listener.0);
+        let Some(socket) = state
+            .filter(|state| state.retry.is_none())
+            .and_then(|state| state.socket.as_ref())
+        else {
+            return;
+        };
+        match socket.accept() {
+            Ok((stream, _)) => {
+                self.rearm_listener(listener);
+                match self.add_accepted(stream) {
                     Ok(tcp) => self.announce(listener, tcp),
-                    Err(_) => return self.pause_accepting(listener),
-                },
-                Err(error) => match after_accept_error(&error) {
-                    AfterAcceptError::Drained => return,
-                    AfterAcceptError::TryNext => {}
-                    AfterAcceptError::Pause => return self.pause_accepting(listener),
-                },
+                    Err(_) => self.pause_accepting(listener),
+                }
             }
+            Err(error) => match after_accept_error(&error) {
+                AfterAcceptError::Drained => {}
+                AfterAcceptError::TryNext => self.rearm_listener(listener),
+                AfterAcceptError::Pause => self.pause_accepting(listener),
+            },
         }
-        if let Some(state) = self.handles.listeners.open_mut(listener.0) {
-            state.left_over = true;
-            self.still_ready.push_back(Ready::Listener(listener));
+    }
+
+    /// Asks for the listener's events anew (`EPOLL_CTL_MOD`): where a connection waits, the next poll says so.
+    fn rearm_listener(&mut self, listener: Listener) {
+        let state = self.handles.listeners.open_mut(listener.0);
+        if let Some(socket) = state.and_then(|state| state.socket.as_mut()) {
+            let token = listener_token(listener.0.index());
+            let registry = self.poll.registry();
+            let rearmed = registry.reregister(socket, token, Interest::READABLE);
+            rearmed.expect("a listener is registered for as long as it is open");
         }
     }
 
@@ -161,8 +146,7 @@ impl Loop {
             event_loop.close(itself);
             if let Some(state) = event_loop.handles.listeners.open_mut(listener.0) {
                 state.retry = None;
-                state.left_over = true;
-                event_loop.still_ready.push_back(Ready::Listener(listener));
+                event_loop.rearm_listener(listener);
             }
         });
         self.unref(retry);
@@ -194,8 +178,6 @@ pub(crate) struct ListenerState {
     socket: Option<mio::net::TcpListener>,
     /// Taken out while it runs.
     on_connection: Option<ConnectionCallback>,
-    /// Whether the listener is on the loop's list of those with input left over.
-    left_over: bool,
     retry_ms: AcceptRetry,
     /// Times in a row that accepting has failed for want of something.
     failures: u32,

@@ -3,6 +3,7 @@
 //! Knows counters and histograms; must never know what was counted, or read a clock.
 
 use hdrhistogram::Histogram;
+use reactor::{Punctuality, histogram_ns};
 
 /// Figures of one loop since it was made. All are kept on the loop's thread, without locks.
 #[derive(Debug, Clone)]
@@ -18,28 +19,21 @@ pub struct Metrics {
     pub held_ns: u64,
     /// The longest hold, in nanoseconds, exactly.
     pub longest_hold_ns: u64,
-    /// How long after its due time each timer was found due, in nanoseconds, to two significant digits: "loop lag".
-    pub timer_late_ns: Histogram<u64>,
+    /// By how much timers were found due after or before their due times.
+    pub timers: Punctuality,
     /// Times that accepting paused because no connection could be accepted (descriptors or memory ran out).
     pub accept_pauses: u64,
 }
 
-/// Longer holds and lateness than an hour are recorded as an hour.
-const HIGHEST_NS: u64 = 3_600 * 1_000_000_000;
-/// Two digits keep a histogram at some 30 KiB, small enough to stay out of the way of the data being served.
-const SIGNIFICANT_DIGITS: u8 = 2;
-
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let histogram = Histogram::new_with_bounds(1, HIGHEST_NS, SIGNIFICANT_DIGITS)
-            .expect("the bounds are constants within what the histogram allows");
         Self {
             turns: 0,
             callbacks: 0,
-            hold_ns: histogram.clone(),
+            hold_ns: histogram_ns(),
             held_ns: 0,
             longest_hold_ns: 0,
-            timer_late_ns: histogram,
+            timers: Punctuality::default(),
             accept_pauses: 0,
         }
     }
@@ -48,9 +42,5 @@ impl Metrics {
         self.hold_ns.saturating_record(hold_ns);
         self.held_ns += hold_ns;
         self.longest_hold_ns = self.longest_hold_ns.max(hold_ns);
-    }
-
-    pub(crate) fn record_timer_late(&mut self, late_ns: u64) {
-        self.timer_late_ns.saturating_record(late_ns);
     }
 }

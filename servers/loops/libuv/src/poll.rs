@@ -3,44 +3,38 @@
 //! Knows for how long to wait and whose an event is; must never know what is read or written.
 
 use crate::event_loop::Loop;
-use crate::listener::Listener;
-use crate::tcp::Tcp;
 use mio::Token;
-use reactor::WAKE_TOKEN;
+use reactor::{MAX_EVENTS_PER_POLL, NS_PER_MS, TimerRule, WAKE_TOKEN};
 use std::io;
 use std::mem;
 use std::time::Duration;
 
-/// Something that has input left from an event already seen. mio is edge-triggered and will not say so again.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Ready {
-    Tcp(Tcp),
-    Listener(Listener),
-}
+/// How often in one turn the operating system is asked for more events while it fills all the room for them, as in libuv.
+pub const MAX_POLLS_PER_TURN: usize = 48;
 
 impl Loop {
     pub(crate) fn poll_io(&mut self) -> io::Result<()> {
         let entered_ns = self.poll_entry_ns();
         self.metrics
             .record_hold(entered_ns.saturating_sub(self.poll_returned_ns));
-        let timeout_ms = self.poll_timeout_ms(entered_ns / 1_000_000);
-        let left_over = self.still_ready.len();
+        let timeout_ms = self.poll_timeout_ms(entered_ns);
+        let mut timeout = timeout_ms.map(Duration::from_millis);
         let mut events = mem::replace(&mut self.events, mio::Events::with_capacity(0));
-        self.poll
-            .wait(&mut events, timeout_ms.map(Duration::from_millis))?;
-        self.update_now();
-        self.poll_returned_ns = self.now_ns;
-        for event in &events {
-            self.dispatch(event);
+        for poll in 0..MAX_POLLS_PER_TURN {
+            self.poll.wait(&mut events, timeout)?;
+            self.update_now();
+            if poll == 0 {
+                self.poll_returned_ns = self.now_ns;
+            }
+            for event in &events {
+                self.dispatch(event);
+            }
+            if events.iter().count() < MAX_EVENTS_PER_POLL {
+                break;
+            }
+            timeout = Some(Duration::ZERO);
         }
         self.events = events;
-        for _ in 0..left_over {
-            match self.still_ready.pop_front() {
-                Some(Ready::Tcp(tcp)) => self.continue_reading(tcp),
-                Some(Ready::Listener(listener)) => self.continue_accepting(listener),
-                None => break,
-            }
-        }
         Ok(())
     }
 
@@ -55,29 +49,41 @@ impl Loop {
     }
 
     /// How long the poll phase may wait: not at all, until the next timer, or for ever (`None`) (`uv_backend_timeout`).
-    fn poll_timeout_ms(&self, now_ms: u64) -> Option<u64> {
+    fn poll_timeout_ms(&self, entered_ns: u64) -> Option<u64> {
         let must_not_wait = self.stopping
             || (self.handles.active == 0 && self.requests == 0)
             || !self.pending.is_empty()
             || self.watchers.idle_started > 0
             || !self.closing.is_empty()
-            || !self.still_ready.is_empty();
+            || self.coroutines.as_ref().is_some_and(|it| it.is_ready());
         if must_not_wait {
             return Some(0);
         }
-        self.timer_heap
-            .next_due_ms()
-            .map(|due_ms| due_ms.saturating_sub(now_ms))
+        let now_ms = match self.timer_rule {
+            TimerRule::NeverEarly => entered_ns / NS_PER_MS,
+            // From loop time, and so for longer than needed by as long as callbacks took since that was read.
+            TimerRule::Own => self.now_ms,
+        };
+        let next_ms = self.timer_heap.next_ms()?;
+        Some(next_ms.saturating_sub(now_ms))
     }
 
     fn dispatch(&mut self, event: &mio::event::Event) {
         match event.token() {
             WAKE_TOKEN => self.read_mailbox(),
+            Token(token) if token >= FIRST_OF_COROUTINES => {
+                if let Some(coroutines) = &self.coroutines {
+                    coroutines.on_event(event);
+                }
+            }
             Token(token) if token % 2 == TCP_PARITY => self.on_tcp_event(token / 2, event),
             Token(token) => self.on_listener_event(token / 2),
         }
     }
 }
+
+/// Where the tokens of coroutines' sockets begin: slotmap's keys have a version from 1 on in their upper half.
+const FIRST_OF_COROUTINES: usize = 1 << 32;
 
 const TCP_PARITY: usize = 0;
 

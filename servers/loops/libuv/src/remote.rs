@@ -3,6 +3,7 @@
 //! Knows a mailbox and how to wake its loop; must never run anything itself. Any number of letters between two polls cost
 //! one wake-up, and are read in the poll phase, in the order they were put (libuv's `uv_async_t`).
 
+use crate::coroutines;
 use crate::event_loop::Loop;
 use crate::handles::{Handle, Key};
 use crate::pool::WorkResult;
@@ -19,7 +20,7 @@ pub struct Wakeup(pub(crate) Key);
 /// Sends callbacks to a loop on another thread. Clones reach the same loop.
 #[derive(Debug, Clone)]
 pub struct Remote {
-    mailbox: Arc<Mailbox<Letter>>,
+    pub(crate) mailbox: Arc<Mailbox<Letter>>,
 }
 
 impl Remote {
@@ -50,9 +51,13 @@ impl Loop {
         wakeup
     }
 
-    /// Reads the mailbox; letters put meanwhile come with another wake-up.
+    /// Reads the mailbox; letters put meanwhile come with another wake-up. Finished work comes first, then callbacks, then wake-ups in
+    /// the order in which they were made: so libuv goes through its `uv_async_t`s, of which the pool's is the loop's first
+    /// (`uv__async_io`).
     pub(crate) fn read_mailbox(&mut self) {
-        for letter in self.mailbox.take() {
+        let mut letters = self.mailbox.take();
+        letters.sort_by_key(Letter::rank);
+        for letter in letters {
             match letter {
                 Letter::Call(callback) => {
                     self.metrics.callbacks += 1;
@@ -60,6 +65,11 @@ impl Loop {
                 }
                 Letter::Wake(wakeup) => self.wake_up(wakeup),
                 Letter::Work { ticket, result } => self.finish_work(ticket, result),
+                Letter::Coroutines(letter) => {
+                    if let Some(coroutines) = &self.coroutines {
+                        coroutines.open_letter(letter);
+                    }
+                }
             }
         }
     }
@@ -101,4 +111,15 @@ pub(crate) enum Letter {
     Call(Box<dyn FnOnce(&mut Loop) + Send>),
     Wake(Wakeup),
     Work { ticket: usize, result: WorkResult },
+    Coroutines(coroutines::Letter),
+}
+
+impl Letter {
+    fn rank(&self) -> (u8, u32) {
+        match self {
+            Self::Work { .. } => (0, 0),
+            Self::Call(_) | Self::Coroutines(_) => (1, 0),
+            Self::Wake(wakeup) => (2, wakeup.0.serial()),
+        }
+    }
 }

@@ -7,7 +7,7 @@
 use crate::event_loop::Loop;
 use crate::handles::{Handle, Key};
 use crate::pending::Pending;
-use crate::poll::{Ready, tcp_token};
+use crate::poll::tcp_token;
 use crate::write_queue::WriteQueue;
 use mio::Interest;
 use mio::net::TcpStream;
@@ -96,8 +96,8 @@ impl Loop {
             return;
         };
         state.reading = true;
-        if state.readable && !mem::replace(&mut state.left_over, true) {
-            self.still_ready.push_back(Ready::Tcp(tcp));
+        if state.readable {
+            self.rearm_tcp(tcp);
         }
         self.handles.set_active(Handle::Tcp(tcp), true);
     }
@@ -212,19 +212,15 @@ impl Loop {
             state.hung_up |= event.is_read_closed() || broken;
         }
         let writable = event.is_writable() || event.is_write_closed() || broken;
-        if writable && state.connecting.is_some() {
-            self.finish_connecting(tcp);
+        if state.connecting.is_some() {
+            if writable {
+                self.finish_connecting(tcp);
+            }
+            return;
         }
         self.read_if_ready(tcp);
         if writable {
             self.unblock_writes(tcp);
-        }
-    }
-
-    pub(crate) fn continue_reading(&mut self, tcp: Tcp) {
-        if let Some(state) = self.handles.tcps.open_mut(tcp.0) {
-            state.left_over = false;
-            self.read_if_ready(tcp);
         }
     }
 
@@ -282,7 +278,6 @@ impl Loop {
             readable: false,
             hung_up: false,
             ended: false,
-            left_over: false,
             connecting: None,
             connect_failed: None,
             writes,
@@ -294,10 +289,9 @@ impl Loop {
     }
 
     fn register_tcp(&mut self, tcp: Tcp, mut stream: TcpStream) -> io::Result<()> {
-        let both = Interest::READABLE | Interest::WRITABLE;
         self.poll
             .registry()
-            .register(&mut stream, tcp_token(tcp.0.index()), both)?;
+            .register(&mut stream, tcp_token(tcp.0.index()), BOTH)?;
         if let Some(state) = self.handles.tcps.open_mut(tcp.0) {
             state.stream = Some(stream);
         }
@@ -320,14 +314,34 @@ impl Loop {
             // An event that came too early; another will follow.
             return;
         }
-        if let Err(error) = &outcome {
-            state.writes.fail(error);
+        let failed = outcome.is_err();
+        match &outcome {
+            Ok(()) => state.writes.connected(),
+            Err(error) => state.writes.fail(error),
         }
         if let Some(on_connected) = state.connecting.take() {
             self.metrics.callbacks += 1;
             on_connected(self, tcp, outcome);
         }
+        if failed {
+            return self.finish_tcp_operations(tcp);
+        }
         self.settle_tcp(tcp);
+        // What has come meanwhile, and what was queued before, is for the next poll, as in libuv (`uv__stream_connect`).
+        let state = self.handles.tcps.open(tcp.0);
+        if state.is_some_and(|state| state.reading && state.readable || !state.writes.is_empty()) {
+            self.rearm_tcp(tcp);
+        }
+    }
+
+    /// Asks for the stream's events anew (`EPOLL_CTL_MOD`): what it is ready for comes with the next poll's.
+    fn rearm_tcp(&mut self, tcp: Tcp) {
+        let state = self.handles.tcps.open_mut(tcp.0);
+        if let Some(stream) = state.and_then(|state| state.stream.as_mut()) {
+            let token = tcp_token(tcp.0.index());
+            let rearmed = self.poll.registry().reregister(stream, token, BOTH);
+            rearmed.expect("a stream is registered for as long as it is open");
+        }
     }
 
     /// Reads a stream's share of the turn, if it is reading and an event has promised something.
@@ -335,7 +349,7 @@ impl Loop {
         let Some(state) = self.handles.tcps.open_mut(tcp.0) else {
             return;
         };
-        if !state.readable || !state.reading || state.left_over || state.connecting.is_some() {
+        if !state.readable || !state.reading {
             return;
         }
         let Some(mut on_read) = state.on_read.take() else {
@@ -353,8 +367,8 @@ impl Loop {
         };
         // A callback that started reading anew has put another in its own place.
         state.on_read.get_or_insert(on_read);
-        if state.reading && state.readable && !mem::replace(&mut state.left_over, true) {
-            self.still_ready.push_back(Ready::Tcp(tcp));
+        if state.reading && state.readable {
+            self.rearm_tcp(tcp);
         }
     }
 
@@ -382,9 +396,13 @@ impl Loop {
             Ok(0) => Read::End,
             Ok(len) => Read::Data(&buf[..len]),
         };
+        let mut filled = false;
         match &read {
             // A short read has drained the socket (epoll(7)), but not of an end that was already announced.
-            Read::Data(bytes) => state.readable = state.hung_up || bytes.len() == room,
+            Read::Data(bytes) => {
+                filled = bytes.len() == room;
+                state.readable = state.hung_up || filled;
+            }
             Read::End | Read::Failed(_) => {
                 state.readable = false;
                 state.reading = false;
@@ -394,10 +412,7 @@ impl Loop {
         }
         self.metrics.callbacks += 1;
         on_read(self, tcp, read);
-        self.handles
-            .tcps
-            .open(tcp.0)
-            .is_some_and(|state| state.readable)
+        filled
     }
 
     fn unblock_writes(&mut self, tcp: Tcp) {
@@ -495,6 +510,8 @@ impl Loop {
     }
 }
 
+const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
 type ReadCallback = Box<dyn FnMut(&mut Loop, Tcp, Read<'_>)>;
 type ConnectCallback = Box<dyn FnOnce(&mut Loop, Tcp, io::Result<()>)>;
 type DrainedCallback = Box<dyn FnMut(&mut Loop, Tcp, io::Result<()>)>;
@@ -516,8 +533,6 @@ pub(crate) struct TcpState {
     hung_up: bool,
     /// The end of input, or an error, has been told.
     ended: bool,
-    /// Whether the stream is on the loop's list of those with input left over.
-    left_over: bool,
     connecting: Option<ConnectCallback>,
     /// Connecting failed while it was asked for; to be told in the pending phase.
     connect_failed: Option<io::Error>,

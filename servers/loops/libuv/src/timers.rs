@@ -1,9 +1,10 @@
 //! Timers, by the whole millisecond, as in libuv's src/timer.c.
 //!
-//! Knows due times in loop time; must never read a clock.
+//! Knows due times, and which of them have passed; must never wait.
 
 use crate::event_loop::Loop;
 use crate::handles::{Handle, Key};
+use reactor::{NS_PER_MS, TimerRule};
 use std::fmt;
 
 /// Names a timer.
@@ -16,22 +17,33 @@ impl Loop {
     pub fn add_timer(&mut self, callback: impl FnMut(&mut Loop, Timer) + 'static) -> Timer {
         Timer(self.handles.timers.insert(TimerState {
             callback: Some(Box::new(callback)),
+            due_ns: 0,
             repeat_ms: 0,
             ready: false,
         }))
     }
 
-    /// Starts the timer, anew if it is started: it fires `after_ms` from loop time, and with `repeat_ms` above 0 again and
-    /// again (`uv_timer_start`). Loop time is whole milliseconds, so by the clock a timer may fire up to one millisecond early.
+    /// Starts the timer, anew if it is started: it fires after `after_ms`, and with `repeat_ms` above 0 again and again
+    /// (`uv_timer_start`). When exactly says the loop's [`TimerRule`]: it counts from now by the clock, or from loop time.
     pub fn start_timer(&mut self, timer: Timer, after_ms: u64, repeat_ms: u64) {
+        let from_ns = match self.timer_rule {
+            TimerRule::NeverEarly => self.poll.now_ns(),
+            TimerRule::Own => self.now_ns,
+        };
+        let due_ns = from_ns.saturating_add(after_ms.saturating_mul(NS_PER_MS));
+        self.start_timer_at(timer, due_ns, repeat_ms);
+    }
+
+    pub(crate) fn start_timer_at(&mut self, timer: Timer, due_ns: u64, repeat_ms: u64) {
         let Some(state) = self.handles.timers.open_mut(timer.0) else {
             return;
         };
         state.ready = false;
+        state.due_ns = due_ns;
         state.repeat_ms = repeat_ms;
         self.timer_heap.remove(timer.0.index());
-        self.timer_heap
-            .insert(timer.0.index(), self.now_ms.saturating_add(after_ms));
+        let at_ms = self.timer_rule.fires_at_ns(due_ns) / NS_PER_MS;
+        self.timer_heap.insert(timer.0.index(), at_ms);
         self.handles.set_active(Handle::Timer(timer), true);
     }
 
@@ -60,7 +72,7 @@ impl Loop {
     }
 
     /// The timers phase. All that are due are collected first, so a timer of 0 ms that one of their callbacks starts
-    /// waits for the next turn (`uv__run_timers` since libuv 1.45).
+    /// waits for the next turn (`uv__run_timers` since libuv 1.49).
     pub(crate) fn run_timers(&mut self) {
         while let Some(due) = self.timer_heap.pop_due(self.now_ms) {
             let key = self
@@ -74,11 +86,8 @@ impl Loop {
                 .open_mut(key)
                 .expect("closing stops a timer");
             state.ready = true;
+            self.metrics.timers.record(state.due_ns, self.now_ns);
             self.handles.set_active(Handle::Timer(Timer(key)), false);
-            self.metrics.record_timer_late(
-                self.now_ns
-                    .saturating_sub(due.at_ms.saturating_mul(1_000_000)),
-            );
             self.timers_ready.push_back(Timer(key));
         }
         while let Some(timer) = self.timers_ready.pop_front() {
@@ -113,6 +122,8 @@ type TimerCallback = Box<dyn FnMut(&mut Loop, Timer)>;
 pub(crate) struct TimerState {
     /// Taken out while it runs.
     callback: Option<TimerCallback>,
+    /// When it is due by the clock, if it is started.
+    due_ns: u64,
     repeat_ms: u64,
     /// Collected as due in this turn, and not run, stopped or started again since.
     ready: bool,
@@ -184,8 +195,8 @@ impl TimerHeap {
         }
     }
 
-    /// When the first timer is due, in milliseconds of loop time.
-    pub(crate) fn next_due_ms(&self) -> Option<u64> {
+    /// When the first timer fires, in milliseconds of loop time.
+    pub(crate) fn next_ms(&self) -> Option<u64> {
         self.entries.first().map(|first| first.at_ms)
     }
 
@@ -290,7 +301,7 @@ mod tests {
                         prop_assert_eq!(fired, expected);
                     }
                 }
-                prop_assert_eq!(heap.next_due_ms(), list.iter().map(|timer| timer.0).min());
+                prop_assert_eq!(heap.next_ms(), list.iter().map(|timer| timer.0).min());
             }
         }
     }

@@ -7,6 +7,7 @@ use crate::event_loop::Loop;
 use crate::handles::{Handle, Key};
 use std::collections::VecDeque;
 use std::fmt;
+use std::mem;
 
 /// Names an idle, prepare or check callback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,7 +39,8 @@ impl Loop {
         }))
     }
 
-    /// Starts a watcher, behind those of its phase that are started. One started during its own phase runs first in the next turn.
+    /// Starts a watcher, before those of its phase that are started, as in libuv. One started during its own phase runs from the next
+    /// turn on.
     pub fn start_watcher(&mut self, watcher: Watcher) {
         let Some(state) = self.handles.watchers.open_mut(watcher.0) else {
             return;
@@ -49,7 +51,7 @@ impl Loop {
             state.start_id = Some(start_id);
             self.watchers
                 .queue(state.phase)
-                .push_back((watcher, start_id));
+                .push_front((watcher, start_id));
             self.watchers.idle_started += usize::from(state.phase == Phase::Idle);
             self.handles.set_active(Handle::Watcher(watcher), true);
         }
@@ -67,10 +69,12 @@ impl Loop {
     }
 
     pub(crate) fn run_watchers(&mut self, phase: Phase) {
-        for _ in 0..self.watchers.queue(phase).len() {
-            let Some((watcher, start_id)) = self.watchers.queue(phase).pop_front() else {
-                break;
-            };
+        if self.watchers.queue(phase).is_empty() {
+            return;
+        }
+        let started = mem::take(&mut self.watchers.spare);
+        let mut running = mem::replace(self.watchers.queue(phase), started);
+        while let Some((watcher, start_id)) = running.pop_front() {
             // Stopping leaves the entry behind; it is dropped here, within one turn.
             let started = self
                 .handles
@@ -88,6 +92,7 @@ impl Loop {
                 }
             }
         }
+        self.watchers.spare = running;
     }
 }
 
@@ -111,12 +116,14 @@ impl fmt::Debug for WatcherState {
     }
 }
 
-/// Started watchers, each phase's in the order of their starts.
+/// Started watchers, each phase's in the order in which they run (`loop-watcher.c`).
 #[derive(Debug, Default)]
 pub(crate) struct Watchers {
     idle: VecDeque<(Watcher, u64)>,
     prepare: VecDeque<(Watcher, u64)>,
     check: VecDeque<(Watcher, u64)>,
+    /// Empty, with the room of a queue that was run.
+    spare: VecDeque<(Watcher, u64)>,
     next_start_id: u64,
     pub(crate) idle_started: usize,
 }

@@ -4,21 +4,17 @@
 //! written to.
 
 use crate::event_loop::Loop;
+use reactor::Backlog;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Write};
-
-/// An emptied queue keeps this much memory for the next time; a slow reader's backlog is given back.
-const KEPT_BYTES: usize = 64 * 1024;
 
 pub(crate) type WriteCallback = Box<dyn FnOnce(&mut Loop, io::Result<()>)>;
 
 /// Bytes are tried at once and queued only as far as the socket doesn't take them, as `uv_write` does.
 #[derive(Default)]
 pub(crate) struct WriteQueue {
-    /// Those from `sent` on are still to be taken.
-    bytes: Vec<u8>,
-    sent: usize,
+    backlog: Backlog,
     /// The socket has taken less than it was offered, or isn't connected: it will say when to try again.
     blocked: bool,
     /// Bytes offered and taken since the stream began: how far a waiting callback's write has come.
@@ -52,7 +48,7 @@ impl WriteQueue {
             self.try_write(socket, bytes)
         };
         if taken < bytes.len() && self.failure.is_none() {
-            self.bytes.extend_from_slice(&bytes[taken..]);
+            self.backlog.push(&bytes[taken..]);
             self.drain_untold = true;
         }
     }
@@ -63,20 +59,23 @@ impl WriteQueue {
         if self.is_empty() {
             return;
         }
-        let bytes = std::mem::take(&mut self.bytes);
-        let taken = self.try_write(socket, &bytes[self.sent..]);
+        let mut backlog = std::mem::take(&mut self.backlog);
+        let taken = self.try_write(socket, backlog.unsent());
         if self.failure.is_none() {
-            self.bytes = bytes;
-            self.sent += taken;
-            self.forget_sent();
+            backlog.advance(taken);
+            self.backlog = backlog;
         }
+    }
+
+    /// The socket is connected now: what is queued goes with its next event, and what is written to an empty queue at once.
+    pub(crate) fn connected(&mut self) {
+        self.blocked = !self.is_empty();
     }
 
     /// Nothing more can be sent: drops what is queued.
     pub(crate) fn fail(&mut self, error: &io::Error) {
         self.failure.get_or_insert(Failure::of(error));
-        self.bytes = Vec::new();
-        self.sent = 0;
+        self.backlog.clear();
         self.drain_untold = true;
     }
 
@@ -125,11 +124,11 @@ impl WriteQueue {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.backlog.is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len() - self.sent
+        self.backlog.len()
     }
 
     /// Whether the stream owes nothing: no bytes, and nobody to tell.
@@ -153,18 +152,6 @@ impl WriteQueue {
         self.blocked = taken < bytes.len();
         self.taken_total += taken as u64;
         taken
-    }
-
-    fn forget_sent(&mut self) {
-        if self.is_empty() {
-            self.bytes.clear();
-            self.bytes.shrink_to(KEPT_BYTES);
-            self.sent = 0;
-        } else if self.sent > self.bytes.len() / 2 {
-            // Each byte is moved at most once on average.
-            self.bytes.drain(..self.sent);
-            self.sent = 0;
-        }
     }
 }
 
@@ -261,15 +248,6 @@ mod tests {
             (queue.len(), socket.taken.as_slice()),
             (0, b"he".as_slice())
         );
-    }
-
-    #[test]
-    fn a_backlog_gives_its_memory_back() {
-        let mut queue = WriteQueue::default();
-        let mut socket = socket(&[Some(0)]);
-        queue.offer(&mut socket, &vec![7; 10 * KEPT_BYTES]);
-        queue.unblock(&mut socket);
-        assert!(queue.is_empty() && queue.bytes.capacity() <= KEPT_BYTES);
     }
 
     proptest! {

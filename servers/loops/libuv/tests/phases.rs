@@ -187,7 +187,7 @@ fn what_puts_itself_off_for_ever_gets_one_round_and_eight_more_in_a_turn() {
 }
 
 #[test]
-fn watchers_of_a_phase_run_in_the_order_of_their_starts() {
+fn watchers_of_a_phase_run_last_started_first() {
     let mut event_loop = manual_loop();
     let log = Log::default();
     let watchers: Vec<Watcher> = ["a", "b", "c"]
@@ -221,9 +221,9 @@ fn watchers_of_a_phase_run_in_the_order_of_their_starts() {
     event_loop.unref(idle);
     event_loop.run().unwrap();
     insta::assert_snapshot!(log.table(), @r"
-    1: c a b
-    2: c b
-    3: c b a
+    1: b a c
+    2: b c
+    3: a b c
     ");
 }
 

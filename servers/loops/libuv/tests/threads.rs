@@ -225,6 +225,7 @@ fn loop_with(pool_threads: usize) -> Loop {
     Loop::new(Settings {
         pool: Pool::new(pool_threads),
         clock,
+        ..Settings::default()
     })
     .unwrap()
 }

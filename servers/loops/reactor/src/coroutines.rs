@@ -13,15 +13,21 @@
 //! | `tcp.rs` | listeners and streams |
 //! | `results.rs` | results that come once: of the pool's work, of a timer |
 //! | `locks.rs` | events and semaphores |
+//! | `limit.rs` | time limits |
+//! | `signals.rs` | signals, through a pipe to the loop |
 
+mod limit;
 mod locks;
 mod results;
+mod signals;
 mod sockets;
 mod tasks;
 mod tcp;
 
+pub use limit::{Elapsed, limit_by};
 pub use locks::{Acquire, Event, Locks, Permit, Semaphore, Wait};
 pub use results::{AnyResult, ResultKey, ResultToCome, Results, Then};
+pub use signals::Signals;
 pub use sockets::{Direction, Registered, SocketKey, Sockets, Tried, Waiter};
 pub use tasks::{Home, Steps, TaskKey, TaskWaker, Tasks};
 pub use tcp::{TcpListener, TcpStream};

@@ -1,10 +1,9 @@
-//! Signals, through a pipe to the loop (`unix_events.py`; `signal.set_wakeup_fd`).
+//! Signals, through a pipe to the loop, as asyncio and uvloop have them (`unix_events.py`, `loop.pyx`; `signal.set_wakeup_fd`).
 //!
 //! Knows that a signal came; must never know what is to be done about it.
 
-use crate::remote::Remote;
+use super::{Home, Registered, Tried};
 use mio::net::UnixStream;
-use reactor::coroutines::{Registered, Tried};
 use signal_hook::SigId;
 use signal_hook::low_level::{pipe, unregister};
 use std::future::poll_fn;
@@ -13,12 +12,12 @@ use std::os::fd::OwnedFd;
 
 /// Signals that are caught for as long as this lives.
 #[derive(Debug)]
-pub struct Signals {
-    pipe: Registered<UnixStream, Remote>,
+pub struct Signals<H: Home> {
+    pipe: Registered<UnixStream, H>,
     ids: Vec<SigId>,
 }
 
-impl Signals {
+impl<H: Home> Signals<H> {
     /// Catches these signals, for the running loop.
     pub fn catch(signals: &[i32]) -> io::Result<Self> {
         let (read_end, write_end) = std::os::unix::net::UnixStream::pair()?;
@@ -51,7 +50,7 @@ impl Signals {
     }
 }
 
-impl Drop for Signals {
+impl<H: Home> Drop for Signals<H> {
     fn drop(&mut self) {
         for id in self.ids.drain(..) {
             unregister(id);
