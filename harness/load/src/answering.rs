@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use http1::Date;
 use http1::server::{Connection, Poll, Response};
+use rustix::io::Errno;
 use model::units::Nanos;
 use rustix::net::sockopt;
 use rustix::thread::set_current_timer_slack;
@@ -94,6 +95,7 @@ pub(crate) fn serve(
         peers: Slab::new(),
         due: BinaryHeap::new(),
         next_serial: 0,
+        accept_from_ns: None,
         date: date(),
         date_until_ns: 0,
         read_buffer: vec![0; 64 * 1024],
@@ -107,10 +109,11 @@ pub(crate) fn serve(
         let woken_ns = server.clock.now();
         for index in 0..reactor.len() {
             match reactor.ready(index) {
-                ready if ready.token == LISTENER => server.accept(listener, &reactor)?,
+                ready if ready.token == LISTENER => server.accept_from_ns = Some(woken_ns),
                 ready => server.on_ready(ready, woken_ns),
             }
         }
+        server.accept(listener, &reactor, woken_ns)?;
         server.answer_due();
     }
     Ok(())
@@ -122,9 +125,37 @@ struct Server<A> {
     peers: Slab<Peer>,
     due: BinaryHeap<Reverse<Owed>>,
     next_serial: u64,
+    /// From when on to accept; none while nobody is known to wait.
+    accept_from_ns: Option<Nanos>,
     date: Date,
     date_until_ns: Nanos,
     read_buffer: Vec<u8>,
+}
+
+/// What to do where a connection could not be accepted.
+#[derive(Debug, PartialEq, Eq)]
+enum AfterAcceptError {
+    /// Accept the next one: this one is gone.
+    Next,
+    /// Wait for another: nobody is left.
+    Wait,
+    /// Try again later: there is nothing left to hold it with, and no report will come when there is.
+    Later,
+    /// The listener itself is broken.
+    Fail,
+}
+
+/// accept(2), *Errors*.
+fn after(error: &io::Error) -> AfterAcceptError {
+    match Errno::from_io_error(error) {
+        Some(Errno::AGAIN) => AfterAcceptError::Wait,
+        Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => AfterAcceptError::Later,
+        Some(Errno::BADF | Errno::INVAL | Errno::NOTSOCK | Errno::OPNOTSUPP | Errno::FAULT) => {
+            AfterAcceptError::Fail
+        }
+        Some(_) => AfterAcceptError::Next,
+        None => AfterAcceptError::Fail,
+    }
 }
 
 struct Peer {
@@ -142,32 +173,39 @@ impl<A: Answerer> Server<A> {
             .map_or(Nanos::MAX, |Reverse(owed)| owed.at_ns.saturating_sub(now))
     }
 
-    fn accept(&mut self, listener: &TcpListener, reactor: &Reactor) -> io::Result<()> {
-        loop {
+    /// Accepts all who wait, where it is time to.
+    fn accept(&mut self, listener: &TcpListener, reactor: &Reactor, now: Nanos) -> io::Result<()> {
+        while self.accept_from_ns.is_some_and(|from_ns| from_ns <= now) {
             match listener.accept() {
+                // A connection that can't be set up is closed, and concerns nobody else.
                 Ok((socket, _)) if self.peers.len() < MAX_CONNECTIONS => {
-                    socket.set_nonblocking(true)?;
-                    sockopt::set_tcp_nodelay(&socket, true)?;
-                    let entry = self.peers.vacant_entry();
-                    reactor.add(socket.as_fd(), entry.key() as u64)?;
-                    entry.insert(Peer {
-                        socket,
-                        connection: Connection::new(),
-                        output: Vec::new(),
-                        serial: self.next_serial,
-                    });
-                    self.next_serial += 1;
+                    drop(self.welcome(socket, reactor));
                 }
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted
-                    ) => {}
-                Err(error) => return Err(error),
+                Err(error) => match after(&error) {
+                    AfterAcceptError::Next => {}
+                    AfterAcceptError::Wait => self.accept_from_ns = None,
+                    AfterAcceptError::Later => self.accept_from_ns = Some(now + LOOK_UP_NS),
+                    AfterAcceptError::Fail => return Err(error),
+                },
             }
         }
+        Ok(())
+    }
+
+    fn welcome(&mut self, socket: TcpStream, reactor: &Reactor) -> io::Result<()> {
+        socket.set_nonblocking(true)?;
+        sockopt::set_tcp_nodelay(&socket, true)?;
+        let entry = self.peers.vacant_entry();
+        reactor.add(socket.as_fd(), entry.key() as u64)?;
+        entry.insert(Peer {
+            socket,
+            connection: Connection::new(),
+            output: Vec::new(),
+            serial: self.next_serial,
+        });
+        self.next_serial += 1;
+        Ok(())
     }
 
     fn on_ready(&mut self, ready: Ready, woken_ns: Nanos) {
