@@ -66,6 +66,7 @@ fn show(what: &str, arrival: Arrival) {
             let schedule = Schedule::new(&load, 0, 1).expect("it is no closed loop");
             let begun = Instant::now();
             let sum = Pacer::new(schedule, Nanos::MAX)
+                .into_rest(|| false)
                 .take(ARRIVALS)
                 .fold(0, Nanos::wrapping_add);
             std::hint::black_box(sum);

@@ -9,6 +9,7 @@ pub struct Control {
     stop: AtomicBool,
     ok: AtomicU64,
     failed: AtomicU64,
+    is_measuring: AtomicBool,
     on_phase: Option<Box<OnPhase>>,
 }
 
@@ -53,7 +54,19 @@ impl Control {
         self.failed.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn reached(&self, phase: Phase) {
+    /// The measured part begins, which every thread sees for itself: the first one announces it.
+    pub(crate) fn measuring(&self) {
+        if !self.is_measuring.swap(true, Ordering::Relaxed) {
+            self.reached(Phase::Measuring);
+        }
+    }
+
+    /// All connections have answered what will be waited for.
+    pub(crate) fn drained(&self) {
+        self.reached(Phase::Drained);
+    }
+
+    fn reached(&self, phase: Phase) {
         if let Some(on_phase) = &self.on_phase {
             on_phase(phase);
         }

@@ -3,7 +3,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
-use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use model::measured::recording::Recording;
@@ -14,6 +13,7 @@ use thiserror::Error;
 use crate::clock::Clock;
 use crate::control::Control;
 use crate::dial;
+use crate::meeting::Meeting;
 use crate::tls::{HandshakeError, Secured, Tls};
 use crate::transport::Plain;
 use crate::upgrade::UpgradeError;
@@ -87,7 +87,7 @@ pub fn drive(
         addr,
         control,
         clock: Clock::start(),
-        start: StartLine::new(threads),
+        meeting: Meeting::new(threads),
         local_ports: dial::local_ports(),
     };
     let recordings: Vec<Result<Option<Recording>, DriveError>> = std::thread::scope(|scope| {
@@ -110,7 +110,7 @@ pub fn drive(
                         Said::Chat(chat) => talk(common, tls, &share, Members::new(chat, &share)),
                     })
                     .map_err(|source| {
-                        common.start.give_up();
+                        common.meeting.give_up();
                         DriveError::Thread { source }
                     })
             })
@@ -174,41 +174,8 @@ pub(crate) struct Common<'a> {
     pub(crate) addr: SocketAddr,
     pub(crate) control: &'a Control,
     pub(crate) clock: Clock,
-    pub(crate) start: StartLine,
+    pub(crate) meeting: Meeting,
     pub(crate) local_ports: RangeInclusive<u16>,
-}
-
-/// Where the threads of a drive wait for one another: the schedule begins when the last connection is open.
-pub(crate) struct StartLine {
-    /// Threads still to arrive; `None` once a thread gave up.
-    missing: Mutex<Option<u32>>,
-    changed: Condvar,
-}
-
-impl StartLine {
-    fn new(threads: u32) -> Self {
-        Self {
-            missing: Mutex::new(Some(threads)),
-            changed: Condvar::new(),
-        }
-    }
-
-    /// Waits for the other threads. False where one of them gave up.
-    pub(crate) fn arrive(&self) -> bool {
-        let mut missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
-        *missing = missing.map(|count| count - 1);
-        self.changed.notify_all();
-        let missing = self
-            .changed
-            .wait_while(missing, |missing| missing.is_some_and(|count| count > 0));
-        missing.unwrap_or_else(PoisonError::into_inner).is_some()
-    }
-
-    /// This thread will never arrive: lets the others go.
-    pub(crate) fn give_up(&self) {
-        *self.missing.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.changed.notify_all();
-    }
 }
 
 /// Why load could not be driven at all. Whatever happens after the first request is data in the recording instead.

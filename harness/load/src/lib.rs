@@ -25,6 +25,7 @@
 
 mod answering;
 pub mod backend;
+mod backoff;
 mod clock;
 pub mod control;
 mod dial;
@@ -33,6 +34,7 @@ pub mod events;
 pub mod exchange;
 pub mod idle;
 mod line;
+mod meeting;
 pub mod messages;
 pub mod pacer;
 mod reactor;

@@ -12,6 +12,11 @@ use model::units::Nanos;
 /// wake-up takes on a busy machine, short enough to leave the core alone for most of a gap.
 pub const SPIN_AHEAD_NS: Nanos = 60_000;
 
+/// How many due times of what was never sent are replayed at a time before it is asked whether the drive was stopped: what
+/// takes a few hundredths of a second. At a billion requests a second that nobody answers, replaying all of them would take
+/// longer than the load did.
+pub const MAX_REPLAYED_WHEN_STOPPED: u64 = 1 << 20;
+
 /// The arrivals of one generator thread, up to the end of the measured part.
 #[derive(Debug)]
 pub struct Pacer {
@@ -66,22 +71,28 @@ impl Pacer {
         }
     }
 
+    /// The due times that are left before the end: what was never sent. Once `is_stopped` says so no more than
+    /// [`MAX_REPLAYED_WHEN_STOPPED`] of them are replayed, and the schedule ends there.
+    pub fn into_rest(mut self, is_stopped: impl Fn() -> bool) -> impl Iterator<Item = Nanos> {
+        let mut replayed = 0;
+        std::iter::from_fn(move || {
+            let may_end = replayed >= MAX_REPLAYED_WHEN_STOPPED
+                && replayed.is_multiple_of(MAX_REPLAYED_WHEN_STOPPED);
+            if may_end && is_stopped() {
+                return None;
+            }
+            replayed += 1;
+            let due = self.next_due()?;
+            self.pop();
+            Some(due)
+        })
+    }
+
     fn next_due(&mut self) -> Option<Nanos> {
         self.schedule
             .peek()
             .copied()
             .filter(|&due| due < self.end_ns)
-    }
-}
-
-impl Iterator for Pacer {
-    type Item = Nanos;
-
-    /// The remaining due times before the end: what was never sent.
-    fn next(&mut self) -> Option<Nanos> {
-        let due = self.next_due()?;
-        self.pop();
-        Some(due)
     }
 }
 
@@ -94,6 +105,10 @@ mod tests {
     use std::time::Duration;
 
     const MS: Nanos = 1_000_000;
+
+    fn rest(pacer: Pacer) -> Vec<Nanos> {
+        pacer.into_rest(|| false).collect()
+    }
 
     /// One request every millisecond, from 0.
     fn pacer(end_ns: Nanos) -> Pacer {
@@ -146,14 +161,26 @@ mod tests {
     fn the_end_is_exclusive_and_the_rest_is_what_was_never_sent() {
         let mut cut = pacer(3 * MS);
         cut.pop();
-        assert_eq!(cut.by_ref().collect::<Vec<_>>(), [MS, 2 * MS]);
-        assert_eq!(cut.wait(0, true), Wait::Done);
+        assert_eq!(cut.wait(3 * MS, true), Wait::Spin, "it is still due");
+        assert_eq!(rest(cut), [MS, 2 * MS]);
+        let mut all_sent = pacer(MS);
+        all_sent.pop();
+        assert_eq!(all_sent.wait(0, true), Wait::Done);
+        assert!(rest(all_sent).is_empty());
     }
 
     #[test]
     fn an_interrupted_schedule_ends_at_the_interruption() {
         let mut pacer = pacer(10 * MS);
         pacer.cut(2 * MS);
-        assert_eq!(pacer.collect::<Vec<_>>(), [0, MS]);
+        assert_eq!(rest(pacer), [0, MS]);
+    }
+
+    #[test]
+    fn replaying_what_was_never_sent_ends_soon_after_a_stop() {
+        let long = || pacer((2 * MAX_REPLAYED_WHEN_STOPPED + 3) * MS);
+        let replayed = |is_stopped: bool| long().into_rest(|| is_stopped).count() as u64;
+        assert_eq!(replayed(true), MAX_REPLAYED_WHEN_STOPPED);
+        assert_eq!(replayed(false), 2 * MAX_REPLAYED_WHEN_STOPPED + 3);
     }
 }

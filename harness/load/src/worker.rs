@@ -14,16 +14,15 @@ mod requests;
 use std::num::NonZeroU64;
 
 use model::measured::ledger::{ErrorKind, Fate};
-use model::measured::recording::{GeneratorUse, Recording};
+use model::measured::recording::{EndedBy, GeneratorUse, Recording};
 use model::spec::schedule::Schedule;
 use model::units::{Nanos, duration_ns};
 use rustix::thread::{CpuSet, sched_setaffinity, set_current_timer_slack};
 
 use self::core::{Core, Opened, Source, Stage, Timeline};
 use crate::clock::thread_cpu_ns;
-use crate::control::Phase;
 use crate::drive::{Common, DriveError};
-use crate::pacer::{Pacer, Wait};
+use crate::pacer::{Pacer, SPIN_AHEAD_NS, Wait};
 use crate::reactor::Ready;
 use crate::transport::Transport;
 use crate::upgrade::UpgradeError;
@@ -34,6 +33,10 @@ pub(crate) use requests::Requests;
 
 /// How often time-outs are looked for and the world is told how it goes.
 const HOUSEKEEPING_NS: Nanos = 10_000_000;
+
+/// How long after the last connection is open the schedule begins, on all threads at one instant: as long as a thread may
+/// need to wake up.
+const START_AHEAD_NS: Nanos = 1_000_000;
 
 /// A thread's part of a drive.
 pub(crate) struct Share {
@@ -98,7 +101,8 @@ pub(crate) fn run<T: Transport>(
     share: &Share,
     mut talk: impl Talk<T>,
 ) -> Result<Option<Recording>, DriveError> {
-    let opened = prepare_thread(share)
+    let _attendance = common.meeting.attend();
+    let mut worker = prepare_thread(share)
         .and_then(|()| Core::new(common, transport, share))
         .map(|mut core| {
             talk.prepare(&mut core);
@@ -106,21 +110,19 @@ pub(crate) fn run<T: Transport>(
                 core,
                 talk,
                 next_housekeeping_ns: 0,
-                told: (0, 0),
+                reported: (0, 0),
             }
-        })
-        .and_then(|mut worker| worker.open_all().map(|()| worker));
-    match opened {
-        Ok(worker) => Ok(common
-            .start
-            .arrive()
-            .then(|| worker.drive(share))
-            .transpose()?),
-        Err(error) => {
-            common.start.give_up();
-            Err(error)
+        })?;
+    worker.open_all()?;
+    let start_ns = common.meeting.meet(|| {
+        if common.load.warmup.is_zero() {
+            common.control.measuring();
         }
-    }
+        common.clock.now() + START_AHEAD_NS
+    });
+    start_ns
+        .map(|start_ns| worker.drive(share, start_ns))
+        .transpose()
 }
 
 /// Pins the thread, and asks for timers that are not rounded: Linux adds 50 µs to a sleep unless told otherwise.
@@ -141,13 +143,13 @@ struct Worker<'a, T: Transport, C> {
     core: Core<'a, T>,
     talk: C,
     next_housekeeping_ns: Nanos,
-    told: (u64, u64),
+    /// Requests that succeeded and that failed, as the control knows them.
+    reported: (u64, u64),
 }
 
 impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
-    fn drive(mut self, share: &Share) -> Result<Recording, DriveError> {
+    fn drive(mut self, share: &Share, start_ns: Nanos) -> Result<Recording, DriveError> {
         let load = self.core.common.load;
-        let start_ns = self.core.clock.now();
         let measured_from_ns = start_ns + duration_ns(load.warmup);
         let mut timeline = Timeline {
             start_ns,
@@ -155,24 +157,22 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
             end_ns: measured_from_ns + duration_ns(load.duration),
         };
         self.core.recorders.start_at(&timeline);
-        if load.warmup.is_zero() {
-            self.tell(share, Phase::Measuring);
-        }
+        self.wait_for_start(share, start_ns)?;
         self.begin(share, &timeline);
         let mut spin_ns = 0;
         let mut cpu_before_ns = thread_cpu_ns();
         let mut is_measuring = load.warmup.is_zero();
-        loop {
+        let ended_by = loop {
             let now = self.core.clock.now();
-            if now >= timeline.end_ns || self.is_over() {
-                // What fell due since the last look still belongs to the schedule.
+            if let Some(ended_by) = self.ended_by(now, &timeline) {
+                // What was due since the last look still belongs to the schedule.
                 self.send_due(now.min(timeline.end_ns), &timeline);
                 timeline.end_ns = timeline.end_ns.min(now);
-                break;
+                break ended_by;
             }
             if !is_measuring && now >= timeline.measured_from_ns {
                 is_measuring = true;
-                self.tell(share, Phase::Measuring);
+                self.core.common.control.measuring();
                 cpu_before_ns = thread_cpu_ns();
                 spin_ns = 0;
             }
@@ -200,24 +200,28 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
                 spin_ns += woken_ns - now;
             }
             self.on_all_ready(woken_ns);
-        }
+        };
         let cpu_ns = thread_cpu_ns() - cpu_before_ns;
-        self.finish(
-            share,
-            &timeline,
-            GeneratorUse {
-                cpu_ns,
-                spin_ns: spin_ns.min(cpu_ns),
-                threads: 1,
-            },
-        )
+        let generator = GeneratorUse {
+            cpu_ns,
+            spin_ns: spin_ns.min(cpu_ns),
+            threads: 1,
+        };
+        self.finish(&timeline, generator, ended_by)
     }
 
-    /// The first thread speaks for all: their clocks are one.
-    fn tell(&self, share: &Share, phase: Phase) {
-        if share.thread == 0 {
-            self.core.common.control.reached(phase);
+    /// Waits for the instant at which all threads start their schedules.
+    fn wait_for_start(&mut self, share: &Share, start_ns: Nanos) -> Result<(), DriveError> {
+        let spin_ahead_ns = if share.spin { SPIN_AHEAD_NS } else { 0 };
+        let mut now = self.core.clock.now();
+        while now < start_ns {
+            let left_ns = start_ns - now;
+            self.core
+                .wait(Some(left_ns.saturating_sub(spin_ahead_ns)))?;
+            now = self.core.clock.now();
+            self.on_all_ready(now);
         }
+        Ok(())
     }
 
     /// The schedule begins.
@@ -238,9 +242,14 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
         self.talk.begin(&mut self.core, start_ns);
     }
 
-    /// Stopped from outside, or all that may be scheduled has been.
-    fn is_over(&self) -> bool {
-        self.core.is_stopped() || self.core.remaining == 0
+    /// What ends the arrivals at `now`, where something does.
+    fn ended_by(&self, now: Nanos, timeline: &Timeline) -> Option<EndedBy> {
+        match () {
+            () if self.core.remaining == 0 => Some(EndedBy::Requests),
+            () if self.core.is_stopped() => Some(EndedBy::Interrupt),
+            () if now >= timeline.end_ns => Some(EndedBy::Duration),
+            () => None,
+        }
     }
 
     /// Sends every request that is due, as far as connections are free.
@@ -307,6 +316,11 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
             return;
         }
         self.next_housekeeping_ns = now + HOUSEKEEPING_NS;
+        self.time_out(now);
+    }
+
+    /// Ends what has taken too long by `now`, and adds what became of requests to the counts that others see.
+    fn time_out(&mut self, now: Nanos) {
         let recorders = &mut self.core.recorders;
         recorders
             .measured
@@ -318,28 +332,40 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
         self.core
             .common
             .control
-            .add(ok - self.told.0, failed - self.told.1);
-        self.told = (ok, failed);
+            .add(ok - self.reported.0, failed - self.reported.1);
+        self.reported = (ok, failed);
     }
 
     /// No request is sent any more: waits for replies still out, and enters what remains as unfinished.
     fn finish(
         mut self,
-        share: &Share,
         timeline: &Timeline,
         generator: GeneratorUse,
+        ended_by: EndedBy,
     ) -> Result<Recording, DriveError> {
         let source = std::mem::replace(&mut self.core.source, Source::Quiet);
         let mut now = self.core.clock.now();
-        let drain_until_ns = now + duration_ns(self.core.common.load.drain);
+        let common = self.core.common;
+        let drain_until_ns = now + duration_ns(common.load.drain);
+        let is_busy = self.core.free.is_empty();
+        // What all connections together waited for replies since the end, and until when.
+        let (mut waited_ns, mut until_ns) = (0, timeline.end_ns);
         while self.talk.in_flight() > 0 && now < drain_until_ns && !self.core.is_stopped() {
+            let busy = self.talk.in_flight().min(self.core.connection_count());
             self.core
                 .wait(Some((drain_until_ns - now).min(HOUSEKEEPING_NS)))?;
             now = self.core.clock.now();
+            waited_ns += u64::from(busy) * (now - until_ns);
+            until_ns = now;
             self.on_all_ready(now);
             self.keep_house(now);
         }
-        self.tell(share, Phase::Drained);
+        // Where replies are waited for exactly as long as a request may take, the last ones have timed out by now.
+        self.time_out(now);
+        common.meeting.meet(|| {
+            common.control.drained();
+            now
+        });
         let Self {
             mut core, mut talk, ..
         } = self;
@@ -347,15 +373,20 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
         let Core {
             mut recorders,
             connections,
-            remaining,
+            mut remaining,
             ..
         } = core;
-        if let Source::Paced(mut pacer) = source
-            && remaining > 0
-        {
+        if let Source::Paced(mut pacer) = source {
             pacer.cut(timeline.end_ns - timeline.start_ns);
-            for due in pacer {
+            for due in pacer.into_rest(|| common.control.is_stopped()) {
                 let due_ns = timeline.start_ns + due;
+                if due_ns >= timeline.measured_from_ns {
+                    // What is beyond the number that was asked for was never wanted.
+                    let Some(left) = remaining.checked_sub(1) else {
+                        break;
+                    };
+                    remaining = left;
+                }
                 let recorder = recorders.for_due(due_ns);
                 recorder.on_scheduled(1);
                 recorder.on_unfinished(due_ns, None, now);
@@ -363,12 +394,17 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
             }
         }
         // With a bound on their number the requests end the measurement, otherwise the clock does.
-        let end_ns = if remaining == 0 { now } else { timeline.end_ns };
-        Ok(recorders.measured.finish(
-            end_ns.max(timeline.measured_from_ns),
-            connections,
-            generator,
-        ))
+        let (end_ns, waited_ns) = match ended_by {
+            EndedBy::Requests => (now, 0),
+            EndedBy::Duration | EndedBy::Interrupt => (timeline.end_ns, waited_ns),
+        };
+        let end_ns = end_ns.max(timeline.measured_from_ns);
+        let overtime_ns = waited_ns / u64::from(common.load.connections.get());
+        Ok(Recording {
+            ended_by,
+            overtime_ns: if is_busy { overtime_ns } else { 0 },
+            ..recorders.measured.finish(end_ns, connections, generator)
+        })
     }
 }
 

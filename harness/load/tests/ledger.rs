@@ -2,7 +2,11 @@
 //!
 //! Nothing here asserts on a time. Loads are bounded by their number of requests; durations are only upper bounds.
 
-#![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a helper of a test may fail it, and a server of a test takes its time"
+)]
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -12,12 +16,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http1::Method;
-use load::{Control, DriveError, Expect, ExpectBody, Options, Request, Workload, drive};
 use model::measured::ledger::ErrorKind;
-use model::measured::recording::Recording;
 use model::spec::load::{Arrival, Connect, Load, Process};
+use model::measured::recording::{EndedBy, Recording};
 use model::units::Rate;
+use http1::Method;
+use load::{Control, DriveError, Expect, ExpectBody, Options, Phase, Request, Workload, drive};
 
 const GOOD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
@@ -26,6 +30,8 @@ const GOOD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 enum Habit {
     /// Sends these bytes and reads on.
     Say(&'static [u8]),
+    /// Sends these bytes after that time and reads on.
+    SayAfter(&'static [u8], Duration),
     /// Sends these bytes and closes.
     SayAndClose(&'static [u8]),
     /// Resets the connection.
@@ -90,6 +96,10 @@ fn serve(mut socket: TcpStream, habit: Habit) {
             seen.drain(..end + 4);
             match habit {
                 Habit::Say(bytes) => drop(socket.write_all(bytes)),
+                Habit::SayAfter(bytes, after) => {
+                    std::thread::sleep(after);
+                    drop(socket.write_all(bytes));
+                }
                 Habit::SayAndClose(bytes) => {
                     drop(socket.write_all(bytes));
                     drop(socket.shutdown(Shutdown::Both));
@@ -104,6 +114,8 @@ fn serve(mut socket: TcpStream, habit: Habit) {
                 Habit::Ignore => {}
             }
         }
+        // Of a body only as much is kept as may be the beginning of the end of a head.
+        seen.drain(..seen.len().saturating_sub(3));
     }
 }
 
@@ -130,6 +142,13 @@ fn open(per_s: f64) -> Arrival {
     }
 }
 
+fn constant(per_s: f64) -> Arrival {
+    Arrival::Open {
+        rate: Rate::per_s(per_s).unwrap(),
+        process: Process::Constant,
+    }
+}
+
 fn workload(addr: SocketAddr) -> Workload {
     let expect = Expect {
         status: Some(200),
@@ -153,6 +172,22 @@ fn two_kinds(addr: SocketAddr) -> Workload {
         request(addr, expect(b"hello")).with_weight(3),
         request(addr, expect(b"hullo")).with_weight(1),
     ])
+}
+
+/// Larger than all that the sockets of a connection take.
+const BIG_BODY_BYTES: usize = 16 * 1024 * 1024;
+
+/// Drives requests with a big body.
+fn post(addr: SocketAddr, load: &Load) -> Recording {
+    let expect = Expect {
+        status: Some(200),
+        body: ExpectBody::Any,
+    };
+    let body = vec![0; BIG_BODY_BYTES];
+    let host = addr.to_string();
+    let request = Request::new(Method::Post, "/", &host, &[], Some(&body), expect);
+    let workload = Workload::new(vec![request]);
+    drive(load, &workload, addr, &options(), &Control::default()).unwrap()
 }
 
 fn options() -> Options {
@@ -303,17 +338,59 @@ fn every_way_to_fail_has_its_own_count() {
 }
 
 #[test]
+fn a_reply_before_its_request_was_all_sent_counts_and_ends_the_connection() {
+    let recording = post(server(Habit::Say(GOOD)), &load(Arrival::Closed, 2, Some(6)));
+    assert_eq!(recording.ledger.ok, 6, "{:?}", recording.errors);
+    let counts = recording.connections;
+    assert_eq!((counts.reopened, counts.lost), (6, 0));
+}
+
+#[test]
+fn a_server_that_refuses_a_body_and_closes_is_heard() {
+    let refusing = Habit::SayAndClose(
+        b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 2\r\n\r\nno",
+    );
+    let recording = post(server(refusing), &load(Arrival::Closed, 2, Some(10)));
+    assert_eq!(
+        recording.errors.kinds,
+        BTreeMap::from([(ErrorKind::Status, 10)])
+    );
+    assert_eq!(recording.connections.lost, 0);
+}
+
+#[test]
+fn a_connection_that_is_closed_as_soon_as_it_is_open_is_not_opened_again_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    let load = Load {
+        duration: Duration::from_millis(500),
+        drain: Duration::ZERO,
+        ..load(constant(1.0), 1, None)
+    };
+    let recording = drive(
+        &load,
+        &workload(addr),
+        addr,
+        &options(),
+        &Control::default(),
+    )
+    .unwrap();
+    let counts = recording.connections;
+    // The first, the next after the one that carried the request that is due at once, and others 100, 200 and 400 ms later.
+    assert!((2..=5).contains(&counts.opened), "{counts:?}");
+}
+
+#[test]
 fn a_connection_per_request_is_reopened_and_its_answers_count() {
     let closing = Habit::SayAndClose(
         b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello",
     );
     let recording = check(closing, &load(Arrival::Closed, 3, Some(60)));
     assert_eq!(recording.ledger.ok, 60);
-    assert!(
-        recording.connections.opened >= 60 && recording.connections.reopened >= 57,
-        "{:?}",
-        recording.connections
-    );
+    let counts = recording.connections;
+    assert!(counts.opened >= 60 && counts.reopened >= 57, "{counts:?}");
+    assert_eq!(counts.lost, 0, "each end was announced");
 }
 
 /// A closing server's answer.
@@ -476,6 +553,112 @@ fn an_unanswered_request_times_out_and_is_a_lower_bound() {
             "{}",
             recording.response_time.min()
         );
+    }
+}
+
+#[test]
+fn the_last_requests_of_a_number_time_out_like_all_others() {
+    let timeout = Duration::from_millis(30);
+    let load = Load {
+        timeout,
+        drain: timeout,
+        ..load(Arrival::Closed, 2, Some(2))
+    };
+    let ledger = check(Habit::Ignore, &load).ledger;
+    assert_eq!((ledger.timeout, ledger.unfinished), (2, 0), "{ledger:?}");
+}
+
+#[test]
+fn requests_beyond_the_number_that_was_asked_for_are_never_counted() {
+    let load = Load {
+        duration: Duration::from_millis(200),
+        drain: Duration::ZERO,
+        ..load(constant(1000.0), 1, Some(10))
+    };
+    let recording = check(Habit::Ignore, &load);
+    let ledger = recording.ledger;
+    assert_eq!(
+        (ledger.scheduled, ledger.unfinished),
+        (10, 10),
+        "{ledger:?}"
+    );
+    assert_eq!(recording.ended_by, EndedBy::Duration);
+}
+
+#[test]
+fn what_ended_the_arrivals_is_recorded() {
+    let all = check(Habit::Say(GOOD), &load(Arrival::Closed, 2, Some(10)));
+    assert_eq!(all.ended_by, EndedBy::Requests);
+    let cut = Load {
+        duration: Duration::from_millis(20),
+        drain: Duration::ZERO,
+        ..load(Arrival::Closed, 2, Some(10))
+    };
+    let cut = check(Habit::Ignore, &cut);
+    assert_eq!((cut.ended_by, cut.ledger.scheduled), (EndedBy::Duration, 2));
+}
+
+#[test]
+fn a_closed_loop_counts_the_time_of_the_replies_that_it_counts() {
+    let addr = server(Habit::SayAfter(GOOD, Duration::from_millis(60)));
+    let load = Load {
+        duration: Duration::from_millis(10),
+        ..load(Arrival::Closed, 1, None)
+    };
+    let recording = drive(
+        &load,
+        &workload(addr),
+        addr,
+        &options(),
+        &Control::default(),
+    )
+    .unwrap();
+    assert_eq!(recording.ledger.ok, 1);
+    // The connection was busy all the time: its reply can't have taken longer than it is said to have been waited for.
+    assert!(recording.measured_ns <= 10_000_000);
+    assert!(recording.replying_ns() >= recording.service_time.min());
+}
+
+#[test]
+fn the_drain_is_over_for_the_watcher_when_it_is_for_the_last_thread() {
+    const THREADS: u32 = 4;
+    // Which thread's reply comes last is up to the system; whichever it is, it is seldom the first thread's.
+    for slow in 0..THREADS {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let announced = Arc::new(AtomicU32::new(0));
+        let control = Control::watching({
+            let announced = Arc::clone(&announced);
+            move |phase| {
+                announced.fetch_add(u32::from(phase == Phase::Drained), Ordering::SeqCst);
+            }
+        });
+        let load = load(Arrival::Closed, THREADS, Some(THREADS.into()));
+        let options = Options {
+            cpus: vec![0; THREADS as usize],
+            spin: false,
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let sockets = listener.incoming().take(THREADS as usize);
+                let mut sockets: Vec<TcpStream> = sockets.map(Result::unwrap).collect();
+                let last = sockets.remove(slow as usize);
+                for mut socket in sockets.iter().chain([&last]) {
+                    assert!(matches!(socket.read(&mut [0; 4096]), Ok(1..)));
+                }
+                for mut socket in &sockets {
+                    socket.write_all(GOOD).unwrap();
+                }
+                // Time for a mistake: where there is none, nothing depends on it.
+                std::thread::sleep(Duration::from_millis(50));
+                assert_eq!(announced.load(Ordering::SeqCst), 0, "a reply is out");
+                (&last).write_all(GOOD).unwrap();
+                // No connection is closed before all have their reply.
+                sockets
+            });
+            drive(&load, &workload(addr), addr, &options, &control).unwrap()
+        });
+        assert_eq!(announced.load(Ordering::SeqCst), 1);
     }
 }
 

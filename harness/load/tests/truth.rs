@@ -93,7 +93,8 @@ fn simulate(behaviour: Behaviour, load: &Load, frozen: &Range<Nanos>) -> Recordi
     for Reverse((_, due_ns, sent_ns)) in replies {
         recorder.on_unfinished(due_ns, Some(sent_ns), now);
     }
-    for due_ns in pacer.into_iter().flatten() {
+    let rest = pacer.map(|pacer| pacer.into_rest(|| false));
+    for due_ns in rest.into_iter().flatten() {
         recorder.on_scheduled(1);
         recorder.on_unfinished(due_ns, None, now);
     }

@@ -1,6 +1,7 @@
 //! What every conversation needs of its worker: the clock, the connections, who is free, the schedule, the recorders.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::os::fd::OwnedFd;
 
 use model::measured::ledger::ErrorKind;
@@ -10,6 +11,7 @@ use model::units::{Nanos, duration_ns};
 use rustix::io::Errno;
 
 use super::Share;
+use crate::backoff::Backoff;
 use crate::clock::Clock;
 use crate::dial::Dial;
 use crate::drive::{Common, DriveError};
@@ -33,9 +35,8 @@ pub(crate) struct Core<'a, T: Transport> {
     pub(super) free: Line,
     /// Sessions that are being opened, in the order in which they began.
     pub(super) opening: Line,
-    /// Sessions to open, and those that failed with the time of their next attempt, soonest first.
-    pub(super) to_open: VecDeque<usize>,
-    pub(super) to_retry: VecDeque<(usize, Nanos)>,
+    /// Sessions to open, and not before when, soonest first.
+    pub(super) to_open: BinaryHeap<Reverse<(Nanos, usize)>>,
     pub(super) dial: Dial,
     pub(super) source: Source,
     /// Requests that may still be scheduled, where the load bounds their number.
@@ -82,6 +83,9 @@ pub(super) struct Session<T> {
     pub(super) stage: Stage,
     /// Since when it may send, while it stands among the free.
     pub(super) free_since_ns: Nanos,
+    /// Since when the connection can be used; none before.
+    pub(super) open_since_ns: Option<Nanos>,
+    pub(super) backoff: Backoff,
     /// Distinguishes this connection's events from those of the connections that had this place before.
     pub(super) generation: u32,
 }
@@ -109,6 +113,18 @@ pub(super) enum Stage {
     Open,
 }
 
+/// Why a connection is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// The peer said that it would end.
+    Announced,
+    /// The generator ended it: a reply that did not come in time or was malformed, or a request that need not be sent to its
+    /// end.
+    GivenUp,
+    /// The peer closed or reset it without a word.
+    Lost,
+}
+
 /// What opening a connection took.
 #[derive(Clone, Copy)]
 pub(crate) struct Opened {
@@ -128,6 +144,8 @@ impl<'a, T: Transport> Core<'a, T> {
                 link: None,
                 stage: Stage::Closed,
                 free_since_ns: 0,
+                open_since_ns: None,
+                backoff: Backoff::default(),
                 generation: 0,
             })
             .collect();
@@ -142,8 +160,7 @@ impl<'a, T: Transport> Core<'a, T> {
             read_buffer: vec![0; READ_BUFFER_BYTES],
             free: Line::new(share.connections),
             opening: Line::new(share.connections),
-            to_open: VecDeque::new(),
-            to_retry: VecDeque::new(),
+            to_open: BinaryHeap::new(),
             dial: Dial::new(common.addr, &common.local_ports, share.threads),
             sessions,
             source: Source::Quiet,
@@ -153,6 +170,11 @@ impl<'a, T: Transport> Core<'a, T> {
             connections: ConnectionCounts::default(),
             timeout_ns: duration_ns(load.timeout),
         })
+    }
+
+    /// How many connections this thread may have.
+    pub(super) fn connection_count(&self) -> u32 {
+        u32::try_from(self.sessions.len()).expect("a thread's connections were a u32")
     }
 
     /// Waits for readiness reports, at most that long.
@@ -181,7 +203,9 @@ impl<'a, T: Transport> Core<'a, T> {
         if due_ns >= self.recorders.measured_from_ns {
             self.remaining -= 1;
         }
-        let free_since_ns = self.sessions[index].free_since_ns;
+        let session = &mut self.sessions[index];
+        session.backoff.on_used();
+        let free_since_ns = session.free_since_ns;
         let recorder = self.recorders.for_due(due_ns);
         recorder.on_scheduled(1);
         recorder.on_sent(sent_ns.saturating_sub(due_ns.max(free_since_ns)));

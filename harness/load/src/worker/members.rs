@@ -17,7 +17,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use websocket::{MAX_MESSAGE_BYTES, Message, Poll, Role, Socket, encode};
 
-use super::core::{Core, Opened};
+use super::core::{Core, Ended, Opened};
 use super::{Share, Talk};
 use crate::drive::CONNECT_TIMEOUT;
 use crate::line::Line;
@@ -126,6 +126,7 @@ impl<'a> Members<'a> {
     fn join<T: Transport>(&mut self, core: &mut Core<'_, T>, index: usize, now: Nanos) {
         self.greeting.remove(index);
         self.joined += 1;
+        core.sessions[index].backoff.on_used();
         self.messages.join(index);
         self.turns[index].socket = Some(Socket::new(Role::Client));
         self.release(core, index, now);
@@ -393,7 +394,7 @@ impl<'a> Members<'a> {
         }
         self.joined -= 1;
         self.forget(index);
-        core.reopen(index);
+        core.reopen(index, Ended::Lost, now);
         let mut settled = std::mem::take(&mut self.settled);
         self.messages.leave(index, &mut settled);
         for settled in settled.drain(..) {
@@ -416,7 +417,7 @@ impl<'a> Members<'a> {
         self.forget(index);
         core.close(index);
         core.recorders.measured.on_connect_failed(kind);
-        core.retry(index, now);
+        core.open_later(index, now);
     }
 
     /// Nothing of a connection is left but its memory.
@@ -431,7 +432,7 @@ impl<'a> Members<'a> {
 
 impl<T: Transport> Talk<T> for Members<'_> {
     fn prepare(&mut self, core: &mut Core<'_, T>) {
-        core.to_open.extend(0..self.turns.len());
+        core.open_each(0..self.turns.len());
     }
 
     fn on_open(&mut self, core: &mut Core<'_, T>, index: usize, opened: Opened, now: Nanos) {
@@ -447,7 +448,7 @@ impl<T: Transport> Talk<T> for Members<'_> {
         now: Nanos,
     ) {
         core.recorders.measured.on_connect_failed(kind);
-        core.retry(index, now);
+        core.open_later(index, now);
     }
 
     fn is_ready(&self, _: &Core<'_, T>) -> Result<bool, UpgradeError> {

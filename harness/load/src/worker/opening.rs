@@ -3,13 +3,15 @@
 //! Before the start a connection that can't be opened is an answer: the server isn't there, or the system has no more.
 //! Once load is driven it is data, counted by its kind, and tried again.
 
+use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
 use std::io;
 
 use model::measured::ledger::ErrorKind;
 use model::units::{Nanos, duration_ns};
 use rustix::io::Errno;
 
-use super::core::{Core, Link, Opened, Stage};
+use super::core::{Core, Ended, Link, Opened, Stage};
 use super::{HOUSEKEEPING_NS, Talk, Worker, token};
 use crate::dial::{self, MAX_CONNECTING};
 use crate::drive::{CONNECT_TIMEOUT, DriveError, time_to_open};
@@ -18,9 +20,6 @@ use crate::transport::Transport;
 
 /// Most attempts in one turn of the loop: where all of them fail at once, requests that are due must not wait for them.
 const MAX_ATTEMPTS_A_TURN: u32 = 128;
-
-/// How long a connection that could not be opened waits for its next attempt.
-pub(super) const RETRY_AFTER_NS: Nanos = 100_000_000;
 
 /// Why a connection could not be opened.
 pub(crate) enum OpenError {
@@ -133,6 +132,7 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
             Ok(false) => None,
             Ok(true) => {
                 session.stage = Stage::Open;
+                session.open_since_ns = Some(now);
                 self.core.opening.remove(index);
                 let opened = Opened {
                     connect_ns: established_ns - since_ns,
@@ -171,20 +171,31 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
 
 impl<T: Transport> Core<'_, T> {
     /// Gives a connection up and asks for a new one in its place.
-    pub(super) fn reopen(&mut self, index: usize) {
-        self.close(index);
+    pub(super) fn reopen(&mut self, index: usize, ended: Ended, now: Nanos) {
         self.connections.reopened += 1;
-        self.to_open.push_back(index);
+        self.connections.lost += u64::from(ended == Ended::Lost);
+        self.close(index);
+        self.open_later(index, now);
+    }
+
+    /// Asks for a connection in the place of one that is closed.
+    pub(super) fn open_later(&mut self, index: usize, now: Nanos) {
+        let session = &mut self.sessions[index];
+        let lived_ns = session.open_since_ns.take().map_or(0, |since| now - since);
+        let pause_ns = session.backoff.after(lived_ns);
+        self.to_open.push(Reverse((now + pause_ns, index)));
+    }
+
+    /// Every session is to be opened, in their order.
+    pub(super) fn open_each(&mut self, sessions: impl IntoIterator<Item = usize>) {
+        let at_once = sessions.into_iter().map(|index| Reverse((0, index)));
+        self.to_open.extend(at_once);
     }
 
     fn next_to_open(&mut self, now: Nanos) -> Option<usize> {
-        if let Some(&(index, not_before_ns)) = self.to_retry.front()
-            && not_before_ns <= now
-        {
-            self.to_retry.pop_front();
-            return Some(index);
-        }
-        self.to_open.pop_front()
+        let next = self.to_open.peek_mut()?;
+        let Reverse((not_before_ns, _)) = *next;
+        (not_before_ns <= now).then(|| PeekMut::pop(next).0.1)
     }
 
     /// Begins to open a session. Where that fails at once the session stays closed.
@@ -201,11 +212,6 @@ impl<T: Transport> Core<'_, T> {
         session.stage = Stage::Connecting { since_ns: now };
         self.opening.push_back(index);
         Ok(())
-    }
-
-    /// The attempt to open a session is made again later.
-    pub(super) fn retry(&mut self, index: usize, now: Nanos) {
-        self.to_retry.push_back((index, now + RETRY_AFTER_NS));
     }
 
     /// Closes a session's connection, however far it has come.

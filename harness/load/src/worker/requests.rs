@@ -12,9 +12,9 @@ use model::spec::load::{Connect, Load};
 use model::spec::schedule::Mix;
 use model::units::Nanos;
 
-use super::core::{Core, Opened};
-use super::opening::RETRY_AFTER_NS;
+use super::core::{Core, Ended, Opened};
 use super::{Share, Talk};
+use crate::backoff::FIRST_PAUSE_NS;
 use crate::events::Moment;
 use crate::exchange::{Exchange, Progress};
 use crate::line::Line;
@@ -55,6 +55,38 @@ struct InFlight {
     request: usize,
     /// How many of its bytes have left.
     written: usize,
+}
+
+/// Why a connection is read.
+#[derive(Clone, Copy)]
+enum Source {
+    /// It was reported ready.
+    Ready(Ready),
+    /// It took no more bytes, and will never be reported again.
+    Lost,
+}
+
+impl Source {
+    /// Why a connection can't carry another request after a reply that is complete, where it can't. `is_sent`: all of the
+    /// request has left. Otherwise the peer would take the next request for the rest of this one (RFC 9112 §9.3).
+    fn ended(self, fate: Result<(), ErrorKind>, reusable: bool, is_sent: bool) -> Option<Ended> {
+        match (reusable, fate, self) {
+            (false, Err(ErrorKind::Malformed), _) => Some(Ended::GivenUp),
+            (false, ..) => Some(Ended::Announced),
+            (true, ..) if !is_sent => Some(Ended::GivenUp),
+            (true, _, Self::Lost) => Some(Ended::Lost),
+            // After a hang-up no further report would come for this socket.
+            (true, _, Self::Ready(ready)) => ready.is_hangup().then_some(Ended::Lost),
+        }
+    }
+
+    /// Whether a read of so many bytes has left nothing to read.
+    fn is_emptied<T: Transport>(self, count: usize) -> bool {
+        match self {
+            Self::Ready(ready) => Core::<T>::is_emptied(count, ready),
+            Self::Lost => false,
+        }
+    }
 }
 
 impl InFlight {
@@ -133,9 +165,10 @@ impl<'a> Requests<'a> {
             .as_mut()
             .expect("only a busy session has something to write");
         let bytes = &self.kinds[carried.request].bytes;
-        if let Err(kind) = core.write(index, bytes, &mut carried.written) {
+        if core.write(index, bytes, &mut carried.written).is_err() {
+            // The peer may have replied before it went: the system keeps what has come.
             let now = core.clock.now();
-            self.complete(core, index, Err(kind), false, now);
+            self.read(core, index, Source::Lost, now);
         }
     }
 
@@ -143,7 +176,7 @@ impl<'a> Requests<'a> {
         &mut self,
         core: &mut Core<'_, T>,
         index: usize,
-        ready: Ready,
+        source: Source,
         woken_ns: Nanos,
     ) {
         // What was readable when epoll returned had arrived by then; later reads of a long reply read the clock anew.
@@ -153,12 +186,18 @@ impl<'a> Requests<'a> {
                 carried, exchange, ..
             } = &mut self.turns[index];
             let carried = carried.as_mut().expect("read is for busy sessions");
-            let expect = &self.kinds[carried.request].expect;
-            match core.recv(index) {
-                Ok(0) => {
-                    let fate = exchange.eof(expect);
-                    return self.complete(core, index, fate, false, arrived_ns);
-                }
+            let Request { expect, bytes, .. } = &self.kinds[carried.request];
+            let (fate, ended) = match core.recv(index) {
+                Ok(0) => match (exchange.eof(expect), source) {
+                    (Err(ErrorKind::Closed), Source::Lost) => {
+                        (Err(ErrorKind::Reset), Some(Ended::Lost))
+                    }
+                    (Err(kind @ (ErrorKind::Closed | ErrorKind::ShortBody)), _) => {
+                        (Err(kind), Some(Ended::Lost))
+                    }
+                    // A reply without a length announces that the connection ends with it.
+                    (fate, _) => (fate, Some(Ended::Announced)),
+                },
                 Ok(count) => {
                     carried.first_byte_ns.get_or_insert(arrived_ns);
                     let due_ns = carried.due_ns;
@@ -167,43 +206,36 @@ impl<'a> Requests<'a> {
                         Moment::First => recorder.on_first_event(due_ns, arrived_ns),
                         Moment::Gap { lateness_ns } => recorder.on_event_gap(lateness_ns),
                     };
-                    let bytes = &core.read_buffer[..count];
-                    if let Progress::Done { fate, reusable } =
-                        exchange.receive(bytes, expect, arrived_ns, &mut on_moment)
-                    {
-                        // After a hang-up no further report would come for this socket.
-                        let reusable = reusable && !ready.is_hangup();
-                        return self.complete(core, index, fate, reusable, arrived_ns);
+                    let received = &core.read_buffer[..count];
+                    match exchange.receive(received, expect, arrived_ns, &mut on_moment) {
+                        Progress::Done { fate, reusable } => {
+                            let is_sent = carried.written == bytes.len() && !core.has_unsent(index);
+                            (fate, source.ended(fate, reusable, is_sent))
+                        }
+                        Progress::NeedInput if source.is_emptied::<T>(count) => return,
+                        Progress::NeedInput => {
+                            arrived_ns = core.clock.now();
+                            continue;
+                        }
                     }
-                    if Core::<T>::is_emptied(count, ready) {
-                        return;
-                    }
                 }
-                Err(RecvError::WouldBlock) => return,
-                Err(RecvError::Lost) => {
-                    return self.complete(core, index, Err(ErrorKind::Reset), false, arrived_ns);
+                Err(RecvError::WouldBlock) if matches!(source, Source::Ready(_)) => return,
+                Err(RecvError::WouldBlock | RecvError::Lost) => {
+                    (Err(ErrorKind::Reset), Some(Ended::Lost))
                 }
-                Err(RecvError::Malformed) => {
-                    return self.complete(
-                        core,
-                        index,
-                        Err(ErrorKind::Malformed),
-                        false,
-                        arrived_ns,
-                    );
-                }
-            }
-            arrived_ns = core.clock.now();
+                Err(RecvError::Malformed) => (Err(ErrorKind::Malformed), Some(Ended::GivenUp)),
+            };
+            return self.complete(core, index, fate, ended, arrived_ns);
         }
     }
 
-    /// The request on this session has met its fate.
+    /// The request on this session has met its fate; why its connection can't carry another one, where it can't.
     fn complete<T: Transport>(
         &mut self,
         core: &mut Core<'_, T>,
         index: usize,
         fate: Result<(), ErrorKind>,
-        reusable: bool,
+        ended: Option<Ended>,
         now: Nanos,
     ) {
         let turn = &mut self.turns[index];
@@ -223,7 +255,7 @@ impl<'a> Requests<'a> {
         let fate = fate.map_or(Fate::Error, |()| Fate::Ok);
         recorder.on_kind(sent.request, fate, sent.due_ns, now);
         self.busy.remove(index);
-        self.move_on(core, index, reusable, now);
+        self.move_on(core, index, ended, now);
     }
 
     /// Enters what a stream of events brought by `now`, where the request on this session was for one. `has_ended`: nothing
@@ -253,18 +285,18 @@ impl<'a> Requests<'a> {
         }
     }
 
-    /// The request on this session is over; its connection may carry another one, or not.
+    /// The request on this session is over; its connection may carry another one, or has ended.
     fn move_on<T: Transport>(
         &mut self,
         core: &mut Core<'_, T>,
         index: usize,
-        reusable: bool,
+        ended: Option<Ended>,
         now: Nanos,
     ) {
-        match self.connect {
-            Connect::Once if reusable => self.release(core, index, now),
-            Connect::Once => core.reopen(index),
-            Connect::PerRequest => {
+        match (self.connect, ended) {
+            (Connect::Once, None) => self.release(core, index, now),
+            (Connect::Once, Some(ended)) => core.reopen(index, ended, now),
+            (Connect::PerRequest, _) => {
                 core.close(index);
                 self.release(core, index, now);
             }
@@ -278,10 +310,10 @@ impl<T: Transport> Talk<T> for Requests<'_> {
         core.recorders.measured.tell_apart(kinds);
         let sessions = core.sessions.len();
         match self.connect {
-            Connect::Once => core.to_open.extend(0..sessions),
+            Connect::Once => core.open_each(0..sessions),
             // The first is opened, and closed again, to see that somebody is there.
             Connect::PerRequest => {
-                core.to_open.push_back(0);
+                core.open_each([0]);
                 (1..sessions).for_each(|index| core.free.push_back(index));
             }
         }
@@ -313,14 +345,14 @@ impl<T: Transport> Talk<T> for Requests<'_> {
     ) {
         let Some(sent) = self.turns[index].carried.take() else {
             core.recorders.measured.on_connect_failed(kind);
-            core.retry(index, now);
+            core.open_later(index, now);
             return;
         };
         let recorder = core.recorders.for_due(sent.due_ns);
         recorder.on_error(kind, now);
         recorder.on_kind(sent.request, Fate::Error, sent.due_ns, now);
         self.busy.remove(index);
-        self.resting.push_back((index, now + RETRY_AFTER_NS));
+        self.resting.push_back((index, now + FIRST_PAUSE_NS));
     }
 
     fn is_ready(&self, core: &Core<'_, T>) -> Result<bool, UpgradeError> {
@@ -345,7 +377,12 @@ impl<T: Transport> Talk<T> for Requests<'_> {
             // Free: an end, or bytes that nobody asked for. Either way the connection is of no more use.
             if ready.is_readable() && (ready.is_hangup() || !core.is_silent(index)) {
                 core.free.remove(index);
-                core.reopen(index);
+                let ended = if ready.is_hangup() {
+                    Ended::Lost
+                } else {
+                    Ended::GivenUp
+                };
+                core.reopen(index, ended, now);
             }
             return;
         };
@@ -354,7 +391,7 @@ impl<T: Transport> Talk<T> for Requests<'_> {
             self.flush(core, index);
         }
         if ready.is_readable() && self.turns[index].carried.is_some() {
-            self.read(core, index, ready, now);
+            self.read(core, index, Source::Ready(ready), now);
         }
     }
 
@@ -372,7 +409,7 @@ impl<T: Transport> Talk<T> for Requests<'_> {
             recorder.on_timeout(sent.due_ns, sent.sent_ns, now);
             recorder.on_kind(sent.request, Fate::Timeout, sent.due_ns, now);
             self.busy.remove(index);
-            self.move_on(core, index, false, now);
+            self.move_on(core, index, Some(Ended::GivenUp), now);
         }
         while let Some((index, _)) = self.resting.pop_front_if(|(_, until_ns)| *until_ns <= now) {
             self.release(core, index, now);

@@ -4,6 +4,7 @@
 //! sent, *send lag* between the two. They are never mixed and never corrected afterwards.
 
 use hdrhistogram::Histogram;
+use serde::{Deserialize, Serialize};
 
 use crate::measured::ledger::{ErrorCounts, ErrorKind, Fate, Ledger};
 use crate::spec::scenario::MAX_REQUESTS;
@@ -78,8 +79,13 @@ pub struct Recording {
     pub in_flight: InFlight,
     /// What the generator spent over the measured part.
     pub generator: GeneratorUse,
+    /// What ended the arrivals.
+    pub ended_by: EndedBy,
     /// How long arrivals were measured, in nanoseconds.
     pub measured_ns: Nanos,
+    /// For how long after that replies were waited for, in nanoseconds, on average over all connections, where every
+    /// connection was busy when arrivals ended; otherwise 0. See [`Self::replying_ns`].
+    pub overtime_ns: Nanos,
     /// The time series, oldest first; times count from the start of the measured part. The intervals of one drive are of
     /// one length, but for the last. That length is a power of two times the one asked for: see [`MAX_INTERVALS`].
     pub intervals: Vec<Interval>,
@@ -115,8 +121,10 @@ impl KindRecording {
 pub struct ConnectionCounts {
     /// Opened in all.
     pub opened: u64,
-    /// Lost, or given up after a timeout, and so opened again.
+    /// Opened again in place of one that had ended, whoever ended it.
     pub reopened: u64,
+    /// Those of them that the peer had closed or reset without having announced it.
+    pub lost: u64,
     /// Connections that never carried a measured reply.
     pub never_served: u64,
     /// How evenly measured replies fell on the connections; none where there was no connection.
@@ -251,6 +259,7 @@ impl ConnectionCounts {
     fn merge(&mut self, other: &Self) {
         self.opened += other.opened;
         self.reopened += other.reopened;
+        self.lost += other.lost;
         self.never_served += other.never_served;
         self.idle += other.idle;
         self.idle_lost += other.idle_lost;
@@ -270,6 +279,20 @@ pub struct GeneratorUse {
     pub spin_ns: Nanos,
     /// Generator threads.
     pub threads: u32,
+}
+
+/// What ended the arrivals of a drive. Of several threads or epochs it is the gravest, which is the last here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    /// As many requests as were asked for had been sent.
+    #[default]
+    Requests,
+    /// The time was up.
+    Duration,
+    /// It was stopped from outside.
+    Interrupt,
 }
 
 /// One interval of the time series.
@@ -324,17 +347,30 @@ impl Recording {
             connections: ConnectionCounts::default(),
             in_flight: InFlight::default(),
             generator: GeneratorUse::default(),
+            ended_by: EndedBy::default(),
             measured_ns: 0,
+            overtime_ns: 0,
             intervals: Vec::new(),
         }
     }
 
-    /// Adds what another generator thread recorded over the same time.
+    /// The time in which the replies could come that the accounting holds: what a rate of replies is a rate over.
+    ///
+    /// Where connections are what bounds the load (a closed loop, or an open one that fell behind), each is busy when arrivals
+    /// end, and its last reply comes later: the reply counts, and so must the time until it. Where connections were free,
+    /// arrivals bound the load, and the time is theirs.
+    pub fn replying_ns(&self) -> Nanos {
+        self.measured_ns + self.overtime_ns
+    }
+
+    /// Adds what another generator thread recorded over the same time. Overtime adds up, since each thread's is its
+    /// connections' part of an average over all.
     pub fn merge_thread(&mut self, other: &Self) {
         self.merge_counts(other);
         self.in_flight.merge_thread(other.in_flight);
         self.generator.threads += other.generator.threads;
         self.measured_ns = self.measured_ns.max(other.measured_ns);
+        self.overtime_ns += other.overtime_ns;
         // Threads may have come to different lengths; each is a multiple of every shorter one.
         let length_ns = [&self.intervals, &other.intervals]
             .into_iter()
@@ -360,6 +396,7 @@ impl Recording {
         self.in_flight.append_epoch(other.in_flight);
         self.generator.threads = self.generator.threads.max(other.generator.threads);
         self.measured_ns += other.measured_ns;
+        self.overtime_ns += other.overtime_ns;
         self.intervals
             .extend(other.intervals.iter().map(|interval| Interval {
                 start_ns: interval.start_ns + offset_ns,
@@ -385,6 +422,7 @@ impl Recording {
         }
         self.streams.add(&other.streams);
         self.messages.add(&other.messages);
+        self.ended_by = self.ended_by.max(other.ended_by);
         self.ledger.merge(&other.ledger);
         self.errors.merge(&other.errors);
         if self.kinds.is_empty() {

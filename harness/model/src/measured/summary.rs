@@ -125,7 +125,7 @@ pub fn value_at(histogram: &Histogram<u64>, per_10_000: u64) -> Option<Nanos> {
 /// The figures of a recording.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
-    /// Requests answered rightly, a second of measured time.
+    /// Requests answered rightly, a second of the time in which their replies could come.
     pub throughput_per_s: f64,
     /// Response times.
     pub response_time: Times,
@@ -144,7 +144,7 @@ pub struct Summary {
 impl Summary {
     /// Summarises a recording.
     pub fn of(recording: &Recording) -> Self {
-        let seconds = recording.measured_ns as f64 / NANOS_PER_S as f64;
+        let seconds = recording.replying_ns() as f64 / NANOS_PER_S as f64;
         let per_s = |count: u64| {
             if seconds > 0.0 {
                 count as f64 / seconds
@@ -205,6 +205,19 @@ mod tests {
             Times::of(&histogram(1..=1000)).missing(),
             ["p99_9", "p99_99"]
         );
+    }
+
+    #[test]
+    fn a_closed_loop_of_ten_against_a_server_of_0_95_s_reads_10_5_a_second() {
+        // Over 2 s each of ten connections gets three replies, the last of them 0.85 s after the end.
+        let mut recording = Recording {
+            measured_ns: 2 * NANOS_PER_S,
+            overtime_ns: 850_000_000,
+            ..Recording::empty()
+        };
+        recording.ledger.ok = 30;
+        let per_s = Summary::of(&recording).throughput_per_s;
+        assert!((per_s - 10.526).abs() < 1e-3, "{per_s}");
     }
 
     #[test]

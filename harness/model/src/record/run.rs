@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::measured::histogram::histogram_base64;
 use crate::measured::ledger::{ErrorCounts, Ledger};
 use crate::measured::loops::LoopRecord;
-use crate::measured::recording::{Counts, Interval, Recording};
+use crate::measured::recording::{Counts, EndedBy, Interval, Recording};
 use crate::measured::slices::SliceRecord;
 use crate::measured::summary::{Summary, Times};
 use crate::measured::syscalls::SyscallRecord;
@@ -44,6 +44,9 @@ pub struct LoadReport {
     pub schema_version: u32,
     /// What was driven.
     pub load: LoadRecord,
+    /// What ended it; `null` in older records.
+    #[serde(default)]
+    pub ended_by: Option<EndedBy>,
     /// The ledger.
     pub requests: Ledger,
     /// Failures by group and kind.
@@ -172,7 +175,8 @@ impl LoadReport {
         let summary = Summary::of(recording);
         Self {
             schema_version: SCHEMA_VERSION,
-            load: LoadRecord::of(load, recording.measured_ns as f64 / 1e9),
+            load: LoadRecord::of(load, recording),
+            ended_by: Some(recording.ended_by),
             requests: recording.ledger,
             errors: recording.errors.clone(),
             throughput_per_s: summary.throughput_per_s,
@@ -194,6 +198,7 @@ impl LoadReport {
             connections: ConnectionRecord {
                 opened: recording.connections.opened,
                 reopened: recording.connections.reopened,
+                lost: recording.connections.lost,
                 never_served: recording.connections.never_served,
                 served_min: recording.connections.served.map(|served| served.min),
                 served_max: recording.connections.served.map(|served| served.max),
@@ -243,21 +248,29 @@ pub struct LoadRecord {
     /// Connections of each target that carried nothing, held beside them.
     #[serde(default)]
     pub idle_connections: u32,
+    /// How many requests were asked for, where their number was bounded.
+    #[serde(default)]
+    pub requests: Option<u64>,
     /// Measured seconds, all epochs together.
     pub duration_s: f64,
+    /// Seconds after them, on average over all connections, in which replies were waited for: throughput is replies over both.
+    #[serde(default)]
+    pub overtime_s: f64,
     /// Seeds arrivals and mix.
     pub seed: u64,
 }
 
 impl LoadRecord {
-    fn of(load: &Load, duration_s: f64) -> Self {
+    fn of(load: &Load, recording: &Recording) -> Self {
         Self {
             arrival: load.arrival.name().to_owned(),
             rate_per_s: load.arrival.rate().map(crate::units::Rate::as_per_s),
             connections: load.connections.get(),
             connect: load.connect,
             idle_connections: load.idle_connections,
-            duration_s,
+            requests: load.request_limit,
+            duration_s: recording.measured_ns as f64 / NANOS_PER_S as f64,
+            overtime_s: recording.overtime_ns as f64 / NANOS_PER_S as f64,
             seed: load.seed,
         }
     }
@@ -269,8 +282,11 @@ impl LoadRecord {
 pub struct ConnectionRecord {
     /// Opened in all.
     pub opened: u64,
-    /// Lost, or given up after a timeout, and so opened again.
+    /// Opened again in place of one that had ended, whoever ended it.
     pub reopened: u64,
+    /// Those of them that the target had closed or reset without having announced it.
+    #[serde(default)]
+    pub lost: u64,
     /// Never carried a measured reply.
     pub never_served: u64,
     /// Measured replies of the connection that carried fewest; `null` where they were not counted.
