@@ -6,7 +6,7 @@ use model::measured::summary::{Summary, Times, value_at};
 use model::record::timed::Timed;
 use model::record::validity::{Caution, CautionCode, REACHED_SHARE, SATURATED_SHARE};
 use model::spec::load::{Arrival, Connect, Load};
-use model::units::{Nanos, duration_ns, format_ns};
+use model::units::{Nanos, format_ns};
 use model::words::{count, plural};
 use stats::nearest_rank::MIN_SAMPLES_BEYOND;
 
@@ -71,13 +71,14 @@ pub fn assess(load: &Load, recording: &Recording) -> Vec<Caution> {
         saturated(load, recording),
         lagging(load, recording),
         rate_missed(load, recording),
+        nothing_scheduled(recording),
         failures(recording),
         unfinished(recording),
         connections(load, recording),
         exhausted(load, recording),
         idle_lost(recording),
         unfair(recording),
-        littles_law(load, recording),
+        littles_law(recording),
         too_few_samples(recording),
     ];
     cautions.into_iter().flatten().collect()
@@ -173,6 +174,17 @@ fn rate_missed(load: &Load, recording: &Recording) -> Option<Caution> {
     })
 }
 
+fn nothing_scheduled(recording: &Recording) -> Option<Caution> {
+    (recording.ledger.scheduled == 0).then(|| {
+        CautionCode::TooFewSamples.caution(
+            true,
+            "no request was scheduled".to_owned(),
+            "measure longer (-d), or at a higher rate (-R)",
+        )
+    })
+}
+
+/// Where no request succeeded there is no figure of the target's, so both of these void the measurement.
 fn failures(recording: &Recording) -> Option<Caution> {
     let ledger = &recording.ledger;
     (ledger.failed() > 0).then(|| {
@@ -184,7 +196,7 @@ fn failures(recording: &Recording) -> Option<Caution> {
             .chain((ledger.timeout > 0).then(|| format!("{} timed out", count(ledger.timeout))))
             .collect();
         CautionCode::Failures.caution(
-            false,
+            ledger.ok == 0,
             format!("{} of {} failed: {}", count(ledger.failed()), plural(ledger.scheduled, "request", "requests"), kinds.join(", ")),
             "percentiles leave errors out and hold timeouts as lower bounds: read them beside the failures",
         )
@@ -195,7 +207,7 @@ fn unfinished(recording: &Recording) -> Option<Caution> {
     let ledger = &recording.ledger;
     (ledger.unfinished > 0).then(|| {
         CautionCode::Unfinished.caution(
-            false,
+            ledger.ok == 0,
             format!(
                 "unfinished at the end, and in the percentiles as lower bounds: {} of {}",
                 count(ledger.unfinished),
@@ -212,12 +224,12 @@ fn connections(load: &Load, recording: &Recording) -> Option<Caution> {
         return None;
     }
     let counts = recording.connections;
-    (counts.reopened > 0 || recording.errors.connect > 0).then(|| {
+    (counts.lost > 0 || recording.errors.connect > 0).then(|| {
         CautionCode::Connections.caution(
             false,
             format!(
                 "{} lost and opened again, {} could not be opened",
-                plural(counts.reopened, "connection was", "connections were"),
+                plural(counts.lost, "connection was", "connections were"),
                 count(recording.errors.connect)
             ),
             "look at the target's own output: it closed connections, or is short of descriptors or backlog",
@@ -287,14 +299,14 @@ fn unfair(recording: &Recording) -> Option<Caution> {
 /// Little's law: requests in flight = throughput × service time (Little, *A proof for the queuing formula L = λW*,
 /// Operations Research 9, 1961). Both sides are measured apart, so where they differ the clocks or the counts are wrong.
 /// At the end of a drive a service time's worth of replies is still counted in the times and not in the flight.
-fn littles_law(load: &Load, recording: &Recording) -> Option<Caution> {
+fn littles_law(recording: &Recording) -> Option<Caution> {
     let counted = recording.in_flight;
     if counted.samples < LITTLES_LAW_MIN_SAMPLES || recording.measured_ns == 0 {
         return None;
     }
     let mean_ns = recording.service_time.mean();
     let expected = mean_ns * recording.service_time.len() as f64 / recording.measured_ns as f64;
-    let ends = 2.0 * mean_ns / duration_ns(load.duration).max(1) as f64;
+    let ends = 2.0 * mean_ns / recording.measured_ns as f64;
     let difference = (counted.mean - expected).abs();
     let is_off = difference >= LITTLES_LAW_MIN_DIFFERENCE
         && difference > (LITTLES_LAW_TOLERANCE + ends) * expected;
@@ -545,6 +557,42 @@ mod tests {
             validity.cautions[1].detail,
             "2 of 2,032 requests failed: 1 with a wrong body, 1 timed out"
         );
+    }
+
+    #[test]
+    fn a_load_in_which_everything_failed_is_never_valid() {
+        let check = |fate: fn(&mut Recorder)| {
+            for arrival in [open(), Arrival::Closed] {
+                for request_limit in [None, Some(3)] {
+                    let mut recorder = Recorder::new(0, 1_000 * MS);
+                    fate(&mut recorder);
+                    let recording = recorder.finish(
+                        1_000 * MS,
+                        ConnectionCounts::default(),
+                        GeneratorUse::default(),
+                    );
+                    let load = Load {
+                        request_limit,
+                        ..load(arrival.clone())
+                    };
+                    let validity = Validity::from_cautions(assess(&load, &recording));
+                    assert!(!validity.is_valid(), "{validity:?}");
+                }
+            }
+        };
+        check(|_| {});
+        check(|recorder| {
+            recorder.on_scheduled(1);
+            recorder.on_error(ErrorKind::Status, MS);
+        });
+        check(|recorder| {
+            recorder.on_scheduled(1);
+            recorder.on_timeout(0, 0, MS);
+        });
+        check(|recorder| {
+            recorder.on_scheduled(1);
+            recorder.on_unfinished(0, Some(0), MS);
+        });
     }
 
     #[test]

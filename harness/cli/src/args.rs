@@ -332,15 +332,15 @@ pub(crate) struct LoadArgs {
     #[arg(long, short = 'R', value_name = "RATE")]
     pub(crate) rate: Option<Rate>,
 
-    /// How long to measure.
-    #[arg(long, short, visible_short_alias = 'z', value_name = "TIME", value_parser = parse_duration, default_value = "10s")]
-    pub(crate) duration: Duration,
+    /// How long to measure. [default: 10s, or as long as all requests of -n take]
+    #[arg(long, short, visible_short_alias = 'z', value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) duration: Option<Duration>,
 
     /// Load before the measurement that is not recorded.
     #[arg(long, short, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
     pub(crate) warmup: Duration,
 
-    /// Stop after this many requests, if that comes before the end of the duration.
+    /// Send this many requests; with -d, stop after that time at the latest.
     #[arg(long, short = 'n', value_name = "N")]
     pub(crate) requests: Option<NonZeroU64>,
 

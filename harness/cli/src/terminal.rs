@@ -570,11 +570,14 @@ fn load_text(url: &str, report: &LoadReport, recording: &Recording, page: Page) 
             "Requests     {} scheduled = {} ok + {} error + {} timeout + {} unfinished",
             requests.scheduled, requests.ok, requests.error, requests.timeout, requests.unfinished
         ),
+    ];
+    lines.extend(sentences::ended_early(report).map(|ended| format!("             {ended}")));
+    lines.extend([
         format!("Throughput   {}", figures::per_s(report.throughput_per_s)),
         format!("Connections  {}\n", connections(report)),
         format!("{}\n", times_table(report)),
         "Response time by percentile".to_owned(),
-    ];
+    ]);
     lines.extend(spectrum(recording));
     lines.push(format!(
         "\nGenerator    {:.0} % of {}, of which {:.0} % spinning{}",

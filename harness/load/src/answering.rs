@@ -14,8 +14,8 @@ use std::time::{Duration, SystemTime};
 
 use http1::Date;
 use http1::server::{Connection, Poll, Response};
-use rustix::io::Errno;
 use model::units::Nanos;
+use rustix::io::Errno;
 use rustix::net::sockopt;
 use rustix::thread::set_current_timer_slack;
 use slab::Slab;

@@ -16,12 +16,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use model::measured::ledger::ErrorKind;
-use model::spec::load::{Arrival, Connect, Load, Process};
-use model::measured::recording::{EndedBy, Recording};
-use model::units::Rate;
 use http1::Method;
 use load::{Control, DriveError, Expect, ExpectBody, Options, Phase, Request, Workload, drive};
+use model::measured::ledger::ErrorKind;
+use model::measured::recording::{EndedBy, Recording};
+use model::spec::load::{Arrival, Connect, Load, Process};
+use model::units::Rate;
 
 const GOOD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 

@@ -12,6 +12,7 @@ use model::measured::recording::Recording;
 use model::record::run::LoadReport;
 use model::record::validity::Validity;
 use model::spec::load::{Arrival, Connect, Load};
+use model::units::MAX_DURATION;
 use url::Url;
 
 use crate::args::{LoadArgs, SpinChoice};
@@ -26,6 +27,9 @@ use process::files;
 use process::interrupt::Interrupt;
 use process::supervise::die_with;
 use runner::workload;
+
+/// How long to measure, where neither a time nor a number of requests was asked for.
+const DURATION: Duration = Duration::from_secs(10);
 
 /// How long replies may still come after the last request fell due.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -77,7 +81,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     show_load(&args.url, &report, &recording, args.json);
     Ok(match &report {
         _ if interrupt.is_asked() => Exit::Interrupted,
-        report if report.requests.ok == 0 => Exit::TargetFailed,
+        report if report.requests.scheduled > 0 && report.requests.ok == 0 => Exit::TargetFailed,
         report if !report.validity.is_valid() => Exit::Invalid,
         _ => Exit::Success,
     })
@@ -131,7 +135,7 @@ fn load_of(args: &LoadArgs) -> Load {
         connect: connect(args),
         idle_connections: 0,
         warmup: args.warmup,
-        duration: args.duration,
+        duration: duration(args),
         // Where the number of requests ends the run, all of them are waited for.
         drain: if args.requests.is_some() {
             args.timeout
@@ -142,6 +146,15 @@ fn load_of(args: &LoadArgs) -> Load {
         request_limit: args.requests.map(std::num::NonZeroU64::get),
         interval: INTERVAL,
         seed: args.seed,
+    }
+}
+
+/// As long as was asked for. Where a number of requests was asked for and no time, their number alone ends the load.
+fn duration(args: &LoadArgs) -> Duration {
+    match (args.duration, args.requests) {
+        (Some(duration), _) => duration,
+        (None, Some(_)) => MAX_DURATION,
+        (None, None) => DURATION,
     }
 }
 

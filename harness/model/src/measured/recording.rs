@@ -283,7 +283,7 @@ pub struct GeneratorUse {
 
 /// What ended the arrivals of a drive. Of several threads or epochs it is the gravest, which is the last here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EndedBy {
     /// As many requests as were asked for had been sent.

@@ -4,11 +4,12 @@
 
 use analysis::aa::MIN_RUNS;
 use analysis::compare::POWER;
+use model::measured::recording::EndedBy;
 use model::record::aa::FalseAlarms;
 use model::record::comparison::{Comparison, ComparisonVerdict};
 use model::record::detectable::DetectableRecord;
 use model::record::metric::Metric;
-use model::record::run::{Completion, LoadRecord, RunRecord, TargetRecord};
+use model::record::run::{Completion, LoadRecord, LoadReport, RunRecord, TargetRecord};
 use model::record::timed::Timed;
 use model::spec::load::Connect;
 use model::spec::scenario::ObjectiveRecord;
@@ -286,6 +287,26 @@ pub fn connections(load: &LoadRecord) -> String {
     match load.idle_connections {
         0 => connections,
         idle => format!("{connections} beside {} idle", count(u64::from(idle))),
+    }
+}
+
+/// Why fewer requests were sent than were asked for, where that is so: `stopped by -d after 2 of 20 requests`.
+pub fn ended_early(report: &LoadReport) -> Option<String> {
+    let how = match report.ended_by? {
+        EndedBy::Requests => return None,
+        EndedBy::Duration => "stopped by -d",
+        EndedBy::Interrupt => "interrupted",
+    };
+    let sent = count(report.requests.scheduled);
+    match report.load.requests {
+        Some(asked) => Some(format!(
+            "{how} after {sent} of {}",
+            plural(asked, "request", "requests")
+        )),
+        None if report.ended_by == Some(EndedBy::Interrupt) => {
+            Some(format!("{how} after {:.3} s", report.load.duration_s))
+        }
+        None => None,
     }
 }
 

@@ -149,7 +149,7 @@ pub fn measure(
         .map(|subject| subject.into_record(&load, &scenario.requests))
         .unzip();
     let has_failed = backend.is_err() || targets.iter().any(|target| target.failure.is_some());
-    let grave: Vec<Caution> = targets.iter().flat_map(grave_cautions).collect();
+    let grave = grave_cautions(&targets);
     // From here on the target of an A/A comparison stands apart: it competes with nobody.
     let aa_target = request.aa.then(|| targets.pop()).flatten();
     let policy = Policy::usual(request.plan.seed);
@@ -279,9 +279,6 @@ struct Site {
 
 impl Site {
     fn prepare(request: &Request, tell: &mut dyn FnMut(RunEvent<'_>)) -> Result<Self, Failure> {
-        let started = Instant::now();
-        let timestamp = jiff::Timestamp::now();
-        let before = Surroundings::read();
         let environment = environment::read();
         // The generator, the backend and this program's own threads share cores; servers get theirs at launch.
         cores::pin(&request.pinning.load_cpus)
@@ -298,9 +295,10 @@ impl Site {
             &mut |line| tell(RunEvent::Said(line)),
         )?;
         Ok(Self {
-            started,
-            timestamp,
-            before,
+            // Not before: the packages of a target that is measured for the first time may take minutes to install.
+            started: Instant::now(),
+            timestamp: jiff::Timestamp::now(),
+            before: Surroundings::read(),
             environment,
             client,
             backend,
@@ -851,24 +849,31 @@ fn backend_failed(how: &String) -> Caution {
 }
 
 /// What the whole run must say of one of its targets: whatever voids its figures, and that it failed.
-fn grave_cautions(target: &TargetRecord) -> Vec<Caution> {
-    let voiding = target
-        .report
-        .validity
-        .cautions
-        .iter()
-        .filter(|caution| caution.voids);
-    let voiding = voiding.map(|caution| Caution {
-        detail: format!("{}: {}", target.name, caution.detail),
-        ..caution.clone()
-    });
-    let failed = target.failure.as_ref().map(|failure| Caution {
-        code: CautionCode::TargetFailed,
-        detail: format!("{} failed: {}", target.name, failure.what),
-        advice: "its figures end where it did; the other targets' are whole".to_owned(),
-        voids: false,
-    });
-    voiding.chain(failed).collect()
+fn grave_cautions(targets: &[TargetRecord]) -> Vec<Caution> {
+    // Where no target answered anything, nothing was measured, and failed targets are the reason.
+    let is_nothing_measured = targets.iter().all(|target| target.report.requests.ok == 0);
+    let of_target = |target: &TargetRecord| {
+        let cautions = target.report.validity.cautions.iter();
+        let mut grave: Vec<Caution> = cautions
+            .filter(|caution| caution.voids)
+            .map(|caution| Caution {
+                detail: format!("{}: {}", target.name, caution.detail),
+                ..caution.clone()
+            })
+            .collect();
+        if let Some(failure) = &target.failure {
+            // That there are no figures of it is said by this alone.
+            grave.retain(|caution| caution.code != CautionCode::TooFewSamples);
+            grave.push(Caution {
+                code: CautionCode::TargetFailed,
+                detail: format!("{} failed: {}", target.name, failure.what),
+                advice: "its figures end where it did; the other targets' are whole".to_owned(),
+                voids: is_nothing_measured,
+            });
+        }
+        grave
+    };
+    targets.iter().flat_map(of_target).collect()
 }
 
 /// Where the design of the run did not hold.
