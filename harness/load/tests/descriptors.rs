@@ -5,11 +5,9 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http1::Method;
-use load::backend;
 use load::{Control, DriveError, Expect, ExpectBody, Options, Request, Workload, drive};
 use model::measured::ledger::ErrorKind;
 use model::measured::recording::Recording;
@@ -45,31 +43,6 @@ fn connections_that_find_no_descriptor_are_counted_and_tried_again() {
     assert!(failed >= u64::from(CONNECTIONS), "{:?}", recording.errors);
     assert_eq!(recording.errors.kinds[&ErrorKind::TooManyFiles], failed);
     assert!(ledger.balances());
-
-    // The backend, too, accepts again once there are descriptors, and lives until then.
-    let listener = backend::bind(SocketAddr::from(([127, 0, 0, 1], 0)), CONNECTIONS).unwrap();
-    let addr = listener.local_addr().unwrap();
-    let callers: Vec<TcpStream> = (0..CONNECTIONS)
-        .map(|_| TcpStream::connect(addr).unwrap())
-        .collect();
-    for mut caller in &callers {
-        caller
-            .write_all(b"GET /call/1?ms=0 HTTP/1.1\r\nHost: bench\r\n\r\n")
-            .unwrap();
-    }
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        // One for epoll and one for a caller.
-        limit_to(Some(limit_that_leaves(2)), plenty);
-        let serving = scope.spawn(|| backend::serve(&listener, Duration::ZERO, &stop));
-        for (number, mut caller) in callers.iter().enumerate() {
-            assert!(matches!(caller.read(&mut [0; 4096]), Ok(1..)), "{number}");
-            // All were tried to be accepted before the first was answered.
-            setrlimit(Resource::Nofile, plenty).unwrap();
-        }
-        stop.store(true, Ordering::Relaxed);
-        serving.join().unwrap().unwrap();
-    });
 }
 
 /// A server that closes after each answer, and before it closes for the `short_after`th time takes all descriptors away.
