@@ -452,8 +452,11 @@
           else if (u.cursor.event) select(view, null);
         }],
       },
-    }), tables.length > 0 ? uPlot.join(tables) : [[]]];
+    }), tables.length > 0 ? uPlot.join(tables, tables.map(() => [GAP, GAP])) : [[]]];
   };
+
+  /** A gap of one target goes on over what others measured in it: uPlot's NULL_EXPAND. */
+  const GAP = 2;
 
   /** Less than this is a click and not a drag, in pixels. */
   const DRAG_MIN = 8;

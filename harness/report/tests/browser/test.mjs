@@ -224,6 +224,22 @@ describe("a report in a browser", { concurrency: 2 }, () => {
     });
   });
 
+  test("a line is not drawn over the time in which others took turns", async () => {
+    await open("two", {}, async (page) => {
+      const [{ charts }] = await runsOf(page);
+      const panel = charts[overTime].panels[0];
+      const columns = await page.locator(live(overTime)).evaluate(({ plots: [u] }) => u.data.map((column) => [...column].map((value) => (value === undefined ? "skipped" : value))));
+      panel.series.forEach((lines, target) => {
+        assert.ok(lines.length > 1);
+        lines.slice(1).forEach((line, index) => {
+          const [from, to] = [lines[index].at(-1)[0], line[0][0]];
+          const between = columns[0].flatMap((x, at) => (x > from + 1e-6 && x < to ? [columns[target + 1][at]] : []));
+          assert.ok(between.every((value) => value === null), `${from} to ${to}: ${between}`);
+        });
+      });
+    });
+  });
+
   test("a stretch of time is dragged out, on all charts over time, and dims the epochs outside it", async () => {
     await open("two", {}, async (page) => {
       const whole = [await places(page, overTime), await places(page, "server-cpu"), await places(page, percentiles)];
