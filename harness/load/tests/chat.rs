@@ -13,7 +13,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use load::upgrade::UpgradeError;
+use load::UpgradeError;
 use load::{Chat, Control, DriveError, Options, Workload, drive};
 use model::measured::ledger::ErrorKind;
 use model::measured::recording::{MessageCounts, Recording, Served};

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http1::Method;
-use load::drive::CONNECT_TIMEOUT;
-use load::tls::HandshakeError;
+use load::CONNECT_TIMEOUT;
+use load::HandshakeError;
 use load::{
     Control, DriveError, Endpoint, Expect, ExpectBody, Options, Request, Tls, Trust, Workload,
     drive,
@@ -43,7 +43,7 @@ enum Habit {
     /// Answers with bytes that are no TLS.
     Babble,
     /// Speaks HTTP without TLS.
-    Plain,
+    Tcp,
 }
 
 /// An authority, and a certificate that it signed for `name`.
@@ -129,7 +129,7 @@ fn serve(
         format!("HTTP/1.1 200 OK\r\n{connection}Content-Length: {BODY_BYTES}\r\n\r\n")
     };
     match habit {
-        Habit::Plain => {
+        Habit::Tcp => {
             hear(&mut socket)?;
             return socket.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
         }
@@ -162,7 +162,7 @@ fn serve(
                 return stream.flush();
             }
             Habit::Babble => return stream.sock.write_all(&[b'?'; 100]),
-            Habit::Plain => unreachable!("it never gets here"),
+            Habit::Tcp => unreachable!("it never gets here"),
         }
     }
     Ok(())
@@ -328,7 +328,7 @@ fn a_certificate_that_signed_itself_is_believed_where_it_is_listed_and_only_for_
 #[test]
 fn a_port_without_tls_is_an_error_before_the_first_request() {
     let signed = sign("localhost");
-    let addr = server(&signed, Habit::Plain);
+    let addr = server(&signed, Habit::Tcp);
     let text = check(addr, &only(&signed), &load(Arrival::Closed, Some(1)))
         .unwrap_err()
         .to_string();

@@ -3,31 +3,22 @@
 //! Before the start a connection that can't be opened is an answer: the server isn't there, or the system has no more.
 //! Once load is driven it is data, counted by its kind, and tried again.
 
-use std::cmp::Reverse;
-use std::collections::binary_heap::PeekMut;
 use std::io;
 
-use model::measured::ledger::ErrorKind;
 use model::units::{Nanos, duration_ns};
 use rustix::io::Errno;
 
-use super::core::{Core, Ended, Link, Opened, Stage};
-use super::{HOUSEKEEPING_NS, Talk, Worker, token};
-use crate::dial::{self, MAX_CONNECTING};
-use crate::drive::{CONNECT_TIMEOUT, DriveError, time_to_open};
-use crate::tls::HandshakeError;
-use crate::transport::Transport;
+use crate::engine::core::{HOUSEKEEPING_NS, Link, OpenError, Opened, Stage};
+use crate::engine::error::{CONNECT_TIMEOUT, DriveError, time_to_open};
+use crate::engine::protocol::Protocol;
+use crate::engine::worker::Worker;
+use crate::transport::dial::{self, MAX_CONNECTING};
+use crate::transport::link::Transport;
 
 /// Most attempts in one turn of the loop: where all of them fail at once, requests that are due must not wait for them.
 const MAX_ATTEMPTS_A_TURN: u32 = 128;
 
-/// Why a connection could not be opened.
-pub(crate) enum OpenError {
-    System(Errno),
-    Handshake(HandshakeError),
-}
-
-impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
+impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
     /// Opens every connection, [`MAX_CONNECTING`] at a time, or says why it can't.
     pub(super) fn open_all(&mut self) -> Result<(), DriveError> {
         let common = self.core.common;
@@ -50,7 +41,7 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
                 },
             };
             let is_ready =
-                self.talk
+                self.protocol
                     .is_ready(&self.core)
                     .map_err(|source| DriveError::Upgrade {
                         addr: common.addr,
@@ -138,7 +129,7 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
                     connect_ns: established_ns - since_ns,
                     handshake_ns: T::HAS_HANDSHAKE.then_some(now - established_ns),
                 };
-                self.talk.on_open(&mut self.core, index, opened, now);
+                self.protocol.on_open(&mut self.core, index, opened, now);
                 None
             }
             Err(why) => Some(self.open_failed(index, OpenError::Handshake(why), now)),
@@ -163,82 +154,8 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
     /// An attempt to open a session failed.
     fn open_failed(&mut self, index: usize, why: OpenError, now: Nanos) -> OpenError {
         self.core.close(index);
-        self.talk
+        self.protocol
             .on_open_failed(&mut self.core, index, why.kind(), now);
         why
-    }
-}
-
-impl<T: Transport> Core<'_, T> {
-    /// Gives a connection up and asks for a new one in its place.
-    pub(super) fn reopen(&mut self, index: usize, ended: Ended, now: Nanos) {
-        self.connections.reopened += 1;
-        self.connections.lost += u64::from(ended == Ended::Lost);
-        self.close(index);
-        self.open_later(index, now);
-    }
-
-    /// Asks for a connection in the place of one that is closed.
-    pub(super) fn open_later(&mut self, index: usize, now: Nanos) {
-        let session = &mut self.sessions[index];
-        let lived_ns = session.open_since_ns.take().map_or(0, |since| now - since);
-        let pause_ns = session.backoff.after(lived_ns);
-        self.to_open.push(Reverse((now + pause_ns, index)));
-    }
-
-    /// Every session is to be opened, in their order.
-    pub(super) fn open_each(&mut self, sessions: impl IntoIterator<Item = usize>) {
-        let at_once = sessions.into_iter().map(|index| Reverse((0, index)));
-        self.to_open.extend(at_once);
-    }
-
-    fn next_to_open(&mut self, now: Nanos) -> Option<usize> {
-        let next = self.to_open.peek_mut()?;
-        let Reverse((not_before_ns, _)) = *next;
-        (not_before_ns <= now).then(|| PeekMut::pop(next).0.1)
-    }
-
-    /// Begins to open a session. Where that fails at once the session stays closed.
-    pub(super) fn open(&mut self, index: usize, now: Nanos) -> Result<(), OpenError> {
-        let socket = self.dial.next().map_err(OpenError::System)?;
-        let transport = T::new(self.transport).map_err(OpenError::Handshake)?;
-        let session = &mut self.sessions[index];
-        self.reactor
-            .add(&socket, token(index, session.generation))
-            .map_err(|error| {
-                OpenError::System(Errno::from_io_error(&error).unwrap_or(Errno::IO))
-            })?;
-        session.link = Some(Link { socket, transport });
-        session.stage = Stage::Connecting { since_ns: now };
-        self.opening.push_back(index);
-        Ok(())
-    }
-
-    /// Closes a session's connection, however far it has come.
-    pub(super) fn close(&mut self, index: usize) {
-        let session = &mut self.sessions[index];
-        let is_opening = matches!(
-            session.stage,
-            Stage::Connecting { .. } | Stage::Handshaking { .. }
-        );
-        session.link = None;
-        session.stage = Stage::Closed;
-        session.generation = session.generation.wrapping_add(1);
-        if is_opening {
-            self.opening.remove(index);
-        }
-    }
-}
-
-impl OpenError {
-    pub(super) fn kind(&self) -> ErrorKind {
-        match self {
-            Self::System(Errno::CONNREFUSED) => ErrorKind::Refused,
-            Self::System(Errno::ADDRNOTAVAIL) => ErrorKind::AddrNotAvailable,
-            Self::System(Errno::MFILE | Errno::NFILE) => ErrorKind::TooManyFiles,
-            Self::System(Errno::TIMEDOUT) => ErrorKind::ConnectTimeout,
-            Self::System(_) => ErrorKind::ConnectFailed,
-            Self::Handshake(_) => ErrorKind::TlsFailed,
-        }
     }
 }

@@ -6,7 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroU64;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,6 +71,19 @@ pub(crate) struct Owed {
     pub(crate) arrived_ns: Nanos,
     /// What [`Reply::Later`] gave.
     pub(crate) number: u64,
+}
+
+/// Binds a listener on the loopback address for a server; port 0 lets the system choose.
+pub fn bind(addr: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
+    let socket = socket2::Socket::new(
+        socket2::Domain::for_address(addr),
+        socket2::Type::STREAM,
+        None,
+    )?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    Ok(socket.into())
 }
 
 /// Serves on `listener` until `stop` is set, which it notices within 50 ms.
@@ -354,7 +367,7 @@ pub(crate) mod testing {
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::thread::JoinHandle;
 
-    use crate::backend::bind;
+    use super::bind;
 
     pub(crate) struct Running {
         pub(crate) addr: SocketAddr,

@@ -1,12 +1,12 @@
 //! How bytes reach the peer: as they are, or through TLS. Which of the two is decided once a drive, so that a plain
 //! connection pays nothing for the other.
 
+use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
-use rustix::net::{self, RecvFlags, SendFlags};
-
-use crate::tls::HandshakeError;
+use rustls::CertificateError;
+use thiserror::Error;
 
 /// What a connection does with bytes, over a socket that does not block.
 pub(crate) trait Transport: Sized {
@@ -51,50 +51,39 @@ pub(crate) enum RecvError {
     Malformed,
 }
 
-/// Bytes as they are.
-#[derive(Debug)]
-pub(crate) struct Plain;
+/// Why a handshake failed.
+#[derive(Debug, Error)]
+pub enum HandshakeError {
+    /// One side refused the other.
+    #[error("{0}")]
+    Refused(rustls::Error),
+    /// The server went away.
+    #[error("the server closed the connection during the handshake")]
+    Closed,
+    /// The system failed.
+    #[error("{0}")]
+    System(io::Error),
+}
 
-impl Transport for Plain {
-    type Shared = ();
-
-    const HAS_HANDSHAKE: bool = false;
-
-    const SHORT_READ_EMPTIES: bool = true;
-
-    fn new((): &()) -> Result<Self, HandshakeError> {
-        Ok(Self)
-    }
-
-    fn handshake(&mut self, _: &OwnedFd) -> Result<bool, HandshakeError> {
-        Ok(true)
-    }
-
-    fn send(&mut self, socket: &OwnedFd, bytes: &[u8]) -> Result<usize, Errno> {
-        loop {
-            match net::send(socket, bytes, SendFlags::NOSIGNAL) {
-                Err(Errno::INTR) => {}
-                sent => return sent,
+impl HandshakeError {
+    /// What to do about it, in a sentence without its full stop.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::Refused(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => "use a name that the certificate holds, or --insecure to believe any",
+            Self::Refused(rustls::Error::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::BadSignature,
+            )) => {
+                "pass the authority that signed it with --cacert FILE, or --insecure to believe any"
             }
-        }
-    }
-
-    fn has_unsent(&self) -> bool {
-        false
-    }
-
-    fn recv(&mut self, socket: &OwnedFd, buffer: &mut [u8]) -> Result<usize, RecvError> {
-        loop {
-            match net::recv(socket, &mut *buffer, RecvFlags::empty()) {
-                Ok((count, _)) => return Ok(count),
-                Err(Errno::AGAIN) => return Err(RecvError::WouldBlock),
-                Err(Errno::INTR) => {}
-                Err(_) => return Err(RecvError::Lost),
+            Self::Refused(rustls::Error::InvalidCertificate(_)) => {
+                "look at the server's certificate, or pass --insecure to believe any"
             }
+            Self::Refused(rustls::Error::InvalidMessage(_)) | Self::Closed => {
+                "check that this port speaks https; if it speaks plain http, write http://"
+            }
+            Self::Refused(_) | Self::System(_) => "look at the server's own output",
         }
-    }
-
-    fn is_silent(&mut self, socket: &OwnedFd, buffer: &mut [u8]) -> bool {
-        net::recv(socket, &mut buffer[..1], RecvFlags::PEEK) == Err(Errno::AGAIN)
     }
 }

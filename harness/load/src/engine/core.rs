@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::os::fd::OwnedFd;
 
 use model::measured::ledger::ErrorKind;
@@ -10,18 +11,21 @@ use model::spec::load::Load;
 use model::units::{Nanos, duration_ns};
 use rustix::io::Errno;
 
-use super::Share;
-use crate::backoff::Backoff;
 use crate::clock::Clock;
-use crate::dial::Dial;
-use crate::drive::{Common, DriveError};
+use crate::engine::backoff::Backoff;
+use crate::engine::common::{Common, Share};
+use crate::engine::error::DriveError;
+use crate::engine::pacer::Pacer;
 use crate::line::Line;
-use crate::pacer::Pacer;
 use crate::reactor::{Reactor, Ready};
-use crate::transport::{RecvError, Transport};
+use crate::transport::dial::Dial;
+use crate::transport::link::{HandshakeError, RecvError, Transport};
 
 /// Bytes read at once; one buffer serves all connections of a thread.
 pub(super) const READ_BUFFER_BYTES: usize = 64 * 1024;
+
+/// How often time-outs are looked for and the world is told how it goes.
+pub(super) const HOUSEKEEPING_NS: Nanos = 10_000_000;
 
 /// The part of a worker that does not depend on what is said over its connections.
 pub(crate) struct Core<'a, T: Transport> {
@@ -304,4 +308,97 @@ impl<T> Session<T> {
             .as_mut()
             .expect("a session that isn't closed has a connection")
     }
+}
+
+/// Why a connection could not be opened.
+pub(crate) enum OpenError {
+    System(Errno),
+    Handshake(HandshakeError),
+}
+
+impl<T: Transport> Core<'_, T> {
+    /// Gives a connection up and asks for a new one in its place.
+    pub(super) fn reopen(&mut self, index: usize, ended: Ended, now: Nanos) {
+        self.connections.reopened += 1;
+        self.connections.lost += u64::from(ended == Ended::Lost);
+        self.close(index);
+        self.open_later(index, now);
+    }
+
+    /// Asks for a connection in the place of one that is closed.
+    pub(super) fn open_later(&mut self, index: usize, now: Nanos) {
+        let session = &mut self.sessions[index];
+        let lived_ns = session.open_since_ns.take().map_or(0, |since| now - since);
+        let pause_ns = session.backoff.after(lived_ns);
+        self.to_open.push(Reverse((now + pause_ns, index)));
+    }
+
+    /// Every session is to be opened, in their order.
+    pub(super) fn open_each(&mut self, sessions: impl IntoIterator<Item = usize>) {
+        let at_once = sessions.into_iter().map(|index| Reverse((0, index)));
+        self.to_open.extend(at_once);
+    }
+
+    pub(super) fn next_to_open(&mut self, now: Nanos) -> Option<usize> {
+        let next = self.to_open.peek_mut()?;
+        let Reverse((not_before_ns, _)) = *next;
+        (not_before_ns <= now).then(|| PeekMut::pop(next).0.1)
+    }
+
+    /// Begins to open a session. Where that fails at once the session stays closed.
+    pub(super) fn open(&mut self, index: usize, now: Nanos) -> Result<(), OpenError> {
+        let socket = self.dial.next().map_err(OpenError::System)?;
+        let transport = T::new(self.transport).map_err(OpenError::Handshake)?;
+        let session = &mut self.sessions[index];
+        self.reactor
+            .add(&socket, token(index, session.generation))
+            .map_err(|error| {
+                OpenError::System(Errno::from_io_error(&error).unwrap_or(Errno::IO))
+            })?;
+        session.link = Some(Link { socket, transport });
+        session.stage = Stage::Connecting { since_ns: now };
+        self.opening.push_back(index);
+        Ok(())
+    }
+
+    /// Closes a session's connection, however far it has come.
+    pub(super) fn close(&mut self, index: usize) {
+        let session = &mut self.sessions[index];
+        let is_opening = matches!(
+            session.stage,
+            Stage::Connecting { .. } | Stage::Handshaking { .. }
+        );
+        session.link = None;
+        session.stage = Stage::Closed;
+        session.generation = session.generation.wrapping_add(1);
+        if is_opening {
+            self.opening.remove(index);
+        }
+    }
+}
+
+impl OpenError {
+    pub(super) fn kind(&self) -> ErrorKind {
+        match self {
+            Self::System(Errno::CONNREFUSED) => ErrorKind::Refused,
+            Self::System(Errno::ADDRNOTAVAIL) => ErrorKind::AddrNotAvailable,
+            Self::System(Errno::MFILE | Errno::NFILE) => ErrorKind::TooManyFiles,
+            Self::System(Errno::TIMEDOUT) => ErrorKind::ConnectTimeout,
+            Self::System(_) => ErrorKind::ConnectFailed,
+            Self::Handshake(_) => ErrorKind::TlsFailed,
+        }
+    }
+}
+
+/// The epoll token of a session: its place, and which of the sockets that had this place.
+fn token(index: usize, generation: u32) -> u64 {
+    (u64::from(generation) << 32) | index as u64
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the inverse of `token`: each half fits"
+)]
+pub(super) fn untoken(token: u64) -> (usize, u32) {
+    ((token & u64::from(u32::MAX)) as usize, (token >> 32) as u32)
 }

@@ -5,8 +5,8 @@ use http1::client::{Part, ReplyDecoder};
 use model::measured::ledger::ErrorKind;
 use model::units::Nanos;
 
-use crate::events::{EventStream, Moment};
-use crate::workload::{Expect, ExpectBody};
+use crate::protocol::events::{EventStream, Moment};
+use crate::protocol::workload::{Expect, ExpectBody};
 
 /// Bytes of memory that an exchange keeps for replies cut in the middle of their head. What a longer one needed is given
 /// back: there is an exchange a connection, and there may be ten thousand.

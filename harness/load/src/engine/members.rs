@@ -17,15 +17,16 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use websocket::{MAX_MESSAGE_BYTES, Message, Poll, Role, Socket, encode};
 
-use super::core::{Core, Ended, Opened};
-use super::{Share, Talk};
-use crate::drive::CONNECT_TIMEOUT;
+use crate::engine::common::Share;
+use crate::engine::core::{Core, Ended, Opened};
+use crate::engine::error::CONNECT_TIMEOUT;
+use crate::engine::protocol::Protocol;
 use crate::line::Line;
-use crate::messages::{Delivery, GivenUp, MAX_IN_FLIGHT, Messages, Received, Settled};
+use crate::protocol::messages::{Delivery, GivenUp, MAX_IN_FLIGHT, Messages, Received, Settled};
+use crate::protocol::upgrade::{Upgrade, UpgradeError};
+use crate::protocol::workload::Chat;
 use crate::reactor::Ready;
-use crate::transport::{RecvError, Transport};
-use crate::upgrade::{Upgrade, UpgradeError};
-use crate::workload::Chat;
+use crate::transport::link::{RecvError, Transport};
 
 /// Most bytes that wait for a peer which does not read: a message, and as much again in pongs. Whoever asks for more pongs
 /// without reading them is left.
@@ -430,7 +431,7 @@ impl<'a> Members<'a> {
     }
 }
 
-impl<T: Transport> Talk<T> for Members<'_> {
+impl<T: Transport> Protocol<T> for Members<'_> {
     fn prepare(&mut self, core: &mut Core<'_, T>) {
         core.open_each(0..self.turns.len());
     }

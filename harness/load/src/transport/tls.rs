@@ -16,10 +16,10 @@ use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 use thiserror::Error;
 
-use crate::transport::{RecvError, Transport};
+use crate::transport::link::{HandshakeError, RecvError, Transport};
 
 /// How a server is spoken to over TLS: its name, and whom to believe that it has this name.
 #[derive(Debug, Clone)]
@@ -101,43 +101,6 @@ pub enum TlsError {
     /// PEM without a certificate.
     #[error("there is no certificate in it")]
     NoCertificate,
-}
-
-/// Why a handshake failed.
-#[derive(Debug, Error)]
-pub enum HandshakeError {
-    /// One side refused the other.
-    #[error("{0}")]
-    Refused(rustls::Error),
-    /// The server went away.
-    #[error("the server closed the connection during the handshake")]
-    Closed,
-    /// The system failed.
-    #[error("{0}")]
-    System(io::Error),
-}
-
-impl HandshakeError {
-    /// What to do about it, in a sentence without its full stop.
-    pub fn remedy(&self) -> &'static str {
-        match self {
-            Self::Refused(rustls::Error::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-            )) => "use a name that the certificate holds, or --insecure to believe any",
-            Self::Refused(rustls::Error::InvalidCertificate(
-                CertificateError::UnknownIssuer | CertificateError::BadSignature,
-            )) => {
-                "pass the authority that signed it with --cacert FILE, or --insecure to believe any"
-            }
-            Self::Refused(rustls::Error::InvalidCertificate(_)) => {
-                "look at the server's certificate, or pass --insecure to believe any"
-            }
-            Self::Refused(rustls::Error::InvalidMessage(_)) | Self::Closed => {
-                "check that this port speaks https; if it speaks plain http, write http://"
-            }
-            Self::Refused(_) | Self::System(_) => "look at the server's own output",
-        }
-    }
 }
 
 /// A connection's TLS.

@@ -4,7 +4,7 @@
 //! kind, records how late each answer left, and tells it at `GET /stats`.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -14,7 +14,9 @@ use model::measured::summary::Times;
 use model::units::{Nanos, duration_ns};
 use serde::{Deserialize, Serialize};
 
-use crate::answering::{self, Answerer, JSON, Owed, Reply, TEXT};
+use crate::server::answering::{self, Answerer, JSON, Owed, Reply, TEXT};
+
+pub use crate::server::answering::bind;
 
 /// The longest delay that a call may ask for, in milliseconds.
 pub const MAX_DELAY_MS: u64 = 60_000;
@@ -42,19 +44,6 @@ pub fn serve(listener: &TcpListener, late: Duration, stop: &AtomicBool) -> io::R
         lateness: empty_histogram(),
     };
     answering::serve(listener, backend, 0, stop)
-}
-
-/// Binds a listener on the loopback address for [`serve`]; port 0 lets the system choose.
-pub fn bind(addr: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
-    let socket = socket2::Socket::new(
-        socket2::Domain::for_address(addr),
-        socket2::Type::STREAM,
-        None,
-    )?;
-    socket.set_reuse_address(true)?;
-    socket.bind(&addr.into())?;
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(socket.into())
 }
 
 struct Backend {
@@ -126,7 +115,7 @@ fn parse(target: &str) -> Option<Ask> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answering::testing::{Running, start};
+    use crate::server::answering::testing::{Running, start};
 
     fn started() -> Running {
         start(|listener, stop| serve(listener, Duration::ZERO, stop))

@@ -15,8 +15,8 @@ use model::spec::truth::{Answers, Behaviour};
 use model::units::{NANOS_PER_S, Nanos};
 use serde::{Deserialize, Serialize};
 
-use crate::answering::{self, Answerer, JSON, Owed, Reply, TEXT};
-use crate::pacer::SPIN_AHEAD_NS;
+use crate::engine::pacer::SPIN_AHEAD_NS;
+use crate::server::answering::{self, Answerer, JSON, Owed, Reply, TEXT};
 
 /// What every request is answered with.
 pub const BODY: &[u8] = b"truth";
@@ -164,7 +164,7 @@ impl Answerer for Books {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answering::testing::{Running, start};
+    use crate::server::answering::testing::{Running, start};
 
     fn serving(behaviour: &str) -> Running {
         let behaviour = behaviour.parse().unwrap();

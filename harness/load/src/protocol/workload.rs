@@ -5,14 +5,14 @@ use http1::client::encode_request;
 use model::units::Nanos;
 use websocket::MAX_MESSAGE_BYTES;
 
-use crate::messages::MIN_MESSAGE_BYTES;
+use crate::protocol::messages::MIN_MESSAGE_BYTES;
 
 /// What is said over the connections of a drive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Workload(pub(crate) Said);
+pub struct Workload(pub(crate) WorkloadKind);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum WorkloadKind {
     /// A mix of requests: at least one kind.
     Requests(Vec<Request>),
     Chat(Chat),
@@ -22,21 +22,21 @@ impl Workload {
     /// A workload of these requests; none is a bug of the caller.
     pub fn new(requests: Vec<Request>) -> Self {
         assert!(!requests.is_empty(), "a workload has at least one request");
-        Self(Said::Requests(requests))
+        Self(WorkloadKind::Requests(requests))
     }
 
     /// The kinds of request, as [`model::spec::schedule::Mix`] numbers them; a chat has none.
     pub fn requests(&self) -> &[Request] {
         match &self.0 {
-            Said::Requests(requests) => requests,
-            Said::Chat(_) => &[],
+            WorkloadKind::Requests(requests) => requests,
+            WorkloadKind::Chat(_) => &[],
         }
     }
 }
 
 impl From<Chat> for Workload {
     fn from(chat: Chat) -> Self {
-        Self(Said::Chat(chat))
+        Self(WorkloadKind::Chat(chat))
     }
 }
 
@@ -104,7 +104,7 @@ pub enum ExpectBody {
     Any,
     /// These bytes.
     Exact(Vec<u8>),
-    /// A stream of events, each checked and timed as it comes (see [`crate::events`]).
+    /// A stream of events, each checked and timed as it comes (see [`crate::protocol::events`]).
     Events {
         /// How many, numbered from 1.
         count: u32,

@@ -12,9 +12,9 @@ use model::units::{NANOS_PER_S, Nanos, duration_ns};
 use rustix::io::Errno;
 
 use crate::clock::Clock;
-use crate::dial::{self, Dial, MAX_CONNECTING};
-use crate::drive::{DriveError, time_to_open};
+use crate::engine::error::{DriveError, time_to_open};
 use crate::reactor::Reactor;
+use crate::transport::dial::{self, Dial, MAX_CONNECTING};
 
 /// Connections a second that are opened at most. A server that accepts them one by one keeps up, and none is left in a
 /// queue that the system cuts off: what overflows there is tried again a second later.

@@ -3,95 +3,29 @@
 //! A turn of the loop sends what is due, sleeps until the next request is due or a reply comes, and hands every readiness
 //! report to its connection. No turn walks through all sessions: ten thousand idle ones cost nothing.
 //!
-//! What is said over the connections is a [`Talk`]: HTTP requests in `requests`, a chat in `members`. What every talk needs is
-//! in `core`, and how connections come and go in `opening`.
-
-mod core;
-mod members;
-mod opening;
-mod requests;
+//! What is said over the connections is a [`Protocol`]: HTTP requests in `requests`, a chat in `members`. What every
+//! protocol needs is in `core`, and how connections are opened in `opening`.
 
 use std::num::NonZeroU64;
 
-use model::measured::ledger::{ErrorKind, Fate};
+use model::measured::ledger::Fate;
 use model::measured::recording::{EndedBy, GeneratorUse, Recording};
 use model::spec::schedule::Schedule;
 use model::units::{Nanos, duration_ns};
 use rustix::thread::{CpuSet, sched_setaffinity, set_current_timer_slack};
 
-use self::core::{Core, Opened, Source, Stage, Timeline};
 use crate::clock::thread_cpu_ns;
-use crate::drive::{Common, DriveError};
-use crate::pacer::{Pacer, SPIN_AHEAD_NS, Wait};
+use crate::engine::common::{Common, Share};
+use crate::engine::core::{Core, HOUSEKEEPING_NS, OpenError, Source, Stage, Timeline, untoken};
+use crate::engine::error::DriveError;
+use crate::engine::pacer::{Pacer, SPIN_AHEAD_NS, Wait};
+use crate::engine::protocol::Protocol;
 use crate::reactor::Ready;
-use crate::transport::Transport;
-use crate::upgrade::UpgradeError;
-use opening::OpenError;
-
-pub(crate) use members::Members;
-pub(crate) use requests::Requests;
-
-/// How often time-outs are looked for and the world is told how it goes.
-const HOUSEKEEPING_NS: Nanos = 10_000_000;
+use crate::transport::link::Transport;
 
 /// How long after the last connection is open the schedule begins, on all threads at one instant: as long as a thread may
 /// need to wake up.
 const START_AHEAD_NS: Nanos = 1_000_000;
-
-/// A thread's part of a drive.
-pub(crate) struct Share {
-    /// This thread, from 0.
-    pub(crate) thread: u32,
-    /// Of how many.
-    pub(crate) threads: u32,
-    /// Connections of this thread, at least one.
-    pub(crate) connections: u32,
-    /// The core to pin to.
-    pub(crate) cpu: Option<u32>,
-    /// Whether to spin for due times.
-    pub(crate) spin: bool,
-}
-
-/// What is said over the connections of a worker. The worker knows when; a talk knows what.
-///
-/// A session that may send stands in the worker's line of the free. Whoever is taken from it for [`Talk::send`] comes back
-/// through [`Core::set_free`].
-pub(crate) trait Talk<T: Transport> {
-    /// Names the sessions to open before the start.
-    fn prepare(&mut self, core: &mut Core<'_, T>);
-
-    /// A session's connection can be used from now on.
-    fn on_open(&mut self, core: &mut Core<'_, T>, index: usize, opened: Opened, now: Nanos);
-
-    /// A session's connection could not be opened; the session is closed.
-    fn on_open_failed(&mut self, core: &mut Core<'_, T>, index: usize, kind: ErrorKind, now: Nanos);
-
-    /// Before the start: whether every session has got as far as it must, or why one won't.
-    fn is_ready(&self, core: &Core<'_, T>) -> Result<bool, UpgradeError>;
-
-    /// The schedule begins: in a closed loop, with the first requests.
-    fn begin(&mut self, core: &mut Core<'_, T>, now: Nanos);
-
-    /// Sends what was due at `due_ns` over a session that was free.
-    fn send(&mut self, core: &mut Core<'_, T>, index: usize, due_ns: Nanos);
-
-    /// The socket of an open connection is ready.
-    fn on_ready(&mut self, core: &mut Core<'_, T>, index: usize, ready: Ready, now: Nanos);
-
-    /// Gives up what was sent too long ago.
-    fn time_out(&mut self, core: &mut Core<'_, T>, now: Nanos);
-
-    /// What was sent and has not met its fate.
-    fn in_flight(&self) -> u32;
-
-    /// Of which kind in the mix the next one would have been, where it is not sent any more. Each is asked for once.
-    fn next_kind(&mut self) -> usize {
-        0
-    }
-
-    /// Nothing more is waited for: what is in flight is unfinished.
-    fn finish(&mut self, core: &mut Core<'_, T>, now: Nanos);
-}
 
 /// Opens this thread's connections, waits for the other threads, drives, and returns what was recorded; nothing where
 /// another thread failed before the start.
@@ -99,16 +33,16 @@ pub(crate) fn run<T: Transport>(
     common: &Common<'_>,
     transport: &T::Shared,
     share: &Share,
-    mut talk: impl Talk<T>,
+    mut protocol: impl Protocol<T>,
 ) -> Result<Option<Recording>, DriveError> {
     let _attendance = common.meeting.attend();
     let mut worker = prepare_thread(share)
         .and_then(|()| Core::new(common, transport, share))
         .map(|mut core| {
-            talk.prepare(&mut core);
+            protocol.prepare(&mut core);
             Worker {
                 core,
-                talk,
+                protocol,
                 next_housekeeping_ns: 0,
                 reported: (0, 0),
             }
@@ -139,15 +73,15 @@ fn prepare_thread(share: &Share) -> Result<(), DriveError> {
     })
 }
 
-struct Worker<'a, T: Transport, C> {
-    core: Core<'a, T>,
-    talk: C,
+pub(super) struct Worker<'a, T: Transport, P> {
+    pub(super) core: Core<'a, T>,
+    pub(super) protocol: P,
     next_housekeeping_ns: Nanos,
     /// Requests that succeeded and that failed, as the control knows them.
     reported: (u64, u64),
 }
 
-impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
+impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
     fn drive(mut self, share: &Share, start_ns: Nanos) -> Result<Recording, DriveError> {
         let load = self.core.common.load;
         let measured_from_ns = start_ns + duration_ns(load.warmup);
@@ -194,7 +128,7 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
                 self.core.wait(Some(0))?;
             }
             let woken_ns = self.core.clock.now();
-            let in_flight = self.talk.in_flight();
+            let in_flight = self.protocol.in_flight();
             self.core.recorders.count_in_flight(in_flight, woken_ns);
             if spinning && self.core.reactor.len() == 0 {
                 spin_ns += woken_ns - now;
@@ -239,7 +173,7 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
             Some(schedule) => Source::Paced(Pacer::new(schedule, end_ns - start_ns)),
             None => Source::Closed { end_ns },
         };
-        self.talk.begin(&mut self.core, start_ns);
+        self.protocol.begin(&mut self.core, start_ns);
     }
 
     /// What ends the arrivals at `now`, where something does.
@@ -261,7 +195,7 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
         {
             pacer.pop();
             let index = self.core.free.pop_front().expect("checked above");
-            self.talk
+            self.protocol
                 .send(&mut self.core, index, timeline.start_ns + due);
         }
     }
@@ -272,7 +206,7 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
             // A due request that finds no free connection waits for a reply, not for a time.
             Source::Paced(_) if self.core.free.is_empty() => Wait::Done,
             // Waking from a sleep takes tens of microseconds, and a reply that comes meanwhile would seem that much later.
-            Source::Paced(_) if spin && self.talk.in_flight() > 0 => Wait::Spin,
+            Source::Paced(_) if spin && self.protocol.in_flight() > 0 => Wait::Spin,
             Source::Paced(pacer) => pacer.wait(self.core.clock.now() - timeline.start_ns, spin),
             Source::Closed { .. } | Source::Quiet => Wait::Done,
         }
@@ -286,7 +220,7 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
     }
 
     /// Handles one readiness report; returns why a connection could not be opened.
-    fn on_ready(&mut self, ready: Ready, now: Nanos) -> Option<OpenError> {
+    pub(super) fn on_ready(&mut self, ready: Ready, now: Nanos) -> Option<OpenError> {
         let (index, generation) = untoken(ready.token);
         let session = &mut self.core.sessions[index];
         // A session may have been closed and opened again by an earlier report of the same wait.
@@ -303,7 +237,7 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
             } => self.shake_hands(index, since_ns, established_ns, now),
             Stage::Closed | Stage::Connecting { .. } => None,
             Stage::Open => {
-                self.talk.on_ready(&mut self.core, index, ready, now);
+                self.protocol.on_ready(&mut self.core, index, ready, now);
                 None
             }
         }
@@ -325,7 +259,7 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
         recorders
             .measured
             .rotate(now.max(recorders.measured_from_ns));
-        self.talk.time_out(&mut self.core, now);
+        self.protocol.time_out(&mut self.core, now);
         self.time_out_opening(now);
         let ledger = self.core.recorders.measured.ledger();
         let (ok, failed) = (ledger.ok, ledger.failed());
@@ -350,8 +284,8 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
         let is_busy = self.core.free.is_empty();
         // What all connections together waited for replies since the end, and until when.
         let (mut waited_ns, mut until_ns) = (0, timeline.end_ns);
-        while self.talk.in_flight() > 0 && now < drain_until_ns && !self.core.is_stopped() {
-            let busy = self.talk.in_flight().min(self.core.connection_count());
+        while self.protocol.in_flight() > 0 && now < drain_until_ns && !self.core.is_stopped() {
+            let busy = self.protocol.in_flight().min(self.core.connection_count());
             self.core
                 .wait(Some((drain_until_ns - now).min(HOUSEKEEPING_NS)))?;
             now = self.core.clock.now();
@@ -367,9 +301,11 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
             now
         });
         let Self {
-            mut core, mut talk, ..
+            mut core,
+            mut protocol,
+            ..
         } = self;
-        talk.finish(&mut core, now);
+        protocol.finish(&mut core, now);
         let Core {
             mut recorders,
             connections,
@@ -390,7 +326,7 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
                 let recorder = recorders.for_due(due_ns);
                 recorder.on_scheduled(1);
                 recorder.on_unfinished(due_ns, None, now);
-                recorder.on_kind(talk.next_kind(), Fate::Unfinished, due_ns, now);
+                recorder.on_kind(protocol.next_kind(), Fate::Unfinished, due_ns, now);
             }
         }
         // With a bound on their number the requests end the measurement, otherwise the clock does.
@@ -406,17 +342,4 @@ impl<T: Transport, C: Talk<T>> Worker<'_, T, C> {
             ..recorders.measured.finish(end_ns, connections, generator)
         })
     }
-}
-
-/// The epoll token of a session: its place, and which of the sockets that had this place.
-fn token(index: usize, generation: u32) -> u64 {
-    (u64::from(generation) << 32) | index as u64
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the inverse of `token`: each half fits"
-)]
-fn untoken(token: u64) -> (usize, u32) {
-    ((token & u64::from(u32::MAX)) as usize, (token >> 32) as u32)
 }

@@ -8,7 +8,7 @@ use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 
-use crate::sources::{self, Sources};
+use crate::transport::sources::{self, Sources};
 
 /// Most connections of a thread that are being opened at once: a server's queue of connections to accept is short.
 pub(crate) const MAX_CONNECTING: u32 = 128;

@@ -12,16 +12,17 @@ use model::spec::load::{Connect, Load};
 use model::spec::schedule::Mix;
 use model::units::Nanos;
 
-use super::core::{Core, Ended, Opened};
-use super::{Share, Talk};
-use crate::backoff::FIRST_PAUSE_NS;
-use crate::events::Moment;
-use crate::exchange::{Exchange, Progress};
+use crate::engine::backoff::FIRST_PAUSE_NS;
+use crate::engine::common::Share;
+use crate::engine::core::{Core, Ended, Opened};
+use crate::engine::protocol::Protocol;
 use crate::line::Line;
+use crate::protocol::events::Moment;
+use crate::protocol::exchange::{Exchange, Progress};
+use crate::protocol::upgrade::UpgradeError;
+use crate::protocol::workload::{ExpectBody, Request};
 use crate::reactor::Ready;
-use crate::transport::{RecvError, Transport};
-use crate::upgrade::UpgradeError;
-use crate::workload::{ExpectBody, Request};
+use crate::transport::link::{RecvError, Transport};
 
 /// The requests of one worker.
 pub(crate) struct Requests<'a> {
@@ -37,7 +38,7 @@ pub(crate) struct Requests<'a> {
     resting: VecDeque<(usize, Nanos)>,
 }
 
-/// A session's part in the talk.
+/// A session's part in it.
 struct Turn {
     carried: Option<InFlight>,
     exchange: Exchange,
@@ -59,14 +60,14 @@ struct InFlight {
 
 /// Why a connection is read.
 #[derive(Clone, Copy)]
-enum Source {
+enum Cause {
     /// It was reported ready.
     Ready(Ready),
     /// It took no more bytes, and will never be reported again.
     Lost,
 }
 
-impl Source {
+impl Cause {
     /// Why a connection can't carry another request after a reply that is complete, where it can't. `is_sent`: all of the
     /// request has left. Otherwise the peer would take the next request for the rest of this one (RFC 9112 §9.3).
     fn ended(self, fate: Result<(), ErrorKind>, reusable: bool, is_sent: bool) -> Option<Ended> {
@@ -168,7 +169,7 @@ impl<'a> Requests<'a> {
         if core.write(index, bytes, &mut carried.written).is_err() {
             // The peer may have replied before it went: the system keeps what has come.
             let now = core.clock.now();
-            self.read(core, index, Source::Lost, now);
+            self.read(core, index, Cause::Lost, now);
         }
     }
 
@@ -176,7 +177,7 @@ impl<'a> Requests<'a> {
         &mut self,
         core: &mut Core<'_, T>,
         index: usize,
-        source: Source,
+        cause: Cause,
         woken_ns: Nanos,
     ) {
         // What was readable when epoll returned had arrived by then; later reads of a long reply read the clock anew.
@@ -188,8 +189,8 @@ impl<'a> Requests<'a> {
             let carried = carried.as_mut().expect("read is for busy sessions");
             let Request { expect, bytes, .. } = &self.kinds[carried.request];
             let (fate, ended) = match core.recv(index) {
-                Ok(0) => match (exchange.eof(expect), source) {
-                    (Err(ErrorKind::Closed), Source::Lost) => {
+                Ok(0) => match (exchange.eof(expect), cause) {
+                    (Err(ErrorKind::Closed), Cause::Lost) => {
                         (Err(ErrorKind::Reset), Some(Ended::Lost))
                     }
                     (Err(kind @ (ErrorKind::Closed | ErrorKind::ShortBody)), _) => {
@@ -210,16 +211,16 @@ impl<'a> Requests<'a> {
                     match exchange.receive(received, expect, arrived_ns, &mut on_moment) {
                         Progress::Done { fate, reusable } => {
                             let is_sent = carried.written == bytes.len() && !core.has_unsent(index);
-                            (fate, source.ended(fate, reusable, is_sent))
+                            (fate, cause.ended(fate, reusable, is_sent))
                         }
-                        Progress::NeedInput if source.is_emptied::<T>(count) => return,
+                        Progress::NeedInput if cause.is_emptied::<T>(count) => return,
                         Progress::NeedInput => {
                             arrived_ns = core.clock.now();
                             continue;
                         }
                     }
                 }
-                Err(RecvError::WouldBlock) if matches!(source, Source::Ready(_)) => return,
+                Err(RecvError::WouldBlock) if matches!(cause, Cause::Ready(_)) => return,
                 Err(RecvError::WouldBlock | RecvError::Lost) => {
                     (Err(ErrorKind::Reset), Some(Ended::Lost))
                 }
@@ -304,7 +305,7 @@ impl<'a> Requests<'a> {
     }
 }
 
-impl<T: Transport> Talk<T> for Requests<'_> {
+impl<T: Transport> Protocol<T> for Requests<'_> {
     fn prepare(&mut self, core: &mut Core<'_, T>) {
         let kinds = self.kinds.len();
         core.recorders.measured.tell_apart(kinds);
@@ -391,7 +392,7 @@ impl<T: Transport> Talk<T> for Requests<'_> {
             self.flush(core, index);
         }
         if ready.is_readable() && self.turns[index].carried.is_some() {
-            self.read(core, index, Source::Ready(ready), now);
+            self.read(core, index, Cause::Ready(ready), now);
         }
     }
 

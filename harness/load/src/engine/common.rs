@@ -1,0 +1,34 @@
+//! What the threads of a drive share, and what is each one's own.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+
+use model::spec::load::Load;
+
+use crate::clock::Clock;
+use crate::engine::control::Control;
+use crate::engine::meeting::Meeting;
+
+/// What all threads of a drive share.
+pub(crate) struct Common<'a> {
+    pub(crate) load: &'a Load,
+    pub(crate) addr: SocketAddr,
+    pub(crate) control: &'a Control,
+    pub(crate) clock: Clock,
+    pub(crate) meeting: Meeting,
+    pub(crate) local_ports: RangeInclusive<u16>,
+}
+
+/// A thread's part of a drive.
+pub(crate) struct Share {
+    /// This thread, from 0.
+    pub(crate) thread: u32,
+    /// Of how many.
+    pub(crate) threads: u32,
+    /// Connections of this thread, at least one.
+    pub(crate) connections: u32,
+    /// The core to pin to.
+    pub(crate) cpu: Option<u32>,
+    /// Whether to spin for due times.
+    pub(crate) spin: bool,
+}

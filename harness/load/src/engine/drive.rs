@@ -1,0 +1,158 @@
+//! Driving load: the threads of one drive, from opening connections to the merged recording.
+
+use std::net::SocketAddr;
+
+use model::measured::recording::Recording;
+use model::spec::load::Load;
+
+use crate::clock::Clock;
+use crate::engine::common::{Common, Share};
+use crate::engine::control::Control;
+use crate::engine::error::DriveError;
+use crate::engine::meeting::Meeting;
+use crate::engine::members::Members;
+use crate::engine::protocol::Protocol;
+use crate::engine::requests::Requests;
+use crate::engine::worker;
+use crate::protocol::workload::{Workload, WorkloadKind};
+use crate::transport::dial;
+use crate::transport::tcp::Tcp;
+use crate::transport::tls::{Secured, Tls};
+
+/// How the generator uses the machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// One generator thread a core, pinned to it; empty: one thread, wherever the system puts it. A chat has one thread
+    /// whatever stands here, on the first of these cores.
+    pub cpus: Vec<u32>,
+    /// Spin, in an open loop, for a due time that is near and while a reply is awaited. Only on cores that nothing else
+    /// needs: a spinning generator starves whoever shares its core.
+    pub spin: bool,
+}
+
+/// Where to, and how.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// The address.
+    pub addr: SocketAddr,
+    /// Speak TLS.
+    pub tls: Option<Tls>,
+}
+
+impl From<SocketAddr> for Endpoint {
+    /// Without TLS.
+    fn from(addr: SocketAddr) -> Self {
+        Self { addr, tls: None }
+    }
+}
+
+/// Drives one load at one server and returns what was recorded.
+///
+/// Connections are opened first, unless each request opens its own; the schedule begins when all of them are. The drive ends after `load.warmup +
+/// load.duration`, when `load.request_limit` requests have been scheduled, or when `control` says so, and then waits at
+/// most `load.drain` for replies still out.
+pub fn drive(
+    load: &Load,
+    workload: &Workload,
+    endpoint: impl Into<Endpoint>,
+    options: &Options,
+    control: &Control,
+) -> Result<Recording, DriveError> {
+    let wanted = load.connections.get();
+    let cpus: Vec<Option<u32>> = if options.cpus.is_empty() {
+        vec![None]
+    } else {
+        options.cpus.iter().copied().map(Some).collect()
+    };
+    let most_threads = match &workload.0 {
+        // A thread without a connection could never send what its schedule holds.
+        WorkloadKind::Requests(_) => wanted,
+        // What one member says all others hear: its thread must know them all.
+        WorkloadKind::Chat(_) => 1,
+    };
+    let threads = u32::try_from(cpus.len())
+        .unwrap_or(u32::MAX)
+        .min(most_threads);
+    let Endpoint { addr, tls } = endpoint.into();
+    let common = Common {
+        load,
+        addr,
+        control,
+        clock: Clock::start(),
+        meeting: Meeting::new(threads),
+        local_ports: dial::local_ports(),
+    };
+    let recordings: Vec<Result<Option<Recording>, DriveError>> = std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads)
+            .map(|thread| {
+                let share = Share {
+                    thread,
+                    threads,
+                    connections: wanted / threads + u32::from(thread < wanted % threads),
+                    cpu: cpus[thread as usize],
+                    spin: options.spin,
+                };
+                let (common, tls) = (&common, tls.as_ref());
+                std::thread::Builder::new()
+                    .name(format!("load-{thread}"))
+                    .spawn_scoped(scope, move || match &workload.0 {
+                        WorkloadKind::Requests(requests) => {
+                            run(common, tls, &share, Requests::new(requests, load, &share))
+                        }
+                        WorkloadKind::Chat(chat) => {
+                            run(common, tls, &share, Members::new(chat, &share))
+                        }
+                    })
+                    .map_err(|source| {
+                        common.meeting.give_up();
+                        DriveError::Thread { source }
+                    })
+            })
+            .collect();
+        handles
+            .into_iter()
+            .map(|handle| {
+                handle?
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .collect()
+    });
+    let mut merged: Option<Recording> = None;
+    for recording in recordings {
+        // A thread that was let go by another's failure has recorded nothing.
+        let Some(recording) = recording? else {
+            continue;
+        };
+        match &mut merged {
+            Some(merged) => merged.merge_thread(&recording),
+            None => merged = Some(recording),
+        }
+    }
+    let merged = merged.expect("there is at least one thread");
+    assert!(
+        merged.ledger.balances(),
+        "every scheduled request has exactly one fate: {:?}",
+        merged.ledger
+    );
+    let kinds = merged.kinds.iter().map(|kind| kind.ledger.scheduled);
+    assert!(
+        merged.kinds.is_empty() || kinds.sum::<u64>() == merged.ledger.scheduled,
+        "every scheduled request is of exactly one kind: {:?}",
+        merged.kinds
+    );
+    Ok(merged)
+}
+
+/// A thread's part of a drive, with or without TLS.
+fn run<P: Protocol<Tcp> + Protocol<Secured>>(
+    common: &Common<'_>,
+    tls: Option<&Tls>,
+    share: &Share,
+    protocol: P,
+) -> Result<Option<Recording>, DriveError> {
+    match tls {
+        None => worker::run::<Tcp>(common, &(), share, protocol),
+        Some(tls) => worker::run::<Secured>(common, tls, share, protocol),
+    }
+}
