@@ -31,8 +31,6 @@ const CIRCLES: &[&str] = &[
     "coroutine::runtime",
     "http1",
     "libuv",
-    "load",
-    "load::worker",
     "model",
     "model::record",
     "model::record::sweep",
