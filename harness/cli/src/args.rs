@@ -148,8 +148,9 @@ pub(crate) struct RunArgs {
     #[arg(long, short, value_name = "NAME|FILE")]
     pub(crate) scenario: String,
 
-    /// A target: NAME, or a manifest as ./mine.toml; ALIAS=NAME measures it under another name; `all` is every built-in one. May
-    /// be repeated; the first is the base of all comparisons. [default: callback and coroutine]
+    /// A target: NAME, or a manifest as ./mine.toml; ALIAS=NAME measures it under another name; `all` is every built-in one,
+    /// `reference` is each of this program's. May be repeated; the first is the base of all comparisons. [default: callback and
+    /// coroutine]
     #[arg(long, short, value_name = "[ALIAS=]NAME|FILE")]
     pub(crate) target: Vec<String>,
 
@@ -247,8 +248,9 @@ pub(crate) struct SweepArgs {
     #[arg(long, short, value_name = "NAME|FILE")]
     pub(crate) scenario: Option<String>,
 
-    /// A target: NAME, or a manifest as ./mine.toml; ALIAS=NAME measures it under another name; `all` is every built-in one. May
-    /// be repeated; the first is the base of all comparisons. [default: callback and coroutine]
+    /// A target: NAME, or a manifest as ./mine.toml; ALIAS=NAME measures it under another name; `all` is every built-in one,
+    /// `reference` is each of this program's. May be repeated; the first is the base of all comparisons. [default: callback and
+    /// coroutine]
     #[arg(long, short, value_name = "[ALIAS=]NAME|FILE")]
     pub(crate) target: Vec<String>,
 
@@ -522,7 +524,7 @@ pub(crate) enum Listing {
   bench check --url mine=http://127.0.0.1:8080")]
 #[command(group = ArgGroup::new("which").args(["target", "url"]).required(true).multiple(true))]
 pub(crate) struct CheckArgs {
-    /// Targets to check: NAME, ALIAS=NAME, `all` for every built-in one, or a manifest as ./mine.toml.
+    /// Targets to check: NAME, ALIAS=NAME, `all` for every built-in one, `reference` for this program's, or a manifest as ./mine.toml.
     #[arg(value_name = "TARGET")]
     pub(crate) target: Vec<String>,
 
@@ -910,7 +912,7 @@ pub(crate) struct DoctorArgs {
   bench serve truth --behaviour queue:service=5ms
   bench serve truth --behaviour queue:mean=500us,seed=1      exponential service times")]
 pub(crate) struct ServeArgs {
-    /// callback, callback-cluster, coroutine, coroutine-single, coroutine-asyncio, backend or truth.
+    /// callback, callback-asyncio, callback-cluster, coroutine, coroutine-single, coroutine-asyncio, backend or truth.
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
 

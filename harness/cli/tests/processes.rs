@@ -268,6 +268,7 @@ fn a_port_in_use_is_named() {
     let port = taken.local_addr().unwrap().port().to_string();
     for name in [
         "callback",
+        "callback-asyncio",
         "callback-cluster",
         "coroutine",
         "coroutine-single",

@@ -65,6 +65,7 @@ enum Model {
 /// The reference servers by the names of their targets.
 const MODELS: &[(&str, Model)] = &[
     ("callback", Model::Callback(Loops::One)),
+    ("callback-asyncio", Model::Callback(Loops::Asyncio)),
     ("callback-cluster", Model::Callback(Loops::Cluster)),
     ("coroutine", Model::Coroutine(Scheduler::MultiThread)),
     (

@@ -55,6 +55,7 @@ macro_rules! built_in {
 /// The manifests that are compiled in: name and TOML source, in the order of lists.
 pub const BUILT_IN: &[(&str, &str)] = &[
     built_in!("callback"),
+    built_in!("callback-asyncio"),
     built_in!("callback-cluster"),
     built_in!("coroutine"),
     built_in!("coroutine-single"),
@@ -69,6 +70,19 @@ pub const BUILT_IN: &[(&str, &str)] = &[
 
 /// What stands for every built-in target at once where targets are named.
 pub const ALL: &str = "all";
+
+/// What stands for the reference servers at once: those of this workspace, each of which differs from another in one factor.
+pub const REFERENCE: &str = "reference";
+
+/// The reference servers: the styles on each loop, then a further loop a core; the schedulers of tokio.
+pub const REFERENCE_TARGETS: [&str; 6] = [
+    "callback",
+    "callback-asyncio",
+    "callback-cluster",
+    "coroutine-asyncio",
+    "coroutine-single",
+    "coroutine",
+];
 
 /// The pair that is compared where nothing else is asked for.
 pub const DEFAULT_PAIR: [&str; 2] = ["callback", "coroutine"];
@@ -89,16 +103,22 @@ impl TargetSpec {
         Self::of_manifest(name.unwrap_or(kind), manifest)
     }
 
-    /// Reads what people name: [`ALL`], which is every built-in target in the order of lists, or one as
+    /// Reads what people name: [`ALL`], which is every built-in target in the order of lists, [`REFERENCE`], or one as
     /// [`TargetSpec::parse`] does.
     pub fn parse_each(text: &str) -> Result<Vec<Self>, TargetError> {
-        match Self::split_alias(text) {
-            (None, ALL) => BUILT_IN.iter().map(|(name, _)| Self::parse(name)).collect(),
-            (Some(_), ALL) => Err(TargetError::AliasOfAll {
+        let (alias, kind) = Self::split_alias(text);
+        let group: Vec<&str> = match kind {
+            ALL => BUILT_IN.iter().map(|(name, _)| *name).collect(),
+            REFERENCE => REFERENCE_TARGETS.to_vec(),
+            _ => return Ok(vec![Self::parse(text)?]),
+        };
+        if alias.is_some() {
+            return Err(TargetError::AliasOfGroup {
                 text: names::shortened(text),
-            }),
-            _ => Ok(vec![Self::parse(text)?]),
+                group: kind.to_owned(),
+            });
         }
+        group.into_iter().map(Self::parse).collect()
     }
 
     /// A target of this manifest, called `name`.
@@ -289,7 +309,7 @@ impl FromStr for BaseUrl {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TargetError {
     /// No such target.
-    #[error("no target is called `{name}`{}; known are {}, all of them as `{ALL}`, a manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already", hint(*nearest), built_in_names())]
+    #[error("no target is called `{name}`{}; known are {}, all of them as `{ALL}`, this program's as `{REFERENCE}`, a manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already", hint(*nearest), built_in_names())]
     Unknown {
         /// The name asked for.
         name: String,
@@ -298,11 +318,13 @@ pub enum TargetError {
     },
     /// One name for all targets.
     #[error(
-        "`{text}` would give every built-in target one name: write `{ALL}`, or alias them one by one"
+        "`{text}` would give several targets one name: write `{group}`, or alias them one by one"
     )]
-    AliasOfAll {
+    AliasOfGroup {
         /// What was typed.
         text: String,
+        /// [`ALL`] or [`REFERENCE`].
+        group: String,
     },
     /// A name that can't be one.
     #[error(transparent)]
@@ -393,8 +415,11 @@ mod tests {
         );
         assert_eq!(
             TargetSpec::parse_each("x=all").unwrap_err().to_string(),
-            "`x=all` would give every built-in target one name: write `all`, or alias them one by one"
+            "`x=all` would give several targets one name: write `all`, or alias them one by one"
         );
+        let reference = TargetSpec::parse_each(REFERENCE).unwrap();
+        let names: Vec<_> = reference.iter().map(|target| &*target.name).collect();
+        assert_eq!(names, REFERENCE_TARGETS);
     }
 
     #[test]
@@ -402,9 +427,9 @@ mod tests {
         let error = TargetSpec::parse("calback").unwrap_err();
         assert_eq!(
             error.to_string(),
-            "no target is called `calback` (did you mean `callback`?); known are callback, callback-cluster, coroutine, \
-             coroutine-single, coroutine-asyncio, node, node-cluster, fastapi, fastapi-uvloop, uvicorn, uvicorn-uvloop, all \
-             of them as `all`, a manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already"
+            "no target is called `calback` (did you mean `callback`?); known are callback, callback-asyncio, \
+             callback-cluster, coroutine, coroutine-single, coroutine-asyncio, node, node-cluster, fastapi, fastapi-uvloop, \
+             uvicorn, uvicorn-uvloop, all of them as `all`, this program's as `reference`, a manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already"
         );
         assert!(matches!(
             TargetSpec::parse("zebra"),
