@@ -912,7 +912,8 @@ pub(crate) struct DoctorArgs {
   bench serve truth --behaviour queue:service=5ms
   bench serve truth --behaviour queue:mean=500us,seed=1      exponential service times")]
 pub(crate) struct ServeArgs {
-    /// callback, callback-asyncio, callback-cluster, coroutine, coroutine-single, coroutine-asyncio, backend or truth.
+    /// callback, callback-asyncio, callback-cluster, coroutine, coroutine-single, coroutine-asyncio, coroutine-libuv, backend or
+    /// truth.
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
 

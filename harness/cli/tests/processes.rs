@@ -273,6 +273,7 @@ fn a_port_in_use_is_named() {
         "coroutine",
         "coroutine-single",
         "coroutine-asyncio",
+        "coroutine-libuv",
         "backend",
     ] {
         let output = end(bench(&["serve", name, "--port", &port]).spawn().unwrap());

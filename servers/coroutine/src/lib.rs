@@ -1,4 +1,4 @@
-//! The coroutine server: the work contract on tokio, or on a loop like asyncio's.
+//! The coroutine server: the work contract on tokio, or on a loop like asyncio's or libuv's.
 //!
 //! Written the way tokio's own guides and mini-redis write a server: a task per connection, an `await` wherever
 //! something has to be waited for, blocking work in a pool of threads. What the routes do comes from `spec`, and what
@@ -7,7 +7,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `runtime` | what is needed of a runtime, and who has it: tokio, asyncio |
+//! | `runtime` | what is needed of a runtime, and who has it: tokio, asyncio, libuv |
 //! | `listener` | accepting |
 //! | `connection` | one client's requests and answers |
 //! | `routes` | what each route does, a file each |
@@ -52,7 +52,7 @@ use crate::clients::Clients;
 use crate::moves::Moves;
 use crate::pool::Pool;
 use crate::routes::Room;
-use crate::runtime::{Asyncio, Runtime, Tokio};
+use crate::runtime::{Asyncio, Libuv, Runtime, Tokio};
 use crate::upstream::Upstream;
 
 /// Which scheduler runs the tasks.
@@ -64,6 +64,8 @@ pub enum Scheduler {
     CurrentThread,
     /// asyncio's: one thread, a ready queue, a heap of timers and a selector.
     Asyncio,
+    /// The loop like libuv's: one thread, whose ready tasks take their steps in the idle phase, as uvloop's do.
+    Libuv,
 }
 
 /// Serves until SIGTERM or SIGINT, then stops accepting, lets the requests in flight finish (for
@@ -87,6 +89,7 @@ pub fn serve(
         Scheduler::MultiThread => serve_on(Tokio::MultiThread, settings, on_listening),
         Scheduler::CurrentThread => serve_on(Tokio::CurrentThread, settings, on_listening),
         Scheduler::Asyncio => serve_on(Asyncio, settings, on_listening),
+        Scheduler::Libuv => serve_on(Libuv, settings, on_listening),
     }
 }
 

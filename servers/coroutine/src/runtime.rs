@@ -1,10 +1,11 @@
 //! What a coroutine server needs of a runtime.
 //!
 //! Everything that waits asks the runtime here, and nothing else does: so the same coroutines run on tokio's schedulers and on
-//! asyncio's. Locks, channels and semaphores are `tokio::sync`'s for all of them; those know wakers only, and no runtime. Must
+//! the loops like asyncio's and libuv's. Locks, channels and semaphores are `tokio::sync`'s for all of them; those know wakers only, and no runtime. Must
 //! never know what is served.
 
 mod asyncio;
+mod libuv;
 mod tokio;
 
 use std::io;
@@ -15,6 +16,7 @@ use ::tokio::io::{AsyncRead, AsyncWrite};
 use spec::{Settings, Stats};
 
 pub(crate) use self::asyncio::Asyncio;
+pub(crate) use self::libuv::Libuv;
 pub(crate) use self::tokio::Tokio;
 
 /// A runtime. The functions without `self` are called within [`Runtime::run`], of the runtime that runs there.

@@ -8,13 +8,14 @@ use contract::{Backend, Client, Running, Serve, Stop};
 use spec::Settings;
 use tokio::sync::Notify;
 
-use crate::runtime::{Asyncio, Tokio};
+use crate::runtime::{Asyncio, Libuv, Tokio};
 use crate::{Scheduler, serve_until};
 
-const SCHEDULERS: [Scheduler; 3] = [
+const SCHEDULERS: [Scheduler; 4] = [
     Scheduler::MultiThread,
     Scheduler::CurrentThread,
     Scheduler::Asyncio,
+    Scheduler::Libuv,
 ];
 
 mod multi_thread {
@@ -23,6 +24,10 @@ mod multi_thread {
 
 mod current_thread {
     contract::tests!(crate::Scheduler::CurrentThread);
+}
+
+mod libuv {
+    contract::tests!(crate::Scheduler::Libuv);
 }
 
 mod asyncio {
@@ -67,8 +72,21 @@ fn stats_tell_what_the_runtime_tells_and_nothing_else() {
         ][..],
         &[][..],
     );
-    for (scheduler, (runtime, told, untold)) in SCHEDULERS.into_iter().zip([tokio, tokio, asyncio])
-    {
+    let libuv = (
+        r#""runtime":"libuv-shaped "#,
+        &[
+            "loop_turns",
+            "longest_hold_us",
+            "tasks_run",
+            "tasks_alive",
+            "run_queue_depth",
+            "workers_busy_us",
+            "hold_us_counts",
+        ][..],
+        &["worker_parks"][..],
+    );
+    let each = [tokio, tokio, asyncio, libuv];
+    for (scheduler, (runtime, told, untold)) in SCHEDULERS.into_iter().zip(each) {
         let server = Running::start(scheduler, |_| ());
         let stats = server.connect().get("/stats");
         let stats = stats.text();
@@ -139,6 +157,7 @@ impl Serve for Scheduler {
             Self::MultiThread => serve_until(Tokio::MultiThread, settings, on_listening, stop),
             Self::CurrentThread => serve_until(Tokio::CurrentThread, settings, on_listening, stop),
             Self::Asyncio => serve_until(Asyncio, settings, on_listening, stop),
+            Self::Libuv => serve_until(Libuv, settings, on_listening, stop),
         }
     }
 }

@@ -73,6 +73,7 @@ const MODELS: &[(&str, Model)] = &[
         Model::Coroutine(Scheduler::CurrentThread),
     ),
     ("coroutine-asyncio", Model::Coroutine(Scheduler::Asyncio)),
+    ("coroutine-libuv", Model::Coroutine(Scheduler::Libuv)),
 ];
 
 impl Model {

@@ -60,6 +60,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     built_in!("coroutine"),
     built_in!("coroutine-single"),
     built_in!("coroutine-asyncio"),
+    built_in!("coroutine-libuv"),
     built_in!("node"),
     built_in!("node-cluster"),
     built_in!("fastapi"),
@@ -74,14 +75,16 @@ pub const ALL: &str = "all";
 /// What stands for the reference servers at once: those of this workspace, each of which differs from another in one factor.
 pub const REFERENCE: &str = "reference";
 
-/// The reference servers: the styles on each loop, then a further loop a core; the schedulers of tokio.
-pub const REFERENCE_TARGETS: [&str; 6] = [
+/// The reference servers: both styles on the loop like libuv's, both on the one like asyncio's, coroutines on tokio's schedulers,
+/// and callbacks on a loop for each core.
+pub const REFERENCE_TARGETS: [&str; 7] = [
     "callback",
+    "coroutine-libuv",
     "callback-asyncio",
-    "callback-cluster",
     "coroutine-asyncio",
     "coroutine-single",
     "coroutine",
+    "callback-cluster",
 ];
 
 /// The pair that is compared where nothing else is asked for.
@@ -428,8 +431,8 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "no target is called `calback` (did you mean `callback`?); known are callback, callback-asyncio, \
-             callback-cluster, coroutine, coroutine-single, coroutine-asyncio, node, node-cluster, fastapi, fastapi-uvloop, \
-             uvicorn, uvicorn-uvloop, all of them as `all`, this program's as `reference`, a manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already"
+             callback-cluster, coroutine, coroutine-single, coroutine-asyncio, coroutine-libuv, node, node-cluster, fastapi, \
+             fastapi-uvloop, uvicorn, uvicorn-uvloop, all of them as `all`, this program's as `reference`, a manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already"
         );
         assert!(matches!(
             TargetSpec::parse("zebra"),
