@@ -253,11 +253,11 @@ impl Coroutines {
         !self.ready.borrow().is_empty()
     }
 
-    /// Wakes who waits for what an event promises.
-    pub(crate) fn on_event(&self, event: &mio::event::Event) {
+    /// Wakes who waits for what an event promises, and returns whether somebody does.
+    pub(crate) fn on_event(&self, event: &mio::event::Event) -> bool {
         let noted = self.shared.sockets.borrow_mut().note(event);
         let Some((key, waited_for)) = noted else {
-            return;
+            return false;
         };
         for direction in waited_for.into_iter().flatten() {
             let waiter = self.shared.sockets.borrow_mut().waiter(key, direction);
@@ -265,6 +265,7 @@ impl Coroutines {
                 waker.wake();
             }
         }
+        waited_for != [None, None]
     }
 
     pub(crate) fn open_letter(&self, letter: Letter) {

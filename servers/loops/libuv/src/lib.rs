@@ -30,8 +30,10 @@
 //!   the poll phase waits from when it is entered. libuv's own is [`TimerRule::Own`].
 //! - mio is edge-triggered, so a stream that still has input after its share of a turn, one that reads on after a pause, and a listener that
 //!   has accepted ask for their events anew, by a system call; from libuv's level-triggered epoll they come by themselves.
+//! - A paused stream's events are still delivered to the loop, which notes them and waits on; libuv asks for none.
 //! - Writes that wait for the socket are sent together, by one system call; libuv sends one after the other, up to 32 in a turn.
-//! - An accepted or connecting socket is registered at once, and not before the next poll phase.
+//! - An accepted or connecting socket is registered at once; libuv does it when the poll phase begins, so that its events come after those
+//!   of streams that have input left.
 //! - When descriptors run out, accepting pauses as its rule says; libuv gives up a spare descriptor to
 //!   accept and drop the connection, which other threads can spoil.
 //! - A wake-up that is asked for while another's callback runs comes with the next poll; in libuv with the same one, if its handle was made

@@ -18,21 +18,35 @@ impl Loop {
         self.metrics
             .record_hold(entered_ns.saturating_sub(self.poll_returned_ns));
         let timeout_ms = self.poll_timeout_ms(entered_ns);
+        let until_ns = timeout_ms.map(|ms| entered_ns.saturating_add(ms.saturating_mul(NS_PER_MS)));
         let mut timeout = timeout_ms.map(Duration::from_millis);
         let mut events = mem::replace(&mut self.events, mio::Events::with_capacity(0));
-        for poll in 0..MAX_POLLS_PER_TURN {
+        let mut polls_left = MAX_POLLS_PER_TURN;
+        loop {
             self.poll.wait(&mut events, timeout)?;
             self.update_now();
-            if poll == 0 {
+            if polls_left == MAX_POLLS_PER_TURN {
                 self.poll_returned_ns = self.now_ns;
             }
+            let (mut count, mut served) = (0, false);
             for event in &events {
-                self.dispatch(event);
+                count += 1;
+                served |= self.dispatch(event);
             }
-            if events.iter().count() < MAX_EVENTS_PER_POLL {
-                break;
+            if served {
+                polls_left -= 1;
+                if count < MAX_EVENTS_PER_POLL || polls_left == 0 {
+                    break;
+                }
+                timeout = Some(Duration::ZERO);
+            } else {
+                // Nothing came, or nobody waits for what did: the wait goes on.
+                let left_ns = until_ns.map(|until_ns| until_ns.saturating_sub(self.now_ns));
+                timeout = left_ns.map(Duration::from_nanos);
+                if left_ns == Some(0) {
+                    break;
+                }
             }
-            timeout = Some(Duration::ZERO);
         }
         self.events = events;
         Ok(())
@@ -68,17 +82,18 @@ impl Loop {
         Some(next_ms.saturating_sub(now_ms))
     }
 
-    fn dispatch(&mut self, event: &mio::event::Event) {
+    /// Hands out an event, and returns whether somebody waited for it.
+    fn dispatch(&mut self, event: &mio::event::Event) -> bool {
         match event.token() {
             WAKE_TOKEN => self.read_mailbox(),
             Token(token) if token >= FIRST_OF_COROUTINES => {
-                if let Some(coroutines) = &self.coroutines {
-                    coroutines.on_event(event);
-                }
+                let coroutines = self.coroutines.as_ref();
+                return coroutines.is_some_and(|it| it.on_event(event));
             }
-            Token(token) if token % 2 == TCP_PARITY => self.on_tcp_event(token / 2, event),
+            Token(token) if token % 2 == TCP_PARITY => return self.on_tcp_event(token / 2, event),
             Token(token) => self.on_listener_event(token / 2),
         }
+        true
     }
 }
 

@@ -199,15 +199,17 @@ impl Loop {
         registered.map(|()| tcp)
     }
 
-    pub(crate) fn on_tcp_event(&mut self, index: usize, event: &mio::event::Event) {
+    /// Handles an event, and returns whether the stream waited for it: it may have been for one that is paused.
+    pub(crate) fn on_tcp_event(&mut self, index: usize, event: &mio::event::Event) -> bool {
         let Some(tcp) = self.handles.tcps.key_at(index).map(Tcp) else {
-            return;
+            return false;
         };
         let Some(state) = self.handles.tcps.open_mut(tcp.0) else {
-            return;
+            return false;
         };
         let broken = event.is_error();
-        if event.is_readable() || event.is_read_closed() || broken {
+        let readable = event.is_readable() || event.is_read_closed() || broken;
+        if readable {
             state.readable = true;
             state.hung_up |= event.is_read_closed() || broken;
         }
@@ -216,12 +218,14 @@ impl Loop {
             if writable {
                 self.finish_connecting(tcp);
             }
-            return;
+            return writable;
         }
+        let waited = readable && state.reading || writable && state.writes.is_blocked();
         self.read_if_ready(tcp);
         if writable {
             self.unblock_writes(tcp);
         }
+        waited || broken
     }
 
     /// Tells of all operations that have ended: in the pending phase those that ended while they were asked for, in
@@ -442,13 +446,15 @@ impl Loop {
         }
     }
 
+    /// Those whose writes have ended by now; what they write themselves is for later (`uv__write_callbacks`).
     fn tell_written(&mut self, tcp: Tcp) {
-        while let Some((on_written, outcome)) = self
-            .handles
-            .tcps
-            .open_mut(tcp.0)
-            .and_then(|state| state.writes.pop_ended())
-        {
+        let state = self.handles.tcps.open(tcp.0);
+        for _ in 0..state.map_or(0, |state| state.writes.waiting_len()) {
+            let state = self.handles.tcps.open_mut(tcp.0);
+            let Some((on_written, outcome)) = state.and_then(|state| state.writes.pop_ended())
+            else {
+                break;
+            };
             self.metrics.callbacks += 1;
             on_written(self, outcome);
         }

@@ -72,7 +72,7 @@ impl Loop {
     }
 
     /// The timers phase. All that are due are collected first, so a timer of 0 ms that one of their callbacks starts
-    /// waits for the next turn (`uv__run_timers` since libuv 1.49).
+    /// waits for the next turn (`uv__run_timers` since libuv 1.48).
     pub(crate) fn run_timers(&mut self) {
         while let Some(due) = self.timer_heap.pop_due(self.now_ms) {
             let key = self

@@ -84,6 +84,11 @@ impl WriteQueue {
         self.waiting.push_back((self.offered_total, callback));
     }
 
+    /// Callbacks that wait.
+    pub(crate) fn waiting_len(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// The next waiting callback whose write has ended, and how.
     pub(crate) fn pop_ended(&mut self) -> Option<(WriteCallback, io::Result<()>)> {
         let (_, callback) = self
