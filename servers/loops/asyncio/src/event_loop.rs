@@ -133,7 +133,6 @@ impl EventLoop {
         let now_ns = self.time_ns();
         let timeout_ns = self.select_timeout_ns(now_ns);
         self.select(now_ns, timeout_ns)?;
-        self.process_events();
         self.move_due_timers();
         // Exactly these: what they call for waits for the next turn, after another look at the sockets.
         let count = self.ready_len();

@@ -44,8 +44,8 @@
 //!   [`Protocol::data_received`] takes; CPython makes a new `bytes` object for each read.
 //! - A [`Server`] pauses accepting by a rule that it is given, where CPython waits a second, and goes on after errors that are one
 //!   connection's own.
-//! - A socket is registered once for both directions and edge-triggered; what is left of its input is asked for anew. asyncio
-//!   adds and removes readers and writers of level-triggered ones.
+//! - A socket is registered once for both directions and edge-triggered; what is left of its input is asked for anew, and events that
+//!   nobody waits for end no turn. asyncio adds and removes readers and writers of level-triggered ones.
 //! - The executor has a fixed number of threads, 4 unless set otherwise, and a queue with a bound; `ThreadPoolExecutor`
 //!   starts up to `cpus + 4` as work comes, and its queue has none.
 //! - Left out is what no server here needs: contexts, debug mode, exception handlers, asynchronous generators,

@@ -14,22 +14,38 @@ use std::time::Duration;
 pub const MAX_SELECT_TIMEOUT: Duration = Duration::from_hours(24);
 
 impl EventLoop {
-    /// Waits until a socket is ready, a letter came or the time is over.
+    /// Waits until a socket is ready that somebody waits for, a letter came or the time is over. Their handles join the ready queue.
     pub(crate) fn select(&self, now_ns: u64, timeout_ns: Option<u64>) -> io::Result<()> {
         let parks = timeout_ns != Some(0);
-        let timeout = timeout_ns.map(|ns| Duration::from_nanos(ns).min(MAX_SELECT_TIMEOUT));
-        let metrics = &self.inner.metrics;
-        metrics.borrow_mut().on_select(now_ns, parks);
-        self.inner.shared.turn.set(metrics.borrow().turns);
-        let selector = &mut *self.inner.selector.borrow_mut();
-        selector.poll.wait(&mut selector.events, timeout)?;
-        metrics.borrow_mut().on_selected(selector.now_ns(), parks);
-        Ok(())
+        let until_ns = timeout_ns.map(|ns| now_ns.saturating_add(ns));
+        let mut timeout = timeout_ns.map(Duration::from_nanos);
+        self.inner.metrics.borrow_mut().on_select(now_ns, parks);
+        let turn = self.inner.metrics.borrow().turns;
+        self.inner.shared.turn.set(turn);
+        loop {
+            let selected_ns = {
+                let selector = &mut *self.inner.selector.borrow_mut();
+                let timeout = timeout.map(|timeout| timeout.min(MAX_SELECT_TIMEOUT));
+                selector.poll.wait(&mut selector.events, timeout)?;
+                selector.now_ns()
+            };
+            let mut metrics = self.inner.metrics.borrow_mut();
+            metrics.on_selected(selected_ns, parks);
+            drop(metrics);
+            let left_ns = until_ns.map(|until_ns| until_ns.saturating_sub(selected_ns));
+            if self.process_events() || left_ns == Some(0) {
+                return Ok(());
+            }
+            // asyncio doesn't look for what nobody waits for: the wait goes on.
+            timeout = left_ns.map(Duration::from_nanos);
+        }
     }
 
     /// What other threads called for joins the ready queue, and then the readers and writers of the sockets that are ready.
-    pub(crate) fn process_events(&self) {
+    /// Returns whether there was any.
+    fn process_events(&self) -> bool {
         let letters = self.inner.selector.borrow().letters();
+        let mut any = !letters.is_empty();
         for letter in letters {
             self.open_letter(letter);
         }
@@ -40,9 +56,11 @@ impl EventLoop {
             if let Some((key, waited_for)) = sockets.note(event) {
                 for direction in waited_for.into_iter().flatten() {
                     ready.push_back(Ready::Io(key, direction));
+                    any = true;
                 }
             }
         }
+        any
     }
 
     /// Runs the reader or writer of a socket: it wakes a task, or is a transport's.

@@ -52,14 +52,20 @@ programs! {
     cancelled_handles
     cancelled_tasks
     done_callbacks
+    events
     executor
+    executor_turns
+    flow_control
     late_timers
     nested_tasks
+    pausing
+    semaphores
     time_limits
     wait_for
     sleeping_for_nothing
     sockets
     the_end
+    transports
 }
 
 /// What a program did, in order.
