@@ -1,4 +1,4 @@
-//! Asking all loops of a server what they have done, so that `/stats` tells of the server and not of the loop that happens to
+//! Asking all loops of a server what they have done, so that `/stats` is about the server and not of the loop that happens to
 //! answer.
 //!
 //! Knows how a question gets to the other loops and the answers back. Must never know what the figures mean.
@@ -68,9 +68,9 @@ impl<L: EventLoop> LocalCensus<L> {
 
     /// From here on this loop is asked, and answers.
     pub(crate) fn start(&self, event_loop: &mut L, server: &Rc<Server<L>>) {
-        let told = Rc::clone(server);
+        let asked = Rc::clone(server);
         let wake =
-            event_loop.add_wake(move |event_loop| told.census.read_letters(event_loop, &told));
+            event_loop.add_wake(move |event_loop| asked.census.read_letters(event_loop, &asked));
         let mut places = self.shared.lock();
         self.place.set(Some(places.len()));
         places.push(Place {

@@ -435,7 +435,7 @@ impl<L: EventLoop> Connection<L> {
         self.state.borrow_mut().phase = Phase::Lingering {
             left_bytes: LINGER_BYTES,
         };
-        // A client that can't be told is found out by reading.
+        // A client that is gone is found out by reading.
         event_loop.shutdown(&self.tcp, |_| {});
         let client = Rc::clone(self);
         self.after(event_loop, LINGER_MS, move |event_loop| {

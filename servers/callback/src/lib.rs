@@ -86,7 +86,7 @@ pub fn serve(
     serve_until(settings, loops, on_listening, stop::on_signal)
 }
 
-/// [`serve`], with the reason to stop as a parameter. `arrange_stop` is called before `on_listening`, so that whoever waits
+/// [`serve`], with the reason to stop as a parameter. `arrange_stop` is called before `on_listening`, so that a caller that waits
 /// for the address may ask for the stop at once; what it returns lives as long as the server.
 fn serve_until<G>(
     settings: &Settings,
@@ -268,7 +268,7 @@ impl<L: EventLoop> Server<L> {
         }
     }
 
-    /// A server that accepts connections, and comes to its end when `stopper` says so.
+    /// A server that accepts connections, and ends when `stopper` says so.
     fn start(
         event_loop: &mut L,
         settings: &Settings,

@@ -113,7 +113,7 @@ impl<L: EventLoop> LocalRoom<L> {
             let client = self.clients.borrow().get(place).map(Rc::clone);
             match (client, outcome) {
                 (Some(client), Ok(())) => client.hear(event_loop, &taken),
-                // The loop was held up for so long that each of its members has let too much wait.
+                // The loop was blocked for so long that each of its members has let too much wait.
                 (Some(client), Err(_)) => client.close(event_loop),
                 (None, _) => {}
             }

@@ -32,9 +32,9 @@ fn stats_tell_what_the_loop_tells_and_nothing_about_tasks() {
         for known in [r#""runtime":"libuv-shaped "#, r#""tasks_alive":null"#] {
             assert!(stats.contains(known), "{stats} should say {known}");
         }
-        for told in ["loop_turns", "longest_hold_us", "tasks_run"] {
-            assert!(stats.contains(&format!(r#""{told}":"#)), "{stats}");
-            assert!(!stats.contains(&format!(r#""{told}":null"#)), "{stats}");
+        for known in ["loop_turns", "longest_hold_us", "tasks_run"] {
+            assert!(stats.contains(&format!(r#""{known}":"#)), "{stats}");
+            assert!(!stats.contains(&format!(r#""{known}":null"#)), "{stats}");
         }
         server.stop();
     }
@@ -57,9 +57,9 @@ fn stats_of_a_cluster_are_of_all_its_loops_whichever_answers() {
     for client in &mut asking {
         let stats = client.reply();
         let stats: serde_json::Value = serde_json::from_str(stats.text()).unwrap();
-        let held = stats["loop_work_us_counts"]["/hash"].as_array().unwrap();
-        let held: u64 = held.iter().map(|pair| pair[1].as_u64().unwrap()).sum();
-        assert_eq!(held, ASKED, "{stats}");
+        let blocked = stats["loop_work_us_counts"]["/hash"].as_array().unwrap();
+        let blocked: u64 = blocked.iter().map(|pair| pair[1].as_u64().unwrap()).sum();
+        assert_eq!(blocked, ASKED, "{stats}");
     }
     server.stop();
 }

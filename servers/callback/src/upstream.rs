@@ -188,7 +188,7 @@ impl<L: EventLoop> Upstream<L> {
         connection: &Rc<Connection<L>>,
         read: &Read<'_>,
     ) {
-        // Dropped before anybody is told: a callback may make the next call, over this very connection.
+        // Dropped before anything is called: a callback may make the next call, over this very connection.
         let progress = {
             let mut exchange = connection.exchange.borrow_mut();
             match read {
@@ -209,7 +209,7 @@ impl<L: EventLoop> Upstream<L> {
         }
     }
 
-    /// The reply is complete: the connection is free before the caller is told, who may want it again.
+    /// The reply is complete: the connection is free before the caller is called back, who may want it again.
     fn finish(
         self: &Rc<Self>,
         event_loop: &mut L,

@@ -51,8 +51,11 @@ impl Member {
             ("connection", "upgrade"),
             ("sec-websocket-accept", accept.as_str()),
         ] {
-            let told = reply.header(field).unwrap_or_default();
-            assert!(told.eq_ignore_ascii_case(value), "{field}: {told}");
+            let value_sent = reply.header(field).unwrap_or_default();
+            assert!(
+                value_sent.eq_ignore_ascii_case(value),
+                "{field}: {value_sent}"
+            );
         }
         for field in ["sec-websocket-extensions", "sec-websocket-protocol"] {
             assert_eq!(reply.header(field), None, "none was offered");

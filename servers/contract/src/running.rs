@@ -13,7 +13,7 @@ use crate::{Client, Member, PATIENCE};
 
 /// A way to run a server: which of its schedulers, or how many loops.
 pub trait Serve: Copy + Send + 'static {
-    /// Serves until it is asked to stop, and comes to its end as gracefully as for a signal. `on_listening` gets the bound
+    /// Serves until it is asked to stop, and ends as gracefully as for a signal. `on_listening` gets the bound
     /// address, once connections are accepted, and the means to ask for the stop.
     fn serve(
         self,
@@ -50,14 +50,14 @@ impl Running {
         };
         change(&mut settings);
 
-        let (tell, told) = mpsc::channel();
+        let (tell, listening) = mpsc::channel();
         let (tell_end, ended) = mpsc::channel();
         let thread = thread::spawn(move || {
             let outcome = server.serve(&settings, |addr, stop| tell.send((addr, stop)).unwrap());
             // Nobody listens where a test has failed meanwhile.
             let _ = tell_end.send(outcome);
         });
-        let (addr, stop) = told.recv_timeout(PATIENCE).unwrap();
+        let (addr, stop) = listening.recv_timeout(PATIENCE).unwrap();
         Self {
             addr,
             stop,

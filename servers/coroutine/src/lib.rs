@@ -94,7 +94,7 @@ pub fn serve(
 }
 
 /// [`serve`], with the reason to stop as a parameter. `stop` is called inside the runtime and before `on_listening`, so
-/// that whoever waits for the address may ask for the stop at once.
+/// that a caller that waits for the address may ask for the stop at once.
 fn serve_until<R: Runtime, F: Future<Output = ()>>(
     runtime: R,
     settings: &Settings,

@@ -86,12 +86,12 @@ fn stats_tell_what_the_runtime_tells_and_nothing_else() {
         &["worker_parks"][..],
     );
     let each = [tokio, tokio, asyncio, libuv];
-    for (scheduler, (runtime, told, untold)) in SCHEDULERS.into_iter().zip(each) {
+    for (scheduler, (runtime, known, unknown)) in SCHEDULERS.into_iter().zip(each) {
         let server = Running::start(scheduler, |_| ());
         let stats = server.connect().get("/stats");
         let stats = stats.text();
         assert!(stats.contains(runtime), "{stats}");
-        for (names, is_null) in [(told, false), (untold, true)] {
+        for (names, is_null) in [(known, false), (unknown, true)] {
             for name in names {
                 let null = format!(r#""{name}":null"#);
                 assert!(stats.contains(&format!(r#""{name}":"#)), "{name}: {stats}");
@@ -150,8 +150,8 @@ impl Serve for Scheduler {
         on_listening: impl FnOnce(SocketAddr, Stop),
     ) -> io::Result<()> {
         let asked = Arc::new(Notify::new());
-        let told = Arc::clone(&asked);
-        let stop = || Ok(told.notified_owned());
+        let awaited = Arc::clone(&asked);
+        let stop = || Ok(awaited.notified_owned());
         let on_listening = |addr| on_listening(addr, Box::new(move || asked.notify_one()));
         match self {
             Self::MultiThread => serve_until(Tokio::MultiThread, settings, on_listening, stop),

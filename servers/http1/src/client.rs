@@ -42,7 +42,7 @@ pub use crate::head::ReplyHead;
 /// Appends a request. With a body, or for `POST` and `PUT` even without (RFC 9110 §8.6), `Content-Length` is added.
 ///
 /// Panics on [`Method::Other`], on a target that is not [`is_origin_form`], on a host that is not [`is_authority`], and on
-/// a field that would split the head or is written here anyway: whoever took these from a user checks them there.
+/// a field that would split the head or is written here anyway: a caller that took these from a user checks them there.
 pub fn encode_request(
     method: Method,
     target: &str,

@@ -19,7 +19,7 @@ pub(crate) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 pub(crate) enum Persistence {
     /// HTTP/1.1 keeps a connection without a word.
     Implied,
-    /// HTTP/1.0 needs to be told (RFC 9112 §9.3).
+    /// HTTP/1.0 needs it said (RFC 9112 §9.3).
     KeepAlive,
     Close,
 }

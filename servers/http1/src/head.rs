@@ -51,7 +51,7 @@ pub struct ReplyHead {
     pub length: BodyLength,
 }
 
-/// Why input can't be read on. Carries what a peer needs to know to mend it.
+/// Why input can't be read on. Carries what a peer needs to know to correct it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Malformed(&'static str),

@@ -21,7 +21,7 @@
 //! an older one. [`Connection::respond_upgrade`] leaves HTTP for WebSocket. Whichever it is, requests that came behind wait
 //! until the answer is complete.
 //!
-//! It knows requests, their order and when a connection ends. It must never know sockets or time: whoever owns the
+//! It knows requests, their order and when a connection ends. It must never know sockets or time: the owner of the
 //! socket reads while [`Connection::wants_input`], writes `out`, bounds how long a peer may take, and closes once
 //! [`Connection::is_closing`] and `out` is flushed. A socket closed over unread input resets the connection and may take
 //! the last answer with it (RFC 9112 §9.6): shut down the sending half first and read on for a bounded while.
@@ -90,7 +90,7 @@ pub struct Response<'a> {
     pub content_type: &'a str,
     /// Further fields, such as `Allow`.
     pub headers: &'a [(&'a str, &'a str)],
-    /// The body, also for `HEAD`: its length is told, its bytes are not. Ignored for 204 and 304.
+    /// The body, also for `HEAD`: its length is sent, its bytes are not. Ignored for 204 and 304.
     pub body: &'a [u8],
 }
 
@@ -474,7 +474,7 @@ impl Connection {
     }
 
     /// As [`Connection::is_last`], for an answer of unknown length: HTTP/1.0 has no way to end one but with the connection.
-    /// What was true when the answer was begun, and told to the client, still is at its end.
+    /// What was true when the answer was begun, and said to the client, still is at its end.
     fn is_last_streamed(&self, asked: &RequestHead) -> bool {
         self.is_last(asked) || asked.version == Version::Http10
     }

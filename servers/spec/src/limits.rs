@@ -1,6 +1,6 @@
 //! How long a server waits for a client, and how much it keeps for one.
 //!
-//! Knows what a client may be waited for and when that has taken too long. Must never read a clock: whoever looks says what time
+//! Knows what a client may be waited for and when that has taken too long. Must never read a clock: the caller says what time
 //! it is, so that the rules are tested on virtual time.
 
 use serde::Serialize;

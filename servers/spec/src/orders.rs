@@ -103,7 +103,7 @@ struct Email(
 #[serde(try_from = "Vec<Object<Item>>")]
 struct Items(Vec<Object<Item>>);
 
-/// Why a value is none. Only the path goes out; this is for whoever debugs.
+/// Why a value is none. Only the path goes out; this is for debugging.
 #[derive(Debug, thiserror::Error)]
 enum BadValue {
     #[error("{name} must be from {min} to {max}; it is {value}")]
@@ -339,10 +339,10 @@ mod tests {
     fn check(body: impl AsRef<[u8]>, status: u16, expected: &str) {
         let answer = order_answer(body.as_ref());
         let sent = String::from_utf8_lossy(body.as_ref()).into_owned();
-        let told = String::from_utf8(answer.body.into_owned()).unwrap();
-        assert_eq!(answer.status, status, "{sent}: {told}");
+        let body = String::from_utf8(answer.body.into_owned()).unwrap();
+        assert_eq!(answer.status, status, "{sent}: {body}");
         assert_eq!(answer.content_type, JSON, "{sent}");
-        assert_eq!(told, expected, "{sent}");
+        assert_eq!(body, expected, "{sent}");
     }
 
     #[track_caller]

@@ -76,7 +76,7 @@ pub const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// Interval of the sampler that measures loop lag: how much later than asked for a timer fires.
 pub const LAG_SAMPLE_MS: u64 = 100;
 
-/// Loop lags up to this many microseconds, a minute, are told apart; longer ones count as this.
+/// Loop lags up to this many microseconds, a minute, are recorded as they are; longer ones count as this.
 pub const MAX_LAG_US: u64 = 60_000_000;
 
 /// After a refusal (400, 413, 431 and their like) the connection is kept this long, in milliseconds, and
@@ -87,7 +87,7 @@ pub const LINGER_MS: u64 = 500;
 /// How many bytes are thrown away at most after a refusal: a body of the largest size that is taken.
 pub const LINGER_BYTES: usize = http1::MAX_BODY_BYTES;
 
-/// How many connections beyond [`Limits::connections`] are told so and listened to as [`LINGER_MS`] says. Further ones are closed
+/// How many connections beyond [`Limits::connections`] are answered 503 and listened to as [`LINGER_MS`] says. Further ones are closed
 /// without a word.
 pub const MAX_REFUSED_CONNECTIONS: usize = 1_024;
 

@@ -16,7 +16,7 @@ pub struct Stats {
     pub runtime: &'static str,
     /// Turns of the loop.
     pub loop_turns: Option<u64>,
-    /// Longest time, in microseconds, that callbacks held the loop between two polls.
+    /// Longest time, in microseconds, that callbacks ran between two polls, and the loop served nobody else.
     pub longest_hold_us: Option<u64>,
     /// How much later than asked for timers fired, sampled every [`crate::LAG_SAMPLE_MS`].
     pub loop_lag_us: Option<Lag>,
@@ -38,11 +38,11 @@ pub struct Stats {
     pub task_moves: Option<u64>,
     /// What `loop_lag_us` is of.
     pub loop_lag_us_counts: Option<Counts>,
-    /// For how long callbacks held the loop between two polls.
+    /// For how long callbacks ran between two polls.
     pub hold_us_counts: Option<Counts>,
     /// How long jobs waited for a pool thread.
     pub pool_wait_us_counts: Option<Counts>,
-    /// For how long computations held the loop.
+    /// For how long computations blocked the loop.
     pub loop_work_us_counts: Option<LoopWork>,
     /// How often a client met a limit. The reference servers' own: not written where it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -224,12 +224,12 @@ mod tests {
 
     #[test]
     fn times_are_counted_to_three_digits() {
-        let mut told = Counts::default();
+        let mut seen = Counts::default();
         for us in [0, 999, 1_004, 1_005, 1_014, 60_000_000] {
-            told.add(us);
+            seen.add(us);
         }
         assert_eq!(
-            serde_json::to_string(&told).unwrap(),
+            serde_json::to_string(&seen).unwrap(),
             "[[0,1],[999,1],[1000,1],[1010,2],[60000000,1]]"
         );
         let largest = to_three_digits(u64::MAX);

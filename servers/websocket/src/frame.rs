@@ -1,6 +1,6 @@
 //! Messages as bytes.
 //!
-//! Knows the frame of RFC 6455 §5.2 as far as whoever sends needs it: never in fragments, never with an extension. Must never
+//! Knows the frame of RFC 6455 §5.2 as far as a sender needs it: never in fragments, never with an extension. Must never
 //! know a connection; what comes in is `socket`'s.
 
 use std::fmt;

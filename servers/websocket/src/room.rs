@@ -1,7 +1,7 @@
 //! The room: everyone who is in hears everything that is said, in the same order.
 //!
 //! Knows members and what waits for each; that a message is a [`Frame`] costs it a count a member, not a copy. Must never know
-//! how a member is reached: whoever takes part leaves a signal, and takes what waits when it suits.
+//! how a member is reached: each member leaves a signal, and takes what waits when it suits.
 //!
 //! A member of a [`Room`] may be a client, or a loop with clients of its own. [`Backlog`] is what waits for one of them.
 
@@ -22,7 +22,7 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// For a client: whoever lets more wait is disconnected, so that it does not cost the others.
+    /// For a client: one that lets more wait is disconnected, so that it does not cost the others.
     pub const CLIENT: Self = Self {
         messages: 1_024,
         bytes: 1024 * 1024,
@@ -130,12 +130,12 @@ impl<S> Room<S> {
     /// Has everyone hear `frame`. `signal` is called for each member who had nothing to take before and now has, or has been
     /// overrun: once for each time that it takes.
     pub fn say(&mut self, frame: &Frame, mut signal: impl FnMut(&S)) {
-        for (_, (told, backlog)) in &mut self.members {
+        for (_, (reached, backlog)) in &mut self.members {
             let knows = !backlog.is_empty() || backlog.is_overrun;
             // Of an overrun it hears when it takes.
             let _ = backlog.push(frame.clone());
             if !knows {
-                signal(told);
+                signal(reached);
             }
         }
     }
@@ -247,9 +247,9 @@ mod tests {
 
         room.leave(ada);
         assert_eq!(room.len(), 1);
-        let mut told = Vec::new();
-        room.say(&frame("3"), |name| told.push(*name));
-        assert_eq!(told, ["bob"]);
+        let mut signalled = Vec::new();
+        room.say(&frame("3"), |name| signalled.push(*name));
+        assert_eq!(signalled, ["bob"]);
         assert_eq!(room.take(bob, &mut heard), Ok(()));
         assert_eq!(heard, [frame("3")]);
         room.leave(bob);

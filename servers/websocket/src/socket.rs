@@ -1,7 +1,7 @@
 //! One connection that speaks WebSocket: bytes in, messages out.
 //!
 //! Knows the protocol's rules and the contract's bounds; what is to be said because of them it says by itself. Must never know
-//! who is at the other end, how bytes get there, or how long anything takes: whoever owns the connection bounds the wait for
+//! who is at the other end, how bytes get there, or how long anything takes: the owner of the connection bounds the wait for
 //! the other side's close.
 
 use std::io::{self, Read, Write};
@@ -151,7 +151,7 @@ impl Socket {
         }
     }
 
-    /// Appends a close with this code, unless there was one; what still comes in is not told any more.
+    /// Appends a close with this code, unless there was one; what still comes in is dropped.
     pub fn close(&mut self, code: CloseCode, out: &mut Vec<u8>) {
         if self.is_open() {
             self.refuse(code, State::Closing, out);

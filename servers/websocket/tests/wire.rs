@@ -113,7 +113,7 @@ fn frames_to(role: Role, frames: &[Sent<'_>]) -> Vec<u8> {
         .collect()
 }
 
-/// What a poll is told to have found; texts can't be made from outside.
+/// What a poll should find; texts can't be made from outside.
 #[derive(Debug, PartialEq, Eq)]
 enum Found {
     Text(&'static str),

@@ -143,7 +143,7 @@ impl<L: EventLoop> Connection<L> {
         self.await_goodbye(event_loop);
     }
 
-    /// The client is told to go, and that nothing more will come. Closing while it still sends would make its kernel throw
+    /// The client hears that it is to go, and that nothing more will come. Closing while it still sends would make its kernel throw
     /// that away unread: listen for its own goodbye, for a while.
     fn await_goodbye(self: &Rc<Self>, event_loop: &mut L) {
         if self.state.borrow().chat.is_none() {
@@ -151,7 +151,7 @@ impl<L: EventLoop> Connection<L> {
         }
         self.leave_room();
         self.flush(event_loop);
-        // A client that can't be told is found out by reading.
+        // A client that is gone is found out by reading.
         event_loop.shutdown(&self.tcp, |_| {});
         let client = Rc::clone(self);
         self.after(event_loop, LINGER_MS, move |event_loop| {

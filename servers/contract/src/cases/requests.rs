@@ -219,11 +219,11 @@ pub fn the_last_request_of_a_connection_is_answered_and_then_it_ends(server: imp
 }
 
 pub fn a_stop_lets_requests_in_flight_finish(server: impl Serve) {
-    let told = Arc::new(Barrier::new(2));
+    let stopped = Arc::new(Barrier::new(2));
     let backend = Backend::start({
-        let told = Arc::clone(&told);
+        let stopped = Arc::clone(&stopped);
         move |stream, number| {
-            told.wait();
+            stopped.wait();
             Backend::answer(stream, number)
         }
     });
@@ -244,7 +244,7 @@ pub fn a_stop_lets_requests_in_flight_finish(server: impl Serve) {
     assert!(idle.is_at_end(), "an idle connection is closed at once");
 
     // The call can't have ended before the stop; the sleep, on a machine that is busy enough, can.
-    told.wait();
+    stopped.wait();
     let last = calling.reply();
     assert_eq!(
         (last.status, last.header("connection")),

@@ -26,11 +26,11 @@ use crate::runtime::Runtime;
 use crate::scratch;
 
 /// The room of all connections of a server.
-pub(crate) struct Room(Mutex<websocket::Room<Arc<Told>>>);
+pub(crate) struct Room(Mutex<websocket::Room<Arc<News>>>);
 
 /// How a member's task learns that something was said.
-struct Told {
-    is_news: AtomicBool,
+struct News {
+    is_there: AtomicBool,
     waker: Waker,
 }
 
@@ -101,7 +101,7 @@ impl<R: Runtime> Chat<'_, R> {
         stream: &mut S,
         place: &Place,
     ) -> Poll<io::Result<bool>> {
-        if self.seat.told.is_news.swap(false, Ordering::Acquire) {
+        if self.seat.news.is_there.swap(false, Ordering::Acquire) {
             self.hear()?;
         }
         if place.is_stopping() {
@@ -226,13 +226,13 @@ impl Room {
 
     fn say(&self, text: &str) {
         let frame = Frame::text(text);
-        self.lock().say(&frame, |told| {
-            told.is_news.store(true, Ordering::Release);
-            told.waker.wake_by_ref();
+        self.lock().say(&frame, |news| {
+            news.is_there.store(true, Ordering::Release);
+            news.waker.wake_by_ref();
         });
     }
 
-    fn lock(&self) -> MutexGuard<'_, websocket::Room<Arc<Told>>> {
+    fn lock(&self) -> MutexGuard<'_, websocket::Room<Arc<News>>> {
         // Nothing in here panics with the lock held, so a poisoned lock still guards a sound value.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -243,17 +243,17 @@ struct Seat<'a> {
     room: &'a Room,
     /// None once it was left.
     member: Option<websocket::Member>,
-    told: Arc<Told>,
+    news: Arc<News>,
 }
 
 impl<'a> Seat<'a> {
     fn take(room: &'a Room, waker: Waker) -> Self {
-        let told = Arc::new(Told {
-            is_news: AtomicBool::new(false),
+        let news = Arc::new(News {
+            is_there: AtomicBool::new(false),
             waker,
         });
-        let member = Some(room.lock().join(Arc::clone(&told)));
-        Self { room, member, told }
+        let member = Some(room.lock().join(Arc::clone(&news)));
+        Self { room, member, news }
     }
 
     fn take_said(&self, said: &mut VecDeque<Frame>) -> Result<(), Overrun> {

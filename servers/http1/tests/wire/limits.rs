@@ -249,3 +249,42 @@ fn an_idle_connection_keeps_little() {
         );
     }
 }
+
+#[test]
+fn a_request_that_is_late_is_answered_so_and_the_connection_closed() {
+    for (part, has_body) in [
+        ("G", true),
+        ("GET / HTTP/1.1\r\nHost: x\r\n", true),
+        ("HEAD / HTTP/1.1\r\n", false),
+        (
+            "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{",
+            true,
+        ),
+    ] {
+        let mut connection = Connection::new();
+        let mut out = Vec::new();
+        connection.receive(part.as_bytes());
+        assert_eq!(connection.poll(&Date::EPOCH, &mut out), Poll::NeedInput);
+        connection.time_out(&Date::EPOCH, &mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.starts_with("HTTP/1.1 408 "), "{text}");
+        assert!(text.contains("\r\nConnection: close\r\n"), "{text}");
+        assert_eq!(!text.ends_with("\r\n\r\n"), has_body, "{text}");
+        assert!(connection.is_closing(), "{part}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "only a request that is being read is late")]
+fn an_idle_connection_has_no_late_request() {
+    Connection::new().time_out(&Date::EPOCH, &mut Vec::new());
+}
+
+#[test]
+fn a_connection_too_many_is_answered_so_and_closed() {
+    let mut connection = Connection::new();
+    let mut out = Vec::new();
+    connection.overload(&Date::EPOCH, &mut out);
+    assert!(out.starts_with(b"HTTP/1.1 503 "));
+    assert!(connection.is_closing());
+}

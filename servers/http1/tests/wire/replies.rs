@@ -5,7 +5,7 @@ use http1::client::{BodyLength, BodyLength::*, ReplyError, ReplyHead};
 
 use super::replay::{Read, ReadEnd, cut, read};
 
-/// What comes of a reply. Malformed ones are told apart by kind, not by their texts.
+/// What comes of a reply. Malformed ones differ by kind, not by their texts.
 #[derive(Debug)]
 enum Outcome {
     /// Complete, the input's end being its end.
