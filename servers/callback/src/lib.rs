@@ -44,8 +44,8 @@ use std::time::Duration;
 
 use asyncio::Runner;
 use http1::Date;
-use libuv::{Loop, Pool};
-use serving::LagRecorder;
+use libuv::Loop;
+use serving::{LagRecorder, Pool};
 use slab::Slab;
 use spec::{
     LimitCounts, Limits, LoopWork, MAX_UPSTREAM_CONNECTIONS, READ_BUFFER_BYTES, Round, Settings,
@@ -369,15 +369,5 @@ impl<L: EventLoop> Server<L> {
             limits_met: Some(*self.limits_met.borrow()),
             ..event_loop.stats()
         }
-    }
-}
-
-/// The figures of all loops, and those of the pool that they share.
-fn with_pool(stats: Stats, pool: &Pool) -> Stats {
-    Stats {
-        pool_queue_depth: u64::try_from(pool.depth()).ok(),
-        pool_queue_depth_max: u64::try_from(pool.depth_max()).ok(),
-        pool_wait_us_counts: Some(serving::counts(&pool.waits_us(), 1)),
-        ..stats
     }
 }

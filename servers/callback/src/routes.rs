@@ -14,7 +14,6 @@ use spec::{Answer, Asked, Stats};
 
 use crate::connection::Request;
 use crate::event_loop::EventLoop;
-use crate::with_pool;
 
 pub(crate) use self::chat::Chat;
 
@@ -39,7 +38,7 @@ fn stats<L: EventLoop>(event_loop: &mut L, request: &Request<L>) {
     let own = request.server().stats(event_loop);
     let later = request.clone();
     let answer = move |event_loop: &mut L, stats: Stats| {
-        let stats = with_pool(stats, &later.server().pool);
+        let stats = serving::with_pool(stats, &later.server().pool);
         later.answer(event_loop, &Answer::stats(&stats));
     };
     request.server().census.ask(event_loop, own, answer);

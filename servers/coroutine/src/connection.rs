@@ -400,7 +400,7 @@ mod tests {
 
     fn server() -> Server<Tokio> {
         let settings = Settings::new(([127, 0, 0, 1], 0).into());
-        Server::new(&settings, Tokio::CurrentThread)
+        Server::new(&settings, Tokio::CurrentThread, serving::Pool::new(1))
     }
 
     /// Both ends of a connection, with as little room in the kernel as it allows.

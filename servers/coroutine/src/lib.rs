@@ -13,7 +13,6 @@
 //! | `routes` | what each route does, a file each |
 //! | `clients` | how tasks learn that the server stops, or that a client has been waited for too long |
 //! | `upstream` | kept-alive connections to the backend |
-//! | `pool` | blocking work |
 //! | `heartbeat` | loop lag, the date, limits |
 //! | `moves` | how often a connection went on on another worker |
 //! | `scratch` | the read buffer that a thread's connections share |
@@ -28,7 +27,6 @@ mod connection;
 mod heartbeat;
 mod listener;
 mod moves;
-mod pool;
 mod routes;
 mod runtime;
 mod scratch;
@@ -45,12 +43,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http1::Date;
-use serving::LagRecorder;
+use serving::{LagRecorder, Pool};
 use spec::{LimitCounts, Limits, LoopWork, Settings, Stats, Work};
 
 use crate::clients::Clients;
 use crate::moves::Moves;
-use crate::pool::Pool;
 use crate::routes::Room;
 use crate::runtime::{Asyncio, Libuv, Runtime, Tokio};
 use crate::upstream::Upstream;
@@ -104,10 +101,11 @@ fn serve_until<R: Runtime, F: Future<Output = ()>>(
     let mut listeners = serving::bind(settings, 1)?;
     let listener = listeners.remove(0);
     let addr = listener.local_addr()?;
-    runtime.run(settings, async {
+    let pool = Pool::new(settings.pool_threads.get());
+    runtime.run(settings, &pool, async {
         let listener = R::listen(listener)?;
         let stop = stop()?;
-        let server = Arc::new(Server::new(settings, runtime));
+        let server = Arc::new(Server::new(settings, runtime, pool.clone()));
 
         // Beside this task: on the workers, where they are several and the connections are; this thread only waits for the
         // end, and would otherwise hand every new connection to another.
@@ -144,7 +142,7 @@ struct Server<R: Runtime> {
 }
 
 impl<R: Runtime> Server<R> {
-    fn new(settings: &Settings, runtime: R) -> Self {
+    fn new(settings: &Settings, runtime: R, pool: Pool) -> Self {
         Self {
             runtime,
             nodelay: settings.nodelay,
@@ -156,7 +154,7 @@ impl<R: Runtime> Server<R> {
             upstream: settings
                 .upstream
                 .map(|addr| Upstream::new(addr, settings.nodelay)),
-            pool: Pool::default(),
+            pool,
             room: Room::new(),
             lag: Mutex::default(),
             now_s: AtomicU64::new(serving::now_s()),
@@ -186,17 +184,15 @@ impl<R: Runtime> Server<R> {
 
     fn stats(&self) -> Stats {
         let lag = lock(&self.lag);
-        Stats {
+        let stats = Stats {
             loop_lag_us: lag.lag(),
-            pool_queue_depth: Some(self.pool.waiting()),
-            pool_queue_depth_max: Some(self.pool.waiting_max()),
             task_moves: Some(self.moves.count()),
             loop_lag_us_counts: Some(lag.counts()),
-            pool_wait_us_counts: Some(self.pool.wait_counts()),
             loop_work_us_counts: Some(lock(&self.work).clone()),
             limits_met: Some(*self.limits_met()),
             ..self.runtime.stats()
-        }
+        };
+        serving::with_pool(stats, &self.pool)
     }
 }
 

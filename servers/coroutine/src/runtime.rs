@@ -13,6 +13,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use ::tokio::io::{AsyncRead, AsyncWrite};
+use serving::Pool;
 use spec::{Settings, Stats};
 
 pub(crate) use self::asyncio::Asyncio;
@@ -30,7 +31,7 @@ pub(crate) trait Runtime: Copy + Send + Sync + 'static {
 
     /// Runs `main` to its end on a runtime of these settings, and drops what else is left then. Fails where the runtime can't be
     /// built.
-    fn run<F: Future>(self, settings: &Settings, main: F) -> io::Result<F::Output>;
+    fn run<F: Future>(self, settings: &Settings, pool: &Pool, main: F) -> io::Result<F::Output>;
 
     /// What the runtime tells of itself; what is not its own stays null. Called within [`Runtime::run`].
     fn stats(self) -> Stats;
@@ -70,6 +71,7 @@ pub(crate) trait Runtime: Copy + Send + Sync + 'static {
 
     /// Runs work that would hold the thread on one of the pool's. `None` where it never ran because the pool takes no more.
     fn run_blocking<T: Send + 'static>(
+        pool: &Pool,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> impl Future<Output = Option<T>> + Send;
 

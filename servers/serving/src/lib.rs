@@ -7,7 +7,7 @@
 //! | `listener` | binding, and what follows an error of `accept` |
 //! | `date` | the date of answers, written once a second on each thread |
 //! | `lag` | how late a loop's timers are |
-//! | `work` | the parts of routes that block: a file, a computation |
+//! | `work` | the parts of routes that block (a file, a computation), and the pool for them |
 
 #![allow(
     clippy::disallowed_methods,
@@ -22,4 +22,5 @@ mod work;
 pub use date::{date, now_s};
 pub use lag::{LagRecorder, counts};
 pub use listener::{accept_retry, bind};
-pub use work::{read_file, time};
+pub use reactor::Pool;
+pub use work::{read_file, time, with_pool};

@@ -1,10 +1,13 @@
-//! The parts of routes that block a thread.
+//! The parts of routes that block a thread, and the pool for them.
 
 use std::io;
 use std::path::Path;
 use std::time::Instant;
 
-use spec::{Answer, Failure, Work, file_name};
+use reactor::Pool;
+use spec::{Answer, Failure, Stats, Work, file_name};
+
+use crate::lag::counts;
 
 /// What `/file` answers: the file of this size in `data_dir`, read whole. It blocks, so it belongs in a pool.
 pub fn read_file(data_dir: &Path, kib: u32) -> Answer {
@@ -23,4 +26,14 @@ pub fn time(work: Work) -> (Answer, u64) {
     let computed = work.run();
     let us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
     (Answer::computed(computed), us)
+}
+
+/// `stats`, and the figures of the pool that all loops of a server share.
+pub fn with_pool(stats: Stats, pool: &Pool) -> Stats {
+    Stats {
+        pool_queue_depth: u64::try_from(pool.depth()).ok(),
+        pool_queue_depth_max: u64::try_from(pool.depth_max()).ok(),
+        pool_wait_us_counts: Some(counts(&pool.waits_us(), 1)),
+        ..stats
+    }
 }

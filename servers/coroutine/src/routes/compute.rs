@@ -7,7 +7,7 @@ use crate::runtime::Runtime;
 
 pub(super) async fn answer<R: Runtime>(server: &Server<R>, work: Work, offload: bool) -> Answer {
     if offload {
-        let computed = server.pool.run::<R, _>(move || work.run());
+        let computed = R::run_blocking(&server.pool, move || work.run());
         return match computed.await {
             Some(computed) => Answer::computed(computed),
             None => Failure::Pool.answer(),

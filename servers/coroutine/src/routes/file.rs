@@ -9,8 +9,6 @@ use crate::runtime::Runtime;
 
 pub(super) async fn answer<R: Runtime>(server: &Server<R>, kib: u32) -> Answer {
     let data_dir = Arc::clone(&server.data_dir);
-    let read = server
-        .pool
-        .run::<R, _>(move || serving::read_file(&data_dir, kib));
+    let read = R::run_blocking(&server.pool, move || serving::read_file(&data_dir, kib));
     read.await.unwrap_or_else(|| Failure::Pool.answer())
 }

@@ -4,7 +4,8 @@ use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::time::Duration;
 
-use asyncio::{Pool, Runner, Signals, TcpListener, TcpStream, get_running_loop};
+use asyncio::{Runner, Signals, TcpListener, TcpStream, get_running_loop};
+use serving::Pool;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use spec::{Settings, Stats};
 
@@ -18,9 +19,9 @@ impl Runtime for Asyncio {
     type Listener = TcpListener;
     type Stream = TcpStream;
 
-    fn run<F: Future>(self, settings: &Settings, main: F) -> io::Result<F::Output> {
+    fn run<F: Future>(self, _: &Settings, pool: &Pool, main: F) -> io::Result<F::Output> {
         let mut runner = Runner::new(asyncio::Settings {
-            pool: Pool::new(settings.pool_threads.get()),
+            pool: pool.clone(),
             ..asyncio::Settings::default()
         })?;
         runner.run(main)
@@ -85,7 +86,9 @@ impl Runtime for Asyncio {
         stream.set_nodelay(nodelay)
     }
 
+    /// The loop has the same pool.
     async fn run_blocking<T: Send + 'static>(
+        _: &Pool,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
         let execution = get_running_loop().run_in_executor(work).ok()?;

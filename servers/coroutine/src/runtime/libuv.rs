@@ -4,7 +4,8 @@ use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::time::Duration;
 
-use libuv::{Pool, Runner, Signals, TcpListener, TcpStream};
+use libuv::{Runner, Signals, TcpListener, TcpStream};
+use serving::Pool;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use spec::{Settings, Stats};
 
@@ -18,9 +19,9 @@ impl Runtime for Libuv {
     type Listener = TcpListener;
     type Stream = TcpStream;
 
-    fn run<F: Future>(self, settings: &Settings, main: F) -> io::Result<F::Output> {
+    fn run<F: Future>(self, _: &Settings, pool: &Pool, main: F) -> io::Result<F::Output> {
         let mut runner = Runner::new(libuv::Settings {
-            pool: Pool::new(settings.pool_threads.get()),
+            pool: pool.clone(),
             ..libuv::Settings::default()
         })?;
         runner.run(main)
@@ -83,7 +84,9 @@ impl Runtime for Libuv {
         stream.set_nodelay(nodelay)
     }
 
+    /// The loop has the same pool.
     async fn run_blocking<T: Send + 'static>(
+        _: &Pool,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
         Some(libuv::run_in_pool(work).ok()?.await)

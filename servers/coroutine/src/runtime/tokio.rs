@@ -2,21 +2,18 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
-use std::panic::{self, AssertUnwindSafe};
+use std::panic;
 use std::time::Duration;
 
+use serving::Pool;
 use spec::{Settings, Stats};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::spawn_blocking;
+use tokio::sync::oneshot;
 use tokio::time::{self, Instant};
 
 use super::Runtime;
-
-/// How long an idle pool thread lives: longer than any run, since a thread that has to be started again in the middle of
-/// one would be a difference to the other pools, whose threads stay.
-const POOL_KEEP_ALIVE: Duration = Duration::from_hours(24);
 
 /// Which of tokio's schedulers it is.
 #[derive(Debug, Clone, Copy)]
@@ -29,19 +26,17 @@ impl Runtime for Tokio {
     type Listener = TcpListener;
     type Stream = TcpStream;
 
-    fn run<F: Future>(self, settings: &Settings, main: F) -> io::Result<F::Output> {
+    fn run<F: Future>(self, settings: &Settings, _: &Pool, main: F) -> io::Result<F::Output> {
         let mut builder = match self {
             Self::MultiThread => Builder::new_multi_thread(),
             Self::CurrentThread => Builder::new_current_thread(),
         };
         let runtime = builder
             .worker_threads(settings.workers.get())
-            .max_blocking_threads(settings.pool_threads.get())
-            .thread_keep_alive(POOL_KEEP_ALIVE)
             .enable_all()
             .build()?;
         let output = runtime.block_on(main);
-        // What is still running had its grace; a computation in the pool can't be interrupted, and nobody waits for it.
+        // What is still running had its grace.
         runtime.shutdown_background();
         Ok(output)
     }
@@ -113,12 +108,19 @@ impl Runtime for Tokio {
         stream.set_nodelay(nodelay)
     }
 
+    /// Not tokio's own pool, so that all servers have the same: it counts what waits, and says so where no thread can be started.
     async fn run_blocking<T: Send + 'static>(
+        pool: &Pool,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        // It panics where the system gives it not even its first thread.
-        let spawned = panic::catch_unwind(AssertUnwindSafe(|| spawn_blocking(work)));
-        spawned.ok()?.await.ok()
+        let (tell, result) = oneshot::channel();
+        // Nobody waits any more where the client is gone.
+        let queued = pool.queue(work, move |result| drop(tell.send(result)));
+        queued.ok()?;
+        match result.await.ok()? {
+            Ok(result) => Some(result),
+            Err(panicked) => panic::resume_unwind(panicked),
+        }
     }
 
     fn stop_signal() -> io::Result<impl Future<Output = ()>> {
