@@ -12,6 +12,7 @@ pub mod detectable;
 pub mod gate;
 pub mod history;
 pub mod simulate;
+pub mod strategy;
 pub mod sweep;
 pub mod validity;
 pub mod warmup;

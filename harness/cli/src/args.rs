@@ -126,6 +126,7 @@ impl Color {
 #[derive(Debug, ClapArgs)]
 #[command(
     group = ArgGroup::new("effort").args(["quick", "thorough"]),
+    group = ArgGroup::new("what").args(["scenario", "resume"]).required(true),
     after_long_help = "Examples:
   bench run --scenario io-heavy
   bench run --scenario cpu-heavy --target callback --target coroutine-single --quick
@@ -135,6 +136,7 @@ impl Color {
   bench run --scenario file-pool --pool 4,40,512
   bench run --scenario mixed --profile syscalls
   bench run --scenario io-heavy --chart ratios,latency-by-percentile
+  bench run --resume results/runs/…-io-heavy        go on with one that was cut off
 
 Every target gets the same seeded load in alternating epochs (A B B A), each round with fresh
 processes. The record, its charts and a report go to results/runs/<time>-<scenario>/."
@@ -146,7 +148,7 @@ processes. The record, its charts and a report go to results/runs/<time>-<scenar
 pub(crate) struct RunArgs {
     /// A built-in scenario, a TOML file, or `-` for standard input.
     #[arg(long, short, value_name = "NAME|FILE")]
-    pub(crate) scenario: String,
+    pub(crate) scenario: Option<String>,
 
     /// A target: NAME, or a manifest as ./mine.toml; ALIAS=NAME measures it under another name; `all` is every built-in one,
     /// `reference` is each of this program's. May be repeated; the first is the base of all comparisons. [default: callback and
@@ -210,6 +212,17 @@ pub(crate) struct RunArgs {
     /// Directory for this run's files, new or empty; otherwise one below results/runs, named for the time and the scenario.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+
+    /// Go on with the run in this directory, by the plan that it began with: the blocks that are missing are measured.
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with_all = [
+            "out", "target", "url", "connections", "rate", "duration", "warmup", "rounds", "quick", "thorough", "aa", "pool",
+            "profile", "server_cpus", "load_cpus", "seed",
+        ]
+    )]
+    pub(crate) resume: Option<PathBuf>,
 
     /// Draw only these charts into charts/; report.html has them all. [default: all that the run has something to show in]
     #[arg(long, value_name = "NAME[,NAME…]", value_delimiter = ',', value_parser = charts())]

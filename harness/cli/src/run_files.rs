@@ -1,12 +1,19 @@
-//! The files of a run: its record, what other tools read, pictures and the report.
+//! A run as commands make one: measured in sight of the user, and its files written: its record, what other tools read, pictures and the report.
 
 use model::record::run::RunRecord;
+use process::environment;
 use process::failure::{Explain, Failure};
 use report::charts::{self, Chart};
 use report::export;
-use runner::measure::Measured;
-use runner::store::Store;
+use runner::measure::alternating::{Begin, measure};
+use runner::measure::record::Measured;
+use runner::request::Request;
+use runner::run_event::RunEvent;
+use runner::steering::Steering;
+use runner::step_log::StepLog;
+use runner::stored::RUN;
 
+use crate::display::Display;
 use crate::picture::Format;
 
 /// The command that repeats this run.
@@ -18,26 +25,59 @@ pub(crate) fn command() -> Vec<String> {
     words
 }
 
-/// Writes every file of a run, with these charts or with all.
-pub(crate) fn write(store: &Store, measured: &Measured, charts: &[Chart]) -> Result<(), Failure> {
+/// What a measurement that begins now is called.
+pub(crate) fn id(what: &str) -> String {
+    format!(
+        "{}-{what}",
+        jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ")
+    )
+}
+
+/// Measures a run while it is shown, and returns the log that it is kept in.
+pub(crate) fn measured(
+    request: &Request,
+    mut log: StepLog,
+    begin: Begin,
+    steering: &Steering,
+    mut display: Display,
+) -> Result<(Measured, StepLog), Failure> {
+    let measured = environment::allow_connections(request.sockets()).and_then(|()| {
+        measure(request, begin, &mut log, steering, &mut |event| {
+            display.on(&event);
+        })
+    });
+    match measured {
+        Ok(measured) => {
+            display.on(&RunEvent::Writing);
+            Ok((measured, log))
+        }
+        Err(failure) => {
+            log.give_up();
+            Err(failure)
+        }
+    }
+}
+
+/// Writes every file of a run, the record last: where that is, the others are. With these charts or with all.
+pub(crate) fn write(log: &StepLog, measured: &Measured, charts: &[Chart]) -> Result<(), Failure> {
     let record = &measured.record;
-    store.write("run.json", record.to_json().as_bytes())?;
-    store.write("summary.csv", export::summary_csv(record).as_bytes())?;
-    store.write("intervals.csv", export::intervals_csv(record).as_bytes())?;
+    log.write_beside("summary.csv", export::summary_csv(record).as_bytes())?;
+    log.write_beside("intervals.csv", export::intervals_csv(record).as_bytes())?;
     let timed = record.timed();
     for (target, recording) in record.targets.iter().zip(&measured.recordings) {
         let table = export::hgrm(timed.histogram(recording), export::NANOS_PER_MS);
         let hgrm = table + &export::hgrm_time(timed);
-        store.write(&format!("{}.hgrm", target.name), hgrm.as_bytes())?;
+        log.write_beside(&format!("{}.hgrm", target.name), hgrm.as_bytes())?;
         let hlog = export::hlog(
             measured.started_epoch_s,
             &recording.intervals,
             timed,
             &target.name,
         );
-        store.write(&format!("{}.hlog", target.name), hlog.as_bytes())?;
+        log.write_beside(&format!("{}.hlog", target.name), hlog.as_bytes())?;
     }
-    write_pictures(record, charts, |name, bytes| store.write(name, bytes))
+    write_pictures(record, charts, |name, bytes| log.write_beside(name, bytes))?;
+    log.write_beside(RUN, record.to_json().as_bytes())
 }
 
 /// The charts that were named, or all that have something to show of a record.

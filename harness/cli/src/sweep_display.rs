@@ -47,10 +47,15 @@ impl SweepDisplay {
     pub(crate) fn on(&mut self, event: &RunEvent<'_>) {
         match event {
             RunEvent::Sweep(SweepEvent::Planned { plan, steps }) => self.begin(plan, steps),
-            RunEvent::Sweep(SweepEvent::EpochStarted { step, rate, target }) => {
+            RunEvent::Sweep(SweepEvent::EpochStarted {
+                round,
+                pass,
+                rate,
+                target,
+            }) => {
                 self.draw(&format!(
                     "{}, {}: {target}",
-                    told::place(step.round, step.pass),
+                    told::place(*round, *pass),
                     figures::per_s(rate.as_per_s())
                 ));
             }

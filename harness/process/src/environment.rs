@@ -7,6 +7,7 @@ use model::record::run::Environment;
 use model::words::plural;
 use procfs::{Current, CurrentSI};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::cores;
@@ -16,7 +17,7 @@ use crate::failure::{Explain, Failure};
 pub const SPARE_FILES: u64 = 128;
 
 /// Time that the hypervisor took away and all time, over all cores, in clock ticks since the system started.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CpuTicks {
     steal: u64,
     all: u64,
@@ -40,10 +41,32 @@ impl CpuTicks {
         }
     }
 
+    /// What was added since `before`.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            steal: self.steal.saturating_sub(before.steal),
+            all: self.all.saturating_sub(before.all),
+        }
+    }
+
+    /// Both stretches together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            steal: self.steal + other.steal,
+            all: self.all + other.all,
+        }
+    }
+
+    /// The share of time, 0 to 1, that was taken away; none of no time at all.
+    pub fn steal_share(self) -> Option<f64> {
+        (self.all > 0).then(|| self.steal as f64 / self.all as f64)
+    }
+
     /// The share of time, 0 to 1, that was taken away since `before`.
     pub fn steal_share_since(self, before: Self) -> Option<f64> {
-        let all = self.all.checked_sub(before.all).filter(|&all| all > 0)?;
-        Some(self.steal.saturating_sub(before.steal) as f64 / all as f64)
+        self.since(before).steal_share()
     }
 }
 

@@ -6,6 +6,9 @@ use std::path::Path;
 /// The name that means standard input.
 pub const STDIN: &str = "-";
 
+/// How the name begins of a file that is being written, until it takes its place.
+pub const DRAFT: &str = ".bench-";
+
 /// Reads a file, or standard input where it is called `-`, of at most `limit_bytes`.
 pub fn read(path: &Path, limit_bytes: usize) -> io::Result<Vec<u8>> {
     let limit = u64::try_from(limit_bytes).unwrap_or(u64::MAX);
@@ -43,7 +46,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     };
     std::fs::create_dir_all(parent)?;
     let mut draft = tempfile::Builder::new()
-        .prefix(".bench-")
+        .prefix(DRAFT)
         // Temporary files are for their owner only; results are for everybody who may read their directory.
         .permissions(std::fs::Permissions::from_mode(0o644))
         .tempfile_in(parent)?;

@@ -19,6 +19,7 @@ use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 use procfs::process::{Process, Stat};
 use procfs::{FromRead, ticks_per_second};
+use serde::{Deserialize, Serialize};
 
 use crate::process_tree::descendants;
 
@@ -59,7 +60,7 @@ struct Member {
 struct Account(File);
 
 /// What `/proc` tells of the processes at one moment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
     /// CPU time in user mode, in clock ticks, that of ended children included.
     pub user_ticks: u64,

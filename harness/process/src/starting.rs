@@ -1,11 +1,11 @@
 //! From a manifest to a running server: what its placeholders stand for in this run, and who it is.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
 use model::record::run::{Manifest as Identity, Pinning};
-use model::spec::target::{Kind, Manifest, Needs, TargetSpec, Values};
+use model::spec::target::{BaseUrl, Kind, Manifest, Needs, TargetSpec, Values};
 
 use crate::data_files;
 use crate::failure::Failure;
@@ -194,6 +194,17 @@ fn program(manifest: &Manifest, values: &Values) -> Program {
             .map(PathBuf::from),
         cpus: Vec::new(),
     }
+}
+
+/// The address of a server that runs already.
+pub fn resolve(url: &BaseUrl) -> Result<SocketAddr, String> {
+    let addrs = (url.host(), url.port())
+        .to_socket_addrs()
+        .map_err(|error| format!("cannot resolve {}: {error}", url.host()))?;
+    addrs
+        .into_iter()
+        .next()
+        .ok_or_else(|| format!("{} has no address", url.host()))
 }
 
 #[cfg(test)]

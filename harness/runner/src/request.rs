@@ -3,15 +3,29 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use model::record::experiment::{ExperimentRecord, OriginRecord};
+use model::record::run::Manifest;
 use model::record::run::Pinning;
-use model::spec::load::Process;
+use model::spec::load::{Arrival, Load, Process};
 use model::spec::plan::{Effort, Plan, PlanSpec};
 use model::spec::scenario::{ArrivalSpec, Pace, Scenario};
-use model::spec::target::TargetSpec;
-use model::units::Rate;
+use model::spec::target::{self, Kind, TargetSpec};
+use model::units::{Rate, duration_ns};
 use process::failure::Failure;
 
 use crate::workload::Routes;
+
+/// The length of one interval of the time series, where the arrivals keep their rate.
+const INTERVAL: Duration = Duration::from_millis(250);
+
+/// Intervals in which a profile of arrivals is shown at least, so that its bursts are not averaged away.
+const INTERVALS_PER_PROFILE: u32 = 10;
+
+/// The shortest interval of the time series: shorter ones would cost more than they show.
+const MIN_INTERVAL: Duration = Duration::from_millis(10);
+
+/// How long, after an epoch's last arrival, its replies may still come: so that no epoch leaves work to the next.
+const DRAIN: Duration = Duration::from_secs(1);
 
 /// What is profiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +98,8 @@ pub struct Request {
     pub pinning: Pinning,
     /// What is looked at after the measurement.
     pub profile: Option<Profile>,
+    /// All of it as records have it.
+    pub experiment: ExperimentRecord,
 }
 
 impl Request {
@@ -107,7 +123,9 @@ impl Request {
             ..PlanSpec::new(choices.effort, targets.len(), choices.seed)
         })
         .map_err(Failure::usage_of)?;
+        let experiment = experiment(&scenario, &targets, &choices);
         Ok(Self {
+            experiment,
             arrival,
             connections: choices.connections.unwrap_or(scenario.connections),
             scenario,
@@ -118,6 +136,75 @@ impl Request {
             pinning: choices.pinning,
             profile: choices.profile,
         })
+    }
+
+    /// The load of one epoch; its seed comes from the trial. Targets are warm before.
+    pub(crate) fn load(&self, arrival: Arrival) -> Load {
+        Load {
+            arrival,
+            connections: self.connections,
+            connect: self.scenario.connect,
+            idle_connections: self.scenario.idle_connections.map_or(0, NonZeroU32::get),
+            warmup: Duration::ZERO,
+            duration: self.plan.epoch,
+            drain: DRAIN + self.routes.longest_stream(),
+            timeout: self.scenario.timeout,
+            request_limit: None,
+            interval: self.interval(),
+            seed: self.plan.seed,
+        }
+    }
+
+    fn interval(&self) -> Duration {
+        let profile = self.arrival.profile_length();
+        profile.map_or(INTERVAL, |length| {
+            (length / INTERVALS_PER_PROFILE).clamp(MIN_INTERVAL, INTERVAL)
+        })
+    }
+
+    /// What a log or a record asked for.
+    ///
+    /// `scenario`: its text. `manifests`: of the targets, in their order.
+    ///
+    /// # Errors
+    ///
+    /// A text that this bench doesn't read, or targets that are fewer than they should be.
+    pub fn again(
+        scenario: &str,
+        manifests: &[Manifest],
+        experiment: &ExperimentRecord,
+        seed: u64,
+        pinning: Pinning,
+    ) -> Result<Self, Failure> {
+        let scenario =
+            Scenario::parse(scenario, &experiment.scenario_file).map_err(Failure::usage)?;
+        let sources = manifests.iter().map(|manifest| manifest.source.as_str());
+        let targets = experiment.targets.iter().zip(sources);
+        let targets: Vec<TargetSpec> = targets
+            .map(|(origin, source)| target(origin, source))
+            .collect::<Result<_, _>>()?;
+        if targets.is_empty() || targets.len() != experiment.targets.len() {
+            return Err(Failure::usage(miette::miette!(
+                "{} targets are named, and {} manifests are there",
+                experiment.targets.len(),
+                manifests.len()
+            )));
+        }
+        let rate = experiment.rate_per_s.map(Rate::per_s).transpose();
+        Self::new(
+            scenario,
+            targets,
+            Choices {
+                connections: experiment.connections.and_then(NonZeroU32::new),
+                rate: rate.map_err(Failure::usage_of)?,
+                rounds: experiment.rounds.and_then(NonZeroU32::new),
+                duration: experiment.duration_ns.map(Duration::from_nanos),
+                warmup: experiment.warmup_ns.map(Duration::from_nanos),
+                aa: experiment.aa,
+                profile: experiment.profile.then_some(Profile::Syscalls),
+                ..Choices::usual(experiment.effort, seed, pinning)
+            },
+        )
     }
 
     /// Sockets of the process that holds most: of a server, since its idle connections are held by another process.
@@ -141,4 +228,48 @@ fn arrival(scenario: &Scenario, rate: Option<Rate>) -> ArrivalSpec {
             process: Process::Poisson,
         },
     }
+}
+
+fn experiment(scenario: &Scenario, targets: &[TargetSpec], choices: &Choices) -> ExperimentRecord {
+    let origins = targets.iter().map(|target| OriginRecord {
+        name: target.name.clone(),
+        manifest_file: target
+            .kind
+            .manifest()
+            .map(|manifest| manifest.file_name.clone()),
+        url: match &target.kind {
+            Kind::Url(url) => Some(url.to_string()),
+            Kind::Launched(_) => None,
+        },
+        pool: target.pool,
+    });
+    ExperimentRecord {
+        scenario_file: scenario.file_name.clone(),
+        targets: origins.collect(),
+        effort: choices.effort,
+        connections: choices.connections.map(NonZeroU32::get),
+        rate_per_s: choices.rate.map(Rate::as_per_s),
+        rounds: choices.rounds.map(NonZeroU32::get),
+        duration_ns: choices.duration.map(duration_ns),
+        warmup_ns: choices.warmup.map(duration_ns),
+        aa: choices.aa,
+        profile: choices.profile.is_some(),
+    }
+}
+
+/// A target as it was, from the text of its manifest.
+fn target(origin: &OriginRecord, source: &str) -> Result<TargetSpec, Failure> {
+    let target = match &origin.url {
+        Some(url) => TargetSpec::parse_url(&format!("{}={url}", origin.name)),
+        None => {
+            let file = origin.manifest_file.as_deref().unwrap_or_default();
+            let manifest = target::Manifest::parse(source, file).map_err(Failure::usage)?;
+            TargetSpec::of_manifest(&origin.name, manifest)
+        }
+    };
+    let target = target.map_err(Failure::usage_of)?;
+    Ok(TargetSpec {
+        pool: origin.pool,
+        ..target
+    })
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use analysis::sweep::search::Step;
 use model::measured::recording::Recording;
 use model::record::detectable::DetectableRecord;
 use model::record::run::{EpochRecord, Failure, Pinning};
+use model::record::sweep::pass::Pass;
 use model::record::sweep::{StepRecord, SweepPlan};
 use model::record::timed::Timed;
 use model::spec::load::Load;
@@ -116,8 +116,10 @@ pub enum SweepEvent<'a> {
     },
     /// A target is being measured at a rate.
     EpochStarted {
-        /// The step.
-        step: &'a Step,
+        /// Its round.
+        round: u32,
+        /// Which way the rate goes.
+        pass: Pass,
         /// Requests a second.
         rate: Rate,
         /// The target.

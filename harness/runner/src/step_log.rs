@@ -1,49 +1,64 @@
-//! The log of a sweep: a directory in which its steps are kept as they come, for a sweep that is interrupted to go on from.
+//! The log of a measurement: a directory in which its steps are kept as they come, a line each, for one that was cut off to go
+//! on from. A line that has no end was never written.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use model::record::sweep::{Log, MAX_LOG_BYTES, StepRecord, SweepPlan};
-use serde::Serialize;
-
 use process::failure::{Explain, Failure};
-use process::files;
+use process::files::{self, DRAFT};
+use serde::Serialize;
 
 /// The file of the steps.
 pub const STEPS: &str = "steps.ndjson";
 
-/// The file of the record: a sweep that has it, and is not partial, is done.
-pub const RECORD: &str = "sweep.json";
+/// The directory of measurements, unless the user names another place.
+pub const RUNS: &str = "results/runs";
+
+/// The longest log that is read.
+pub const MAX_LOG_BYTES: usize = 512 * 1024 * 1024;
 
 const HELP: &str = "name a new or empty directory that you may write to with --out";
 
-/// A sweep's directory, and what is kept in it so far.
+/// A measurement's directory, to which lines are added.
 #[derive(Debug)]
 pub struct StepLog {
     dir: PathBuf,
-    /// Held locked, so that no two sweeps write to it.
+    /// Held locked, so that no two measurements write to it.
     file: File,
-    plan: Option<SweepPlan>,
-    steps: Vec<StepRecord>,
+    is_begun: bool,
 }
 
 impl StepLog {
-    /// Opens the log of a directory, which is made where there is none. Whatever else is there is refused, unless it is the
-    /// log of a sweep: that is read as far as it is whole.
-    pub fn open(dir: &Path) -> Result<Self, Failure> {
+    /// Begins a log in a directory, which is made where there is none, and must be empty.
+    pub fn begin(dir: &Path) -> Result<Self, Failure> {
+        let (log, lines) = Self::open(dir)?;
+        if lines.is_empty() {
+            return Ok(log);
+        }
+        Err(Failure::usage(miette::miette!(
+            help = HELP,
+            "{} is not empty: a measurement was begun there",
+            dir.display()
+        )))
+    }
+
+    /// Opens the log of a directory, which is made where there is none, and returns its whole lines. Whatever else is in it is
+    /// refused, unless a log is.
+    pub fn open(dir: &Path) -> Result<(Self, Vec<u8>), Failure> {
         let what = || format!("cannot write to {}", dir.display());
         std::fs::create_dir_all(dir).or_usage(what, HELP)?;
+        remove_drafts(dir);
         let path = dir.join(STEPS);
         let is_empty = std::fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none());
         if !is_empty && !path.is_file() {
             return Err(Failure::usage(miette::miette!(
                 help = HELP,
-                "{} is not empty, and holds no sweep to go on with",
+                "{} is not empty, and holds no measurement to go on with",
                 dir.display()
             )));
         }
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
@@ -52,22 +67,16 @@ impl StepLog {
             .or_usage(what, HELP)?;
         file.try_lock().or_usage(
             || format!("another bench goes on with {}", dir.display()),
-            "wait for it, or start another sweep in another directory",
+            "wait for it, or start another in another directory",
         )?;
-        let (plan, steps, end) = match read(&path)? {
-            Some(log) => (Some(log.plan), log.steps, log.whole_bytes),
-            None => (None, Vec::new(), 0),
-        };
-        // What an interrupted write left is cut off, so that the next line begins one.
-        file.set_len(end as u64)
-            .and_then(|()| file.seek(SeekFrom::Start(end as u64)))
-            .or_usage(what, HELP)?;
-        Ok(Self {
+        let lines = read(dir)?;
+        let mut log = Self {
             dir: dir.to_owned(),
             file,
-            plan,
-            steps,
-        })
+            is_begun: !lines.is_empty(),
+        };
+        log.cut(lines.len())?;
+        Ok((log, lines))
     }
 
     /// Where it is.
@@ -75,47 +84,36 @@ impl StepLog {
         &self.dir
     }
 
-    /// The plan of the sweep that was begun here.
-    pub fn plan(&self) -> Option<&SweepPlan> {
-        self.plan.as_ref()
+    /// Keeps so many bytes, and nothing of what comes after them.
+    pub fn cut(&mut self, bytes: usize) -> Result<(), Failure> {
+        self.file
+            .set_len(bytes as u64)
+            .and_then(|()| self.file.seek(SeekFrom::Start(bytes as u64)))
+            .map(drop)
+            .or_usage(|| format!("cannot write to {}", self.dir.display()), HELP)
     }
 
-    /// What was measured, in its order.
-    pub fn steps(&self) -> &[StepRecord] {
-        &self.steps
-    }
-
-    /// Keeps the plan. The log must have none.
-    pub fn begin(&mut self, plan: &SweepPlan) -> Result<(), Failure> {
-        assert!(self.plan.is_none(), "a sweep is begun once");
-        self.write(plan)?;
-        self.plan = Some(plan.clone());
-        Ok(())
-    }
-
-    /// Keeps a step: when this returns, it survives the end of this process.
-    pub fn keep(&mut self, step: StepRecord) -> Result<(), Failure> {
-        self.write(&step)?;
-        self.steps.push(step);
-        Ok(())
-    }
-
-    fn write(&mut self, line: &impl Serialize) -> Result<(), Failure> {
-        let line = Log::line(line);
-        let written = self.file.write_all(line.as_bytes());
-        written.or_internal(|| format!("cannot write {STEPS} in {}", self.dir.display()))
+    /// Adds a line, and says how many bytes it has. When this returns, it survives the end of this process and of the system.
+    pub fn write(&mut self, line: &impl Serialize) -> Result<usize, Failure> {
+        let mut text = serde_json::to_vec(line).or_internal(|| "cannot write a step".to_owned())?;
+        text.push(b'\n');
+        self.is_begun = true;
+        self.file
+            .write_all(&text)
+            .and_then(|()| self.file.sync_data())
+            .or_internal(|| format!("cannot write {STEPS} in {}", self.dir.display()))?;
+        Ok(text.len())
     }
 
     /// Writes a file beside the log; whoever reads it meets the old one or the new, never half of it.
     pub fn write_beside(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-        let path = self.dir.join(name);
-        files::replace(&path, bytes)
+        files::replace(&self.dir.join(name), bytes)
             .or_internal(|| format!("cannot write {name} in {}", self.dir.display()))
     }
 
-    /// Removes the directory of a sweep of which nothing was kept.
+    /// Removes the directory of a measurement of which nothing was kept.
     pub fn give_up(self) {
-        if self.plan.is_none() {
+        if !self.is_begun {
             // Both are only in the way; where they can't be removed they stay.
             let _ = std::fs::remove_file(self.dir.join(STEPS));
             let _ = std::fs::remove_dir(&self.dir);
@@ -123,69 +121,93 @@ impl StepLog {
     }
 }
 
-/// The log at a path as far as it is whole; none where not even its plan is.
-pub fn read(path: &Path) -> Result<Option<Log>, Failure> {
-    let name = path.display().to_string();
-    let bytes = files::read(path, MAX_LOG_BYTES).or_usage(
-        || format!("cannot read {name}"),
-        "name the directory of a sweep, which holds a steps.ndjson",
+/// The whole lines of the log in a directory.
+pub fn read(dir: &Path) -> Result<Vec<u8>, Failure> {
+    let path = dir.join(STEPS);
+    let mut bytes = files::read(&path, MAX_LOG_BYTES).or_usage(
+        || format!("cannot read {}", path.display()),
+        "name the directory of a run or a sweep, which holds a steps.ndjson",
     )?;
-    if !bytes.contains(&b'\n') {
-        return Ok(None);
+    let end = bytes.iter().rposition(|&byte| byte == b'\n');
+    bytes.truncate(end.map_or(0, |end| end + 1));
+    Ok(bytes)
+}
+
+/// Removes what a process left that was killed while it wrote a file.
+fn remove_drafts(dir: &Path) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(DRAFT) {
+            // It is only in the way.
+            let _ = std::fs::remove_file(entry.path());
+        }
     }
-    Log::read(&bytes, &name)
-        .map(Some)
-        .map_err(Failure::usage_of)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::record::sweep::SweepRecord;
 
-    #[test]
-    fn a_log_that_was_cut_is_continued_behind_its_last_whole_line() {
-        let dir = tempfile::tempdir().unwrap();
-        let place = dir.path().join("sweep");
-        let SweepRecord { plan, steps, .. } = samples::sweep_record();
-        let mut log = StepLog::open(&place).unwrap();
-        assert!(log.plan().is_none());
-        log.begin(&plan).unwrap();
-        log.keep(steps[0].clone()).unwrap();
-        // Nobody else may write to it meanwhile.
-        let other = StepLog::open(&place).unwrap_err();
-        assert!(
-            other.report.to_string().contains("another bench"),
-            "{other:?}"
-        );
-        drop(log);
-        let path = place.join(STEPS);
-        let whole = std::fs::read(&path).unwrap();
-        std::fs::write(&path, [&whole[..], b"{\"round\":0,\"pa"].concat()).unwrap();
-        let mut log = StepLog::open(&place).unwrap();
-        assert_eq!((log.plan(), log.steps()), (Some(&plan), &steps[..1]));
-        log.keep(steps[1].clone()).unwrap();
-        log.write_beside("charts/a.svg", b"<svg/>").unwrap();
-        drop(log);
-        let read = read(&path).unwrap().unwrap();
-        assert_eq!(read.steps, &steps[..2]);
-        assert_eq!(
-            std::fs::read(place.join("charts/a.svg")).unwrap(),
-            b"<svg/>"
-        );
+    fn text(dir: &Path) -> String {
+        String::from_utf8(read(dir).unwrap()).unwrap()
     }
 
     #[test]
-    fn a_directory_with_anything_else_is_refused_and_one_of_nothing_leaves_nothing() {
+    fn a_log_that_was_cut_goes_on_behind_its_last_whole_line() {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("mine"), b"").unwrap();
-        let failure = StepLog::open(dir.path()).unwrap_err();
-        assert!(
-            failure.report.to_string().contains("is not empty"),
-            "{failure:?}"
-        );
-        let place = dir.path().join("sweep");
-        StepLog::open(&place).unwrap().give_up();
-        assert!(!place.exists());
+        let place = dir.path().join("run");
+        let mut log = StepLog::begin(&place).unwrap();
+        log.write(&1).unwrap();
+        log.write(&2).unwrap();
+        drop(log);
+        let mut bytes = std::fs::read(place.join(STEPS)).unwrap();
+        bytes.extend(b"{\"half");
+        std::fs::write(place.join(STEPS), bytes).unwrap();
+        let (mut log, lines) = StepLog::open(&place).unwrap();
+        assert_eq!(lines, b"1\n2\n");
+        log.write(&3).unwrap();
+        assert_eq!(text(&place), "1\n2\n3\n");
+        log.cut(2).unwrap();
+        log.write(&4).unwrap();
+        assert_eq!(text(&place), "1\n4\n");
+    }
+
+    #[test]
+    fn a_directory_in_which_something_was_begun_is_no_new_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = StepLog::begin(dir.path()).unwrap();
+        let locked = StepLog::open(dir.path()).unwrap_err().report.to_string();
+        assert!(locked.contains("another bench goes on"), "{locked}");
+        log.write(&1).unwrap();
+        drop(log);
+        let begun = StepLog::begin(dir.path()).unwrap_err().report.to_string();
+        assert!(begun.contains("was begun there"), "{begun}");
+        let other = dir.path().join("other");
+        std::fs::create_dir(&other).unwrap();
+        std::fs::write(other.join("run.json"), b"{}").unwrap();
+        let full = StepLog::open(&other).unwrap_err().report.to_string();
+        assert!(full.contains("holds no measurement"), "{full}");
+        let below_a_file = other.join("run.json").join("x");
+        assert!(StepLog::begin(&below_a_file).is_err());
+    }
+
+    #[test]
+    fn what_was_given_up_leaves_nothing_and_what_was_kept_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let [empty, kept] = ["empty", "kept"].map(|name| dir.path().join(name));
+        StepLog::begin(&empty).unwrap().give_up();
+        assert!(!empty.exists());
+        let mut log = StepLog::begin(&kept).unwrap();
+        log.write(&1).unwrap();
+        log.give_up();
+        assert_eq!(text(&kept), "1\n");
+    }
+
+    #[test]
+    fn a_draft_that_a_killed_process_left_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(format!("{DRAFT}x")), b"half").unwrap();
+        drop(StepLog::begin(dir.path()).unwrap());
+        let names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().collect();
+        assert_eq!(names.len(), 1, "{names:?}");
     }
 }

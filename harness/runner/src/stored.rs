@@ -7,12 +7,14 @@ use model::record::sweep::SweepRecord;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::step_log;
 use process::failure::{Explain, Failure};
 use process::files::{self, STDIN};
 
 /// The record of a run, in its directory.
-const RUN: &str = "run.json";
+pub const RUN: &str = "run.json";
+
+/// The file of the record of a sweep.
+pub const SWEEP: &str = "sweep.json";
 
 /// What a record is of.
 #[derive(Debug)]
@@ -76,7 +78,7 @@ fn path_of(named: &Path) -> PathBuf {
     if !named.is_dir() {
         return named.to_owned();
     }
-    let [run, sweep] = [RUN, step_log::RECORD].map(|name| named.join(name));
+    let [run, sweep] = [RUN, SWEEP].map(|name| named.join(name));
     if sweep.is_file() && !run.is_file() {
         sweep
     } else {

@@ -146,6 +146,7 @@ fn record_of(scenario: &Scenario, timed: Timed) -> RunRecord {
             .to_vec(),
         seed: SEED,
         scenario: scenario.record(),
+        experiment: None,
         plan: plan.record(),
         environment: environment(),
         pinning: Pinning {

@@ -12,8 +12,7 @@ use conformance::{Group, Needs, Outcome};
 use process::cores;
 use process::failure::{Explain, Failure};
 use process::launch::{Server, Service};
-use process::starting::Starter;
-use runner::measure::resolve;
+use process::starting::{Starter, resolve};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();

@@ -22,17 +22,15 @@ use crate::git::{self, Worktree};
 use crate::named;
 use crate::run_files;
 use crate::terminal::show_gate;
-use process::environment;
 use process::failure::{Explain, Failure};
 use process::files;
 use process::interrupt::Interrupt;
 use process::supervised::{Program, Supervised, describe};
 use runner::history_file;
-use runner::measure::measure;
+use runner::measure::alternating::{Begin, Title};
 use runner::request::{Choices, Request};
-use runner::run_event::RunEvent;
 use runner::steering::Steering;
-use runner::store::{RUNS, Store};
+use runner::step_log::{RUNS, StepLog};
 use runner::stored::read_run;
 
 /// How often a build is asked whether it has ended, and the user whether it should.
@@ -88,7 +86,7 @@ pub(crate) fn run(args: &GateArgs) -> Result<Exit, Failure> {
         .collect::<Result<Vec<_>, _>>()?;
     if let Some(out) = &args.out {
         // Checked now, and made by the first measurement.
-        drop(Store::prepare(out)?);
+        StepLog::begin(out)?.give_up();
     }
     let mut judgements = Vec::new();
     for mut request in requests {
@@ -425,7 +423,6 @@ fn judge(
     request: &mut Request,
     interrupt: &Interrupt,
 ) -> Result<Result<Judgement, Exit>, Failure> {
-    environment::allow_connections(request.sockets())?;
     let mut looks: Vec<Look> = Vec::new();
     loop {
         if let Some(judgement) = gate::judge(&request.scenario.name, &looks) {
@@ -464,28 +461,20 @@ fn measured(
     interrupt: &Interrupt,
 ) -> Result<Result<model::record::run::RunRecord, Exit>, Failure> {
     let scenario = &request.scenario.name;
-    let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
-    let id = format!("{time}-{scenario}-gate-{}", number + 1);
-    let place = match &args.out {
-        Some(out) => out.join(format!("{scenario}-{}", number + 1)),
-        None => Path::new(RUNS).join(&id),
+    let title = Title {
+        id: run_files::id(&format!("{scenario}-gate-{}", number + 1)),
+        command: run_files::command(),
     };
-    let store = Store::prepare(&place)?;
+    let dir = match &args.out {
+        Some(out) => out.join(format!("{scenario}-{}", number + 1)),
+        None => Path::new(RUNS).join(&title.id),
+    };
+    let log = StepLog::begin(&dir)?;
     let steering = Steering::new(interrupt.clone());
-    let mut display = Display::start(Face::usual(), &request.pinning, &steering);
-    let measured = measure(
-        request,
-        &id,
-        run_files::command(),
-        &steering,
-        &mut |event| {
-            display.on(&event);
-        },
-    )?;
-    display.on(&RunEvent::Writing);
-    run_files::write(&store, &measured, &[])?;
-    let place = store.publish()?;
-    anstream::eprintln!("Measured: {}", place.display());
+    let display = Display::start(Face::usual(), &request.pinning, &steering);
+    let (measured, log) = run_files::measured(request, log, Begin::New(title), &steering, display)?;
+    run_files::write(&log, &measured, &[])?;
+    anstream::eprintln!("Measured: {}", log.dir().display());
     let record = measured.record;
     Ok(match record.completion {
         Completion::Complete => Ok(record),

@@ -7,14 +7,13 @@ use model::record::run::{Completion, RunRecord};
 use model::spec::plan::Effort;
 use model::spec::target;
 use model::spec::target::TargetSpec;
-use process::environment;
 use process::failure::Failure;
 use report::words::sentences;
-use runner::measure::measure;
+use runner::measure::alternating::{Begin, Title};
 use runner::request::{Choices, Request};
-use runner::run_event::RunEvent;
+use runner::run_log::Kept;
 use runner::steering::Steering;
-use runner::store::{RUNS, Store};
+use runner::step_log::{RUNS, StepLog};
 
 use crate::aa_history;
 use crate::args::RunArgs;
@@ -25,35 +24,43 @@ use crate::named;
 use crate::run_files::{self, command};
 use crate::terminal::{print_failure, show_run};
 
-/// Runs a scenario and writes its record.
+/// Runs a scenario and writes its record, or goes on with a run that was cut off.
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let face = Face::choose(args.tui)?;
+    if let Some(dir) = &args.resume {
+        let (log, lines) = StepLog::open(dir)?;
+        let kept = Kept::read(lines, dir)?;
+        return measured(args, face, &kept.request()?, log, Begin::GoOn(kept));
+    }
     let request = understand(args)?;
-    environment::allow_connections(request.sockets())?;
-    let id = format!(
-        "{}-{}",
-        jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"),
-        request.scenario.name
-    );
-    let place = args
-        .out
-        .clone()
-        .unwrap_or_else(|| Path::new(RUNS).join(&id));
-    let store = Store::prepare(&place)?;
+    let title = Title {
+        id: run_files::id(&request.scenario.name),
+        command: command(),
+    };
+    let dir = args.out.clone();
+    let dir = dir.unwrap_or_else(|| Path::new(RUNS).join(&title.id));
+    let log = StepLog::begin(&dir)?;
+    measured(args, face, &request, log, Begin::New(title))
+}
+
+/// Measures what is missing, and writes and shows the record.
+fn measured(
+    args: &RunArgs,
+    face: Face,
+    request: &Request,
+    log: StepLog,
+    begin: Begin,
+) -> Result<Exit, Failure> {
     let steering = Steering::new(face.catch_interrupt()?);
-    let mut display = Display::start(face, &request.pinning, &steering);
-    let mut measured = measure(&request, &id, command(), &steering, &mut |event| {
-        display.on(&event);
-    })?;
-    display.on(&RunEvent::Writing);
+    let display = Display::start(face, &request.pinning, &steering);
+    let (mut measured, log) = run_files::measured(request, log, begin, &steering, display)?;
     // A run that was measured is not lost because its A/A comparison can't be counted.
     aa_history::count(&mut measured.record).unwrap_or_else(|failure| print_failure(&failure));
-    run_files::write(&store, &measured, &args.chart)?;
-    let place = store.publish()?;
+    run_files::write(&log, &measured, &args.chart)?;
     if let Some(kept) = sentences::kept(&measured.record) {
         anstream::eprintln!("{kept}");
     }
-    show_run(&measured.record, &place, args.json);
+    show_run(&measured.record, log.dir(), args.json);
     if let Some(path) = &args.history {
         history_add::add_measured(path, &measured.record)?;
     }
@@ -62,7 +69,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
 
 /// What the arguments mean.
 fn understand(args: &RunArgs) -> Result<Request, Failure> {
-    let scenario = named::scenario(&args.scenario)?;
+    let name = args.scenario.as_deref();
+    let scenario = named::scenario(name.expect("clap asks for it, unless a run is resumed"))?;
     let mut targets = args
         .pool
         .applied_to(named::targets(&args.target, &args.url)?)

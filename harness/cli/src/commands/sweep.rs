@@ -1,15 +1,15 @@
 //! `bench sweep`: the load is raised to the knee, step after step, and a record says where it is.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use analysis::sweep::search::TIME_PER_TARGET;
-use clap::Parser;
 use model::record::run::Completion;
-use model::record::sweep::SweepRecord;
 use model::record::sweep::objective;
 use model::record::sweep::objective::{Origin, SweepObjective};
+use model::record::sweep::{Log, SweepPlan, SweepRecord};
 use model::spec::load::Process;
-use model::spec::plan::{Effort, Plan, PlanSpec};
+use model::spec::plan::Effort;
 use model::spec::scenario::{ArrivalSpec, Pace, Scenario};
 use model::spec::target;
 use model::spec::target::TargetSpec;
@@ -17,7 +17,7 @@ use model::units::Rate;
 use report::charts;
 use report::export::steps::steps_csv;
 
-use crate::args::{Args, Command, SweepArgs};
+use crate::args::SweepArgs;
 use crate::display::Face;
 use crate::exit::Exit;
 use crate::named;
@@ -26,12 +26,13 @@ use crate::sweep_display::SweepDisplay;
 use crate::terminal::show_sweep;
 use process::environment;
 use process::failure::{Explain, Failure};
+use runner::measure::alternating::Title;
 use runner::measure::sweep::{SweepRequest, check, sweep};
-use runner::request::Request;
+use runner::request::{Choices, Request};
 use runner::run_event::RunEvent;
 use runner::steering::Steering;
-use runner::step_log::{self, RECORD, STEPS, StepLog};
-use runner::store::RUNS;
+use runner::step_log::{self, RUNS, STEPS, StepLog};
+use runner::stored::SWEEP;
 use runner::workload::Routes;
 
 /// The fewest connections, unless somebody says how many. A scenario has enough for its own rate, and a sweep goes far beyond: at
@@ -46,55 +47,98 @@ const FROM_SHARE: f64 = 0.125;
 
 /// Sweeps a scenario, or goes on where one was interrupted.
 pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
-    let Some(dir) = &args.resume else {
-        return run_in(args, run_files::command());
+    if let Some(dir) = &args.resume {
+        let (log, known) = open(dir)?;
+        let known = known.ok_or_else(|| {
+            Failure::usage(miette::miette!(
+                help = "start another",
+                "{} holds no sweep to go on with",
+                dir.display()
+            ))
+        })?;
+        let asked = asked_again(&known.plan)?;
+        return measured(args, &asked, log, Some(known));
+    }
+    let asked = understand(args)?;
+    let id = run_files::id(&format!("{}-sweep", asked.request.scenario.name));
+    let dir = match &args.out {
+        Some(dir) => dir.clone(),
+        None => unfinished(Path::new(RUNS), &run_files::command())
+            .unwrap_or_else(|| Path::new(RUNS).join(id)),
     };
-    let command = begun_by(dir)?;
-    let again = Args::try_parse_from(&command).or_internal(|| cannot_repeat(dir))?;
-    let Command::Sweep(mut again) = again.command else {
-        return Err(Failure::internal(miette::miette!("{}", cannot_repeat(dir))));
-    };
-    again.out = Some(dir.clone());
-    again.json = args.json;
-    run_in(&again, command)
+    let (log, known) = open(&dir)?;
+    measured(args, &asked, log, known)
 }
 
-fn cannot_repeat(dir: &Path) -> String {
-    format!(
-        "the command that began {} is none of `bench sweep`",
-        dir.display()
-    )
+/// Opens the log of a directory, and reads what is in it.
+fn open(dir: &Path) -> Result<(StepLog, Option<Log>), Failure> {
+    let (log, lines) = StepLog::open(dir)?;
+    let known = (!lines.is_empty()).then(|| Log::read(&lines, &steps_of(dir)));
+    Ok((log, known.transpose().map_err(Failure::usage_of)?))
 }
 
-/// The command that began the sweep of a directory.
-fn begun_by(dir: &Path) -> Result<Vec<String>, Failure> {
-    let log = step_log::read(&dir.join(STEPS))?;
-    log.map(|log| log.plan.command).ok_or_else(|| {
+fn steps_of(dir: &Path) -> String {
+    dir.join(STEPS).display().to_string()
+}
+
+/// What a sweep was asked to do that is gone on with.
+fn asked_again(plan: &SweepPlan) -> Result<SweepRequest, Failure> {
+    let experiment = plan.experiment.as_ref().ok_or_else(|| {
         Failure::usage(miette::miette!(
-            help = "start another",
-            "{} holds no sweep to go on with",
-            dir.display()
+            help = "give the command that began it again, with --out and its directory",
+            "this sweep was begun by a bench that didn't keep all that was asked for"
         ))
+    })?;
+    let manifests = plan.targets.iter().map(|target| target.manifest.clone());
+    let request = Request::again(
+        &plan.scenario.source,
+        &manifests.collect::<Vec<_>>(),
+        experiment,
+        plan.seed,
+        plan.pinning.clone(),
+    )?;
+    let rate = |per_s| Rate::per_s(per_s).map_err(Failure::usage_of);
+    let (from, to) = (plan.design.ladder.from_per_s, plan.design.ladder.to_per_s);
+    let process = if plan.load.arrival == Process::Constant.name() {
+        Process::Constant
+    } else {
+        Process::Poisson
+    };
+    Ok(SweepRequest {
+        // It is known by now.
+        from: None,
+        to: rate(to)?,
+        process,
+        rounds: plan.design.rounds,
+        time_limit: Duration::try_from_secs_f64(plan.design.time_limit_s)
+            .map_err(Failure::usage_of)?,
+        asked: plan.asked.clone(),
+        request: Request {
+            arrival: ArrivalSpec::Open {
+                pace: Pace::Rate(rate(from)?),
+                process,
+            },
+            ..request
+        },
     })
 }
 
-fn run_in(args: &SweepArgs, command: Vec<String>) -> Result<Exit, Failure> {
-    let asked = understand(args)?;
-    environment::allow_connections(asked.request.sockets())?;
-    let id = format!(
-        "{}-{}-sweep",
-        jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ"),
-        asked.request.scenario.name
-    );
-    let dir = match &args.out {
-        Some(dir) => dir.clone(),
-        None => unfinished(Path::new(RUNS), &command).unwrap_or_else(|| Path::new(RUNS).join(&id)),
-    };
-    let mut log = StepLog::open(&dir)?;
+fn measured(
+    args: &SweepArgs,
+    asked: &SweepRequest,
+    mut log: StepLog,
+    known: Option<Log>,
+) -> Result<Exit, Failure> {
     let steering = Steering::new(Face::usual().catch_interrupt()?);
-    let mut display = SweepDisplay::new(&dir);
-    let measured = sweep(&asked, &id, command, &mut log, &steering, &mut |event| {
-        display.on(&event);
+    let mut display = SweepDisplay::new(log.dir());
+    let title = Title {
+        id: run_files::id(&format!("{}-sweep", asked.request.scenario.name)),
+        command: run_files::command(),
+    };
+    let measured = environment::allow_connections(asked.request.sockets()).and_then(|()| {
+        sweep(asked, title, &mut log, known, &steering, &mut |event| {
+            display.on(&event);
+        })
     });
     display.on(&RunEvent::Writing);
     let record = match measured {
@@ -105,7 +149,7 @@ fn run_in(args: &SweepArgs, command: Vec<String>) -> Result<Exit, Failure> {
         }
     };
     write(&log, &record)?;
-    show_sweep(&record, &dir, args.json);
+    show_sweep(&record, log.dir(), args.json);
     Ok(exit_of(&record))
 }
 
@@ -119,15 +163,16 @@ fn unfinished(runs: &Path, command: &[String]) -> Option<PathBuf> {
     dirs.sort();
     dirs.into_iter().rev().find(|dir| {
         // One that can't be read is none to go on with, and says so where it is named.
-        let log = step_log::read(&dir.join(STEPS));
-        let was_asked = log.is_ok_and(|log| log.is_some_and(|log| log.plan.command == command));
+        let lines = step_log::read(dir).ok();
+        let log = lines.and_then(|lines| Log::read(&lines, &steps_of(dir)).ok());
+        let was_asked = log.is_some_and(|log| log.plan.command == command);
         was_asked && !is_done(dir)
     })
 }
 
 /// Whether a directory's sweep came to its end.
 fn is_done(dir: &Path) -> bool {
-    std::fs::read(dir.join(RECORD)).is_ok_and(|bytes| {
+    std::fs::read(dir.join(SWEEP)).is_ok_and(|bytes| {
         serde_json::from_slice::<SweepRecord>(&bytes)
             .is_ok_and(|record| record.completion != Completion::Interrupted)
     })
@@ -153,12 +198,6 @@ fn understand(args: &SweepArgs) -> Result<SweepRequest, Failure> {
         // Before anything is started.
         check(from, args.to, &objective::bounds(asked.as_ref()))?;
     }
-    let plan = Plan::new(&PlanSpec {
-        rounds: Some(args.rounds + 1),
-        warmup: args.warmup,
-        ..PlanSpec::new(Effort::Default, targets.len(), args.seed)
-    })
-    .map_err(Failure::usage_of)?;
     let pinning = args.place.pinning()?;
     let usual = scenario.connections.max(
         CONNECTIONS_MIN
@@ -171,6 +210,12 @@ fn understand(args: &SweepArgs) -> Result<SweepRequest, Failure> {
     } else {
         usual
     };
+    let choices = Choices {
+        connections: Some(args.connections.unwrap_or(usual)),
+        rounds: std::num::NonZeroU32::new(args.rounds + 1),
+        warmup: args.warmup,
+        ..Choices::usual(Effort::Default, args.seed, pinning)
+    };
     Ok(SweepRequest {
         process,
         from,
@@ -180,14 +225,7 @@ fn understand(args: &SweepArgs) -> Result<SweepRequest, Failure> {
         asked,
         request: Request {
             arrival: ArrivalSpec::Open { pace, process },
-            connections: args.connections.unwrap_or(usual),
-            scenario,
-            routes,
-            targets,
-            aa: false,
-            profile: None,
-            plan,
-            pinning,
+            ..Request::new(scenario, targets, choices)?
         },
     })
 }
@@ -247,7 +285,7 @@ fn write(log: &StepLog, record: &SweepRecord) -> Result<(), Failure> {
     let page = report::html::sweep_html(record)
         .or_internal(|| "cannot write the report of the sweep".to_owned())?;
     log.write_beside("report.html", page.as_bytes())?;
-    log.write_beside(RECORD, record.to_json().as_bytes())
+    log.write_beside(SWEEP, record.to_json().as_bytes())
 }
 
 /// The exit code that a sweep deserves, gravest first.

@@ -8,11 +8,23 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer as _, V2DeflateSerializer};
 use thiserror::Error;
 
-use crate::measured::recording::{MAX_RECORDABLE_NS, SIGNIFICANT_DIGITS, empty_histogram};
+use crate::units::{MAX_DURATION, NANOS_PER_S, Nanos};
+
+/// Significant decimal digits that every histogram keeps.
+pub const SIGNIFICANT_DIGITS: u8 = 3;
+
+/// The longest time that can be recorded: no run is longer, so nothing is ever clamped.
+pub const MAX_RECORDABLE_NS: Nanos = MAX_DURATION.as_secs() * NANOS_PER_S;
 
 /// The longest histogram that is read, as base64. Our bounds allow nearly 42,000 counts, and each takes at most nine bytes
 /// before it is deflated.
 pub const MAX_HISTOGRAM_BASE64_BYTES: usize = 512 * 1024;
+
+/// An empty histogram of times in nanoseconds.
+pub fn empty_histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, MAX_RECORDABLE_NS, SIGNIFICANT_DIGITS)
+        .expect("the bounds are constants that hdrhistogram accepts")
+}
 
 /// A histogram in HdrHistogram's V2 format, deflated, in base64: `HISTFAAAA…`, as in an `.hlog`.
 pub fn histogram_base64(histogram: &Histogram<u64>) -> String {
@@ -43,6 +55,29 @@ pub fn histogram_from_base64(text: &str) -> Result<Histogram<u64>, HistogramErro
         .add(&read)
         .map_err(|_| HistogramError::OtherBounds)?;
     Ok(histogram)
+}
+
+/// A field that is a histogram, written as [`histogram_base64`] writes it.
+pub(crate) mod as_text {
+    use hdrhistogram::Histogram;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes it.
+    pub(crate) fn serialize<S: Serializer>(
+        histogram: &Histogram<u64>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&super::histogram_base64(histogram))
+    }
+
+    /// Reads it.
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Histogram<u64>, D::Error> {
+        let text = String::deserialize(from)?;
+        super::histogram_from_base64(&text).map_err(D::Error::custom)
+    }
 }
 
 /// Why a histogram can't be read.

@@ -25,7 +25,7 @@ pub const MAX_ROUTE_BYTES: usize = 64;
 const NANOS_PER_US: u64 = 1_000;
 
 /// One reading of `/stats`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Telling {
     counters: Counters,
     spans: Spans,
@@ -33,7 +33,7 @@ pub struct Telling {
 }
 
 /// What happened between two readings, or in several such stretches together.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stretch {
     requests: u64,
     duration_ns: Nanos,
@@ -206,7 +206,7 @@ impl Stretch {
 }
 
 /// What only grows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Counters {
     turns: Option<u64>,
     tasks_run: Option<u64>,
@@ -228,7 +228,7 @@ impl Counters {
     }
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Spans {
     hold: Option<Times>,
     loop_lag: Option<Times>,
@@ -262,7 +262,7 @@ impl Spans {
 }
 
 /// Times in nanoseconds, and how often each was counted.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Times(BTreeMap<Nanos, u64>);
 
 impl Times {

@@ -6,15 +6,11 @@
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use crate::measured::histogram;
+pub use crate::measured::histogram::{MAX_RECORDABLE_NS, SIGNIFICANT_DIGITS, empty_histogram};
 use crate::measured::ledger::{ErrorCounts, ErrorKind, Fate, Ledger};
 use crate::spec::scenario::MAX_REQUESTS;
-use crate::units::{MAX_DURATION, NANOS_PER_S, Nanos};
-
-/// Significant decimal digits that every histogram keeps.
-pub const SIGNIFICANT_DIGITS: u8 = 3;
-
-/// The longest time that can be recorded: no run is longer, so nothing is ever clamped.
-pub const MAX_RECORDABLE_NS: Nanos = MAX_DURATION.as_secs() * NANOS_PER_S;
+use crate::units::Nanos;
 
 /// How often requests in flight are counted. The golden ratio's digits: no period of arrivals or timers is a small multiple
 /// or part of it, so that the counts never fall into step with the load.
@@ -28,44 +24,48 @@ pub const MAX_INTERVALS: usize = 3_600;
 /// intervals grow longer. One further interval may be held until it finds a neighbour to pair with.
 pub const MAX_INTERVAL_VALUES: usize = 1_000_000;
 
-/// An empty histogram of times in nanoseconds.
-pub fn empty_histogram() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, MAX_RECORDABLE_NS, SIGNIFICANT_DIGITS)
-        .expect("the bounds are constants that hdrhistogram accepts")
-}
-
 /// Everything that was measured over one drive, or over several merged ones.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Recording {
     /// From the moment the schedule meant to send to the last byte of the reply. Unfinished requests and timeouts
     /// stand in it as lower bounds.
+    #[serde(with = "histogram::as_text")]
     pub response_time: Histogram<u64>,
     /// From the moment the request was sent to the last byte of the reply; lower bounds as above, for those sent.
+    #[serde(with = "histogram::as_text")]
     pub service_time: Histogram<u64>,
     /// From the moment the request was sent to the first byte of the reply, for those that stand in `service_time`: the
     /// part of it that a reply took to begin. A lower bound where the request ended before any byte came.
+    #[serde(with = "histogram::as_text")]
     pub first_byte_time: Histogram<u64>,
     /// From the moment the schedule meant to send to the moment the request was sent.
+    #[serde(with = "histogram::as_text")]
     pub send_lag: Histogram<u64>,
     /// The part of the send lag that is the generator's own fault: from the moment that a request was due *and* a
     /// connection was free to the moment it was sent.
+    #[serde(with = "histogram::as_text")]
     pub generator_lag: Histogram<u64>,
     /// From `connect` to the connection being established, for every connection opened.
+    #[serde(with = "histogram::as_text")]
     pub connect_time: Histogram<u64>,
     /// From there to the end of the TLS handshake, for every connection opened; empty without TLS.
+    #[serde(with = "histogram::as_text")]
     pub handshake_time: Histogram<u64>,
     /// What streams of events brought; nothing where no request was one.
     pub streams: StreamCounts,
     /// From the moment the schedule meant to send a request to the first event of its stream. A lower bound where the request
     /// ended before any came.
+    #[serde(with = "histogram::as_text")]
     pub first_event_time: Histogram<u64>,
     /// How much longer than it should have the gap between two events of a stream was, zero where it was not. A lower bound
     /// where the request ended while the next event was late already.
+    #[serde(with = "histogram::as_text")]
     pub event_gap_lateness: Histogram<u64>,
     /// What became of messages of a chat; nothing where no request was one.
     pub messages: MessageCounts,
     /// From the moment the schedule meant to send a message to the moment a member had it: an entry for each message and
     /// member. A lower bound where the member was still awaited when the message was given up.
+    #[serde(with = "histogram::as_text")]
     pub delivery_time: Histogram<u64>,
     /// The fates of all requests that fell due while measured.
     pub ledger: Ledger,
@@ -92,11 +92,12 @@ pub struct Recording {
 }
 
 /// What was measured of the requests of one kind.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct KindRecording {
     /// Their fates.
     pub ledger: Ledger,
     /// As [`Recording::response_time`], with the same lower bounds.
+    #[serde(with = "histogram::as_text")]
     pub response_time: Histogram<u64>,
 }
 
@@ -117,7 +118,7 @@ impl KindRecording {
 }
 
 /// Connections opened and lost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionCounts {
     /// Opened in all.
     pub opened: u64,
@@ -137,7 +138,7 @@ pub struct ConnectionCounts {
 
 /// Measured replies of the connection that carried fewest and of the one that carried most, over one epoch. A connection
 /// that was lost and opened again is one and the same. Merging, over threads as over epochs, keeps the extremes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Served {
     /// The fewest.
     pub min: u64,
@@ -146,7 +147,7 @@ pub struct Served {
 }
 
 /// Streams of events that fell due while measured, and their events.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamCounts {
     /// Requests for a stream that were sent.
     pub streams: u64,
@@ -173,7 +174,7 @@ impl StreamCounts {
 
 /// Messages of a chat that fell due while measured, and their deliveries: one for each message and each member that was in
 /// the room when it was sent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageCounts {
     /// Messages that were sent.
     pub sent: u64,
@@ -203,7 +204,7 @@ impl MessageCounts {
 ///
 /// It is counted, not computed from the times of the requests, so that Little's law (in flight = rate × service time) can
 /// be held against both.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct InFlight {
     /// How often they were counted.
     pub samples: u64,
@@ -271,7 +272,7 @@ impl ConnectionCounts {
 }
 
 /// What the generator itself spent.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GeneratorUse {
     /// CPU time of all generator threads in nanoseconds, waiting by spinning included.
     pub cpu_ns: Nanos,
@@ -296,7 +297,7 @@ pub enum EndedBy {
 }
 
 /// One interval of the time series.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// When it began, in nanoseconds since the measured part began.
     pub start_ns: Nanos,

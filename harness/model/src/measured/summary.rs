@@ -66,6 +66,22 @@ pub struct Times {
 }
 
 impl Times {
+    /// The larger of each, where either is known.
+    #[must_use]
+    pub fn worse(&self, other: &Self) -> Self {
+        let worse = |of: fn(&Self) -> Option<Nanos>| of(self).max(of(other));
+        Self {
+            mean: worse(|times| times.mean),
+            p50: worse(|times| times.p50),
+            p90: worse(|times| times.p90),
+            p95: worse(|times| times.p95),
+            p99: worse(|times| times.p99),
+            p99_9: worse(|times| times.p99_9),
+            p99_99: worse(|times| times.p99_99),
+            max: worse(|times| times.max),
+        }
+    }
+
     /// Summarises a histogram of nanoseconds.
     pub fn of(histogram: &Histogram<u64>) -> Self {
         if histogram.is_empty() {

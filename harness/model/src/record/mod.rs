@@ -3,6 +3,7 @@
 pub mod aa;
 pub mod comparison;
 pub mod detectable;
+pub mod experiment;
 pub mod metric;
 pub mod run;
 pub mod sweep;

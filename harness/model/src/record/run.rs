@@ -19,6 +19,7 @@ use crate::measured::syscalls::SyscallRecord;
 use crate::record::aa::AaRecord;
 use crate::record::comparison::Comparison;
 use crate::record::detectable::DetectableRecord;
+use crate::record::experiment::ExperimentRecord;
 use crate::record::metric;
 use crate::record::timed::Timed;
 use crate::record::validity;
@@ -339,6 +340,9 @@ pub struct RunRecord {
     pub seed: u64,
     /// The scenario as it was run.
     pub scenario: ScenarioRecord,
+    /// What was chosen beside the scenario; none in records that are older than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<ExperimentRecord>,
     /// How the measurement was laid out.
     pub plan: PlanRecord,
     /// Where it ran.

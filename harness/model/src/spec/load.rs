@@ -75,7 +75,8 @@ impl Arrival {
 }
 
 impl Process {
-    fn name(self) -> &'static str {
+    /// Its name in flags, records and charts.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Constant => "constant",
             Self::Poisson => "poisson",

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::record::run::PlanRecord;
@@ -30,7 +31,9 @@ pub const EPOCH_OVERHEAD: Duration = Duration::from_millis(50);
 pub const LAUNCH: Duration = Duration::from_millis(250);
 
 /// How much time to spend on certainty.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Effort {
     /// At most 20 seconds for a pair.
     Quick,
@@ -158,7 +161,7 @@ pub struct Plan {
 }
 
 /// One epoch of one target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Trial {
     /// Its number in the plan, from 0.
     pub index: usize,

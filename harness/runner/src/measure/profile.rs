@@ -13,10 +13,11 @@ use model::spec::load::{Arrival, Load, Process};
 use model::units::Rate;
 use spec::Route;
 
-use super::Run;
+use super::run::Run;
 use super::subject::Subject;
 use crate::request::{Profile, Request};
 use crate::run_event::RunEvent;
+use crate::run_log::Note;
 use process::process_tree::descendants;
 use process::strace::{STRACE, Strace};
 
@@ -47,7 +48,7 @@ impl Run<'_> {
             target: &subject.spec.name,
         });
         let Some(server) = &process.server else {
-            return subject.cautions.push(not_profiled(
+            return subject.note(not_profiled(
                 "it ran already, and is not ours to trace",
                 "have bench start it: see docs/targets.md",
             ));
@@ -70,20 +71,20 @@ impl Run<'_> {
                 let ok = recording.ledger.ok;
                 let record = SyscallRecord::of(&counts, counted_by, ok, rate.as_per_s());
                 if record.is_none() {
-                    subject.cautions.push(not_profiled(
+                    subject.note(not_profiled(
                         "it answered nothing meanwhile",
                         "being traced slows a server: run it again on a machine that is less busy",
                     ));
                 }
-                subject.cost.syscalls = record;
+                if let Some(record) = record {
+                    subject.note(Note::Syscalls(Box::new(record)));
+                }
             }
-            Ok((_, _, _, Err(error))) => subject.cautions.push(not_profiled(
+            Ok((_, _, _, Err(error))) => subject.note(not_profiled(
                 &format!("load could not be driven: {error}"),
                 "its other figures were measured before and are whole",
             )),
-            Err(error) => subject
-                .cautions
-                .push(not_profiled(&error.to_string(), error.advice())),
+            Err(error) => subject.note(not_profiled(&error.to_string(), error.advice())),
         }
     }
 
@@ -118,11 +119,11 @@ pub(super) fn time(request: &Request) -> Duration {
         .map_or(Duration::ZERO, |_| LENGTH.saturating_mul(targets))
 }
 
-fn not_profiled(why: &str, advice: &str) -> Caution {
-    Caution {
+fn not_profiled(why: &str, advice: &str) -> Note {
+    Note::Caution(Caution {
         code: CautionCode::NotProfiled,
         detail: format!("its system calls were not counted: {why}"),
         advice: advice.to_owned(),
         voids: false,
-    }
+    })
 }

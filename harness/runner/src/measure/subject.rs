@@ -18,13 +18,13 @@ use model::record::timed::Timed;
 use model::record::validity::{Caution, CautionCode, Validity};
 use model::record::warmup::WarmupRecord;
 use model::spec::load::Load;
-use model::spec::plan::Trial;
 use model::spec::scenario::RequestRecord;
 use model::spec::target::TargetSpec;
 use model::units::{Nanos, duration_ns};
 
 use super::watch::Watched;
 use crate::run_event::SoFar;
+use crate::run_log::{EpochTaken, Note};
 use process::holder::Holder;
 use process::launch::Server;
 use process::meter::Reading;
@@ -44,6 +44,8 @@ pub(super) struct Subject<'a> {
     pub(super) failure: Option<Failure>,
     /// Cautions of its own, beside those that follow from its recording.
     pub(super) cautions: Vec<Caution>,
+    /// What became known of it since its notes were last kept.
+    notes: Vec<Note>,
     /// Whether it tells of itself, as far as is known.
     pub(super) tells: bool,
 }
@@ -106,22 +108,51 @@ impl<'a> Subject<'a> {
             cost: Cost::default(),
             failure: None,
             cautions: Vec::new(),
+            notes: Vec::new(),
             tells: true,
         }
     }
 
+    /// Something became known of it.
+    pub(super) fn note(&mut self, note: Note) {
+        self.apply(&note);
+        self.notes.push(note);
+    }
+
+    /// What became known since this was last asked.
+    pub(super) fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// Adds what is known already, of another process that measured the same run.
+    pub(super) fn apply(&mut self, note: &Note) {
+        match note {
+            Note::Warmed(record) => self.warmups.push(*record),
+            Note::IdleOpened { opened, rss_bytes } => {
+                self.recording.connections.idle += u64::from(*opened);
+                self.cost.add_idle(*opened, *rss_bytes);
+            }
+            Note::IdleLost(lost) => self.recording.connections.idle_lost += lost,
+            Note::Epoch(epoch) => self.take(epoch),
+            Note::Failed(failure) => self.failure = Some(failure.clone()),
+            Note::Caution(caution) => self.cautions.push(caution.clone()),
+            Note::Syscalls(record) => self.cost.syscalls = Some((**record).clone()),
+        }
+    }
+
     /// Adds an epoch. One that was cut short adds to the distributions and not to the comparison.
-    pub(super) fn take(
-        &mut self,
-        trial: &Trial,
-        recording: &Recording,
-        watched: Watched,
-        is_whole: bool,
-    ) {
+    fn take(&mut self, taken: &EpochTaken) {
+        let EpochTaken {
+            trial,
+            is_whole,
+            recording,
+            watched,
+            stats,
+        } = taken;
         let started_s = watched.started.as_secs_f64();
         let ok = recording.ledger.ok;
         let stretch = watched.stretch(ok, recording.measured_ns);
-        if is_whole {
+        if *is_whole {
             let cpu_us_per_request = watched
                 .spent
                 .and_then(|spent| us_per_request(spent.cpu_ns, ok));
@@ -155,6 +186,9 @@ impl<'a> Subject<'a> {
                 .map(|interval| IntervalRecord::of(interval, started_s)),
         );
         self.cost.add(watched, stretch.as_ref());
+        if stats.is_some() {
+            self.cost.stats.clone_from(stats);
+        }
     }
 
     /// What is known of it by now.
@@ -203,7 +237,7 @@ impl<'a> Subject<'a> {
 }
 
 impl Cost {
-    fn add(&mut self, watched: Watched, stretch: Option<&Stretch>) {
+    fn add(&mut self, watched: &Watched, stretch: Option<&Stretch>) {
         if let Some(stretch) = stretch {
             self.loops = Some(match &self.loops {
                 Some(loops) => loops.and(stretch),
@@ -226,10 +260,10 @@ impl Cost {
             self.switches_voluntary += grown(|reading| reading.switches_voluntary);
             self.switches_involuntary += grown(|reading| reading.switches_involuntary);
         }
-        for (sample, reading) in watched.samples {
+        for (sample, reading) in &watched.samples {
             self.rss_bytes_max = self.rss_bytes_max.max(reading.rss_bytes_max);
             self.threads_max = self.threads_max.max(reading.threads);
-            self.samples.push(sample);
+            self.samples.push(sample.clone());
         }
     }
 

@@ -2,18 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use analysis::strategy::{KneeSearch, Place, Step, Turn};
 use analysis::sweep::Ended;
-use analysis::sweep::search;
-use analysis::sweep::search::{Next, Step};
 use model::measured::recording::Recording;
 use model::measured::summary::{Summary, Times};
-use model::record::run::BackendRecord;
 use model::record::sweep::design::Design;
 use model::record::sweep::ladder::Ladder;
 use model::record::sweep::objective::SweepObjective;
 use model::record::sweep::pass::CLIMB;
 use model::record::sweep::{
-    SCHEMA_VERSION, StepEpoch, StepFailure, StepRecord, SweepLoad, SweepPlan, SweepRecord,
+    Log, SCHEMA_VERSION, StepEpoch, StepFailure, StepRecord, SweepLoad, SweepPlan, SweepRecord,
     SweptTarget,
 };
 use model::record::timed::Timed;
@@ -22,14 +20,16 @@ use model::spec::load::{Arrival, Load, Process as Gaps};
 use model::spec::scenario::ObjectiveRecord;
 use model::units::{Nanos, Rate, duration_ns};
 
+use super::alternating::Title;
+use super::engine::{self, Book, Ending};
+use super::run::{Driven, Run};
+use super::site::{Machine, Site, circumstances, subjects_of};
 use super::subject::Subject;
-use super::{Driven, Run, Site, backend_failed, backend_record, subjects_of};
 use crate::request::Request;
 use crate::run_event::{RunEvent, SweepEvent};
 use crate::steering::Steering;
 use crate::step_log::StepLog;
 use process::failure::{Failure, Kind};
-use process::launch::Server;
 
 /// What a sweep was asked to do, all of it checked.
 #[derive(Debug)]
@@ -51,12 +51,12 @@ pub struct SweepRequest {
     pub asked: Option<SweepObjective>,
 }
 
-/// Measures what is missing in `log`, and returns the record of all of it. Fails only where nothing could be measured at all.
+/// Measures what is not in `known`, which is what `log` holds already, and returns the record of all of it. Fails only where nothing could be measured at all.
 pub fn sweep(
     asked: &SweepRequest,
-    id: &str,
-    command: Vec<String>,
+    title: Title,
     log: &mut StepLog,
+    known: Option<Log>,
     steering: &Steering,
     tell: &mut dyn FnMut(RunEvent<'_>),
 ) -> Result<SweepRecord, Failure> {
@@ -65,12 +65,13 @@ pub fn sweep(
     let subjects = subjects_of(request, &site.starter, tell);
     let draft = SweepPlan {
         schema_version: SCHEMA_VERSION,
-        id: id.to_owned(),
+        id: title.id,
         bench_version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at: site.timestamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        command,
+        command: title.command,
         seed: request.plan.seed,
         scenario: request.scenario.record(),
+        experiment: Some(request.experiment.clone()),
         environment: site.environment.clone(),
         pinning: request.pinning.clone(),
         load: SweepLoad {
@@ -102,60 +103,50 @@ pub fn sweep(
             })
             .collect(),
     };
-    let Site {
-        started,
-        client,
-        backend,
-        starter,
-        spin,
-        before,
-        ..
-    } = site;
-    let run = Run {
-        request,
-        steering,
-        started,
-        client,
-        starter,
-        spin,
-        tell,
-    };
-    let mut sweeper = Sweeper {
+    let mut subjects = subjects;
+    let before: f64 = known
+        .iter()
+        .flat_map(|log| &log.steps)
+        .map(|step| step.elapsed_s)
+        .sum();
+    let before = Duration::try_from_secs_f64(before).unwrap_or_default();
+    let (machine, mut run) = site.around(request, before, steering, tell);
+    let known = known.map(|log| (log.plan, log.steps));
+    let (plan, steps) = begin(asked, draft, known, (&mut run, &mut subjects), log)?;
+    (run.tell)(RunEvent::Sweep(SweepEvent::Planned {
+        plan: &plan,
+        steps: &steps,
+    }));
+    let mut book = SweepBook {
         asked,
-        run,
-        backend: backend.as_ref(),
-        subjects,
-        round: None,
+        plan: &plan,
+        had: steps.len(),
+        steps,
+        log,
+        machine,
+        epochs: Vec::new(),
     };
-    let ended = sweeper.measure_all(&draft, log);
-    let failures = sweeper.stop_all();
-    let Run { client, .. } = sweeper.run;
-    let backend = backend
-        .map(|server| backend_record(server, &client, started))
-        .transpose();
-    let (plan, time_was_up) = ended?;
-    let since = super::Surroundings::read().since(before);
-    let told = backend.as_ref().ok().and_then(Option::as_ref);
-    let machine = since.circumstances(told, &request.pinning).cautions();
-    let failed = backend.as_ref().err().map(backend_failed);
+    let ending = engine::measure(&mut run, &mut subjects, &KneeSearch(&plan), &mut book)?;
+    let mut part = book.machine.part();
+    match book.machine.stop_backend(&run.client) {
+        Ok(backend) => part.backend = backend,
+        Err(how) => part.backend_failed = Some(how),
+    }
     // Past the knee the backend may well be late; whether that is to blame is judged epoch by epoch.
-    let machine = machine.into_iter().map(|caution| Caution {
-        voids: false,
+    let machine = circumstances(&part, &request.pinning).into_iter();
+    let machine = machine.map(|caution| Caution {
+        voids: caution.voids && caution.code == CautionCode::BackendFailed,
         ..caution
     });
-    let is_called = request.routes.need_backend();
-    Ok(analysis::sweep::record(
-        plan,
-        log.steps().to_vec(),
-        Ended {
-            interrupted: steering.interrupt.is_asked(),
-            time_was_up,
-            backend: backend
-                .unwrap_or_default()
-                .filter(|_: &BackendRecord| is_called),
-            cautions: machine.chain(failed).chain(failures).collect(),
-        },
-    ))
+    let failures = late_failures(&subjects, &book.steps);
+    let ended = Ended {
+        interrupted: ending == Ending::Interrupted,
+        time_was_up: ending == Ending::TimeIsUp,
+        backend: part.backend,
+        cautions: machine.chain(failures).collect(),
+    };
+    let steps = book.steps;
+    Ok(analysis::sweep::record(plan, steps, ended))
 }
 
 /// Makes sure that there are rates between these two, and that the first of them can be judged.
@@ -165,253 +156,194 @@ pub fn check(from: Rate, to: Rate, bounds: &[ObjectiveRecord]) -> Result<(), Fai
         .map_err(Failure::usage_of)
 }
 
-/// What all steps share.
-struct Sweeper<'a> {
-    asked: &'a SweepRequest,
-    run: Run<'a>,
-    backend: Option<&'a Server>,
-    subjects: Vec<Subject<'a>>,
-    /// The round whose servers run, and whether they are warm.
-    round: Option<(u32, bool)>,
+/// The plan and the steps of the log, if it has some that this sweep may go on with; or else a plan that begins where this one
+/// is to begin.
+fn begin(
+    asked: &SweepRequest,
+    draft: SweepPlan,
+    known: Option<(SweepPlan, Vec<StepRecord>)>,
+    (run, subjects): (&mut Run<'_>, &mut [Subject<'_>]),
+    log: &mut StepLog,
+) -> Result<(SweepPlan, Vec<StepRecord>), Failure> {
+    let with_from = |from_per_s: f64| {
+        let mut plan = draft.clone();
+        plan.design.ladder.from_per_s = from_per_s;
+        plan
+    };
+    if let Some((known, steps)) = known {
+        // What was measured at its beginning is not measured again.
+        let measured = known.design.ladder.from_per_s;
+        let from = asked.from.map_or(measured, Rate::as_per_s);
+        if let Some(what) = known.difference(&with_from(from)) {
+            return Err(Failure::usage(miette::miette!(
+                help = "start another sweep, in another directory",
+                "{} was measured with another state of {what}, and can't be gone on with",
+                log.dir().display()
+            )));
+        }
+        for subject in subjects {
+            let mut failures = steps.iter().flat_map(|step| &step.failures);
+            let failure = failures.find(|failure| failure.target == subject.spec.name);
+            subject.failure = failure.map(|failure| failure.failure.clone());
+        }
+        return Ok((known, steps));
+    }
+    let from = match asked.from {
+        Some(from) => from,
+        None => find_from(run, subjects)?,
+    };
+    let plan = with_from(from.as_per_s());
+    check(from, asked.to, &plan.bounds(&[]))?;
+    log.write(&plan)?;
+    Ok((plan, Vec::new()))
 }
 
-impl Sweeper<'_> {
-    /// Measures until nothing comes next, and says what the plan was and whether the time was up.
-    fn measure_all(
+/// A light load for every target: the share of what the weakest carries that the arrivals ask for.
+fn find_from(run: &mut Run<'_>, subjects: &mut [Subject<'_>]) -> Result<Rate, Failure> {
+    let all: Vec<usize> = (0..subjects.len()).collect();
+    run.begin_round(CLIMB, &all, subjects);
+    let capacity = run.find_capacity(subjects);
+    if run.steering.interrupt.is_asked() {
+        return Err(Failure {
+            kind: Kind::Interrupted,
+            report: miette::miette!("interrupted before the first step"),
+        });
+    }
+    let arrival = capacity.and_then(|capacity| run.request.arrival.at_capacity(capacity).ok());
+    arrival.and_then(|arrival| arrival.rate()).ok_or_else(|| {
+        let failed = subjects.iter().filter_map(|subject| {
+            let failure = subject.failure.as_ref()?;
+            Some(format!("{}: {}", subject.spec.name, failure.what))
+        });
+        Failure::target(miette::miette!("{}", failed.collect::<Vec<_>>().join("; ")))
+    })
+}
+
+/// Targets that failed after their last step.
+fn late_failures(subjects: &[Subject<'_>], steps: &[StepRecord]) -> Vec<Caution> {
+    let late = subjects.iter().filter_map(|subject| {
+        let failure = subject.failure.as_ref()?;
+        (!is_known_to_fail(steps, &subject.spec.name)).then(|| Caution {
+            code: CautionCode::TargetFailed,
+            detail: format!("{} failed: {}", subject.spec.name, failure.what),
+            advice: "all of its steps were measured before".to_owned(),
+            voids: false,
+        })
+    });
+    late.collect()
+}
+
+fn is_known_to_fail(steps: &[StepRecord], target: &str) -> bool {
+    let mut failures = steps.iter().flat_map(|step| &step.failures);
+    failures.any(|failure| failure.target == target)
+}
+
+/// Keeps a sweep.
+struct SweepBook<'a> {
+    asked: &'a SweepRequest,
+    plan: &'a SweepPlan,
+    steps: Vec<StepRecord>,
+    /// How many of them another process measured.
+    had: usize,
+    log: &'a mut StepLog,
+    machine: Machine,
+    /// Those of the step that is being measured.
+    epochs: Vec<StepEpoch>,
+}
+
+impl Book for SweepBook<'_> {
+    type Done = StepRecord;
+
+    fn done(&self) -> &[StepRecord] {
+        &self.steps
+    }
+
+    fn arrival(&mut self, _: &mut Run<'_>, _: &mut [Subject<'_>], step: &Step) -> Arrival {
+        Arrival::Open {
+            rate: step.rate.expect("every rung has a rate"),
+            process: self.asked.process,
+        }
+    }
+
+    fn turn(
         &mut self,
-        draft: &SweepPlan,
-        log: &mut StepLog,
-    ) -> Result<(SweepPlan, bool), Failure> {
-        let plan = self.plan(draft, log)?;
-        (self.run.tell)(RunEvent::Sweep(SweepEvent::Planned {
-            plan: &plan,
-            steps: log.steps(),
-        }));
-        let had = log.steps().len();
-        let mut time_was_up = false;
-        while !self.run.steering.interrupt.is_asked() {
-            let begun = Instant::now();
-            let steps = log.steps();
-            let at = steps.last().map(|step| (step.round, step.pass));
-            let spent: f64 = steps.iter().map(|step| step.elapsed_s).sum();
-            let trails = analysis::sweep::trails(&plan, steps);
-            let next = search::next(
-                &plan.design,
-                &plan.bounds(steps),
-                &trails,
-                at,
-                Duration::from_secs_f64(spent),
-                plan.seed,
-            );
-            let step = match next {
-                Next::Step(step) => step,
-                Next::Done => break,
-                Next::TimeIsUp => {
-                    time_was_up = true;
-                    break;
-                }
-            };
-            let resumed =
-                had > 0 && had == steps.len() && at.map(|(round, _)| round) == Some(step.round);
-            if self.round.map(|(round, _)| round) != Some(step.round) {
-                let members =
-                    search::members(&plan.design, &plan.bounds(steps), &trails, step.round);
-                self.begin_round(step.round, &members);
-            }
-            let Some(measured) = self.measure_step(&plan, &step, steps) else {
-                break;
-            };
-            log.keep(StepRecord {
-                elapsed_s: begun.elapsed().as_secs_f64(),
-                resumed,
-                ..measured
-            })?;
-            (self.run.tell)(RunEvent::Sweep(SweepEvent::StepEnded {
-                plan: &plan,
-                steps: log.steps(),
-            }));
-        }
-        Ok((plan, time_was_up))
-    }
-
-    /// The plan of the log, if it has one that this sweep may go on with; or else one that begins where this one is to begin.
-    fn plan(&mut self, draft: &SweepPlan, log: &mut StepLog) -> Result<SweepPlan, Failure> {
-        let with_from = |from_per_s: f64| SweepPlan {
-            design: Design {
-                ladder: Ladder {
-                    from_per_s,
-                    ..draft.design.ladder
-                },
-                ..draft.design
-            },
-            ..draft.clone()
-        };
-        if let Some(known) = log.plan() {
-            // What was measured at its beginning is not measured again.
-            let measured = known.design.ladder.from_per_s;
-            let from = self.asked.from.map_or(measured, Rate::as_per_s);
-            if let Some(what) = known.difference(&with_from(from)) {
-                return Err(Failure::usage(miette::miette!(
-                    help = "start another sweep, in another directory",
-                    "{} was measured with another state of {what}, and can't be gone on with",
-                    log.dir().display()
-                )));
-            }
-            for subject in &mut self.subjects {
-                let mut failures = log.steps().iter().flat_map(|step| &step.failures);
-                let failure = failures.find(|failure| failure.target == subject.spec.name);
-                subject.failure = failure.map(|failure| failure.failure.clone());
-            }
-            return Ok(known.clone());
-        }
-        let from = match self.asked.from {
-            Some(from) => from,
-            None => self.find_from()?,
-        };
-        let plan = with_from(from.as_per_s());
-        check(from, self.asked.to, &plan.bounds(&[]))?;
-        log.begin(&plan)?;
-        Ok(plan)
-    }
-
-    /// A light load for every target: the share of what the weakest carries that the arrivals ask for.
-    fn find_from(&mut self) -> Result<Rate, Failure> {
-        let all: Vec<usize> = (0..self.subjects.len()).collect();
-        self.begin_round(CLIMB, &all);
-        let arrival = self.run.find_arrival(&mut self.subjects);
-        let failed: Vec<String> = self
-            .subjects
-            .iter()
-            .filter_map(|subject| {
-                Some(format!(
-                    "{}: {}",
-                    subject.spec.name,
-                    subject.failure.as_ref()?.what
-                ))
-            })
-            .collect();
-        if self.run.steering.interrupt.is_asked() {
-            return Err(Failure {
-                kind: Kind::Interrupted,
-                report: miette::miette!("interrupted before the first step"),
-            });
-        }
-        if failed.len() == self.subjects.len() {
-            return Err(Failure::target(miette::miette!("{}", failed.join("; "))));
-        }
-        Ok(arrival.rate().expect("a sweep's arrivals have a rate"))
-    }
-
-    /// Starts the servers of a round afresh.
-    fn begin_round(&mut self, round: u32, members: &[usize]) {
-        self.round = Some((round, false));
-        (self.run.tell)(RunEvent::RoundStarted { round });
-        for subject in &mut self.subjects {
-            self.run.stop(subject);
-        }
-        for &member in members {
-            self.run.start(&mut self.subjects[member]);
-        }
-        for &member in members {
-            self.run.hold_idle(&mut self.subjects[member]);
-        }
-    }
-
-    /// Measures one step, of which only its time is not known yet; none where it was interrupted.
-    fn measure_step(
-        &mut self,
-        plan: &SweepPlan,
+        run: &mut Run<'_>,
+        subject: &mut Subject<'_>,
         step: &Step,
-        before: &[StepRecord],
-    ) -> Option<StepRecord> {
-        let rate = plan.design.ladder.rate(step.rung).ok()?;
-        let load = Load {
-            duration: step.epoch,
-            seed: step.seed,
-            ..self.run.load_of(Arrival::Open {
+        _: &Turn,
+        load: &Load,
+    ) {
+        if let (Place::Rung { pass, .. }, Some(rate)) = (step.place, step.rate) {
+            (run.tell)(RunEvent::Sweep(SweepEvent::EpochStarted {
+                round: step.round,
+                pass,
                 rate,
-                process: self.asked.process,
-            })
-        };
-        if let Some((round, is_warm @ false)) = &mut self.round {
-            *is_warm = true;
-            self.run.warm_up_all(*round, &load, &mut self.subjects);
-        }
-        let mut epochs = Vec::new();
-        for &target in &step.targets {
-            (self.run.tell)(RunEvent::Sweep(SweepEvent::EpochStarted {
-                step,
-                rate,
-                target: &self.subjects[target].spec.name,
+                target: &subject.spec.name,
             }));
-            epochs.extend(self.measure_epoch(&load, target));
-            if self.run.steering.interrupt.is_asked() {
-                return None;
-            }
         }
-        let known = |name: &str| {
-            let mut failures = before.iter().flat_map(|step| &step.failures);
-            failures.any(|failure| failure.target == name)
+        let backend_ns = || self.machine.backend_cpu_ns();
+        let (before_ns, begun) = (backend_ns(), Instant::now());
+        let Some(driven) = run.drive(load, subject) else {
+            return;
         };
-        let failures = self.subjects.iter().filter_map(|subject| {
+        let wall_ns = duration_ns(begun.elapsed()).max(1);
+        let backend_share = backend_ns().saturating_sub(before_ns) as f64 / wall_ns as f64;
+        if let Some(how) = driven.ended {
+            return run.fail(subject, format!("it ended while it was measured: {how}"));
+        }
+        let cores = run.request.pinning.load_cpus.len();
+        let epoch = epoch_of(&subject.spec.name, &driven, backend_share, cores);
+        self.epochs.push(epoch);
+    }
+
+    fn keep(
+        &mut self,
+        run: &mut Run<'_>,
+        subjects: &mut [Subject<'_>],
+        step: &Step,
+        elapsed: Duration,
+        is_whole: bool,
+    ) -> Result<(), Failure> {
+        let epochs = std::mem::take(&mut self.epochs);
+        for subject in &mut *subjects {
+            // Of a sweep the steps are kept, and no more.
+            subject.take_notes();
+        }
+        let (true, Place::Rung { pass, rung }) = (is_whole, step.place) else {
+            return Ok(());
+        };
+        let failures = subjects.iter().filter_map(|subject| {
             let failure = subject.failure.clone()?;
             let target = subject.spec.name.clone();
-            (!known(&target)).then_some(StepFailure { target, failure })
+            (!is_known_to_fail(&self.steps, &target)).then_some(StepFailure { target, failure })
         });
         let failures: Vec<StepFailure> = failures.collect();
         assert!(
             !epochs.is_empty() || !failures.is_empty(),
             "whoever takes part in a step was started for its round, or failed"
         );
-        Some(StepRecord {
+        let is_first = self.steps.len() == self.had;
+        let last_round = self.steps.last().map(|step| step.round);
+        let record = StepRecord {
             round: step.round,
-            pass: step.pass,
-            rung: step.rung,
-            rate_per_s: rate.as_per_s(),
-            elapsed_s: 0.0,
-            resumed: false,
+            pass,
+            rung,
+            rate_per_s: step.rate.map_or(0.0, Rate::as_per_s),
+            elapsed_s: elapsed.as_secs_f64(),
+            resumed: self.had > 0 && is_first && last_round == Some(step.round),
             epochs,
             failures,
-        })
+        };
+        self.log.write(&record)?;
+        self.steps.push(record);
+        (run.tell)(RunEvent::Sweep(SweepEvent::StepEnded {
+            plan: self.plan,
+            steps: &self.steps,
+        }));
+        Ok(())
     }
 
-    /// Measures a target at the load of a step; none where that could not be done.
-    fn measure_epoch(&mut self, load: &Load, target: usize) -> Option<StepEpoch> {
-        let subject = &mut self.subjects[target];
-        if subject.failure.is_some() {
-            return None;
-        }
-        let backend_ns = || self.backend.map_or(0, |backend| backend.meters().cpu_ns());
-        let (before_ns, begun) = (backend_ns(), Instant::now());
-        let driven = self.run.drive(load, subject)?;
-        let wall_ns = duration_ns(begun.elapsed()).max(1);
-        let backend_share = backend_ns().saturating_sub(before_ns) as f64 / wall_ns as f64;
-        if let Some(how) = driven.ended {
-            self.run
-                .fail(subject, format!("it ended while it was measured: {how}"));
-            return None;
-        }
-        let cores = self.run.request.pinning.load_cpus.len();
-        Some(epoch_of(&subject.spec.name, &driven, backend_share, cores))
-    }
-
-    /// Ends all servers, and says which of them did not end in order.
-    fn stop_all(&mut self) -> Vec<Caution> {
-        let mut cautions = Vec::new();
-        for subject in &mut self.subjects {
-            let had_failed = subject.failure.is_some();
-            self.run.stop(subject);
-            if let Some(failure) = subject.failure.as_ref().filter(|_| !had_failed) {
-                cautions.push(Caution {
-                    code: CautionCode::TargetFailed,
-                    detail: format!("{} failed: {}", subject.spec.name, failure.what),
-                    advice: "all of its steps were measured before".to_owned(),
-                    voids: false,
-                });
-            }
-        }
-        cautions
-    }
+    fn before_stop(&mut self, _: &mut Run<'_>, _: &mut [Subject<'_>], _: &Load) {}
 }
 
 /// What one drive came to. `backend_share`: of a core, that the backend used meanwhile. `cores`: of the load.

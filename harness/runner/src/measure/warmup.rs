@@ -4,9 +4,10 @@ use analysis::warmup::WarmingUp;
 use model::record::timed::Timed;
 use model::spec::load::Load;
 
-use super::Run;
+use super::run::Run;
 use super::subject::Subject;
 use crate::run_event::RunEvent;
+use crate::run_log::Note;
 
 impl Run<'_> {
     /// Warms up every target of a round, before the first epoch of any: each then waits for its first epoch as long as for
@@ -45,6 +46,6 @@ impl Run<'_> {
             let recording = &driven.recording;
             warming_up.add(stretch, Timed::of(recording), &recording.intervals);
         }
-        subject.warmups.push(warming_up.record(round));
+        subject.note(Note::Warmed(warming_up.record(round)));
     }
 }

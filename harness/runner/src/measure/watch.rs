@@ -8,6 +8,7 @@ use load::{Control, Phase};
 use model::measured::loops::{Stretch, Telling};
 use model::record::run::ServerSample;
 use model::units::{Nanos, duration_ns};
+use serde::{Deserialize, Serialize};
 
 use crate::steering::{Counts, Steering};
 use process::meter::{Meters, Reading};
@@ -16,20 +17,20 @@ use process::meter::{Meters, Reading};
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 
 /// What was seen of a server in one epoch. Nothing of its cost is known of a server that is no child of ours.
-#[derive(Debug, Default)]
-pub(super) struct Watched {
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Watched {
     /// When the measured part began, since the run began.
-    pub(super) started: Duration,
+    pub started: Duration,
     /// What the server spent on the measured part.
-    pub(super) spent: Option<Spent>,
+    pub spent: Option<Spent>,
     /// Its meters before and after, opening and closing connections included.
-    pub(super) readings: Option<(Reading, Reading)>,
+    pub readings: Option<(Reading, Reading)>,
     /// For how long its threads had waited for a core, before and after; `None` where the kernel doesn't count that.
-    pub(super) run_delays_ns: Option<(Nanos, Nanos)>,
+    pub run_delays_ns: Option<(Nanos, Nanos)>,
     /// What it told of itself, before and after; `None` where it tells nothing.
-    pub(super) told: Option<(Telling, Telling)>,
+    pub told: Option<(Telling, Telling)>,
     /// Its meters meanwhile.
-    pub(super) samples: Vec<(ServerSample, Reading)>,
+    pub samples: Vec<(ServerSample, Reading)>,
 }
 
 impl Watched {
@@ -42,10 +43,12 @@ impl Watched {
 }
 
 /// CPU and wall time from the first measured request to the last reply.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Spent {
-    pub(super) cpu_ns: Nanos,
-    pub(super) wall_ns: Nanos,
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Spent {
+    /// CPU time of the server.
+    pub cpu_ns: Nanos,
+    /// How long it took.
+    pub wall_ns: Nanos,
 }
 
 /// A moment of an epoch.

@@ -15,6 +15,7 @@ use thiserror::Error;
 use crate::measured::ledger::Ledger;
 use crate::measured::summary::{PERCENTILES, Times};
 use crate::record::comparison::Comparison;
+use crate::record::experiment::ExperimentRecord;
 use crate::record::run;
 use crate::record::run::{
     BackendRecord, Completion, Environment, Failure, Manifest, Pinning, RecordError,
@@ -52,6 +53,9 @@ pub struct SweepPlan {
     pub seed: u64,
     /// The scenario as it was run.
     pub scenario: ScenarioRecord,
+    /// What was chosen beside it; none in records that are older than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<ExperimentRecord>,
     /// Where it ran.
     pub environment: Environment,
     /// Which cores served and which generated.

@@ -1,0 +1,392 @@
+//! Measuring a run: blocks of alternating epochs, each kept as soon as it is measured.
+//!
+//! A run that was cut off goes on with the blocks that are missing, with fresh servers for the round in which it was cut. Only
+//! whole blocks count: one that was cut short is measured again, since a block is one paired difference, and its halves must
+//! not be further apart than the others'.
+
+use std::path::Path;
+use std::time::Duration;
+
+use analysis::detectable::{self, Likeness};
+use analysis::strategy::{Alternating, Place, Step, Turn};
+use model::record::detectable::DetectableRecord;
+use model::record::run::{BackendRecord, Environment};
+use model::record::timed::Timed;
+use model::spec::load::{Arrival, Load};
+use model::units::Rate;
+use process::failure::Failure;
+
+use super::engine::{self, Book, Ending};
+use super::profile;
+use super::record::{self, Measured};
+use super::run::{Run, any_rate, time_to_hold_idle};
+use super::site::{Machine, Site};
+use super::subject::Subject;
+use crate::earlier;
+use crate::request::Request;
+use crate::run_event::RunEvent;
+use crate::run_log::{EpochTaken, Kept, Note, Part, RunEnd, RunLine, RunPlan, SCHEMA_VERSION};
+use crate::steering::Steering;
+use crate::step_log::{RUNS, StepLog};
+
+/// What a run is called, and how it is repeated.
+#[derive(Debug, Clone)]
+pub struct Title {
+    /// Its name.
+    pub id: String,
+    /// The command that repeats it, word by word.
+    pub command: Vec<String>,
+}
+
+/// How a run begins.
+#[derive(Debug)]
+pub enum Begin {
+    /// Anew, under this title.
+    New(Title),
+    /// Where it was cut off: with what its log holds.
+    GoOn(Kept),
+}
+
+/// Measures what was asked for and is not in the log yet. Fails only where nothing could be
+/// measured at all; a target that fails is data.
+pub fn measure(
+    request: &Request,
+    begin: Begin,
+    log: &mut StepLog,
+    steering: &Steering,
+    tell: &mut dyn FnMut(RunEvent<'_>),
+) -> Result<Measured, Failure> {
+    let mut site = None;
+    let kept = match begin {
+        Begin::GoOn(kept) => kept,
+        Begin::New(title) => {
+            let prepared = site.insert(Site::prepare(request, tell)?);
+            Kept::begin(draft(request, title, prepared, tell), log)?
+        }
+    };
+    let targets = request.targets.iter().zip(&kept.plan.manifests);
+    let mut subjects: Vec<Subject<'_>> = targets
+        .map(|(spec, manifest)| Subject::new(spec, manifest.clone()))
+        .collect();
+    let mut known = Known::default();
+    let whole_bytes = known.read(&kept, &mut subjects)?;
+    log.cut(kept.plan_bytes + whole_bytes)?;
+    let plan = kept.plan;
+    if known.ended.is_none() {
+        let site = match site {
+            Some(site) => site,
+            None => Site::prepare(request, tell)?,
+        };
+        if let Some(what) = plan.difference(&site.environment) {
+            return Err(Failure::usage(miette::miette!(
+                help = "start another run",
+                "{} was measured with another state of {what}, and can't be gone on with",
+                log.dir().display()
+            )));
+        }
+        go_on(
+            request,
+            &plan,
+            site,
+            &mut subjects,
+            (&mut known, log),
+            steering,
+            tell,
+        )?;
+    }
+    Ok(record::of(request, plan, subjects, &known))
+}
+
+/// The first line of a log.
+fn draft(
+    request: &Request,
+    title: Title,
+    site: &Site,
+    tell: &mut dyn FnMut(RunEvent<'_>),
+) -> RunPlan {
+    let mut say = |line: &str| tell(RunEvent::Said(line));
+    let targets = request.targets.iter();
+    RunPlan {
+        schema_version: SCHEMA_VERSION,
+        id: title.id,
+        bench_version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: site.timestamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        started_epoch_s: site.timestamp.as_millisecond() as f64 / 1e3,
+        command: title.command,
+        seed: request.plan.seed,
+        scenario: request.scenario.source.clone(),
+        experiment: request.experiment.clone(),
+        manifests: targets
+            .map(|spec| site.starter.identity(spec, &mut say))
+            .collect(),
+        calibration: calibration::result::cited(&site.environment),
+        detectable: foresee(request, &site.environment),
+        environment: site.environment.clone(),
+        pinning: request.pinning.clone(),
+    }
+}
+
+/// What the plan could detect, as far as earlier runs where this one's record will go by itself tell.
+fn foresee(request: &Request, environment: &Environment) -> Option<DetectableRecord> {
+    let spec = &request.arrival;
+    let known = (!spec.needs_capacity()).then(|| spec.at_capacity(any_rate()));
+    let rate = known
+        .and_then(Result::ok)
+        .and_then(|arrival| arrival.rate());
+    let likeness = Likeness {
+        scenario: &request.scenario.name,
+        connections: request.connections.get(),
+        rate_per_s: rate.map(Rate::as_per_s),
+        environment,
+    };
+    let earlier = earlier::runs_like(Path::new(RUNS), &request.plan, &likeness);
+    detectable::detectable(&request.plan, &earlier)
+}
+
+/// Measures what is missing.
+fn go_on(
+    request: &Request,
+    plan: &RunPlan,
+    site: Site,
+    subjects: &mut [Subject<'_>],
+    (known, log): (&mut Known, &mut StepLog),
+    steering: &Steering,
+    tell: &mut dyn FnMut(RunEvent<'_>),
+) -> Result<(), Failure> {
+    let missing = request.plan.blocks() - u32::try_from(known.done.len()).unwrap_or(u32::MAX);
+    tell(RunEvent::Planned {
+        scenario: &request.scenario,
+        targets: &request.targets,
+        plan: &request.plan,
+        pinning: &request.pinning,
+        expected: (request.plan.total() + time_to_hold_idle(request)) * missing
+            / request.plan.blocks()
+            + profile::time(request),
+        detectable: plan.detectable.as_ref(),
+    });
+    let before = known.part();
+    let (machine, mut run) = site.around(
+        request,
+        Duration::from_secs_f64(before.elapsed_s),
+        steering,
+        tell,
+    );
+    let mut book = RunBook {
+        number: before.number + u32::from(!known.parts.is_empty()),
+        known,
+        log,
+        machine,
+        backend: None,
+    };
+    let ending = engine::measure(&mut run, subjects, &Alternating(&request.plan), &mut book)?;
+    book.end(&run, subjects, ending)
+}
+
+/// What is known of a run as a whole; its targets know the rest.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    /// The blocks that were measured.
+    pub(super) done: Vec<u32>,
+    /// What the weakest target carries, where that was measured.
+    pub(super) capacity: Option<Rate>,
+    /// What each process saw of the machine.
+    parts: Vec<Part>,
+    /// How it ended.
+    pub(super) ended: Option<RunEnd>,
+}
+
+impl Known {
+    /// Reads what was kept, up to a block that was cut short, and says how many bytes that is.
+    fn read(&mut self, kept: &Kept, subjects: &mut [Subject<'_>]) -> Result<usize, Failure> {
+        let mut whole_bytes = 0;
+        for line in kept.lines() {
+            let (line, bytes) = line?;
+            if !line.is_whole || line.ended == Some(RunEnd::Interrupted) {
+                self.add_part(line.part);
+                break;
+            }
+            for (target, note) in &line.notes {
+                let subject = subjects.get_mut(*target);
+                let subject =
+                    subject.ok_or_else(|| kept.corrupt("it names a target that there isn't"))?;
+                subject.apply(note);
+            }
+            whole_bytes += bytes;
+            self.add(line);
+        }
+        Ok(whole_bytes)
+    }
+
+    fn add(&mut self, line: RunLine) {
+        self.done.extend(line.block);
+        let capacity = line.capacity_per_s.and_then(|rate| Rate::per_s(rate).ok());
+        self.capacity = self.capacity.or(capacity);
+        self.ended = line.ended;
+        self.add_part(line.part);
+    }
+
+    fn add_part(&mut self, part: Part) {
+        // Each line of a process says it anew.
+        self.parts.retain(|known| known.number != part.number);
+        self.parts.push(part);
+    }
+
+    /// All parts together.
+    pub(super) fn part(&self) -> Part {
+        let parts = self.parts.iter().cloned();
+        parts.reduce(Part::and).unwrap_or_default()
+    }
+}
+
+/// Keeps a run.
+struct RunBook<'a> {
+    known: &'a mut Known,
+    log: &'a mut StepLog,
+    machine: Machine,
+    /// The number of this process among those that measured this run.
+    number: u32,
+    /// How the backend did when it was last asked.
+    backend: Option<BackendRecord>,
+}
+
+impl RunBook<'_> {
+    fn line(&self, run: &Run<'_>, subjects: &mut [Subject<'_>]) -> RunLine {
+        let notes = subjects
+            .iter_mut()
+            .enumerate()
+            .flat_map(|(index, subject)| {
+                let notes = subject.take_notes().into_iter();
+                notes.map(move |note| (index, note))
+            });
+        RunLine {
+            block: None,
+            is_whole: true,
+            capacity_per_s: self.known.capacity.map(Rate::as_per_s),
+            notes: notes.collect(),
+            part: Part {
+                number: self.number,
+                elapsed_s: run.started.elapsed().as_secs_f64(),
+                backend: self.backend.clone(),
+                ..self.machine.part()
+            },
+            ended: None,
+        }
+    }
+
+    fn write(&mut self, line: RunLine) -> Result<(), Failure> {
+        self.log.write(&line)?;
+        self.known.add(line);
+        Ok(())
+    }
+
+    /// Keeps what is known once all servers were stopped.
+    fn end(
+        mut self,
+        run: &Run<'_>,
+        subjects: &mut [Subject<'_>],
+        ending: Ending,
+    ) -> Result<(), Failure> {
+        let stopped = self.machine.stop_backend(&run.client);
+        let mut line = self.line(run, subjects);
+        match stopped {
+            Ok(backend) => line.part.backend = backend,
+            Err(how) => line.part.backend_failed = Some(how),
+        }
+        line.ended = Some(match ending {
+            Ending::Interrupted => RunEnd::Interrupted,
+            Ending::Done | Ending::TimeIsUp => RunEnd::Complete,
+        });
+        self.write(line)
+    }
+}
+
+impl Book for RunBook<'_> {
+    type Done = u32;
+
+    fn done(&self) -> &[u32] {
+        &self.known.done
+    }
+
+    fn arrival(&mut self, run: &mut Run<'_>, subjects: &mut [Subject<'_>], _: &Step) -> Arrival {
+        let spec = &run.request.arrival;
+        if spec.needs_capacity() && self.known.capacity.is_none() {
+            self.known.capacity = run.find_capacity(subjects);
+        }
+        spec.at_capacity(self.known.capacity.unwrap_or_else(any_rate))
+            .expect("a share of a rate is a rate")
+    }
+
+    fn turn(
+        &mut self,
+        run: &mut Run<'_>,
+        subject: &mut Subject<'_>,
+        _: &Step,
+        turn: &Turn,
+        load: &Load,
+    ) {
+        let trial = turn.trial.expect("a run measures trials");
+        (run.tell)(RunEvent::TrialStarted { trial: &trial });
+        let before = run.telling(subject);
+        let Some(mut driven) = run.drive(load, subject) else {
+            return;
+        };
+        let after = run.telling(subject);
+        let stats = after
+            .as_ref()
+            .or(before.as_ref())
+            .map(|(_, stats)| stats.clone());
+        driven.watched.told = before
+            .zip(after)
+            .map(|((before, _), (after, _))| (before, after));
+        let is_whole = !run.steering.interrupt.is_asked() && driven.ended.is_none();
+        let timed = Timed::of(&driven.recording);
+        subject.note(Note::Epoch(Box::new(EpochTaken {
+            trial,
+            is_whole,
+            recording: driven.recording,
+            watched: driven.watched,
+            stats,
+        })));
+        if is_whole && let Some(epoch) = subject.epochs.last() {
+            (run.tell)(RunEvent::TrialEnded {
+                trial: &trial,
+                epoch,
+                timed,
+                load,
+                so_far: subject.so_far(),
+            });
+        }
+        if let Some(how) = driven.ended {
+            run.fail(subject, format!("it ended while it was measured: {how}"));
+        }
+    }
+
+    fn keep(
+        &mut self,
+        run: &mut Run<'_>,
+        subjects: &mut [Subject<'_>],
+        step: &Step,
+        _: Duration,
+        is_whole: bool,
+    ) -> Result<(), Failure> {
+        let Place::Block(block) = step.place else {
+            unreachable!("a run's steps are blocks");
+        };
+        let line = RunLine {
+            block: Some(block),
+            is_whole,
+            ..self.line(run, subjects)
+        };
+        self.write(line)
+    }
+
+    fn before_stop(&mut self, run: &mut Run<'_>, subjects: &mut [Subject<'_>], load: &Load) {
+        self.backend = self.machine.ask_backend(&run.client);
+        let is_last = self.known.done.len() >= run.request.plan.blocks() as usize;
+        if let Some(profile) = run.request.profile.filter(|_| is_last) {
+            for subject in subjects {
+                run.profile(profile, load, subject);
+            }
+        }
+    }
+}

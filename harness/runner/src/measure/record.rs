@@ -1,0 +1,166 @@
+//! The record of a run: a function of its log.
+
+use analysis::compare::{self, Policy};
+use analysis::design;
+use model::measured::recording::Recording;
+use model::record::aa::AaRecord;
+use model::record::run::{
+    Completion, EpochRecord, PlanRecord, RunRecord, SCHEMA_VERSION, TargetRecord,
+};
+use model::record::timed::Timed;
+use model::record::validity::{Caution, CautionCode, Validity};
+use model::spec::load::Arrival;
+
+use super::alternating::Known;
+use super::run::any_rate;
+use super::site::circumstances;
+use super::subject::Subject;
+use crate::request::Request;
+use crate::run_log::{RunEnd, RunPlan};
+
+/// What a run measured.
+pub struct Measured {
+    /// The record of it.
+    pub record: RunRecord,
+    /// A target's recording each, in the record's order, for the formats that hold more than the record.
+    pub recordings: Vec<Recording>,
+    /// When it began, in seconds since 1970-01-01T00:00:00Z.
+    pub started_epoch_s: f64,
+}
+
+/// The record of what is known.
+pub(super) fn of(
+    request: &Request,
+    plan: RunPlan,
+    subjects: Vec<Subject<'_>>,
+    known: &Known,
+) -> Measured {
+    let spec = &request.arrival;
+    let is_found = !spec.needs_capacity() || known.capacity.is_some();
+    let arrival = spec.at_capacity(known.capacity.unwrap_or_else(any_rate));
+    let arrival = arrival.ok().filter(|_| is_found);
+    let load = request.load(arrival.unwrap_or(Arrival::Closed));
+    let scenario = request.scenario.record();
+    let (mut targets, recordings): (Vec<TargetRecord>, Vec<Recording>) = subjects
+        .into_iter()
+        .map(|subject| subject.into_record(&load, &scenario.requests))
+        .unzip();
+    let part = known.part();
+    let is_interrupted = known.ended != Some(RunEnd::Complete);
+    let has_failed =
+        part.backend_failed.is_some() || targets.iter().any(|target| target.failure.is_some());
+    let grave = grave_cautions(&targets);
+    // From here on the target of an A/A comparison stands apart: it competes with nobody.
+    let aa_target = request.aa.then(|| targets.pop()).flatten();
+    let policy = Policy::usual(request.plan.seed);
+    let (comparisons, not_compared) = compare::compare_targets(&targets, &policy);
+    let aa = aa_target.map(|target| compare_with_itself(&targets[0], target, &policy));
+    let completion = completion(is_interrupted, has_failed);
+    let cautions = [
+        circumstances(&part, &plan.pinning),
+        compare::left_out(&not_compared),
+        design_cautions(&targets, request.plan.seed),
+        grave,
+        interrupted(completion),
+    ];
+    let mut environment = plan.environment;
+    environment.steal_share = part.ticks.steal_share();
+    environment.throttled_periods = part.throttled_periods;
+    let record = RunRecord {
+        schema_version: SCHEMA_VERSION,
+        id: plan.id,
+        bench_version: plan.bench_version,
+        started_at: plan.started_at,
+        elapsed_s: part.elapsed_s,
+        completion,
+        command: plan.command,
+        seed: plan.seed,
+        scenario,
+        experiment: Some(plan.experiment),
+        plan: PlanRecord {
+            detectable: plan.detectable,
+            ..request.plan.record()
+        },
+        calibration: plan.calibration,
+        environment,
+        pinning: plan.pinning,
+        validity: Validity::from_cautions(cautions.concat()),
+        targets,
+        backend: part.backend,
+        comparisons,
+        aa,
+    };
+    Measured {
+        record,
+        recordings,
+        started_epoch_s: plan.started_epoch_s,
+    }
+}
+
+/// The first target against its second self.
+fn compare_with_itself(first: &TargetRecord, target: TargetRecord, policy: &Policy) -> AaRecord {
+    let pair = [first.clone(), target];
+    let (comparisons, _) = compare::compare_targets(&pair, policy);
+    let [_, target] = pair;
+    AaRecord {
+        target,
+        comparisons,
+        machine: None,
+    }
+}
+
+fn completion(is_interrupted: bool, has_failed: bool) -> Completion {
+    match (is_interrupted, has_failed) {
+        (true, _) => Completion::Interrupted,
+        (_, true) => Completion::TargetFailed,
+        _ => Completion::Complete,
+    }
+}
+
+/// What the whole run must say of one of its targets: whatever voids its figures, and that it failed.
+fn grave_cautions(targets: &[TargetRecord]) -> Vec<Caution> {
+    // Where no target answered anything, nothing was measured, and failed targets are the reason.
+    let is_nothing_measured = targets.iter().all(|target| target.report.requests.ok == 0);
+    let of_target = |target: &TargetRecord| {
+        let cautions = target.report.validity.cautions.iter();
+        let mut grave: Vec<Caution> = cautions
+            .filter(|caution| caution.voids)
+            .map(|caution| Caution {
+                detail: format!("{}: {}", target.name, caution.detail),
+                ..caution.clone()
+            })
+            .collect();
+        if let Some(failure) = &target.failure {
+            // That there are no figures of it is said by this alone.
+            grave.retain(|caution| caution.code != CautionCode::TooFewSamples);
+            grave.push(Caution {
+                code: CautionCode::TargetFailed,
+                detail: format!("{} failed: {}", target.name, failure.what),
+                advice: "its figures end where it did; the other targets' are whole".to_owned(),
+                voids: is_nothing_measured,
+            });
+        }
+        grave
+    };
+    targets.iter().flat_map(of_target).collect()
+}
+
+/// Where the design of the run did not hold.
+fn design_cautions(targets: &[TargetRecord], seed: u64) -> Vec<Caution> {
+    let epochs: Vec<(&str, &[EpochRecord])> = targets
+        .iter()
+        .map(|target| (target.name.as_str(), target.epochs.as_slice()))
+        .collect();
+    design::cautions(&epochs, Timed::of_targets(targets), seed)
+}
+
+fn interrupted(completion: Completion) -> Vec<Caution> {
+    let caution = Caution {
+        code: CautionCode::Partial,
+        detail: "the run was interrupted before its end".to_owned(),
+        advice: "what was measured until then is kept; run it again for the whole plan".to_owned(),
+        voids: false,
+    };
+    let is_partial = completion == Completion::Interrupted;
+    is_partial.then_some(caution).into_iter().collect()
+}

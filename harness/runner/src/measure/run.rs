@@ -1,0 +1,382 @@
+//! What is done to targets: they are started, warmed up, driven and stopped.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use load::idle::MAX_OPENED_PER_S;
+use load::{Control, Options, Workload};
+use model::measured::loops::Telling;
+use model::measured::recording::Recording;
+use model::spec::load::{Arrival, Load};
+use model::spec::target::Kind;
+use model::units::{NANOS_PER_S, Rate};
+use spec::Route;
+
+use crate::request::Request;
+use crate::run_event::RunEvent;
+use crate::run_log::Note;
+use crate::steering::Steering;
+use crate::workload::Asked;
+use process::control_client::ControlClient;
+use process::launch::Server;
+use process::meter::Meters;
+use process::starting::{self, Starter};
+
+use super::subject::{Process, Subject};
+use super::watch::{Watched, watch};
+use process::holder::Holder;
+
+/// How long each target is driven flat out where a scenario asks for a share of its capacity.
+const CAPACITY_PROBE: Duration = Duration::from_millis(700);
+
+/// The longest that this is doubled to for a target that is slow.
+const CAPACITY_PROBE_AT_MOST: Duration = Duration::from_millis(2_800);
+
+/// A connection's replies by which a capacity counts as known: what is under way when time is up is then a small share.
+const CAPACITY_REPLIES: u64 = 4;
+
+/// How long a server's memory must stay the same to count as settled.
+const SETTLE_EVERY: Duration = Duration::from_millis(100);
+
+/// How often it is looked for at most: the memory of a server with work of its own never settles.
+const SETTLE_LOOKS: u32 = 30;
+
+/// How often a run that rests looks whether it is to go on.
+const REST_LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// A rate where none is asked for.
+pub(super) fn any_rate() -> Rate {
+    Rate::per_s(1.0).expect("1 is a rate")
+}
+
+/// What became of one drive of load.
+pub(super) struct Driven {
+    pub(super) recording: Recording,
+    pub(super) watched: Watched,
+    /// How the server ended meanwhile, where it did.
+    pub(super) ended: Option<String>,
+}
+
+/// What all rounds share.
+pub(super) struct Run<'a> {
+    pub(super) request: &'a Request,
+    pub(super) steering: &'a Steering,
+    pub(super) started: Instant,
+    pub(super) client: ControlClient,
+    pub(super) starter: Starter,
+    pub(super) spin: bool,
+    pub(super) tell: &'a mut dyn FnMut(RunEvent<'_>),
+}
+
+impl Run<'_> {
+    /// Rests for as long as somebody wants a pause; true where somebody did.
+    ///
+    /// For the ends of blocks only: a block is one paired difference, and whatever the machine does during a pause within it
+    /// would stand between the two that are compared.
+    pub(super) fn rest_where_asked(&mut self) -> bool {
+        if !self.steering.wants_pause() {
+            return false;
+        }
+        (self.tell)(RunEvent::Paused);
+        while self.steering.wants_pause() {
+            std::thread::park_timeout(REST_LOOK_EVERY);
+        }
+        (self.tell)(RunEvent::Resumed);
+        true
+    }
+
+    pub(super) fn options(&self) -> Options {
+        Options {
+            cpus: self.request.pinning.load_cpus.clone(),
+            spin: self.spin,
+        }
+    }
+
+    /// Starts a target and makes sure that it answers every route of the scenario rightly.
+    pub(super) fn start(&mut self, subject: &mut Subject<'_>) {
+        if subject.failure.is_some() || self.steering.interrupt.is_asked() {
+            return;
+        }
+        match self.launch(subject) {
+            Ok(process) => {
+                let wrong = self
+                    .request
+                    .routes
+                    .each()
+                    .find_map(|asked| self.expect(&process, asked).err());
+                subject.process = Some(process);
+                if let Some(what) = wrong {
+                    self.fail(subject, what);
+                }
+            }
+            Err(what) => self.fail(subject, what),
+        }
+    }
+
+    /// Asks for a route once and says what is wrong with the answer.
+    fn expect(&self, process: &Process, asked: &Asked) -> Result<(), String> {
+        if asked.route != Route::Chat {
+            let target = asked.route.target();
+            return self.client.expect(process.addr, &asked.question(&target));
+        }
+        // One member, who must hear what it says.
+        let load = Load {
+            connections: NonZeroU32::MIN,
+            request_limit: Some(1),
+            duration: self.request.scenario.timeout,
+            ..self.request.load(Arrival::Closed)
+        };
+        let control = Control::default();
+        load::drive(
+            &load,
+            &process.workload,
+            process.addr,
+            &self.options(),
+            &control,
+        )
+        .map_err(|error| error.to_string())
+        .and_then(|recording| match recording.ledger.ok {
+            1 => Ok(()),
+            _ => Err("a message to /chat must come back to whoever said it".to_owned()),
+        })
+    }
+
+    fn launch(&self, subject: &Subject<'_>) -> Result<Process, String> {
+        let manifest = match &subject.spec.kind {
+            Kind::Url(url) => {
+                let addr = starting::resolve(url)?;
+                return Ok(Process {
+                    server: None,
+                    idle: None,
+                    addr,
+                    workload: self.workload(&url.authority()),
+                });
+            }
+            Kind::Launched(manifest) => manifest,
+        };
+        let server = self.starter.launch(manifest, subject.spec.pool)?;
+        let addr = server.addr;
+        Ok(Process {
+            server: Some(server),
+            idle: None,
+            addr,
+            workload: self.workload(&addr.to_string()),
+        })
+    }
+
+    /// Opens a target's idle connections and reads what they cost it. They stay open until the round ends, in the epochs of
+    /// the other targets too: opening ten thousand for each epoch would leave the closing of the last ones to whoever is
+    /// measured next, and a server whose allocator keeps what they held could be asked for their price only once.
+    pub(super) fn hold_idle(&mut self, subject: &mut Subject<'_>) {
+        let Some(count) = self.request.scenario.idle_connections else {
+            return;
+        };
+        if subject.failure.is_some() || self.steering.interrupt.is_asked() {
+            return;
+        }
+        let Some(process) = &mut subject.process else {
+            return;
+        };
+        let meters = process.server.as_ref().map(Server::meters);
+        let settled = || meters.as_deref().and_then(settled_rss_bytes);
+        let before = settled();
+        let cpus = &self.request.pinning.load_cpus;
+        match Holder::start(process.addr, count, cpus, &self.steering.interrupt) {
+            Ok(Some(idle)) => {
+                let opened = idle.opened();
+                process.idle = Some(idle);
+                let after = settled();
+                subject.note(Note::IdleOpened {
+                    opened,
+                    rss_bytes: before.zip(after),
+                });
+            }
+            Ok(None) => {}
+            Err(what) => self.fail(subject, format!("it has no idle connections: {what}")),
+        }
+    }
+
+    fn workload(&self, host: &str) -> Workload {
+        let request = self.request;
+        request.routes.workload(host, request.scenario.connect)
+    }
+
+    /// What the weakest target carries; none where it was not found out.
+    pub(super) fn find_capacity(&mut self, subjects: &mut [Subject<'_>]) -> Option<Rate> {
+        let mut weakest: Option<Rate> = None;
+        for subject in subjects {
+            if self.steering.interrupt.is_asked() || subject.failure.is_some() {
+                continue;
+            }
+            let Some(process) = &subject.process else {
+                continue;
+            };
+            match self.probe_capacity(&process.workload, process.addr) {
+                Ok(capacity) => {
+                    (self.tell)(RunEvent::CapacityMeasured {
+                        target: &subject.spec.name,
+                        capacity,
+                    });
+                    let is_weaker = weakest.is_none_or(|weakest| capacity < weakest);
+                    weakest = if is_weaker { Some(capacity) } else { weakest };
+                }
+                Err(what) => self.fail(subject, what),
+            }
+        }
+        weakest
+    }
+
+    /// How many requests a second a target answers in a closed loop, or why that can't be told.
+    fn probe_capacity(&self, workload: &Workload, addr: SocketAddr) -> Result<Rate, String> {
+        let mut duration = CAPACITY_PROBE;
+        loop {
+            // Without a drain: replies that come after the time is up would count as well, one a connection, and make a slow
+            // target seem twice as fast as it is.
+            let load = Load {
+                duration,
+                drain: Duration::ZERO,
+                ..self.request.load(Arrival::Closed)
+            };
+            let recording =
+                load::drive(&load, workload, addr, &self.options(), &Control::default())
+                    .map_err(|error| error.to_string())?;
+            let replies = recording.ledger.ok;
+            let is_known = replies >= CAPACITY_REPLIES * u64::from(load.connections.get());
+            if is_known || duration >= CAPACITY_PROBE_AT_MOST || self.steering.interrupt.is_asked()
+            {
+                let per_s =
+                    replies as f64 * NANOS_PER_S as f64 / recording.measured_ns.max(1) as f64;
+                return Rate::per_s(per_s).map_err(|_| {
+                    "it answered nothing while its capacity was measured: give a rate, by rate_per_s or -R".to_owned()
+                });
+            }
+            duration *= 2;
+        }
+    }
+
+    /// What a target tells of itself between two epochs, when nothing is measured, and the rest of what it says. One that never
+    /// did is not asked again: it may be none of ours, and take its time to say so.
+    pub(super) fn telling(
+        &self,
+        subject: &mut Subject<'_>,
+    ) -> Option<(Telling, serde_json::Value)> {
+        let process = subject.process.as_ref().filter(|_| subject.tells)?;
+        let Some(stats) = self.client.stats(process.addr) else {
+            subject.tells = subject.cost.stats.is_some();
+            return None;
+        };
+        let telling = Telling::read(&stats);
+        Some((telling, without_counts(stats)))
+    }
+
+    /// Drives load at a target, if it is there, and notes its failure where that can't be done.
+    pub(super) fn drive(&mut self, load: &Load, subject: &mut Subject<'_>) -> Option<Driven> {
+        let process = subject.process.as_ref()?;
+        let meters = process.server.as_ref().map(Server::meters);
+        let options = self.options();
+        let (driven, watched) = watch(meters.as_ref(), self.started, self.steering, |control| {
+            load::drive(load, &process.workload, process.addr, &options, control)
+        });
+        let ended = process.server.as_ref().and_then(Server::ended);
+        match (driven, ended) {
+            (Ok(recording), ended) => {
+                return Some(Driven {
+                    recording,
+                    watched,
+                    ended,
+                });
+            }
+            (Err(error), Some(how)) => self.fail(subject, format!("it had ended ({how}): {error}")),
+            (Err(error), None) => self.fail(subject, error.to_string()),
+        }
+        None
+    }
+
+    /// Notes that a target failed, with its last output, and ends it.
+    pub(super) fn fail(&mut self, subject: &mut Subject<'_>, what: String) {
+        let server = subject.process.take().and_then(|process| process.server);
+        let last_output = server.as_ref().map(Server::last_output).unwrap_or_default();
+        if let Some(server) = server {
+            server.stop();
+        }
+        self.note_failure(subject, what, last_output);
+    }
+
+    fn note_failure(&mut self, subject: &mut Subject<'_>, what: String, last_output: String) {
+        let failure = model::record::run::Failure { what, last_output };
+        (self.tell)(RunEvent::TargetFailed {
+            target: &subject.spec.name,
+            failure: &failure,
+        });
+        subject.note(Note::Failed(failure));
+    }
+
+    /// Ends a target.
+    pub(super) fn stop(&mut self, subject: &mut Subject<'_>) {
+        let Some(process) = &mut subject.process else {
+            return;
+        };
+        let lost = process.idle_lost();
+        process.idle = None;
+        if lost > 0 {
+            subject.note(Note::IdleLost(lost));
+        }
+        let Some(process) = &mut subject.process else {
+            return;
+        };
+        let Some(server) = process.server.take() else {
+            return;
+        };
+        if let Some(how) = server.ended() {
+            process.server = Some(server);
+            return self.fail(subject, format!("it ended between two epochs: {how}"));
+        }
+        let last_output = server.last_output();
+        subject.process = None;
+        if let Some(how) = server.stop() {
+            self.note_failure(
+                subject,
+                format!("it did not end in order: {how}"),
+                last_output,
+            );
+        }
+    }
+}
+
+/// Without the lists of counts, which a record sums up.
+fn without_counts(mut stats: serde_json::Value) -> serde_json::Value {
+    if let Some(members) = stats.as_object_mut() {
+        members.retain(|name, _| !name.ends_with("_us_counts"));
+    }
+    stats
+}
+
+/// Estimate of what opening idle connections adds to a run.
+pub(super) fn time_to_hold_idle(request: &Request) -> Duration {
+    let Some(count) = request.scenario.idle_connections else {
+        return Duration::ZERO;
+    };
+    let opening = Duration::from_secs(1) * count.get() / MAX_OPENED_PER_S;
+    let times = u32::try_from(request.targets.len()).unwrap_or(u32::MAX);
+    // Memory is looked at twice, and takes two looks at least to have settled.
+    (opening + SETTLE_EVERY * 4) * times * request.plan.rounds
+}
+
+/// The resident set of a server once it stays the same: until then it may still be accepting.
+fn settled_rss_bytes(meters: &Meters) -> Option<u64> {
+    let read = || {
+        meters.settle();
+        meters.reading().map(|reading| reading.rss_bytes)
+    };
+    let mut last = read()?;
+    for _ in 0..SETTLE_LOOKS {
+        std::thread::park_timeout(SETTLE_EVERY);
+        let now = read()?;
+        if now == last {
+            break;
+        }
+        last = now;
+    }
+    Some(last)
+}

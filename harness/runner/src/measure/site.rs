@@ -1,0 +1,199 @@
+//! What stands around the targets while they are measured.
+
+use std::time::{Duration, Instant};
+
+use analysis::validity::Circumstances;
+use load::backend::BackendStats;
+use model::record::run::{BackendRecord, Environment, Pinning};
+use model::record::validity::{Caution, CautionCode};
+use model::units::duration_ns;
+
+use super::run::Run;
+use crate::request::Request;
+use crate::run_event::RunEvent;
+use crate::run_log::Part;
+use crate::steering::Steering;
+use model::units::Nanos;
+use process::control_client::ControlClient;
+use process::cores;
+use process::environment::{self, CpuTicks};
+use process::failure::{Explain, Failure};
+use process::launch::{Server, Service};
+use process::starting::{self, Starter};
+
+use super::subject::Subject;
+
+/// What stands around the targets while they are measured.
+pub(super) struct Site {
+    pub(super) started: Instant,
+    pub(super) timestamp: jiff::Timestamp,
+    machine: Machine,
+    pub(super) environment: Environment,
+    pub(super) client: ControlClient,
+    pub(super) starter: Starter,
+    /// Whether the generator may spin.
+    pub(super) spin: bool,
+}
+
+impl Site {
+    pub(super) fn prepare(
+        request: &Request,
+        tell: &mut dyn FnMut(RunEvent<'_>),
+    ) -> Result<Self, Failure> {
+        let environment = environment::read();
+        // The generator, the backend and this program's own threads share cores; servers get theirs at launch.
+        cores::pin(&request.pinning.load_cpus)
+            .or_internal(|| "cannot pin the generator".to_owned())?;
+        let client = ControlClient::new()?;
+        let is_called = request.routes.need_backend();
+        let backend = (is_called || starting::need_backend(&request.targets))
+            .then(|| launch_backend(request))
+            .transpose()?;
+        let launcher = Starter::new(
+            &request.targets,
+            &request.pinning,
+            backend.as_ref().map(|backend| backend.addr),
+            &mut |line| tell(RunEvent::Said(line)),
+        )?;
+        // Not before: the packages of a target that is measured for the first time may take minutes to install.
+        let started = Instant::now();
+        Ok(Self {
+            started,
+            timestamp: jiff::Timestamp::now(),
+            environment,
+            client,
+            machine: Machine {
+                began: started,
+                ticks: CpuTicks::now(),
+                throttled_periods: environment::throttled_periods(),
+                is_called,
+                backend,
+            },
+            starter: launcher,
+            // A core that the backend shares, or a server, is no place to spin.
+            spin: !is_called && !cores::is_shared(&request.pinning),
+        })
+    }
+
+    /// What measures here. `before`: how long the measurement had taken already.
+    pub(super) fn around<'a>(
+        self,
+        request: &'a Request,
+        before: Duration,
+        steering: &'a Steering,
+        tell: &'a mut dyn FnMut(RunEvent<'_>),
+    ) -> (Machine, Run<'a>) {
+        let run = Run {
+            request,
+            steering,
+            // One axis of time, from which what lay between two processes is left out.
+            started: self.started.checked_sub(before).unwrap_or(self.started),
+            client: self.client,
+            starter: self.starter,
+            spin: self.spin,
+            tell,
+        };
+        (self.machine, run)
+    }
+}
+
+/// What the machine and the backend do while a process measures.
+pub(super) struct Machine {
+    began: Instant,
+    ticks: CpuTicks,
+    throttled_periods: Option<u64>,
+    /// Whether the scenario calls the backend: one that it doesn't call is no part of the story.
+    is_called: bool,
+    /// The backend, where the scenario calls it or a target wants to know where it is.
+    backend: Option<Server>,
+}
+
+impl Machine {
+    /// CPU time of the backend so far.
+    pub(super) fn backend_cpu_ns(&self) -> Nanos {
+        let backend = self.backend.as_ref();
+        backend.map_or(0, |backend| backend.meters().cpu_ns())
+    }
+
+    /// What it did since this began.
+    pub(super) fn part(&self) -> Part {
+        let throttled = self.throttled_periods.zip(environment::throttled_periods());
+        Part {
+            ticks: CpuTicks::now().since(self.ticks),
+            throttled_periods: throttled.map(|(before, after)| after.saturating_sub(before)),
+            ..Part::default()
+        }
+    }
+
+    /// How the backend does; nothing where it doesn't say.
+    pub(super) fn ask_backend(&self, client: &ControlClient) -> Option<BackendRecord> {
+        let server = self.backend.as_ref().filter(|_| self.is_called)?;
+        let stats = client.stats(server.addr)?;
+        let stats: BackendStats = serde_json::from_value(stats).ok()?;
+        let elapsed_ns = duration_ns(self.began.elapsed()).max(1);
+        Some(BackendRecord {
+            calls: stats.calls,
+            lateness_ns: stats.lateness_ns,
+            cpu_share: Some(server.meters().cpu_ns() as f64 / elapsed_ns as f64),
+        })
+    }
+
+    /// Asks the backend how it did, and ends it. The error says how it failed.
+    pub(super) fn stop_backend(
+        &mut self,
+        client: &ControlClient,
+    ) -> Result<Option<BackendRecord>, String> {
+        let record = self.ask_backend(client);
+        let Some(server) = self.backend.take() else {
+            return Ok(None);
+        };
+        let ended = server.ended();
+        let last_output = server.last_output();
+        let stopped = server.stop();
+        match ended.or(stopped) {
+            _ if !self.is_called => Ok(None),
+            None if record.is_some() => Ok(record),
+            None => Err("it did not answer /stats".to_owned()),
+            Some(how) if last_output.is_empty() => Err(how),
+            Some(how) => Err(format!("{how}; it printed: {last_output}")),
+        }
+    }
+}
+
+/// What the machine and the backend did to a measurement.
+pub(super) fn circumstances(part: &Part, pinning: &Pinning) -> Vec<Caution> {
+    let circumstances = Circumstances {
+        backend_lateness: part.backend.as_ref().map(|backend| backend.lateness_ns),
+        steal_share: part.ticks.steal_share(),
+        throttled_periods: part.throttled_periods,
+        shared_core: cores::is_shared(pinning),
+    };
+    let failed = part.backend_failed.as_deref().map(backend_failed);
+    circumstances.cautions().into_iter().chain(failed).collect()
+}
+
+pub(super) fn subjects_of<'a>(
+    request: &'a Request,
+    starter: &Starter,
+    tell: &mut dyn FnMut(RunEvent<'_>),
+) -> Vec<Subject<'a>> {
+    let mut say = |line: &str| tell(RunEvent::Said(line));
+    let targets = request.targets.iter();
+    targets
+        .map(|spec| Subject::new(spec, starter.identity(spec, &mut say)))
+        .collect()
+}
+
+fn launch_backend(request: &Request) -> Result<Server, Failure> {
+    let service = Service::own("backend", &[], &request.pinning.load_cpus);
+    Server::launch(&service).map_err(|error| Failure::target(miette::miette!("{error}")))
+}
+
+fn backend_failed(how: &str) -> Caution {
+    Caution {
+        code: CautionCode::BackendFailed,
+        detail: format!("the backend failed: {how}"),
+        advice: "requests that needed it failed on every target: run it again".to_owned(),
+        voids: true,
+    }
+}
