@@ -4,7 +4,6 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use model::record::experiment::{ExperimentRecord, OriginRecord};
-use model::record::run::Manifest;
 use model::record::run::Pinning;
 use model::spec::load::{Arrival, Load, Process};
 use model::spec::plan::{Effort, Plan, PlanSpec};
@@ -164,22 +163,21 @@ impl Request {
 
     /// What a log or a record asked for.
     ///
-    /// `scenario`: its text. `manifests`: of the targets, in their order.
+    /// `scenario`: its text. `manifests`: those of the targets, in their order.
     ///
     /// # Errors
     ///
     /// A text that this bench doesn't read, or targets that are fewer than they should be.
     pub fn again(
         scenario: &str,
-        manifests: &[Manifest],
+        manifests: &[String],
         experiment: &ExperimentRecord,
         seed: u64,
         pinning: Pinning,
     ) -> Result<Self, Failure> {
         let scenario =
             Scenario::parse(scenario, &experiment.scenario_file).map_err(Failure::usage)?;
-        let sources = manifests.iter().map(|manifest| manifest.source.as_str());
-        let targets = experiment.targets.iter().zip(sources);
+        let targets = experiment.targets.iter().zip(manifests);
         let targets: Vec<TargetSpec> = targets
             .map(|(origin, source)| target(origin, source))
             .collect::<Result<_, _>>()?;
@@ -259,13 +257,12 @@ fn experiment(scenario: &Scenario, targets: &[TargetSpec], choices: &Choices) ->
 
 /// A target as it was, from the text of its manifest.
 fn target(origin: &OriginRecord, source: &str) -> Result<TargetSpec, Failure> {
-    let target = match &origin.url {
-        Some(url) => TargetSpec::parse_url(&format!("{}={url}", origin.name)),
-        None => {
-            let file = origin.manifest_file.as_deref().unwrap_or_default();
-            let manifest = target::Manifest::parse(source, file).map_err(Failure::usage)?;
-            TargetSpec::of_manifest(&origin.name, manifest)
-        }
+    let target = if let Some(url) = &origin.url {
+        TargetSpec::parse_url(&format!("{}={url}", origin.name))
+    } else {
+        let file = origin.manifest_file.as_deref().unwrap_or_default();
+        let manifest = target::Manifest::parse(source, file).map_err(Failure::usage)?;
+        TargetSpec::of_manifest(&origin.name, manifest)
     };
     let target = target.map_err(Failure::usage_of)?;
     Ok(TargetSpec {

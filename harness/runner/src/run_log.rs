@@ -1,4 +1,4 @@
-//! The lines of a run's log: its plan, and then a line for each block that was measured.
+//! The lines of a run's log: its plan, where it is measured, and then a line for each block that was measured.
 //!
 //! A line holds everything that became known since the line before. The record of a run is a function of its lines, whether one
 //! process measured them or several: see [`crate::measure::alternating`].
@@ -26,7 +26,7 @@ use crate::step_log::{STEPS, StepLog};
 /// The version of these lines.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// The first line: what is measured, and where.
+/// The first line: what is measured. It is written before anything is started.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunPlan {
     /// [`SCHEMA_VERSION`].
@@ -45,14 +45,21 @@ pub struct RunPlan {
     pub seed: u64,
     /// The scenario as it stands in its file.
     pub scenario: String,
-    /// What was chosen beside it.
+    /// The manifest of each target as it stands in its file, in the order asked for; nothing of one that ran already.
+    pub manifests: Vec<String>,
+    /// What was chosen beside them.
     pub experiment: ExperimentRecord,
-    /// Every target, in the order asked for.
-    pub manifests: Vec<Manifest>,
-    /// Where it ran.
-    pub environment: Environment,
-    /// Which cores served and which generated.
+    /// Which cores serve and which generate.
     pub pinning: Pinning,
+}
+
+/// The second line: where it is measured, and of whom.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RunSite {
+    /// Every target, in the order asked for.
+    pub targets: Vec<Manifest>,
+    /// The machine.
+    pub environment: Environment,
     /// What the last calibration on this machine found.
     pub calibration: Option<CalibrationRecord>,
     /// What the plan could detect, as far as earlier runs tell.
@@ -181,22 +188,31 @@ fn both(before: &BackendRecord, after: &BackendRecord) -> BackendRecord {
 pub struct Kept {
     /// Its first line.
     pub plan: RunPlan,
-    /// How long that is.
-    pub plan_bytes: usize,
+    /// Its second line, if that was written.
+    pub site: Option<RunSite>,
+    /// How long these two are.
+    pub(crate) head_bytes: usize,
     lines: Vec<u8>,
     place: String,
 }
 
 impl Kept {
     /// Begins a log.
-    pub fn begin(plan: RunPlan, log: &mut StepLog) -> Result<Self, Failure> {
-        let plan_bytes = log.write(&plan)?;
+    pub(crate) fn begin(plan: RunPlan, log: &mut StepLog) -> Result<Self, Failure> {
+        let head_bytes = log.write(&plan)?;
         Ok(Self {
             plan,
-            plan_bytes,
+            site: None,
+            head_bytes,
             lines: Vec::new(),
             place: log.dir().display().to_string(),
         })
+    }
+
+    /// Adds the second line.
+    pub(crate) fn arrive(&mut self, site: &RunSite, log: &mut StepLog) -> Result<(), Failure> {
+        self.head_bytes += log.write(site)?;
+        Ok(())
     }
 
     /// Reads the lines of a log in `dir`; fails where its plan was never written, or is none of a run.
@@ -208,11 +224,15 @@ impl Kept {
                 "{place}: {what}"
             ))
         };
-        let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else {
+        let mut first = || {
+            let end = bytes.iter().position(|&byte| byte == b'\n')?;
+            let rest = bytes.split_off(end + 1);
+            Some(std::mem::replace(&mut bytes, rest))
+        };
+        let Some(line) = first() else {
             return Err(refused("it holds no run to go on with".to_owned()));
         };
-        let lines = bytes.split_off(end + 1);
-        let plan: RunPlan = serde_json::from_slice(&bytes)
+        let plan: RunPlan = serde_json::from_slice(&line)
             .map_err(|error| refused(format!("it is not the log of a run ({error})")))?;
         if plan.schema_version > SCHEMA_VERSION {
             return Err(refused(format!(
@@ -220,10 +240,15 @@ impl Kept {
                 plan.schema_version
             )));
         }
+        let second = first();
+        let site = second.as_deref().map(serde_json::from_slice).transpose();
+        let site =
+            site.map_err(|error| refused(format!("its second line is damaged ({error})")))?;
         Ok(Self {
             plan,
-            plan_bytes: bytes.len(),
-            lines,
+            site,
+            head_bytes: line.len() + second.map_or(0, |line| line.len()),
+            lines: bytes,
             place,
         })
     }
@@ -240,7 +265,7 @@ impl Kept {
         )
     }
 
-    /// The lines after the plan, each with its length in bytes.
+    /// The lines after these, each with its length in bytes.
     pub(crate) fn lines(&self) -> impl Iterator<Item = Result<(RunLine, usize), Failure>> + '_ {
         let lines = self.lines.split_inclusive(|&byte| byte == b'\n');
         lines.map(|line| {
@@ -260,7 +285,7 @@ impl Kept {
     }
 }
 
-impl RunPlan {
+impl RunSite {
     /// What is not as it was when the run began, if it matters.
     pub(crate) fn difference(&self, now: &Environment) -> Option<&'static str> {
         let then = &self.environment;

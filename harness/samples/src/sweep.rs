@@ -28,6 +28,7 @@ const WAITING_NS: f64 = 15.1e6;
 pub fn sweep_plan(targets: &[&str], seed: u64) -> SweepPlan {
     let scenario = built_in("io-heavy").record();
     SweepPlan {
+        experiment: None,
         schema_version: SCHEMA_VERSION,
         id: "20260101T000000Z-io-heavy-sweep".to_owned(),
         bench_version: "0.1.0".to_owned(),

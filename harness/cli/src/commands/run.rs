@@ -30,7 +30,8 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     if let Some(dir) = &args.resume {
         let (log, lines) = StepLog::open(dir)?;
         let kept = Kept::read(lines, dir)?;
-        return measured(args, face, &kept.request()?, log, Begin::GoOn(kept));
+        let request = kept.request()?;
+        return measured(args, face, &request, log, Begin::GoOn(Box::new(kept)));
     }
     let request = understand(args)?;
     let title = Title {

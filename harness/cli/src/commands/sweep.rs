@@ -89,7 +89,10 @@ fn asked_again(plan: &SweepPlan) -> Result<SweepRequest, Failure> {
             "this sweep was begun by a bench that didn't keep all that was asked for"
         ))
     })?;
-    let manifests = plan.targets.iter().map(|target| target.manifest.clone());
+    let manifests = plan
+        .targets
+        .iter()
+        .map(|target| target.manifest.source.clone());
     let request = Request::again(
         &plan.scenario.source,
         &manifests.collect::<Vec<_>>(),

@@ -25,7 +25,9 @@ use super::subject::Subject;
 use crate::earlier;
 use crate::request::Request;
 use crate::run_event::RunEvent;
-use crate::run_log::{EpochTaken, Kept, Note, Part, RunEnd, RunLine, RunPlan, SCHEMA_VERSION};
+use crate::run_log::{
+    EpochTaken, Kept, Note, Part, RunEnd, RunLine, RunPlan, RunSite, SCHEMA_VERSION,
+};
 use crate::steering::Steering;
 use crate::step_log::{RUNS, StepLog};
 
@@ -44,7 +46,7 @@ pub enum Begin {
     /// Anew, under this title.
     New(Title),
     /// Where it was cut off: with what its log holds.
-    GoOn(Kept),
+    GoOn(Box<Kept>),
 }
 
 /// Measures what was asked for and is not in the log yet. Fails only where nothing could be
@@ -56,73 +58,86 @@ pub fn measure(
     steering: &Steering,
     tell: &mut dyn FnMut(RunEvent<'_>),
 ) -> Result<Measured, Failure> {
-    let mut site = None;
-    let kept = match begin {
-        Begin::GoOn(kept) => kept,
-        Begin::New(title) => {
-            let prepared = site.insert(Site::prepare(request, tell)?);
-            Kept::begin(draft(request, title, prepared, tell), log)?
-        }
+    let mut kept = match begin {
+        Begin::GoOn(kept) => *kept,
+        Begin::New(title) => Kept::begin(plan(request, title), log)?,
     };
-    let targets = request.targets.iter().zip(&kept.plan.manifests);
+    let mut prepared = None;
+    let site = if let Some(site) = kept.site.take() {
+        site
+    } else {
+        let here = prepared.insert(Site::prepare(request, tell)?);
+        let site = site_record(request, here, tell);
+        kept.arrive(&site, log)?;
+        site
+    };
+    let targets = request.targets.iter().zip(&site.targets);
     let mut subjects: Vec<Subject<'_>> = targets
         .map(|(spec, manifest)| Subject::new(spec, manifest.clone()))
         .collect();
     let mut known = Known::default();
     let whole_bytes = known.read(&kept, &mut subjects)?;
-    log.cut(kept.plan_bytes + whole_bytes)?;
-    let plan = kept.plan;
+    log.cut(kept.head_bytes + whole_bytes)?;
     if known.ended.is_none() {
-        let site = match site {
-            Some(site) => site,
+        let here = match prepared {
+            Some(here) => here,
             None => Site::prepare(request, tell)?,
         };
-        if let Some(what) = plan.difference(&site.environment) {
+        if let Some(what) = site.difference(&here.environment) {
             return Err(Failure::usage(miette::miette!(
                 help = "start another run",
                 "{} was measured with another state of {what}, and can't be gone on with",
                 log.dir().display()
             )));
         }
+        let detectable = site.detectable.as_ref();
+        let kept = (&mut known, log);
         go_on(
             request,
-            &plan,
-            site,
+            detectable,
+            here,
             &mut subjects,
-            (&mut known, log),
+            kept,
             steering,
             tell,
         )?;
     }
-    Ok(record::of(request, plan, subjects, &known))
+    Ok(record::of(request, kept.plan, site, subjects, &known))
 }
 
 /// The first line of a log.
-fn draft(
-    request: &Request,
-    title: Title,
-    site: &Site,
-    tell: &mut dyn FnMut(RunEvent<'_>),
-) -> RunPlan {
-    let mut say = |line: &str| tell(RunEvent::Said(line));
-    let targets = request.targets.iter();
+fn plan(request: &Request, title: Title) -> RunPlan {
+    let now = jiff::Timestamp::now();
+    let manifests = request.targets.iter().map(|target| {
+        let manifest = target.kind.manifest();
+        manifest.map_or_else(String::new, |manifest| manifest.source.clone())
+    });
     RunPlan {
         schema_version: SCHEMA_VERSION,
         id: title.id,
         bench_version: env!("CARGO_PKG_VERSION").to_owned(),
-        started_at: site.timestamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        started_epoch_s: site.timestamp.as_millisecond() as f64 / 1e3,
+        started_at: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        started_epoch_s: now.as_millisecond() as f64 / 1e3,
         command: title.command,
         seed: request.plan.seed,
         scenario: request.scenario.source.clone(),
+        manifests: manifests.collect(),
         experiment: request.experiment.clone(),
-        manifests: targets
+        pinning: request.pinning.clone(),
+    }
+}
+
+/// The second line of a log.
+fn site_record(request: &Request, site: &Site, tell: &mut dyn FnMut(RunEvent<'_>)) -> RunSite {
+    let mut say = |line: &str| tell(RunEvent::Said(line));
+    let targets = request.targets.iter();
+    RunSite {
+        targets: targets
             .map(|spec| site.starter.identity(spec, &mut say))
             .collect(),
         calibration: calibration::result::cited(&site.environment),
         detectable: foresee(request, &site.environment),
         environment: site.environment.clone(),
-        pinning: request.pinning.clone(),
     }
 }
 
@@ -146,7 +161,7 @@ fn foresee(request: &Request, environment: &Environment) -> Option<DetectableRec
 /// Measures what is missing.
 fn go_on(
     request: &Request,
-    plan: &RunPlan,
+    detectable: Option<&DetectableRecord>,
     site: Site,
     subjects: &mut [Subject<'_>],
     (known, log): (&mut Known, &mut StepLog),
@@ -162,7 +177,7 @@ fn go_on(
         expected: (request.plan.total() + time_to_hold_idle(request)) * missing
             / request.plan.blocks()
             + profile::time(request),
-        detectable: plan.detectable.as_ref(),
+        detectable,
     });
     let before = known.part();
     let (machine, mut run) = site.around(

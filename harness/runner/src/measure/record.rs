@@ -16,7 +16,7 @@ use super::run::any_rate;
 use super::site::circumstances;
 use super::subject::Subject;
 use crate::request::Request;
-use crate::run_log::{RunEnd, RunPlan};
+use crate::run_log::{RunEnd, RunPlan, RunSite};
 
 /// What a run measured.
 pub struct Measured {
@@ -32,6 +32,7 @@ pub struct Measured {
 pub(super) fn of(
     request: &Request,
     plan: RunPlan,
+    site: RunSite,
     subjects: Vec<Subject<'_>>,
     known: &Known,
 ) -> Measured {
@@ -63,7 +64,7 @@ pub(super) fn of(
         grave,
         interrupted(completion),
     ];
-    let mut environment = plan.environment;
+    let mut environment = site.environment;
     environment.steal_share = part.ticks.steal_share();
     environment.throttled_periods = part.throttled_periods;
     let record = RunRecord {
@@ -78,10 +79,10 @@ pub(super) fn of(
         scenario,
         experiment: Some(plan.experiment),
         plan: PlanRecord {
-            detectable: plan.detectable,
+            detectable: site.detectable,
             ..request.plan.record()
         },
-        calibration: plan.calibration,
+        calibration: site.calibration,
         environment,
         pinning: plan.pinning,
         validity: Validity::from_cautions(cautions.concat()),

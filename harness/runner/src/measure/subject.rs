@@ -263,7 +263,7 @@ impl Cost {
         for (sample, reading) in &watched.samples {
             self.rss_bytes_max = self.rss_bytes_max.max(reading.rss_bytes_max);
             self.threads_max = self.threads_max.max(reading.threads);
-            self.samples.push(sample.clone());
+            self.samples.push(*sample);
         }
     }
 

@@ -112,7 +112,7 @@ pub fn sweep(
     let before = Duration::try_from_secs_f64(before).unwrap_or_default();
     let (machine, mut run) = site.around(request, before, steering, tell);
     let known = known.map(|log| (log.plan, log.steps));
-    let (plan, steps) = begin(asked, draft, known, (&mut run, &mut subjects), log)?;
+    let (plan, steps) = begin(asked, &draft, known, (&mut run, &mut subjects), log)?;
     (run.tell)(RunEvent::Sweep(SweepEvent::Planned {
         plan: &plan,
         steps: &steps,
@@ -160,7 +160,7 @@ pub fn check(from: Rate, to: Rate, bounds: &[ObjectiveRecord]) -> Result<(), Fai
 /// is to begin.
 fn begin(
     asked: &SweepRequest,
-    draft: SweepPlan,
+    draft: &SweepPlan,
     known: Option<(SweepPlan, Vec<StepRecord>)>,
     (run, subjects): (&mut Run<'_>, &mut [Subject<'_>]),
     log: &mut StepLog,
