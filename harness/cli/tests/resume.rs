@@ -50,8 +50,8 @@ fn scratch() -> (tempfile::TempDir, PathBuf) {
 }
 
 fn lines(out: &Path) -> usize {
-    let log = std::fs::read(out.join("steps.ndjson")).unwrap_or_default();
-    log.iter().filter(|&&byte| byte == b'\n').count()
+    let log = std::fs::read_to_string(out.join("steps.ndjson")).unwrap_or_default();
+    log.matches('\n').count()
 }
 
 fn json(out: &Path) -> String {

@@ -35,10 +35,6 @@ pub struct RunPlan {
     pub id: String,
     /// Version of `bench`.
     pub bench_version: String,
-    /// When it began, RFC 3339.
-    pub started_at: String,
-    /// The same in seconds since 1970-01-01T00:00:00Z.
-    pub started_epoch_s: f64,
     /// The command that repeats it, word by word.
     pub command: Vec<String>,
     /// Seeds the plan, the arrivals and the mix.
@@ -56,6 +52,10 @@ pub struct RunPlan {
 /// The second line: where it is measured, and of whom.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunSite {
+    /// When all was made ready, and the measurement began, RFC 3339.
+    pub started_at: String,
+    /// The same in seconds since 1970-01-01T00:00:00Z.
+    pub started_epoch_s: f64,
     /// Every target, in the order asked for.
     pub targets: Vec<Manifest>,
     /// The machine.

@@ -107,7 +107,6 @@ pub fn measure(
 
 /// The first line of a log.
 fn plan(request: &Request, title: Title) -> RunPlan {
-    let now = jiff::Timestamp::now();
     let manifests = request.targets.iter().map(|target| {
         let manifest = target.kind.manifest();
         manifest.map_or_else(String::new, |manifest| manifest.source.clone())
@@ -116,8 +115,6 @@ fn plan(request: &Request, title: Title) -> RunPlan {
         schema_version: SCHEMA_VERSION,
         id: title.id,
         bench_version: env!("CARGO_PKG_VERSION").to_owned(),
-        started_at: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        started_epoch_s: now.as_millisecond() as f64 / 1e3,
         command: title.command,
         seed: request.plan.seed,
         scenario: request.scenario.source.clone(),
@@ -132,6 +129,8 @@ fn site_record(request: &Request, site: &Site, tell: &mut dyn FnMut(RunEvent<'_>
     let mut say = |line: &str| tell(RunEvent::Said(line));
     let targets = request.targets.iter();
     RunSite {
+        started_at: site.timestamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        started_epoch_s: site.timestamp.as_millisecond() as f64 / 1e3,
         targets: targets
             .map(|spec| site.starter.identity(spec, &mut say))
             .collect(),

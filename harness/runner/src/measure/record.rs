@@ -71,7 +71,7 @@ pub(super) fn of(
         schema_version: SCHEMA_VERSION,
         id: plan.id,
         bench_version: plan.bench_version,
-        started_at: plan.started_at,
+        started_at: site.started_at,
         elapsed_s: part.elapsed_s,
         completion,
         command: plan.command,
@@ -94,7 +94,7 @@ pub(super) fn of(
     Measured {
         record,
         recordings,
-        started_epoch_s: plan.started_epoch_s,
+        started_epoch_s: site.started_epoch_s,
     }
 }
 
