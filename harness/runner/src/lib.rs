@@ -12,7 +12,6 @@ pub mod history_file;
 pub mod measure;
 pub mod request;
 pub mod run_event;
-pub mod run_log;
 pub mod steering;
 pub mod step_log;
 pub mod stored;

@@ -43,6 +43,12 @@ impl StepLog {
         )))
     }
 
+    /// Opens the log of a directory that has one, and returns its whole lines.
+    pub fn resume(dir: &Path) -> Result<(Self, Vec<u8>), Failure> {
+        read(dir)?;
+        Self::open(dir)
+    }
+
     /// Opens the log of a directory, which is made where there is none, and returns its whole lines. Whatever else is in it is
     /// refused, unless a log is.
     pub fn open(dir: &Path) -> Result<(Self, Vec<u8>), Failure> {
@@ -186,6 +192,8 @@ mod tests {
         std::fs::write(other.join("run.json"), b"{}").unwrap();
         let full = StepLog::open(&other).unwrap_err().report.to_string();
         assert!(full.contains("holds no measurement"), "{full}");
+        let nowhere = dir.path().join("nowhere");
+        assert!(StepLog::resume(&nowhere).is_err() && !nowhere.exists());
         let below_a_file = other.join("run.json").join("x");
         assert!(StepLog::begin(&below_a_file).is_err());
     }

@@ -10,8 +10,8 @@ use model::spec::target::TargetSpec;
 use process::failure::Failure;
 use report::words::sentences;
 use runner::measure::alternating::{Begin, Title};
+use runner::measure::run_log::Kept;
 use runner::request::{Choices, Request};
-use runner::run_log::Kept;
 use runner::steering::Steering;
 use runner::step_log::{RUNS, StepLog};
 
@@ -28,7 +28,7 @@ use crate::terminal::{print_failure, show_run};
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let face = Face::choose(args.tui)?;
     if let Some(dir) = &args.resume {
-        let (log, lines) = StepLog::open(dir)?;
+        let (log, lines) = StepLog::resume(dir)?;
         let kept = Kept::read(lines, dir)?;
         let request = kept.request()?;
         return measured(args, face, &request, log, Begin::GoOn(Box::new(kept)));

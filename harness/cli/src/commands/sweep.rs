@@ -48,7 +48,8 @@ const FROM_SHARE: f64 = 0.125;
 /// Sweeps a scenario, or goes on where one was interrupted.
 pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
     if let Some(dir) = &args.resume {
-        let (log, known) = open(dir)?;
+        let (log, lines) = StepLog::resume(dir)?;
+        let known = known(&lines, dir)?;
         let known = known.ok_or_else(|| {
             Failure::usage(miette::miette!(
                 help = "start another",
@@ -66,15 +67,14 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
         None => unfinished(Path::new(RUNS), &run_files::command())
             .unwrap_or_else(|| Path::new(RUNS).join(id)),
     };
-    let (log, known) = open(&dir)?;
-    measured(args, &asked, log, known)
+    let (log, lines) = StepLog::open(&dir)?;
+    measured(args, &asked, log, known(&lines, &dir)?)
 }
 
-/// Opens the log of a directory, and reads what is in it.
-fn open(dir: &Path) -> Result<(StepLog, Option<Log>), Failure> {
-    let (log, lines) = StepLog::open(dir)?;
-    let known = (!lines.is_empty()).then(|| Log::read(&lines, &steps_of(dir)));
-    Ok((log, known.transpose().map_err(Failure::usage_of)?))
+/// What the lines of a log say, if there are any.
+fn known(lines: &[u8], dir: &Path) -> Result<Option<Log>, Failure> {
+    let known = (!lines.is_empty()).then(|| Log::read(lines, &steps_of(dir)));
+    known.transpose().map_err(Failure::usage_of)
 }
 
 fn steps_of(dir: &Path) -> String {

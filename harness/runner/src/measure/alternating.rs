@@ -17,17 +17,18 @@ use model::units::Rate;
 use process::failure::Failure;
 
 use super::engine::{self, Book, Ending};
+use super::known::Known;
 use super::profile;
 use super::record::{self, Measured};
 use super::run::{Run, any_rate, time_to_hold_idle};
+use super::run_log::{
+    EpochTaken, Kept, Note, Part, RunEnd, RunLine, RunPlan, RunSite, SCHEMA_VERSION,
+};
 use super::site::{Machine, Site};
 use super::subject::Subject;
 use crate::earlier;
 use crate::request::Request;
 use crate::run_event::RunEvent;
-use crate::run_log::{
-    EpochTaken, Kept, Note, Part, RunEnd, RunLine, RunPlan, RunSite, SCHEMA_VERSION,
-};
 use crate::steering::Steering;
 use crate::step_log::{RUNS, StepLog};
 
@@ -194,62 +195,6 @@ fn go_on(
     };
     let ending = engine::measure(&mut run, subjects, &Alternating(&request.plan), &mut book)?;
     book.end(&run, subjects, ending)
-}
-
-/// What is known of a run as a whole; its targets know the rest.
-#[derive(Debug, Default)]
-pub(super) struct Known {
-    /// The blocks that were measured.
-    pub(super) done: Vec<u32>,
-    /// What the weakest target carries, where that was measured.
-    pub(super) capacity: Option<Rate>,
-    /// What each process saw of the machine.
-    parts: Vec<Part>,
-    /// How it ended.
-    pub(super) ended: Option<RunEnd>,
-}
-
-impl Known {
-    /// Reads what was kept, up to a block that was cut short, and says how many bytes that is.
-    fn read(&mut self, kept: &Kept, subjects: &mut [Subject<'_>]) -> Result<usize, Failure> {
-        let mut whole_bytes = 0;
-        for line in kept.lines() {
-            let (line, bytes) = line?;
-            if !line.is_whole || line.ended == Some(RunEnd::Interrupted) {
-                self.add_part(line.part);
-                break;
-            }
-            for (target, note) in &line.notes {
-                let subject = subjects.get_mut(*target);
-                let subject =
-                    subject.ok_or_else(|| kept.corrupt("it names a target that there isn't"))?;
-                subject.apply(note);
-            }
-            whole_bytes += bytes;
-            self.add(line);
-        }
-        Ok(whole_bytes)
-    }
-
-    fn add(&mut self, line: RunLine) {
-        self.done.extend(line.block);
-        let capacity = line.capacity_per_s.and_then(|rate| Rate::per_s(rate).ok());
-        self.capacity = self.capacity.or(capacity);
-        self.ended = line.ended;
-        self.add_part(line.part);
-    }
-
-    fn add_part(&mut self, part: Part) {
-        // Each line of a process says it anew.
-        self.parts.retain(|known| known.number != part.number);
-        self.parts.push(part);
-    }
-
-    /// All parts together.
-    pub(super) fn part(&self) -> Part {
-        let parts = self.parts.iter().cloned();
-        parts.reduce(Part::and).unwrap_or_default()
-    }
 }
 
 /// Keeps a run.

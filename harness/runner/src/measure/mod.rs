@@ -2,12 +2,13 @@
 
 pub mod alternating;
 mod engine;
+mod known;
 mod profile;
 pub mod record;
 mod run;
+pub mod run_log;
 mod site;
 mod subject;
-
 pub mod sweep;
 mod warmup;
-pub(crate) mod watch;
+mod watch;

@@ -14,10 +14,10 @@ use model::units::Rate;
 use spec::Route;
 
 use super::run::Run;
+use super::run_log::Note;
 use super::subject::Subject;
 use crate::request::{Profile, Request};
 use crate::run_event::RunEvent;
-use crate::run_log::Note;
 use process::process_tree::descendants;
 use process::strace::{STRACE, Strace};
 

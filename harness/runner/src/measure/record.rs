@@ -11,12 +11,12 @@ use model::record::timed::Timed;
 use model::record::validity::{Caution, CautionCode, Validity};
 use model::spec::load::Arrival;
 
-use super::alternating::Known;
+use super::known::Known;
 use super::run::any_rate;
+use super::run_log::{RunEnd, RunPlan, RunSite};
 use super::site::circumstances;
 use super::subject::Subject;
 use crate::request::Request;
-use crate::run_log::{RunEnd, RunPlan, RunSite};
 
 /// What a run measured.
 pub struct Measured {

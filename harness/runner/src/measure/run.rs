@@ -13,9 +13,9 @@ use model::spec::target::Kind;
 use model::units::{NANOS_PER_S, Rate};
 use spec::Route;
 
+use super::run_log::Note;
 use crate::request::Request;
 use crate::run_event::RunEvent;
-use crate::run_log::Note;
 use crate::steering::Steering;
 use crate::workload::Asked;
 use process::control_client::ControlClient;

@@ -9,9 +9,9 @@ use model::record::validity::{Caution, CautionCode};
 use model::units::duration_ns;
 
 use super::run::Run;
+use super::run_log::Part;
 use crate::request::Request;
 use crate::run_event::RunEvent;
-use crate::run_log::Part;
 use crate::steering::Steering;
 use model::units::Nanos;
 use process::control_client::ControlClient;

@@ -22,9 +22,9 @@ use model::spec::scenario::RequestRecord;
 use model::spec::target::TargetSpec;
 use model::units::{Nanos, duration_ns};
 
+use super::run_log::{EpochTaken, Note};
 use super::watch::Watched;
 use crate::run_event::SoFar;
-use crate::run_log::{EpochTaken, Note};
 use process::holder::Holder;
 use process::launch::Server;
 use process::meter::Reading;

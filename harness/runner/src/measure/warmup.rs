@@ -5,9 +5,9 @@ use model::record::timed::Timed;
 use model::spec::load::Load;
 
 use super::run::Run;
+use super::run_log::Note;
 use super::subject::Subject;
 use crate::run_event::RunEvent;
-use crate::run_log::Note;
 
 impl Run<'_> {
     /// Warms up every target of a round, before the first epoch of any: each then waits for its first epoch as long as for

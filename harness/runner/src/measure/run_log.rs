@@ -19,7 +19,7 @@ use process::environment::CpuTicks;
 use process::failure::Failure;
 use serde::{Deserialize, Serialize};
 
-use crate::measure::watch::Watched;
+use super::watch::Watched;
 use crate::request::Request;
 use crate::step_log::{STEPS, StepLog};
 
