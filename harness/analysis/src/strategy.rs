@@ -174,7 +174,7 @@ mod tests {
         let all: Vec<u32> = (0..plan.blocks()).collect();
         assert_eq!(blocks_after(&plan, &[]), all);
         assert_eq!(blocks_after(&plan, &[0, 1, 2]), all[3..]);
-        assert_eq!(blocks_after(&plan, &all), []);
+        assert_eq!(blocks_after(&plan, &all), Vec::<u32>::new());
     }
 
     #[test]
