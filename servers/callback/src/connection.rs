@@ -294,7 +294,7 @@ impl<L: EventLoop> Connection<L> {
     fn put_off(self: &Rc<Self>, event_loop: &mut L) {
         self.state.borrow_mut().put_off = true;
         let client = Rc::clone(self);
-        self.after(event_loop, 0, move |event_loop| {
+        event_loop.soon(move |event_loop| {
             client.state.borrow_mut().put_off = false;
             client.serve(event_loop);
         });

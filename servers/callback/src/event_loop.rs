@@ -50,6 +50,9 @@ pub(crate) trait EventLoop: Sized + 'static {
     /// Milliseconds since some moment before the loop began.
     fn now_ms(&self) -> u64;
 
+    /// Calls `callback` once, after everything else that is ready has had a turn.
+    fn soon(&mut self, callback: impl FnOnce(&mut Self) + 'static);
+
     /// Makes a timer that is not started.
     fn add_timer(&mut self, callback: impl FnMut(&mut Self) + 'static) -> Self::Timer;
 

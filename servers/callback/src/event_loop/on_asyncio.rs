@@ -104,6 +104,11 @@ impl EventLoop for Asyncio {
         u64::try_from(self.event_loop.time().as_millis()).unwrap_or(u64::MAX)
     }
 
+    fn soon(&mut self, callback: impl FnOnce(&mut Self) + 'static) {
+        let mut itself = self.clone();
+        self.event_loop.call_soon(move || callback(&mut itself));
+    }
+
     fn add_timer(&mut self, callback: impl FnMut(&mut Self) + 'static) -> Rc<Timer> {
         Rc::new(Timer {
             callback: RefCell::new(Some(Box::new(callback))),

@@ -4,7 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use libuv::Loop;
+use libuv::{Loop, Phase};
 use spec::{Stats, accept_retry_ms};
 
 use super::{EventLoop, PoolRefused, Read, Wake};
@@ -34,6 +34,18 @@ impl EventLoop for Loop {
 
     fn now_ms(&self) -> u64 {
         Loop::now_ms(self)
+    }
+
+    /// An idle handle that closes itself: while it is active, the loop polls without waiting.
+    fn soon(&mut self, callback: impl FnOnce(&mut Self) + 'static) {
+        let mut callback = Some(callback);
+        let idle = self.add_watcher(Phase::Idle, move |event_loop, itself| {
+            event_loop.close(itself);
+            if let Some(callback) = callback.take() {
+                callback(event_loop);
+            }
+        });
+        self.start_watcher(idle);
     }
 
     fn add_timer(&mut self, mut callback: impl FnMut(&mut Self) + 'static) -> libuv::Timer {
