@@ -4,6 +4,31 @@
 //! the loops like asyncio's and libuv's. Locks, channels and semaphores are `tokio::sync`'s for all of them; those know wakers only, and no runtime. Must
 //! never know what is served.
 
+/// The sockets of a runtime, which all have tokio's names for the same things.
+macro_rules! sockets {
+    ($listener:ident, $stream:ident) => {
+        type Listener = $listener;
+        type Stream = $stream;
+
+        fn listen(socket: std::net::TcpListener) -> io::Result<$listener> {
+            $listener::from_std(socket)
+        }
+
+        async fn accept(listener: &$listener) -> io::Result<$stream> {
+            listener.accept().await.map(|(stream, _)| stream)
+        }
+
+        fn connect(addr: std::net::SocketAddr) -> impl Future<Output = io::Result<$stream>> + Send {
+            $stream::connect(addr)
+        }
+
+        fn set_nodelay(stream: &$stream, nodelay: bool) -> io::Result<()> {
+            stream.set_nodelay(nodelay)
+        }
+    };
+}
+use sockets;
+
 mod asyncio;
 mod libuv;
 mod tokio;

@@ -1,7 +1,6 @@
 //! asyncio's scheduler: one thread, a ready queue, a heap of timers, a selector.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
 use std::time::Duration;
 
 use asyncio::{Runner, Signals, TcpListener, TcpStream, get_running_loop};
@@ -16,8 +15,7 @@ use super::Runtime;
 pub(crate) struct Asyncio;
 
 impl Runtime for Asyncio {
-    type Listener = TcpListener;
-    type Stream = TcpStream;
+    super::sockets!(TcpListener, TcpStream);
 
     fn run<F: Future>(self, _: &Settings, pool: &Pool, main: F) -> io::Result<F::Output> {
         let mut runner = Runner::new(asyncio::Settings {
@@ -68,22 +66,6 @@ impl Runtime for Asyncio {
 
     async fn timeout<F: Future + Send>(limit: Duration, future: F) -> Option<F::Output> {
         asyncio::wait_for(future, limit).await.ok()
-    }
-
-    fn listen(socket: StdListener) -> io::Result<TcpListener> {
-        TcpListener::from_std(socket)
-    }
-
-    async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
-        listener.accept().await.map(|(stream, _)| stream)
-    }
-
-    fn connect(addr: SocketAddr) -> impl Future<Output = io::Result<TcpStream>> + Send {
-        TcpStream::connect(addr)
-    }
-
-    fn set_nodelay(stream: &TcpStream, nodelay: bool) -> io::Result<()> {
-        stream.set_nodelay(nodelay)
     }
 
     /// The loop has the same pool.

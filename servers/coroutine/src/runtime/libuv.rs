@@ -1,7 +1,6 @@
 //! The loop like libuv's, running coroutines as uvloop runs Python's: one thread, whose ready tasks take their steps in the idle phase.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
 use std::time::Duration;
 
 use libuv::{Runner, Signals, TcpListener, TcpStream};
@@ -16,8 +15,7 @@ use super::Runtime;
 pub(crate) struct Libuv;
 
 impl Runtime for Libuv {
-    type Listener = TcpListener;
-    type Stream = TcpStream;
+    super::sockets!(TcpListener, TcpStream);
 
     fn run<F: Future>(self, _: &Settings, pool: &Pool, main: F) -> io::Result<F::Output> {
         let mut runner = Runner::new(libuv::Settings {
@@ -66,22 +64,6 @@ impl Runtime for Libuv {
 
     async fn timeout<F: Future + Send>(limit: Duration, future: F) -> Option<F::Output> {
         libuv::wait_for(future, limit).await.ok()
-    }
-
-    fn listen(socket: StdListener) -> io::Result<TcpListener> {
-        TcpListener::from_std(socket)
-    }
-
-    async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
-        listener.accept().await.map(|(stream, _)| stream)
-    }
-
-    fn connect(addr: SocketAddr) -> impl Future<Output = io::Result<TcpStream>> + Send {
-        TcpStream::connect(addr)
-    }
-
-    fn set_nodelay(stream: &TcpStream, nodelay: bool) -> io::Result<()> {
-        stream.set_nodelay(nodelay)
     }
 
     /// The loop has the same pool.

@@ -1,7 +1,6 @@
 //! tokio, with either of its schedulers.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
 use std::panic;
 use std::time::Duration;
 
@@ -23,8 +22,7 @@ pub(crate) enum Tokio {
 }
 
 impl Runtime for Tokio {
-    type Listener = TcpListener;
-    type Stream = TcpStream;
+    super::sockets!(TcpListener, TcpStream);
 
     fn run<F: Future>(self, settings: &Settings, _: &Pool, main: F) -> io::Result<F::Output> {
         let mut builder = match self {
@@ -90,22 +88,6 @@ impl Runtime for Tokio {
 
     async fn timeout<F: Future + Send>(limit: Duration, future: F) -> Option<F::Output> {
         time::timeout(limit, future).await.ok()
-    }
-
-    fn listen(socket: StdListener) -> io::Result<TcpListener> {
-        TcpListener::from_std(socket)
-    }
-
-    async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
-        listener.accept().await.map(|(stream, _)| stream)
-    }
-
-    fn connect(addr: SocketAddr) -> impl Future<Output = io::Result<TcpStream>> + Send {
-        TcpStream::connect(addr)
-    }
-
-    fn set_nodelay(stream: &TcpStream, nodelay: bool) -> io::Result<()> {
-        stream.set_nodelay(nodelay)
     }
 
     /// Not tokio's own pool, so that all servers have the same: it counts what waits, and says so where no thread can be started.
