@@ -4,7 +4,7 @@
     reason = "the helpers of a test fail as the test does"
 )]
 
-use libuv::{Clock, Loop, ManualClock, Settings, Timer};
+use libuv::{Clock, Loop, ManualClock, Phase, Settings, Timer, TimerRule};
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
@@ -73,6 +73,48 @@ fn the_poll_phase_waits_from_the_present_and_not_from_cached_time() {
         "7 ms had passed when the loop came to wait for the 10th and 12th"
     );
     assert_eq!(event_loop.metrics().timers.late_ns.max(), 0);
+}
+
+#[test]
+fn a_timer_is_never_early_or_by_libuvs_own_rule_up_to_a_millisecond() {
+    for (timer_rule, fired_ns, early_ns, late_ns) in [
+        (TimerRule::NeverEarly, 2_000_000, 0, 100_000),
+        (TimerRule::Own, 1_000_000, 900_000, 0),
+    ] {
+        let clock = ManualClock::new();
+        clock.advance_ns(900_000);
+        let mut event_loop = Loop::new(Settings {
+            clock: Clock::Manual(clock.clone()),
+            timer_rule,
+            ..Settings::default()
+        })
+        .unwrap();
+        // Each turn takes a tenth of a millisecond, and none waits.
+        let passing = clock.clone();
+        let idle = event_loop.add_watcher(Phase::Idle, move |_, _| passing.advance_ns(100_000));
+        event_loop.start_watcher(idle);
+        event_loop.unref(idle);
+        let timer = quiet(&mut event_loop);
+        event_loop.start_timer(timer, 1, 0);
+        event_loop.run().unwrap();
+        let timers = &event_loop.metrics().timers;
+        let punctuality = (timers.early_ns.max(), timers.late_ns.max());
+        // To two digits.
+        let near = |a: u64, b: u64| a.abs_diff(b) <= b / 50;
+        assert!(
+            near(punctuality.0, early_ns),
+            "{timer_rule:?}: {punctuality:?}"
+        );
+        assert!(
+            near(punctuality.1, late_ns),
+            "{timer_rule:?}: {punctuality:?}"
+        );
+        assert_eq!(clock_ns(&clock), fired_ns, "{timer_rule:?}");
+    }
+}
+
+fn clock_ns(clock: &ManualClock) -> u64 {
+    Clock::Manual(clock.clone()).now_ns()
 }
 
 #[test]

@@ -3,8 +3,9 @@
 //! Both loops run Rust's futures, and what differs between them is when a task that was woken takes its step. That is
 //! theirs; the tables of what waits, and for what, are here and written once. What a coroutine has in its hands is a key into
 //! them and its loop's [`Home`]: it may be moved to another thread, and be dropped there, but is used on its own. So nothing in the
-//! tables is locked or atomic. A `Waker` is: cloning and dropping one count atomically, some 5 ns each, which the language's
-//! safe interface leaves no way around.
+//! tables is locked or atomic. A `Waker` is, since the language lets any thread have it: each time that a task begins to wait for
+//! something, cloning one is an atomic addition, and waking and dropping it an atomic subtraction. Without `unsafe` there is no way
+//! around these two; asyncio's, under its global lock, and a callback have none.
 //!
 //! | file | what |
 //! |---|---|
