@@ -1,6 +1,6 @@
 //! The work contract, as leaves: what every Rust server parses, answers and keeps to.
 //!
-//! A server parses a request with `http1` and reads with [`asked`] what it asks for; what it does about it, and in which
+//! A server parses a request with `http1` and reads with [`asked()`] what it asks for; what it does about it, and in which
 //! order, it writes itself, as callbacks or as coroutines. Everything that two servers could do differently by accident
 //! (bodies, status codes, bounds, what is asked of the upstream) stands here, so that all that is left to differ is
 //! how they wait.
