@@ -315,7 +315,7 @@ pub(crate) struct SweepArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 
-    /// Go on with the sweep in this directory, by the command that began it.
+    /// Go on with the sweep in this directory, by the plan in its log.
     #[arg(long, value_name = "DIR", conflicts_with = "out")]
     pub(crate) resume: Option<PathBuf>,
 
