@@ -52,6 +52,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Run a scenario against two or more targets and compare them.
     Run(RunArgs),
+    /// Measure again what a record describes, and compare the two.
+    Rerun(RerunArgs),
     /// Raise the load to the knee, and find the highest rate at which targets keep within the objective.
     Sweep(SweepArgs),
     /// Load one address and print what it took.
@@ -240,6 +242,27 @@ pub(crate) struct RunArgs {
     /// end of a block, q stops and keeps what was measured, Tab changes the view, ? helps.
     #[arg(long)]
     pub(crate) tui: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  bench rerun results/runs/20261123T101500Z-io-heavy
+  bench rerun run.json --out again
+
+Scenario, manifests, seed, order and cores are those of the record, whatever the files say now; programs that manifests start are
+those that are there now.")]
+pub(crate) struct RerunArgs {
+    /// A run directory, or a run.json.
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+
+    /// Directory for the new run's files, new or empty; otherwise one below results/runs.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Compare even runs that are not valid.
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 #[derive(Debug, ClapArgs)]

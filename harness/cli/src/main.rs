@@ -50,6 +50,7 @@ fn main() -> std::process::ExitCode {
 fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Run(args) => commands::run::run(&args),
+        Command::Rerun(args) => commands::rerun::run(&args),
         Command::Sweep(args) => commands::sweep::run(&args),
         Command::Load(args) => commands::load::run(&args),
         Command::List(args) => commands::list::run(&args),

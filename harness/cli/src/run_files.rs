@@ -1,6 +1,6 @@
 //! A run as commands make one: measured in sight of the user, and its files written: its record, what other tools read, pictures and the report.
 
-use model::record::run::RunRecord;
+use model::record::run::{Completion, RunRecord};
 use process::environment;
 use process::failure::{Explain, Failure};
 use report::charts::{self, Chart};
@@ -14,6 +14,7 @@ use runner::step_log::StepLog;
 use runner::stored::RUN;
 
 use crate::display::Display;
+use crate::exit::Exit;
 use crate::picture::Format;
 
 /// The command that repeats this run.
@@ -107,4 +108,14 @@ pub(crate) fn write_pictures(
     let html = report::html::html(std::slice::from_ref(record))
         .or_internal(|| "cannot write report.html".to_owned())?;
     write("report.html", html.as_bytes())
+}
+
+/// The exit code that a record deserves, gravest first.
+pub(crate) fn exit_of(record: &RunRecord) -> Exit {
+    match record.completion {
+        Completion::Interrupted => Exit::Interrupted,
+        Completion::TargetFailed => Exit::TargetFailed,
+        Completion::Complete if !record.validity.is_valid() => Exit::Invalid,
+        Completion::Complete => Exit::Success,
+    }
 }

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use analysis::aa;
-use model::record::run::{Completion, RunRecord};
 use model::spec::plan::Effort;
 use model::spec::target;
 use model::spec::target::TargetSpec;
@@ -65,7 +64,7 @@ fn measured(
     if let Some(path) = &args.history {
         history_add::add_measured(path, &measured.record)?;
     }
-    Ok(exit_of(&measured.record))
+    Ok(run_files::exit_of(&measured.record))
 }
 
 /// What the arguments mean.
@@ -102,14 +101,4 @@ fn understand(args: &RunArgs) -> Result<Request, Failure> {
 fn second_self(first: &TargetSpec) -> Result<TargetSpec, Failure> {
     let name = format!("{}{}", first.name, aa::SUFFIX);
     first.renamed(&name).map_err(Failure::usage_of)
-}
-
-/// The exit code that a record deserves, gravest first.
-fn exit_of(record: &RunRecord) -> Exit {
-    match record.completion {
-        Completion::Interrupted => Exit::Interrupted,
-        Completion::TargetFailed => Exit::TargetFailed,
-        Completion::Complete if !record.validity.is_valid() => Exit::Invalid,
-        Completion::Complete => Exit::Success,
-    }
 }

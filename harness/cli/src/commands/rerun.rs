@@ -1,0 +1,78 @@
+//! `bench rerun`: what a record describes is measured again, and the two are compared.
+
+use std::path::Path;
+
+use analysis::between::{Ask, ReferenceAsk, between};
+use analysis::compare::Policy;
+use model::record::run::RunRecord;
+use process::failure::Failure;
+use runner::measure::alternating::{Begin, Title};
+use runner::request::Request;
+use runner::steering::Steering;
+use runner::step_log::{RUNS, StepLog};
+use runner::stored::read_run;
+
+use crate::args::RerunArgs;
+use crate::display::{Display, Face};
+use crate::exit::Exit;
+use crate::run_files::{self, command};
+use crate::terminal::{show_between, show_run};
+
+/// Measures again, by the same seed, scenario and manifests.
+pub(crate) fn run(args: &RerunArgs) -> Result<Exit, Failure> {
+    let before = read_run(&args.run)?;
+    let request = again(&before)?;
+    let title = Title {
+        id: run_files::id(&request.scenario.name),
+        command: command(),
+    };
+    let dir = args.out.clone();
+    let dir = dir.unwrap_or_else(|| Path::new(RUNS).join(&title.id));
+    let log = StepLog::begin(&dir)?;
+    let face = Face::usual();
+    let steering = Steering::new(face.catch_interrupt()?);
+    let display = Display::start(face, &request.pinning, &steering);
+    let (measured, log) =
+        run_files::measured(&request, log, Begin::New(title), &steering, display)?;
+    run_files::write(&log, &measured, &[])?;
+    show_run(&measured.record, log.dir(), false);
+    let exit = run_files::exit_of(&measured.record);
+    if exit != Exit::Success && !args.force {
+        anstream::eprintln!(
+            "Not compared with the run before: see above (--force compares all the same)."
+        );
+        return Ok(exit);
+    }
+    let policy = Policy::usual(before.seed);
+    let ask = Ask {
+        base: None,
+        head: None,
+        // All of them were measured again, so none is what the others can be held against.
+        reference: ReferenceAsk::No,
+        force: args.force,
+    };
+    let compared = between(&before, &measured.record, &ask, &policy).map_err(Failure::usage_of)?;
+    anstream::println!();
+    show_between(&compared);
+    Ok(exit)
+}
+
+/// What a record describes.
+fn again(record: &RunRecord) -> Result<Request, Failure> {
+    let experiment = record.experiment.as_ref().ok_or_else(|| {
+        Failure::usage(miette::miette!(
+            help = "repeat the command that the record names",
+            "this record is of a bench that didn't keep all that was asked for"
+        ))
+    })?;
+    let of_aa = record.aa.iter().map(|aa| &aa.target);
+    let targets = record.targets.iter().chain(of_aa);
+    let manifests = targets.map(|target| target.manifest.source.clone());
+    Request::again(
+        &record.scenario.source,
+        &manifests.collect::<Vec<_>>(),
+        experiment,
+        record.seed,
+        record.pinning.clone(),
+    )
+}
