@@ -1,7 +1,7 @@
 //! Proves that a target serves the work contract before any load is put on it.
 //!
-//! The cases are data ([`cases`]): what is sent, and every answer that would be right. [`script`] plays one case on a
-//! connection of its own ([`wire`]); [`beside`] plays those that take several connections. This module knows HTTP as
+//! The cases are data (`cases`): what is sent, and every answer that would be right. `script` plays one case on a
+//! connection of its own (`wire`); `beside` plays those that take several connections. This module knows HTTP as
 //! its clients see it. It must never know how a target is launched, nor which one it is: where the RFCs leave servers
 //! a choice, the case names all of the choices.
 

@@ -78,7 +78,7 @@ pub enum Group {
 }
 
 impl Outcome {
-    /// The case's name among all cases, as [`ids`] lists it: `routes/GET /file/64`.
+    /// The case's name among all cases, as [`crate::ids`] lists it: `routes/GET /file/64`.
     pub fn id(&self) -> String {
         id(self.group, &self.case)
     }
