@@ -2,7 +2,7 @@
 
 use model::names;
 
-use crate::args::CalibrateArgs;
+use crate::args::calibrate::CalibrateArgs;
 use crate::exit::Exit;
 use calibration::case::{Case, Form, table};
 use calibration::measure::{Rig, measure};

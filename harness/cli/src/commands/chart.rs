@@ -7,7 +7,7 @@ use model::record::run::RunRecord;
 use model::record::sweep::SweepRecord;
 use report::charts::{self, Chart};
 
-use crate::args::ChartArgs;
+use crate::args::chart::ChartArgs;
 use crate::exit::Exit;
 use crate::picture::{Format, Picture};
 use crate::run_files::charts_of;

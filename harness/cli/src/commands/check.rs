@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use anstyle::{AnsiColor, Style};
 use model::spec::target::{Difference, Kind, TargetSpec};
 
-use crate::args::CheckArgs;
+use crate::args::check::CheckArgs;
 use crate::exit::Exit;
 use crate::named::targets;
 use conformance::{Group, Needs, Outcome};

@@ -5,7 +5,7 @@ use analysis::compare::Policy;
 use model::record::comparison::ComparisonVerdict;
 use report::charts::{ratios_png, ratios_svg};
 
-use crate::args::CompareArgs;
+use crate::args::compare::CompareArgs;
 use crate::exit::Exit;
 use crate::terminal::show_between;
 use process::failure::Failure;

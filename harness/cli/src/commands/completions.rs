@@ -2,7 +2,8 @@
 
 use clap::CommandFactory;
 
-use crate::args::{Args, CompletionsArgs};
+use crate::args::Args;
+use crate::args::completions::CompletionsArgs;
 use crate::exit::Exit;
 use process::failure::Failure;
 

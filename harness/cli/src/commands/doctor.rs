@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use model::spec::target::Needs;
 
-use crate::args::DoctorArgs;
+use crate::args::doctor::DoctorArgs;
 use crate::exit::Exit;
 use crate::terminal::{Finding, print_findings};
 use process::cores;

@@ -2,7 +2,7 @@
 
 use textwrap::Options;
 
-use crate::args::ExplainArgs;
+use crate::args::explain::ExplainArgs;
 use crate::exit::Exit;
 use crate::glossary::{self, find, see_also};
 use process::failure::Failure;

@@ -11,7 +11,7 @@ use report::export::openmetrics::openmetrics;
 use report::markdown::step_summary;
 use report::words::findings;
 
-use crate::args::{ExportArgs, Format};
+use crate::args::export::{ExportArgs, Format};
 use crate::exit::Exit;
 use process::failure::{Explain, Failure};
 use process::files::STDIN;

@@ -15,7 +15,7 @@ use model::spec::target::{Kind, TargetSpec};
 use report::export::annotations::annotations;
 use report::export::junit::junit;
 
-use crate::args::GateArgs;
+use crate::args::gate::GateArgs;
 use crate::display::{Display, Face};
 use crate::exit::Exit;
 use crate::git::{self, Worktree};

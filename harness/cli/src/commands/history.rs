@@ -10,7 +10,7 @@ use report::charts;
 use report::words::history;
 use serde::Serialize;
 
-use crate::args::{HistoryAddArgs, HistoryArgs, HistoryCommand, HistoryShowArgs};
+use crate::args::history::{HistoryAddArgs, HistoryArgs, HistoryCommand, HistoryShowArgs};
 use crate::exit::Exit;
 use crate::git;
 use crate::history_add::{append, not_whole};

@@ -5,7 +5,7 @@ use std::io::{BufRead, Write};
 
 use load::idle::Idle;
 
-use crate::args::HoldArgs;
+use crate::args::hold::HoldArgs;
 use crate::exit::Exit;
 use process::environment;
 use process::failure::{Explain, Failure};

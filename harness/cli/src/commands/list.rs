@@ -3,7 +3,7 @@
 use model::spec::scenario::{BUILT_IN as SCENARIOS, Scenario};
 use model::spec::target::{BUILT_IN as TARGETS, TargetSpec};
 
-use crate::args::{ListArgs, Listing};
+use crate::args::list::{ListArgs, Listing};
 use crate::exit::Exit;
 use crate::terminal::print_columns;
 use process::failure::Failure;

@@ -15,7 +15,7 @@ use model::spec::load::{Arrival, Connect, Load};
 use model::units::MAX_DURATION;
 use url::Url;
 
-use crate::args::{LoadArgs, SpinChoice};
+use crate::args::load::{LoadArgs, SpinChoice};
 use crate::display::Face;
 use crate::display::live_line::LiveLine;
 use crate::exit::Exit;

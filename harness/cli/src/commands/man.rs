@@ -6,7 +6,8 @@ use std::path::Path;
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
 
-use crate::args::{Args, ManArgs};
+use crate::args::Args;
+use crate::args::man::ManArgs;
 use crate::exit::Exit;
 use process::failure::{Explain, Failure};
 

@@ -7,7 +7,7 @@ use model::record::run::RunRecord;
 use model::record::sweep::SweepRecord;
 use report::charts::Chart;
 
-use crate::args::ReportArgs;
+use crate::args::report::ReportArgs;
 use crate::exit::Exit;
 use crate::run_files::write_pictures;
 use process::failure::{Explain, Failure};

@@ -12,7 +12,7 @@ use runner::steering::Steering;
 use runner::step_log::{RUNS, StepLog};
 use runner::stored::read_run;
 
-use crate::args::RerunArgs;
+use crate::args::rerun::RerunArgs;
 use crate::display::{Display, Face};
 use crate::exit::Exit;
 use crate::run_files::{self, command};

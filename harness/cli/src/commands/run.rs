@@ -15,7 +15,7 @@ use runner::steering::Steering;
 use runner::step_log::{RUNS, StepLog};
 
 use crate::aa_history;
-use crate::args::RunArgs;
+use crate::args::run::RunArgs;
 use crate::display::{Display, Face};
 use crate::exit::Exit;
 use crate::history_add;

@@ -13,7 +13,7 @@ use model::names;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use spec::Settings;
 
-use crate::args::ServeArgs;
+use crate::args::serve::ServeArgs;
 use crate::exit::Exit;
 use process::cores;
 use process::data_files;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use model::spec::target::{BUILT_IN, Needs};
 
-use crate::args::SetupArgs;
+use crate::args::setup::SetupArgs;
 use crate::exit::Exit;
 use crate::named::targets;
 use crate::terminal::print_columns;

@@ -17,7 +17,7 @@ use model::units::Rate;
 use report::charts;
 use report::export::steps::steps_csv;
 
-use crate::args::SweepArgs;
+use crate::args::sweep::SweepArgs;
 use crate::display::Face;
 use crate::exit::Exit;
 use crate::named;

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use crate::args::VersionOfArgs;
+use crate::args::version_of::VersionOfArgs;
 use crate::exit::Exit;
 use process::failure::Failure;
 
