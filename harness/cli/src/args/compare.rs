@@ -8,15 +8,15 @@ use crate::picture::Picture;
 
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:
-  bench compare results/runs/BEFORE results/runs/AFTER    what changed between two runs
-  bench compare A B --base callback --head coroutine      any target of the one with any of the other
-  bench compare A A --base node                           two targets of one run, block by block
-  bench compare A B --reference node                      by the ratios to node, measured in both
-  bench compare A B --chart ratios.svg                    a chart of the ratios with their intervals
+  bench compare results/runs/BEFORE results/runs/AFTER  what changed
+  bench compare A B --base callback --head coroutine    two different targets
+  bench compare A A --base node                         two targets of one run
+  bench compare A B --reference node                    relative to node
+  bench compare A B --chart ratios.svg                  ratios and intervals
 
-Two runs are not measured beside each other. Where both have a target that did not change (the reference), each other target is
-compared by its ratio to that, so that what the machine did between the runs cancels; without one it is in the difference,
-which is then said. Measuring both in one run is better still.")]
+The machine may have changed between two runs. If both runs have a target that did not change (the reference), the \
+other targets are compared by their ratio to it, which cancels such changes; without a reference they are part of the \
+difference, and the output says so. Measuring both in one run is better.")]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag that may be typed"
@@ -30,7 +30,9 @@ pub(crate) struct CompareArgs {
     #[arg(value_name = "B")]
     pub(crate) head_run: PathBuf,
 
-    /// A target of A. [default: every target that both have]
+    /// A target of A.
+    ///
+    /// [default: every target that both have]
     #[arg(long, value_name = "NAME")]
     pub(crate) base: Option<String>,
 
@@ -38,27 +40,29 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) head: Option<String>,
 
-    /// The target of both to hold the others against. [default: the first that both have and that did not change]
+    /// The target of both runs that the others are compared relative to.
+    ///
+    /// [default: the first that both have and that did not change]
     #[arg(long, value_name = "NAME")]
     pub(crate) reference: Option<String>,
 
-    /// Compare figures as they are, whatever the machine did between the runs.
+    /// Compare without a reference, even if the machine changed between the runs.
     #[arg(long, conflicts_with = "reference")]
     pub(crate) no_reference: bool,
 
-    /// The smallest difference that matters, in per cent.
+    /// The smallest difference that matters, in percent.
     #[arg(long, value_name = "PERCENT", default_value_t = 5.0)]
     pub(crate) margin: f64,
 
-    /// Compare even other scenarios, other loads, or measurements that are not valid.
+    /// Compare even different scenarios or loads, and invalid measurements.
     #[arg(long)]
     pub(crate) force: bool,
 
-    /// End with exit code 4 where any metric is left without a verdict.
+    /// Exit with code 4 if any metric is inconclusive.
     #[arg(long)]
     pub(crate) require_verdict: bool,
 
-    /// Draw the ratios with their intervals into this file, an .svg or a .png.
+    /// Draw the ratios and their intervals into this .svg or .png file.
     #[arg(long, value_name = "FILE")]
     pub(crate) chart: Option<Picture>,
 
@@ -66,7 +70,7 @@ pub(crate) struct CompareArgs {
     #[arg(long, conflicts_with = "markdown")]
     pub(crate) json: bool,
 
-    /// Print it as Markdown.
+    /// Print the comparison as Markdown.
     #[arg(long)]
     pub(crate) markdown: bool,
 }

@@ -5,7 +5,7 @@ use clap::Args as ClapArgs;
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:
   bench doctor
-  bench doctor --json         the findings, for a program to read")]
+  bench doctor --json")]
 pub(crate) struct DoctorArgs {
     /// Print the findings as JSON.
     #[arg(long)]

@@ -6,9 +6,11 @@ use clap::Args as ClapArgs;
 #[command(after_long_help = "Examples:
   bench explain                           every term
   bench explain service time
-  bench explain MDE")]
+  bench explain p99")]
 pub(crate) struct ExplainArgs {
-    /// A term of the glossary; all of them if left out.
+    /// A term of the glossary.
+    ///
+    /// [default: all]
     #[arg(value_name = "TERM")]
     pub(crate) term: Vec<String>,
 }

@@ -7,7 +7,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:
   bench export RUN --format markdown >> $GITHUB_STEP_SUMMARY
-  bench export RUN --format annotations                   what the job page shows
+  bench export RUN --format annotations         GitHub annotations
   bench export RUN --format junit -o report.xml
   bench export RUN --format bencher | bencher run --adapter json
   bench export RUN --format openmetrics -o run.prom")]
@@ -16,11 +16,11 @@ pub(crate) struct ExportArgs {
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
 
-    /// For whom.
+    /// The format.
     #[arg(long, short, value_enum)]
     pub(crate) format: Format,
 
-    /// Write it here; `-` is standard output.
+    /// Where to write it; `-` is standard output.
     #[arg(long, short, value_name = "FILE", default_value = "-")]
     pub(crate) output: PathBuf,
 }
@@ -28,11 +28,11 @@ pub(crate) struct ExportArgs {
 /// What other tools read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// A summary, at most as long as GitHub takes one for a step.
+    /// A summary, within the size limit of a GitHub step summary.
     Markdown,
-    /// GitHub's annotations, as a step prints them.
+    /// GitHub annotations.
     Annotations,
-    /// JUnit's XML: objectives, validity and verdicts as tests.
+    /// JUnit XML: SLOs, validity and verdicts as tests.
     Junit,
     /// Bencher Metric Format.
     Bencher,

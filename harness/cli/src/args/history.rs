@@ -9,15 +9,15 @@ use runner::history_file::HISTORY;
 #[command(
     args_conflicts_with_subcommands = true,
     after_long_help = "Examples:
-  bench run --scenario io-heavy --history results/history.ndjson
-  bench history add results/runs/*                  earlier runs
-  bench history                                     where every figure stands, and with which run it changed
+  bench run io-heavy --history results/history.ndjson
+  bench history add results/runs/*          add earlier runs
+  bench history                             every figure, and where it changed
   bench history --metric response_time_ns_p99 --out charts
   bench history --markdown
 
-What is followed is the ratio of the targets of a run, which a change of the machine leaves alone; runs of one target are
-followed on one kind of machine. A change is told where the best of all splits is better than those of shuffled series
-(E-divisive), from 10 runs on; of histories in which nothing changed, one in two hundred is said to have."
+The history follows the ratios between the targets of a run: these do not depend on the machine. Runs of a single \
+target are followed for each kind of machine. Change points are found with the E-divisive statistic and a permutation \
+test, from 10 runs on; a history without a change gets a false change point with a probability of 0.5 %."
 )]
 pub(crate) struct HistoryArgs {
     #[command(subcommand)]
@@ -40,15 +40,17 @@ pub(crate) enum HistoryCommand {
   bench history add results/runs/20261123T101500Z-io-heavy
   bench history add before.json after.json --history mine.ndjson --revision 4f2a91c")]
 pub(crate) struct HistoryAddArgs {
-    /// Run directories, or run.json files, in the order in which they were measured; `-` reads one from standard input.
+    /// Run directories or run.json files, oldest first; `-` reads one from standard input.
     #[arg(value_name = "RUN", required = true)]
     pub(crate) runs: Vec<PathBuf>,
 
-    /// The history; made where there is none.
+    /// The history file; created if it does not exist.
     #[arg(long, value_name = "FILE", default_value = HISTORY)]
     pub(crate) history: PathBuf,
 
-    /// What was measured. [default: the revision that git has checked out here, if any]
+    /// The revision that was measured.
+    ///
+    /// [default: the one that git has checked out here, if any]
     #[arg(long, value_name = "REV")]
     pub(crate) revision: Option<String>,
 }
@@ -58,7 +60,7 @@ pub(crate) struct HistoryAddArgs {
   bench history show --scenario io-heavy
   bench history show --metric response_time_ns_p99 --out charts")]
 pub(crate) struct HistoryShowArgs {
-    /// The history; `-` is standard input.
+    /// The history file; `-` is standard input.
     #[arg(long, value_name = "FILE", default_value = HISTORY)]
     pub(crate) history: PathBuf,
 
@@ -66,11 +68,11 @@ pub(crate) struct HistoryShowArgs {
     #[arg(long, short, value_name = "NAME")]
     pub(crate) scenario: Vec<String>,
 
-    /// Only this metric, by its name in records. May be repeated.
+    /// Only this metric, by its name in JSON. May be repeated.
     #[arg(long, value_name = "NAME")]
     pub(crate) metric: Vec<String>,
 
-    /// Draw a chart of every figure into this directory, as SVG and PNG.
+    /// Draw a chart of each figure into this directory, as SVG and PNG.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 

@@ -6,9 +6,11 @@ use clap::{Args as ClapArgs, ValueEnum};
 #[command(after_long_help = "Examples:
   bench list                  scenarios, targets, routes
   bench list targets
-  bench list cases            what `bench check` asks")]
+  bench list cases            the cases of `bench check`")]
 pub(crate) struct ListArgs {
-    /// What to list; everything but the cases if left out.
+    /// What to list.
+    ///
+    /// [default: scenarios, targets and routes]
     #[arg(value_enum)]
     pub(crate) what: Option<Listing>,
 }
@@ -16,12 +18,12 @@ pub(crate) struct ListArgs {
 /// What can be listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Listing {
-    /// The built-in scenarios and the questions they answer.
+    /// Built-in scenarios and the question that each answers.
     Scenarios,
-    /// The built-in targets.
+    /// Built-in targets.
     Targets,
-    /// The routes that every target serves.
+    /// Routes that every target serves.
     Routes,
-    /// The cases of `bench check`, only if asked for: there are hundreds.
+    /// The several hundred cases of `bench check`.
     Cases,
 }

@@ -11,14 +11,15 @@ use process::cores::CpuList;
 
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:
-  bench load http://127.0.0.1:8080/                     as fast as it goes, for 10 seconds
-  bench load http://127.0.0.1:8080/ -c 100 -R 1000      1,000 requests a second, whatever the server does
-  bench load http://127.0.0.1:8080/ -n 10000 --json     10,000 requests, the result as JSON
-  bench load https://127.0.0.1:8443/ --insecure         whatever its certificate says
+  bench load http://127.0.0.1:8080/                    closed loop, 10 seconds
+  bench load http://127.0.0.1:8080/ -c 100 -R 1000     1,000 requests a second
+  bench load http://127.0.0.1:8080/ -n 10000 --json    10,000 requests, as JSON
+  bench load https://127.0.0.1:8443/ --insecure        accept any certificate
 
-Without -R the loop is closed: the next request follows the reply, which measures capacity. With -R requests fall
-due on a schedule made beforehand, and response time counts from the moment they were due: that measures latency.
-Connections, and TLS handshakes with them, are opened before the first request and have times of their own.")]
+Without -R the loop is closed: each connection sends its next request after the reply. This measures capacity. \
+With -R the loop is open: requests are sent on a schedule, whatever the server does, and response time counts from \
+the scheduled time. This measures latency. Connections are opened before the first request; connect and TLS \
+handshake times are reported separately.")]
 pub(crate) struct LoadArgs {
     /// What to request, as http://host:port/path?query, or https://.
     #[arg(value_name = "URL")]
@@ -28,31 +29,33 @@ pub(crate) struct LoadArgs {
     #[arg(long, short, value_name = "N", default_value = "50")]
     pub(crate) connections: NonZeroU32,
 
-    /// Requests a second on a schedule: `1000`, `20k`. Without it the loop is closed.
+    /// Requests a second, as `1000` or `20k`; without it the loop is closed.
     #[arg(long, short = 'R', value_name = "RATE")]
     pub(crate) rate: Option<Rate>,
 
-    /// How long to measure. [default: 10s, or as long as all requests of -n take]
+    /// How long to measure.
+    ///
+    /// [default: 10s, or until all requests of -n are answered]
     #[arg(long, short, visible_short_alias = 'z', value_name = "TIME", value_parser = parse_duration)]
     pub(crate) duration: Option<Duration>,
 
-    /// Load before the measurement that is not recorded.
+    /// Warm-up: load before the measurement, not recorded.
     #[arg(long, short, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
     pub(crate) warmup: Duration,
 
-    /// Send this many requests; with -d, stop after that time at the latest.
+    /// Number of requests; with -d, stop at the time limit if it comes first.
     #[arg(long, short = 'n', value_name = "N")]
     pub(crate) requests: Option<NonZeroU64>,
 
-    /// Open a connection for each request and close it after the reply; -c is then how many may be open at a time.
+    /// Open a new connection for each request; -c then limits how many are open at a time.
     #[arg(long)]
     pub(crate) disable_keepalive: bool,
 
-    /// How the gaps between scheduled requests are distributed.
+    /// Distribution of the gaps between scheduled requests.
     #[arg(long, value_enum, default_value = "constant", requires = "rate")]
     pub(crate) arrival: ArrivalName,
 
-    /// A request unanswered for this long has failed.
+    /// Time after which an unanswered request has failed.
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "5s")]
     pub(crate) timeout: Duration,
 
@@ -68,28 +71,32 @@ pub(crate) struct LoadArgs {
     #[arg(long, short = 'D', value_name = "TEXT|@FILE")]
     pub(crate) body: Option<String>,
 
-    /// Accept only this status. [default: 200 to 399]
+    /// The status that counts as success.
+    ///
+    /// [default: 200 to 399]
     #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(100..=599))]
     pub(crate) expect_status: Option<u16>,
 
-    /// Believe the certificates of these authorities (PEM) instead of the system's.
+    /// Trust the certificate authorities in this PEM file instead of the system's.
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
     pub(crate) cacert: Option<PathBuf>,
 
-    /// Believe any certificate.
+    /// Accept any certificate.
     #[arg(long, short = 'k')]
     pub(crate) insecure: bool,
 
-    /// Cores of the generator, one thread each, as in `0` or `0-3`. [default: one thread, not pinned]
+    /// Cores of the load generator, one thread each, as `0` or `0-3`.
+    ///
+    /// [default: one thread, not pinned]
     #[arg(long, value_name = "LIST")]
     pub(crate) load_cpus: Option<CpuList>,
 
-    /// Spin, in an open loop, for due times and replies: exact to a microsecond, and needs cores that nobody else uses, the
-    /// server least of all. `auto` spins where --load-cpus names the generator's cores; that the server keeps off them is yours to see to.
+    /// In an open loop, busy-wait for scheduled times and replies: precise to a microsecond, but needs cores that nothing
+    /// else uses, the server in particular.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) spin: SpinChoice,
 
-    /// Seeds the arrivals.
+    /// Seed of the arrivals.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
 
@@ -97,7 +104,7 @@ pub(crate) struct LoadArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// End with this process, however it ends. Set by `bench calibrate`.
+    /// End when this process ends. Set by `bench calibrate`.
     #[arg(long, value_name = "PID", hide = true)]
     pub(crate) parent: Option<i32>,
 }
@@ -107,7 +114,7 @@ pub(crate) struct LoadArgs {
 pub(crate) enum ArrivalName {
     /// Equal gaps.
     Constant,
-    /// Exponential gaps, as of many independent users.
+    /// Exponentially distributed gaps, as from many independent users.
     Poisson,
 }
 
@@ -145,14 +152,14 @@ impl From<MethodName> for http1::Method {
     }
 }
 
-/// Whether the generator may spin.
+/// When the load generator busy-waits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SpinChoice {
-    /// Only where --load-cpus gives the generator cores of its own.
+    /// Only with --load-cpus; keep the server off those cores.
     #[default]
     Auto,
-    /// Never: sleep until a request is due.
+    /// Never: sleep until the scheduled time.
     Never,
-    /// Always, even beside the server.
+    /// Always, even on cores that the server uses.
     Always,
 }

@@ -7,9 +7,9 @@ use clap::Args as ClapArgs;
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:
   bench man --out ~/.local/share/man/man1
-  bench man --out man                     and then `man -l man/bench-run.1`")]
+  bench man --out man               then read one with `man -l man/bench-run.1`")]
 pub(crate) struct ManArgs {
-    /// The directory for a page of each command, as bench.1 and bench-run.1; made where it doesn't exist.
+    /// Directory for the pages (bench.1, bench-run.1, …); created if it does not exist.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
 }

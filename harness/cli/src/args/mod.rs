@@ -49,22 +49,28 @@ use supervise::TiedArgs;
 use sweep::SweepArgs;
 use version_of::VersionOfArgs;
 
-/// Compare servers that differ only in their concurrency model, and see how sure the answer is.
+/// Compare servers that differ only in their concurrency model, and see how certain the answer is.
 #[derive(Debug, Parser)]
 #[command(
     name = "bench",
     version,
     propagate_version = true,
     after_long_help = "Examples:
-  bench run --scenario io-heavy                    compare callback and coroutine
-  bench run --scenario ping --quick                the same within 20 seconds, less sure
-  bench load http://127.0.0.1:8080/ -R 1000        load any address, as with wrk2
-  bench list scenarios                             what can be run
-  bench explain coordinated omission               what a word means here
+  bench run io-heavy                         compare callback and coroutine
+  bench run ping -t callback,node --quick    two others, in about 20 seconds
+  bench load http://127.0.0.1:8080/ -R 1000  load any address, as with wrk2
+  bench list scenarios                       what can be run
+  bench explain coordinated omission         what a term means
 
-Exit codes: 0 fine, 1 internal error, 2 usage or bad input file, 3 invalid measurement,
-4 no verdict where one was asked for, 5 a target failed, 99 regression or broken objective,
-130 interrupted (what was measured is kept)."
+Exit codes:
+  0    success
+  1    internal error
+  2    wrong usage, or a bad input file
+  3    the measurement is invalid
+  4    inconclusive, where a verdict was required
+  5    a target failed
+  99   regression, or SLO not met
+  130  interrupted; what was measured is kept"
 )]
 pub(crate) struct Args {
     /// Colour the output.
@@ -81,44 +87,44 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Measure again what a record describes, and compare the two.
     Rerun(RerunArgs),
-    /// Raise the load to the knee, and find the highest rate at which targets keep within the objective.
+    /// Find the highest request rate at which each target meets its SLO.
     Sweep(SweepArgs),
-    /// Load one address and print what it took.
+    /// Send load to one URL and print latency and throughput.
     Load(LoadArgs),
-    /// Show what there is: scenarios, targets, routes.
+    /// List scenarios, targets and routes.
     List(ListArgs),
-    /// Prove that a target serves every route rightly and withstands hostile input.
+    /// Check that targets answer every route correctly and survive malformed input.
     Check(CheckArgs),
-    /// Draw the report of an earlier run again, or one of several runs.
+    /// Write the report of an earlier run again, or one report of several runs.
     Report(ReportArgs),
     /// Draw charts of a run or a sweep again.
     Chart(ChartArgs),
     /// Compare targets of two runs, or of one.
     Compare(CompareArgs),
-    /// Write a run as another tool reads it.
+    /// Convert a run to a format that another tool reads.
     Export(ExportArgs),
-    /// Fail where the code got slower: for CI.
+    /// Fail if the code got slower (for CI).
     Gate(GateArgs),
-    /// Follow a benchmark from run to run, and say with which run it changed.
+    /// Show results over time, and at which run they changed.
     History(HistoryArgs),
-    /// Hold this instrument against servers whose every answer time is known.
+    /// Test the load generator against servers with known response times.
     Calibrate(CalibrateArgs),
-    /// Say what about this machine disturbs measurements.
+    /// Show what on this machine disturbs measurements.
     Doctor(DoctorArgs),
-    /// Say what a word means here: service time, coordinated omission, knee.
+    /// Explain a term: p99, service time, coordinated omission.
     Explain(ExplainArgs),
-    /// Start one server alone: a target, the upstream backend, or one whose every answer time is known.
+    /// Start one server: a target, the upstream backend, or one with known response times.
     Serve(ServeArgs),
-    /// Hold idle connections until standard input ends.
+    /// Keep idle connections open until standard input ends.
     #[command(hide = true)]
     Hold(HoldArgs),
     /// Print a completion script for a shell.
     Completions(CompletionsArgs),
     /// Write manual pages.
     Man(ManArgs),
-    /// Make ready what targets need: packages for Node.js, a virtual environment for Python.
+    /// Install what targets need: packages for Node.js, a virtual environment for Python.
     Setup(SetupArgs),
-    /// Start a program, and end all that it started when bench does.
+    /// Start a program, and end all that it started when bench ends.
     #[command(hide = true)]
     Supervise(SuperviseArgs),
     /// Become a process that ends with its parent.

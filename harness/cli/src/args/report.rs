@@ -9,17 +9,18 @@ use crate::args::shared::charts;
 
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:
-  bench report results/runs/20261123T101500Z-io-heavy     draw its charts and report.html again
-  bench report A B -o both.html                           two runs on one page
-  bench report results/runs/20261123T101500Z-io-heavy-sweep   the page of a sweep
-  bench report RUN --markdown                             a summary to paste into a document")]
+  bench report results/runs/20261123T101500Z-io-heavy  charts and report.html again
+  bench report A B -o both.html                        two runs on one page
+  bench report results/runs/20261123T101500Z-ping-sweep  the page of a sweep
+  bench report RUN --markdown                          a summary as Markdown")]
 pub(crate) struct ReportArgs {
-    /// Run directories, or run.json files, or one of a sweep; `-` reads one from standard input.
+    /// Directories or run.json files of runs, or one of a sweep; `-` reads one from standard input.
     #[arg(value_name = "RUN", required = true)]
     pub(crate) runs: Vec<PathBuf>,
 
-    /// Write the report here (`-` is standard output). [default: of one run, beside it; of several, report.html in this
-    /// directory]
+    /// Where to write the report; `-` is standard output.
+    ///
+    /// [default: of one run, beside its record; of several, report.html in this directory]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
@@ -27,7 +28,9 @@ pub(crate) struct ReportArgs {
     #[arg(long, conflicts_with = "output")]
     pub(crate) markdown: bool,
 
-    /// Draw only these charts into charts/; report.html has them all. [default: all that a run has something to show in]
+    /// Draw only these charts into charts/; report.html has all of them.
+    ///
+    /// [default: all that the run has data for]
     #[arg(long, value_name = "NAME[,NAME…]", value_delimiter = ',', value_parser = charts(), conflicts_with_all = ["output", "markdown"])]
     pub(crate) chart: Vec<Chart>,
 }

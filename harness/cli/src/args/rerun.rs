@@ -9,18 +9,20 @@ use clap::Args as ClapArgs;
   bench rerun results/runs/20261123T101500Z-io-heavy
   bench rerun run.json --out again
 
-Scenario, manifests, seed, order and cores are those of the record, whatever the files say now; programs that manifests start are
-those that are there now.")]
+Scenario, manifests, seed, order and cores come from the record, even if the files have changed. The programs that \
+manifests start are the ones installed now.")]
 pub(crate) struct RerunArgs {
-    /// A run directory, or a run.json.
+    /// A run directory or run.json.
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
 
-    /// Directory for the new run's files, new or empty; otherwise one below results/runs.
+    /// Directory for the files of the new run, new or empty
+    ///
+    /// [default: a directory below results/runs]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 
-    /// Compare even runs that are not valid.
+    /// Compare even invalid runs.
     #[arg(long)]
     pub(crate) force: bool,
 }

@@ -5,119 +5,113 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args as ClapArgs, ValueEnum};
-use model::spec::target::Pools;
 use model::units::{Rate, parse_duration};
 use report::charts::Chart;
 use runner::request::Profile;
 
-use crate::args::shared::{PlaceArgs, charts};
+use crate::args::shared::{ExperimentArgs, PlaceArgs, charts};
 
 #[derive(Debug, ClapArgs)]
 #[command(
     group = ArgGroup::new("effort").args(["quick", "thorough"]),
-    group = ArgGroup::new("what").args(["scenario", "resume"]).required(true),
+    group = ArgGroup::new("what").args(["named", "scenario", "resume"]).required(true).multiple(true),
+    override_usage = "bench run [OPTIONS] <SCENARIO>\n       bench run [OPTIONS] --resume <DIR>",
     after_long_help = "Examples:
-  bench run --scenario io-heavy
-  bench run --scenario cpu-heavy --target callback --target coroutine-single --quick
-  bench run --scenario ./mine.toml --target a=callback --target b=callback
-  bench run --scenario ping --target callback --url mine=http://127.0.0.1:8080
-  bench run --scenario io-heavy --target all
-  bench run --scenario file-pool --pool 4,40,512
-  bench run --scenario mixed --profile syscalls
-  bench run --scenario io-heavy --chart ratios,latency-by-percentile
-  bench run --resume results/runs/…-io-heavy        go on with one that was cut off
+  bench run io-heavy
+  bench run cpu-heavy -t callback,coroutine-single --quick
+  bench run ./mine.toml -t a=callback,b=callback
+  bench run ping -t callback --url mine=http://127.0.0.1:8080
+  bench run io-heavy -t all
+  bench run file-pool --pool 4,40,512
+  bench run mixed --profile syscalls
+  bench run io-heavy --chart ratios,latency-by-percentile
+  bench run --resume results/runs/…-io-heavy    continue one that was killed
 
-Every target gets the same seeded load in alternating epochs (A B B A), each round with fresh
-processes. The record, its charts and a report go to results/runs/<time>-<scenario>/."
+All targets get the same seeded load and take turns (A B B A) in short samples; their processes are restarted several \
+times. The record, charts and a report go to results/runs/<time>-<scenario>/."
 )]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag as it is typed; `commands::run` says what they mean"
 )]
 pub(crate) struct RunArgs {
-    /// A built-in scenario, a TOML file, or `-` for standard input.
-    #[arg(long, short, value_name = "NAME|FILE")]
-    pub(crate) scenario: Option<String>,
+    #[command(flatten)]
+    pub(crate) experiment: ExperimentArgs,
 
-    /// A target: NAME, or a manifest as ./mine.toml; ALIAS=NAME measures it under another name; `all` is every built-in one,
-    /// `reference` is each of this program's. May be repeated; the first is the base of all comparisons. [default: callback and
-    /// coroutine]
-    #[arg(long, short, value_name = "[ALIAS=]NAME|FILE")]
-    pub(crate) target: Vec<String>,
-
-    /// A server that runs already. May be repeated.
-    #[arg(long, value_name = "NAME=URL")]
-    pub(crate) url: Vec<String>,
-
-    /// Connections, instead of the scenario's.
+    /// Connections.
+    ///
+    /// [default: the scenario's]
     #[arg(long, short, value_name = "N")]
     pub(crate) connections: Option<NonZeroU32>,
 
-    /// Requests a second, instead of the scenario's arrivals: `1000`, `20k`.
+    /// Requests a second, as `1000` or `20k`.
+    ///
+    /// [default: as the scenario says]
     #[arg(long, short = 'R', value_name = "RATE")]
     pub(crate) rate: Option<Rate>,
 
-    /// Measured time per target, over all of its epochs.
+    /// Measured time of each target, over all of its samples.
     #[arg(long, short, visible_short_alias = 'z', value_name = "TIME", value_parser = parse_duration)]
     pub(crate) duration: Option<Duration>,
 
-    /// Warm-up of each target in each round. [default: until its response time is steady, within bounds]
+    /// Warm-up of each target after each restart.
+    ///
+    /// [default: until its response time is steady, within bounds]
     #[arg(long, short, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) warmup: Option<Duration>,
 
-    /// Rounds; each starts its targets afresh.
+    /// How often the processes of the targets are started anew.
     #[arg(long, value_name = "N")]
     pub(crate) rounds: Option<NonZeroU32>,
 
-    /// At most 20 seconds for the default pair; less sure.
+    /// About 20 seconds for two targets; wider intervals.
     #[arg(long)]
     pub(crate) quick: bool,
 
-    /// As long as the statistics ask for; several minutes.
+    /// Several minutes; narrower intervals.
     #[arg(long)]
     pub(crate) thorough: bool,
 
-    /// Measure the first target a second time, as another target, and compare it with itself: what differs there is a false
-    /// alarm. Results are kept in bench's cache directory, and their share on this machine is told.
+    /// Measure the first target twice, as two targets: a difference between them is a false alarm. The rate of false alarms
+    /// on this machine is kept in bench's cache directory and reported.
     #[arg(long)]
     pub(crate) aa: bool,
 
-    /// Threads of each target's pool for blocking work. A list measures each target at each size, as callback-pool-4 and
-    /// callback-pool-40, side by side.
-    #[arg(long, value_name = "N[,N…]", default_value_t)]
-    pub(crate) pool: Pools,
-
-    /// Look at each target once more after it was measured, in 3 seconds of few requests that no other figure is of.
+    /// Profile each target after its measurement, under 3 seconds of light load; no other figure is affected.
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(crate) profile: Option<ProfileName>,
 
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
 
-    /// Seeds the order of targets, the arrivals and the mix of requests.
+    /// Seed of the order of targets, the arrivals and the mix of requests.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
 
-    /// Directory for this run's files, new or empty; otherwise one below results/runs, named for the time and the scenario.
+    /// Directory for the files of this run, new or empty.
+    ///
+    /// [default: results/runs/<time>-<scenario>]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 
-    /// Go on with the run in this directory, by the plan that it began with: the blocks that are missing are measured.
+    /// Continue the run in this directory, with the options that it began with: what is missing is measured.
     #[arg(
         long,
         value_name = "DIR",
         conflicts_with_all = [
-            "out", "target", "url", "connections", "rate", "duration", "warmup", "rounds", "quick", "thorough", "aa", "pool",
-            "profile", "server_cpus", "load_cpus", "seed",
+            "named", "scenario", "out", "target", "url", "connections", "rate", "duration", "warmup", "rounds", "quick",
+            "thorough", "aa", "pool", "profile", "server_cpus", "load_cpus", "seed",
         ]
     )]
     pub(crate) resume: Option<PathBuf>,
 
-    /// Draw only these charts into charts/; report.html has them all. [default: all that the run has something to show in]
+    /// Draw only these charts into charts/; report.html has all of them.
+    ///
+    /// [default: all that the run has data for]
     #[arg(long, value_name = "NAME[,NAME…]", value_delimiter = ',', value_parser = charts())]
     pub(crate) chart: Vec<Chart>,
 
-    /// Add the run to this history, for `bench history`.
+    /// Add the run to this history file, for `bench history`.
     #[arg(long, value_name = "FILE")]
     pub(crate) history: Option<PathBuf>,
 
@@ -125,8 +119,8 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Show the run on the full screen while it goes: percentiles, epochs and spread of every target so far. Keys: p pauses at the
-    /// end of a block, q stops and keeps what was measured, Tab changes the view, ? helps.
+    /// Show progress on the full screen: percentiles, samples and spread of every target. Keys: p pauses at the next
+    /// opportunity, q stops and keeps what was measured, Tab changes the view, ? shows help.
     #[arg(long)]
     pub(crate) tui: bool,
 }
@@ -134,7 +128,7 @@ pub(crate) struct RunArgs {
 /// What is profiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ProfileName {
-    /// System calls a request, by name. Needs strace, and leave to trace other processes.
+    /// System calls per request, by name. Needs strace, and permission to trace processes.
     Syscalls,
 }
 

@@ -17,38 +17,42 @@ use model::units::parse_duration;
   bench serve truth --behaviour stall:delay=1ms,stall=1s,every=10s
   bench serve truth --behaviour bimodal:nth=100,slow=100ms,fast=1ms
   bench serve truth --behaviour queue:service=5ms
-  bench serve truth --behaviour queue:mean=500us,seed=1      exponential service times")]
+  bench serve truth --behaviour queue:mean=500us,seed=1")]
 pub(crate) struct ServeArgs {
     /// callback, callback-asyncio, callback-cluster, coroutine, coroutine-single, coroutine-asyncio, coroutine-libuv, backend or
     /// truth.
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
 
-    /// Port on 127.0.0.1; 0 takes a free one and prints it.
+    /// Port on 127.0.0.1; 0 chooses a free one and prints it.
     #[arg(long, value_name = "N", default_value_t = 8080)]
     pub(crate) port: u16,
 
-    /// Directory with the files of /file/{kib}; made where it doesn't exist. [default: bench's cache directory]
+    /// Directory with the files of /file/{kib}; created if it does not exist.
+    ///
+    /// [default: bench's cache directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
-    /// Threads for blocking work.
+    /// Threads of the pool for blocking work.
     #[arg(long, value_name = "N")]
     pub(crate) pool: Option<NonZeroUsize>,
 
-    /// Threads that serve. [default: 1, for callback-cluster and coroutine one for each core]
+    /// Threads that serve.
+    ///
+    /// [default: 1; for callback-cluster and coroutine one for each core]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<NonZeroUsize>,
 
-    /// When `truth` answers: see the examples.
+    /// When `truth` replies: see the examples.
     #[arg(long, value_name = "BEHAVIOUR", required_if_eq("name", "truth"))]
     pub(crate) behaviour: Option<Behaviour>,
 
-    /// Have `truth` look at the clock for the last moments before an answer: exact, and needs a core that nobody else uses.
+    /// Let `truth` busy-wait before each reply: precise, but needs a core that nothing else uses.
     #[arg(long, requires = "behaviour")]
     pub(crate) spin: bool,
 
-    /// Have `backend` answer so much later than it is asked to: slows whoever calls it by a known time.
+    /// Let `backend` reply this much later than requested, which slows its callers by a known time.
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) late: Option<Duration>,
 

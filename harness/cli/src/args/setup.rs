@@ -5,17 +5,19 @@ use clap::Args as ClapArgs;
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:
   bench setup                 what the built-in targets need
-  bench setup fastapi         only what this one needs
-  bench setup --list          what is there already
+  bench setup fastapi         what this target needs
+  bench setup --list          what is installed already
 
-Everything goes to bench's cache directory; nothing is installed anywhere else. `bench run` and `bench check` do the same
-when such a target is first chosen. BENCH_NODE and BENCH_PYTHON name other interpreters than those on the PATH.")]
+Everything goes to bench's cache directory; nothing else is changed. `bench run` and `bench check` do the same when \
+such a target is first used. BENCH_NODE and BENCH_PYTHON name interpreters other than those on the PATH.")]
 pub(crate) struct SetupArgs {
-    /// Targets, as `bench run` takes them; all built-in ones if left out.
-    #[arg(value_name = "TARGET")]
+    /// Targets, as for `bench run`.
+    ///
+    /// [default: all built-in targets]
+    #[arg(value_name = "TARGET", value_delimiter = ',')]
     pub(crate) target: Vec<String>,
 
-    /// Say what is there, and do nothing.
+    /// List what is installed, and do nothing.
     #[arg(long)]
     pub(crate) list: bool,
 }

@@ -3,24 +3,85 @@
 use clap::Args as ClapArgs;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use model::record::run::Pinning;
+use model::spec::scenario::Scenario;
+use model::spec::target;
+use model::spec::target::{Pools, TargetSpec};
 use process::cores::{self, CpuList};
 use process::failure::Failure;
 use report::charts::Chart;
 
+use crate::named;
+
+/// What is measured: a scenario, and targets.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct ExperimentArgs {
+    /// A built-in scenario (see `bench list scenarios`), a TOML file, or `-` for standard input.
+    #[arg(value_name = "SCENARIO")]
+    named: Option<String>,
+
+    /// The same as SCENARIO.
+    #[arg(long, short, value_name = "NAME|FILE")]
+    scenario: Option<String>,
+
+    /// Targets: NAME or ./manifest.toml, separated by commas; ALIAS=NAME gives another name; `all` is every built-in target,
+    /// `reference` is those that are part of bench. The first is the base of all comparisons.
+    ///
+    /// [default: callback,coroutine]
+    #[arg(long, short, value_name = "[ALIAS=]NAME[,…]", value_delimiter = ',')]
+    target: Vec<String>,
+
+    /// A server that is already running. May be repeated.
+    #[arg(long, value_name = "NAME=URL")]
+    url: Vec<String>,
+
+    /// Threads of each target's pool for blocking work. A list measures each target with each size, as callback-pool-4 and
+    /// callback-pool-40.
+    #[arg(long, value_name = "N[,N…]", default_value_t)]
+    pool: Pools,
+}
+
+impl ExperimentArgs {
+    /// The scenario that was named.
+    pub(crate) fn scenario(&self) -> Result<Scenario, Failure> {
+        let name = match (&self.named, &self.scenario) {
+            (Some(one), Some(other)) if one != other => {
+                return Err(Failure::usage(miette::miette!(
+                    help = "name one scenario",
+                    "two scenarios are named, `{one}` and `{other}`"
+                )));
+            }
+            (one, other) => one.as_ref().or(other.as_ref()),
+        };
+        named::scenario(name.expect("clap requires one, unless a measurement is resumed"))
+    }
+
+    /// The targets that were named, or the default pair; each once for each size of the pool.
+    pub(crate) fn targets(&self) -> Result<Vec<TargetSpec>, Failure> {
+        let targets = named::targets(&self.target, &self.url)?;
+        let targets = self.pool.applied_to(targets).map_err(Failure::usage_of)?;
+        target::unique(&targets).map_err(Failure::usage_of)?;
+        Ok(targets)
+    }
+}
+
 /// Where servers and load run.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct PlaceArgs {
-    /// Cores of the servers, as in `1` or `2-3`. [default: the upper half of those there are]
+    /// Cores of the servers, as `1` or `2-3`.
+    ///
+    /// [default: the upper half of the available cores]
     #[arg(long, value_name = "LIST")]
     server_cpus: Option<CpuList>,
 
-    /// Cores of the generator and the backend. [default: the lower half]
+    /// Cores of the load generator and the backend.
+    ///
+    /// [default: the lower half of the available cores]
     #[arg(long, value_name = "LIST")]
     load_cpus: Option<CpuList>,
 }
 
 impl PlaceArgs {
-    /// The cores of this machine, divided as asked.
+    /// The cores of this machine, divided as requested.
     pub(crate) fn pinning(&self) -> Result<Pinning, Failure> {
         let (servers, load) = (self.server_cpus.as_ref(), self.load_cpus.as_ref());
         cores::divide(&cores::available(), servers, load).map_err(Failure::usage_of)
@@ -33,6 +94,6 @@ pub(crate) fn charts() -> impl TypedValueParser<Value = Chart> {
         let mut charts = Chart::ALL.into_iter();
         charts
             .find(|chart| chart.file_stem() == name)
-            .expect("only names of charts are let through")
+            .expect("the parser accepts only names of charts")
     })
 }

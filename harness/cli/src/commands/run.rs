@@ -19,7 +19,6 @@ use crate::args::run::RunArgs;
 use crate::display::{Display, Face};
 use crate::exit::Exit;
 use crate::history_add;
-use crate::named;
 use crate::run_files::{self, command};
 use crate::terminal::{print_failure, show_run};
 
@@ -69,16 +68,12 @@ fn measured(
 
 /// What the arguments mean.
 fn understand(args: &RunArgs) -> Result<Request, Failure> {
-    let name = args.scenario.as_deref();
-    let scenario = named::scenario(name.expect("clap asks for it, unless a run is resumed"))?;
-    let mut targets = args
-        .pool
-        .applied_to(named::targets(&args.target, &args.url)?)
-        .map_err(Failure::usage_of)?;
+    let scenario = args.experiment.scenario()?;
+    let mut targets = args.experiment.targets()?;
     if args.aa {
         targets.push(second_self(&targets[0])?);
+        target::unique(&targets).map_err(Failure::usage_of)?;
     }
-    target::unique(&targets).map_err(Failure::usage_of)?;
     let effort = match (args.quick, args.thorough) {
         (true, _) => Effort::Quick,
         (_, true) => Effort::Thorough,

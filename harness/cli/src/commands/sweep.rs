@@ -11,7 +11,6 @@ use model::record::sweep::{Log, SweepPlan, SweepRecord};
 use model::spec::load::Process;
 use model::spec::plan::Effort;
 use model::spec::scenario::{ArrivalSpec, Pace, Scenario};
-use model::spec::target;
 use model::spec::target::TargetSpec;
 use model::units::Rate;
 use report::charts;
@@ -20,7 +19,6 @@ use report::export::steps::steps_csv;
 use crate::args::sweep::SweepArgs;
 use crate::display::Face;
 use crate::exit::Exit;
-use crate::named;
 use crate::run_files;
 use crate::sweep_display::SweepDisplay;
 use crate::terminal::show_sweep;
@@ -183,13 +181,8 @@ fn is_done(dir: &Path) -> bool {
 
 /// What the arguments mean.
 fn understand(args: &SweepArgs) -> Result<SweepRequest, Failure> {
-    let name = args.scenario.as_deref();
-    let scenario = named::scenario(name.expect("clap asks for it, unless a sweep is resumed"))?;
-    let targets = args
-        .pool
-        .applied_to(named::targets(&args.target, &args.url)?)
-        .map_err(Failure::usage_of)?;
-    target::unique(&targets).map_err(Failure::usage_of)?;
+    let scenario = args.experiment.scenario()?;
+    let targets = args.experiment.targets()?;
     let routes = Routes::of(&scenario)?;
     let asked = asked_objective(args, &scenario);
     let (pace, process) = pace(args, &scenario, asked.is_some())?;
