@@ -120,7 +120,38 @@ fn every_command_has_examples_in_its_help_and_takes_them() {
 }
 
 #[test]
-fn lines_of_commands_are_told_from_others() {
+fn help_fits_terminals_of_80_and_40_columns() {
+    for command in shown() {
+        let name = command.get_display_name().unwrap_or(command.get_name());
+        for width in [80, 40] {
+            let help = command.clone().term_width(width).render_long_help();
+            let help = help.to_string();
+            for line in help.lines() {
+                // What has no space in it is one word, and is not broken: a usage, an option with its value.
+                let is_usage = line.trim_start().starts_with('-') || line.contains("bench ");
+                let is_word = !line.trim().contains(' ');
+                let fits = line.chars().count() <= width || is_word || (is_usage && width < 80);
+                assert!(fits, "`{name} --help` at {width} columns: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_default_is_named_once() {
+    for command in shown() {
+        for arg in command.get_arguments() {
+            let help = arg.get_long_help().or(arg.get_help());
+            let help = help.map(ToString::to_string).unwrap_or_default();
+            let named = help.matches("[default").count()
+                + usize::from(!arg.get_default_values().is_empty());
+            assert!(named <= 1, "{}: {arg}: {help}", command.get_name());
+        }
+    }
+}
+
+#[test]
+fn lines_of_commands_are_recognized() {
     let page = "bench run\n\n    bench list   what there is\n    $ bench doctor\n    as bench does\n```sh\nbench setup\n```\n";
     assert_eq!(
         command_lines(page),

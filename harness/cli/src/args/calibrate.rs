@@ -15,7 +15,7 @@ neither this log nor the machine explains it; the same deviation in the log, in 
 as a core was taken away, is a warning that the machine was disturbed. The result is kept in bench's cache directory, \
 and every run cites it. Exit code 3 means that the load generator measures wrongly on this machine.")]
 pub(crate) struct CalibrateArgs {
-    /// The tests to run. The result of a selection is not kept.
+    /// The tests to run. The result of a selection is not kept
     ///
     /// [default: all]
     #[arg(value_name = "TEST")]

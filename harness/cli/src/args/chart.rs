@@ -23,19 +23,19 @@ pub(crate) struct ChartArgs {
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
 
-    /// Only these charts.
+    /// Only these charts
     ///
     /// [default: all that the run has data for]
     #[arg(long, value_name = "NAME[,NAME…]", value_delimiter = ',', value_parser = charts())]
     pub(crate) chart: Vec<Chart>,
 
-    /// A file for one chart, a directory for several, or `-` for standard output.
+    /// A file for one chart, a directory for several, or `-` for standard output
     ///
     /// [default: charts/ beside the record]
     #[arg(long, short, value_name = "FILE|DIR")]
     pub(crate) out: Option<PathBuf>,
 
-    /// Format of the files.
+    /// Format of the files
     ///
     /// [default: by the file's extension; both into a directory, svg to standard output]
     #[arg(long, value_enum)]

@@ -30,7 +30,7 @@ pub(crate) struct CompareArgs {
     #[arg(value_name = "B")]
     pub(crate) head_run: PathBuf,
 
-    /// A target of A.
+    /// A target of A
     ///
     /// [default: every target that both have]
     #[arg(long, value_name = "NAME")]
@@ -40,7 +40,7 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) head: Option<String>,
 
-    /// The target of both runs that the others are compared relative to.
+    /// The target of both runs that the others are compared relative to
     ///
     /// [default: the first that both have and that did not change]
     #[arg(long, value_name = "NAME")]

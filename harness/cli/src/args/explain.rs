@@ -8,7 +8,7 @@ use clap::Args as ClapArgs;
   bench explain service time
   bench explain p99")]
 pub(crate) struct ExplainArgs {
-    /// A term of the glossary.
+    /// A term of the glossary
     ///
     /// [default: all]
     #[arg(value_name = "TERM")]

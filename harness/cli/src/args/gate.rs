@@ -10,6 +10,7 @@ use crate::args::shared::PlaceArgs;
 #[command(
     group = ArgGroup::new("against").args(["base_rev", "base_command", "baseline"]).required(true),
     group = ArgGroup::new("gate_effort").args(["quick", "thorough"]),
+    override_usage = "bench gate [OPTIONS] --base-rev <REV>\n       bench gate [OPTIONS] --base-command <COMMAND>\n       bench gate [OPTIONS] --baseline <FILE|DIR>",
     after_long_help = "Examples:
   bench gate --base-rev origin/main                build and measure that revision
   bench gate --base-rev HEAD~1 --base-dir ../base  keep its tree for the next time
@@ -50,7 +51,7 @@ pub(crate) struct GateArgs {
     #[arg(long, value_name = "FILE|DIR")]
     pub(crate) baseline: Option<PathBuf>,
 
-    /// Directory for the base's tree, kept for the next time.
+    /// Directory for the base's tree, kept for the next time
     ///
     /// [default: a temporary directory]
     #[arg(long, value_name = "DIR", requires = "base_rev")]
@@ -75,7 +76,7 @@ pub(crate) struct GateArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
 
-    /// Directory for the files of the measurements, new or empty.
+    /// Directory for the files of the measurements, new or empty
     ///
     /// [default: a directory for each below results/runs]
     #[arg(long, value_name = "DIR")]

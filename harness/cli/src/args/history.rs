@@ -48,7 +48,7 @@ pub(crate) struct HistoryAddArgs {
     #[arg(long, value_name = "FILE", default_value = HISTORY)]
     pub(crate) history: PathBuf,
 
-    /// The revision that was measured.
+    /// The revision that was measured
     ///
     /// [default: the one that git has checked out here, if any]
     #[arg(long, value_name = "REV")]

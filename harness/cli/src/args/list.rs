@@ -8,7 +8,7 @@ use clap::{Args as ClapArgs, ValueEnum};
   bench list targets
   bench list cases            the cases of `bench check`")]
 pub(crate) struct ListArgs {
-    /// What to list.
+    /// What to list
     ///
     /// [default: scenarios, targets and routes]
     #[arg(value_enum)]

@@ -33,7 +33,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, short = 'R', value_name = "RATE")]
     pub(crate) rate: Option<Rate>,
 
-    /// How long to measure.
+    /// How long to measure
     ///
     /// [default: 10s, or until all requests of -n are answered]
     #[arg(long, short, visible_short_alias = 'z', value_name = "TIME", value_parser = parse_duration)]
@@ -71,7 +71,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, short = 'D', value_name = "TEXT|@FILE")]
     pub(crate) body: Option<String>,
 
-    /// The status that counts as success.
+    /// The status that counts as success
     ///
     /// [default: 200 to 399]
     #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(100..=599))]
@@ -85,7 +85,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, short = 'k')]
     pub(crate) insecure: bool,
 
-    /// Cores of the load generator, one thread each, as `0` or `0-3`.
+    /// Cores of the load generator, one thread each, as `0` or `0-3`
     ///
     /// [default: one thread, not pinned]
     #[arg(long, value_name = "LIST")]

@@ -18,7 +18,7 @@ pub(crate) struct ReportArgs {
     #[arg(value_name = "RUN", required = true)]
     pub(crate) runs: Vec<PathBuf>,
 
-    /// Where to write the report; `-` is standard output.
+    /// Where to write the report; `-` is standard output
     ///
     /// [default: of one run, beside its record; of several, report.html in this directory]
     #[arg(long, short, value_name = "FILE")]
@@ -28,7 +28,7 @@ pub(crate) struct ReportArgs {
     #[arg(long, conflicts_with = "output")]
     pub(crate) markdown: bool,
 
-    /// Draw only these charts into charts/; report.html has all of them.
+    /// Draw only these charts into charts/; report.html has all of them
     ///
     /// [default: all that the run has data for]
     #[arg(long, value_name = "NAME[,NAME…]", value_delimiter = ',', value_parser = charts(), conflicts_with_all = ["output", "markdown"])]

@@ -38,13 +38,13 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) experiment: ExperimentArgs,
 
-    /// Connections.
+    /// Connections
     ///
     /// [default: the scenario's]
     #[arg(long, short, value_name = "N")]
     pub(crate) connections: Option<NonZeroU32>,
 
-    /// Requests a second, as `1000` or `20k`.
+    /// Requests a second, as `1000` or `20k`
     ///
     /// [default: as the scenario says]
     #[arg(long, short = 'R', value_name = "RATE")]
@@ -54,7 +54,7 @@ pub(crate) struct RunArgs {
     #[arg(long, short, visible_short_alias = 'z', value_name = "TIME", value_parser = parse_duration)]
     pub(crate) duration: Option<Duration>,
 
-    /// Warm-up of each target after each restart.
+    /// Warm-up of each target after each restart
     ///
     /// [default: until its response time is steady, within bounds]
     #[arg(long, short, value_name = "TIME", value_parser = parse_duration)]
@@ -88,7 +88,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
 
-    /// Directory for the files of this run, new or empty.
+    /// Directory for the files of this run, new or empty
     ///
     /// [default: results/runs/<time>-<scenario>]
     #[arg(long, value_name = "DIR")]
@@ -105,7 +105,7 @@ pub(crate) struct RunArgs {
     )]
     pub(crate) resume: Option<PathBuf>,
 
-    /// Draw only these charts into charts/; report.html has all of them.
+    /// Draw only these charts into charts/; report.html has all of them
     ///
     /// [default: all that the run has data for]
     #[arg(long, value_name = "NAME[,NAME…]", value_delimiter = ',', value_parser = charts())]

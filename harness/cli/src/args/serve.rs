@@ -28,7 +28,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N", default_value_t = 8080)]
     pub(crate) port: u16,
 
-    /// Directory with the files of /file/{kib}; created if it does not exist.
+    /// Directory with the files of /file/{kib}; created if it does not exist
     ///
     /// [default: bench's cache directory]
     #[arg(long, value_name = "DIR")]
@@ -38,7 +38,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N")]
     pub(crate) pool: Option<NonZeroUsize>,
 
-    /// Threads that serve.
+    /// Threads that serve
     ///
     /// [default: 1; for callback-cluster and coroutine one for each core]
     #[arg(long, value_name = "N")]

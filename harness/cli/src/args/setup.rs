@@ -11,7 +11,7 @@ use clap::Args as ClapArgs;
 Everything goes to bench's cache directory; nothing else is changed. `bench run` and `bench check` do the same when \
 such a target is first used. BENCH_NODE and BENCH_PYTHON name interpreters other than those on the PATH.")]
 pub(crate) struct SetupArgs {
-    /// Targets, as for `bench run`.
+    /// Targets, as for `bench run`
     ///
     /// [default: all built-in targets]
     #[arg(value_name = "TARGET", value_delimiter = ',')]

@@ -24,7 +24,7 @@ pub(crate) struct ExperimentArgs {
     scenario: Option<String>,
 
     /// Targets: NAME or ./manifest.toml, separated by commas; ALIAS=NAME gives another name; `all` is every built-in target,
-    /// `reference` is those that are part of bench. The first is the base of all comparisons.
+    /// `reference` is those that are part of bench. The first is the base of all comparisons
     ///
     /// [default: callback,coroutine]
     #[arg(long, short, value_name = "[ALIAS=]NAME[,…]", value_delimiter = ',')]
@@ -67,13 +67,13 @@ impl ExperimentArgs {
 /// Where servers and load run.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct PlaceArgs {
-    /// Cores of the servers, as `1` or `2-3`.
+    /// Cores of the servers, as `1` or `2-3`
     ///
     /// [default: the upper half of the available cores]
     #[arg(long, value_name = "LIST")]
     server_cpus: Option<CpuList>,
 
-    /// Cores of the load generator and the backend.
+    /// Cores of the load generator and the backend
     ///
     /// [default: the lower half of the available cores]
     #[arg(long, value_name = "LIST")]

@@ -31,19 +31,19 @@ pub(crate) struct SweepArgs {
     #[command(flatten)]
     pub(crate) experiment: ExperimentArgs,
 
-    /// Connections.
+    /// Connections
     ///
     /// [default: the scenario's, and at least 1,024 so that they are not the limit]
     #[arg(long, short, value_name = "N")]
     pub(crate) connections: Option<NonZeroU32>,
 
-    /// The SLO that targets have to meet, as `p99=20ms`. May be repeated.
+    /// The SLO that targets have to meet, as `p99=20ms`. May be repeated
     ///
     /// [default: the scenario's; if it has none, 5× the p99 of the fastest target under light load]
     #[arg(long, value_name = "PERCENTILE=TIME", value_parser = objective::parse)]
     pub(crate) objective: Vec<ObjectiveRecord>,
 
-    /// The lowest rate, as `500` or `2k`.
+    /// The lowest rate, as `500` or `2k`
     ///
     /// [default: the scenario's, or a light load]
     #[arg(long, value_name = "RATE")]
@@ -57,13 +57,13 @@ pub(crate) struct SweepArgs {
     #[arg(long, value_name = "N", default_value_t = search::ROUNDS, value_parser = clap::value_parser!(u32).range(0..=i64::from(search::MAX_ROUNDS)))]
     pub(crate) rounds: u32,
 
-    /// How long the sweep may take: no step is begun that would end later.
+    /// How long the sweep may take: no step is begun that would end later
     ///
     /// [default: 2m20s for each target]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) time_limit: Option<Duration>,
 
-    /// Warm-up of each target after each restart.
+    /// Warm-up of each target after each restart
     ///
     /// [default: until its response time is steady, within bounds]
     #[arg(long, short, value_name = "TIME", value_parser = parse_duration)]
@@ -76,7 +76,7 @@ pub(crate) struct SweepArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
 
-    /// Directory for the files of this sweep: new, empty, or that of a sweep to continue.
+    /// Directory for the files of this sweep: new, empty, or that of a sweep to continue
     ///
     /// [default: results/runs/<time>-<scenario>-sweep]
     #[arg(long, value_name = "DIR")]
