@@ -3,8 +3,8 @@
 
 use crate::history::{History, HistoryLine};
 use model::record::aa::FalseAlarms;
-use model::record::comparison::ComparisonVerdict;
 use model::record::run::{Completion, RunRecord};
+use model::record::verdict::ComparisonVerdict;
 use stats::binomial::share_interval;
 
 /// What the second self of a target adds to its name.

@@ -17,14 +17,17 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::compare;
-use crate::compare::{MAX_BLOCKS, NotCompared, Policy, block_values, compare_pair, holm};
+use crate::compare::{MAX_BLOCKS, Policy, block_values, compare_pair, holm};
 use crate::history::load_of;
+use model::measured::workload::WorkloadKind;
 use model::names;
-use model::record::comparison::{Comparison, ComparisonVerdict};
+use model::record::comparison::{Comparison, NotCompared, Reason};
 use model::record::metric::Metric;
-use model::record::run::{Completion, RunRecord, SCHEMA_VERSION, TargetRecord};
-use model::record::timed::Timed;
-use model::record::validity::{Caution, CautionCode};
+use model::record::read::SCHEMA_VERSION;
+use model::record::run::{Completion, RunRecord};
+use model::record::target::TargetRecord;
+use model::record::verdict::ComparisonVerdict;
+use model::record::warning::{Fact, Warning};
 use stats::bootstrap::bca;
 use stats::distribution::{mean, student_t_quantile, variance};
 use stats::dominance::cliffs_delta;
@@ -50,7 +53,7 @@ pub struct RunComparison {
     /// What was driven, in words.
     pub load: String,
     /// What the scenario times.
-    pub timed: Timed,
+    pub workload: WorkloadKind,
     /// How they were compared.
     pub basis: Basis,
     /// The target that both were first held against; `null` where there was none.
@@ -66,7 +69,7 @@ pub struct RunComparison {
     /// What differs between the circumstances of the runs.
     pub differences: Vec<Difference>,
     /// What a reader should know before believing it.
-    pub cautions: Vec<Caution>,
+    pub warnings: Vec<Warning>,
 }
 
 /// How targets were compared.
@@ -92,8 +95,8 @@ pub struct LeftOut {
     pub base: String,
     /// Name of the target that should have been compared.
     pub head: String,
-    /// Why it was not, as a sentence that begins with the metric's name.
-    pub why: String,
+    /// Why it was not.
+    pub reason: Reason,
 }
 
 /// Something that two runs do not have in common.
@@ -208,13 +211,13 @@ pub fn between(
     } else {
         differences(base, head, &pairs, reference)
     };
-    let timed = base.timed();
+    let workload = base.workload();
     let (mut comparisons, mut left_out) = (Vec::new(), Vec::new());
     let mut not_compared = Vec::new();
     for &(of_base, of_head) in &pairs {
         let (pair, reasons) = match (one_run, reference) {
-            (true, _) => compare_pair(&of_base.epochs, &of_head.epochs, timed, policy),
-            (false, reference) => compare_apart((of_base, of_head), reference, timed, policy),
+            (true, _) => compare_pair(&of_base.epochs, &of_head.epochs, workload, policy),
+            (false, reference) => compare_apart((of_base, of_head), reference, workload, policy),
         };
         let marked = |name: &str, mark| {
             if one_run {
@@ -228,10 +231,10 @@ pub fn between(
             marked(&of_head.name, HEAD_MARK),
         );
         left_out.extend(reasons.iter().map(|reason| LeftOut {
-            metric: reason.metric(),
+            metric: reason.metric,
             base: base.clone(),
             head: head.clone(),
-            why: reason.to_string(),
+            reason: reason.reason,
         }));
         let reasons = reasons.into_iter().map(|reason| (head.clone(), reason));
         not_compared.extend(reasons);
@@ -246,10 +249,13 @@ pub fn between(
         (false, Some(_)) => Basis::Reference,
         (false, None) => Basis::Unpaired,
     };
-    let mut cautions: Vec<Caution> = unlike.into_iter().map(insisted).collect();
-    cautions.extend(compare::left_out(&not_compared));
-    cautions.extend(of_basis(basis, reference, differences.len()));
-    cautions.extend(
+    let unlike = unlike.into_iter();
+    let mut warnings: Vec<Warning> = unlike
+        .map(|what| Warning::void(Fact::Unlike { what }))
+        .collect();
+    warnings.extend(compare::left_out(&not_compared));
+    warnings.extend(of_basis(basis, reference, differences.len()));
+    warnings.extend(
         [base, head]
             .into_iter()
             .take(if one_run { 1 } else { 2 })
@@ -261,14 +267,14 @@ pub fn between(
         head_run: head.id.clone(),
         scenario: base.scenario.name.clone(),
         load: load_of(base),
-        timed,
+        workload,
         basis,
         reference: reference.map(|(of_base, _)| of_base.name.clone()),
         margin: policy.margin(),
         comparisons,
         left_out,
         differences,
-        cautions,
+        warnings,
     })
 }
 
@@ -413,7 +419,7 @@ fn no_pair(base: &RunRecord, head: &RunRecord) -> BetweenError {
 fn compare_apart(
     (base, head): Pair<'_>,
     reference: Option<Pair<'_>>,
-    timed: Timed,
+    workload: WorkloadKind,
     policy: &Policy,
 ) -> (Vec<Comparison>, Vec<NotCompared>) {
     let logs = |target: &TargetRecord, reference: Option<&TargetRecord>, metric| match reference {
@@ -426,7 +432,7 @@ fn compare_apart(
     let (of_base, of_head) = reference.unzip();
     let mut compared = Vec::new();
     let mut not_compared = Vec::new();
-    for &metric in timed.metrics() {
+    for &metric in Metric::of_workload(workload) {
         let (base, head) = (logs(base, of_base, metric), logs(head, of_head, metric));
         match compare_unpaired(&base, &head, metric, policy) {
             Ok(comparison) => compared.push(comparison),
@@ -449,17 +455,21 @@ pub fn compare_unpaired(
 ) -> Result<Comparison, NotCompared> {
     let blocks = base.len().max(head.len());
     if blocks > MAX_BLOCKS {
-        return Err(NotCompared::TooManyBlocks { metric, blocks });
+        let reason = Reason::TooManyBlocks {
+            blocks,
+            most: MAX_BLOCKS,
+        };
+        return Err(NotCompared { metric, reason });
     }
     let fewer = base.len().min(head.len());
     let needed = min_of_each(policy.alpha());
     if fewer < needed {
-        return Err(NotCompared::TooFewOfEach {
-            metric,
+        let reason = Reason::TooFewOfEach {
             base: base.len(),
             head: head.len(),
             needed,
-        });
+        };
+        return Err(NotCompared { metric, reason });
     }
     let apart = |units: &[Vec<f64>]| mean(&units[1]) - mean(&units[0]);
     let interval = bca(&[base, head], policy.alpha(), policy.seed(), apart)
@@ -472,7 +482,7 @@ pub fn compare_unpaired(
         ci_low: interval.low.exp(),
         ci_high: interval.high.exp(),
         p_value: permutation(base, head, policy.seed()),
-        mde: minimal_detectable(base, head, policy.alpha()).exp_m1(),
+        smallest_detectable: minimal_detectable(base, head, policy.alpha()).exp_m1(),
         verdict: ComparisonVerdict::Inconclusive,
         blocks: u32::try_from(fewer).expect("at most MAX_BLOCKS"),
         cliffs_delta: cliffs_delta(base, head),
@@ -684,57 +694,25 @@ fn identity(target: &TargetRecord) -> std::collections::BTreeMap<String, String>
     facts
 }
 
-fn insisted(what: String) -> Caution {
-    CautionCode::Unlike.caution(
-        true,
-        what,
-        "it was compared because --force said so: the ratios mean little",
-    )
-}
-
 /// What follows from the way of comparing.
-fn of_basis(basis: Basis, reference: Option<Pair<'_>>, differences: usize) -> Vec<Caution> {
-    let mut cautions = Vec::new();
+fn of_basis(basis: Basis, reference: Option<Pair<'_>>, differences: usize) -> Vec<Warning> {
+    let mut warnings = Vec::new();
     if basis == Basis::Unpaired {
-        cautions.push(CautionCode::DifferentRuns.caution(
-            false,
-            "the two runs were made at different times, and whatever the machine did between them is in the difference".to_owned(),
-            "measure both in one run (--target twice), or measure one more target in both that does not change: it is then the \
-             reference, and only ratios to it are compared",
-        ));
+        warnings.push(Warning::note(Fact::DifferentRuns));
     }
     if differences > 0 {
-        let ways = if differences == 1 {
-            "one way".to_owned()
-        } else {
-            format!("{differences} ways")
-        };
-        let detail = match reference {
-            Some((reference, _)) => format!(
-                "the circumstances of the runs differ in {ways}: what that did to {} and to the others alike cancels, and nothing else",
-                reference.name
-            ),
-            None => format!(
-                "the circumstances of the runs differ in {ways}, and what that did is in the difference"
-            ),
-        };
-        cautions.push(CautionCode::EnvironmentsDiffer.caution(
-            false,
-            detail,
-            "measure both under the same circumstances",
-        ));
+        warnings.push(Warning::note(Fact::EnvironmentsDiffer {
+            ways: differences as u64,
+            reference: reference.map(|(reference, _)| reference.name.clone()),
+        }));
     }
-    cautions
+    warnings
 }
 
-fn partial(run: &RunRecord) -> Option<Caution> {
-    (run.completion == Completion::Interrupted).then(|| {
-        CautionCode::Partial.caution(
-            false,
-            format!("run {} was interrupted before its end", run.id),
-            "it has fewer blocks than it was meant to; measure it again for all of them",
-        )
-    })
+fn partial(run: &RunRecord) -> Option<Warning> {
+    let run_id = Some(run.id.clone());
+    (run.completion == Completion::Interrupted)
+        .then(|| Warning::note(Fact::Interrupted { run: run_id }))
 }
 
 #[cfg(test)]
@@ -745,7 +723,7 @@ mod tests {
     use rand_distr::{Distribution, StandardNormal};
     use rand_xoshiro::Xoshiro256PlusPlus;
 
-    const TIME: Metric = Metric::ResponseTimeNsP50;
+    const TIME: Metric = Metric::RESPONSE_TIME_P50;
 
     fn policy() -> Policy {
         Policy::usual(1)
@@ -781,8 +759,11 @@ mod tests {
             .unwrap()
     }
 
-    fn codes(told: &RunComparison) -> Vec<CautionCode> {
-        told.cautions.iter().map(|caution| caution.code).collect()
+    fn codes(told: &RunComparison) -> Vec<String> {
+        told.warnings
+            .iter()
+            .map(|warning| warning.code().to_owned())
+            .collect()
     }
 
     fn check_error(base: &RunRecord, head: &RunRecord, ask: &Ask, text: &str) {
@@ -798,7 +779,7 @@ mod tests {
             (told.basis, &told.comparisons),
             (Basis::Paired, &run.comparisons)
         );
-        assert!(told.cautions.is_empty() && told.differences.is_empty());
+        assert!(told.warnings.is_empty() && told.differences.is_empty());
         let other_way = Ask {
             base: Some("coroutine".to_owned()),
             ..Ask::default()
@@ -825,7 +806,7 @@ mod tests {
         );
         assert!((comparison.ratio - 1.2).abs() < 1e-9, "{comparison:?}");
         assert_eq!(comparison.verdict, ComparisonVerdict::Slower);
-        assert_eq!(codes(&told), []);
+        assert!(codes(&told).is_empty());
 
         let alone = Ask {
             reference: ReferenceAsk::No,
@@ -834,7 +815,7 @@ mod tests {
         let told = between(&base, &head, &alone, &policy()).unwrap();
         assert_eq!((told.basis, told.comparisons.len()), (Basis::Unpaired, 14));
         assert!((of(&told, TIME).ratio - 1.5).abs() < 1e-9);
-        assert_eq!(codes(&told), [CautionCode::DifferentRuns]);
+        assert_eq!(codes(&told), ["different_runs"]);
     }
 
     #[test]
@@ -863,7 +844,7 @@ mod tests {
         };
         let told = between(&ours[0], &ours[1], &named, &policy()).unwrap();
         assert_eq!(told.basis, Basis::Reference);
-        assert_eq!(codes(&told), [CautionCode::EnvironmentsDiffer]);
+        assert_eq!(codes(&told), ["environments_differ"]);
         head.targets[0].manifest.version = "0.2.0".to_owned();
         assert_eq!(
             basis(&head, ReferenceAsk::Any).1.as_deref(),
@@ -988,9 +969,8 @@ mod tests {
             };
             let told = between(&base, &head, &forced, &policy()).unwrap();
             assert!(
-                told.cautions
-                    .iter()
-                    .any(|caution| caution.voids && caution.detail.contains(text)),
+                told.warnings.iter().any(|warning| warning.voids
+                    && matches!(&warning.fact, Fact::Unlike { what } if what.contains(text))),
                 "{text}"
             );
         };
@@ -1012,15 +992,14 @@ mod tests {
         );
         check(
             |run| {
-                let void = CautionCode::StealTime.caution(true, "stolen".to_owned(), "");
-                run.targets[1].report.validity =
-                    model::record::validity::Validity::from_cautions(vec![void]);
+                let void = Warning::void(Fact::StealTime { share: 0.5 });
+                run.targets[1].report.validity = model::record::warning::Validity::of(vec![void]);
             },
             "the figures of coroutine in run b do not measure it",
         );
         check(
             |run| {
-                run.targets[1].failure = Some(model::record::run::Failure {
+                run.targets[1].failure = Some(model::record::target::Failure {
                     what: "it ended".to_owned(),
                     last_output: String::new(),
                 });
@@ -1057,11 +1036,11 @@ mod tests {
                 ["coroutine: pool threads", "4", "8"],
             ]
         );
-        assert!(
-            told.cautions[0].detail.contains("differ in 5 ways"),
-            "{:?}",
-            told.cautions
-        );
+        let expected = Fact::EnvironmentsDiffer {
+            ways: 5,
+            reference: Some("callback".to_owned()),
+        };
+        assert_eq!(told.warnings[0].fact, expected);
     }
 
     #[test]
@@ -1073,26 +1052,28 @@ mod tests {
         }
         let told = between(&base, &head, &Ask::default(), &policy()).unwrap();
         assert!(told.comparisons.is_empty());
-        let why = "known in 10 blocks of the base and 3 of the head, and the test needs 4 of each";
+        let reason = Reason::TooFewOfEach {
+            base: 10,
+            head: 3,
+            needed: 4,
+        };
+        let expected = Fact::NotCompared {
+            metrics: Metric::of_workload(WorkloadKind::Requests).to_vec(),
+            reason,
+        };
         assert_eq!(
-            told.cautions[0].detail,
-            format!(
-                "coroutine (B) could not be compared in response time p50, response time p99, service time p50, service time \
-                 p99, throughput, server CPU per request and peak memory: {why}"
-            )
+            told.warnings[0],
+            Warning::note(expected).about("coroutine (B)")
         );
         let metrics: Vec<Metric> = told
             .left_out
             .iter()
             .map(|left_out| left_out.metric)
             .collect();
-        assert_eq!(metrics, Timed::Requests.metrics());
-        assert_eq!(
-            told.left_out[0].why,
-            format!("response time p50 is {why}: measure longer")
-        );
+        assert_eq!(metrics, Metric::of_workload(WorkloadKind::Requests));
+        assert_eq!(told.left_out[0].reason, reason);
         assert_eq!(told.left_out[0].head, "coroutine (B)");
-        assert_eq!(told.cautions.last().unwrap().code, CautionCode::Partial);
+        assert_eq!(told.warnings.last().unwrap().code(), "interrupted");
     }
 
     #[test]
@@ -1103,10 +1084,12 @@ mod tests {
         assert!(
             matches!(
                 three,
-                Err(NotCompared::TooFewOfEach {
-                    base: 3,
-                    head: 9,
-                    needed: 4,
+                Err(NotCompared {
+                    reason: Reason::TooFewOfEach {
+                        base: 3,
+                        head: 9,
+                        needed: 4,
+                    },
                     ..
                 })
             ),
@@ -1118,9 +1101,12 @@ mod tests {
         let more = compare_unpaired(&side(MAX_BLOCKS + 1, 0.0), &side(4, 0.0), TIME, &policy());
         assert_eq!(
             more,
-            Err(NotCompared::TooManyBlocks {
+            Err(NotCompared {
                 metric: TIME,
-                blocks: MAX_BLOCKS + 1
+                reason: Reason::TooManyBlocks {
+                    blocks: MAX_BLOCKS + 1,
+                    most: MAX_BLOCKS,
+                },
             })
         );
     }

@@ -11,13 +11,13 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use crate::validity::MEASURE_LONGER;
-use model::record::comparison::{ALPHA, Comparison, ComparisonVerdict};
+use model::measured::workload::WorkloadKind;
+use model::record::comparison::{ALPHA, Comparison, NotCompared, Reason};
 use model::record::metric::Metric;
-use model::record::run::{EpochRecord, TargetRecord};
-use model::record::timed::Timed;
-use model::record::validity::{Caution, CautionCode};
-use model::words;
+use model::record::run::workload_of;
+use model::record::target::{EpochRecord, TargetRecord};
+use model::record::verdict::ComparisonVerdict;
+use model::record::warning::{Fact, Warning};
 use stats::distribution::{student_t_quantile, variance};
 use stats::dominance::cliffs_delta;
 use stats::sign_flip::sign_flip;
@@ -26,7 +26,7 @@ use stats::sign_flip::sign_flip;
 pub const MAX_BLOCKS: usize = 10_000;
 /// Values beyond these are taken for a broken measurement and left out. Within them no ratio or interval overflows.
 pub const USABLE: std::ops::RangeInclusive<f64> = 1e-60..=1e60;
-/// The power that the minimal detectable effect is stated for.
+/// The power that the smallest detectable difference is stated for.
 pub const POWER: f64 = 0.8;
 
 /// When a difference counts.
@@ -103,138 +103,22 @@ pub enum PolicyError {
     },
 }
 
-/// Why a metric was not compared.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum NotCompared {
-    /// Too few blocks in which both targets have the metric.
-    #[error("{metric} is {why}: measure longer", metric = metric.words(), why = self.why())]
-    TooFewBlocks {
-        /// The metric.
-        metric: Metric,
-        /// Blocks in which both targets have a usable value.
-        paired: usize,
-        /// Blocks in all.
-        blocks: usize,
-        /// Blocks without which no test can reject.
-        needed: usize,
-    },
-    /// Too few blocks of two runs, which no pairing ties together.
-    #[error("{metric} is {why}: measure longer", metric = metric.words(), why = self.why())]
-    TooFewOfEach {
-        /// The metric.
-        metric: Metric,
-        /// Blocks of the base with a usable value.
-        base: usize,
-        /// Blocks of the head.
-        head: usize,
-        /// Blocks of each without which no test can reject.
-        needed: usize,
-    },
-    /// Too few earlier runs.
-    #[error("{metric} is {why}: {advice}", metric = metric.words(), why = self.why(), advice = self.advice())]
-    TooFewRuns {
-        /// The metric.
-        metric: Metric,
-        /// Earlier runs that have it.
-        runs: usize,
-        /// Runs without which nothing is told.
-        needed: usize,
-    },
-    /// More blocks than are compared.
-    #[error("{metric} is {why}: {advice}", metric = metric.words(), why = self.why(), advice = self.advice())]
-    TooManyBlocks {
-        /// The metric.
-        metric: Metric,
-        /// Blocks in all.
-        blocks: usize,
-    },
-}
-
-impl NotCompared {
-    /// What was not compared.
-    pub fn metric(&self) -> Metric {
-        match *self {
-            Self::TooFewBlocks { metric, .. }
-            | Self::TooFewOfEach { metric, .. }
-            | Self::TooFewRuns { metric, .. }
-            | Self::TooManyBlocks { metric, .. } => metric,
-        }
-    }
-
-    /// What to do about it.
-    fn advice(&self) -> &'static str {
-        match self {
-            Self::TooFewBlocks { .. } | Self::TooFewOfEach { .. } => MEASURE_LONGER,
-            Self::TooFewRuns { .. } => "add runs",
-            Self::TooManyBlocks { .. } => "take fewer --rounds",
-        }
-    }
-
-    /// In how many blocks or runs it is known, and how many it takes. Metrics with the same reason have the same words.
-    fn why(&self) -> String {
-        let count = |count: usize| words::count(count as u64);
-        let plural = |count: usize, one, many| words::plural(count as u64, one, many);
-        match *self {
-            Self::TooFewBlocks {
-                paired,
-                blocks,
-                needed,
-                ..
-            } => format!(
-                "known of both targets in {} of {}, and the test needs {needed}",
-                plural(paired, "block", "blocks"),
-                count(blocks)
-            ),
-            Self::TooFewOfEach {
-                base, head, needed, ..
-            } => format!(
-                "known in {} of the base and {} of the head, and the test needs {needed} of each",
-                plural(base, "block", "blocks"),
-                count(head)
-            ),
-            Self::TooFewRuns { runs, needed, .. } => format!(
-                "known of {} like this one, and a comparison with them needs {needed}",
-                plural(runs, "earlier run", "earlier runs")
-            ),
-            Self::TooManyBlocks { blocks, .. } => format!(
-                "known in {}, more than the {} that are compared",
-                plural(blocks, "block", "blocks"),
-                count(MAX_BLOCKS)
-            ),
-        }
-    }
-}
-
-/// What could not be compared, with the names of the targets: a caution a reason, which names all targets and metrics that it holds for.
-pub fn left_out(not_compared: &[(String, NotCompared)]) -> Vec<Caution> {
-    let mut reasons: Vec<(&str, &NotCompared, Vec<&str>)> = Vec::new();
-    for (target, reason) in not_compared {
-        let metric = reason.metric().words();
-        let same = |(known, other, _): &&mut (&str, &NotCompared, _)| {
-            known == target && other.why() == reason.why()
-        };
+/// A warning for each target and reason, which names all metrics that it holds for.
+///
+/// `not_compared`: with the name of its target each.
+pub fn left_out(not_compared: &[(String, NotCompared)]) -> Vec<Warning> {
+    let mut reasons: Vec<(&str, Reason, Vec<Metric>)> = Vec::new();
+    for (target, NotCompared { metric, reason }) in not_compared {
+        let same = |(of, other, _): &&mut (&str, Reason, _)| of == target && other == reason;
         match reasons.iter_mut().find(same) {
-            Some((.., metrics)) => metrics.push(metric),
-            None => reasons.push((target, reason, vec![metric])),
+            Some((.., metrics)) => metrics.push(*metric),
+            None => reasons.push((target, *reason, vec![*metric])),
         }
     }
-    let mut told: Vec<(String, &str, Vec<&str>)> = Vec::new();
-    for (target, reason, metrics) in reasons {
-        let what = format!("in {}: {}", words::listed(&metrics), reason.why());
-        match told.iter_mut().find(|(known, ..)| *known == what) {
-            Some((.., targets)) => targets.push(target),
-            None => told.push((what, reason.advice(), vec![target])),
-        }
-    }
-    let caution = |(what, advice, targets): (String, &str, Vec<&str>)| {
-        let targets = words::listed(&targets);
-        CautionCode::TooFewSamples.caution(
-            false,
-            format!("{targets} could not be compared {what}"),
-            advice,
-        )
+    let warning = |(target, reason, metrics): (&str, Reason, Vec<Metric>)| {
+        Warning::note(Fact::NotCompared { metrics, reason }).about(target)
     };
-    told.into_iter().map(caution).collect()
+    reasons.into_iter().map(warning).collect()
 }
 
 /// Compares every target with the first, metric by metric, and adjusts the p-values of each pair over its metrics.
@@ -247,11 +131,11 @@ pub fn compare_targets(
     let Some((base, heads)) = targets.split_first() else {
         return (Vec::new(), Vec::new());
     };
-    let timed = Timed::of_targets(targets);
+    let workload = workload_of(targets);
     let mut compared = Vec::new();
     let mut not_compared = Vec::new();
     for head in heads {
-        let (pair, reasons) = compare_pair(&base.epochs, &head.epochs, timed, policy);
+        let (pair, reasons) = compare_pair(&base.epochs, &head.epochs, workload, policy);
         compared.extend(pair.into_iter().map(|comparison| Comparison {
             base: base.name.clone(),
             head: head.name.clone(),
@@ -268,16 +152,16 @@ pub fn compare_targets(
 
 /// Compares two targets whose epochs were measured in turn, metric by metric, with the p-values adjusted over the metrics.
 ///
-/// Target names are empty. Returns the comparisons in the order of [`Timed::metrics`], and what could not be compared.
+/// Target names are empty. Returns the comparisons in the order of [`Metric::of_workload`], and what could not be compared.
 pub fn compare_pair(
     base: &[EpochRecord],
     head: &[EpochRecord],
-    timed: Timed,
+    workload: WorkloadKind,
     policy: &Policy,
 ) -> (Vec<Comparison>, Vec<NotCompared>) {
     let mut compared = Vec::new();
     let mut not_compared = Vec::new();
-    for &metric in timed.metrics() {
+    for &metric in Metric::of_workload(workload) {
         let (base_blocks, head_blocks) = paired_blocks(base, head, metric);
         match compare(&base_blocks, &head_blocks, metric, policy) {
             Ok(comparison) => compared.push(comparison),
@@ -306,18 +190,22 @@ pub fn compare(
     );
     let blocks = base_blocks.len();
     if blocks > MAX_BLOCKS {
-        return Err(NotCompared::TooManyBlocks { metric, blocks });
+        let reason = Reason::TooManyBlocks {
+            blocks,
+            most: MAX_BLOCKS,
+        };
+        return Err(NotCompared { metric, reason });
     }
     let (base, head) = usable_pairs(base_blocks, head_blocks);
     let differences = log_ratios(&base, &head);
     let needed = min_blocks(policy.alpha, 1) as usize;
     if differences.len() < needed {
-        return Err(NotCompared::TooFewBlocks {
-            metric,
+        let reason = Reason::TooFewBlocks {
             paired: differences.len(),
             blocks,
             needed,
-        });
+        };
+        return Err(NotCompared { metric, reason });
     }
     let test = sign_flip(&differences, policy.alpha, policy.seed);
     let comparison = Comparison {
@@ -328,7 +216,7 @@ pub fn compare(
         ci_low: test.interval.low.exp(),
         ci_high: test.interval.high.exp(),
         p_value: test.p_value,
-        mde: minimal_detectable(
+        smallest_detectable: minimal_detectable(
             variance(&differences).sqrt(),
             differences.len(),
             policy.alpha,
@@ -476,7 +364,9 @@ pub fn minimal_detectable(deviation: f64, blocks: usize, alpha: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::measured::clock::Clock;
     use model::measured::ledger::Ledger;
+    use model::record::metric::Rank;
     use proptest::prelude::*;
     use rand::SeedableRng;
     use rand_distr::{Distribution, StandardNormal};
@@ -505,7 +395,7 @@ mod tests {
         serde_json::from_str(include_str!("../tests/reference/compare.json")).unwrap()
     }
 
-    const TIME: Metric = Metric::ResponseTimeNsP50;
+    const TIME: Metric = Metric::RESPONSE_TIME_P50;
 
     fn some(values: &[f64]) -> Vec<Option<f64>> {
         values.iter().copied().map(Some).collect()
@@ -538,7 +428,7 @@ mod tests {
                 ("ci_low", ours.ci_low, case.ci_low),
                 ("ci_high", ours.ci_high, case.ci_high),
                 ("p_value", ours.p_value, case.p_value),
-                ("mde", ours.mde, case.mde),
+                ("smallest_detectable", ours.smallest_detectable, case.mde),
             ];
             for (field, ours, theirs) in pairs {
                 assert!(
@@ -557,8 +447,7 @@ mod tests {
         let policy = Policy::usual(1);
         let mut alarms = 0_u32;
         for _ in 0..runs {
-            let mut pair: Vec<Comparison> = Timed::Requests
-                .metrics()
+            let mut pair: Vec<Comparison> = Metric::of_workload(WorkloadKind::Requests)
                 .iter()
                 .map(|&metric| {
                     let mut blocks = || {
@@ -678,8 +567,7 @@ mod tests {
         assert_eq!((min_blocks(0.05, 1), min_blocks(0.05, 7)), (6, 9));
         let policy = Policy::usual(1);
         let smallest = |blocks: usize| {
-            let mut pair: Vec<Comparison> = Timed::Requests
-                .metrics()
+            let mut pair: Vec<Comparison> = Metric::of_workload(WorkloadKind::Requests)
                 .iter()
                 .map(|&metric| {
                     compare(
@@ -742,8 +630,12 @@ mod tests {
         assert_eq!(
             compare(&[Some(1.0); 5], &[Some(2.0); 5], TIME, &Policy::usual(1))
                 .unwrap_err()
-                .to_string(),
-            "response time p50 is known of both targets in 5 blocks of 5, and the test needs 6: measure longer"
+                .reason,
+            Reason::TooFewBlocks {
+                paired: 5,
+                blocks: 5,
+                needed: 6
+            }
         );
         assert_eq!(compared(&[1.0; 6], &[2.0; 6], TIME).blocks, 6);
     }
@@ -774,11 +666,13 @@ mod tests {
         );
         assert_eq!(
             compare(&head[..12], &base[..12], TIME, &Policy::usual(1)),
-            Err(NotCompared::TooFewBlocks {
+            Err(NotCompared {
                 metric: TIME,
-                paired: 5,
-                blocks: 12,
-                needed: 6
+                reason: Reason::TooFewBlocks {
+                    paired: 5,
+                    blocks: 12,
+                    needed: 6,
+                },
             })
         );
     }
@@ -795,75 +689,51 @@ mod tests {
         let more = vec![Some(1.0); MAX_BLOCKS + 1];
         assert_eq!(
             compare(&more, &more, TIME, &Policy::usual(1)),
-            Err(NotCompared::TooManyBlocks {
+            Err(NotCompared {
                 metric: TIME,
-                blocks: MAX_BLOCKS + 1
+                reason: Reason::TooManyBlocks {
+                    blocks: MAX_BLOCKS + 1,
+                    most: MAX_BLOCKS,
+                },
             })
         );
     }
 
     #[test]
-    fn what_could_not_be_compared_is_said_once_a_reason() {
+    fn what_could_not_be_compared_is_one_warning_a_target_and_reason() {
+        let reason = |paired| Reason::TooFewBlocks {
+            paired,
+            blocks: 10,
+            needed: 6,
+        };
         let too_few = |target: &str, metric, paired| {
-            let reason = NotCompared::TooFewBlocks {
-                metric,
-                paired,
-                blocks: 10,
-                needed: 6,
+            let reason = reason(paired);
+            (target.to_owned(), NotCompared { metric, reason })
+        };
+        let p99 = Metric::RESPONSE_TIME_P99;
+        let service_p99 = Metric::Time(Clock::ServiceTime, Rank::P99);
+        let warning = |target: &str, metrics: &[Metric], paired| {
+            let fact = Fact::NotCompared {
+                metrics: metrics.to_vec(),
+                reason: reason(paired),
             };
-            (target.to_owned(), reason)
+            Warning::note(fact).about(target)
         };
-        let (p99, service_p99) = (Metric::ResponseTimeNsP99, Metric::ServiceTimeNsP99);
-        let check = |not_compared: &[(String, NotCompared)], expected: &[&str]| {
-            let told = left_out(not_compared);
-            let details: Vec<&str> = told.iter().map(|caution| caution.detail.as_str()).collect();
-            assert_eq!(details, expected);
-        };
-        check(&[], &[]);
-        check(
-            &[too_few("node", p99, 1)],
-            &[
-                "node could not be compared in response time p99: known of both targets in 1 block of 10, and the test needs 6",
-            ],
-        );
-        check(
-            &[
-                too_few("node", p99, 0),
-                too_few("node", service_p99, 0),
-                too_few("fastapi", p99, 0),
-                too_few("fastapi", service_p99, 0),
-            ],
-            &[
-                "node and fastapi could not be compared in response time p99 and service time p99: known of both targets in 0 \
-               blocks of 10, and the test needs 6",
-            ],
-        );
-        check(
-            &[
-                too_few("node", p99, 5),
-                too_few("node", service_p99, 0),
-                too_few("fastapi", p99, 5),
-            ],
-            &[
-                "node and fastapi could not be compared in response time p99: known of both targets in 5 blocks of 10, and the \
-                 test needs 6",
-                "node could not be compared in service time p99: known of both targets in 0 blocks of 10, and the test needs 6",
-            ],
-        );
-    }
-
-    #[test]
-    fn what_was_left_out_for_too_many_blocks_is_not_told_to_have_more() {
-        let reason = NotCompared::TooManyBlocks {
-            metric: TIME,
-            blocks: MAX_BLOCKS + 1,
-        };
+        assert_eq!(left_out(&[]), []);
+        let all = [
+            too_few("node", p99, 5),
+            too_few("node", service_p99, 0),
+            too_few("fastapi", p99, 0),
+            too_few("fastapi", service_p99, 0),
+        ];
         assert_eq!(
-            reason.to_string(),
-            "response time p50 is known in 10,001 blocks, more than the 10,000 that are compared: take fewer --rounds"
+            left_out(&all),
+            [
+                warning("node", &[p99], 5),
+                warning("node", &[service_p99], 0),
+                warning("fastapi", &[p99, service_p99], 0),
+            ]
         );
-        let told = left_out(&[("node".to_owned(), reason)]);
-        assert_eq!(told[0].advice, "take fewer --rounds");
     }
 
     #[test]
@@ -888,7 +758,7 @@ mod tests {
 
     #[test]
     fn metrics_are_found_by_the_names_that_records_have() {
-        for metric in Metric::ALL {
+        for metric in Metric::all() {
             assert_eq!(Metric::named(metric.name()), Ok(metric));
             assert_eq!(
                 serde_json::to_string(&metric).unwrap(),
@@ -955,7 +825,7 @@ mod tests {
         fn no_values_make_it_panic_or_overflow(values in prop::collection::vec((any::<Option<f64>>(), any::<Option<f64>>()), 0..20)) {
             let (base, head): (Vec<_>, Vec<_>) = values.into_iter().unzip();
             if let Ok(comparison) = compare(&base, &head, TIME, &Policy::usual(1)) {
-                let figures = [comparison.ratio, comparison.ci_low, comparison.ci_high, comparison.p_value, comparison.mde];
+                let figures = [comparison.ratio, comparison.ci_low, comparison.ci_high, comparison.p_value, comparison.smallest_detectable];
                 prop_assert!(figures.into_iter().all(f64::is_finite), "{comparison:?}");
             }
         }
@@ -969,8 +839,8 @@ mod tests {
     fn each_effort_has_blocks_enough_to_reject_all_metrics_of_any_run() {
         use model::spec::plan::{Effort, Plan, PlanSpec};
 
-        let most = Timed::ALL
-            .map(|timed| timed.metrics().len())
+        let most = WorkloadKind::ALL
+            .map(|timed| Metric::of_workload(timed).len())
             .into_iter()
             .max();
         assert_eq!(most, Some(7));

@@ -2,96 +2,87 @@
 //!
 //! The intervals of [`crate::compare`] are right where blocks are independent and a target is the same in all of them.
 //! These checks look for the ways in which that fails, and each speaks only where it is both significant and large enough to
-//! matter. They judge the median of the time that the run is about: see [`Timed::metrics`].
+//! matter. They judge the median of the time that the run is about: see [`WorkloadKind::metrics`].
 
 use std::collections::BTreeMap;
 
 use crate::compare::block_values;
+use model::measured::workload::WorkloadKind;
 use model::record::metric::Metric;
-use model::record::run::EpochRecord;
-use model::record::timed::Timed;
-use model::record::validity::{Caution, CautionCode};
+use model::record::target::EpochRecord;
+use model::record::warning::{Fact, Warning};
 use stats::place::{PlacedBlock, place_effect};
 use stats::rounds::round_effect;
 use stats::steadiness::warming;
 
 /// The level of each kind of check. There are three, so that a sound run is cautioned one time in twenty at most.
 pub const ALPHA: f64 = 0.05 / 3.0;
-/// An excess at the start of rounds, or between places of a block, that is worth a word.
+/// An excess at the start of rounds, or between places of a block, that is worth a warning.
 pub const NOTABLE_EFFECT: f64 = 0.02;
-/// A factor by which intervals should be longer that is worth a word.
+/// A factor by which intervals should be longer that is worth a warning.
 pub const NOTABLE_LENGTHENING: f64 = 1.1;
 
 /// What a reader should know about the design of a run.
 ///
 /// `targets`: their names and epochs, the base of comparisons first. `seed`: of the random orders and divisions that are
 /// tried.
-pub fn cautions(targets: &[(&str, &[EpochRecord])], timed: Timed, seed: u64) -> Vec<Caution> {
-    let judged = timed.metrics()[0];
-    let mut cautions = not_warm(targets, judged);
-    cautions.extend(places(targets, judged, seed));
-    cautions.extend(rounds(targets, judged, seed));
-    cautions
+pub fn warnings(
+    targets: &[(&str, &[EpochRecord])],
+    workload: WorkloadKind,
+    seed: u64,
+) -> Vec<Warning> {
+    let judged = Metric::of_workload(workload)[0];
+    let mut warnings = not_warm(targets, judged);
+    warnings.extend(places(targets, judged, seed));
+    warnings.extend(rounds(targets, judged, seed));
+    warnings
 }
 
-fn not_warm(targets: &[(&str, &[EpochRecord])], judged: Metric) -> Vec<Caution> {
+fn not_warm(targets: &[(&str, &[EpochRecord])], judged: Metric) -> Vec<Warning> {
     let level = ALPHA / targets.len() as f64;
     let of_target = |&(name, epochs): &(&str, &[EpochRecord])| {
-        let told = warming(&epochs_by_round(epochs, judged))?;
-        let excess = told.excess.exp_m1();
-        (told.p_value <= level && excess >= NOTABLE_EFFECT).then(|| {
-            CautionCode::Unsteady.caution(
-                false,
-                format!(
-                    "{name} began its rounds {:.0} % slower than it went on ({}, p {:.3}): it was not warm",
-                    excess * 100.0,
-                    judged.words(),
-                    told.p_value
-                ),
-                "measure it warm, with a longer warm-up (-w); its figures here are a mixture of both",
-            )
+        let warming = warming(&epochs_by_round(epochs, judged))?;
+        let excess = warming.excess.exp_m1();
+        (warming.p_value <= level && excess >= NOTABLE_EFFECT).then(|| {
+            let fact = Fact::NotWarm {
+                metric: judged,
+                excess,
+                p_value: warming.p_value,
+            };
+            Warning::note(fact).about(name)
         })
     };
     targets.iter().filter_map(of_target).collect()
 }
 
-fn places(targets: &[(&str, &[EpochRecord])], judged: Metric, seed: u64) -> Option<Caution> {
-    let told = place_effect(&placed_blocks(targets, judged), seed)?;
-    let range = told.range().exp_m1();
-    (told.p_value <= ALPHA && range >= NOTABLE_EFFECT).then(|| {
-        CautionCode::PlaceMatters.caution(
-            false,
-            format!(
-                "the place of an epoch within its block changes {} by {:.0} % (p {:.3})",
-                judged.words(),
-                range * 100.0,
-                told.p_value
-            ),
-            "every target stood in every place equally often, so ratios stand, but intervals are longer than need be: \
-             give longer epochs (-d), or look for work that one target leaves to the next",
-        )
+fn places(targets: &[(&str, &[EpochRecord])], judged: Metric, seed: u64) -> Option<Warning> {
+    let effect = place_effect(&placed_blocks(targets, judged), seed)?;
+    let range = effect.range().exp_m1();
+    (effect.p_value <= ALPHA && range >= NOTABLE_EFFECT).then(|| {
+        Warning::note(Fact::PlaceMatters {
+            metric: judged,
+            range,
+            p_value: effect.p_value,
+        })
     })
 }
 
-fn rounds(targets: &[(&str, &[EpochRecord])], judged: Metric, seed: u64) -> Vec<Caution> {
+fn rounds(targets: &[(&str, &[EpochRecord])], judged: Metric, seed: u64) -> Vec<Warning> {
     let Some(((base_name, base), heads)) = targets.split_first() else {
         return Vec::new();
     };
     let level = ALPHA / heads.len().max(1) as f64;
     let of_head = |&(name, head): &(&str, &[EpochRecord])| {
-        let told = round_effect(&differences_by_round(base, head, judged), seed)?;
-        (told.p_value <= level && told.lengthening >= NOTABLE_LENGTHENING).then(|| {
-            CautionCode::RoundsDiffer.caution(
-                false,
-                format!(
-                    "{name} against {base_name}: each fresh start changes {} by {:.1} % (p {:.3}), so that the blocks of a round are not independent and the intervals should be {:.1} times as long",
-                    judged.words(),
-                    told.deviation.exp_m1() * 100.0,
-                    told.p_value,
-                    told.lengthening
-                ),
-                "give more rounds (--rounds): each starts the targets afresh",
-            )
+        let effect = round_effect(&differences_by_round(base, head, judged), seed)?;
+        (effect.p_value <= level && effect.lengthening >= NOTABLE_LENGTHENING).then(|| {
+            let fact = Fact::RoundsDiffer {
+                base: base_name.to_string(),
+                metric: judged,
+                deviation: effect.deviation.exp_m1(),
+                p_value: effect.p_value,
+                lengthening: effect.lengthening,
+            };
+            Warning::note(fact).about(name)
         })
     };
     heads.iter().filter_map(of_head).collect()
@@ -171,7 +162,7 @@ mod tests {
     use rand_distr::{Distribution, StandardNormal};
     use rand_xoshiro::Xoshiro256PlusPlus;
 
-    const JUDGED: Metric = Metric::ResponseTimeNsP50;
+    const JUDGED: Metric = Metric::RESPONSE_TIME_P50;
 
     /// Epochs of a pair in turn, A B B A and B A A B, four blocks a round; each target's value is made of where it stands.
     fn pair(rounds: u32, value: impl Fn(u32, u32, usize, u32) -> f64) -> [Vec<EpochRecord>; 2] {
@@ -200,26 +191,26 @@ mod tests {
         epochs
     }
 
-    fn told(epochs: &[Vec<EpochRecord>; 2]) -> Vec<String> {
+    /// What is warned of, none of which voids.
+    fn facts(epochs: &[Vec<EpochRecord>; 2]) -> Vec<(Option<String>, Fact)> {
         let targets = [("base", epochs[0].as_slice()), ("head", &epochs[1])];
-        let cautions = cautions(&targets, Timed::Requests, 1);
-        assert!(
-            cautions
-                .iter()
-                .all(|caution| !caution.voids && !caution.advice.is_empty())
-        );
-        cautions.into_iter().map(|caution| caution.detail).collect()
+        let warnings = warnings(&targets, WorkloadKind::Requests, 1);
+        assert!(warnings.iter().all(|warning| !warning.voids));
+        let facts = warnings.into_iter();
+        facts
+            .map(|warning| (warning.target, warning.fact))
+            .collect()
     }
 
     #[test]
     fn a_sound_run_has_nothing_to_be_said_against_it() {
         let sound = pair(4, |_, _, target, _| 100.0 + target as f64);
-        assert_eq!(told(&sound), Vec::<String>::new());
-        assert!(cautions(&[], Timed::Requests, 1).is_empty());
+        assert_eq!(facts(&sound), []);
+        assert!(warnings(&[], WorkloadKind::Requests, 1).is_empty());
         assert!(
-            cautions(
+            warnings(
                 &[("alone", &pair(4, |_, _, _, _| 1.0)[0])],
-                Timed::Requests,
+                WorkloadKind::Requests,
                 1
             )
             .is_empty()
@@ -227,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cold_start_of_one_target_is_told_with_its_name() {
+    fn a_cold_start_of_one_target_is_found_with_its_name() {
         let cold = pair(4, |_, block, target, _| {
             if target == 1 && block % 4 == 0 {
                 130.0
@@ -235,17 +226,16 @@ mod tests {
                 100.0
             }
         });
-        let told = told(&cold);
-        assert!(
-            told[0].starts_with(
-                "head began its rounds 30 % slower than it went on (response time p50"
-            ),
-            "{told:?}"
-        );
+        let facts = facts(&cold);
+        let (target, Fact::NotWarm { metric, excess, .. }) = &facts[0] else {
+            panic!("{facts:?}");
+        };
+        assert_eq!((target.as_deref(), *metric), (Some("head"), JUDGED));
+        assert!((excess - 0.3).abs() < 0.001, "{excess}");
     }
 
     #[test]
-    fn a_place_that_matters_is_told() {
+    fn a_place_that_matters_is_found() {
         let outside = pair(4, |_, _, _, position| {
             if matches!(position, 0 | 3) {
                 105.0
@@ -253,16 +243,18 @@ mod tests {
                 100.0
             }
         });
-        let told = told(&outside);
-        assert_eq!(told.len(), 1, "{told:?}");
+        let facts = facts(&outside);
+        let [(None, Fact::PlaceMatters { range, p_value, .. })] = facts.as_slice() else {
+            panic!("{facts:?}");
+        };
         assert!(
-            told[0].contains("changes response time p50 by 5 % (p 0.001"),
-            "{told:?}"
+            (range - 0.05).abs() < 0.001 && *p_value < 0.002,
+            "{facts:?}"
         );
     }
 
     #[test]
-    fn rounds_that_differ_are_told() {
+    fn rounds_that_differ_are_found() {
         let started = pair(5, |round, _, target, _| {
             if target == 1 {
                 100.0 + 3.0 * f64::from(round * 2 % 5)
@@ -270,13 +262,20 @@ mod tests {
                 100.0
             }
         });
-        let told = told(&started);
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert!(
-            told[0].starts_with("head against base: each fresh start changes")
-                && told[0].ends_with("should be 2.0 times as long"),
-            "{told:?}"
-        );
+        let facts = facts(&started);
+        let [
+            (
+                target,
+                Fact::RoundsDiffer {
+                    base, lengthening, ..
+                },
+            ),
+        ] = facts.as_slice()
+        else {
+            panic!("{facts:?}");
+        };
+        assert_eq!((target.as_deref(), base.as_str()), (Some("head"), "base"));
+        assert!((lengthening - 2.0).abs() < 0.05, "{lengthening}");
     }
 
     #[test]
@@ -285,6 +284,6 @@ mod tests {
         for epoch in epochs.iter_mut().flatten() {
             epoch.metrics.clear();
         }
-        assert!(told(&epochs).is_empty());
+        assert!(facts(&epochs).is_empty());
     }
 }

@@ -8,9 +8,10 @@ use serde::Deserialize;
 use crate::compare;
 use model::record::comparison::Comparison;
 use model::record::detectable::DetectableRecord;
+use model::record::load_report::LoadRecord;
 use model::record::metric::Metric;
-use model::record::run::{Environment, LoadRecord};
-use model::record::validity::Validity;
+use model::record::surroundings::Environment;
+use model::record::warning::Validity;
 use model::spec::plan::Plan;
 
 /// The most earlier runs that are asked: the latest tell most of what the machine is like now.
@@ -100,7 +101,7 @@ pub fn detectable(plan: &Plan, earlier: &[EarlierRun]) -> Option<DetectableRecor
         let of_metric = comparisons.filter(|comparison| comparison.metric == metric);
         middle(of_metric.filter_map(deviation_of).collect())
     };
-    let metrics = Metric::ALL.into_iter();
+    let metrics = Metric::all().into_iter();
     Some(DetectableRecord {
         runs: earlier.iter().map(|run| run.id.clone()).collect(),
         assumed_deviation: earlier.is_empty().then_some(ASSUMED_DEVIATION),
@@ -113,8 +114,12 @@ pub fn detectable(plan: &Plan, earlier: &[EarlierRun]) -> Option<DetectableRecor
 /// The standard deviation of a comparison's blocks, as its minimal detectable effect was computed from it.
 fn deviation_of(comparison: &Comparison) -> Option<f64> {
     let blocks = usize::try_from(comparison.blocks).ok()?;
-    let is_usable = blocks >= 2 && comparison.mde.is_finite() && comparison.mde >= 0.0;
-    is_usable.then(|| comparison.mde.ln_1p() / compare::minimal_detectable(1.0, blocks, ALPHA))
+    let is_usable = blocks >= 2
+        && comparison.smallest_detectable.is_finite()
+        && comparison.smallest_detectable >= 0.0;
+    is_usable.then(|| {
+        comparison.smallest_detectable.ln_1p() / compare::minimal_detectable(1.0, blocks, ALPHA)
+    })
 }
 
 /// The median, of an even number the upper one: rather too large an effect than one that is not kept.
@@ -154,7 +159,10 @@ mod tests {
         assert_eq!(told.assumed_deviation, None);
         for comparison in record.comparisons {
             let effect = told.metrics[comparison.metric.name()];
-            assert!((effect - comparison.mde).abs() < 1e-12, "{comparison:?}");
+            assert!(
+                (effect - comparison.smallest_detectable).abs() < 1e-12,
+                "{comparison:?}"
+            );
         }
     }
 
@@ -163,7 +171,7 @@ mod tests {
         let usual = samples::run_record();
         let mut wild = usual.clone();
         for comparison in &mut wild.comparisons {
-            comparison.mde = 3.0;
+            comparison.smallest_detectable = 3.0;
         }
         let runs = [&usual, &wild, &usual].map(earlier);
         let effect = |effort, runs: &[EarlierRun]| {
@@ -179,7 +187,7 @@ mod tests {
         let told = detectable(&plan(Effort::Quick, 2), &[]).unwrap();
         assert_eq!(told.assumed_deviation, Some(ASSUMED_DEVIATION));
         assert!(told.runs.is_empty());
-        assert_eq!(told.metrics.len(), Metric::ALL.len(), "whatever is timed");
+        assert_eq!(told.metrics.len(), Metric::all().len(), "whatever is timed");
         // (2.262 + 0.883) · 0.05 / √10, as a share.
         let effect = told.metrics["throughput_per_s"];
         assert!((effect - 0.0510).abs() < 0.0001, "{effect}");

@@ -11,16 +11,19 @@ mod config;
 use serde::Serialize;
 
 use crate::compare;
-use crate::compare::{NotCompared, Policy};
+use crate::compare::Policy;
 use crate::history::{Followed, HistoryLine};
-use model::record::comparison::{Comparison, ComparisonVerdict};
+use model::measured::workload::WorkloadKind;
+use model::record::comparison::{Comparison, NotCompared, Reason};
 use model::record::metric::Metric;
-use model::record::run::{Completion, RunRecord, TargetRecord};
-use model::record::timed::Timed;
+use model::record::run::{Completion, RunRecord};
+use model::record::target::TargetRecord;
+use model::record::verdict::ComparisonVerdict;
+use model::record::warning::Warning;
 use stats::distribution::{mean, student_t_quantile, student_t_within, variance};
 
 pub use config::{
-    Alarm, Config, DEFAULT_MARGIN, JUDGED, MAX_SCENARIOS, MAX_SOURCE_BYTES, MAX_WORDS, Rule,
+    Alarm, Config, DEFAULT_MARGIN, MAX_SCENARIOS, MAX_SOURCE_BYTES, MAX_WORDS, Rule, usually_judged,
 };
 
 /// The level of each measurement's verdicts. An alarm takes two of them.
@@ -136,16 +139,16 @@ pub enum What {
 pub struct Look {
     /// The run's name.
     pub run: String,
-    /// What it timed: what objectives bound, and what throughput and cost are counted by.
-    pub timed: Timed,
+    /// What most requests were for: what objectives bound, and what throughput and cost are counted by.
+    pub workload: WorkloadKind,
     /// Whether its figures measure the targets.
     pub valid: bool,
     /// Why not, where they don't.
-    pub invalid_because: Vec<String>,
+    pub invalid_because: Vec<Warning>,
     /// Every metric that is judged.
     pub metrics: Vec<JudgedMetric>,
     /// Metrics that are judged and could not be compared, and why.
-    pub not_compared: Vec<String>,
+    pub not_compared: Vec<NotCompared>,
     /// Every objective.
     pub objectives: Vec<JudgedObjective>,
 }
@@ -238,12 +241,14 @@ pub fn look(record: &RunRecord, config: &Config) -> Look {
     let [base, head] = record.targets.as_slice() else {
         panic!("a gate measures a base and a head");
     };
-    let compared = record.timed().metrics().iter().filter_map(|&metric| {
-        let rule = config.rule(metric)?;
-        let (base, head) = compare::paired_blocks(&base.epochs, &head.epochs, metric);
-        let policy = rule.policy(record.seed);
-        Some((rule, compare::compare(&base, &head, metric, &policy)))
-    });
+    let compared = Metric::of_workload(record.workload())
+        .iter()
+        .filter_map(|&metric| {
+            let rule = config.rule(metric)?;
+            let (base, head) = compare::paired_blocks(&base.epochs, &head.epochs, metric);
+            let policy = rule.policy(record.seed);
+            Some((rule, compare::compare(&base, &head, metric, &policy)))
+        });
     judged(compared.collect(), record, config, Some(base), head)
 }
 
@@ -307,11 +312,11 @@ fn against(
 ) -> Result<Comparison, NotCompared> {
     let runs = before.len();
     if runs < MIN_BASELINE_RUNS {
-        return Err(NotCompared::TooFewRuns {
-            metric,
+        let reason = Reason::TooFewRuns {
             runs,
             needed: MIN_BASELINE_RUNS,
-        });
+        };
+        return Err(NotCompared { metric, reason });
     }
     let logs: Vec<f64> = before.iter().map(|value| value.ln()).collect();
     let freedom = runs - 1;
@@ -332,7 +337,7 @@ fn against(
         ci_low: (effect - reach).exp(),
         ci_high: (effect + reach).exp(),
         p_value,
-        mde: detectable.exp_m1(),
+        smallest_detectable: detectable.exp_m1(),
         verdict: ComparisonVerdict::Inconclusive,
         blocks: u32::try_from(runs).unwrap_or(u32::MAX),
         cliffs_delta: None,
@@ -361,7 +366,7 @@ fn judged(
                 });
             }
             Err(_) if rule.alarm == Alarm::Never => {}
-            Err(why) => not_compared.push(why.to_string()),
+            Err(why) => not_compared.push(why),
         }
     }
     compare::holm(&mut comparisons, &Rule::default().policy(record.seed));
@@ -379,8 +384,8 @@ fn judged(
                 alarm: rule.alarm,
             }
         });
-    let timed = record.timed();
-    let took = |target: &TargetRecord, percentile| timed.times(&target.report).named(percentile);
+    let clock = record.workload().clock();
+    let took = |target: &TargetRecord, percentile| target.report.times(clock).named(percentile);
     let objectives = config.objectives.iter().map(|objective| JudgedObjective {
         percentile: objective.percentile,
         at_most_ns: model::units::duration_ns(objective.at_most),
@@ -389,14 +394,14 @@ fn judged(
     });
     let voiding = record
         .validity
-        .cautions
+        .warnings
         .iter()
-        .filter(|caution| caution.voids);
+        .filter(|warning| warning.voids);
     Look {
         run: record.id.clone(),
-        timed: record.timed(),
+        workload: record.workload(),
         valid: record.validity.is_valid() && record.completion == Completion::Complete,
-        invalid_because: voiding.map(|caution| caution.detail.clone()).collect(),
+        invalid_because: voiding.cloned().collect(),
         metrics: metrics.collect(),
         not_compared,
         objectives: objectives.collect(),

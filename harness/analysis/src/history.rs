@@ -78,7 +78,7 @@ impl HistoryLine {
     ///
     /// `revision`: what was measured, where it is known.
     pub fn of(record: &RunRecord, revision: Option<String>) -> Self {
-        let metrics = record.timed().metrics();
+        let metrics = Metric::of_workload(record.workload());
         let targets = record.targets.iter().map(|target| HistoryTarget {
             name: target.name.clone(),
             legend: target.manifest.legend(),
@@ -321,7 +321,7 @@ pub(crate) fn followed(line: &HistoryLine) -> Vec<(Followed, Metric, f64)> {
         .then(|| line.targets.first())
         .flatten();
     let levels = alone.into_iter().flat_map(|target| {
-        Metric::ALL.into_iter().filter_map(|metric| {
+        Metric::all().into_iter().filter_map(|metric| {
             let what = Followed::Level {
                 target: target.name.clone(),
                 host: line.host.clone(),

@@ -14,5 +14,5 @@ pub mod history;
 pub mod simulate;
 pub mod strategy;
 pub mod sweep;
-pub mod validity;
 pub mod warmup;
+pub mod warnings;

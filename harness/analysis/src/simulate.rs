@@ -12,10 +12,10 @@ use crate::compare;
 use crate::compare::Policy;
 use crate::design;
 use model::measured::ledger::Ledger;
+use model::measured::workload::WorkloadKind;
 use model::record::comparison::Comparison;
-use model::record::run::EpochRecord;
-use model::record::timed::Timed;
-use model::record::validity::CautionCode;
+use model::record::metric::Metric;
+use model::record::target::EpochRecord;
 use model::spec::plan::Plan;
 use model::units::Nanos;
 use stats::bootstrap::bca;
@@ -87,7 +87,7 @@ impl Noise {
 /// What an epoch measures without any noise, in nanoseconds, bytes or requests a second alike.
 const LEVEL: f64 = 1e6;
 /// What the made-up epochs are of: that of which most metrics are compared.
-const SIMULATED: Timed = Timed::Requests;
+const SIMULATED: WorkloadKind = WorkloadKind::Requests;
 /// The standard deviation that every epoch has of its own.
 const OWN: f64 = 0.03;
 
@@ -120,7 +120,7 @@ pub fn epochs(
         let cold = warming * 0.5_f64.powi(age.cast_signed());
         *age += 1;
         let common = levels[trial.target] + slower + *process + cold;
-        let metrics = SIMULATED.metrics().iter().map(|metric| {
+        let metrics = Metric::of_workload(SIMULATED).iter().map(|metric| {
             let off = own(noise, &mut random);
             (metric.name().to_owned(), LEVEL * (common + off).exp())
         });
@@ -283,7 +283,7 @@ pub struct Rates {
     /// Share of runs in which the first metric is.
     pub first_called_different: f64,
     /// The minimal detectable effect of the first metric, on average, as a share.
-    pub mde: f64,
+    pub smallest_detectable: f64,
     /// Share of runs in which a caution says that a target was not warm.
     pub unsteady: f64,
     /// … that places within a block differ.
@@ -300,7 +300,7 @@ pub fn rates(plan: &Plan, level: f64, warming: f64, noise: Noise, runs: u32) -> 
         runs,
         ..Rates::default()
     };
-    let first = SIMULATED.metrics()[0];
+    let first = Metric::of_workload(SIMULATED)[0];
     for run in 0..runs {
         let seed = u64::from(run);
         let plan = plan.reseeded(seed);
@@ -313,8 +313,8 @@ pub fn rates(plan: &Plan, level: f64, warming: f64, noise: Noise, runs: u32) -> 
             mean(&units[0])
         });
         let alone = sign_flip(&differences, policy.alpha(), seed);
-        let cautions = design::cautions(&[("a", base), ("b", head)], SIMULATED, seed);
-        let has = |code| cautions.iter().any(|caution| caution.code == code);
+        let warnings = design::warnings(&[("a", base), ("b", head)], SIMULATED, seed);
+        let has = |code| warnings.iter().any(|warning| warning.code() == code);
         // Slightly, too.
         let different = |comparison: &Comparison| {
             comparison.verdict.is_different() || comparison.slight().is_some()
@@ -334,14 +334,17 @@ pub fn rates(plan: &Plan, level: f64, warming: f64, noise: Noise, runs: u32) -> 
                 &mut rates.first_called_different,
                 comparisons.first().is_some_and(different),
             ),
-            (&mut rates.unsteady, has(CautionCode::Unsteady)),
-            (&mut rates.place_matters, has(CautionCode::PlaceMatters)),
-            (&mut rates.rounds_differ, has(CautionCode::RoundsDiffer)),
+            (&mut rates.unsteady, has("not_warm")),
+            (&mut rates.place_matters, has("place_matters")),
+            (&mut rates.rounds_differ, has("rounds_differ")),
         ];
         for (share, is_so) in each {
             *share += f64::from(u8::from(is_so)) / f64::from(runs);
         }
-        rates.mde += comparisons.first().map_or(0.0, |first| first.mde) / f64::from(runs);
+        rates.smallest_detectable += comparisons
+            .first()
+            .map_or(0.0, |first| first.smallest_detectable)
+            / f64::from(runs);
     }
     rates
 }

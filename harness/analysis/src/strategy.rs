@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use model::record::sweep::pass::Pass;
-use model::record::sweep::{StepRecord, SweepPlan};
+use model::record::sweep::plan::SweepPlan;
+use model::record::sweep::step::StepRecord;
 use model::spec::plan::{Plan, Trial};
 use model::units::Rate;
 

@@ -8,11 +8,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use model::measured::clock::Clock;
 use model::measured::recording::{Counts, Interval};
-use model::record::timed::Timed;
-use model::record::validity::{Caution, CautionCode};
+use model::record::warning::{Fact, Warning};
 use model::units::{Nanos, duration_ns};
-use model::words::plural;
 use stats::steadiness::{WINDOW as WINDOWS_JUDGED, has_settled};
 
 use model::record::warmup::{WarmupOutcome, WarmupRecord};
@@ -64,12 +63,12 @@ impl WarmingUp {
     /// Takes what a stretch of this length brought.
     ///
     /// `intervals`: its time series, an interval a window. What ended after its last arrival belongs to no window.
-    pub fn add(&mut self, stretch: Duration, timed: Timed, intervals: &[Interval]) {
+    pub fn add(&mut self, stretch: Duration, clock: Clock, intervals: &[Interval]) {
         let before = self.series.len();
         let within = intervals
             .iter()
             .filter(|interval| interval.start_ns < duration_ns(stretch));
-        let medians = within.filter_map(|interval| median_ns(timed.counts(interval)));
+        let medians = within.filter_map(|interval| median_ns(&interval.times[clock]));
         self.series.extend(medians.map(|ns| (ns as f64).ln()));
         self.was_answered = self.series.len() > before;
         self.driven += stretch;
@@ -128,27 +127,24 @@ fn rounds<'a>(warmups: impl IntoIterator<Item = &'a WarmupRecord>) -> u64 {
 }
 
 /// What a reader should know of a target's warm-ups.
-pub fn caution(warmups: &[WarmupRecord]) -> Option<Caution> {
+pub fn warning(warmups: &[WarmupRecord]) -> Option<Warning> {
     let unsteady = warmups
         .iter()
         .filter(|warmup| warmup.outcome == WarmupOutcome::Unsteady);
-    let longest_s = unsteady
+    let warmup_s = unsteady
         .map(|warmup| warmup.duration_s)
         .max_by(f64::total_cmp)?;
-    Some(CautionCode::Unsteady.caution(
-        false,
-        format!(
-            "its response time still moved after {longest_s:.1} s of warm-up in {} of {}: it was measured as it was",
-            rounds_of(warmups, WarmupOutcome::Unsteady),
-            plural(rounds(warmups), "round", "rounds")
-        ),
-        "give it a longer warm-up (-w), or a rate below what it can carry (-R)",
-    ))
+    Some(Warning::note(Fact::Unsteady {
+        warmup_s,
+        rounds: rounds_of(warmups, WarmupOutcome::Unsteady),
+        of_rounds: rounds(warmups),
+    }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::measured::clock::Clocks;
     use rand::SeedableRng;
     use rand_distr::{Distribution, StandardNormal};
     use rand_xoshiro::Xoshiro256PlusPlus;
@@ -178,7 +174,7 @@ mod tests {
                 // What ends after the last arrival is no part of it, however slow.
                 .chain([interval(count, Some(1e12))])
                 .collect();
-            warming_up.add(stretch, Timed::Requests, &intervals);
+            warming_up.add(stretch, Clock::ResponseTime, &intervals);
             stretches.push(stretch);
             assert!(stretches.len() < 100, "it has no end");
         }
@@ -190,14 +186,14 @@ mod tests {
             let ns = duration_ns(Duration::from_secs_f64(ns / 1e9));
             vec![(ns / 2, 4), (ns, 3), (ns * 9, 4)]
         };
+        let mut times = Clocks::new(|_| Counts::new());
+        times[Clock::ResponseTime] = median_ns.map(around).unwrap_or_default();
         Interval {
             start_ns: index * WINDOW_NS,
             length_ns: WINDOW_NS,
             ok: 11,
             failed: 0,
-            response_time: median_ns.map(around).unwrap_or_default(),
-            first_event_time: Counts::new(),
-            delivery_time: Counts::new(),
+            times,
         }
     }
 
@@ -299,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_found_unsteady_is_cautioned() {
+    fn only_what_was_found_unsteady_is_warned_of() {
         let of = |round, outcome, duration_s| WarmupRecord {
             round,
             duration_s,
@@ -310,24 +306,25 @@ mod tests {
             of(1, WarmupOutcome::TooFewReplies, 9.0),
             of(2, WarmupOutcome::AsTold, 9.0),
         ];
-        assert_eq!(caution(&fine), None);
-        let check = |more: &[WarmupRecord], detail: &str| {
-            let told = caution(&[&fine, more].concat()).unwrap();
-            assert_eq!(told.code, CautionCode::Unsteady);
-            assert!(told.detail.contains(detail), "{}", told.detail);
+        assert_eq!(warning(&fine), None);
+        let check = |more: &[WarmupRecord], warmup_s, rounds| {
+            let expected = Fact::Unsteady {
+                warmup_s,
+                rounds,
+                of_rounds: 4,
+            };
+            let found = warning(&[&fine, more].concat());
+            assert_eq!(found, Some(Warning::note(expected)));
         };
         let cold = |round, duration_s| of(round, WarmupOutcome::Unsteady, duration_s);
-        check(&[cold(3, 4.0)], "4.0 s of warm-up in 1 of 4 rounds:");
+        check(&[cold(3, 4.0)], 4.0, 1);
         // Pauses within a round, after each of which its targets were warmed up again.
         let paused = [
             cold(3, 4.0),
             cold(3, 5.0),
             of(3, WarmupOutcome::Steady, 9.0),
         ];
-        check(&paused, "5.0 s of warm-up in 1 of 4 rounds:");
-        check(
-            &[cold(2, 4.0), cold(3, 3.0)],
-            "4.0 s of warm-up in 2 of 4 rounds:",
-        );
+        check(&paused, 5.0, 1);
+        check(&[cold(2, 4.0), cold(3, 3.0)], 4.0, 2);
     }
 }

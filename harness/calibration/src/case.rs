@@ -11,7 +11,8 @@ use model::spec::truth::{Behaviour, Service};
 use model::units::{Nanos, Rate, duration_ns};
 use stats::nearest_rank::value_at_counts;
 
-use crate::figure::{Clock, Figure};
+use crate::figure::Figure;
+use model::measured::clock::Clock;
 
 const MS: Nanos = 1_000_000;
 
@@ -376,7 +377,7 @@ impl Case {
     ) -> Vec<Expectation> {
         let mean_ns = truth::bimodal_mean_ns(nth, slow_ns, fast_ns);
         let mean = expect(
-            Figure::Mean(Clock::Response),
+            Figure::Mean(Clock::ResponseTime),
             mean_ns,
             BIMODAL_MEAN_NS as f64,
         );
@@ -398,7 +399,7 @@ impl Case {
             times.iter().map(|&time_ns| time_ns as f64).sum::<f64>() / times.len().max(1) as f64;
         let mean = Expectation {
             law: truth::mm1_mean_ns(rate, mean_service_ns),
-            ..expect(Figure::Mean(Clock::Response), mean_ns, QUEUE_NS as f64)
+            ..expect(Figure::Mean(Clock::ResponseTime), mean_ns, QUEUE_NS as f64)
         };
         let percentiles = [
             (5_000, QUEUE_NS),
@@ -502,7 +503,7 @@ impl Case {
         self.all_ok(rate)
             .into_iter()
             .chain(own)
-            .chain([near(of_clock(Clock::Service, 9_900), delay_ns as f64)])
+            .chain([near(of_clock(Clock::ServiceTime, 9_900), delay_ns as f64)])
             .collect()
     }
 }
@@ -525,7 +526,7 @@ fn other(per_10_000: u64, expected_ns: f64) -> Expectation {
 
 fn response(per_10_000: u64) -> Figure {
     Figure::Quantile {
-        clock: Clock::Response,
+        clock: Clock::ResponseTime,
         per_10_000,
     }
 }

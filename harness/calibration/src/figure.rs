@@ -1,26 +1,16 @@
 //! The figures that a truth is told by: what each is called, its unit, and where it is read.
 
 use load::truth::TruthStats;
+use model::measured::clock::Clock;
 use model::measured::recording::Recording;
-use model::measured::summary::{PERCENTILES, value_at};
-use model::record::run::LoadReport;
-use model::record::validity::CautionCode;
+use model::measured::summary::{Summary, value_at};
+use model::percentiles::PERCENTILES;
+use model::record::load_report::LoadReport;
 use model::spec::truth::in_flight;
 use model::units::{NANOS_PER_S, Nanos};
 use stats::nearest_rank::value_at_counts;
 
 use crate::way::Way;
-
-/// The three clocks of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Clock {
-    /// Response time.
-    Response,
-    /// Service time.
-    Service,
-    /// Send lag.
-    SendLag,
-}
 
 /// One figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,10 +78,10 @@ impl Figure {
             Self::Throughput => "throughput".to_owned(),
             Self::InFlightCounted => "in_flight_counted".to_owned(),
             Self::InFlightByLaw => "in_flight_by_law".to_owned(),
-            Self::Mean(clock) => format!("{}_mean", clock.key()),
-            Self::Max(clock) => format!("{}_max", clock.key()),
+            Self::Mean(clock) => format!("{}_mean", clock.name()),
+            Self::Max(clock) => format!("{}_max", clock.name()),
             Self::Quantile { clock, per_10_000 } => {
-                format!("{}_{}", clock.key(), percentile_key(per_10_000))
+                format!("{}_{}", clock.name(), percentile_key(per_10_000))
             }
             Self::MedianOfInterval { start_ns } => {
                 let start_s = start_ns as f64 / NANOS_PER_S as f64;
@@ -109,11 +99,11 @@ impl Figure {
             Self::InFlightCounted => "in flight, counted".to_owned(),
             Self::InFlightByLaw => "in flight, rate × time".to_owned(),
             Self::Throughput => "throughput".to_owned(),
-            Self::Mean(clock) => format!("{} mean", clock.words()),
-            Self::Max(clock) => format!("{} max", clock.words()),
+            Self::Mean(clock) => format!("{} mean", report::words::terms::clock(clock)),
+            Self::Max(clock) => format!("{} max", report::words::terms::clock(clock)),
             Self::Quantile { clock, per_10_000 } => format!(
                 "{} {}",
-                clock.words(),
+                report::words::terms::clock(clock),
                 report::words::figures::percentile(&percentile_key(per_10_000))
             ),
             Self::MedianOfInterval { start_ns } => {
@@ -165,13 +155,8 @@ impl Figure {
     }
 
     fn of_recording(self, recording: &Recording) -> Option<f64> {
-        let per_s =
-            recording.ledger.ok as f64 * NANOS_PER_S as f64 / recording.measured_ns.max(1) as f64;
-        let times = |clock| match clock {
-            Clock::Response => &recording.response_time,
-            Clock::Service => &recording.service_time,
-            Clock::SendLag => &recording.send_lag,
-        };
+        let per_s = Summary::of(recording).throughput_per_s;
+        let times = |clock| &recording.times[clock];
         match self {
             Self::Scheduled => Some(recording.ledger.scheduled as f64),
             Self::Unfinished => Some(recording.ledger.unfinished as f64),
@@ -179,7 +164,10 @@ impl Figure {
             Self::InFlightCounted => {
                 (recording.in_flight.samples > 0).then_some(recording.in_flight.mean)
             }
-            Self::InFlightByLaw => Some(in_flight(per_s, recording.response_time.mean())),
+            Self::InFlightByLaw => Some(in_flight(
+                per_s,
+                recording.times[Clock::ResponseTime].mean(),
+            )),
             Self::Mean(clock) => Some(times(clock).mean()),
             Self::Max(clock) => Some(times(clock).max() as f64),
             Self::Quantile { clock, per_10_000 } => {
@@ -189,25 +177,20 @@ impl Figure {
                 .intervals
                 .iter()
                 .find(|interval| interval.start_ns == start_ns)
-                .and_then(|interval| value_at_counts(&interval.response_time, 5_000))
+                .and_then(|interval| value_at_counts(&interval.times[Clock::ResponseTime], 5_000))
                 .map(|ns| ns as f64),
             Self::Flagged => None,
         }
     }
 
     fn of_report(self, report: &LoadReport) -> Option<f64> {
-        let times = |clock| match clock {
-            Clock::Response => &report.response_time_ns,
-            Clock::Service => &report.service_time_ns,
-            Clock::SendLag => &report.send_lag_ns,
-        };
+        let times = |clock| report.times(clock);
         match self {
             Self::Scheduled => Some(report.requests.scheduled as f64),
             Self::Unfinished => Some(report.requests.unfinished as f64),
             Self::Throughput => Some(report.throughput_per_s),
             Self::InFlightCounted => report.in_flight_mean,
-            Self::InFlightByLaw => report
-                .response_time_ns
+            Self::InFlightByLaw => times(Clock::ResponseTime)
                 .mean
                 .map(|mean_ns| in_flight(report.throughput_per_s, mean_ns as f64)),
             Self::Mean(clock) => times(clock).mean.map(|ns| ns as f64),
@@ -219,11 +202,8 @@ impl Figure {
                 .map(|ns| ns as f64),
             Self::MedianOfInterval { .. } => None,
             Self::Flagged => {
-                let is_flagged = report
-                    .validity
-                    .cautions
-                    .iter()
-                    .any(|caution| caution.code == CautionCode::SendLag);
+                let mut warnings = report.validity.warnings.iter();
+                let is_flagged = warnings.any(|warning| warning.code() == "send_lag");
                 Some(f64::from(u8::from(is_flagged)))
             }
         }
@@ -238,10 +218,14 @@ impl Figure {
                 books.answered_per_s()?,
                 books.did_ns.mean? as f64,
             )),
-            Self::Mean(Clock::Response | Clock::Service) => books.did_ns.mean.map(|ns| ns as f64),
-            Self::Max(Clock::Response | Clock::Service) => books.did_ns.max.map(|ns| ns as f64),
+            Self::Mean(Clock::ResponseTime | Clock::ServiceTime) => {
+                books.did_ns.mean.map(|ns| ns as f64)
+            }
+            Self::Max(Clock::ResponseTime | Clock::ServiceTime) => {
+                books.did_ns.max.map(|ns| ns as f64)
+            }
             Self::Quantile {
-                clock: Clock::Response | Clock::Service,
+                clock: Clock::ResponseTime | Clock::ServiceTime,
                 per_10_000,
             } => value_at_counts(&books.did_ns_counts, per_10_000).map(|ns| ns as f64),
             _ => None,
@@ -254,10 +238,10 @@ impl Figure {
     pub fn way(self, way: &Way, books: &TruthStats) -> f64 {
         match self {
             Self::Quantile {
-                clock: Clock::Response | Clock::Service,
+                clock: Clock::ResponseTime | Clock::ServiceTime,
                 per_10_000,
             } => way.at(per_10_000) as f64,
-            Self::Mean(Clock::Response | Clock::Service) => way.mean(),
+            Self::Mean(Clock::ResponseTime | Clock::ServiceTime) => way.mean(),
             Self::InFlightCounted | Self::InFlightByLaw => {
                 in_flight(books.answered_per_s().unwrap_or_default(), way.mean())
             }
@@ -271,27 +255,11 @@ impl Reading<'_> {
     /// Requests that left the generator.
     pub fn sent(self) -> u64 {
         match self {
-            Self::Recording(recording) => recording.service_time.len() + recording.ledger.error,
+            Self::Recording(recording) => {
+                recording.times[Clock::ServiceTime].len() + recording.ledger.error
+            }
             // Of the unfinished it does not say how many were sent; a load that ends in order has none.
             Self::Report(report) => report.requests.scheduled - report.requests.unfinished,
-        }
-    }
-}
-
-impl Clock {
-    fn key(self) -> &'static str {
-        match self {
-            Self::Response => "response_time",
-            Self::Service => "service_time",
-            Self::SendLag => "send_lag",
-        }
-    }
-
-    fn words(self) -> &'static str {
-        match self {
-            Self::Response => "response time",
-            Self::Service => "service time",
-            Self::SendLag => "send lag",
         }
     }
 }
@@ -336,7 +304,7 @@ mod tests {
         }
         assert_eq!(percentile_key(9_890), "p98_9");
         assert_eq!(
-            quantile(Clock::Service, 9_910).words(),
+            quantile(Clock::ServiceTime, 9_910).words(),
             "service time p99.1"
         );
     }
@@ -344,7 +312,7 @@ mod tests {
     #[test]
     fn a_report_is_read_by_the_names_of_its_percentiles() {
         let mut report = samples::run_record().targets[0].report.clone();
-        report.send_lag_ns.p99 = Some(7);
+        report.times_ns.entry(Clock::SendLag).or_default().p99 = Some(7);
         let reading = Reading::Report(&report);
         assert_eq!(quantile(Clock::SendLag, 9_900).read(reading), Some(7.0));
         assert_eq!(quantile(Clock::SendLag, 9_890).read(reading), None);
@@ -371,7 +339,7 @@ mod tests {
         let read = |figure: Figure| figure.in_books(&books);
         assert_eq!(read(Figure::Throughput), Some(300.0));
         assert_eq!(read(Figure::InFlightByLaw), Some(3.0));
-        assert_eq!(read(quantile(Clock::Response, 5_000)), Some(9e6));
+        assert_eq!(read(quantile(Clock::ResponseTime, 5_000)), Some(9e6));
         assert_eq!(read(quantile(Clock::SendLag, 5_000)), None);
         assert_eq!(read(Figure::Scheduled), None);
     }

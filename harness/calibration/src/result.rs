@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use load::truth::TruthStats;
-use model::record::run::{CalibrationRecord, Environment};
+use model::record::surroundings::{CalibrationRecord, Environment};
 use serde::{Deserialize, Serialize};
 
 use crate::case::{Case, Expectation};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
-use model::record::run::Pinning;
+use model::record::surroundings::Pinning;
 use report::words::figures;
 
 use crate::case::Case;

@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
-use model::record::run::Pinning;
+use model::record::surroundings::Pinning;
 use model::units::{Nanos, duration_ns};
 
 use process::cores;

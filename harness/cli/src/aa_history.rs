@@ -47,8 +47,8 @@ fn add(path: &Path, record: &RunRecord) -> Result<Option<FalseAlarms>, HistoryFi
 mod tests {
     use super::*;
     use model::record::aa::AaRecord;
-    use model::record::comparison::ComparisonVerdict;
     use model::record::run::Completion;
+    use model::record::verdict::ComparisonVerdict;
 
     fn run(id: &str, verdict: ComparisonVerdict) -> RunRecord {
         let mut record = samples::run_record();

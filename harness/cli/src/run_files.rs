@@ -64,9 +64,9 @@ pub(crate) fn write(log: &StepLog, measured: &Measured, charts: &[Chart]) -> Res
     let record = &measured.record;
     log.write_beside("summary.csv", export::summary_csv(record).as_bytes())?;
     log.write_beside("intervals.csv", export::intervals_csv(record).as_bytes())?;
-    let timed = record.timed();
+    let timed = record.workload();
     for (target, recording) in record.targets.iter().zip(&measured.recordings) {
-        let table = export::hgrm(timed.histogram(recording), export::NANOS_PER_MS);
+        let table = export::hgrm(&recording.times[timed.clock()], export::NANOS_PER_MS);
         let hgrm = table + &export::hgrm_time(timed);
         log.write_beside(&format!("{}.hgrm", target.name), hgrm.as_bytes())?;
         let hlog = export::hlog(

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anstyle::Style;
-use model::record::sweep::{StepRecord, SweepPlan};
+use model::record::sweep::plan::SweepPlan;
+use model::record::sweep::step::StepRecord;
 use model::units::{duration_ns, format_ns};
 use report::words::figures;
 use report::words::sweep as told;

@@ -4,6 +4,9 @@
 //! Standard output is data, standard error is conversation. Everything reads without colour, in the order in which it is
 //! written, and on 80 columns.
 
+use model::measured::clock::Clock;
+use report::words::terms;
+use report::words::warnings::{self, Shown};
 use std::path::Path;
 
 use analysis::between::RunComparison;
@@ -14,10 +17,12 @@ use comfy_table::{CellAlignment, Table, presets};
 use miette::MietteHandlerOpts;
 use model::measured::recording;
 use model::measured::recording::{Counts, Recording};
-use model::measured::summary::{PERCENTILES, Times, value_at};
-use model::record::run::{LoadReport, RunRecord, TargetRecord};
-use model::record::sweep::SweepRecord;
-use model::record::validity::{Caution, ToldCaution};
+use model::measured::summary::{Times, value_at};
+use model::percentiles::PERCENTILES;
+use model::record::load_report::LoadReport;
+use model::record::run::RunRecord;
+use model::record::sweep::whole::SweepRecord;
+use model::record::target::TargetRecord;
 use model::units::{format_ns, significant};
 use model::words;
 use report::tables::{self, ComparisonRow, Room};
@@ -140,11 +145,11 @@ fn text_with(
     lines.push(format!("\n{}", page.set(targets_table(record))));
     lines.extend(histogram(record, page));
     lines.extend(details.iter().map(|detail| format!("\n{}", detail.text)));
-    let cautions = cautions(record, page);
-    let is_apart = !details.is_empty() || !cautions.is_empty();
-    if !cautions.is_empty() {
+    let warnings = warning_lines(&warnings::of_run(record), page);
+    let is_apart = !details.is_empty() || !warnings.is_empty();
+    if !warnings.is_empty() {
         lines.push(String::new());
-        lines.extend(cautions);
+        lines.extend(warnings);
     }
     if is_apart {
         lines.push(String::new());
@@ -175,11 +180,11 @@ fn why_lines(record: &RunRecord, page: Page) -> Option<String> {
 /// How the times of each target spread: a row of bars each, on one axis, below a line that says what they are of. It says
 /// nothing that the table above doesn't say in figures.
 fn histogram(record: &RunRecord, page: Page) -> Vec<String> {
-    let timed = record.timed();
+    let timed = record.workload();
     let counts: Vec<Counts> = record
         .targets
         .iter()
-        .map(|target| counts(timed.encoded(&target.histograms)))
+        .map(|target| counts(target.whole_distribution(timed.clock())))
         .collect();
     let names = record.targets.iter().map(|target| target.name.as_str());
     let name_width = names.clone().map(|name| name.chars().count()).max();
@@ -192,7 +197,7 @@ fn histogram(record: &RunRecord, page: Page) -> Vec<String> {
     };
     let head = format!(
         "How {}s spread, from {} to {}, each step {} longer:",
-        timed.time_words(),
+        terms::time(timed),
         figures::time(spread.low_ns as f64),
         figures::time(spread.high_ns as f64),
         figures::percent(spread.step - 1.0)
@@ -254,8 +259,10 @@ fn sweep_text(record: &SweepRecord, place: &Path, page: Page) -> String {
         let curves = page.set(curves);
         lines.push(format!("\n{curves}\n{DIM}! beyond the SLO{DIM:#}"));
     }
-    let cautions = record.validity.cautions.iter();
-    lines.extend(cautions.map(|caution| caution_lines(None, caution, page)));
+    lines.extend(warning_lines(
+        &warnings::each(&record.validity.warnings),
+        page,
+    ));
     // A path and a command are copied, so they are neither wrapped nor put in other characters.
     lines.push(format!(
         "\n{DIM}Report:{DIM:#}  {}",
@@ -415,7 +422,7 @@ fn targets_table(record: &RunRecord) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_width(WIDTH);
     let count = columns.len();
-    let words = record.timed().time_words();
+    let words = terms::time(record.workload());
     let brief = words.strip_suffix(" time").unwrap_or(words);
     table.set_header(std::iter::once(brief.to_owned()).chain(columns));
     for row in rows {
@@ -513,32 +520,23 @@ pub(crate) fn show_between(told: &RunComparison) {
         ));
     }
     let page = Page::of(std::io::stdout());
-    lines.extend(
-        told.cautions
-            .iter()
-            .map(|caution| caution_lines(None, caution, page)),
-    );
+    lines.extend(warning_lines(&warnings::each(&told.warnings), page));
     anstream::println!("{}", lines.join("\n"));
 }
 
-/// What to beware of, the run's own first.
-fn cautions(record: &RunRecord, page: Page) -> Vec<String> {
-    let told = record.cautions();
-    let lines =
-        |ToldCaution { of, caution }: &ToldCaution| caution_lines(of.as_deref(), caution, page);
-    told.iter().map(lines).collect()
-}
-
-fn caution_lines(target: Option<&str>, caution: &Caution, page: Page) -> String {
-    let (style, word) = if caution.voids {
-        (BAD, "INVALID")
-    } else {
-        (WARN, "Warning")
+/// What a reader should know, each with what to do about it.
+fn warning_lines(warnings: &[Shown], page: Page) -> Vec<String> {
+    let lines = |warning: &Shown| {
+        let (style, word) = if warning.voids {
+            (BAD, "INVALID")
+        } else {
+            (WARN, "Warning")
+        };
+        let fact = page.begin(style, word, &format!(": {}", warning.sentence()));
+        let advice = page.wrap(&warning.advice, "  ");
+        format!("{fact}\n{DIM}{advice}{DIM:#}")
     };
-    let target = target.map(|name| format!("{name}: ")).unwrap_or_default();
-    let told = page.begin(style, word, &format!(": {target}{}", caution.detail));
-    let advice = page.wrap(&caution.advice, "  ");
-    format!("{told}\n{DIM}{advice}{DIM:#}")
+    warnings.iter().map(lines).collect()
 }
 
 /// The result of `bench load`.
@@ -589,13 +587,10 @@ fn load_text(url: &str, report: &LoadReport, recording: &Recording, page: Page) 
             .map(|us| format!("; {} µs a request", significant(us)))
             .unwrap_or_default()
     ));
-    lines.extend(
-        report
-            .validity
-            .cautions
-            .iter()
-            .map(|caution| caution_lines(None, caution, page)),
-    );
+    lines.extend(warning_lines(
+        &warnings::each(&report.validity.warnings),
+        page,
+    ));
     lines.join("\n")
 }
 
@@ -631,17 +626,11 @@ fn times_table(report: &LoadReport) -> Table {
             .chain(names)
             .chain(["max".to_owned()]),
     );
-    let clocks = [
-        ("Response time", &report.response_time_ns),
-        ("Service time", &report.service_time_ns),
-        ("First byte", &report.first_byte_time_ns),
-        ("Send lag", &report.send_lag_ns),
-        ("Connect time", &report.connect_time_ns),
-    ];
-    let handshake = ("Handshake", &report.handshake_time_ns);
-    let has_tls = report.handshake_time_ns.max.is_some();
-    for (name, times) in clocks.into_iter().chain(has_tls.then_some(handshake)) {
-        table.add_row([name.to_owned()].into_iter().chain(row(times)));
+    // The generator's lag is part of the send lag, and has a warning of its own.
+    let clocks = report.times_ns.iter();
+    for (clock, times) in clocks.filter(|(clock, _)| **clock != Clock::GeneratorLag) {
+        let name = sentences::capitalised(terms::clock(*clock));
+        table.add_row([name].into_iter().chain(row(times)));
     }
     let count = table.column_count();
     align_right(&mut table, 1..count);
@@ -665,7 +654,7 @@ const SPECTRUM: [u64; 11] = [
 
 /// The response time's percentiles, ever finer towards the end, as far as the samples carry them.
 fn spectrum(recording: &Recording) -> Vec<String> {
-    let histogram = &recording.response_time;
+    let histogram = &recording.times[Clock::ResponseTime];
     let line = |percent: f64, ns| format!("  {percent:>7.2} %  {:>9}", format_ns(ns));
     let carried = SPECTRUM.iter().map_while(|&per_10_000| {
         value_at(histogram, per_10_000).map(|ns| line(per_10_000 as f64 / 100.0, ns))
@@ -742,10 +731,11 @@ pub(crate) fn print_failure(failure: &Failure) {
 mod tests {
     use super::*;
     use crate::glyphs::Glyphs;
-    use model::record::comparison::{Comparison, ComparisonVerdict};
-    use model::record::metric::Direction;
+    use model::record::comparison::Comparison;
+    use model::record::verdict::ComparisonVerdict;
+    use model::record::verdict::Direction;
 
-    use model::record::validity::{CautionCode, Validity};
+    use model::record::warning::{Fact, Validity, Warning};
 
     /// A terminal of 80 by 24.
     const PAGE: Page = Page {
@@ -872,7 +862,7 @@ mod tests {
     }
 
     #[test]
-    fn long_names_and_grave_cautions_fit_too() {
+    fn long_names_and_grave_warnings_fit_too() {
         let mut record = samples::run_record();
         let long = ["callback-pool-40", "coroutine-asyncio"];
         for (target, name) in record.targets.iter_mut().zip(long) {
@@ -882,15 +872,14 @@ mod tests {
             long[0].clone_into(&mut comparison.base);
             long[1].clone_into(&mut comparison.head);
         }
-        let caution = |voids| {
-            Caution {
-            code: CautionCode::GeneratorSaturated,
-            detail: "the generator used 97 % of its cores (limit 90 %): the throughput is the generator's, not the server's".to_owned(),
-            advice: "give it more cores with --load-cpus, or compare server CPU per request at a rate below the limit (-R)".to_owned(),
+        let warning = |voids| Warning {
             voids,
-        }
+            ..Warning::note(Fact::GeneratorSaturated {
+                cpu_share: 0.97,
+                closed_loop: true,
+            })
         };
-        record.validity = Validity::from_cautions(vec![caution(false), caution(true)]);
+        record.validity = Validity::of(vec![warning(false), warning(true)]);
         let text = screen(&record);
         fits(&text);
         insta::assert_snapshot!("long", text);
@@ -923,13 +912,12 @@ mod tests {
     #[test]
     fn in_a_file_no_sentence_is_broken() {
         let mut record = samples::run_record();
-        let detail = "a caution that goes on and on ".repeat(9);
-        record.validity = Validity::from_cautions(vec![Caution {
-            code: CautionCode::Partial,
+        let detail = "a warning that goes on and on ".repeat(9);
+        record.validity = Validity::of(vec![Warning::note(Fact::Text {
+            kind: "partial".to_owned(),
             detail: detail.clone(),
             advice: detail.clone(),
-            voids: false,
-        }]);
+        })]);
         let page = Page {
             columns: None,
             ..PAGE

@@ -9,7 +9,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use model::record::run::{EpochRecord, RunRecord};
+use model::record::run::RunRecord;
+use model::record::target::EpochRecord;
 use model::record::warmup::WarmupOutcome;
 
 /// Runs the first target beside itself, with a cache directory of its own.

@@ -7,8 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use model::record::run::{Completion, RunRecord, TargetRecord};
-use model::record::validity::{Caution, CautionCode};
+use model::record::run::{Completion, RunRecord};
+use model::record::target::TargetRecord;
+use model::record::warning::Fact;
 
 const SCENARIO: &str = "description = \"Little\"\nquestion = \"Is it there?\"\nconnections = 4\n\
     [load]\narrival = \"open\"\nrate_per_s = 100\n[[requests]]\nroute = \"/plaintext\"\n";
@@ -92,15 +93,21 @@ fn run(strace: Strace) -> TargetRecord {
     target
 }
 
-fn caution(target: &TargetRecord) -> Option<&Caution> {
-    let mut cautions = target.report.validity.cautions.iter();
-    cautions.find(|caution| caution.code == CautionCode::NotProfiled)
+/// Why system calls were not counted, and what to do about it.
+fn not_profiled(target: &TargetRecord) -> Option<(&str, &str)> {
+    let mut warnings = target.report.validity.warnings.iter();
+    warnings.find_map(|warning| match &warning.fact {
+        Fact::NotProfiled { why, remedy } if !warning.voids => {
+            Some((why.as_str(), remedy.as_str()))
+        }
+        _ => None,
+    })
 }
 
 #[test]
 fn what_strace_counts_is_told_a_request_and_by_name() {
     let target = measured(Strace::Counts);
-    assert_eq!(caution(target), None);
+    assert_eq!(not_profiled(target), None);
     let calls = target.server.syscalls.as_ref().unwrap();
     assert_eq!(calls.counted_by, "strace 9.9");
     let requests = calls.requests as f64;
@@ -117,33 +124,26 @@ fn what_strace_counts_is_told_a_request_and_by_name() {
 fn a_strace_that_may_not_trace_is_told_with_the_setting_that_forbids_it() {
     let target = measured(Strace::Refuses);
     assert_eq!(target.server.syscalls, None);
-    let caution = caution(target).unwrap();
+    let (why, remedy) = not_profiled(target).unwrap();
+    assert!(why.contains("Operation not permitted"), "{why} {remedy}");
     assert!(
-        caution.detail.contains("Operation not permitted"),
-        "{caution:?}"
+        remedy.contains("kernel.yama.ptrace_scope=0"),
+        "{why} {remedy}"
     );
-    assert!(
-        caution.advice.contains("kernel.yama.ptrace_scope=0"),
-        "{caution:?}"
-    );
-    assert!(!caution.voids);
 }
 
 #[test]
 fn without_strace_the_package_is_named() {
     let target = measured(Strace::IsMissing);
     assert_eq!(target.server.syscalls, None);
-    let caution = caution(target).unwrap();
-    assert!(
-        caution.detail.contains("strace is not installed"),
-        "{caution:?}"
-    );
-    assert!(caution.advice.contains("package strace"), "{caution:?}");
+    let (why, remedy) = not_profiled(target).unwrap();
+    assert!(why.contains("strace is not installed"), "{why} {remedy}");
+    assert!(remedy.contains("package strace"), "{why} {remedy}");
 }
 
 #[test]
 fn a_strace_that_counts_nothing_is_told() {
     let target = measured(Strace::IsSilent);
     assert_eq!(target.server.syscalls, None);
-    assert!(caution(target).unwrap().detail.contains("no table"));
+    assert!(not_profiled(target).unwrap().0.contains("no table"));
 }

@@ -14,7 +14,7 @@ use std::process::Command;
 use model::record::run::Completion;
 use model::record::sweep::knee::Known;
 use model::record::sweep::pass::Pass;
-use model::record::sweep::{Log, SweepRecord};
+use model::record::sweep::whole::{Log, SweepRecord};
 use rustix::process::Signal;
 
 use program::{bench, end, signal, wait_for};

@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
+use model::measured::clock::Clock;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -261,9 +262,12 @@ fn check(odd: Odd, ok: u64, wrong: &[(ErrorKind, u64)], deliveries: [u64; 4]) ->
 fn a_message_is_a_right_answer_once_everyone_has_it() {
     for odd in [Odd::Nothing, Odd::HasGuests, Odd::Pings] {
         let recording = check(odd, 9, &[], [27, 0, 0, 0]);
-        assert_eq!(recording.delivery_time.len(), 27);
-        assert_eq!(recording.first_byte_time.len(), 9);
-        assert_eq!(recording.delivery_time.max(), recording.response_time.max());
+        assert_eq!(recording.times[Clock::DeliveryTime].len(), 27);
+        assert_eq!(recording.times[Clock::FirstByteTime].len(), 9);
+        assert_eq!(
+            recording.times[Clock::DeliveryTime].max(),
+            recording.times[Clock::ResponseTime].max()
+        );
         assert_eq!(
             recording.connections.served,
             Some(Served { min: 9, max: 9 }),
@@ -312,8 +316,12 @@ fn where_members_disagree_about_the_order_something_is_out_of_it() {
 fn a_message_that_nobody_gets_is_given_up_and_nothing_of_it_is_lost() {
     let recording = check(Odd::Swallows, 6, &[], [18, 0, 0, 0]);
     assert_eq!(recording.ledger.timeout, 3);
-    assert_eq!(recording.delivery_time.len(), 27, "lower bounds among them");
-    assert!(recording.delivery_time.max() >= 999_000_000);
+    assert_eq!(
+        recording.times[Clock::DeliveryTime].len(),
+        27,
+        "lower bounds among them"
+    );
+    assert!(recording.times[Clock::DeliveryTime].max() >= 999_000_000);
 }
 
 #[test]

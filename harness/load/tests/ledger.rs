@@ -8,6 +8,7 @@
     reason = "a helper of a test may fail it, and a server of a test takes its time"
 )]
 
+use model::measured::clock::Clock;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -213,17 +214,17 @@ fn right_answers_are_counted_once_in_both_loops() {
             (300, 300),
             "{arrival:?}"
         );
-        assert_eq!(recording.response_time.len(), 300);
-        assert_eq!(recording.first_byte_time.len(), 300);
+        assert_eq!(recording.times[Clock::ResponseTime].len(), 300);
+        assert_eq!(recording.times[Clock::FirstByteTime].len(), 300);
         // A reply that came in one piece has one moment.
         assert_eq!(
-            recording.first_byte_time.max(),
-            recording.service_time.max()
+            recording.times[Clock::FirstByteTime].max(),
+            recording.times[Clock::ServiceTime].max()
         );
         assert!(recording.in_flight.mean <= 7.0, "{:?}", recording.in_flight);
         let served = recording.connections.served.unwrap();
         assert!(served.min <= 42 && served.max >= 43, "{served:?}");
-        assert_eq!(recording.connect_time.len(), 7);
+        assert_eq!(recording.times[Clock::ConnectTime].len(), 7);
         assert_eq!(
             (recording.connections.opened, recording.connections.reopened),
             (7, 0)
@@ -330,7 +331,7 @@ fn every_way_to_fail_has_its_own_count() {
             "{name}"
         );
         assert_eq!(
-            recording.response_time.len(),
+            recording.times[Clock::ResponseTime].len(),
             0,
             "{name}: a failed request is no latency"
         );
@@ -422,10 +423,14 @@ fn each_request_opens_its_own_connection_in_both_loops() {
         assert_eq!((counts.opened, counts.reopened), (300, 0));
         assert_eq!((counts.never_served, counts.served), (0, None));
         // Connecting has a clock of its own, and is part of the other two.
-        assert_eq!(recording.connect_time.len(), 300);
-        assert_eq!(recording.service_time.len(), 300);
-        assert!(recording.connect_time.min() <= recording.service_time.min());
-        assert!(recording.connect_time.max() <= recording.service_time.max());
+        assert_eq!(recording.times[Clock::ConnectTime].len(), 300);
+        assert_eq!(recording.times[Clock::ServiceTime].len(), 300);
+        assert!(
+            recording.times[Clock::ConnectTime].min() <= recording.times[Clock::ServiceTime].min()
+        );
+        assert!(
+            recording.times[Clock::ConnectTime].max() <= recording.times[Clock::ServiceTime].max()
+        );
         assert!(recording.in_flight.mean <= 7.0, "{:?}", recording.in_flight);
     }
 }
@@ -457,7 +462,7 @@ fn warm_up_connections_are_in_no_connect_time() {
         (recording.ledger.ok, recording.connections.opened),
         (50, 100)
     );
-    assert_eq!(recording.connect_time.len(), 50);
+    assert_eq!(recording.times[Clock::ConnectTime].len(), 50);
 }
 
 #[test]
@@ -514,7 +519,7 @@ fn an_unanswered_request_of_its_own_connection_times_out() {
         (recording.ledger.timeout, recording.connections.opened),
         (6, 6)
     );
-    assert!(recording.response_time.min() >= 29_000_000);
+    assert!(recording.times[Clock::ResponseTime].min() >= 29_000_000);
 }
 
 #[test]
@@ -544,14 +549,17 @@ fn an_unanswered_request_times_out_and_is_a_lower_bound() {
         };
         let recording = check(Habit::Ignore, &load);
         assert_eq!(
-            (recording.ledger.timeout, recording.response_time.len()),
+            (
+                recording.ledger.timeout,
+                recording.times[Clock::ResponseTime].len()
+            ),
             (6, 6)
         );
         assert_eq!(recording.connections.reopened, 6);
         assert!(
-            recording.response_time.min() >= 29_000_000,
+            recording.times[Clock::ResponseTime].min() >= 29_000_000,
             "{}",
-            recording.response_time.min()
+            recording.times[Clock::ResponseTime].min()
         );
     }
 }
@@ -616,7 +624,7 @@ fn a_closed_loop_counts_the_time_of_the_replies_that_it_counts() {
     assert_eq!(recording.ledger.ok, 1);
     // The connection was busy all the time: its reply can't have taken longer than it is said to have been waited for.
     assert!(recording.measured_ns <= 10_000_000);
-    assert!(recording.replying_ns() >= recording.service_time.min());
+    assert!(recording.replying_ns() >= recording.times[Clock::ServiceTime].min());
 }
 
 #[test]
@@ -683,7 +691,10 @@ fn what_was_never_sent_is_unfinished() {
         (200, 200)
     );
     assert_eq!(
-        (recording.response_time.len(), recording.service_time.len()),
+        (
+            recording.times[Clock::ResponseTime].len(),
+            recording.times[Clock::ServiceTime].len()
+        ),
         (200, 2)
     );
 }
@@ -817,7 +828,7 @@ fn a_reply_in_pieces_has_a_first_byte_before_its_last() {
     let begun = Habit::SayAndClose(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
     let cut = check(begun, &load(Arrival::Closed, 1, Some(3)));
     assert_eq!(
-        (cut.ledger.error, cut.first_byte_time.len()),
+        (cut.ledger.error, cut.times[Clock::FirstByteTime].len()),
         (3, 0),
         "an error is no latency"
     );
@@ -829,8 +840,14 @@ fn a_reply_in_pieces_has_a_first_byte_before_its_last() {
         Habit::Say(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe"),
         &load,
     );
-    assert_eq!((stuck.ledger.timeout, stuck.first_byte_time.len()), (2, 2));
-    assert!(stuck.first_byte_time.max() < stuck.service_time.min());
+    assert_eq!(
+        (
+            stuck.ledger.timeout,
+            stuck.times[Clock::FirstByteTime].len()
+        ),
+        (2, 2)
+    );
+    assert!(stuck.times[Clock::FirstByteTime].max() < stuck.times[Clock::ServiceTime].min());
 }
 
 #[test]
@@ -880,7 +897,10 @@ fn a_stop_before_the_start_leaves_nothing_behind() {
         )
         .unwrap();
         assert!(recording.ledger.balances() && recording.ledger.ok == 0);
-        assert!(recording.service_time.is_empty(), "nothing was sent");
+        assert!(
+            recording.times[Clock::ServiceTime].is_empty(),
+            "nothing was sent"
+        );
     }
 }
 
@@ -913,7 +933,7 @@ fn a_stop_ends_the_wait_for_replies() {
         (recording.ledger.scheduled, recording.ledger.unfinished),
         (4, 4)
     );
-    assert_eq!(recording.service_time.len(), 4, "lower bounds");
+    assert_eq!(recording.times[Clock::ServiceTime].len(), 4, "lower bounds");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
+use model::measured::clock::Clock;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,7 +75,7 @@ fn two_thousand_connections_each_carry_their_requests() {
         (recording.connections.opened, recording.connections.reopened),
         (every, 0)
     );
-    assert_eq!(recording.connect_time.len(), every);
+    assert_eq!(recording.times[Clock::ConnectTime].len(), every);
     // Longest free first: everyone's turn comes before anyone's third.
     let served = recording.connections.served.unwrap();
     assert!(served.min >= 1 && served.max <= 3, "{served:?}");

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
+use model::measured::clock::Clock;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -140,9 +141,11 @@ fn whole_streams_are_right_answers_with_clocks_of_their_own() {
         ..StreamCounts::default()
     };
     assert_eq!(recording.streams, counts);
-    assert_eq!(recording.first_event_time.len(), 9);
-    assert_eq!(recording.event_gap_lateness.len(), 9 * 4);
-    assert!(recording.first_event_time.max() <= recording.response_time.max());
+    assert_eq!(recording.times[Clock::FirstEventTime].len(), 9);
+    assert_eq!(recording.times[Clock::EventGapLateness].len(), 9 * 4);
+    assert!(
+        recording.times[Clock::FirstEventTime].max() <= recording.times[Clock::ResponseTime].max()
+    );
 }
 
 #[test]
@@ -185,13 +188,20 @@ fn a_stream_that_stops_is_late_until_it_is_given_up_and_nothing_of_it_is_lost() 
     assert_eq!(recording.ledger.timeout, 3);
     assert_eq!((recording.streams.events, recording.streams.lost), (36, 0));
     // Its one gap, and a lower bound of the next.
-    assert_eq!(recording.event_gap_lateness.len(), 6 * 4 + 3 * 2);
-    assert!(recording.event_gap_lateness.max() >= 50_000_000);
+    assert_eq!(
+        recording.times[Clock::EventGapLateness].len(),
+        6 * 4 + 3 * 2
+    );
+    assert!(recording.times[Clock::EventGapLateness].max() >= 50_000_000);
     let silent = Odd {
         numbers: &[],
         ends: false,
     };
     let recording = check(silent, Duration::from_millis(100));
-    assert_eq!(recording.first_event_time.len(), 9, "lower bounds");
-    assert!(recording.first_event_time.max() >= 99_000_000);
+    assert_eq!(
+        recording.times[Clock::FirstEventTime].len(),
+        9,
+        "lower bounds"
+    );
+    assert!(recording.times[Clock::FirstEventTime].max() >= 99_000_000);
 }

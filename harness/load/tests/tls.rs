@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
+use model::measured::clock::Clock;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -249,10 +250,13 @@ fn right_answers_come_through_tls_and_its_handshake_stands_apart() {
             recording.errors
         );
         assert_eq!(
-            (recording.connect_time.len(), recording.handshake_time.len()),
+            (
+                recording.times[Clock::ConnectTime].len(),
+                recording.times[Clock::HandshakeTime].len()
+            ),
             (4, 4)
         );
-        assert_eq!(recording.first_byte_time.len(), 60);
+        assert_eq!(recording.times[Clock::FirstByteTime].len(), 60);
     }
 }
 
@@ -272,10 +276,15 @@ fn a_request_may_shake_hands_for_itself() {
         recording.errors
     );
     assert_eq!(
-        (recording.connect_time.len(), recording.handshake_time.len()),
+        (
+            recording.times[Clock::ConnectTime].len(),
+            recording.times[Clock::HandshakeTime].len()
+        ),
         (20, 20)
     );
-    assert!(recording.handshake_time.min() <= recording.service_time.min());
+    assert!(
+        recording.times[Clock::HandshakeTime].min() <= recording.times[Clock::ServiceTime].min()
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
+use model::measured::clock::Clock;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::io::{Read, Write};
@@ -15,7 +16,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use analysis::validity;
+use analysis::warnings;
 use hdrhistogram::Histogram;
 use http1::Method;
 use load::pacer::{Pacer, Wait};
@@ -25,7 +26,6 @@ use model::measured::recording::{
     ConnectionCounts, GeneratorUse, Recorder, Recording, empty_histogram,
 };
 use model::measured::summary::value_at;
-use model::record::validity::CautionCode;
 use model::spec::load::{Arrival, Connect, Load, Process};
 use model::spec::schedule::Schedule;
 use model::spec::truth;
@@ -199,7 +199,7 @@ fn a_periodic_stall_is_seen_whatever_the_number_of_connections() {
                 let what = format!("{text} over {connections} connections");
                 check(
                     &what,
-                    &recording.response_time,
+                    &recording.times[Clock::ResponseTime],
                     per_10_000,
                     expected_ns,
                     5 * MS,
@@ -217,8 +217,14 @@ fn a_closed_loop_does_not_see_the_stall() {
         &load(Arrival::Closed, 10, 60),
         &AWAKE,
     );
-    check("closed", &recording.response_time, 9_990, 1e6, 0);
-    assert!(recording.response_time.max() >= 1000 * MS);
+    check(
+        "closed",
+        &recording.times[Clock::ResponseTime],
+        9_990,
+        1e6,
+        0,
+    );
+    assert!(recording.times[Clock::ResponseTime].max() >= 1000 * MS);
 }
 
 #[test]
@@ -236,15 +242,15 @@ fn a_fixed_time_is_read_as_it_is_in_both_loops() {
             for per_10_000 in [5_000, 9_900] {
                 check(
                     "fixed",
-                    &recording.response_time,
+                    &recording.times[Clock::ResponseTime],
                     per_10_000,
                     (delay_ms * MS) as f64,
                     0,
                 );
             }
-            assert_eq!(recording.send_lag.max(), 0);
+            assert_eq!(recording.times[Clock::SendLag].max(), 0);
         }
-        let in_flight = truth::in_flight(1000.0, open.response_time.mean());
+        let in_flight = truth::in_flight(1000.0, open.times[Clock::ResponseTime].mean());
         assert!(
             (in_flight - delay_ms as f64).abs() < 0.01 * delay_ms as f64,
             "{in_flight} in flight at {delay_ms} ms"
@@ -260,9 +266,15 @@ fn two_kinds_of_request_are_told_apart_on_both_sides_of_their_step() {
             &load(arrival, connections, 20),
             &AWAKE,
         );
-        check("fast", &recording.response_time, 9_890, 1e6, 0);
-        check("slow", &recording.response_time, 9_910, 100e6, 0);
-        let mean_ns = recording.response_time.mean();
+        check("fast", &recording.times[Clock::ResponseTime], 9_890, 1e6, 0);
+        check(
+            "slow",
+            &recording.times[Clock::ResponseTime],
+            9_910,
+            100e6,
+            0,
+        );
+        let mean_ns = recording.times[Clock::ResponseTime].mean();
         let expected_ns = truth::bimodal_mean_ns(100, 100 * MS, MS);
         assert!(
             (mean_ns / expected_ns - 1.0).abs() < 0.005,
@@ -278,11 +290,17 @@ fn one_worker_reads_as_the_textbook_says_over_any_number_of_connections() {
     // One worker serves one after another, wherever the queue stands: before the server or before the generator.
     let [alone, some, many] = [1, 10, 1000]
         .map(|connections| simulate(server, &load(poisson.clone(), connections, 300), &AWAKE));
-    assert_eq!(alone.response_time, some.response_time);
-    assert_eq!(alone.response_time, many.response_time);
+    assert_eq!(
+        alone.times[Clock::ResponseTime],
+        some.times[Clock::ResponseTime]
+    );
+    assert_eq!(
+        alone.times[Clock::ResponseTime],
+        many.times[Clock::ResponseTime]
+    );
     // Response times of neighbours go together: 300,000 of them are worth 40,000 independent ones, so four standard errors
     // of the mean are 2 %, and of the one-in-a-thousand value about 10 %.
-    let mean_ns = many.response_time.mean();
+    let mean_ns = many.times[Clock::ResponseTime].mean();
     let expected_ns = truth::mm1_mean_ns(rate(1000.0), MS / 2).unwrap();
     assert!(
         (mean_ns / expected_ns - 1.0).abs() < 0.02,
@@ -291,7 +309,7 @@ fn one_worker_reads_as_the_textbook_says_over_any_number_of_connections() {
     for (per_10_000, share) in [(5_000, 0.02), (9_000, 0.02), (9_900, 0.05), (9_990, 0.1)] {
         let quantile = per_10_000 as f64 / 1e4;
         let expected_ns = truth::mm1_quantile_ns(rate(1000.0), MS / 2, quantile).unwrap();
-        let got_ns = value_at(&many.response_time, per_10_000).unwrap() as f64;
+        let got_ns = value_at(&many.times[Clock::ResponseTime], per_10_000).unwrap() as f64;
         assert!(
             (got_ns / expected_ns - 1.0).abs() < share,
             "{per_10_000}: {got_ns} ns, expected {expected_ns} ns"
@@ -300,11 +318,11 @@ fn one_worker_reads_as_the_textbook_says_over_any_number_of_connections() {
     // The generator reads of its own arrivals what they must give.
     let due = Schedule::new(&load(poisson, 1, 300), 0, 1).unwrap();
     let replayed = truth::replay(server, due.take_while(|&due_ns| due_ns < 300_000 * MS));
-    assert_eq!(replayed.len() as u64, many.response_time.len());
-    assert!(
-        many.response_time
-            .equivalent(many.response_time.max(), *replayed.last().unwrap())
-    );
+    assert_eq!(replayed.len() as u64, many.times[Clock::ResponseTime].len());
+    assert!(many.times[Clock::ResponseTime].equivalent(
+        many.times[Clock::ResponseTime].max(),
+        *replayed.last().unwrap()
+    ));
 }
 
 #[test]
@@ -315,7 +333,7 @@ fn constant_arrivals_are_told_from_poisson() {
         &AWAKE,
     );
     let expected_ns = truth::dm1_mean_ns(rate(1000.0), MS / 2).unwrap();
-    let mean_ns = recording.response_time.mean();
+    let mean_ns = recording.times[Clock::ResponseTime].mean();
     assert!(
         (mean_ns / expected_ns - 1.0).abs() < 0.02,
         "mean {mean_ns} ns, expected {expected_ns} ns"
@@ -351,7 +369,7 @@ fn an_overload_is_counted_to_the_last_request() {
                     truth::overload_quantile_ns(rate(per_s), service_ns, duration_ns, quantile);
                 check(
                     &what,
-                    &recording.response_time,
+                    &recording.times[Clock::ResponseTime],
                     per_10_000,
                     expected_ns,
                     service_ns,
@@ -359,7 +377,7 @@ fn an_overload_is_counted_to_the_last_request() {
             }
             // Halfway, the requests answered are those in the middle of all that will be.
             let halfway = &recording.intervals[recording.intervals.len() / 2];
-            let (slowest_ns, _) = *halfway.response_time.last().unwrap();
+            let (slowest_ns, _) = *halfway.times[Clock::ResponseTime].last().unwrap();
             let last = (halfway.start_ns + halfway.length_ns) / service_ns - 2;
             let expected_ns = truth::overload_response_ns(rate(per_s), service_ns, last);
             assert!(
@@ -385,18 +403,30 @@ fn a_frozen_generator_shows_in_response_time_and_send_lag_only_and_is_told() {
             let lag_ns = truth::frozen_lag_quantile_ns(frozen_ns, duration_ns, quantile);
             check(
                 "response",
-                &frozen.response_time,
+                &frozen.times[Clock::ResponseTime],
                 per_10_000,
                 response_ns,
                 2 * MS,
             );
-            check("lag", &frozen.send_lag, per_10_000, lag_ns, 2 * MS);
-            check("service", &frozen.service_time, per_10_000, 5e6, 0);
+            check(
+                "lag",
+                &frozen.times[Clock::SendLag],
+                per_10_000,
+                lag_ns,
+                2 * MS,
+            );
+            check(
+                "service",
+                &frozen.times[Clock::ServiceTime],
+                per_10_000,
+                5e6,
+                0,
+            );
         }
         let is_flagged = |recording: &Recording| {
-            validity::assess(&load, recording)
+            warnings::assess(&load, recording)
                 .iter()
-                .any(|caution| caution.code == CautionCode::SendLag)
+                .any(|warning| warning.code() == "send_lag")
         };
         assert!(is_flagged(&frozen));
         assert!(!is_flagged(&simulate(server, &load, &AWAKE)));
@@ -443,7 +473,7 @@ fn workload(addr: SocketAddr) -> Workload {
 
 /// Requests that left the generator.
 fn sent(recording: &Recording) -> u64 {
-    recording.service_time.len() + recording.ledger.error
+    recording.times[Clock::ServiceTime].len() + recording.ledger.error
 }
 
 /// The server's books once it has read all that was sent to it.
@@ -517,7 +547,7 @@ fn an_overload_that_is_cut_leaves_no_request_unaccounted_for() {
         (1000, 0, 0)
     );
     assert!(ledger.unfinished >= 800 && ledger.balances(), "{ledger:?}");
-    assert_eq!(recording.response_time.len(), 1000);
+    assert_eq!(recording.times[Clock::ResponseTime].len(), 1000);
     // What was sent has arrived, and what arrived beyond the answers was on the wire when the load ended.
     assert_eq!(told.arrived, sent(&recording), "{told:?} {ledger:?}");
     assert!(

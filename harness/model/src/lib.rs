@@ -9,6 +9,7 @@
 
 pub mod measured;
 pub mod names;
+pub mod percentiles;
 #[cfg(test)]
 mod published_for_tests;
 pub mod record;

@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use model::record::run::{RunRecord, SCHEMA_VERSION};
+use model::record::read::SCHEMA_VERSION;
+use model::record::run::RunRecord;
 
 const EARLIER: [(&str, &str); 8] = [
     ("6d5ac1c", include_str!("records/1-6d5ac1c.json")),

@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use model::measured::summary::Times;
-use model::record::run::{
-    Completion, Failure, Histograms, MAX_RECORD_BYTES, RecordError, RunRecord, SCHEMA_VERSION,
-};
-use model::record::timed::Timed;
-use model::record::validity::{Caution, CautionCode, Validity};
+use model::measured::clock::Clock;
+use model::measured::workload::WorkloadKind;
+use model::record::read::{MAX_RECORD_BYTES, RecordError, SCHEMA_VERSION};
+use model::record::run::{Completion, RunRecord};
+use model::record::target::Failure;
+use model::record::warning::{Fact, Validity, Warning};
 use model::spec::load::Connect;
 
 #[test]
@@ -36,37 +36,76 @@ fn a_record_comes_back_as_it_went() {
 }
 
 #[test]
-fn each_caution_is_told_once_and_by_the_first_that_knows_it() {
-    let caution = |code, voids| Caution {
-        code,
-        detail: format!("{code:?}"),
-        advice: String::new(),
-        voids,
+fn each_warning_is_given_once_and_by_the_first_that_has_it() {
+    let failed = || Fact::TargetFailed {
+        what: "it ended".to_owned(),
+        at_the_end: false,
     };
     let mut record = samples::run_record();
-    record.validity = Validity::from_cautions(vec![
-        caution(CautionCode::Partial, false),
-        caution(CautionCode::TargetFailed, false),
+    record.validity = Validity::of(vec![
+        Warning::note(Fact::Interrupted { run: None }),
+        Warning::note(failed()).about("coroutine"),
     ]);
-    record.targets[1].report.validity = Validity::from_cautions(vec![
-        caution(CautionCode::TargetFailed, false),
-        caution(CautionCode::TooFewSamples, false),
-        caution(CautionCode::GeneratorSaturated, true),
-        caution(CautionCode::SendLag, false),
+    record.targets[1].report.validity = Validity::of(vec![
+        Warning::note(failed()),
+        Warning::note(Fact::TooFewSamples {
+            percentiles: vec!["p99_9".to_owned()],
+            workload: WorkloadKind::Requests,
+            samples: 9,
+        }),
+        Warning::void(Fact::NothingScheduled),
+        Warning::note(Fact::StealTime { share: 0.03 }),
     ]);
-    let told: Vec<_> = record
-        .cautions()
-        .into_iter()
-        .map(|told| (told.of, told.caution.code))
-        .collect();
-    let of_target = Some(record.targets[1].name.clone());
+    let given = record.warnings().map(|(of, warning)| (of, warning.code()));
     assert_eq!(
-        told,
+        given.collect::<Vec<_>>(),
         [
-            (None, CautionCode::Partial),
-            (None, CautionCode::TargetFailed),
-            (of_target, CautionCode::SendLag)
+            (None, "interrupted"),
+            (Some("coroutine"), "target_failed"),
+            (Some("coroutine"), "steal_time")
         ]
+    );
+}
+
+#[test]
+fn a_record_of_version_1_is_read_as_one_of_version_2() {
+    let v1 = include_str!("records/8-b9a6114.json");
+    let mut old: serde_json::Value = serde_json::from_str(v1).unwrap();
+    old["targets"][0]["validity"]["cautions"] = serde_json::json!([{
+        "code": "steal_time",
+        "detail": "the hypervisor took 3.0 % of the time away",
+        "advice": "compare ratios",
+        "voids": false,
+    }]);
+    let record = RunRecord::from_json(&old.to_string(), "run.json").unwrap();
+    assert_eq!(record.schema_version, SCHEMA_VERSION);
+    let (was, target) = (&old["targets"][0], &record.targets[0]);
+    let p50 = |key: &str| was[key]["p50"].as_u64();
+    for clock in [Clock::ResponseTime, Clock::ServiceTime, Clock::SendLag] {
+        let key = format!("{}_ns", clock.name());
+        assert_eq!(target.report.times(clock).p50, p50(&key), "{key}");
+        let key = format!("{}_v2_base64", clock.name());
+        let was = was["histograms"][&key].as_str();
+        assert_eq!(Some(target.whole_distribution(clock)), was, "{key}");
+    }
+    let interval = &was["intervals"][0];
+    let read = target.intervals[0].times(Clock::ResponseTime);
+    assert_eq!(read.max, interval["response_time_ns_max"].as_u64());
+    assert_eq!(read.p50, interval["response_time_ns_p50"].as_u64());
+    let cautions = was["validity"]["cautions"].as_array().unwrap();
+    assert!(!cautions.is_empty());
+    for (warning, caution) in target.report.validity.warnings.iter().zip(cautions) {
+        assert_eq!(Some(warning.code()), caution["code"].as_str());
+        let Fact::Text { detail, advice, .. } = &warning.fact else {
+            panic!("{warning:?}");
+        };
+        assert_eq!(Some(detail.as_str()), caution["detail"].as_str());
+        assert_eq!(Some(advice.as_str()), caution["advice"].as_str());
+        assert_eq!(Some(warning.voids), caution["voids"].as_bool());
+    }
+    assert_eq!(
+        Some(record.comparisons[0].smallest_detectable),
+        old["comparisons"][0]["mde"].as_f64()
     );
 }
 
@@ -83,7 +122,7 @@ fn keys_stand_in_order_with_their_units() {
     target.intervals.truncate(1);
     target.slices.truncate(1);
     target.server.samples.truncate(1);
-    target.histograms = Histograms::default();
+    target.histograms_v2_base64.clear();
     target.failure = Some(Failure {
         what: "It ended.".to_owned(),
         last_output: String::new(),
@@ -101,7 +140,7 @@ fn a_record_of_a_later_version_is_refused_whatever_else_it_holds() {
         RunRecord::from_json(&text, "old/run.json")
             .unwrap_err()
             .to_string(),
-        "old/run.json has schema version 2, and this bench reads up to 1: read it with the version that wrote it, or later"
+        "old/run.json has schema version 3, and this bench reads up to 2: read it with the version that wrote it, or later"
     );
 }
 
@@ -151,15 +190,13 @@ fn keys_of_a_later_bench_are_read_past() {
 #[test]
 fn keys_that_an_earlier_bench_did_not_write_are_null() {
     let added = [
-        "first_byte_time_ns",
-        "handshake_time_ns",
         "in_flight_mean",
         "served_min",
         "served_max",
         "idle",
         "idle_lost",
         "warmups",
-        "timed",
+        "workload",
         "slices",
     ];
 
@@ -177,17 +214,14 @@ fn keys_that_an_earlier_bench_did_not_write_are_null() {
     server.remove("rss_bytes_per_idle_connection");
     let record = RunRecord::from_json(&value.to_string(), "run.json").unwrap();
     let report = &record.targets[0].report;
-    assert_eq!(
-        (report.first_byte_time_ns, report.in_flight_mean),
-        (Times::default(), None)
-    );
+    assert_eq!(report.in_flight_mean, None);
     assert_eq!(report.connections.served_max, None);
     assert!(record.targets[0].warmups.is_empty());
     assert!(record.targets[0].slices.is_empty());
     assert_eq!(record.plan.warmup_s_max, None);
     assert_eq!(record.plan.detectable, None);
     assert_eq!(report.load.connect, Connect::Once);
-    assert_eq!(report.timed, Timed::Requests);
+    assert_eq!(report.workload, WorkloadKind::Requests);
     assert_eq!(record.calibration, None);
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
-use model::record::run::Environment;
+use model::record::surroundings::Environment;
 use model::words::plural;
 use procfs::{Current, CurrentSI};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 
-use model::record::run::{Manifest as Identity, Pinning};
+use model::record::surroundings::Pinning;
+use model::record::target::Manifest as Identity;
 use model::spec::target::{BaseUrl, Kind, Manifest, Needs, TargetSpec, Values};
 
 use crate::data_files;

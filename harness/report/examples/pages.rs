@@ -75,7 +75,7 @@ fn hour() -> RunRecord {
             for step in 0..STEPS {
                 let at_s = start_s + f64::from(step) * EPOCH_S / f64::from(STEPS);
                 let like = (turn * STEPS + step) as usize;
-                let mut interval = intervals[like % intervals.len()];
+                let mut interval = intervals[like % intervals.len()].clone();
                 interval.start_s = at_s;
                 target.intervals.push(interval);
                 let mut sample = samples[like % samples.len()];

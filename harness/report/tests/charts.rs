@@ -9,9 +9,11 @@ mod variations;
 use analysis::between::{Ask, ReferenceAsk, RunComparison, between};
 use analysis::compare::Policy;
 use data::drawn;
+use model::measured::clock::Clock;
 use model::record::aa::AaRecord;
 use model::record::metric::Metric;
-use model::record::run::{RunRecord, ServerRecord};
+use model::record::run::RunRecord;
+use model::record::target::ServerRecord;
 use outline::outline;
 use report::charts::{Chart, ChartError, png, ratios_png, ratios_svg, svg};
 use report::html::html;
@@ -239,7 +241,7 @@ fn a_targets_second_self_has_rows_of_its_own() {
     let texts = texts(&svg_of(&record));
     let rows = texts.iter().filter(|text| *text == "callback-aa").count();
     // One for each metric, and one in the legend.
-    assert_eq!(rows, record.timed().metrics().len() + 1);
+    assert_eq!(rows, Metric::of_workload(record.workload()).len() + 1);
     record.targets.truncate(1);
     record.comparisons.clear();
     assert!(Chart::of(&record).any(|chart| chart == Chart::Ratios));
@@ -345,7 +347,10 @@ fn more_targets_than_a_legend_holds_are_counted() {
 #[test]
 fn a_damaged_histogram_is_an_error_that_names_target_and_remedy() {
     let mut record = variations::one();
-    record.targets[0].histograms.response_time_v2_base64 = "not base64!".to_owned();
+    let text = "not base64!".to_owned();
+    record.targets[0]
+        .histograms_v2_base64
+        .insert(Clock::ResponseTime, text);
     let error = svg(&record, Chart::LatencyByPercentile).unwrap_err();
     assert!(
         matches!(&error, ChartError::Histogram { target, .. } if target == "callback"),

@@ -27,7 +27,7 @@ fn made_up(runs: usize, targets: usize) -> Vec<Trend> {
         line.started_at = format!("2026-11-{:02}T10:15:00Z", run % 28 + 1);
         let value = (if run < 20 { 1.0 } else { 1.1 }) + if run % 2 == 0 { 0.004 } else { -0.004 };
         for comparison in &mut line.comparisons {
-            let shifts = comparison.metric == Metric::ResponseTimeNsP50;
+            let shifts = comparison.metric == Metric::RESPONSE_TIME_P50;
             comparison.ratio = if shifts { value } else { 1.0 };
         }
         for value in line

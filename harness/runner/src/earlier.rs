@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use analysis::detectable::{EarlierRun, Likeness, MAX_RUNS};
-use model::record::run::MAX_RECORD_BYTES;
+use model::record::read::MAX_RECORD_BYTES;
 use model::spec::plan::Plan;
 
 use process::files;

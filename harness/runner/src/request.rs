@@ -4,11 +4,12 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use model::record::experiment::{ExperimentRecord, OriginRecord};
-use model::record::run::Pinning;
+use model::record::surroundings::Pinning;
 use model::spec::load::{Arrival, Load, Process};
 use model::spec::plan::{Effort, Plan, PlanSpec};
 use model::spec::scenario::{ArrivalSpec, Pace, Scenario};
-use model::spec::target::{self, Kind, TargetSpec};
+use model::spec::target;
+use model::spec::target::{Kind, TargetSpec};
 use model::units::{Rate, duration_ns};
 use process::failure::Failure;
 

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use model::measured::recording::Recording;
+use model::measured::workload::WorkloadKind;
 use model::record::detectable::DetectableRecord;
-use model::record::run::{EpochRecord, Failure, Pinning};
+use model::record::surroundings::Pinning;
 use model::record::sweep::pass::Pass;
-use model::record::sweep::{StepRecord, SweepPlan};
-use model::record::timed::Timed;
+use model::record::sweep::plan::SweepPlan;
+use model::record::sweep::step::StepRecord;
+use model::record::target::{EpochRecord, Failure};
 use model::spec::load::Load;
 use model::spec::plan::{Plan, Trial};
 use model::spec::scenario::Scenario;
@@ -65,7 +67,7 @@ pub enum RunEvent<'a> {
         /// What it measured.
         epoch: &'a EpochRecord,
         /// What is timed.
-        timed: Timed,
+        timed: WorkloadKind,
         /// The load that was driven.
         load: &'a Load,
         /// What is known of the target by now.

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use model::record::run::{MAX_RECORD_BYTES, RunRecord};
-use model::record::sweep::SweepRecord;
+use model::record::read::MAX_RECORD_BYTES;
+use model::record::run::RunRecord;
+use model::record::sweep::whole::SweepRecord;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 

@@ -23,14 +23,18 @@ use model::measured::recording::{
 };
 use model::measured::slices::Slices;
 use model::measured::summary::Times;
-use model::record::run::{
-    BackendRecord, CalibrationRecord, Completion, Environment, EpochRecord, Histograms,
-    IntervalRecord, LoadReport, Manifest, Pinning, RunRecord, SCHEMA_VERSION, ServerRecord,
-    ServerSample, TargetRecord,
+use model::measured::workload::WorkloadKind;
+use model::record::load_report::LoadReport;
+use model::record::read::SCHEMA_VERSION;
+use model::record::run::PlanRecord;
+use model::record::run::{Completion, RunRecord};
+use model::record::surroundings::{BackendRecord, CalibrationRecord, Environment, Pinning};
+use model::record::target::{
+    EpochRecord, IntervalRecord, Manifest, ServerRecord, ServerSample, TargetRecord,
+    whole_distributions,
 };
-use model::record::timed::Timed;
-use model::record::validity::Validity;
 use model::record::warmup::{WarmupOutcome, WarmupRecord};
+use model::record::warning::Validity;
 use model::spec::load::Load;
 use model::spec::plan::{Effort, Plan, PlanSpec, Trial};
 use model::spec::scenario::RequestRecord;
@@ -64,19 +68,19 @@ route = "/chat"
 
 /// A whole run of the built-in scenario `io-heavy` on `callback` and `coroutine`: ten blocks, no failures. Always the same.
 pub fn run_record() -> RunRecord {
-    record_of(&built_in("io-heavy"), Timed::Requests)
+    record_of(&built_in("io-heavy"), WorkloadKind::Requests)
 }
 
 /// The same of the scenario `stream`, long enough for the 99th percentile of each epoch.
 pub fn stream_record() -> RunRecord {
-    record_of(&built_in("stream"), Timed::Streams)
+    record_of(&built_in("stream"), WorkloadKind::Streams)
 }
 
 /// The same of a chat of twenty members.
 pub fn chat_record() -> RunRecord {
     record_of(
         &Scenario::parse(CHAT, "chat.toml").expect("it is a scenario"),
-        Timed::Messages,
+        WorkloadKind::Messages,
     )
 }
 
@@ -84,13 +88,13 @@ fn built_in(name: &str) -> Scenario {
     Scenario::built_in(name).expect("it is built in")
 }
 
-fn record_of(scenario: &Scenario, timed: Timed) -> RunRecord {
+fn record_of(scenario: &Scenario, workload: WorkloadKind) -> RunRecord {
     let spec = PlanSpec {
         // Two blocks a round, so that both are told apart wherever they are shown.
         rounds: Some(5),
-        duration: match timed {
-            Timed::Requests | Timed::Messages => None,
-            Timed::Streams => Some(Duration::from_mins(1)),
+        duration: match workload {
+            WorkloadKind::Requests | WorkloadKind::Messages => None,
+            WorkloadKind::Streams => Some(Duration::from_mins(1)),
         },
         ..PlanSpec::new(Effort::Default, DEFAULT_PAIR.len(), SEED)
     };
@@ -123,7 +127,7 @@ fn record_of(scenario: &Scenario, timed: Timed) -> RunRecord {
             target(
                 index,
                 name,
-                timed,
+                workload,
                 &plan,
                 &Load {
                     duration: plan.measured(),
@@ -147,7 +151,7 @@ fn record_of(scenario: &Scenario, timed: Timed) -> RunRecord {
         seed: SEED,
         scenario: scenario.record(),
         experiment: None,
-        plan: plan.record(),
+        plan: PlanRecord::of(&plan),
         environment: environment(),
         pinning: Pinning {
             server_cpus: vec![0],
@@ -161,10 +165,10 @@ fn record_of(scenario: &Scenario, timed: Timed) -> RunRecord {
             same_binary: true,
         }),
         targets,
-        backend: (timed == Timed::Requests).then(backend),
+        backend: (workload == WorkloadKind::Requests).then(backend),
         comparisons,
         aa: None,
-        validity: Validity::from_cautions(Vec::new()),
+        validity: Validity::of(Vec::new()),
     }
 }
 
@@ -210,7 +214,7 @@ fn character(name: &str) -> Character {
 fn target(
     index: usize,
     name: &str,
-    timed: Timed,
+    workload: WorkloadKind,
     plan: &Plan,
     load: &Load,
     requests: &[RequestRecord],
@@ -233,7 +237,7 @@ fn target(
             seed: trial.seed,
             ..load.clone()
         };
-        let recording = epoch(&trial, &load, timed, &character, &mut random);
+        let recording = epoch(&trial, &load, workload, &character, &mut random);
         let cpu_us_per_request = character.cpu_us_per_request * (1.0 + 0.01 * normal(&mut random));
         let rss_bytes = whole_number(character.rss_bytes * (1.0 + 0.004 * f64::from(trial.block)));
         let stretch = stretch(name, &recording, cpu_us_per_request);
@@ -259,7 +263,7 @@ fn target(
                 .iter()
                 .map(|interval| IntervalRecord::of(interval, started_s)),
         );
-        slices.take(&recording, timed, whole_number(started_s * 1e9));
+        slices.take(&recording, workload.clock(), whole_number(started_s * 1e9));
         let cpu_share =
             cpu_us_per_request * 1e-6 * recording.ledger.ok as f64 / plan.epoch.as_secs_f64();
         samples.extend((0..12).map(|tenth| ServerSample {
@@ -272,8 +276,7 @@ fn target(
     TargetRecord {
         name: name.to_owned(),
         manifest: character.manifest,
-        report: LoadReport::of(load, &whole, Validity::from_cautions(Vec::new()))
-            .by_request(requests, &whole),
+        report: LoadReport::of(load, &whole, Validity::of(Vec::new())).by_request(requests, &whole),
         server: ServerRecord {
             cpu_us_per_request: Some(character.cpu_us_per_request),
             cpu_share: Some(character.cpu_us_per_request / 1000.0),
@@ -299,7 +302,7 @@ fn target(
         epochs,
         intervals,
         slices: slices.record(),
-        histograms: Histograms::of(&whole),
+        histograms_v2_base64: whole_distributions(&whole),
         failure: None,
     }
 }
@@ -344,7 +347,7 @@ fn stretch(name: &str, recording: &Recording, cpu_us_per_request: f64) -> Stretc
 fn epoch(
     trial: &Trial,
     load: &Load,
-    timed: Timed,
+    workload: WorkloadKind,
     character: &Character,
     random: &mut Xoshiro256PlusPlus,
 ) -> Recording {
@@ -356,10 +359,10 @@ fn epoch(
         .take_while(|&due_ns| due_ns < end_ns);
     let mut fates: Vec<[Nanos; 3]> = due
         .map(|due_ns| {
-            let waits_ms = match timed {
-                Timed::Requests => [15.0, 0.1, 10.0][kind_of(due_ns)],
-                Timed::Streams => STREAM_MS,
-                Timed::Messages => 0.0,
+            let waits_ms = match workload {
+                WorkloadKind::Requests => [15.0, 0.1, 10.0][kind_of(due_ns)],
+                WorkloadKind::Streams => STREAM_MS,
+                WorkloadKind::Messages => 0.0,
             };
             let overhead_ms = character.overhead_ms * drift * (0.5 * normal(random)).exp();
             let slow_ms: f64 = if due_ns % 97 == 0 {
@@ -382,7 +385,7 @@ fn epoch(
     let stream_ns = whole_number(STREAM_MS * MS);
     let mut begun = fates
         .iter()
-        .filter(|_| timed == Timed::Streams)
+        .filter(|_| workload == WorkloadKind::Streams)
         .map(|&[due_ns, _, received_ns]| (due_ns, received_ns - stream_ns))
         .peekable();
     for [due_ns, sent_ns, received_ns] in &fates {
@@ -398,7 +401,7 @@ fn epoch(
                 ..StreamCounts::default()
             });
         }
-        if timed == Timed::Messages {
+        if workload == WorkloadKind::Messages {
             // The last member has it when all have.
             let until_all_ns = received_ns - sent_ns;
             for member in 1..=MEMBERS {
@@ -498,20 +501,23 @@ mod tests {
 
     #[test]
     fn the_sample_is_whole_and_always_the_same() {
-        check(Timed::Requests, &run_record());
-        check(Timed::Streams, &stream_record());
-        check(Timed::Messages, &chat_record());
+        check(WorkloadKind::Requests, &run_record());
+        check(WorkloadKind::Streams, &stream_record());
+        check(WorkloadKind::Messages, &chat_record());
         assert_eq!(run_record(), run_record());
     }
 
-    fn check(timed: Timed, record: &RunRecord) {
+    fn check(workload: WorkloadKind, record: &RunRecord) {
         let names: Vec<&str> = record
             .targets
             .iter()
             .map(|target| target.name.as_str())
             .collect();
         assert_eq!(names, DEFAULT_PAIR);
-        assert_eq!(record.comparisons.len(), timed.metrics().len());
+        assert_eq!(
+            record.comparisons.len(),
+            model::record::metric::Metric::of_workload(workload).len()
+        );
         for target in &record.targets {
             assert!(target.report.requests.balances());
             assert_eq!(target.report.requests.scheduled, target.report.requests.ok);
@@ -531,13 +537,18 @@ mod tests {
                     .sum::<u64>(),
                 target.report.requests.ok
             );
-            let histogram = histogram_from_base64(timed.encoded(&target.histograms)).unwrap();
-            assert_eq!(Times::of(&histogram), timed.times(&target.report));
+            let histogram =
+                histogram_from_base64(target.whole_distribution(workload.clock())).unwrap();
+            assert_eq!(Times::of(&histogram), target.report.times(workload.clock()));
             for epoch in &target.epochs {
                 let has = |metric: &model::record::metric::Metric| {
                     epoch.metrics.contains_key(metric.name())
                 };
-                assert!(timed.metrics().iter().all(has));
+                assert!(
+                    model::record::metric::Metric::of_workload(workload)
+                        .iter()
+                        .all(has)
+                );
             }
         }
     }

@@ -11,13 +11,14 @@ use analysis::sweep::search;
 use analysis::sweep::search::{Next, ROUNDS, Step};
 use model::measured::ledger::Ledger;
 use model::measured::summary::Times;
-use model::record::run::Pinning;
+use model::record::read::SCHEMA_VERSION;
+use model::record::surroundings::Pinning;
 use model::record::sweep::design::Design;
 use model::record::sweep::ladder::{HIGHEST_RATE_PER_S, Ladder};
 use model::record::sweep::objective::{Origin, SweepObjective};
-use model::record::sweep::{
-    SCHEMA_VERSION, StepEpoch, StepRecord, SweepLoad, SweepPlan, SweepRecord, SweptTarget,
-};
+use model::record::sweep::plan::{SweepLoad, SweepPlan, SweptTarget};
+use model::record::sweep::step::{StepEpoch, StepRecord};
+use model::record::sweep::whole::SweepRecord;
 use model::spec::load::Connect;
 use model::spec::target::DEFAULT_PAIR;
 

@@ -11,6 +11,7 @@ use toml::Spanned;
 
 use crate::compare::Policy;
 use crate::gate::ALPHA;
+use model::measured::clock::Clock;
 use model::record::metric::Metric;
 use model::spec::plan::Effort;
 use model::spec::scenario::{MAX_TIMEOUT, Objective, RawObjective, objectives};
@@ -24,19 +25,13 @@ pub const MAX_SCENARIOS: usize = 16;
 pub const MAX_WORDS: usize = 256;
 /// The smallest ratio that matters, where the configuration doesn't say.
 pub const DEFAULT_MARGIN: f64 = 0.05;
-/// The metrics that are judged where the configuration doesn't say, as far as a scenario times them. Service time is left out: response time holds it.
-pub const JUDGED: [Metric; 10] = [
-    Metric::ResponseTimeNsP50,
-    Metric::ResponseTimeNsP99,
-    Metric::FirstEventTimeNsP50,
-    Metric::FirstEventTimeNsP99,
-    Metric::EventGapLatenessNsP99,
-    Metric::DeliveryTimeNsP50,
-    Metric::DeliveryTimeNsP99,
-    Metric::ThroughputPerS,
-    Metric::ServerCpuUsPerRequest,
-    Metric::ServerRssBytesMax,
-];
+/// The metrics that are judged where the configuration doesn't say, as far as a scenario has them. Service time is left out:
+/// response time holds it.
+pub fn usually_judged() -> Vec<Metric> {
+    let mut judged = Metric::all();
+    judged.retain(|metric| !matches!(metric, Metric::Time(Clock::ServiceTime, _)));
+    judged
+}
 
 /// What a gate measures, and when it raises an alarm.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,7 +138,7 @@ impl Config {
 
     /// How a metric is judged; `None` where it is not.
     pub fn rule(&self, metric: Metric) -> Option<Rule> {
-        let usual = JUDGED.contains(&metric).then_some(Rule {
+        let usual = usually_judged().contains(&metric).then_some(Rule {
             margin: self.margin,
             alarm: Alarm::Worse,
         });
@@ -311,7 +306,8 @@ fn rules(
 ) -> Result<BTreeMap<Metric, Rule>, SourceError> {
     let each = raw.iter().map(|(name, rule)| {
         let metric = Metric::named(name.get_ref()).map_err(|error| {
-            let known = Metric::ALL.map(|metric| metric.name().to_owned()).to_vec();
+            let known = Metric::all().into_iter();
+            let known = known.map(|metric| metric.name().to_owned()).collect();
             let what = format!("no metric is called `{}`", error.name);
             text.unknown(name.span(), what, known, error.nearest.map(str::to_owned))
         })?;
@@ -327,6 +323,7 @@ fn rules(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::record::metric::Rank;
     use std::time::Duration;
 
     const WHOLE: &str = r#"
@@ -365,11 +362,14 @@ p99 = "40ms"
         );
         let rule = |margin, alarm| Some(Rule { margin, alarm });
         for (metric, expected) in [
-            (Metric::ResponseTimeNsP50, rule(0.03, Alarm::Worse)),
-            (Metric::ResponseTimeNsP99, rule(0.1, Alarm::Worse)),
+            (Metric::RESPONSE_TIME_P50, rule(0.03, Alarm::Worse)),
+            (Metric::RESPONSE_TIME_P99, rule(0.1, Alarm::Worse)),
             (Metric::ServerRssBytesMax, rule(0.03, Alarm::Never)),
-            (Metric::ServiceTimeNsP50, rule(0.03, Alarm::Change)),
-            (Metric::ServiceTimeNsP99, None),
+            (
+                Metric::Time(Clock::ServiceTime, Rank::P50),
+                rule(0.03, Alarm::Change),
+            ),
+            (Metric::Time(Clock::ServiceTime, Rank::P99), None),
         ] {
             assert_eq!(config.rule(metric), expected, "{metric:?}");
         }
@@ -379,10 +379,10 @@ p99 = "40ms"
     fn two_lines_are_enough() {
         let config = Config::parse("scenarios = [\"ping\"]\ntarget = \"callback\"", "b").unwrap();
         assert_eq!((config.effort, config.build.len()), (Effort::Default, 0));
-        let judged = Metric::ALL
+        let judged = Metric::all()
             .into_iter()
             .filter(|&metric| config.rule(metric).is_some());
-        assert_eq!(judged.collect::<Vec<_>>(), JUDGED);
+        assert_eq!(judged.collect::<Vec<_>>(), usually_judged());
     }
 
     #[test]

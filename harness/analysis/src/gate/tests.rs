@@ -1,13 +1,15 @@
 //! Judgements as a table: what was found, and what the gate makes of it. No time is measured here.
 
 use super::*;
-use model::record::run::EpochRecord;
+use model::measured::clock::Clock;
+use model::record::metric::Rank;
+use model::record::target::EpochRecord;
 
-use model::record::validity::{Caution, CautionCode, Validity};
+use model::record::warning::{Fact, Validity, Warning};
 use std::sync::LazyLock;
 
-const P50: Metric = Metric::ResponseTimeNsP50;
-const P99: Metric = Metric::ResponseTimeNsP99;
+const P50: Metric = Metric::RESPONSE_TIME_P50;
+const P99: Metric = Metric::RESPONSE_TIME_P99;
 const CPU: Metric = Metric::ServerCpuUsPerRequest;
 
 static RECORD: LazyLock<RunRecord> = LazyLock::new(|| {
@@ -27,7 +29,7 @@ fn run(factors: &[(Metric, f64)]) -> RunRecord {
     let mut record = RECORD.clone();
     let base = record.targets[0].clone();
     let head = &mut record.targets[1];
-    head.report.response_time_ns = base.report.response_time_ns;
+    head.report.times_ns.clone_from(&base.report.times_ns);
     head.epochs = base.epochs;
     for EpochRecord { metrics, block, .. } in &mut head.epochs {
         for (name, value) in metrics {
@@ -41,8 +43,9 @@ fn run(factors: &[(Metric, f64)]) -> RunRecord {
 }
 
 fn disturbed(mut record: RunRecord) -> RunRecord {
-    let caution = CautionCode::BackendFailed.caution(true, "the machine was busy".to_owned(), "-");
-    record.validity = Validity::from_cautions(vec![caution]);
+    let what = "the machine was busy".to_owned();
+    let warning = Warning::void(Fact::BackendFailed { what });
+    record.validity = Validity::of(vec![warning]);
     record
 }
 
@@ -165,7 +168,7 @@ fn each_metric_has_a_margin_and_a_direction_of_its_own() {
         &[],
     );
     // Service time is judged only where it is asked for.
-    let service = Metric::ServiceTimeNsP50;
+    let service = Metric::Time(Clock::ServiceTime, Rank::P50);
     let slower = || run(&[(service, 1.2)]);
     check("", &[slower()], Outcome::Passed, &[], &[]);
     check(
@@ -181,7 +184,8 @@ fn each_metric_has_a_margin_and_a_direction_of_its_own() {
 fn an_objective_is_a_bound_on_the_head_alone() {
     let took = |ns| {
         let mut record = run(&[]);
-        record.targets[1].report.response_time_ns.p99 = ns;
+        let times = &mut record.targets[1].report.times_ns;
+        times.entry(Clock::ResponseTime).or_default().p99 = ns;
         record
     };
     let bound = "[objective]\np99 = \"20ms\"";
@@ -221,8 +225,10 @@ fn what_could_not_be_told_is_inconclusive_and_no_alarm() {
     }
     check("", &[without.clone()], Outcome::Inconclusive, &[], &[]);
     let look = look(&without, &config(""));
+    let left_out = &look.not_compared[0];
     assert!(
-        look.not_compared[0].starts_with("response time p99 is known of both targets in 0 blocks")
+        matches!(left_out.reason, Reason::TooFewBlocks { paired: 0, .. }) && left_out.metric == P99,
+        "{left_out:?}"
     );
     check(never, &[without], Outcome::Passed, &[], &[]);
 }
@@ -341,14 +347,9 @@ fn with_a_reference_earlier_runs_of_other_machines_count_too() {
 }
 
 #[test]
-fn a_single_caution_that_does_not_void_leaves_a_measurement_valid() {
+fn a_warning_that_does_not_void_leaves_a_measurement_valid() {
     let mut record = run(&[]);
-    record.validity = Validity::from_cautions(vec![Caution {
-        code: CautionCode::Unsteady,
-        detail: "not warm".to_owned(),
-        advice: "-".to_owned(),
-        voids: false,
-    }]);
+    record.validity = Validity::of(vec![Warning::note(Fact::SharedCore)]);
     let look = look(&record, &config(""));
     assert!(look.valid && look.invalid_because.is_empty());
 }

@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn levels_lie_between_changes_and_the_last_one_is_what_holds_now() {
         let trend = shifted(30, 20, 1.1);
-        assert_eq!(trend.key.metric, Metric::ResponseTimeNsP50);
+        assert_eq!(trend.key.metric, Metric::RESPONSE_TIME_P50);
         assert!(matches!(trend.key.what, Followed::Ratio { .. }));
         let [change] = trend.changes.as_slice() else {
             panic!("{:?}", trend.changes);

@@ -1,16 +1,16 @@
 //! The record of a sweep: a function of its plan and its steps.
 
-use model::record::run::{BackendRecord, Completion};
+use model::record::run::Completion;
+use model::record::surroundings::BackendRecord;
 use model::record::sweep::knee::{KneeRecord, Known, Limit};
-use model::record::sweep::{
-    self, StepRecord, SweepPlan, SweepRecord, SweptTarget, TargetResult, objective,
-};
-use model::record::validity::{Caution, CautionCode, Validity};
+use model::record::sweep::objective;
+use model::record::sweep::plan::{SweepPlan, SweptTarget};
+use model::record::sweep::step::{StepRecord, failure};
+use model::record::sweep::whole::{SweepRecord, TargetResult};
+use model::record::warning::{Fact, Validity, Warning};
 use model::spec::scenario::ObjectiveRecord;
-use model::words::plural;
 
 use super::{Trail, Visit, knee};
-use crate::validity::MEASURE_LONGER;
 
 /// The trails that these steps left, in the order of the targets.
 pub fn trails(plan: &SweepPlan, steps: &[StepRecord]) -> Vec<Trail> {
@@ -32,7 +32,7 @@ pub fn trails(plan: &SweepPlan, steps: &[StepRecord]) -> Vec<Trail> {
         });
         Trail {
             visits: visits.collect(),
-            has_failed: sweep::failure(steps, &target.name).is_some(),
+            has_failed: failure(steps, &target.name).is_some(),
         }
     };
     plan.targets.iter().map(trail).collect()
@@ -50,7 +50,7 @@ pub fn record(plan: SweepPlan, steps: Vec<StepRecord>, ended: Ended) -> SweepRec
             target: plan.targets[index].name.clone(),
             knee: knee::knee(&plan, &bounds, &steps, trail, index),
             hysteresis: knee::hysteresis(&plan, &bounds, trail),
-            failure: sweep::failure(&steps, &plan.targets[index].name).cloned(),
+            failure: failure(&steps, &plan.targets[index].name).cloned(),
         })
         .collect();
     let names: Vec<&str> = results
@@ -59,16 +59,14 @@ pub fn record(plan: SweepPlan, steps: Vec<StepRecord>, ended: Ended) -> SweepRec
         .collect();
     let knees: Vec<&KneeRecord> = results.iter().map(|result| &result.knee).collect();
     let (comparisons, not_compared) = knee::comparisons(&names, &knees, plan.seed);
-    let not_compared = not_compared.into_iter().map(|(target, reason)| Caution {
-        code: CautionCode::TooFewSamples,
-        detail: format!("the knee of {target} could not be compared: {reason}"),
-        advice: "give it more time with --time-limit, or more --rounds".to_owned(),
-        voids: false,
+    let not_compared = not_compared.into_iter().map(|(target, why)| {
+        let fact = Fact::KneeNotCompared { reason: why.reason };
+        Warning::note(fact).about(&target)
     });
-    let cautions = [
-        own_cautions(&plan, &results, &steps, &ended),
+    let warnings = [
+        own_warnings(&plan, &results, &steps, &ended),
         not_compared.collect(),
-        ended.cautions,
+        ended.warnings,
     ];
     let completion = if ended.interrupted {
         Completion::Interrupted
@@ -84,7 +82,7 @@ pub fn record(plan: SweepPlan, steps: Vec<StepRecord>, ended: Ended) -> SweepRec
         objective,
         comparisons,
         backend: ended.backend,
-        validity: Validity::from_cautions(cautions.concat()),
+        validity: Validity::of(warnings.concat()),
         results,
         steps: judged(steps, &bounds),
         plan,
@@ -101,79 +99,54 @@ pub struct Ended {
     /// What the backend did.
     pub backend: Option<BackendRecord>,
     /// What the machine did.
-    pub cautions: Vec<Caution>,
+    pub warnings: Vec<Warning>,
 }
 
 /// What a reader should know beside what the machine did.
-fn own_cautions(
+fn own_warnings(
     plan: &SweepPlan,
     results: &[TargetResult],
     steps: &[StepRecord],
     ended: &Ended,
-) -> Vec<Caution> {
-    let caution = |code: CautionCode, voids, detail: String, advice: &str| {
-        code.caution(voids, detail, advice)
-    };
-    let mut cautions = Vec::new();
+) -> Vec<Warning> {
+    let mut warnings = Vec::new();
     for result in results {
         let target = &result.target;
         if let Some(failure) = &result.failure {
-            let detail = format!("{target} failed: {}", failure.what);
-            let advice = "its figures end where it did; the other targets' are whole";
-            cautions.push(caution(CautionCode::TargetFailed, false, detail, advice));
+            let fact = Fact::TargetFailed {
+                what: failure.what.clone(),
+                at_the_end: false,
+            };
+            warnings.push(Warning::note(fact).about(target));
         }
         match (result.knee.known, result.knee.limit) {
-            (Known::AtLeast, Some(Limit::Generator)) => cautions.push(caution(
-                CautionCode::GeneratorSaturated,
-                true,
-                format!(
-                    "the knee of {target} lies beyond what this generator can offer: its cores were full, or it stood still, before the target was beyond the objective"
-                ),
-                "give it more cores with --load-cpus; what is said to be within the objective is",
-            )),
-            (_, Some(Limit::Connections)) => cautions.push(caution(
-                CautionCode::Connections,
-                false,
-                format!(
-                    "the knee of {target} is that of its {} busy while the server had time",
-                    plural(u64::from(plan.load.connections), "connection: it was", "connections: they were")
-                ),
-                "raise -c to see the server's own",
-            )),
+            (Known::AtLeast, Some(Limit::Generator)) => {
+                warnings.push(Warning::void(Fact::KneeBeyondGenerator).about(target));
+            }
+            (_, Some(Limit::Connections)) => {
+                let connections = plan.load.connections;
+                warnings.push(Warning::note(Fact::KneeOfConnections { connections }).about(target));
+            }
             _ => {}
         }
     }
     if ended.time_was_up {
-        let detail = format!(
-            "the limit of time, {:.0} s, was reached before round {} was done",
-            plan.design.time_limit_s, plan.design.rounds
-        );
-        let advice = "intervals are wider for it: raise --time-limit";
-        cautions.push(caution(CautionCode::Partial, false, detail, advice));
+        warnings.push(Warning::note(Fact::TimeLimit {
+            limit_s: plan.design.time_limit_s,
+            rounds: plan.design.rounds,
+        }));
     }
     if ended.interrupted {
-        let detail = "the sweep was interrupted before its end".to_owned();
-        let advice = "the same command goes on with it, or --resume with its directory";
-        cautions.push(caution(CautionCode::Partial, false, detail, advice));
+        warnings.push(Warning::note(Fact::Interrupted { run: None }));
     }
-    let resumed = steps.iter().filter(|step| step.resumed).count();
-    if resumed > 0 {
-        let detail = format!(
-            "the sweep was interrupted and went on {}: a round that was cut has two sets of processes",
-            if resumed == 1 {
-                "once".to_owned()
-            } else {
-                format!("{resumed} times")
-            }
-        );
-        cautions.push(caution(CautionCode::Partial, false, detail, MEASURE_LONGER));
+    let times = steps.iter().filter(|step| step.resumed).count() as u64;
+    if times > 0 {
+        warnings.push(Warning::note(Fact::Resumed { times }));
     }
     if plan.asked.is_none() && !steps.is_empty() && plan.objective(steps).is_none() {
-        let detail = "the first step came to nothing, so there is no objective".to_owned();
-        let advice = "give one with --objective, as in p99=20ms, or another --from";
-        cautions.push(caution(CautionCode::TooFewSamples, true, detail, advice));
+        warnings.push(Warning::void(Fact::NoObjective));
     }
-    cautions
+    warnings
 }
 
 /// The steps with what their epochs came to.

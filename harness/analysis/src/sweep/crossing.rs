@@ -94,7 +94,7 @@ fn best_splits(ascending: &[&Visit]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::record::sweep::objective::Standing;
+    use model::record::sweep::step::Standing;
 
     /// A pass over neighbouring rungs from 0: `+` is within the objective, `-` beyond it.
     fn pass(epochs: &str) -> Trail {

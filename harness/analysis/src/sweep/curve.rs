@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use model::record::sweep::ladder::PACE;
-use model::record::sweep::objective::Standing;
 use model::record::sweep::pass::Pass;
-use model::record::sweep::{StepEpoch, StepRecord, SweepRecord};
+use model::record::sweep::step::Standing;
+use model::record::sweep::step::{StepEpoch, StepRecord};
+use model::record::sweep::whole::SweepRecord;
 
 use super::search;
 

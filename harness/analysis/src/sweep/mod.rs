@@ -21,8 +21,8 @@ mod servers;
 pub use assemble::{Ended, record, trails};
 pub use curve::{CurvePoint, curve};
 
-use model::record::sweep::objective;
 use model::record::sweep::pass::Pass;
+use model::record::sweep::step::Standing;
 
 /// What one epoch at one rung came to, for one target.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,14 +34,14 @@ pub struct Visit {
     /// Where.
     pub rung: i32,
     /// How it stands to the objective.
-    pub standing: objective::Standing,
+    pub standing: Standing,
     /// What the objective bounds, in parts of its bound: above 1 where it is beyond.
     pub strain: Option<f64>,
 }
 
 impl Visit {
     fn is_within(&self) -> bool {
-        self.standing == objective::Standing::Within
+        self.standing == Standing::Within
     }
 }
 

@@ -10,19 +10,21 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use super::search::{self, Next, REACH, ROUNDS, STEPS_BEFORE, STEPS_PAST, STRIDE, Step};
 use model::record::sweep::knee::{IntervalBy, Known, Limit};
 use model::record::sweep::ladder::{EPOCH, HIGHEST_RATE_PER_S, PACE, RUNGS_PER_DOUBLING};
-use model::record::sweep::objective::{Origin, Standing};
+use model::record::sweep::objective::Origin;
 use model::record::sweep::pass::{CLIMB, Pass};
-use model::record::sweep::{
-    Log, LogError, StepEpoch, StepFailure, StepRecord, SweepPlan, SweepRecord,
-};
+use model::record::sweep::plan::SweepPlan;
+use model::record::sweep::step::Standing;
+use model::record::sweep::step::{StepEpoch, StepFailure, StepRecord};
+use model::record::sweep::whole::{Log, LogError, SweepRecord};
 
 use super::{Ended, Trail, Visit};
 use model::measured::ledger::Ledger;
-use model::record::comparison::ComparisonVerdict;
-use model::record::run::{Completion, Failure};
+use model::record::run::Completion;
+use model::record::target::Failure;
+use model::record::verdict::ComparisonVerdict;
 
 use model::measured::summary::Times;
-use model::record::validity::CautionCode;
+use model::record::warning::Fact;
 use model::units::NANOS_PER_S;
 
 const MS: f64 = 1e6;
@@ -473,10 +475,7 @@ fn a_generator_that_is_full_first_is_said_to_be_the_limit_and_voids_the_knee() {
         (Known::Found, Some(Limit::ServerCpu))
     );
     assert!(!record.validity.is_valid());
-    assert_eq!(
-        record.validity.cautions[0].code,
-        CautionCode::GeneratorSaturated
-    );
+    assert_eq!(record.validity.warnings[0].fact, Fact::KneeBeyondGenerator);
 }
 
 #[test]
@@ -491,13 +490,13 @@ fn connections_that_are_all_busy_while_the_server_has_time_are_said_to_be_the_li
     }
     let record = super::record(plan, steps, Ended::default());
     assert_eq!(record.results[0].knee.limit, Some(Limit::Connections));
-    let codes: Vec<CautionCode> = record
+    let codes: Vec<&str> = record
         .validity
-        .cautions
+        .warnings
         .iter()
-        .map(|caution| caution.code)
+        .map(|warning| warning.code())
         .collect();
-    assert_eq!(codes, [CautionCode::Connections]);
+    assert_eq!(codes, ["knee_of_connections"]);
     assert!(record.validity.is_valid());
 }
 
@@ -687,10 +686,10 @@ fn a_log_that_is_none_says_where_and_what_to_do() {
         read(&(whole.clone() + "{}\n")),
         LogError::Corrupt { line: 2, .. }
     ));
-    let newer = read("{\"schema_version\":2,\"anything\":1}\n");
+    let newer = read("{\"schema_version\":3,\"anything\":1}\n");
     assert_eq!(
         newer.to_string(),
-        "there/steps.ndjson has schema version 2, and this bench reads up to 1: go on with the version that wrote it, or later"
+        "there/steps.ndjson has schema version 3, and this bench reads up to 2: go on with the version that wrote it, or later"
     );
     let mut machine = Machine::new(&[Server::Endless], QUIET, 1);
     let Next::Step(step) = next(&plan, &[]) else {

@@ -2,7 +2,7 @@
 
 use clap::Args as ClapArgs;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use model::record::run::Pinning;
+use model::record::surroundings::Pinning;
 use model::spec::scenario::Scenario;
 use model::spec::target;
 use model::spec::target::{Pools, TargetSpec};

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use model::record::run::RunRecord;
-use model::record::sweep::SweepRecord;
+use model::record::sweep::whole::SweepRecord;
 use report::charts::{self, Chart};
 
 use crate::args::chart::ChartArgs;

@@ -2,7 +2,7 @@
 
 use analysis::between::{Ask, ReferenceAsk, RunComparison, between};
 use analysis::compare::Policy;
-use model::record::comparison::ComparisonVerdict;
+use model::record::verdict::ComparisonVerdict;
 use report::charts::{ratios_png, ratios_svg};
 
 use crate::args::compare::CompareArgs;

@@ -81,7 +81,7 @@ fn examine() -> Vec<Finding> {
         findings.push(finding(
             "time taken by the hypervisor",
             format!("{:.1} % over {} ms", steal * 100.0, WATCH.as_millis()),
-            steal >= analysis::validity::NOTABLE_STEAL_SHARE,
+            steal >= analysis::warnings::NOTABLE_STEAL_SHARE,
             "compare CPU per request before latency, and use more rounds (--thorough)",
         ));
     }

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use analysis::validity;
-use analysis::validity::Circumstances;
+use analysis::warnings;
+use analysis::warnings::Circumstances;
 use load::{Control, Endpoint, Expect, ExpectBody, Options, Request, Tls, Trust, Workload};
 use model::measured::recording::Recording;
-use model::record::run::LoadReport;
-use model::record::validity::Validity;
+use model::record::load_report::LoadReport;
+use model::record::warning::Validity;
 use model::spec::load::{Arrival, Connect, Load};
 use model::units::MAX_DURATION;
 use url::Url;
@@ -70,10 +70,10 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
             .map(|(before, after)| after.saturating_sub(before)),
         shared_core: false,
     };
-    let validity = Validity::from_cautions(
+    let validity = Validity::of(
         [
-            validity::assess(&load, &recording),
-            circumstances.cautions(),
+            warnings::assess(&load, &recording),
+            circumstances.warnings(),
         ]
         .concat(),
     );

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use model::record::run::RunRecord;
-use model::record::sweep::SweepRecord;
+use model::record::sweep::whole::SweepRecord;
 use report::charts::Chart;
 
 use crate::args::report::ReportArgs;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use model::measured::recording::{ConnectionCounts, GeneratorUse, Recorder, Recording};
-use model::record::run::{EpochRecord, Failure};
-use model::record::timed::Timed;
+use model::measured::workload::WorkloadKind;
+use model::record::target::{EpochRecord, Failure};
 use model::spec::load::{Arrival, Connect, Load, Process};
 use model::spec::plan::{Effort, Plan, PlanSpec};
 use model::units::{NANOS_PER_S, Nanos, Rate};
@@ -57,7 +57,7 @@ pub(super) fn run(targets: &[&str], epochs: usize) -> (Progress, Duration) {
                 Some(40.0),
                 Some(6 << 20),
             ),
-            timed: Timed::Requests,
+            timed: WorkloadKind::Requests,
             load: &load,
             so_far: SoFar {
                 recording: so_far,

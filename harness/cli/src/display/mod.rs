@@ -20,7 +20,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
-use model::record::run::Pinning;
+use model::record::surroundings::Pinning;
 use model::units::{duration_ns, format_ns};
 use ratatui::crossterm::event::{self, Event};
 use report::words::{figures, sentences};

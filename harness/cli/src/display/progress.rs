@@ -5,11 +5,12 @@
 
 use std::time::Duration;
 
-use analysis::validity;
+use analysis::warnings;
 use model::measured::recording::{Counts, Recording, counts};
 use model::measured::summary::{Summary, Times};
-use model::record::timed::Timed;
-use model::record::validity::CautionCode;
+use model::measured::workload::WorkloadKind;
+use model::record::metric::Metric;
+use model::record::warning::{Fact, Warning};
 use model::spec::plan::Plan;
 use stats::nearest_rank::value_at_counts;
 
@@ -30,7 +31,7 @@ pub(crate) struct Progress {
     pub(super) scenario: String,
     pub(super) question: String,
     pub(super) targets: Vec<Target>,
-    pub(super) timed: Timed,
+    pub(super) timed: WorkloadKind,
     pub(super) stage: Stage,
     /// The round and the epoch that are under way or come next, from 0.
     pub(super) round: u32,
@@ -121,7 +122,7 @@ impl Progress {
                     ..Target::default()
                 })
                 .collect(),
-            timed: Timed::default(),
+            timed: WorkloadKind::default(),
             stage: Stage::Starting,
             round: 0,
             epoch: 0,
@@ -179,7 +180,7 @@ impl Progress {
                 self.generator = Some(Generator::of(load, so_far.recording));
                 let target = &mut self.targets[trial.target];
                 target.take(*timed, so_far);
-                let median = epoch.metrics.get(timed.metrics()[0].name());
+                let median = epoch.metrics.get(Metric::of_workload(*timed)[0].name());
                 target
                     .medians
                     .extend(median.map(|&ns| (trial.index as f64, ns)));
@@ -269,9 +270,9 @@ impl Progress {
 }
 
 impl Target {
-    fn take(&mut self, timed: Timed, so_far: &SoFar<'_>) {
+    fn take(&mut self, timed: WorkloadKind, so_far: &SoFar<'_>) {
         let recording = so_far.recording;
-        let histogram = timed.histogram(recording);
+        let histogram = &recording.times[timed.clock()];
         let counts = counts(histogram);
         self.epochs += 1;
         self.per_s = Summary::of(recording).throughput_per_s;
@@ -310,15 +311,14 @@ impl Generator {
         let summary = Summary::of(recording);
         let used = recording.generator;
         let working = 1.0 - used.spin_ns as f64 / used.cpu_ns.max(1) as f64;
-        let cautions = validity::assess(load, recording);
-        let against = |caution: &model::record::validity::Caution| match caution.code {
-            CautionCode::GeneratorSaturated => Some("its cores are full"),
-            CautionCode::SendLag => Some("it sends late"),
+        let against = |warning: &Warning| match warning.fact {
+            Fact::GeneratorSaturated { .. } => Some("its cores are full"),
+            Fact::SendLag { .. } => Some("it sends late"),
             _ => None,
         };
         Self {
             busy: summary.generator_cpu_share * working,
-            against: cautions.iter().find_map(against),
+            against: warnings::assess(load, recording).iter().find_map(against),
         }
     }
 }

@@ -57,6 +57,40 @@ pub fn histogram_from_base64(text: &str) -> Result<Histogram<u64>, HistogramErro
     Ok(histogram)
 }
 
+/// A field of a histogram for each clock: those that are not empty by their clock, as [`histogram_base64`] writes them.
+pub(crate) mod by_clock {
+    use std::collections::BTreeMap;
+
+    use hdrhistogram::Histogram;
+    use serde::de::Error as _;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::measured::clock::{Clock, Clocks};
+
+    /// Writes them.
+    pub(crate) fn serialize<S: Serializer>(
+        histograms: &Clocks<Histogram<u64>>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        let known = histograms
+            .iter()
+            .filter(|(_, histogram)| !histogram.is_empty());
+        to.collect_map(known.map(|(clock, histogram)| (clock, super::histogram_base64(histogram))))
+    }
+
+    /// Reads them.
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Clocks<Histogram<u64>>, D::Error> {
+        let texts = BTreeMap::<Clock, String>::deserialize(from)?;
+        let mut histograms = Clocks::new(|_| super::empty_histogram());
+        for (clock, text) in texts {
+            histograms[clock] = super::histogram_from_base64(&text).map_err(D::Error::custom)?;
+        }
+        Ok(histograms)
+    }
+}
+
 /// A field that is a histogram, written as [`histogram_base64`] writes it.
 pub(crate) mod as_text {
     use hdrhistogram::Histogram;

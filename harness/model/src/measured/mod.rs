@@ -1,5 +1,6 @@
 //! What comes out of one drive of load, and of what was watched meanwhile.
 
+pub mod clock;
 pub mod histogram;
 pub mod ledger;
 pub mod loops;
@@ -7,3 +8,4 @@ pub mod recording;
 pub mod slices;
 pub mod summary;
 pub mod syscalls;
+pub mod workload;

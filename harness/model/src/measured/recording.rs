@@ -6,10 +6,11 @@
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use crate::measured::clock::{Clock, Clocks};
 use crate::measured::histogram;
 pub use crate::measured::histogram::{MAX_RECORDABLE_NS, SIGNIFICANT_DIGITS, empty_histogram};
 use crate::measured::ledger::{ErrorCounts, ErrorKind, Fate, Ledger};
-use crate::spec::scenario::MAX_REQUESTS;
+use crate::spec::load::MAX_REQUESTS;
 use crate::units::Nanos;
 
 /// How often requests in flight are counted. The golden ratio's digits: no period of arrivals or timers is a small multiple
@@ -27,46 +28,13 @@ pub const MAX_INTERVAL_VALUES: usize = 1_000_000;
 /// Everything that was measured over one drive, or over several merged ones.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Recording {
-    /// From the moment the schedule meant to send to the last byte of the reply. Unfinished requests and timeouts
-    /// stand in it as lower bounds.
-    #[serde(with = "histogram::as_text")]
-    pub response_time: Histogram<u64>,
-    /// From the moment the request was sent to the last byte of the reply; lower bounds as above, for those sent.
-    #[serde(with = "histogram::as_text")]
-    pub service_time: Histogram<u64>,
-    /// From the moment the request was sent to the first byte of the reply, for those that stand in `service_time`: the
-    /// part of it that a reply took to begin. A lower bound where the request ended before any byte came.
-    #[serde(with = "histogram::as_text")]
-    pub first_byte_time: Histogram<u64>,
-    /// From the moment the schedule meant to send to the moment the request was sent.
-    #[serde(with = "histogram::as_text")]
-    pub send_lag: Histogram<u64>,
-    /// The part of the send lag that is the generator's own fault: from the moment that a request was due *and* a
-    /// connection was free to the moment it was sent.
-    #[serde(with = "histogram::as_text")]
-    pub generator_lag: Histogram<u64>,
-    /// From `connect` to the connection being established, for every connection opened.
-    #[serde(with = "histogram::as_text")]
-    pub connect_time: Histogram<u64>,
-    /// From there to the end of the TLS handshake, for every connection opened; empty without TLS.
-    #[serde(with = "histogram::as_text")]
-    pub handshake_time: Histogram<u64>,
+    /// The distribution of each clock.
+    #[serde(with = "histogram::by_clock")]
+    pub times: Clocks<Histogram<u64>>,
     /// What streams of events brought; nothing where no request was one.
     pub streams: StreamCounts,
-    /// From the moment the schedule meant to send a request to the first event of its stream. A lower bound where the request
-    /// ended before any came.
-    #[serde(with = "histogram::as_text")]
-    pub first_event_time: Histogram<u64>,
-    /// How much longer than it should have the gap between two events of a stream was, zero where it was not. A lower bound
-    /// where the request ended while the next event was late already.
-    #[serde(with = "histogram::as_text")]
-    pub event_gap_lateness: Histogram<u64>,
     /// What became of messages of a chat; nothing where no request was one.
     pub messages: MessageCounts,
-    /// From the moment the schedule meant to send a message to the moment a member had it: an entry for each message and
-    /// member. A lower bound where the member was still awaited when the message was given up.
-    #[serde(with = "histogram::as_text")]
-    pub delivery_time: Histogram<u64>,
     /// The fates of all requests that fell due while measured.
     pub ledger: Ledger,
     /// Failures by kind.
@@ -96,7 +64,7 @@ pub struct Recording {
 pub struct KindRecording {
     /// Their fates.
     pub ledger: Ledger,
-    /// As [`Recording::response_time`], with the same lower bounds.
+    /// As [`Clock::ResponseTime`], with the same lower bounds.
     #[serde(with = "histogram::as_text")]
     pub response_time: Histogram<u64>,
 }
@@ -307,12 +275,8 @@ pub struct Interval {
     pub ok: u64,
     /// Requests that failed in it.
     pub failed: u64,
-    /// The response times of those that ended in it.
-    pub response_time: Counts,
-    /// The first event times of the streams that began in it.
-    pub first_event_time: Counts,
-    /// The delivery times of a chat's messages to those who had them in it.
-    pub delivery_time: Counts,
+    /// The times of what ended, began or was delivered in it, of [`Clock::IN_SERIES`]; nothing of the others.
+    pub times: Clocks<Counts>,
 }
 
 /// Times in nanoseconds with their counts, ascending.
@@ -330,18 +294,9 @@ impl Recording {
     /// A recording of nothing.
     pub fn empty() -> Self {
         Self {
-            response_time: empty_histogram(),
-            service_time: empty_histogram(),
-            send_lag: empty_histogram(),
-            generator_lag: empty_histogram(),
-            first_byte_time: empty_histogram(),
-            connect_time: empty_histogram(),
-            handshake_time: empty_histogram(),
+            times: Clocks::new(|_| empty_histogram()),
             streams: StreamCounts::default(),
-            first_event_time: empty_histogram(),
-            event_gap_lateness: empty_histogram(),
             messages: MessageCounts::default(),
-            delivery_time: empty_histogram(),
             ledger: Ledger::default(),
             errors: ErrorCounts::default(),
             kinds: Vec::new(),
@@ -406,20 +361,9 @@ impl Recording {
     }
 
     fn merge_counts(&mut self, other: &Self) {
-        let pairs = [
-            (&mut self.response_time, &other.response_time),
-            (&mut self.service_time, &other.service_time),
-            (&mut self.first_byte_time, &other.first_byte_time),
-            (&mut self.send_lag, &other.send_lag),
-            (&mut self.generator_lag, &other.generator_lag),
-            (&mut self.connect_time, &other.connect_time),
-            (&mut self.handshake_time, &other.handshake_time),
-            (&mut self.first_event_time, &other.first_event_time),
-            (&mut self.event_gap_lateness, &other.event_gap_lateness),
-            (&mut self.delivery_time, &other.delivery_time),
-        ];
-        for (ours, theirs) in pairs {
-            ours.add(theirs).expect("all histograms share their bounds");
+        for (clock, ours) in self.times.iter_mut() {
+            ours.add(&other.times[clock])
+                .expect("all histograms share their bounds");
         }
         self.streams.add(&other.streams);
         self.messages.add(&other.messages);
@@ -448,14 +392,17 @@ impl Interval {
         self.length_ns = end_ns - start_ns;
         self.ok += other.ok;
         self.failed += other.failed;
-        self.response_time = merged_counts(&self.response_time, &other.response_time);
-        self.first_event_time = merged_counts(&self.first_event_time, &other.first_event_time);
-        self.delivery_time = merged_counts(&self.delivery_time, &other.delivery_time);
+        for clock in Clock::IN_SERIES {
+            self.times[clock] = merged_counts(&self.times[clock], &other.times[clock]);
+        }
     }
 
     /// Distinct times in it.
     fn values(&self) -> usize {
-        self.response_time.len() + self.first_event_time.len() + self.delivery_time.len()
+        Clock::IN_SERIES
+            .map(|clock| self.times[clock].len())
+            .iter()
+            .sum()
     }
 }
 
@@ -577,14 +524,13 @@ struct Current {
     start_ns: Nanos,
     ok: u64,
     failed: u64,
-    response_time: Histogram<u32>,
-    first_event_time: Histogram<u32>,
-    delivery_time: Histogram<u32>,
+    /// In the order of [`Clock::IN_SERIES`].
+    times: [Histogram<u32>; Clock::IN_SERIES.len()],
 }
 
 impl Current {
     fn starting_at(start_ns: Nanos) -> Self {
-        let empty = || {
+        let empty = || -> Histogram<u32> {
             Histogram::new_with_bounds(1, MAX_RECORDABLE_NS, SIGNIFICANT_DIGITS)
                 .expect("the bounds are constants that hdrhistogram accepts")
         };
@@ -592,12 +538,15 @@ impl Current {
             start_ns,
             ok: 0,
             failed: 0,
-            response_time: empty(),
-            first_event_time: empty(),
-            delivery_time: empty(),
+            times: Clock::IN_SERIES.map(|_| empty()),
         }
     }
 }
+
+/// Where the clocks of the series stand in [`Current::times`].
+const RESPONSE: usize = 0;
+const FIRST_EVENT: usize = 1;
+const DELIVERY: usize = 2;
 
 impl Recorder {
     /// A recorder whose measured part begins at `start_ns`, with intervals of `interval_ns` (above zero).
@@ -658,7 +607,7 @@ impl Recorder {
 
     /// A request was sent `lag_ns` after it was due and a connection was free for it.
     pub fn on_sent(&mut self, lag_ns: Nanos) {
-        record(&mut self.recording.generator_lag, lag_ns);
+        record(&mut self.recording.times[Clock::GeneratorLag], lag_ns);
     }
 
     /// A request was answered rightly.
@@ -698,20 +647,23 @@ impl Recorder {
 
     /// A request whose service time is recorded got its first byte, or ended without one, `elapsed_ns` after it was sent.
     pub fn on_first_byte(&mut self, elapsed_ns: Nanos) {
-        record(&mut self.recording.first_byte_time, elapsed_ns);
+        record(&mut self.recording.times[Clock::FirstByteTime], elapsed_ns);
     }
 
     /// The first event of a stream that was due at `due_ns` came, or its request ended without one.
     pub fn on_first_event(&mut self, due_ns: Nanos, now_ns: Nanos) {
         self.rotate(now_ns);
         let elapsed_ns = now_ns.saturating_sub(due_ns);
-        record(&mut self.current.first_event_time, elapsed_ns);
-        record(&mut self.recording.first_event_time, elapsed_ns);
+        record(&mut self.current.times[FIRST_EVENT], elapsed_ns);
+        record(&mut self.recording.times[Clock::FirstEventTime], elapsed_ns);
     }
 
     /// The gap between two events of a stream was `lateness_ns` longer than it should have been.
     pub fn on_event_gap(&mut self, lateness_ns: Nanos) {
-        record(&mut self.recording.event_gap_lateness, lateness_ns);
+        record(
+            &mut self.recording.times[Clock::EventGapLateness],
+            lateness_ns,
+        );
     }
 
     /// A request for a stream met its fate, and this is what the stream brought.
@@ -723,8 +675,8 @@ impl Recorder {
     pub fn on_delivery(&mut self, due_ns: Nanos, now_ns: Nanos) {
         self.rotate(now_ns);
         let elapsed_ns = now_ns.saturating_sub(due_ns);
-        record(&mut self.current.delivery_time, elapsed_ns);
-        record(&mut self.recording.delivery_time, elapsed_ns);
+        record(&mut self.current.times[DELIVERY], elapsed_ns);
+        record(&mut self.recording.times[Clock::DeliveryTime], elapsed_ns);
     }
 
     /// This became of messages.
@@ -746,12 +698,12 @@ impl Recorder {
 
     /// A connection was established `elapsed_ns` after `connect`.
     pub fn on_connected(&mut self, elapsed_ns: Nanos) {
-        record(&mut self.recording.connect_time, elapsed_ns);
+        record(&mut self.recording.times[Clock::ConnectTime], elapsed_ns);
     }
 
     /// The TLS handshake of a connection ended `elapsed_ns` after the connection was established.
     pub fn on_handshake(&mut self, elapsed_ns: Nanos) {
-        record(&mut self.recording.handshake_time, elapsed_ns);
+        record(&mut self.recording.times[Clock::HandshakeTime], elapsed_ns);
     }
 
     /// The measured part ends at `now_ns`. `connections` and `generator` are the caller's own counts.
@@ -793,28 +745,29 @@ impl Recorder {
     fn close_interval(&mut self, end_ns: Nanos) {
         let length_ns = end_ns.saturating_sub(self.current.start_ns);
         let current = &mut self.current;
-        let empty = current.ok == 0
-            && current.failed == 0
-            && current.first_event_time.is_empty()
-            && current.delivery_time.is_empty();
+        let empty =
+            current.ok == 0 && current.failed == 0 && current.times.iter().all(Histogram::is_empty);
         if length_ns == 0 && empty {
             return;
         }
+        let [response, first_event, delivery] = current.times.each_mut().map(taken);
+        let mut times = Clocks::new(|_| Counts::new());
+        times[Clock::ResponseTime] = response;
+        times[Clock::FirstEventTime] = first_event;
+        times[Clock::DeliveryTime] = delivery;
         self.series.push(Interval {
             start_ns: current.start_ns.saturating_sub(self.start_ns),
             length_ns,
             ok: std::mem::take(&mut current.ok),
             failed: std::mem::take(&mut current.failed),
-            response_time: taken(&mut current.response_time),
-            first_event_time: taken(&mut current.first_event_time),
-            delivery_time: taken(&mut current.delivery_time),
+            times,
         });
     }
 
     /// A request that ended belongs to the interval in which it did; an unfinished one ended in none.
     fn record_ended(&mut self, due_ns: Nanos, sent_ns: Nanos, end_ns: Nanos) {
         record(
-            &mut self.current.response_time,
+            &mut self.current.times[RESPONSE],
             end_ns.saturating_sub(due_ns),
         );
         self.record_times(due_ns, Some(sent_ns), end_ns);
@@ -822,15 +775,18 @@ impl Recorder {
 
     fn record_times(&mut self, due_ns: Nanos, sent_ns: Option<Nanos>, end_ns: Nanos) {
         record(
-            &mut self.recording.response_time,
+            &mut self.recording.times[Clock::ResponseTime],
             end_ns.saturating_sub(due_ns),
         );
         if let Some(sent_ns) = sent_ns {
             record(
-                &mut self.recording.service_time,
+                &mut self.recording.times[Clock::ServiceTime],
                 end_ns.saturating_sub(sent_ns),
             );
-            record(&mut self.recording.send_lag, sent_ns.saturating_sub(due_ns));
+            record(
+                &mut self.recording.times[Clock::SendLag],
+                sent_ns.saturating_sub(due_ns),
+            );
         }
     }
 }
@@ -857,6 +813,13 @@ mod tests {
 
     const MS: Nanos = 1_000_000;
 
+    /// The times of an interval: each of these response times once.
+    fn response_times(ascending: impl Iterator<Item = Nanos>) -> Clocks<Counts> {
+        let mut times = Clocks::new(|_| Counts::new());
+        times[Clock::ResponseTime] = ascending.map(|time_ns| (time_ns, 1)).collect();
+        times
+    }
+
     fn recorder() -> Recorder {
         Recorder::new(1_000 * MS, 100 * MS)
     }
@@ -880,9 +843,9 @@ mod tests {
         let recording = finish(recorder, 1_100 * MS);
         let near =
             |histogram: &Histogram<u64>, ms: u64| histogram.equivalent(histogram.max(), ms * MS);
-        assert!(near(&recording.response_time, 5));
-        assert!(near(&recording.service_time, 3));
-        assert!(near(&recording.send_lag, 2));
+        assert!(near(&recording.times[Clock::ResponseTime], 5));
+        assert!(near(&recording.times[Clock::ServiceTime], 3));
+        assert!(near(&recording.times[Clock::SendLag], 2));
         assert!(recording.ledger.balances());
     }
 
@@ -894,7 +857,10 @@ mod tests {
         recorder.on_unfinished(1_100 * MS, Some(1_150 * MS), 1_400 * MS);
         let recording = finish(recorder, 1_400 * MS);
         assert_eq!(
-            (recording.response_time.len(), recording.service_time.len()),
+            (
+                recording.times[Clock::ResponseTime].len(),
+                recording.times[Clock::ServiceTime].len()
+            ),
             (2, 1)
         );
         assert_eq!(recording.ledger.unfinished, 2);
@@ -907,7 +873,7 @@ mod tests {
         recorder.on_scheduled(1);
         recorder.on_error(ErrorKind::WrongBody, 1_010 * MS);
         let recording = finish(recorder, 1_100 * MS);
-        assert_eq!(recording.response_time.len(), 0);
+        assert_eq!(recording.times[Clock::ResponseTime].len(), 0);
         assert_eq!(
             (
                 recording.ledger.error,
@@ -995,9 +961,7 @@ mod tests {
                 length_ns: length * MS,
                 ok: length,
                 failed: 0,
-                response_time: times.into_iter().map(|time_ns| (time_ns, 1)).collect(),
-                first_event_time: Counts::new(),
-                delivery_time: Counts::new(),
+                times: response_times(times.into_iter()),
             });
             at += length;
         }
@@ -1058,7 +1022,9 @@ mod tests {
                 series.iter().map(|interval| interval.ok).sum::<u64>(),
                 count
             );
-            let times = series.iter().flat_map(|interval| &interval.response_time);
+            let times = series
+                .iter()
+                .flat_map(|interval| &interval.times[Clock::ResponseTime]);
             assert_eq!(times.map(|&(_, replies)| replies).sum::<u64>(), count);
         }
     }
@@ -1070,9 +1036,7 @@ mod tests {
             length_ns: MS,
             ok: values,
             failed: 0,
-            response_time: (1..=values).map(|value| (value, 1)).collect(),
-            first_event_time: Counts::new(),
-            delivery_time: Counts::new(),
+            times: response_times(1..=values),
         };
         let mut series = Series::new(MS);
         let values = MAX_INTERVAL_VALUES as u64 / 10;
@@ -1095,7 +1059,10 @@ mod tests {
             [[2 * values].repeat(5), vec![2]].concat(),
             "counts add up"
         );
-        assert_eq!(intervals[0].response_time.last(), Some(&(values, 2)));
+        assert_eq!(
+            intervals[0].times[Clock::ResponseTime].last(),
+            Some(&(values, 2))
+        );
     }
 
     #[test]
@@ -1184,11 +1151,11 @@ mod tests {
         recorder.on_first_byte(MS);
         recorder.on_ok(1_000 * MS, 1_000 * MS, 1_005 * MS);
         let recording = finish(recorder, 1_100 * MS);
-        let first = &recording.first_byte_time;
+        let first = &recording.times[Clock::FirstByteTime];
         assert!(first.len() == 1 && first.equivalent(first.max(), MS));
         let mut merged = Recording::empty();
         merged.append_epoch(&recording, 0);
-        assert_eq!(merged.first_byte_time.len(), 1);
+        assert_eq!(merged.times[Clock::FirstByteTime].len(), 1);
     }
 
     #[test]
@@ -1209,16 +1176,16 @@ mod tests {
         let mut merged = one(0);
         merged.merge_thread(&one(MS));
         merged.append_epoch(&one(MS), 0);
-        assert_eq!(merged.first_event_time.len(), 3);
+        assert_eq!(merged.times[Clock::FirstEventTime].len(), 3);
         let of_intervals: Vec<&Counts> = merged
             .intervals
             .iter()
-            .map(|interval| &interval.first_event_time)
+            .map(|interval| &interval.times[Clock::FirstEventTime])
             .collect();
-        let value_ns = merged.first_event_time.max();
-        let value_ns = merged.first_event_time.highest_equivalent(value_ns);
+        let value_ns = merged.times[Clock::FirstEventTime].max();
+        let value_ns = merged.times[Clock::FirstEventTime].highest_equivalent(value_ns);
         assert_eq!(of_intervals, [&[(value_ns, 2)], &[(value_ns, 1)]]);
-        let gaps = &merged.event_gap_lateness;
+        let gaps = &merged.times[Clock::EventGapLateness];
         assert_eq!((gaps.count_at(0), gaps.count_at(MS)), (1, 2));
         let all = StreamCounts {
             streams: 3,
@@ -1247,7 +1214,7 @@ mod tests {
         let mut merged = one(MS);
         merged.merge_thread(&one(2 * MS));
         merged.append_epoch(&one(2 * MS), 0);
-        let times = &merged.delivery_time;
+        let times = &merged.times[Clock::DeliveryTime];
         assert_eq!((times.count_at(MS), times.count_at(2 * MS)), (1, 2));
         let all = MessageCounts {
             sent: 3,
@@ -1286,7 +1253,7 @@ mod tests {
         let recording = finish(recorder, 1_100 * MS);
         assert_eq!(
             (
-                recording.connect_time.len(),
+                recording.times[Clock::ConnectTime].len(),
                 recording.measured_ns,
                 recording.intervals.len()
             ),
@@ -1300,11 +1267,10 @@ mod tests {
         recorder.on_scheduled(1);
         recorder.on_unfinished(0, None, MAX_RECORDABLE_NS);
         let recording = finish(recorder, MAX_RECORDABLE_NS);
-        assert!(
-            recording
-                .response_time
-                .equivalent(recording.response_time.max(), MAX_RECORDABLE_NS)
-        );
+        assert!(recording.times[Clock::ResponseTime].equivalent(
+            recording.times[Clock::ResponseTime].max(),
+            MAX_RECORDABLE_NS
+        ));
     }
 
     #[test]

@@ -13,10 +13,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::measured::clock::Clock;
 use crate::measured::recording::{
     Counts, Interval, MAX_RECORDABLE_NS, Recording, counts, merged_counts,
 };
-use crate::record::timed::Timed;
 use crate::units::{NANOS_PER_S, Nanos};
 
 /// Most slices of one target.
@@ -48,7 +48,7 @@ pub struct SliceRecord {
     pub start_s: f64,
     /// Its length in seconds; other targets' turns may lie within.
     pub duration_s: f64,
-    /// How often each value occurred of what is `timed`, in base64: numbers of seven bits a byte, lowest first, all but the last
+    /// How often each value occurred of what is timed, in base64: numbers of seven bits a byte, lowest first, all but the last
     /// byte with the highest bit set. An even number is twice the count of the next bucket, an odd one twice the number of empty
     /// buckets that follow, and one. The first 64 buckets are a nanosecond wide, and from there on each doubling has 32 of equal
     /// width.
@@ -182,8 +182,8 @@ pub struct Slices {
 
 impl Slices {
     /// Adds an epoch whose measured part began `offset_ns` after the run.
-    pub fn take(&mut self, recording: &Recording, timed: Timed, offset_ns: Nanos) {
-        self.append(of_epoch(recording, timed, offset_ns));
+    pub fn take(&mut self, recording: &Recording, clock: Clock, offset_ns: Nanos) {
+        self.append(of_epoch(recording, clock, offset_ns));
     }
 
     /// Adds the slices of an epoch, oldest first.
@@ -239,13 +239,13 @@ fn joined(slices: Vec<Slice>, longest_ns: Nanos) -> Vec<Slice> {
 
 /// A slice for each interval of an epoch. What the epoch's end cut off stands in its distribution, as a lower bound, and in no
 /// interval: here it ended with the last.
-fn of_epoch(recording: &Recording, timed: Timed, offset_ns: Nanos) -> Vec<Slice> {
+fn of_epoch(recording: &Recording, clock: Clock, offset_ns: Nanos) -> Vec<Slice> {
     let slice = |interval: &Interval| {
         let start_ns = offset_ns + interval.start_ns;
-        Slice::new(start_ns, interval.length_ns, timed.counts(interval))
+        Slice::new(start_ns, interval.length_ns, &interval.times[clock])
     };
     let mut slices: Vec<Slice> = recording.intervals.iter().map(slice).collect();
-    let whole = coarse(&counts(timed.histogram(recording)));
+    let whole = coarse(&counts(&recording.times[clock]));
     let rest = without(whole, slices.iter().flat_map(|slice| &slice.counts));
     match slices.last_mut() {
         Some(last) => last.counts = merged_counts(&last.counts, &rest),
@@ -454,18 +454,18 @@ mod tests {
     /// All slices of these epochs together hold exactly what the whole holds, told by the middles of buckets; and so each
     /// percentile to 1.6 %.
     fn check_whole(epochs: &[Recording]) {
-        for timed in Timed::ALL {
+        for clock in Clock::IN_SERIES {
             let mut slices = Slices::default();
             let mut whole = Recording::empty();
             for (index, recording) in (0..).zip(epochs) {
-                slices.take(recording, timed, index * 3_600 * NANOS_PER_S);
+                slices.take(recording, clock, index * 3_600 * NANOS_PER_S);
                 whole.append_epoch(recording, 0);
             }
             let sum = read_all(&slices)
                 .iter()
                 .fold(Counts::new(), |sum, next| merged_counts(&sum, next));
-            let fine: &Histogram<u64> = timed.histogram(&whole);
-            assert_eq!(sum, coarse(&counts(fine)), "{timed:?}");
+            let fine: &Histogram<u64> = &whole.times[clock];
+            assert_eq!(sum, coarse(&counts(fine)), "{clock:?}");
             let mut seen = 0;
             for &(value_ns, count) in &sum {
                 seen += count;
@@ -475,7 +475,7 @@ mod tests {
                 let told_ns = middle_ns(value_ns);
                 assert!(
                     (told_ns - exact_ns).abs() <= 0.017 * exact_ns,
-                    "{timed:?}, {share} %: {told_ns} for {exact_ns}"
+                    "{clock:?}, {share} %: {told_ns} for {exact_ns}"
                 );
             }
             assert!(slices.record().len() <= MAX_SLICES);
@@ -525,7 +525,7 @@ mod tests {
             (Fate::Ok, 5_000, 250_000),
         ];
         let mut slices = Slices::default();
-        slices.take(&recorded(&requests), Timed::Requests, 7 * NANOS_PER_S);
+        slices.take(&recorded(&requests), Clock::ResponseTime, 7 * NANOS_PER_S);
         let seen: Vec<u64> = read_all(&slices)
             .iter()
             .map(|counts| counts.iter().map(|&(_, count)| count).sum())

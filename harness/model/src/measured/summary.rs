@@ -4,44 +4,8 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::measured::recording::Recording;
+use crate::percentiles::PERCENTILES;
 use crate::units::{NANOS_PER_S, Nanos};
-
-/// A percentile as an exact fraction, so that no rounding moves a rank.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Percentile {
-    /// Its name in records: `p99_9`.
-    pub name: &'static str,
-    /// Hundredths of a percent: 9,990 for the 99.9th.
-    pub per_10_000: u64,
-}
-
-/// The percentiles that every summary states.
-pub const PERCENTILES: [Percentile; 6] = [
-    Percentile {
-        name: "p50",
-        per_10_000: 5_000,
-    },
-    Percentile {
-        name: "p90",
-        per_10_000: 9_000,
-    },
-    Percentile {
-        name: "p95",
-        per_10_000: 9_500,
-    },
-    Percentile {
-        name: "p99",
-        per_10_000: 9_900,
-    },
-    Percentile {
-        name: "p99_9",
-        per_10_000: 9_990,
-    },
-    Percentile {
-        name: "p99_99",
-        per_10_000: 9_999,
-    },
-];
 
 /// One distribution of times, in nanoseconds. `null` where there are too few samples; see [`MIN_SAMPLES_BEYOND`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,14 +107,6 @@ pub fn value_at(histogram: &Histogram<u64>, per_10_000: u64) -> Option<Nanos> {
 pub struct Summary {
     /// Requests answered rightly, a second of the time in which their replies could come.
     pub throughput_per_s: f64,
-    /// Response times.
-    pub response_time: Times,
-    /// Service times.
-    pub service_time: Times,
-    /// Send lags.
-    pub send_lag: Times,
-    /// Times to open a connection.
-    pub connect_time: Times,
     /// Generator CPU per request answered, in microseconds; none without an answer.
     pub generator_cpu_us_per_request: Option<f64>,
     /// Share of its cores that the generator used, 0 to 1.
@@ -172,10 +128,6 @@ impl Summary {
         let core_ns = recording.measured_ns as f64 * f64::from(generator.threads.max(1));
         Self {
             throughput_per_s: per_s(recording.ledger.ok),
-            response_time: Times::of(&recording.response_time),
-            service_time: Times::of(&recording.service_time),
-            send_lag: Times::of(&recording.send_lag),
-            connect_time: Times::of(&recording.connect_time),
             generator_cpu_us_per_request: (recording.ledger.ok > 0)
                 .then(|| generator.cpu_ns as f64 / 1e3 / recording.ledger.ok as f64),
             generator_cpu_share: if core_ns > 0.0 {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::record::comparison::Comparison;
-use crate::record::run::TargetRecord;
+use crate::record::target::TargetRecord;
 
 /// The A/A comparison of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::record::metric::Metric;
+use crate::record::verdict::ComparisonVerdict;
 
 /// How often targets that are alike may be called different, unless told otherwise.
 pub const ALPHA: f64 = 0.05;
@@ -29,9 +30,10 @@ pub struct Comparison {
     /// Two-sided p-value of the sign-flip test against a ratio of 1; in a run record adjusted by Holm's method over all
     /// metrics of the pair.
     pub p_value: f64,
-    /// The smallest effect that a test like this would have detected four times in five, as a share: 0.06 stands for a ratio
-    /// of 1.06, or of 1/1.06. Beside *inconclusive* it says how much the run could have overlooked.
-    pub mde: f64,
+    /// The smallest detectable difference: what a test like this would have found four times in five, as a share: 0.06 stands for a
+    /// ratio of 1.06, or of 1/1.06. Beside *inconclusive* it says how much the run could have missed.
+    #[serde(alias = "mde")]
+    pub smallest_detectable: f64,
     /// What that comes to.
     pub verdict: ComparisonVerdict,
     /// How many blocks were paired.
@@ -59,45 +61,51 @@ impl Comparison {
     }
 }
 
-/// What a comparison comes to: how the head is, against the base.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// What was not compared, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum ComparisonVerdict {
-    /// It takes less time, or serves more.
-    Faster,
-    /// It takes more time, or serves less.
-    Slower,
-    /// It costs less.
-    Less,
-    /// It costs more.
-    More,
-    /// The whole interval lies within the margin: any difference is too small to matter.
-    Equivalent,
-    /// None of these can be said from these blocks.
-    Inconclusive,
+pub struct NotCompared {
+    /// The metric.
+    pub metric: Metric,
+    /// Why.
+    pub reason: Reason,
 }
 
-impl ComparisonVerdict {
-    /// The word in records.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Faster => "faster",
-            Self::Slower => "slower",
-            Self::Less => "less",
-            Self::More => "more",
-            Self::Equivalent => "equivalent",
-            Self::Inconclusive => "inconclusive",
-        }
-    }
-
-    /// True where the head is the worse one.
-    pub fn is_worse(self) -> bool {
-        matches!(self, Self::Slower | Self::More)
-    }
-
-    /// True where it says that the targets differ.
-    pub fn is_different(self) -> bool {
-        !matches!(self, Self::Equivalent | Self::Inconclusive)
-    }
+/// Why a metric was not compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Reason {
+    /// Too few blocks in which both targets have the metric.
+    TooFewBlocks {
+        /// Blocks in which both targets have a usable value.
+        paired: usize,
+        /// Blocks in all.
+        blocks: usize,
+        /// Blocks without which no test can reject.
+        needed: usize,
+    },
+    /// Too few blocks of two runs, which no pairing ties together.
+    TooFewOfEach {
+        /// Blocks of the base with a usable value.
+        base: usize,
+        /// Blocks of the head.
+        head: usize,
+        /// Blocks of each without which no test can reject.
+        needed: usize,
+    },
+    /// Too few earlier runs.
+    TooFewRuns {
+        /// Earlier runs that have it.
+        runs: usize,
+        /// Runs without which nothing is stated.
+        needed: usize,
+    },
+    /// More blocks than are compared.
+    TooManyBlocks {
+        /// Blocks in all.
+        blocks: usize,
+        /// The most that are compared.
+        most: usize,
+    },
 }

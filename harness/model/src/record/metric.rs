@@ -5,130 +5,105 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::measured::clock::Clock;
 use crate::measured::recording::Recording;
-use crate::measured::summary::{Summary, Times};
+use crate::measured::summary::{Summary, value_at};
+use crate::measured::workload::WorkloadKind;
 use crate::names;
-use crate::record::comparison::ComparisonVerdict;
+use crate::record::verdict::Direction;
 
-/// What can be compared. Which of them a run compares follows from what it times: see [`Timed::metrics`].
+/// What can be compared. Which of them a run compares follows from its workload: see [`Metric::of_workload`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
+#[serde(try_from = "String", into = "&'static str")]
 pub enum Metric {
-    /// Median response time in nanoseconds.
-    ResponseTimeNsP50,
-    /// 99th percentile of response time in nanoseconds.
-    ResponseTimeNsP99,
-    /// Median service time in nanoseconds.
-    ServiceTimeNsP50,
-    /// 99th percentile of service time in nanoseconds.
-    ServiceTimeNsP99,
-    /// Median time to the first event of a stream in nanoseconds.
-    FirstEventTimeNsP50,
-    /// 99th percentile of the time to the first event of a stream in nanoseconds.
-    FirstEventTimeNsP99,
-    /// 99th percentile of the lateness of the gaps between events in nanoseconds.
-    EventGapLatenessNsP99,
-    /// Median delivery time of a chat's messages in nanoseconds.
-    DeliveryTimeNsP50,
-    /// 99th percentile of the delivery time of a chat's messages in nanoseconds.
-    DeliveryTimeNsP99,
-    /// Requests answered rightly, a second.
+    /// A percentile of a clock, in nanoseconds.
+    Time(Clock, Rank),
+    /// Requests that succeeded, a second.
     ThroughputPerS,
-    /// Server CPU microseconds per request answered.
+    /// Server CPU microseconds per request that succeeded.
     ServerCpuUsPerRequest,
     /// Largest resident set of the server in bytes.
     ServerRssBytesMax,
 }
 
-/// What a change of a metric is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// A time: less of it is *faster*.
-    Time,
-    /// A rate: more of it is *faster*.
-    Rate,
-    /// A cost: *less* or *more*.
-    Cost,
-}
-
-impl Direction {
-    /// What a difference is called where the head's value is above the base's, or below it.
-    pub fn difference(self, rises: bool) -> ComparisonVerdict {
-        match (self, rises) {
-            (Self::Time, false) | (Self::Rate, true) => ComparisonVerdict::Faster,
-            (Self::Time, true) | (Self::Rate, false) => ComparisonVerdict::Slower,
-            (Self::Cost, false) => ComparisonVerdict::Less,
-            (Self::Cost, true) => ComparisonVerdict::More,
-        }
-    }
+/// The percentiles that are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rank {
+    /// The median.
+    P50,
+    /// The 99th percentile.
+    P99,
 }
 
 impl Metric {
-    /// Every metric, in the order of records.
-    pub const ALL: [Self; 12] = [
-        Self::ResponseTimeNsP50,
-        Self::ResponseTimeNsP99,
-        Self::ServiceTimeNsP50,
-        Self::ServiceTimeNsP99,
-        Self::FirstEventTimeNsP50,
-        Self::FirstEventTimeNsP99,
-        Self::EventGapLatenessNsP99,
-        Self::DeliveryTimeNsP50,
-        Self::DeliveryTimeNsP99,
-        Self::ThroughputPerS,
-        Self::ServerCpuUsPerRequest,
-        Self::ServerRssBytesMax,
-    ];
+    /// Median response time.
+    pub const RESPONSE_TIME_P50: Self = Self::Time(Clock::ResponseTime, Rank::P50);
+    /// 99th percentile of response time.
+    pub const RESPONSE_TIME_P99: Self = Self::Time(Clock::ResponseTime, Rank::P99);
+
+    /// What a workload's comparison is of, the median and the 99th percentile of its own clock first. Holm's adjustment counts
+    /// these and no others.
+    ///
+    /// The median lateness of the gaps between events is not among them: half of all gaps are early, and nothing is a ratio of
+    /// zero.
+    pub const fn of_workload(kind: WorkloadKind) -> &'static [Self] {
+        use Clock::{DeliveryTime, EventGapLateness, FirstEventTime, ServiceTime};
+        use Rank::{P50, P99};
+        match kind {
+            WorkloadKind::Requests => &[
+                Self::RESPONSE_TIME_P50,
+                Self::RESPONSE_TIME_P99,
+                Self::Time(ServiceTime, P50),
+                Self::Time(ServiceTime, P99),
+                Self::ThroughputPerS,
+                Self::ServerCpuUsPerRequest,
+                Self::ServerRssBytesMax,
+            ],
+            WorkloadKind::Streams => &[
+                Self::Time(FirstEventTime, P50),
+                Self::Time(FirstEventTime, P99),
+                Self::Time(EventGapLateness, P99),
+                Self::ThroughputPerS,
+                Self::ServerCpuUsPerRequest,
+                Self::ServerRssBytesMax,
+            ],
+            WorkloadKind::Messages => &[
+                Self::Time(DeliveryTime, P50),
+                Self::Time(DeliveryTime, P99),
+                Self::ThroughputPerS,
+                Self::ServerCpuUsPerRequest,
+                Self::ServerRssBytesMax,
+            ],
+        }
+    }
+
+    /// Every metric of any workload: times first, in the order of clocks.
+    pub fn all() -> Vec<Self> {
+        let mut all: Vec<Self> = WorkloadKind::ALL
+            .into_iter()
+            .flat_map(Self::of_workload)
+            .copied()
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
 
     /// The name in records.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
-            Self::ResponseTimeNsP50 => "response_time_ns_p50",
-            Self::ResponseTimeNsP99 => "response_time_ns_p99",
-            Self::ServiceTimeNsP50 => "service_time_ns_p50",
-            Self::ServiceTimeNsP99 => "service_time_ns_p99",
-            Self::FirstEventTimeNsP50 => "first_event_time_ns_p50",
-            Self::FirstEventTimeNsP99 => "first_event_time_ns_p99",
-            Self::EventGapLatenessNsP99 => "event_gap_lateness_ns_p99",
-            Self::DeliveryTimeNsP50 => "delivery_time_ns_p50",
-            Self::DeliveryTimeNsP99 => "delivery_time_ns_p99",
+            Self::Time(clock, Rank::P50) => clock.metric_names()[0],
+            Self::Time(clock, Rank::P99) => clock.metric_names()[1],
             Self::ThroughputPerS => "throughput_per_s",
             Self::ServerCpuUsPerRequest => "server_cpu_us_per_request",
             Self::ServerRssBytesMax => "server_rss_bytes_max",
         }
     }
 
-    /// The name in sentences that have little room. CPU is counted a request: whoever knows what a run was of may say it better.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::ResponseTimeNsP50 => "response time p50",
-            Self::ResponseTimeNsP99 => "response time p99",
-            Self::ServiceTimeNsP50 => "service time p50",
-            Self::ServiceTimeNsP99 => "service time p99",
-            Self::FirstEventTimeNsP50 => "first event time p50",
-            Self::FirstEventTimeNsP99 => "first event time p99",
-            Self::EventGapLatenessNsP99 => "event gap lateness p99",
-            Self::DeliveryTimeNsP50 => "delivery time p50",
-            Self::DeliveryTimeNsP99 => "delivery time p99",
-            Self::ThroughputPerS => "throughput",
-            Self::ServerCpuUsPerRequest => "server CPU per request",
-            Self::ServerRssBytesMax => "peak memory",
-        }
-    }
-
     /// What a change of it is called.
-    pub fn direction(self) -> Direction {
+    pub const fn direction(self) -> Direction {
         match self {
-            Self::ResponseTimeNsP50
-            | Self::ResponseTimeNsP99
-            | Self::ServiceTimeNsP50
-            | Self::ServiceTimeNsP99
-            | Self::FirstEventTimeNsP50
-            | Self::FirstEventTimeNsP99
-            | Self::EventGapLatenessNsP99
-            | Self::DeliveryTimeNsP50
-            | Self::DeliveryTimeNsP99 => Direction::Time,
+            Self::Time(..) => Direction::Time,
             Self::ThroughputPerS => Direction::Rate,
             Self::ServerCpuUsPerRequest | Self::ServerRssBytesMax => Direction::Cost,
         }
@@ -141,19 +116,44 @@ impl Metric {
 
     /// The metric of a name in records.
     pub fn named(name: &str) -> Result<Self, UnknownMetric> {
-        Self::ALL
-            .into_iter()
-            .find(|metric| metric.name() == name)
-            .ok_or_else(|| UnknownMetric {
-                name: names::shortened(name),
-                nearest: names::nearest(name, Self::ALL.map(Self::name)),
-            })
+        let all = Self::all();
+        let known = all.iter().copied().find(|metric| metric.name() == name);
+        known.ok_or_else(|| UnknownMetric {
+            name: names::shortened(name),
+            nearest: names::nearest(name, all.into_iter().map(Self::name)),
+        })
+    }
+}
+
+impl TryFrom<String> for Metric {
+    type Error = UnknownMetric;
+
+    fn try_from(name: String) -> Result<Self, UnknownMetric> {
+        Self::named(&name)
+    }
+}
+
+impl From<Metric> for &'static str {
+    fn from(metric: Metric) -> Self {
+        metric.name()
+    }
+}
+
+#[cfg(any(test, feature = "schema"))]
+impl schemars::JsonSchema for Metric {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Metric".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let names: Vec<&str> = Self::all().into_iter().map(Self::name).collect();
+        schemars::json_schema!({ "type": "string", "enum": names })
     }
 }
 
 /// A name that no metric has.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("no metric is called `{name}`{}; known are {}", nearest.map(|nearest| format!(" (did you mean `{nearest}`?)")).unwrap_or_default(), Metric::ALL.map(Metric::name).join(", "))]
+#[error("no metric is called `{name}`{}; known are {}", nearest.map(|nearest| format!(" (did you mean `{nearest}`?)")).unwrap_or_default(), Metric::all().into_iter().map(Metric::name).collect::<Vec<_>>().join(", "))]
 pub struct UnknownMetric {
     /// The name asked for.
     pub name: String,
@@ -169,25 +169,15 @@ pub fn metrics_of(
     cpu_us_per_request: Option<f64>,
     rss_bytes_max: Option<u64>,
 ) -> BTreeMap<String, f64> {
-    let summary = Summary::of(recording);
-    let percentile = |times: &Times, name| times.named(name).map(|ns| ns as f64);
-    let first_event = Times::of(&recording.first_event_time);
-    let event_gap = Times::of(&recording.event_gap_lateness);
-    let delivery = Times::of(&recording.delivery_time);
-    Metric::ALL
+    let percentile =
+        |clock, per_10_000| value_at(&recording.times[clock], per_10_000).map(|ns| ns as f64);
+    Metric::all()
         .into_iter()
         .filter_map(|metric| {
             let value = match metric {
-                Metric::ResponseTimeNsP50 => percentile(&summary.response_time, "p50"),
-                Metric::ResponseTimeNsP99 => percentile(&summary.response_time, "p99"),
-                Metric::ServiceTimeNsP50 => percentile(&summary.service_time, "p50"),
-                Metric::ServiceTimeNsP99 => percentile(&summary.service_time, "p99"),
-                Metric::FirstEventTimeNsP50 => percentile(&first_event, "p50"),
-                Metric::FirstEventTimeNsP99 => percentile(&first_event, "p99"),
-                Metric::EventGapLatenessNsP99 => percentile(&event_gap, "p99"),
-                Metric::DeliveryTimeNsP50 => percentile(&delivery, "p50"),
-                Metric::DeliveryTimeNsP99 => percentile(&delivery, "p99"),
-                Metric::ThroughputPerS => Some(summary.throughput_per_s),
+                Metric::Time(clock, Rank::P50) => percentile(clock, 5_000),
+                Metric::Time(clock, Rank::P99) => percentile(clock, 9_900),
+                Metric::ThroughputPerS => Some(Summary::of(recording).throughput_per_s),
                 Metric::ServerCpuUsPerRequest => cpu_us_per_request,
                 Metric::ServerRssBytesMax => rss_bytes_max.map(|bytes| bytes as f64),
             };

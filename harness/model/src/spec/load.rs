@@ -11,6 +11,9 @@ use crate::units::Rate;
 
 pub use profile::{MAX_STAGES, Profile, ProfileError, Stage};
 
+/// The most kinds of request in one mix.
+pub const MAX_REQUESTS: usize = 64;
+
 /// When requests are sent.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Arrival {

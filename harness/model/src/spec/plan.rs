@@ -13,7 +13,6 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::record::run::PlanRecord;
 use crate::spec::warmup::Warmup;
 use crate::units::MAX_DURATION;
 
@@ -323,21 +322,6 @@ impl Plan {
     /// The order of the targets by index, a list a block.
     pub fn order(&self) -> &[Vec<usize>] {
         &self.order
-    }
-
-    /// The plan as a run record carries it.
-    pub fn record(&self) -> PlanRecord {
-        PlanRecord {
-            effort: self.effort.name().to_owned(),
-            rounds: self.rounds,
-            blocks_per_round: self.blocks_per_round,
-            epochs_per_block: EPOCHS_PER_BLOCK,
-            epoch_s: self.epoch.as_secs_f64(),
-            warmup_s: self.warmup.shortest().as_secs_f64(),
-            warmup_s_max: Some(self.warmup.longest().as_secs_f64()),
-            order: self.order.clone(),
-            detectable: None,
-        }
     }
 }
 

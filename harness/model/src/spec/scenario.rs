@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use toml::Spanned;
 
-use crate::measured::summary::PERCENTILES;
 use crate::names;
-use crate::spec::load::{Arrival, Connect, Process, Profile};
+use crate::percentiles::PERCENTILES;
+use crate::spec::load::{Arrival, Connect, MAX_REQUESTS, Process, Profile};
 use crate::spec::toml_source::Text;
 use crate::units;
 use crate::units::{Rate, UnitError};
@@ -61,8 +61,6 @@ pub const MAX_SOURCE_BYTES: usize = 64 * 1024;
 pub const MAX_CONNECTIONS: u32 = 65_535;
 /// The most idle connections: as many as busy ones, of every target.
 pub const MAX_IDLE_CONNECTIONS: u32 = MAX_CONNECTIONS;
-/// The most kinds of request in one mix.
-pub const MAX_REQUESTS: usize = 64;
 /// The largest weight of a request: a share of one in a million still has a spelling.
 pub const MAX_WEIGHT: u32 = 1_000_000;
 /// The longest route.
@@ -199,7 +197,7 @@ impl RequestSpec {
     }
 }
 
-/// A service-level objective: this percentile of what is timed (see [`crate::record::timed`]) is at most this long.
+/// A service-level objective: this percentile of what is timed (see [WorkloadKind](crate::measured::workload::WorkloadKind)) is at most this long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Objective {
     /// A name from [`PERCENTILES`].

@@ -1,7 +1,9 @@
 //! Response times kind by kind: which requests wait, and for how long.
 
 use model::measured::summary::Times;
-use model::record::run::{KindRecord, RunRecord, TargetRecord};
+use model::record::load_report::KindRecord;
+use model::record::run::RunRecord;
+use model::record::target::TargetRecord;
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::HPos;
 

@@ -2,6 +2,7 @@
 //!
 //! It knows where things stand; it must never know which figures are drawn.
 
+use crate::words::warnings;
 use model::record::run::{Completion, RunRecord};
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::HPos;
@@ -135,14 +136,14 @@ pub(super) fn circumstances(record: &RunRecord) -> String {
 /// Why the figures should not be believed as they stand, or not to their end.
 pub(super) fn warning(record: &RunRecord) -> Option<String> {
     let mut warnings = Vec::new();
-    let voids = |validity: &model::record::validity::Validity| {
+    let voids = |validity: &model::record::warning::Validity| {
         validity
-            .cautions
+            .warnings
             .iter()
-            .find(|caution| caution.voids)
+            .find(|warning| warning.voids)
             .map_or_else(
                 || "see the report".to_owned(),
-                |caution| caution.detail.clone(),
+                |warning| warnings::one(warning).sentence(),
             )
     };
     if !record.validity.is_valid() {

@@ -1,10 +1,12 @@
 //! The times of a sweep against the load that was offered, up and down, and every target's knee.
 
+use crate::words::terms;
+use crate::words::warnings;
 use analysis::sweep::CurvePoint;
 use model::record::sweep::knee::{KneeRecord, Known};
 use model::record::sweep::pass::Pass;
-use model::record::sweep::{StepEpoch, StepRecord, SweepRecord, TargetResult};
-use model::record::validity::CautionCode;
+use model::record::sweep::step::{StepEpoch, StepRecord};
+use model::record::sweep::whole::{SweepRecord, TargetResult};
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::HPos;
 
@@ -111,22 +113,19 @@ fn draw_on<B: DrawingBackend>(
 }
 
 fn heading(record: &SweepRecord) -> Heading {
-    let voided = record
-        .validity
-        .cautions
+    let warnings = &record.validity.warnings;
+    let voided = warnings.iter().find(|warning| warning.voids);
+    let cut = warnings
         .iter()
-        .find(|caution| caution.voids);
-    let cut = record
-        .validity
-        .cautions
-        .iter()
-        .find(|caution| caution.code == CautionCode::Partial);
+        .find(|warning| ["interrupted", "time_limit", "partial"].contains(&warning.code()));
     Heading {
         title: question(record),
         circumstances: circumstances(record),
         warning: voided
-            .map(|caution| format!("Invalid: {}", caution.detail))
-            .or_else(|| cut.map(|caution| format!("Partial: {}", caution.detail))),
+            .map(|warning| format!("Invalid: {}", warnings::one(warning).sentence()))
+            .or_else(|| {
+                cut.map(|warning| format!("Partial: {}", warnings::one(warning).sentence()))
+            }),
     }
 }
 
@@ -168,7 +167,7 @@ fn plan(record: &SweepRecord, name: &str, weight: f64) -> PanelPlan {
     let (low, high) = extent(times.chain(bounds)).unwrap_or((1e6, 1e7));
     let y = Axis::log_times(low, high, 4);
     PanelPlan {
-        caption: format!("{} {}", percentile(name), record.timed().time_words()),
+        caption: format!("{} {}", percentile(name), terms::time(record.workload())),
         note: format!(
             "{}; solid on the way up, dotted on the way down",
             y.scale_name()

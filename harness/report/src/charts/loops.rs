@@ -1,7 +1,8 @@
 //! What explains the latencies, side by side: a small chart each of what the loops and the kernel did, a bar a target.
 
 use model::measured::loops::{LoopRecord, SpanRecord};
-use model::record::run::{RunRecord, TargetRecord};
+use model::record::run::RunRecord;
+use model::record::target::TargetRecord;
 use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::HPos;
 

@@ -21,8 +21,10 @@ mod ratios;
 mod series;
 mod trend;
 
-use model::record::run::{RunRecord, TargetRecord};
-use model::record::timed::Timed;
+use crate::words::terms;
+use model::measured::workload::WorkloadKind;
+use model::record::run::RunRecord;
+use model::record::target::TargetRecord;
 use plotters::prelude::DrawingBackend;
 
 use crate::look::{self, Look};
@@ -108,24 +110,24 @@ impl Chart {
 
     /// The question that it answers, what it shows, and of which scenario.
     pub fn title(self, record: &RunRecord) -> String {
-        let timed = record.timed();
-        let (time, samples) = (timed.time_words(), timed.samples());
+        let timed = record.workload();
+        let (time, samples) = (terms::time(timed), terms::samples(timed));
         let question = match self {
             Self::Ratios => ratios::QUESTION.to_owned(),
             Self::LatencyByPercentile => {
                 let question = match timed {
-                    Timed::Requests => "How long do requests take?",
-                    Timed::Streams => "How soon do streams begin?",
-                    Timed::Messages => "How soon does everybody have a message?",
+                    WorkloadKind::Requests => "How long do requests take?",
+                    WorkloadKind::Streams => "How soon do streams begin?",
+                    WorkloadKind::Messages => "How soon does everybody have a message?",
                 };
                 format!("{question} {} by percentile", capitalised(time))
             }
             Self::LatencyByRequest => "Who waits? Response time by request".to_owned(),
             Self::LatencyOverTime => {
                 let question = match timed {
-                    Timed::Requests => "When were requests slow?",
-                    Timed::Streams => "When did streams begin late?",
-                    Timed::Messages => "When were messages slow?",
+                    WorkloadKind::Requests => "When were requests slow?",
+                    WorkloadKind::Streams => "When did streams begin late?",
+                    WorkloadKind::Messages => "When were messages slow?",
                 };
                 format!("{question} {} over the run", capitalised(time))
             }
@@ -134,7 +136,7 @@ impl Chart {
             }
             Self::Throughput => format!(
                 "How much is answered, and what fails? {}s a second over the run",
-                capitalised(timed.noun())
+                capitalised(terms::noun(timed))
             ),
             Self::ServerCpu => "What does it cost? CPU of the server over the run".to_owned(),
             Self::ServerMemory => {
@@ -147,17 +149,17 @@ impl Chart {
     }
 
     /// How to read it, in a sentence or two.
-    pub fn how_to_read(self, timed: Timed) -> String {
-        let (noun, samples) = (timed.noun(), timed.samples());
+    pub fn how_to_read(self, timed: WorkloadKind) -> String {
+        let (noun, samples) = (terms::noun(timed), terms::samples(timed));
         match self {
             Self::Ratios => ratios::HOW_TO_READ.to_owned(),
             Self::LatencyByPercentile => {
                 let what_came = match timed {
-                    Timed::Requests => "were answered, counted from the moment the schedule meant to send them",
-                    Timed::Streams => {
+                    WorkloadKind::Requests => "were answered, counted from the moment the schedule meant to send them",
+                    WorkloadKind::Streams => {
                         "brought their first event, counted from the moment the schedule meant to ask for them"
                     }
-                    Timed::Messages => {
+                    WorkloadKind::Messages => {
                         "were made, counted from the moment the schedule meant to send the message"
                     }
                 };
@@ -236,8 +238,8 @@ impl Chart {
 
     /// A target's figures for this chart; none where there is nothing to draw.
     fn figures(self, target: &TargetRecord, record: &RunRecord) -> Option<Figures> {
-        let timed = record.timed();
-        let summary = timed.times(&target.report);
+        let timed = record.workload();
+        let summary = target.report.times(timed.clock());
         let server = &target.server;
         match self {
             Self::Ratios => ratios::of_run(record).figures(&target.name),
@@ -285,8 +287,8 @@ impl Chart {
                     .cpu_us_per_request
                     .map_or_else(|| NONE.to_owned(), |us| time(us * 1e3));
                 Figures {
-                    full: format!("{per_request} of CPU per {}", timed.noun()),
-                    brief: format!("{per_request}/{}", timed.noun()),
+                    full: format!("{per_request} of CPU per {}", terms::noun(timed)),
+                    brief: format!("{per_request}/{}", terms::noun(timed)),
                 }
             }),
             Self::ServerMemory => (!server.samples.is_empty()).then(|| {
@@ -330,7 +332,7 @@ pub(crate) fn svg_and_plot(record: &RunRecord, chart: Chart) -> Result<(String, 
     let description = format!(
         "{} {}",
         chart.alt(record),
-        chart.how_to_read(record.timed())
+        chart.how_to_read(record.workload())
     );
     let svg = tall_document(
         chart.file_stem(),
@@ -411,7 +413,7 @@ fn draw_on<B: DrawingBackend>(
         Chart::LatencyByRequest => by_request::draw(canvas, room, record, looks),
         Chart::LatencyOverTime => series::latency(canvas, room, record, looks),
         Chart::LatencyHistogram => {
-            latency::histogram(canvas, room, record.timed(), looks, distributions)
+            latency::histogram(canvas, room, record.workload(), looks, distributions)
         }
         Chart::Throughput => series::throughput(canvas, room, record, looks),
         Chart::ServerCpu => series::server_cpu(canvas, room, record, looks),

@@ -1,7 +1,8 @@
 //! Pictures: whatever is drawn, as SVG with real text or as PNG.
 
+use crate::words::terms;
 use model::measured::histogram::HistogramError;
-use model::record::timed::Timed;
+use model::measured::workload::WorkloadKind;
 use plotters::backend::{BitMapBackend, SVGBackend};
 use plotters::prelude::DrawingBackend;
 
@@ -14,15 +15,15 @@ use crate::words::text::legible;
 pub enum ChartError {
     /// A histogram in the record is not what `bench` writes.
     #[error(
-        "the {time}s of target {target:?} cannot be read from the record (`histograms.{key}`): {source}; restore the record, or run again",
-        time = timed.time_words(),
-        key = timed.encoded_name()
+        "the {time}s of target {target:?} cannot be read from the record (`histograms_v2_base64.{key}`): {source}; restore the record, or run again",
+        time = terms::time(*timed),
+        key = timed.clock().name()
     )]
     Histogram {
         /// Whose.
         target: String,
         /// What is timed.
-        timed: Timed,
+        timed: WorkloadKind,
         /// What is wrong with it.
         source: HistogramError,
     },

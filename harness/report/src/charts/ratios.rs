@@ -3,13 +3,18 @@
 //! What is drawn of one run and of two is the same, [`Held`]. Whatever was not compared has a row too, which says why: a chart
 //! that left it out would look as if nothing were missing.
 
+use crate::words::warnings;
+use crate::words::warnings::why_not;
 use analysis::between::{BASE_MARK, Basis, HEAD_MARK, RunComparison};
 use analysis::compare::{Policy, compare, paired_blocks};
-use model::record::comparison::{Comparison, ComparisonVerdict};
+use model::measured::workload::WorkloadKind;
+use model::record::comparison::Comparison;
+use model::record::comparison::Reason;
 use model::record::metric::Metric;
-use model::record::run::{RunRecord, TargetRecord};
-use model::record::timed::Timed;
-use model::record::validity::CautionCode;
+use model::record::run::RunRecord;
+use model::record::target::TargetRecord;
+use model::record::verdict::ComparisonVerdict;
+use model::record::warning::Fact;
 use plotters::prelude::DrawingBackend;
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;
@@ -54,7 +59,7 @@ const GAP: f64 = 9.0;
 
 /// Targets held against others, as they are drawn.
 pub(super) struct Held<'a> {
-    timed: Timed,
+    timed: WorkloadKind,
     /// Ratios within 1/(1 + margin) and 1 + margin don't matter.
     margin: f64,
     pairs: Vec<Pair<'a>>,
@@ -75,7 +80,7 @@ struct Pair<'a> {
 /// Why a metric was not compared.
 enum Why<'a> {
     /// It was told when the others were compared.
-    Told(&'a str),
+    Told(&'a Reason),
     /// A record tells only what was, and of whom.
     Between(&'a TargetRecord, &'a TargetRecord),
 }
@@ -87,7 +92,7 @@ pub(super) fn applies(record: &RunRecord) -> bool {
 
 /// All other targets of a run against its first, which is held against its second self too, where it has one.
 pub(super) fn of_run(record: &RunRecord) -> Held<'_> {
-    let timed = record.timed();
+    let timed = record.workload();
     let second_self = record.aa.as_ref();
     let heads = record
         .targets
@@ -107,7 +112,10 @@ pub(super) fn of_run(record: &RunRecord) -> Held<'_> {
             let mut known = comparisons.iter().map(|comparison| comparison.metric);
             !known.any(|known| known == *metric)
         };
-        let missing = timed.metrics().iter().copied().filter(is_missing);
+        let missing = Metric::of_workload(timed)
+            .iter()
+            .copied()
+            .filter(is_missing);
         let left_out = missing.map(|metric| (metric, Why::Between(base, head)));
         Some(Pair {
             base: &base.name,
@@ -162,11 +170,11 @@ fn of_runs<'a>(told: &'a RunComparison, head: &RunRecord) -> Held<'a> {
         pairs[pair].comparisons.push(comparison);
     }
     for (missing, pair) in told.left_out.iter().zip(left_out) {
-        let why = Why::Told(&missing.why);
+        let why = Why::Told(&missing.reason);
         pairs[pair].left_out.push((missing.metric, why));
     }
     Held {
-        timed: told.timed,
+        timed: told.workload,
         margin: told.margin,
         pairs,
         nothing: "No data: nothing could be compared",
@@ -269,21 +277,22 @@ fn circumstances(told: &RunComparison) -> String {
 
 /// What a reader should know before believing it, the gravest first. What could not be compared has rows of its own.
 fn warning(told: &RunComparison) -> Option<String> {
-    let told_of = told
-        .cautions
+    let further = told
+        .warnings
         .iter()
-        .filter(|caution| caution.code != CautionCode::TooFewSamples);
-    let mut warnings: Vec<(bool, String)> = told_of
-        .map(|caution| {
-            let text = match caution.code {
-                CautionCode::DifferentRuns => {
+        .filter(|warning| warning.code() != "not_compared");
+    let mut warnings: Vec<(bool, String)> = further
+        .map(|warning| {
+            let shown = warnings::one(warning);
+            let text = match warning.fact {
+                Fact::DifferentRuns => {
                     "Unpaired: what the machine did between the runs is in the difference"
                         .to_owned()
                 }
-                _ if caution.voids => format!("Invalid: {}", caution.detail),
-                _ => format!("Warning: {}", caution.detail),
+                _ if shown.voids => format!("Invalid: {}", shown.sentence()),
+                _ => format!("Warning: {}", shown.sentence()),
             };
-            (!caution.voids, text)
+            (!shown.voids, text)
         })
         .collect();
     warnings.sort_by_key(|(is_light, _)| *is_light);
@@ -294,18 +303,16 @@ fn warning(told: &RunComparison) -> Option<String> {
 impl Why<'_> {
     /// The reason for a metric, in a row whose label has named it.
     fn text(&self, metric: Metric) -> String {
-        let why = match self {
-            Self::Told(why) => (*why).to_owned(),
+        match self {
+            Self::Told(reason) => why_not(reason),
             Self::Between(base, head) => {
                 let (of_base, of_head) = paired_blocks(&base.epochs, &head.epochs, metric);
                 match compare(&of_base, &of_head, metric, &Policy::usual(0)) {
-                    Err(reason) => reason.to_string(),
+                    Err(left_out) => why_not(&left_out.reason),
                     Ok(_) => "the record has no comparison of it".to_owned(),
                 }
             }
-        };
-        let why = why.trim_start_matches(metric.words());
-        why.trim_start_matches(" is ").to_owned()
+        }
     }
 }
 
@@ -333,7 +340,7 @@ impl Held<'_> {
 
     /// The rows of a panel: what is better where it is less, or what is better where it is more.
     fn rows(&self, lower_is_better: bool) -> Vec<Row<'_>> {
-        let metrics = self.timed.metrics().iter().copied();
+        let metrics = Metric::of_workload(self.timed).iter().copied();
         let metrics = metrics.filter(|metric| metric.lower_is_better() == lower_is_better);
         let mut rows = Vec::new();
         for metric in metrics {
@@ -342,7 +349,7 @@ impl Held<'_> {
                 [pair] => rows.extend(Row::of(
                     pair,
                     metric,
-                    sentences::short_name(metric, self.timed),
+                    &sentences::short_name(metric, self.timed),
                 )),
                 pairs => {
                     let of_pairs = pairs
@@ -680,7 +687,7 @@ fn columns<B: DrawingBackend>(
     let word = if comparison.verdict == ComparisonVerdict::Inconclusive {
         format!(
             "{word}, detectable: {}",
-            sentences::detectable(comparison.mde)
+            sentences::detectable(comparison.smallest_detectable)
         )
     } else {
         word.to_owned()

@@ -3,8 +3,12 @@
 //! All share an axis of seconds since the run began. Targets take turns, so each is seen in its own epochs; the gaps
 //! between them are not bridged.
 
-use model::record::run::{IntervalRecord, IntervalTimes, RunRecord, ServerSample};
-use model::record::timed::Timed;
+use std::collections::BTreeMap;
+
+use crate::words::terms;
+use model::measured::workload::WorkloadKind;
+use model::record::run::RunRecord;
+use model::record::target::{IntervalRecord, IntervalTimes, ServerSample};
 use plotters::prelude::DrawingBackend;
 
 use super::axis::{Axis, Unit, nice_step};
@@ -33,8 +37,8 @@ pub(super) fn latency<B: DrawingBackend>(
     record: &RunRecord,
     looks: &[Look],
 ) -> Result<(), Refusal> {
-    let timed = record.timed();
-    let told = |interval: &IntervalRecord| timed.interval_times(interval);
+    let timed = record.workload();
+    let told = |interval: &IntervalRecord| interval.times(timed.clock());
     let median = |interval: &IntervalRecord| told(interval).p50.map(|ns| ns as f64);
     let tail = tail(record);
     let tails = |interval: &IntervalRecord| tail.of(told(interval)).map(|ns| ns as f64);
@@ -65,7 +69,7 @@ pub(super) fn latency<B: DrawingBackend>(
             .collect(),
         weight: 1.0,
     };
-    let median_caption = format!("Median {} of each interval", timed.time_words());
+    let median_caption = format!("Median {} of each interval", terms::time(timed));
     let plans = vec![
         plan(tail.caption(timed), tail.name(), tail_axis),
         plan(median_caption, "p50", median_axis),
@@ -335,8 +339,8 @@ impl Tail {
         }
     }
 
-    fn caption(self, timed: Timed) -> String {
-        let (time, samples) = (timed.time_words(), timed.samples());
+    fn caption(self, timed: WorkloadKind) -> String {
+        let (time, samples) = (terms::time(timed), terms::samples(timed));
         match self {
             Self::P99 => format!("99th percentile of {time} in each interval"),
             Self::Max => format!("Longest {time} in each interval (too few {samples} for a p99)"),
@@ -346,10 +350,10 @@ impl Tail {
 
 /// The 99th percentile where most intervals of every target have one, the maximum otherwise: one picture never mixes them.
 fn tail(record: &RunRecord) -> Tail {
-    let timed = record.timed();
+    let timed = record.workload();
     let having = |tail: Tail| {
         intervals(record)
-            .filter(|interval| tail.of(timed.interval_times(interval)).is_some())
+            .filter(|interval| tail.of(interval.times(timed.clock())).is_some())
             .count()
     };
     let (busy, known) = (having(Tail::Max), having(Tail::P99));
@@ -387,12 +391,8 @@ fn merged(intervals: &[IntervalRecord], least_s: f64) -> Vec<IntervalRecord> {
             match merged[begun..].last_mut() {
                 Some(last) if last.duration_s < least_s => add(last, interval),
                 _ => merged.push(IntervalRecord {
-                    response_time_ns_p50: None,
-                    response_time_ns_p99: None,
-                    response_time_ns_max: None,
-                    first_event_time_ns: None,
-                    delivery_time_ns: None,
-                    ..*interval
+                    times_ns: BTreeMap::new(),
+                    ..interval.clone()
                 }),
             }
         }
@@ -523,6 +523,8 @@ fn thinned(points: &[Point]) -> Vec<Point> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::measured::clock::Clock;
+    use model::record::target::IntervalTimes;
 
     fn interval(start_s: f64, p50: Option<u64>) -> IntervalRecord {
         IntervalRecord {
@@ -530,11 +532,15 @@ mod tests {
             duration_s: 0.1,
             ok: 10,
             failed: 0,
-            response_time_ns_p50: p50,
-            response_time_ns_p99: None,
-            response_time_ns_max: p50,
-            first_event_time_ns: None,
-            delivery_time_ns: None,
+            times_ns: [(
+                Clock::ResponseTime,
+                IntervalTimes {
+                    p50,
+                    p99: None,
+                    max: p50,
+                },
+            )]
+            .into(),
         }
     }
 
@@ -548,7 +554,8 @@ mod tests {
             interval(5.0, Some(4)),
         ];
         let runs = runs(&intervals, &|interval| {
-            interval.response_time_ns_p50.map(|ns| ns as f64)
+            let times = interval.times(Clock::ResponseTime);
+            times.p50.map(|ns| ns as f64)
         });
         let values: Vec<Vec<f64>> = runs
             .iter()

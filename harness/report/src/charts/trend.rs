@@ -1,7 +1,8 @@
 //! One figure from run to run, its levels, and where they changed.
 
 use analysis::history::{Followed, Shift, Trend, Turn};
-use model::record::metric::{Direction, Metric};
+use model::record::metric::Metric;
+use model::record::verdict::Direction;
 use plotters::prelude::DrawingBackend;
 use plotters::style::RGBColor;
 use plotters::style::text_anchor::HPos;

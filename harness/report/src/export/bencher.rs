@@ -3,6 +3,8 @@
 //! Its documentation gives the shape (<https://bencher.dev/docs/reference/bencher-metric-format>): benchmarks by name, each
 //! with measures, each with a value and two bounds.
 
+use model::measured::clock::Clock;
+use model::record::metric::Rank;
 use serde_json::{Map, Value, json};
 
 use super::level::{Level, levels};
@@ -35,9 +37,9 @@ pub fn bencher(record: &RunRecord) -> String {
 /// A measure's slug.
 fn measure(metric: Metric) -> String {
     match metric {
-        Metric::ResponseTimeNsP50 | Metric::FirstEventTimeNsP50 | Metric::DeliveryTimeNsP50 => {
-            "latency".to_owned()
-        }
+        Metric::RESPONSE_TIME_P50
+        | Metric::Time(Clock::FirstEventTime, Rank::P50)
+        | Metric::Time(Clock::DeliveryTime, Rank::P50) => "latency".to_owned(),
         Metric::ThroughputPerS => "throughput".to_owned(),
         metric => metric.name().replace('_', "-"),
     }
@@ -73,7 +75,7 @@ mod tests {
 
     #[test]
     fn names_are_no_longer_than_bencher_takes_them() {
-        for metric in Metric::ALL {
+        for metric in Metric::all() {
             assert!(measure(metric).len() <= MAX_MEASURE_CHARS, "{metric:?}");
         }
         let mut record = samples::run_record();

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::level::{Level, levels};
-use model::record::metric::{Direction, Metric};
+use model::record::metric::Metric;
 use model::record::run::RunRecord;
+use model::record::verdict::Direction;
 
 /// Which way is better: the action's tool that reads the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

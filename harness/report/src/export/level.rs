@@ -6,7 +6,7 @@
 
 use analysis::compare::{block_values, geometric_mean};
 use model::record::metric::Metric;
-use model::record::run::TargetRecord;
+use model::record::target::TargetRecord;
 use stats::bootstrap::bca;
 use stats::distribution::mean;
 
@@ -28,7 +28,7 @@ pub struct Level {
 ///
 /// `seed`: of the random resamples.
 pub fn levels(target: &TargetRecord, seed: u64) -> Vec<Level> {
-    let metrics = target.report.timed.metrics().iter();
+    let metrics = Metric::of_workload(target.report.workload).iter();
     metrics
         .filter_map(|&metric| level(target, metric, seed))
         .collect()
@@ -54,7 +54,10 @@ mod tests {
     fn a_level_lies_within_its_interval_and_blocks_decide_whether_it_has_one() {
         let mut target = samples::run_record().targets.remove(0);
         let of_run = levels(&target, 1);
-        assert_eq!(of_run.len(), target.report.timed.metrics().len());
+        assert_eq!(
+            of_run.len(),
+            Metric::of_workload(target.report.workload).len()
+        );
         for level in &of_run {
             let (low, high) = level.interval.unwrap();
             assert!(low <= level.value && level.value <= high, "{level:?}");

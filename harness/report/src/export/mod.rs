@@ -13,16 +13,19 @@ pub mod level;
 pub mod openmetrics;
 pub mod steps;
 
+use crate::words::terms;
+use model::measured::clock::Clock;
 use std::fmt::Write as _;
 
 use hdrhistogram::Histogram;
 
 use model::measured::histogram::histogram_base64;
 use model::measured::recording::{Interval, SIGNIFICANT_DIGITS, empty_histogram};
-use model::measured::summary::Times;
+use model::measured::workload::WorkloadKind;
 use model::names;
-use model::record::run::{LoadReport, MessageRecord, RunRecord, StreamRecord, TargetRecord};
-use model::record::timed::Timed;
+use model::record::load_report::{LoadReport, MessageRecord, StreamRecord};
+use model::record::run::RunRecord;
+use model::record::target::{IntervalTimes, TargetRecord};
 use model::units::NANOS_PER_S;
 
 /// Nanoseconds in a millisecond: the usual scale of a percentile table.
@@ -32,11 +35,14 @@ pub const TICKS_PER_HALF_DISTANCE: u32 = 5;
 /// `summary.csv`: one line a target, units in the column names, an empty cell for what is not known.
 pub fn summary_csv(record: &RunRecord) -> String {
     let mut table = Table::new();
-    let times = ["response_time_ns", "service_time_ns", "send_lag_ns"];
-    let columns = times.iter().flat_map(|clock| {
-        PERCENTILE_COLUMNS
-            .iter()
-            .map(move |percentile| format!("{clock}_{percentile}"))
+    // What only some scenarios measure has columns where there is a figure.
+    let clocks: Vec<Clock> = Clock::ALL
+        .into_iter()
+        .filter(|clock| has(record, |report| report.times_ns.contains_key(clock)))
+        .collect();
+    let times = clocks.iter().flat_map(|clock| {
+        let column = |percentile| format!("{}_ns_{percentile}", clock.name());
+        PERCENTILE_COLUMNS.map(column)
     });
     let before = [
         "run",
@@ -58,13 +64,8 @@ pub fn summary_csv(record: &RunRecord) -> String {
         "unfinished",
         "throughput_per_s",
     ];
-    // What only some scenarios measure has columns where there is a figure.
-    let has = |measured: fn(&LoadReport) -> bool| {
-        let mut reports = record.targets.iter().map(|target| &target.report);
-        reports.any(measured)
-    };
-    let has_streams = has(|report| report.streams.is_some());
-    let has_messages = has(|report| report.messages.is_some());
+    let has_streams = has(record, |report| report.streams.is_some());
+    let has_messages = has(record, |report| report.messages.is_some());
     let streams: &[&str] = if has_streams { &STREAM_COLUMNS } else { &[] };
     let messages: &[&str] = if has_messages { &MESSAGE_COLUMNS } else { &[] };
     let after = [
@@ -79,26 +80,38 @@ pub fn summary_csv(record: &RunRecord) -> String {
         before
             .iter()
             .map(ToString::to_string)
-            .chain(columns)
+            .chain(times)
             .chain(streams.iter().chain(messages).map(ToString::to_string))
             .chain(after.iter().map(ToString::to_string)),
     );
     for target in &record.targets {
-        table.row(summary_row(record, target, has_streams, has_messages));
+        table.row(summary_row(
+            record,
+            target,
+            &clocks,
+            has_streams,
+            has_messages,
+        ));
     }
     table.finish()
+}
+
+/// Whether a figure is there for any target.
+fn has(record: &RunRecord, measured: impl Fn(&LoadReport) -> bool) -> bool {
+    let mut reports = record.targets.iter().map(|target| &target.report);
+    reports.any(measured)
 }
 
 /// A target's line of `summary.csv`.
 fn summary_row(
     record: &RunRecord,
     target: &TargetRecord,
+    clocks: &[Clock],
     has_streams: bool,
     has_messages: bool,
 ) -> Vec<String> {
     let report = &target.report;
     let manifest = &target.manifest;
-    let clock = |times: &Times| PERCENTILE_COLUMNS.map(|percentile| cell(times.named(percentile)));
     let mut row = vec![
         record.id.clone(),
         record.scenario.name.clone(),
@@ -119,15 +132,10 @@ fn summary_row(
         report.requests.unfinished.to_string(),
         report.throughput_per_s.to_string(),
     ];
-    row.extend(
-        [
-            &report.response_time_ns,
-            &report.service_time_ns,
-            &report.send_lag_ns,
-        ]
-        .into_iter()
-        .flat_map(clock),
-    );
+    row.extend(clocks.iter().flat_map(|clock| {
+        let times = report.times(*clock);
+        PERCENTILE_COLUMNS.map(|percentile| cell(times.named(percentile)))
+    }));
     if has_streams {
         row.extend(stream_cells(report.streams.as_ref()));
     }
@@ -154,16 +162,11 @@ const PERCENTILE_COLUMNS: [&str; 8] =
     ["mean", "p50", "p90", "p95", "p99", "p99_9", "p99_99", "max"];
 
 /// The columns of streams of events in `summary.csv`.
-const STREAM_COLUMNS: [&str; 9] = [
+const STREAM_COLUMNS: [&str; 4] = [
     "events",
     "events_lost",
     "events_duplicated",
     "events_out_of_order",
-    "first_event_time_ns_p50",
-    "first_event_time_ns_p99",
-    "event_gap_lateness_ns_p50",
-    "event_gap_lateness_ns_p99",
-    "event_gap_lateness_ns_max",
 ];
 
 /// A target's cells below [`STREAM_COLUMNS`].
@@ -171,31 +174,21 @@ fn stream_cells(streams: Option<&StreamRecord>) -> [String; STREAM_COLUMNS.len()
     let Some(streams) = streams else {
         return STREAM_COLUMNS.map(|_| String::new());
     };
-    let (first, gap) = (streams.first_event_time_ns, streams.event_gap_lateness_ns);
     [
         Some(streams.events),
         Some(streams.events_lost),
         Some(streams.events_duplicated),
         Some(streams.events_out_of_order),
-        first.p50,
-        first.p99,
-        gap.p50,
-        gap.p99,
-        gap.max,
     ]
     .map(cell)
 }
 
 /// The columns of a chat's messages in `summary.csv`.
-const MESSAGE_COLUMNS: [&str; 8] = [
+const MESSAGE_COLUMNS: [&str; 4] = [
     "deliveries",
     "deliveries_lost",
     "deliveries_duplicated",
     "deliveries_out_of_order",
-    "delivery_time_ns_p50",
-    "delivery_time_ns_p99",
-    "delivery_time_ns_p99_9",
-    "delivery_time_ns_max",
 ];
 
 /// A target's cells below [`MESSAGE_COLUMNS`].
@@ -203,16 +196,11 @@ fn message_cells(messages: Option<&MessageRecord>) -> [String; MESSAGE_COLUMNS.l
     let Some(messages) = messages else {
         return MESSAGE_COLUMNS.map(|_| String::new());
     };
-    let times = messages.delivery_time_ns;
     [
         Some(messages.deliveries),
         Some(messages.deliveries_lost),
         Some(messages.deliveries_duplicated),
         Some(messages.deliveries_out_of_order),
-        times.p50,
-        times.p99,
-        times.p99_9,
-        times.max,
     ]
     .map(cell)
 }
@@ -220,40 +208,32 @@ fn message_cells(messages: Option<&MessageRecord>) -> [String; MESSAGE_COLUMNS.l
 /// `intervals.csv`: one line an interval and target, units in the column names, an empty cell for what is not known.
 pub fn intervals_csv(record: &RunRecord) -> String {
     let mut table = Table::new();
-    let columns = [
-        "target",
-        "start_s",
-        "duration_s",
-        "ok",
-        "failed",
-        "response_time_ns_p50",
-        "response_time_ns_p99",
-        "response_time_ns_max",
-    ];
-    // What only some scenarios time has columns where it is timed.
-    let timed = record.timed();
-    let own: Vec<String> = ["p50", "p99", "max"]
-        .map(|name| format!("{}_{name}", timed.time_name()))
+    let clocks: Vec<Clock> = Clock::IN_SERIES
         .into_iter()
-        .filter(|name| !columns.contains(&name.as_str()))
+        .filter(|clock| {
+            let mut intervals = record.targets.iter().flat_map(|target| &target.intervals);
+            intervals.any(|interval| interval.times_ns.contains_key(clock))
+        })
         .collect();
-    let has_own = !own.is_empty();
-    table.row(columns.map(str::to_owned).into_iter().chain(own));
+    let times = clocks
+        .iter()
+        .flat_map(|clock| ["p50", "p99", "max"].map(|of| format!("{}_ns_{of}", clock.name())));
+    let columns = ["target", "start_s", "duration_s", "ok", "failed"];
+    table.row(columns.map(str::to_owned).into_iter().chain(times));
     for target in &record.targets {
         for interval in &target.intervals {
-            let own = timed.interval_times(interval);
-            let own = [own.p50, own.p99, own.max].map(cell);
+            let times = clocks.iter().flat_map(|clock| {
+                let IntervalTimes { p50, p99, max } = interval.times(*clock);
+                [p50, p99, max].map(cell)
+            });
             let row = [
                 target.name.clone(),
                 interval.start_s.to_string(),
                 interval.duration_s.to_string(),
                 interval.ok.to_string(),
                 interval.failed.to_string(),
-                cell(interval.response_time_ns_p50),
-                cell(interval.response_time_ns_p99),
-                cell(interval.response_time_ns_max),
             ];
-            table.row(row.into_iter().chain(own.into_iter().filter(|_| has_own)));
+            table.row(row.into_iter().chain(times));
         }
     }
     table.finish()
@@ -312,8 +292,8 @@ pub fn hgrm(histogram: &Histogram<u64>, scale: f64) -> String {
 }
 
 /// A line that names the time in such a table; who reads one skips it.
-pub fn hgrm_time(timed: Timed) -> String {
-    format!("#[Time    = {}, in ms]\n", timed.time_words())
+pub fn hgrm_time(timed: WorkloadKind) -> String {
+    format!("#[Time    = {}, in ms]\n", terms::time(timed))
 }
 
 /// `.hlog`: the interval log that Java's `HistogramLogReader` reads, one line an interval that holds a value of what is
@@ -322,7 +302,7 @@ pub fn hgrm_time(timed: Timed) -> String {
 /// `start_epoch_s`: seconds since 1970-01-01T00:00:00Z at which the measured part began. `tag`: the name of the target, as
 /// [`names::check`] allows it, so that it holds no comma, space or line break. Values are nanoseconds, and the maximum
 /// beside each histogram is in milliseconds, as Java's writer has it.
-pub fn hlog(start_epoch_s: f64, intervals: &[Interval], timed: Timed, tag: &str) -> String {
+pub fn hlog(start_epoch_s: f64, intervals: &[Interval], timed: WorkloadKind, tag: &str) -> String {
     assert!(names::check(tag).is_ok(), "a tag is the name of a target");
     let mut text = String::from("#[Histogram log format version 1.3]\n");
     let mut line = |arguments: std::fmt::Arguments<'_>| {
@@ -333,17 +313,17 @@ pub fn hlog(start_epoch_s: f64, intervals: &[Interval], timed: Timed, tag: &str)
         "#[StartTime: {start_epoch_s:.3} (seconds since epoch), {}]\n",
         java_date(start_epoch_s)
     ));
-    line(format_args!("#[Time: {}, in ns]\n", timed.time_words()));
+    line(format_args!("#[Time: {}, in ns]\n", terms::time(timed)));
     line(format_args!(
         "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n"
     ));
     let mut histogram = empty_histogram();
     for interval in intervals
         .iter()
-        .filter(|interval| !timed.counts(interval).is_empty())
+        .filter(|interval| !interval.times[timed.clock()].is_empty())
     {
         histogram.reset();
-        for &(value_ns, count) in timed.counts(interval) {
+        for &(value_ns, count) in &interval.times[timed.clock()] {
             histogram
                 .record_n(value_ns, count)
                 .expect("an interval holds values of a histogram of the same bounds");
@@ -555,7 +535,7 @@ mod tests {
         let log = hlog(
             1_795_428_900.25,
             &recording.intervals,
-            Timed::Requests,
+            WorkloadKind::Requests,
             "callback",
         );
         assert_eq!(log, include_str!("../../tests/reference/intervals.hlog"));
@@ -567,7 +547,7 @@ mod tests {
                 format!(
                     "{} {}",
                     interval.ok,
-                    interval.response_time.last().unwrap().0
+                    interval.times[Clock::ResponseTime].last().unwrap().0
                 )
             })
             .collect();
@@ -598,9 +578,22 @@ mod tests {
         let text = summary_csv(&record);
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
         let column = lines[0].iter().position(|name| *name == "events").unwrap();
-        assert_eq!(lines[0][column + 8], "event_gap_lateness_ns_max");
         assert_eq!((lines[1][column], lines[1][column + 1]), ("", ""));
         assert_eq!((lines[2][column], lines[2][column + 1]), ("99", "1"));
+    }
+
+    #[test]
+    fn a_clock_has_columns_where_a_target_has_values_of_it() {
+        let columns = |record: &RunRecord| summary_csv(record).lines().next().unwrap().to_owned();
+        let (run, streams) = (
+            columns(&samples::run_record()),
+            columns(&samples::stream_record()),
+        );
+        let column = "event_gap_lateness_ns_p99";
+        assert!(
+            !run.contains(column) && streams.contains(column),
+            "{streams}"
+        );
     }
 
     #[test]
@@ -618,7 +611,6 @@ mod tests {
             .iter()
             .position(|name| *name == "deliveries")
             .unwrap();
-        assert_eq!(lines[0][column + 7], "delivery_time_ns_max");
         assert_eq!((lines[1][column], lines[1][column + 1]), ("", ""));
         assert_eq!((lines[2][column], lines[2][column + 1]), ("99", "1"));
         assert!(!lines[0].contains(&"events"), "no streams, no columns");
@@ -630,7 +622,11 @@ mod tests {
         for target in &mut record.targets {
             target.intervals.truncate(2);
         }
-        record.targets[0].intervals[1].response_time_ns_p50 = None;
+        record.targets[0].intervals[1]
+            .times_ns
+            .get_mut(&Clock::ResponseTime)
+            .unwrap()
+            .p50 = None;
         insta::assert_snapshot!(intervals_csv(&record), @r"
         target,start_s,duration_s,ok,failed,response_time_ns_p50,response_time_ns_p99,response_time_ns_max
         callback,2.5,0.1,90,0,15163391,,23117823

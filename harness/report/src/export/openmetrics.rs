@@ -3,6 +3,8 @@
 //! It carries no timestamps: whoever scrapes it dates it. The Pushgateway reads Prometheus' older text only, which has no type
 //! `info` (<https://github.com/prometheus/pushgateway/issues/479>).
 
+use crate::words::terms;
+use model::measured::clock::Clock;
 use std::fmt;
 
 use prometheus_client::collector::Collector;
@@ -13,9 +15,9 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use model::measured::summary::{PERCENTILES, Times};
-use model::record::run::{LoadReport, RunRecord, TargetRecord};
-use model::record::timed::Timed;
+use model::percentiles::PERCENTILES;
+use model::record::run::RunRecord;
+use model::record::target::TargetRecord;
 use model::units::NANOS_PER_S;
 
 /// A run as metric families, each target by its label. What is not known has no sample.
@@ -47,8 +49,8 @@ struct Run {
 
 #[derive(Debug)]
 struct Family {
-    name: &'static str,
-    help: &'static str,
+    name: String,
+    help: String,
     unit: Option<Unit>,
     samples: Samples,
 }
@@ -70,7 +72,7 @@ impl Collector for Run {
                 Samples::Counters(_) => MetricType::Counter,
             };
             let unit = family.unit.as_ref();
-            let mut metric = encoder.encode_descriptor(family.name, family.help, unit, kind)?;
+            let mut metric = encoder.encode_descriptor(&family.name, &family.help, unit, kind)?;
             match &family.samples {
                 Samples::Gauges(samples) => {
                     for (labels, value) in samples {
@@ -89,15 +91,18 @@ impl Collector for Run {
 }
 
 fn families(record: &RunRecord) -> Vec<Family> {
-    let gauges = |name, help, unit, samples| Family {
-        name,
-        help,
+    let gauges = |name: &str, help: &str, unit, samples| Family {
+        name: name.to_owned(),
+        help: help.to_owned(),
         unit,
         samples: Samples::Gauges(samples),
     };
-    let times = |name, help, of: fn(&LoadReport) -> Times| {
-        gauges(name, help, Some(Unit::Seconds), percentiles(record, of))
-    };
+    let times = Clock::ALL.map(|clock| Family {
+        name: format!("bench_{}", clock.name()),
+        help: terms::definition(clock).to_owned(),
+        unit: Some(Unit::Seconds),
+        samples: Samples::Gauges(percentiles(record, clock)),
+    });
     let each = |value: fn(&TargetRecord) -> Option<f64>| -> Vec<(Labels, f64)> {
         let known = record
             .targets
@@ -105,47 +110,22 @@ fn families(record: &RunRecord) -> Vec<Family> {
             .filter_map(|target| Some((of_target(record, target), value(target)?)));
         known.filter(|(_, value)| value.is_finite()).collect()
     };
-    let families = [
-        times(
-            "bench_response_time",
-            "From the moment a request was due to the last byte of its reply",
-            |report| report.response_time_ns,
-        ),
-        times(
-            "bench_service_time",
-            "From the moment a request was sent to the last byte of its reply",
-            |report| report.service_time_ns,
-        ),
-        times(
-            "bench_send_lag",
-            "From the moment a request was due to the moment it was sent",
-            |report| report.send_lag_ns,
-        ),
-        times(
-            "bench_first_event_time",
-            "From the moment a request for a stream was due to its first event",
-            |report| Timed::Streams.times(report),
-        ),
-        times(
-            "bench_delivery_time",
-            "From the moment a message was due to the moment a member had it",
-            |report| Timed::Messages.times(report),
-        ),
+    let others = [
         Family {
-            name: "bench_requests",
-            help: "Requests that fell due, by their fate",
+            name: "bench_requests".to_owned(),
+            help: "Scheduled requests, by their fate".to_owned(),
             unit: None,
             samples: Samples::Counters(fates(record)),
         },
         gauges(
             "bench_throughput_per_second",
-            "Requests answered rightly in a second",
+            "Requests that succeeded in a second",
             None,
             each(|target| Some(target.report.throughput_per_s)),
         ),
         gauges(
             "bench_server_cpu_per_request",
-            "CPU time of the server for a request answered",
+            "CPU time of the server for a request that succeeded",
             Some(Unit::Seconds),
             each(|target| target.server.cpu_us_per_request.map(|us| us / 1e6)),
         ),
@@ -172,7 +152,11 @@ fn families(record: &RunRecord) -> Vec<Family> {
         Samples::Gauges(samples) => !samples.is_empty(),
         Samples::Counters(samples) => !samples.is_empty(),
     };
-    families.into_iter().filter(has_samples).collect()
+    times
+        .into_iter()
+        .chain(others)
+        .filter(has_samples)
+        .collect()
 }
 
 fn of_target(record: &RunRecord, target: &TargetRecord) -> Labels {
@@ -182,12 +166,12 @@ fn of_target(record: &RunRecord, target: &TargetRecord) -> Labels {
     ]
 }
 
-fn percentiles(record: &RunRecord, of: fn(&LoadReport) -> Times) -> Vec<(Labels, f64)> {
+fn percentiles(record: &RunRecord, clock: Clock) -> Vec<(Labels, f64)> {
     let names = PERCENTILES.iter().map(|percentile| percentile.name);
     let names: Vec<&str> = names.chain(["max"]).collect();
     let samples = record.targets.iter().flat_map(|target| {
         names.iter().filter_map(move |&name| {
-            let ns = of(&target.report).named(name)?;
+            let ns = target.report.times(clock).named(name)?;
             let mut labels = of_target(record, target);
             labels.push(("percentile", name.replace('_', ".")));
             Some((labels, ns as f64 / NANOS_PER_S as f64))

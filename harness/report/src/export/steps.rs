@@ -1,8 +1,8 @@
 //! `summary.csv` of a sweep: one line for each target of each step.
 
 use super::{Table, cell};
-use model::record::sweep::SweepRecord;
-use model::record::sweep::objective::Standing;
+use model::record::sweep::step::Standing;
+use model::record::sweep::whole::SweepRecord;
 
 const PERCENTILES: [&str; 8] = ["mean", "p50", "p90", "p95", "p99", "p99_9", "p99_99", "max"];
 
@@ -10,7 +10,7 @@ const PERCENTILES: [&str; 8] = ["mean", "p50", "p90", "p95", "p99", "p99_9", "p9
 /// known.
 pub fn steps_csv(record: &SweepRecord) -> String {
     let mut table = Table::new();
-    let time = record.timed().time_name();
+    let time = format!("{}_ns", record.workload().clock().name());
     let before = [
         "sweep",
         "scenario",

@@ -1,12 +1,15 @@
 //! The report of a run, or of several.
 
+use crate::words::terms;
+use crate::words::warnings;
 use std::collections::BTreeMap;
 
 use crate::export::{intervals_csv, summary_csv};
 use askama::Template;
 use model::measured::slices;
 use model::measured::slices::SliceRecord;
-use model::record::run::{RunRecord, TargetRecord};
+use model::record::run::RunRecord;
+use model::record::target::TargetRecord;
 
 use super::embedded::File;
 use super::shell::{
@@ -74,7 +77,7 @@ fn run(record: &RunRecord) -> Result<(Run, LiveRun), HtmlError> {
     let names = record.targets.iter().map(|target| target.name.as_str());
     let mut live = LiveRun {
         targets: PlotTarget::of(&names.collect::<Vec<_>>()),
-        samples: record.timed().samples(),
+        samples: terms::samples(record.workload()),
         slices: live_slices(record)?,
         charts: BTreeMap::new(),
     };
@@ -82,7 +85,7 @@ fn run(record: &RunRecord) -> Result<(Run, LiveRun), HtmlError> {
         Ok(Figure::of(
             chart.file_stem(),
             &chart.title(record),
-            chart.how_to_read(record.timed()),
+            chart.how_to_read(record.workload()),
             svg_and_plot(record, chart)?,
             &mut live,
         ))
@@ -91,7 +94,7 @@ fn run(record: &RunRecord) -> Result<(Run, LiveRun), HtmlError> {
     let run = Run {
         head: head(record),
         targets: tables::targets(record, Room::Page),
-        counted: sentences::counted(record.timed()),
+        counted: sentences::counted(record.workload()),
         kinds: tables::kinds(record),
         clocks: tables::clocks(record),
         charts,
@@ -124,7 +127,7 @@ fn live_slices(record: &RunRecord) -> Result<Option<Vec<Vec<LiveSlice>>>, HtmlEr
             source,
         })?;
         // One that failed before anything was sent doesn't know what is timed.
-        let same = target.report.timed == record.timed();
+        let same = target.report.workload == record.workload();
         let slices = target.slices.iter().filter(|_| same);
         Ok(slices.map(live).collect())
     };
@@ -161,7 +164,7 @@ fn head(record: &RunRecord) -> Head {
         belief: sentences::belief(record),
         verdicts: verdicts.chain(sentences::objectives(record)).collect(),
         beside: sentences::aa(record),
-        cautions: record.cautions().into_iter().map(note).collect(),
+        warnings: warnings::of_run(record).into_iter().map(note).collect(),
         failures: failed.map(failure).collect(),
     }
 }

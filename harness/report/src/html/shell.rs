@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use model::measured::slices::SliceError;
-use model::record::run::Failure;
-use model::record::validity::ToldCaution;
+use model::record::target::Failure;
 use model::spec::scenario::ScenarioRecord;
 use serde::Serialize;
 
@@ -13,6 +12,7 @@ use super::embedded::{File, policy, script_json};
 use crate::charts::{ChartError, Plot, PlotTarget, ink_rules};
 use crate::tables::command_line;
 use crate::words::text::legible;
+use crate::words::warnings::Shown;
 
 /// Why a report could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -126,7 +126,7 @@ pub(super) struct Head {
     pub(super) verdicts: Vec<String>,
     /// What is to be known beside them.
     pub(super) beside: Vec<String>,
-    pub(super) cautions: Vec<Note>,
+    pub(super) warnings: Vec<Note>,
     pub(super) failures: Vec<FailureNote>,
 }
 
@@ -207,12 +207,12 @@ impl Figure {
     }
 }
 
-pub(super) fn note(ToldCaution { of, caution }: ToldCaution) -> Note {
+pub(super) fn note(warning: Shown) -> Note {
     Note {
-        of: of.unwrap_or_default(),
-        voids: caution.voids,
-        detail: caution.detail,
-        advice: caution.advice,
+        of: warning.of.unwrap_or_default(),
+        voids: warning.voids,
+        detail: warning.detail,
+        advice: warning.advice,
     }
 }
 

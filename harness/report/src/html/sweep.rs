@@ -2,12 +2,13 @@
 //!
 //! It has the shell of a run's report, and the parts that say the same of both.
 
+use crate::words::terms;
+use crate::words::warnings;
 use std::collections::BTreeMap;
 
 use crate::export::steps::steps_csv;
 use askama::Template;
-use model::record::sweep::SweepRecord;
-use model::record::validity::{Caution, ToldCaution};
+use model::record::sweep::whole::SweepRecord;
 
 use super::embedded::File;
 use super::shell::{Figure, Head, How, HtmlError, LiveRun, Shell, failure, note, rendered};
@@ -27,7 +28,7 @@ pub fn html(record: &SweepRecord) -> Result<String, HtmlError> {
     let names: Vec<&str> = names.collect();
     let mut live = LiveRun {
         targets: PlotTarget::of(&names),
-        samples: record.timed().samples(),
+        samples: terms::samples(record.workload()),
         // A step keeps percentiles of its times, and no distribution.
         slices: None,
         charts: BTreeMap::new(),
@@ -103,7 +104,6 @@ fn head(record: &SweepRecord) -> Head {
     let plan = &record.plan;
     let failed = record.results.iter();
     let failed = failed.filter_map(|result| Some((&result.target, result.failure.as_ref()?)));
-    let cautions = record.validity.cautions.iter();
     Head {
         what: "Sweep",
         id: plan.id.clone(),
@@ -116,16 +116,11 @@ fn head(record: &SweepRecord) -> Head {
         belief: belief(record),
         verdicts: verdicts(record),
         beside: vec![origin(record)],
-        cautions: cautions.map(told).map(note).collect(),
+        warnings: warnings::each(&record.validity.warnings)
+            .into_iter()
+            .map(note)
+            .collect(),
         failures: failed.map(failure).collect(),
-    }
-}
-
-/// A caution of the whole sweep.
-fn told(caution: &Caution) -> ToldCaution {
-    ToldCaution {
-        of: None,
-        caution: caution.clone(),
     }
 }
 

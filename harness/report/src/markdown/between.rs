@@ -1,5 +1,6 @@
 //! Two runs compared, as Markdown.
 
+use crate::words::warnings;
 use analysis::between::{BASE_MARK, HEAD_MARK, RunComparison};
 
 use super::text::{list, plain};
@@ -25,15 +26,15 @@ pub fn markdown(told: &RunComparison) -> String {
             plain(&difference.head)
         )
     });
-    let cautions = told.cautions.iter().map(|caution| {
-        let what = if caution.voids { "Invalid" } else { "Warning" };
+    let warnings = warnings::each(&told.warnings).into_iter().map(|warning| {
+        let what = if warning.voids { "Invalid" } else { "Warning" };
         format!(
             "**{what}:** {}: {}.",
-            plain(&caution.detail),
-            plain(&caution.advice)
+            plain(&warning.sentence()),
+            plain(&warning.advice)
         )
     });
-    blocks.push(list(cautions));
+    blocks.push(list(warnings));
     let differences = list(differences);
     if !differences.is_empty() {
         blocks.push(format!("What differs between the runs:\n\n{differences}"));

@@ -1,7 +1,7 @@
 //! A run as a few paragraphs of Markdown, to paste into an issue, a pull request or a document.
 
+use crate::words::warnings;
 use model::record::run::RunRecord;
-use model::record::validity::ToldCaution;
 
 use super::text::{MAX_STEP_SUMMARY_BYTES, cut, list, plain};
 use crate::tables::{self, Room, Targets, command_line};
@@ -134,15 +134,16 @@ fn line(cells: &[String]) -> String {
 /// Cautions, of the run and of its targets, and failures.
 fn troubles(record: &RunRecord) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for ToldCaution { of, caution } in record.cautions() {
-        let what = if caution.voids { "Invalid" } else { "Warning" };
-        let of = of
+    for warning in warnings::of_run(record) {
+        let what = if warning.voids { "Invalid" } else { "Warning" };
+        let of = warning
+            .of
             .map(|name| format!(" ({})", plain(&name)))
             .unwrap_or_default();
         let line = format!(
             "**{what}{of}:** {}. {}",
-            plain(caution.detail.trim_end_matches('.')),
-            plain(&caution.advice)
+            plain(warning.detail.trim_end_matches('.')),
+            plain(&warning.advice)
         );
         if !lines.contains(&line) {
             lines.push(line);
@@ -176,7 +177,7 @@ fn circumstances(record: &RunRecord) -> String {
         crate::words::figures::plural(u64::from(environment.cores), "core", "cores"),
         environment.kernel,
         record.bench_version,
-        sentences::counted(record.timed())
+        sentences::counted(record.workload())
     )
     .trim_start()
     .to_owned()
@@ -185,18 +186,17 @@ fn circumstances(record: &RunRecord) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::record::warning::{Fact, Warning};
 
     #[test]
     fn a_step_summary_is_the_whole_where_that_is_not_too_long() {
         let mut record = samples::run_record();
         assert_eq!(step_summary(&record), markdown(&record));
-        let caution = model::record::validity::CautionCode::Partial;
-        record.validity.cautions = (0..9_000)
-            .map(|number| model::record::validity::Caution {
-                code: caution,
-                detail: format!("{number} {}", "é".repeat(60)),
-                advice: String::new(),
-                voids: false,
+        record.validity.warnings = (0..9_000)
+            .map(|number| {
+                Warning::note(Fact::BackendFailed {
+                    what: format!("{number} {}", "é".repeat(60)),
+                })
             })
             .collect();
         assert!(markdown(&record).len() > MAX_STEP_SUMMARY_BYTES);

@@ -3,16 +3,18 @@
 pub mod history;
 pub mod sweep;
 
+use crate::words::terms;
 use analysis::between::RunComparison;
 use analysis::warmup::rounds_of;
+use model::measured::clock::Clock;
+use model::measured::workload::WorkloadKind;
 use model::record::comparison::Comparison;
+use model::record::load_report::{KindRecord, LoadReport};
 use model::record::metric::Metric;
-use model::record::run::{
-    BackendRecord, Environment, KindRecord, LoadReport, Pinning, PlanRecord, RunRecord,
-    TargetRecord,
-};
-use model::record::sweep::SweepRecord;
-use model::record::timed::Timed;
+use model::record::run::{PlanRecord, RunRecord};
+use model::record::surroundings::{BackendRecord, Environment, Pinning};
+use model::record::sweep::whole::SweepRecord;
+use model::record::target::TargetRecord;
 use model::record::warmup::WarmupOutcome;
 
 use crate::look::colours;
@@ -60,7 +62,7 @@ struct Column {
     brief: Option<&'static str>,
     shown: Shown,
     /// A figure of a target, where it has one.
-    figure: fn(&TargetRecord, Timed) -> Option<String>,
+    figure: fn(&TargetRecord, WorkloadKind) -> Option<String>,
 }
 
 /// When a column is shown.
@@ -140,8 +142,11 @@ const COLUMNS: [Column; 14] = [
         shown: Shown::WhereKnown,
         figure: |target, timed| {
             // Where streams are what is timed, it stands above already.
-            let streams = target.report.streams.filter(|_| timed != Timed::Streams)?;
-            Some(time(streams.first_event_time_ns.p99? as f64))
+            if timed == WorkloadKind::Streams {
+                return None;
+            }
+            let times = target.report.times(Clock::FirstEventTime);
+            Some(time(times.p99? as f64))
         },
     },
     Column {
@@ -149,7 +154,7 @@ const COLUMNS: [Column; 14] = [
         brief: Some("gap p99"),
         shown: Shown::WhereKnown,
         figure: |target, _| {
-            let ns = target.report.streams?.event_gap_lateness_ns.p99?;
+            let ns = target.report.times(Clock::EventGapLateness).p99?;
             Some(time(ns as f64))
         },
     },
@@ -192,7 +197,7 @@ impl Column {
     }
 
     fn applies(&self, record: &RunRecord, room: Room) -> bool {
-        let timed = record.timed();
+        let timed = record.workload();
         let some = |has: &dyn Fn(&TargetRecord) -> bool| record.targets.iter().any(has);
         match self.shown {
             Shown::Always => true,
@@ -206,7 +211,7 @@ impl Column {
 
 /// The targets, and the figures that this run gives of them.
 pub fn targets(record: &RunRecord, room: Room) -> Targets {
-    let timed = record.timed();
+    let timed = record.workload();
     let columns: Vec<(&str, &Column)> = COLUMNS
         .iter()
         .filter(|column| column.applies(record, room))
@@ -232,13 +237,13 @@ pub fn targets(record: &RunRecord, room: Room) -> Targets {
             .collect(),
         columns: columns
             .iter()
-            .map(|(name, _)| name.replace("{}", timed.noun()))
+            .map(|(name, _)| name.replace("{}", terms::noun(timed)))
             .collect(),
     }
 }
 
-fn timed_at(target: &TargetRecord, timed: Timed, percentile: &str) -> Option<String> {
-    let ns = timed.times(&target.report).named(percentile)?;
+fn timed_at(target: &TargetRecord, timed: WorkloadKind, percentile: &str) -> Option<String> {
+    let ns = target.report.times(timed.clock()).named(percentile)?;
     Some(time(ns as f64))
 }
 
@@ -259,41 +264,21 @@ pub(crate) struct ClockRow {
 pub(crate) fn clocks(record: &RunRecord) -> Vec<ClockRow> {
     let rows = record.targets.iter().flat_map(|target| {
         let report = &target.report;
-        let clocks = [
-            ("response time", &report.response_time_ns),
-            ("service time", &report.service_time_ns),
-            ("send lag", &report.send_lag_ns),
-            ("connect time", &report.connect_time_ns),
-        ];
-        let of_streams = report.streams.iter().flat_map(|streams| {
-            [
-                ("first event time", &streams.first_event_time_ns),
-                ("event gap lateness", &streams.event_gap_lateness_ns),
+        report.times_ns.iter().map(|(clock, times)| ClockRow {
+            name: target.name.clone(),
+            clock: terms::clock(*clock),
+            figures: [
+                times.mean,
+                times.p50,
+                times.p90,
+                times.p99,
+                times.p99_9,
+                times.p99_99,
+                times.max,
             ]
-        });
-        let of_messages = report
-            .messages
-            .iter()
-            .map(|messages| ("delivery time", &messages.delivery_time_ns));
-        clocks
-            .into_iter()
-            .chain(of_streams)
-            .chain(of_messages)
-            .map(|(clock, times)| ClockRow {
-                name: target.name.clone(),
-                clock,
-                figures: [
-                    times.mean,
-                    times.p50,
-                    times.p90,
-                    times.p99,
-                    times.p99_9,
-                    times.p99_99,
-                    times.max,
-                ]
-                .map(maybe_time)
-                .to_vec(),
-            })
+            .map(maybe_time)
+            .to_vec(),
+        })
     });
     rows.collect()
 }
@@ -339,9 +324,9 @@ pub struct ComparisonRow {
     /// The target compared against.
     pub base: String,
     /// What was compared.
-    pub metric: &'static str,
+    pub metric: String,
     /// The same where there is little room.
-    pub short: &'static str,
+    pub short: String,
     /// Head over base, as a change.
     pub change: String,
     /// The 95 % interval of that.
@@ -358,7 +343,7 @@ pub struct ComparisonRow {
 
 /// A row for each comparison, in the record's order.
 pub fn comparisons(record: &RunRecord) -> Vec<ComparisonRow> {
-    let timed = record.timed();
+    let timed = record.workload();
     let rows = record.comparisons.iter();
     rows.map(|each| comparison(each, timed)).collect()
 }
@@ -366,11 +351,11 @@ pub fn comparisons(record: &RunRecord) -> Vec<ComparisonRow> {
 /// A row for each comparison.
 pub fn of_runs(told: &RunComparison) -> Vec<ComparisonRow> {
     let rows = told.comparisons.iter();
-    rows.map(|each| comparison(each, told.timed)).collect()
+    rows.map(|each| comparison(each, told.workload)).collect()
 }
 
 /// A comparison as a row.
-pub fn comparison(comparison: &Comparison, timed: Timed) -> ComparisonRow {
+pub fn comparison(comparison: &Comparison, timed: WorkloadKind) -> ComparisonRow {
     ComparisonRow {
         head: comparison.head.clone(),
         base: comparison.base.clone(),
@@ -384,7 +369,7 @@ pub fn comparison(comparison: &Comparison, timed: Timed) -> ComparisonRow {
         } else {
             format!("{:.3}", comparison.p_value)
         },
-        mde: sentences::detectable(comparison.mde),
+        mde: sentences::detectable(comparison.smallest_detectable),
         blocks: count(u64::from(comparison.blocks)),
         verdict: comparison.verdict.name(),
     }
@@ -393,7 +378,7 @@ pub fn comparison(comparison: &Comparison, timed: Timed) -> ComparisonRow {
 /// How far the epochs of one target lie apart in one metric.
 pub(crate) struct SpreadRow {
     pub(crate) name: String,
-    pub(crate) metric: &'static str,
+    pub(crate) metric: String,
     pub(crate) epochs: String,
     pub(crate) min: String,
     pub(crate) median: String,
@@ -404,16 +389,17 @@ pub(crate) struct SpreadRow {
 
 /// A row for each target and each metric that its epochs have.
 pub(crate) fn spread(record: &RunRecord) -> Vec<SpreadRow> {
-    let timed = record.timed();
-    let rows = record
-        .targets
-        .iter()
-        .flat_map(|target| timed.metrics().iter().map(move |&metric| (target, metric)));
+    let timed = record.workload();
+    let rows = record.targets.iter().flat_map(|target| {
+        Metric::of_workload(timed)
+            .iter()
+            .map(move |&metric| (target, metric))
+    });
     rows.filter_map(|(target, metric)| spread_row(target, metric, timed))
         .collect()
 }
 
-fn spread_row(target: &TargetRecord, metric: Metric, timed: Timed) -> Option<SpreadRow> {
+fn spread_row(target: &TargetRecord, metric: Metric, timed: WorkloadKind) -> Option<SpreadRow> {
     let known = target
         .epochs
         .iter()
@@ -553,7 +539,7 @@ pub(crate) fn circumstances(record: &RunRecord) -> Vec<(&'static str, String)> {
         let per_request = generator
             .cpu_us_per_request
             .map_or_else(|| NONE.to_owned(), |us| time(us * 1e3));
-        let lag = maybe_time(target.report.send_lag_ns.p99);
+        let lag = maybe_time(target.report.times(Clock::SendLag).p99);
         facts.push((
             "generator",
             format!(
@@ -718,15 +704,11 @@ mod tests {
         let mut record = stream_record();
         let columns = shown(&record, Room::Screen);
         assert_eq!(columns[4..], ["CPU/stream", "memory", "gap p99"]);
-        let first = record.targets[0]
-            .report
-            .streams
-            .unwrap()
-            .first_event_time_ns;
+        let first = record.targets[0].report.times(Clock::FirstEventTime);
         let told = |record: &RunRecord| targets(record, Room::Screen).rows[0].figures[1].clone();
         assert_eq!(told(&record), time(first.p99.unwrap() as f64));
         for target in &mut record.targets {
-            target.report.timed = Timed::Requests;
+            target.report.workload = WorkloadKind::Requests;
         }
         assert!(shown(&record, Room::Screen).contains(&"first p99".to_owned()));
         assert_ne!(told(&record), time(first.p99.unwrap() as f64));
@@ -746,7 +728,7 @@ mod tests {
         let record = run_record();
         let row = &spread(&record)[0];
         assert_eq!(
-            (row.name.as_str(), row.metric, row.epochs.as_str()),
+            (row.name.as_str(), row.metric.as_str(), row.epochs.as_str()),
             ("callback", "median response time", "20")
         );
         assert!(row.apart.starts_with('+'), "{}", row.apart);

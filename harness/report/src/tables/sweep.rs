@@ -3,7 +3,8 @@
 use analysis::sweep::CurvePoint;
 use model::record::sweep::knee::{Known, Limit};
 use model::record::sweep::pass::{CLIMB, Pass};
-use model::record::sweep::{StepEpoch, StepRecord, SweepRecord, TargetResult};
+use model::record::sweep::step::{StepEpoch, StepRecord};
+use model::record::sweep::whole::{SweepRecord, TargetResult};
 
 use crate::words::figures::{NONE, count, maybe_time, per_s, percent, percentile, time};
 use crate::words::sweep::{place, rounded, standing};

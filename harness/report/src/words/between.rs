@@ -8,12 +8,12 @@ use crate::words::sentences;
 
 /// How it was compared, and then what it came to, a sentence each.
 pub fn headlines(told: &RunComparison) -> Vec<String> {
-    let verdicts = sentences::told(told.timed).flat_map(|metric| {
+    let verdicts = sentences::told(told.workload).flat_map(|metric| {
         let of_metric = told
             .comparisons
             .iter()
             .filter(move |comparison| comparison.metric == metric);
-        of_metric.map(|comparison| sentences::sentence(comparison, told.timed))
+        of_metric.map(|comparison| sentences::sentence(comparison, told.workload))
     });
     std::iter::once(basis(told)).chain(verdicts).collect()
 }

@@ -3,10 +3,14 @@
 //! It knows how a finding is said. It must never decide one: objectives, verdicts and cautions are in the record.
 
 use crate::export::finding::{Finding, Outcome};
-use model::record::comparison::{Comparison, ComparisonVerdict};
-use model::record::run::{RunRecord, TargetRecord};
-use model::record::timed::Timed;
-use model::record::validity::{Caution, Validity};
+use crate::words::terms;
+use crate::words::warnings;
+use model::measured::workload::WorkloadKind;
+use model::record::comparison::Comparison;
+use model::record::run::RunRecord;
+use model::record::target::TargetRecord;
+use model::record::verdict::ComparisonVerdict;
+use model::record::warning::Validity;
 use model::spec::scenario::ObjectiveRecord;
 
 use crate::words::figures::{percentile, time};
@@ -16,7 +20,7 @@ use crate::words::sentences;
 ///
 /// That one target is slower than another is no failure: it is what was asked. Cautions are unsure, and what voids fails.
 pub fn of_run(record: &RunRecord) -> Vec<Finding> {
-    let timed = record.timed();
+    let timed = record.workload();
     let mut findings = validity("run", &record.validity, &sentences::belief(record));
     for target in &record.targets {
         findings.extend(of_target(target, &record.scenario.objectives, timed));
@@ -28,7 +32,11 @@ pub fn of_run(record: &RunRecord) -> Vec<Finding> {
 /// How targets compare, a group each pair.
 ///
 /// `worse`: what a head that is worse than its base comes to.
-pub fn of_comparisons(comparisons: &[Comparison], timed: Timed, worse: Outcome) -> Vec<Finding> {
+pub fn of_comparisons(
+    comparisons: &[Comparison],
+    timed: WorkloadKind,
+    worse: Outcome,
+) -> Vec<Finding> {
     let findings = comparisons.iter().map(|comparison| Finding {
         group: format!("{} against {}", comparison.head, comparison.base),
         name: comparison.metric.name().to_owned(),
@@ -44,7 +52,11 @@ pub fn of_comparisons(comparisons: &[Comparison], timed: Timed, worse: Outcome) 
     findings.collect()
 }
 
-fn of_target(target: &TargetRecord, objectives: &[ObjectiveRecord], timed: Timed) -> Vec<Finding> {
+fn of_target(
+    target: &TargetRecord,
+    objectives: &[ObjectiveRecord],
+    timed: WorkloadKind,
+) -> Vec<Finding> {
     let believed = "Its figures measure it.";
     let mut findings = validity(&target.name, &target.report.validity, believed);
     let finding = |name: String, outcome, detail| Finding {
@@ -63,7 +75,10 @@ fn of_target(target: &TargetRecord, objectives: &[ObjectiveRecord], timed: Timed
     }
     findings.extend(objectives.iter().map(|objective| {
         let bound = time(objective.at_most_ns as f64);
-        let found = timed.times(&target.report).named(&objective.percentile);
+        let found = target
+            .report
+            .times(timed.clock())
+            .named(&objective.percentile);
         let percentile = percentile(&objective.percentile);
         let (outcome, found) = match found {
             Some(found) if found <= objective.at_most_ns => (Outcome::Passed, time(found as f64)),
@@ -72,7 +87,7 @@ fn of_target(target: &TargetRecord, objectives: &[ObjectiveRecord], timed: Timed
         };
         let detail = format!(
             "{percentile} of {}: {found}; the SLO is at most {bound}.",
-            timed.time_words()
+            terms::time(timed)
         );
         finding(format!("SLO {percentile} at most {bound}"), outcome, detail)
     }));
@@ -96,14 +111,9 @@ fn validity(group: &str, validity: &Validity, believed: &str) -> Vec<Finding> {
             believed.to_owned(),
         ));
     }
-    for (number, caution) in (1..).zip(&validity.cautions) {
-        let Caution {
-            detail,
-            advice,
-            voids,
-            ..
-        } = caution;
-        let (name, outcome) = if *voids {
+    for (number, warning) in (1..).zip(&validity.warnings) {
+        let warning = warnings::one(warning);
+        let (name, outcome) = if warning.voids {
             ("validity", Outcome::Failed)
         } else {
             ("warning", Outcome::Unsure)
@@ -111,7 +121,7 @@ fn validity(group: &str, validity: &Validity, believed: &str) -> Vec<Finding> {
         findings.push(finding(
             format!("{name} {number}"),
             outcome,
-            format!("{detail}: {advice}."),
+            format!("{}: {}.", warning.sentence(), warning.advice),
         ));
     }
     findings
@@ -120,7 +130,9 @@ fn validity(group: &str, validity: &Validity, believed: &str) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::record::validity::CautionCode;
+    use model::measured::clock::Clock;
+    use model::record::warning::Fact;
+    use model::record::warning::Warning;
     use samples::run_record;
 
     fn outcomes(record: &RunRecord) -> Vec<(String, String, Outcome)> {
@@ -155,7 +167,7 @@ mod tests {
             };
             has(&record, pair, comparison.metric.name(), outcome);
         }
-        let worse = of_comparisons(&record.comparisons, record.timed(), Outcome::Failed);
+        let worse = of_comparisons(&record.comparisons, record.workload(), Outcome::Failed);
         assert_eq!(
             worse
                 .iter()
@@ -173,13 +185,11 @@ mod tests {
     fn what_fails_or_cannot_be_told_says_so() {
         let mut record = run_record();
         record.scenario.objectives[0].at_most_ns = 1;
-        record.targets[1].report.response_time_ns.p99 = None;
-        record.validity.cautions = vec![Caution {
-            code: CautionCode::StealTime,
-            detail: "stolen".to_owned(),
-            advice: "wait".to_owned(),
-            voids: false,
-        }];
+        record.targets[1]
+            .report
+            .times_ns
+            .remove(&Clock::ResponseTime);
+        record.validity.warnings = vec![Warning::note(Fact::StealTime { share: 0.03 })];
         has(
             &record,
             "callback",
@@ -193,9 +203,9 @@ mod tests {
             Outcome::Unsure,
         );
         has(&record, "run", "warning 1", Outcome::Unsure);
-        record.validity = Validity::from_cautions(vec![Caution {
+        record.validity = Validity::of(vec![Warning {
             voids: true,
-            ..record.validity.cautions[0].clone()
+            ..record.validity.warnings[0].clone()
         }]);
         has(&record, "run", "validity 1", Outcome::Failed);
         assert!(

@@ -4,11 +4,13 @@
 
 use crate::export::finding;
 use crate::export::finding::Finding;
+use crate::words::sentences::capitalised;
+use crate::words::warnings;
 use analysis::gate::{
     Against, Alarm, Gate, JudgedMetric, JudgedObjective, Judgement, Look, Outcome, What,
 };
-use model::record::comparison::ComparisonVerdict;
-use model::record::timed::Timed;
+use model::measured::workload::WorkloadKind;
+use model::record::verdict::ComparisonVerdict;
 
 use crate::words::figures::{maybe_time, percentile, time};
 use crate::words::sentences;
@@ -81,12 +83,12 @@ pub fn said(judgement: &Judgement) -> Vec<Said> {
         said.extend(
             last.metrics
                 .iter()
-                .map(|judged| metric(judgement, judged, last.timed, before)),
+                .map(|judged| metric(judgement, judged, last.workload, before)),
         );
         said.extend(last.not_compared.iter().map(|why| Said {
-            name: why.split(' ').next().unwrap_or_default().to_owned(),
+            name: why.metric.name().to_owned(),
             tone: Tone::Caution,
-            text: format!("Not compared: {why}."),
+            text: format!("{}.", capitalised(&warnings::not_compared(why))),
         }));
         said.extend(
             last.objectives
@@ -100,19 +102,29 @@ pub fn said(judgement: &Judgement) -> Vec<Said> {
 
 /// How often it was measured, and why more than once.
 fn measurements(judgement: &Judgement) -> Vec<Said> {
-    let timed = judgement.measurements.iter().map(|look| look.timed).max();
+    let timed = judgement
+        .measurements
+        .iter()
+        .map(|look| look.workload)
+        .max();
     let timed = timed.unwrap_or_default();
     let invalid = judgement.measurements.iter().filter(|look| !look.valid);
     let disturbed: Vec<String> = invalid
         .map(|look| {
             let why = match look.invalid_because.as_slice() {
                 [] => "it did not come to its end".to_owned(),
-                reasons => reasons.join("; "),
+                reasons => {
+                    let reasons = warnings::each(reasons).into_iter();
+                    reasons
+                        .map(|reason| reason.sentence())
+                        .collect::<Vec<_>>()
+                        .join("; ")
+                }
             };
             format!("{} did not measure the targets: {why}.", look.run)
         })
         .collect();
-    let unconfirmed: Vec<&str> = judgement
+    let unconfirmed: Vec<String> = judgement
         .unconfirmed
         .iter()
         .map(|what| name(*what, timed))
@@ -136,7 +148,7 @@ fn measurements(judgement: &Judgement) -> Vec<Said> {
 fn metric(
     judgement: &Judgement,
     judged: &JudgedMetric,
-    timed: Timed,
+    timed: WorkloadKind,
     before: Option<&Look>,
 ) -> Said {
     let comparison = &judged.comparison;
@@ -214,10 +226,10 @@ fn objective(judgement: &Judgement, judged: &JudgedObjective) -> Said {
     }
 }
 
-fn name(what: What, timed: Timed) -> &'static str {
+fn name(what: What, timed: WorkloadKind) -> String {
     match what {
         What::Worse(metric) | What::Better(metric) => sentences::name(metric, timed),
-        What::Objective(percentile) => percentile,
+        What::Objective(percentile) => percentile.to_owned(),
     }
 }
 

@@ -3,7 +3,8 @@
 //! It knows how a trend is said. It must never decide one: levels and changes come from `analysis`.
 
 use analysis::history::{Followed, SeriesKey, Shift, Trend, Turn};
-use model::record::timed::Timed;
+use model::measured::workload::WorkloadKind;
+use model::record::metric::Metric;
 use stats::change::MIN_VALUES;
 
 use crate::words::figures::plural;
@@ -82,9 +83,12 @@ pub fn sentence(trend: &Trend, shift: &Shift) -> String {
 
 /// What is followed, in words. A line does not say what its run timed, but only one kind of run has most of the metrics; what
 /// all have is told of requests.
-pub(crate) fn name(key: &SeriesKey) -> &'static str {
-    let is_of = |timed: &Timed| timed.metrics().contains(&key.metric);
-    let timed = Timed::ALL.into_iter().find(is_of).unwrap_or_default();
+pub(crate) fn name(key: &SeriesKey) -> String {
+    let is_of = |timed: &WorkloadKind| Metric::of_workload(*timed).contains(&key.metric);
+    let timed = WorkloadKind::ALL
+        .into_iter()
+        .find(is_of)
+        .unwrap_or_default();
     sentences::name(key.metric, timed)
 }
 

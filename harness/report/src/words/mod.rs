@@ -10,5 +10,7 @@ pub mod gate;
 pub mod history;
 pub mod sentences;
 pub mod sweep;
+pub mod terms;
 pub(crate) mod text;
+pub mod warnings;
 pub mod why;

@@ -2,15 +2,21 @@
 //!
 //! This module knows how a comparison is said. It must never decide one: verdicts, intervals and cautions are in the record.
 
+use crate::words::terms;
+use crate::words::warnings;
 use analysis::aa::MIN_RUNS;
 use analysis::compare::POWER;
+use model::measured::clock::Clock;
 use model::measured::recording::EndedBy;
+use model::measured::workload::WorkloadKind;
 use model::record::aa::FalseAlarms;
-use model::record::comparison::{Comparison, ComparisonVerdict};
+use model::record::comparison::Comparison;
 use model::record::detectable::DetectableRecord;
-use model::record::metric::Metric;
-use model::record::run::{Completion, LoadRecord, LoadReport, RunRecord, TargetRecord};
-use model::record::timed::Timed;
+use model::record::load_report::{LoadRecord, LoadReport};
+use model::record::metric::{Metric, Rank};
+use model::record::run::{Completion, RunRecord};
+use model::record::target::TargetRecord;
+use model::record::verdict::ComparisonVerdict;
 use model::spec::load::Connect;
 use model::spec::scenario::ObjectiveRecord;
 use model::words::listed;
@@ -24,7 +30,7 @@ const TIMES_FROM: f64 = 2.0;
 ///
 /// `coroutine used 18 % less server CPU per request than callback (95 % interval: 15 to 21 %).` Where no difference was
 /// found it says how large a difference the run would have found.
-pub fn sentence(comparison: &Comparison, timed: Timed) -> String {
+pub fn sentence(comparison: &Comparison, timed: WorkloadKind) -> String {
     let Comparison {
         head, base, metric, ..
     } = comparison;
@@ -61,17 +67,22 @@ pub fn sentence(comparison: &Comparison, timed: Timed) -> String {
             "No difference in {} found between {head} and {base} ({}); this run could have detected {}.",
             name(*metric, timed),
             interval_phrase(comparison),
-            detectable(comparison.mde)
+            detectable(comparison.smallest_detectable)
         ),
     }
 }
 
 /// The metrics that answer most questions: what is timed, throughput, CPU and memory. Service time is in the tables: where the
 /// generator was not at fault it says what response time says.
-pub(crate) fn told(timed: Timed) -> impl Iterator<Item = Metric> {
-    let is_told =
-        |metric: &Metric| !matches!(metric, Metric::ServiceTimeNsP50 | Metric::ServiceTimeNsP99);
-    timed.metrics().iter().copied().filter(is_told)
+pub(crate) fn told(timed: WorkloadKind) -> impl Iterator<Item = Metric> {
+    let is_told = |metric: &Metric| {
+        !matches!(
+            metric,
+            Metric::Time(Clock::ServiceTime, Rank::P50)
+                | Metric::Time(Clock::ServiceTime, Rank::P99)
+        )
+    };
+    Metric::of_workload(timed).iter().copied().filter(is_told)
 }
 
 /// The comparisons that answer most questions. The record's table has the rest.
@@ -79,7 +90,7 @@ pub(crate) fn told(timed: Timed) -> impl Iterator<Item = Metric> {
 /// Two targets get a sentence a metric. More get one too, in which those with the same verdict stand together; a
 /// sentence for each pair would bury what matters.
 pub fn headlines(record: &RunRecord) -> Vec<String> {
-    let timed = record.timed();
+    let timed = record.workload();
     let each = told(timed).filter_map(|metric| match of(record, metric).as_slice() {
         [] => None,
         [one] => Some(sentence(one, timed)),
@@ -91,7 +102,7 @@ pub fn headlines(record: &RunRecord) -> Vec<String> {
 /// The same where there is little room, and tables stand below: what differs, in a sentence each; then in one what is equal, and
 /// in one what could not be told.
 pub fn verdicts(record: &RunRecord) -> Vec<String> {
-    let timed = record.timed();
+    let timed = record.workload();
     let of_each: Vec<Vec<&Comparison>> = told(timed).map(|metric| of(record, metric)).collect();
     if of_each.iter().any(|comparisons| comparisons.len() > 1) {
         let compared = of_each.iter().filter(|comparisons| !comparisons.is_empty());
@@ -165,8 +176,8 @@ fn against(comparison: &Comparison) -> String {
 ///
 /// `name`: what metrics are called, [`name`] or [`short_name`]. `against`: what follows the name.
 fn grouped(
-    name: fn(Metric, Timed) -> &'static str,
-    timed: Timed,
+    name: fn(Metric, WorkloadKind) -> String,
+    timed: WorkloadKind,
     against: &str,
     comparisons: &[&Comparison],
 ) -> String {
@@ -186,8 +197,8 @@ fn grouped(
 }
 
 /// The same with a capital letter: what begins a sentence, or a title.
-pub(crate) fn capitalised(words: &str) -> String {
-    let mut letters = words.chars();
+pub fn capitalised(words: impl AsRef<str>) -> String {
+    let mut letters = words.as_ref().chars();
     letters
         .next()
         .map(|first| first.to_uppercase().collect::<String>() + letters.as_str())
@@ -195,15 +206,15 @@ pub(crate) fn capitalised(words: &str) -> String {
 }
 
 /// From when to when the times of a run count.
-pub(crate) fn counted(timed: Timed) -> &'static str {
+pub(crate) fn counted(timed: WorkloadKind) -> &'static str {
     match timed {
-        Timed::Requests => {
+        WorkloadKind::Requests => {
             "response time, from the moment the schedule meant to send to the last byte"
         }
-        Timed::Streams => {
+        WorkloadKind::Streams => {
             "first event time, from the moment the schedule meant to send to the first event of the stream"
         }
-        Timed::Messages => {
+        WorkloadKind::Messages => {
             "delivery time, from the moment the schedule meant to send a message to the moment a member had it"
         }
     }
@@ -227,7 +238,7 @@ pub fn kept(record: &RunRecord) -> Option<String> {
 /// Whether to believe the run, and whether it is whole, in sentences.
 pub fn belief(record: &RunRecord) -> String {
     let mut sentences = Vec::new();
-    let noted = record.cautions().len();
+    let noted = warnings::of_run(record).len();
     sentences.push(match (record.validity.is_valid(), noted) {
         (true, 0) => "The measurement is valid, and nothing speaks against it.".to_owned(),
         (true, _) => format!(
@@ -316,7 +327,7 @@ pub fn objectives(record: &RunRecord) -> Vec<String> {
         .scenario
         .objectives
         .iter()
-        .map(|bound| objective(bound, record.timed(), &record.targets))
+        .map(|bound| objective(bound, record.workload(), &record.targets))
         .collect()
 }
 
@@ -331,9 +342,16 @@ pub fn foresight(record: &DetectableRecord) -> String {
             share(deviation)
         );
     }
-    let has_its_own = |timed: &Timed| record.metrics.contains_key(timed.metrics()[0].name());
-    let timed = Timed::ALL.into_iter().find(has_its_own).unwrap_or_default();
-    let own = timed.metrics()[..2].iter().copied();
+    let has_its_own = |timed: &WorkloadKind| {
+        record
+            .metrics
+            .contains_key(Metric::of_workload(*timed)[0].name())
+    };
+    let timed = WorkloadKind::ALL
+        .into_iter()
+        .find(has_its_own)
+        .unwrap_or_default();
+    let own = Metric::of_workload(timed)[..2].iter().copied();
     let effects = own
         .chain([Metric::ServerCpuUsPerRequest])
         .filter_map(|metric| {
@@ -357,7 +375,7 @@ pub fn aa(record: &RunRecord) -> Vec<String> {
     let Some(aa) = &record.aa else {
         return Vec::new();
     };
-    let timed = record.timed();
+    let timed = record.workload();
     let first = record
         .targets
         .first()
@@ -409,10 +427,10 @@ fn false_alarms(machine: &FalseAlarms) -> String {
     )
 }
 
-fn objective(bound: &ObjectiveRecord, timed: Timed, targets: &[TargetRecord]) -> String {
+fn objective(bound: &ObjectiveRecord, timed: WorkloadKind, targets: &[TargetRecord]) -> String {
     let (mut met, mut missed, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     for target in targets {
-        match timed.times(&target.report).named(&bound.percentile) {
+        match target.report.times(timed.clock()).named(&bound.percentile) {
             Some(found) if found <= bound.at_most_ns => {
                 met.push(format!("{} ({})", target.name, time(found as f64)));
             }
@@ -420,7 +438,7 @@ fn objective(bound: &ObjectiveRecord, timed: Timed, targets: &[TargetRecord]) ->
             None => unknown.push(target.name.clone()),
         }
     }
-    let want = format!("unknown (too few {}) of", timed.samples());
+    let want = format!("unknown (too few {}) of", terms::samples(timed));
     let groups = [
         ("met by", met),
         ("missed by", missed),
@@ -439,10 +457,10 @@ fn objective(bound: &ObjectiveRecord, timed: Timed, targets: &[TargetRecord]) ->
 }
 
 /// `objective p99 ≤ 40.0 ms`, and of which time where it is not the response time.
-pub(crate) fn objective_words(bound: &ObjectiveRecord, timed: Timed) -> String {
+pub(crate) fn objective_words(bound: &ObjectiveRecord, timed: WorkloadKind) -> String {
     let of = match timed {
-        Timed::Requests => String::new(),
-        Timed::Streams | Timed::Messages => format!(" of {}", timed.time_words()),
+        WorkloadKind::Requests => String::new(),
+        WorkloadKind::Streams | WorkloadKind::Messages => format!(" of {}", terms::time(timed)),
     };
     format!(
         "SLO {}{of} ≤ {}",
@@ -456,47 +474,27 @@ pub fn detectable(mde: f64) -> String {
     share(mde.max(0.001))
 }
 
-/// A metric's name in words.
-pub fn name(metric: Metric, timed: Timed) -> &'static str {
+/// A metric in a sentence; what throughput and cost are counted by follows from the workload.
+pub fn name(metric: Metric, timed: WorkloadKind) -> String {
     match metric {
-        Metric::ResponseTimeNsP50 => "median response time",
-        Metric::ResponseTimeNsP99 => "99th percentile of response time",
-        Metric::ServiceTimeNsP50 => "median service time",
-        Metric::ServiceTimeNsP99 => "99th percentile of service time",
-        Metric::FirstEventTimeNsP50 => "median first event time",
-        Metric::FirstEventTimeNsP99 => "99th percentile of first event time",
-        Metric::EventGapLatenessNsP99 => "99th percentile of event gap lateness",
-        Metric::DeliveryTimeNsP50 => "median delivery time",
-        Metric::DeliveryTimeNsP99 => "99th percentile of delivery time",
-        Metric::ServerCpuUsPerRequest => match timed {
-            Timed::Requests => "server CPU per request",
-            Timed::Streams => "server CPU per stream",
-            Timed::Messages => "server CPU per message",
-        },
-        Metric::ThroughputPerS | Metric::ServerRssBytesMax => metric.words(),
+        Metric::Time(clock, Rank::P50) => format!("median {}", terms::clock(clock)),
+        Metric::Time(clock, Rank::P99) => format!("99th percentile of {}", terms::clock(clock)),
+        _ => short_name(metric, timed),
     }
 }
 
 /// The same where there is little room.
-pub fn short_name(metric: Metric, timed: Timed) -> &'static str {
+pub fn short_name(metric: Metric, timed: WorkloadKind) -> String {
     match metric {
-        Metric::ServerCpuUsPerRequest => name(metric, timed),
-        _ => metric.words(),
+        Metric::ServerCpuUsPerRequest => format!("server CPU per {}", terms::noun(timed)),
+        _ => terms::metric(metric),
     }
 }
 
 /// A metric's value with its unit, from the unit that records keep it in.
 pub fn value(metric: Metric, value: f64) -> String {
     match metric {
-        Metric::ResponseTimeNsP50
-        | Metric::ResponseTimeNsP99
-        | Metric::ServiceTimeNsP50
-        | Metric::ServiceTimeNsP99
-        | Metric::FirstEventTimeNsP50
-        | Metric::FirstEventTimeNsP99
-        | Metric::EventGapLatenessNsP99
-        | Metric::DeliveryTimeNsP50
-        | Metric::DeliveryTimeNsP99 => time(value),
+        Metric::Time(..) => time(value),
         Metric::ThroughputPerS => per_s(value),
         Metric::ServerCpuUsPerRequest => time(value * 1e3),
         Metric::ServerRssBytesMax => mib(value),
@@ -554,8 +552,8 @@ pub fn ledger(target: &TargetRecord) -> String {
 /// `name`: what metrics are called, [`name`] or [`short_name`].
 fn claim(
     comparison: &Comparison,
-    timed: Timed,
-    name: fn(Metric, Timed) -> &'static str,
+    timed: WorkloadKind,
+    name: fn(Metric, WorkloadKind) -> String,
     hedge: &str,
 ) -> String {
     let Comparison {
@@ -580,15 +578,7 @@ fn claim(
         }
     };
     match metric {
-        Metric::ResponseTimeNsP50
-        | Metric::ResponseTimeNsP99
-        | Metric::ServiceTimeNsP50
-        | Metric::ServiceTimeNsP99
-        | Metric::FirstEventTimeNsP50
-        | Metric::FirstEventTimeNsP99
-        | Metric::EventGapLatenessNsP99
-        | Metric::DeliveryTimeNsP50
-        | Metric::DeliveryTimeNsP99 => {
+        Metric::Time(..) => {
             let what = name(*metric, timed);
             if large {
                 format!("The {what} of {head} was {hedge}{amount} that of {base}")
@@ -603,15 +593,15 @@ fn claim(
             head,
             hedge,
             match timed {
-                Timed::Requests => "answered",
-                Timed::Streams => "served",
-                Timed::Messages => "delivered",
+                WorkloadKind::Requests => "answered",
+                WorkloadKind::Streams => "served",
+                WorkloadKind::Messages => "delivered",
             },
             &amount,
             large,
             &than("more", "fewer"),
             "as many",
-            &format!("{}s a second", timed.noun()),
+            &format!("{}s a second", terms::noun(timed)),
             base,
         ),
         Metric::ServerCpuUsPerRequest => said(
@@ -622,7 +612,7 @@ fn claim(
             large,
             &than("more", "less"),
             "as much",
-            name(*metric, timed),
+            &name(*metric, timed),
             base,
         ),
         Metric::ServerRssBytesMax => said(
@@ -820,7 +810,7 @@ mod tests {
             ci_low,
             ci_high,
             p_value: 0.01,
-            mde: 0.06,
+            smallest_detectable: 0.06,
             verdict,
             blocks: 10,
             cliffs_delta: None,
@@ -828,11 +818,11 @@ mod tests {
     }
 
     fn check(metric: Metric, ratios: [f64; 3], verdict: ComparisonVerdict, text: &str) {
-        check_of(Timed::Requests, metric, ratios, verdict, text);
+        check_of(WorkloadKind::Requests, metric, ratios, verdict, text);
     }
 
     fn check_of(
-        timed: Timed,
+        timed: WorkloadKind,
         metric: Metric,
         ratios: [f64; 3],
         verdict: ComparisonVerdict,
@@ -850,7 +840,7 @@ mod tests {
             "coroutine used 18 % less server CPU per request than callback (95 % interval: 15 to 21 %).",
         );
         check(
-            Metric::ResponseTimeNsP99,
+            Metric::RESPONSE_TIME_P99,
             [1.083, 1.061, 1.1],
             ComparisonVerdict::Slower,
             "The 99th percentile of response time of coroutine was 8.3 % longer than that of callback (95 % interval: 6 to 10 %).",
@@ -866,7 +856,7 @@ mod tests {
     #[test]
     fn a_slight_difference_is_told_with_why_it_is_no_more() {
         check(
-            Metric::ResponseTimeNsP50,
+            Metric::RESPONSE_TIME_P50,
             [1.03, 1.029, 1.031],
             ComparisonVerdict::Equivalent,
             "The median response time of coroutine was 3.0 % longer than that of callback (95 % interval: 2.9 to 3.1 %): \
@@ -884,28 +874,28 @@ mod tests {
     #[test]
     fn streams_are_told_of_as_streams() {
         check_of(
-            Timed::Streams,
-            Metric::FirstEventTimeNsP50,
+            WorkloadKind::Streams,
+            Metric::Time(Clock::FirstEventTime, Rank::P50),
             [0.82, 0.79, 0.85],
             ComparisonVerdict::Faster,
             "The median first event time of coroutine was 18 % shorter than that of callback (95 % interval: 15 to 21 %).",
         );
         check_of(
-            Timed::Streams,
-            Metric::EventGapLatenessNsP99,
+            WorkloadKind::Streams,
+            Metric::Time(Clock::EventGapLateness, Rank::P99),
             [2.4, 2.1, 2.7],
             ComparisonVerdict::Slower,
             "The 99th percentile of event gap lateness of coroutine was 2.40× that of callback (95 % interval: 2.10× to 2.70×).",
         );
         check_of(
-            Timed::Streams,
+            WorkloadKind::Streams,
             Metric::ThroughputPerS,
             [1.2, 1.1, 1.3],
             ComparisonVerdict::Faster,
             "coroutine served 20 % more streams a second than callback (95 % interval: 10 to 30 %).",
         );
         check_of(
-            Timed::Streams,
+            WorkloadKind::Streams,
             Metric::ServerCpuUsPerRequest,
             [0.82, 0.79, 0.85],
             ComparisonVerdict::Less,
@@ -916,14 +906,14 @@ mod tests {
     #[test]
     fn a_chat_is_told_of_by_its_messages() {
         check_of(
-            Timed::Messages,
-            Metric::DeliveryTimeNsP99,
+            WorkloadKind::Messages,
+            Metric::Time(Clock::DeliveryTime, Rank::P99),
             [1.083, 1.061, 1.1],
             ComparisonVerdict::Slower,
             "The 99th percentile of delivery time of coroutine was 8.3 % longer than that of callback (95 % interval: 6 to 10 %).",
         );
         check_of(
-            Timed::Messages,
+            WorkloadKind::Messages,
             Metric::ThroughputPerS,
             [1.2, 1.1, 1.3],
             ComparisonVerdict::Faster,
@@ -938,16 +928,20 @@ mod tests {
         record.comparisons = vec![
             with(Metric::ServerRssBytesMax, 0.5, ComparisonVerdict::Less),
             with(
-                Metric::ResponseTimeNsP50,
+                Metric::RESPONSE_TIME_P50,
                 1.0,
                 ComparisonVerdict::Equivalent,
             ),
             with(
-                Metric::ResponseTimeNsP99,
+                Metric::RESPONSE_TIME_P99,
                 1.1,
                 ComparisonVerdict::Inconclusive,
             ),
-            with(Metric::ServiceTimeNsP50, 1.3, ComparisonVerdict::Slower),
+            with(
+                Metric::Time(Clock::ServiceTime, Rank::P50),
+                1.3,
+                ComparisonVerdict::Slower,
+            ),
             with(Metric::ThroughputPerS, 1.0, ComparisonVerdict::Equivalent),
             with(Metric::ServerCpuUsPerRequest, 1.2, ComparisonVerdict::More),
         ];
@@ -999,7 +993,7 @@ mod tests {
             "coroutine used 2.40× as much memory at its peak as callback (95 % interval: 2.10× to 2.70×).",
         );
         check(
-            Metric::ResponseTimeNsP50,
+            Metric::RESPONSE_TIME_P50,
             [2.2, 1.9, 2.5],
             ComparisonVerdict::Slower,
             "The median response time of coroutine was 2.20× that of callback (95 % interval: 1.90× to 2.50×).",
@@ -1009,7 +1003,7 @@ mod tests {
     #[test]
     fn no_difference_says_what_could_have_been_found() {
         check(
-            Metric::ResponseTimeNsP99,
+            Metric::RESPONSE_TIME_P99,
             [1.02, 0.96, 1.09],
             ComparisonVerdict::Inconclusive,
             "No difference in 99th percentile of response time found between coroutine and callback (95 % interval: −4.0 to +9.0 %); \
@@ -1093,7 +1087,12 @@ mod tests {
             objective("p50", 1_000),
             objective("p99_99", 1_000),
         ];
-        record.targets[0].report.response_time_ns.p99_99 = None;
+        record.targets[0]
+            .report
+            .times_ns
+            .get_mut(&Clock::ResponseTime)
+            .unwrap()
+            .p99_99 = None;
         let told = objectives(&record);
         assert!(
             told[0].starts_with("SLO p50 ≤ 1.00 s: met by callback ("),

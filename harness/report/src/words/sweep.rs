@@ -2,13 +2,18 @@
 //!
 //! One wording for the terminal and the chart. This module knows how a knee is said; it must never decide where one is.
 
-use model::record::comparison::{Comparison, ComparisonVerdict};
+use crate::words::terms;
+use model::record::comparison::Comparison;
 use model::record::run::Completion;
 use model::record::sweep::knee::{IntervalBy, Known, Limit};
 use model::record::sweep::objective;
-use model::record::sweep::objective::{Origin, Standing, UNLOADED_MULTIPLE};
+use model::record::sweep::objective::{Origin, UNLOADED_MULTIPLE};
 use model::record::sweep::pass::{CLIMB, Pass};
-use model::record::sweep::{StepRecord, SweepPlan, SweepRecord, TargetResult};
+use model::record::sweep::plan::SweepPlan;
+use model::record::sweep::step::Standing;
+use model::record::sweep::step::StepRecord;
+use model::record::sweep::whole::{SweepRecord, TargetResult};
+use model::record::verdict::ComparisonVerdict;
 use model::spec::scenario::ObjectiveRecord;
 
 use crate::words::figures::{
@@ -31,7 +36,7 @@ pub fn verdicts(record: &SweepRecord) -> Vec<String> {
 
 /// What targets had to keep within: `p99 response time within 40 ms`.
 pub fn within(record: &SweepRecord) -> String {
-    let time_words = record.timed().time_words();
+    let time_words = terms::time(record.workload());
     let Some(objective) = &record.objective else {
         return format!("no bound of its {time_words}");
     };
@@ -252,7 +257,7 @@ fn hysteresis(record: &SweepRecord) -> Vec<String> {
 
 /// Whether to believe the sweep, and whether it is whole.
 pub fn belief(record: &SweepRecord) -> String {
-    let noted = record.validity.cautions.len();
+    let noted = record.validity.warnings.len();
     let valid = match (record.validity.is_valid(), noted) {
         (true, 0) => "The measurement is valid, and nothing speaks against it.".to_owned(),
         (true, _) => format!(
@@ -333,14 +338,14 @@ pub fn place(round: u32, pass: Pass) -> String {
 pub fn question(record: &SweepRecord) -> String {
     format!(
         "How much load within the SLO? {} by offered load, {}",
-        capitalised(record.timed().time_words()),
+        capitalised(terms::time(record.workload())),
         record.plan.scenario.name
     )
 }
 
 #[cfg(test)]
 mod tests {
-    use model::record::run::Failure;
+    use model::record::target::Failure;
 
     use super::*;
 

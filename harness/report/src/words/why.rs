@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use model::measured::loops::{LoopRecord, SpanRecord};
 use model::measured::syscalls::SyscallRecord;
-use model::record::run::{RunRecord, TargetRecord};
+use model::record::run::RunRecord;
+use model::record::target::TargetRecord;
 use model::spec::scenario::RequestRecord;
 
 use crate::words::figures::{count, figure, mib, per_s, percent, plural, time};
@@ -373,7 +374,7 @@ fn a_request(number: f64, loops: &LoopRecord) -> String {
 
 #[cfg(test)]
 mod tests {
-    use model::record::run::ServerRecord;
+    use model::record::target::ServerRecord;
 
     use super::*;
 

@@ -8,11 +8,12 @@
     reason = "fixed data, shared by tests and an example, each of which sees its own copy"
 )]
 
-use model::record::run::Failure;
+use model::record::target::Failure;
 
 use analysis::sweep::Ended;
 use model::record::sweep::knee::{Known, Limit};
-use model::record::sweep::{StepRecord, SweepRecord};
+use model::record::sweep::step::StepRecord;
+use model::record::sweep::whole::SweepRecord;
 
 /// Every one with its name.
 pub fn all() -> Vec<(&'static str, SweepRecord)> {

@@ -9,21 +9,23 @@
     reason = "fixed data, shared by tests and an example, each of which sees its own copy"
 )]
 
+use hdrhistogram::Histogram;
+use model::measured::clock::Clock;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use model::measured::histogram::histogram_base64;
 use model::measured::ledger::{ErrorCounts, ErrorKind, Ledger};
 use model::measured::recording::{MAX_RECORDABLE_NS, Recording, empty_histogram};
-use model::record::run::{
-    Completion, EpochRecord, Failure, Histograms, IntervalRecord, Manifest, RunRecord,
-    ServerRecord, TargetRecord,
+use model::record::run::{Completion, RunRecord};
+use model::record::target::{
+    EpochRecord, Failure, IntervalRecord, IntervalTimes, Manifest, ServerRecord, TargetRecord,
 };
 use model::spec::scenario::ObjectiveRecord;
 
 use model::measured::slices::{Slice, Slices, middle_ns};
 use model::measured::summary::Times;
-use model::record::validity::{Caution, CautionCode, Validity};
+use model::record::warning::{Fact, Validity, Warning};
 
 /// Every variation with its name.
 pub fn all() -> Vec<(&'static str, RunRecord)> {
@@ -184,8 +186,8 @@ pub fn failed() -> RunRecord {
         what: "coroutine ended with exit code 1 before it was ready".to_owned(),
         last_output: "Error: address already in use (os error 98)\n".to_owned(),
     });
-    record.validity = Validity::from_cautions(vec![caution(
-        CautionCode::TargetFailed,
+    record.validity = Validity::of(vec![text(
+        "target_failed",
         "coroutine failed before it was measured",
         false,
     )]);
@@ -214,8 +216,7 @@ pub fn extreme() -> RunRecord {
         for (value, count) in values.into_iter().zip([100_000, 500, 5]) {
             histogram.record_n(value, count).unwrap();
         }
-        target.report.response_time_ns = Times::of(&histogram);
-        target.histograms.response_time_v2_base64 = histogram_base64(&histogram);
+        set_response_time(target, &histogram);
         target.slices.clear();
         target.intervals = (0..3)
             .map(|index| IntervalRecord {
@@ -223,11 +224,15 @@ pub fn extreme() -> RunRecord {
                 duration_s: 86_400.0,
                 ok: u64::from(u32::MAX),
                 failed: 0,
-                response_time_ns_p50: Some(values[0]),
-                response_time_ns_p99: Some(values[1]),
-                response_time_ns_max: Some(values[2]),
-                first_event_time_ns: None,
-                delivery_time_ns: None,
+                times_ns: [(
+                    Clock::ResponseTime,
+                    IntervalTimes {
+                        p50: Some(values[0]),
+                        p99: Some(values[1]),
+                        max: Some(values[2]),
+                    },
+                )]
+                .into(),
             })
             .collect();
         target
@@ -278,8 +283,8 @@ pub fn failures() -> RunRecord {
             at_most_ns: 2_000_000_000,
         },
     ];
-    record.validity = Validity::from_cautions(vec![caution(
-        CautionCode::Failures,
+    record.validity = Validity::of(vec![text(
+        "failures",
         "96 of 5,000 requests to coroutine failed (1.9 %)",
         false,
     )]);
@@ -297,8 +302,8 @@ pub fn interrupted() -> RunRecord {
         target.epochs.truncate(1);
     }
     record.comparisons.clear();
-    record.validity = Validity::from_cautions(vec![caution(
-        CautionCode::Partial,
+    record.validity = Validity::of(vec![text(
+        "partial",
         "interrupted after 2 of 20 epochs",
         false,
     )]);
@@ -308,14 +313,14 @@ pub fn interrupted() -> RunRecord {
 /// The generator was the bottleneck.
 pub fn invalid() -> RunRecord {
     let mut record = two();
-    record.validity = Validity::from_cautions(vec![
-        caution(
-            CautionCode::StealTime,
+    record.validity = Validity::of(vec![
+        text(
+            "steal_time",
             "the hypervisor took 2.1 % of the processor away (at most 1 % is fine)",
             false,
         ),
-        caution(
-            CautionCode::GeneratorSaturated,
+        text(
+            "generator_saturated",
             "the generator used 99 % of its core (at most 90 % is fine)",
             true,
         ),
@@ -345,7 +350,7 @@ pub fn hostile() -> RunRecord {
         comparison.base.clone_from(&record.targets[0].name);
         comparison.head.clone_from(&record.targets[1].name);
     }
-    record.validity = Validity::from_cautions(vec![caution(CautionCode::Failures, evil, true)]);
+    record.validity = Validity::of(vec![text("failures", evil, true)]);
     record
 }
 
@@ -359,21 +364,31 @@ pub fn close() -> RunRecord {
                 .record(5_000_000 + offset + (index * index) % 150_000)
                 .unwrap();
         }
-        target.report.response_time_ns = Times::of(&histogram);
-        target.histograms.response_time_v2_base64 = histogram_base64(&histogram);
+        set_response_time(target, &histogram);
         target.slices.clear();
         target.epochs.clear();
     }
     record
 }
 
-/// A caution with some advice.
-pub fn caution(code: CautionCode, detail: &str, voids: bool) -> Caution {
-    Caution {
-        code,
+/// The response time of a target, whatever else was measured of it.
+fn set_response_time(target: &mut TargetRecord, histogram: &Histogram<u64>) {
+    let clock = Clock::ResponseTime;
+    target.report.times_ns.insert(clock, Times::of(histogram));
+    let text = histogram_base64(histogram);
+    target.histograms_v2_base64.insert(clock, text);
+}
+
+/// A warning of an earlier version, with some advice.
+pub fn text(kind: &str, detail: &str, voids: bool) -> Warning {
+    let fact = Fact::Text {
+        kind: kind.to_owned(),
         detail: detail.to_owned(),
         advice: "Run again on a quiet machine, or give the generator a core of its own.".to_owned(),
+    };
+    Warning {
         voids,
+        ..Warning::note(fact)
     }
 }
 
@@ -384,7 +399,7 @@ fn slowed(template: &TargetRecord, name: &str, manifest: Manifest, factor: f64) 
     target.name = name.to_owned();
     target.manifest = manifest;
     let histogram = model::measured::histogram::histogram_from_base64(
-        &template.histograms.response_time_v2_base64,
+        template.whole_distribution(Clock::ResponseTime),
     )
     .unwrap();
     let mut slow = empty_histogram();
@@ -395,7 +410,6 @@ fn slowed(template: &TargetRecord, name: &str, manifest: Manifest, factor: f64) 
         )
         .unwrap();
     }
-    target.report.response_time_ns = Times::of(&slow);
     for kind in &mut target.report.by_request {
         let Times {
             mean,
@@ -411,7 +425,7 @@ fn slowed(template: &TargetRecord, name: &str, manifest: Manifest, factor: f64) 
             *ns = ns.map(times);
         }
     }
-    target.histograms.response_time_v2_base64 = histogram_base64(&slow);
+    set_response_time(&mut target, &slow);
     let mut slices = Slices::default();
     for slice in &template.slices {
         let counts = slice.counts().unwrap();
@@ -428,9 +442,12 @@ fn slowed(template: &TargetRecord, name: &str, manifest: Manifest, factor: f64) 
     }
     target.slices = slices.record();
     for interval in &mut target.intervals {
-        interval.response_time_ns_p50 = interval.response_time_ns_p50.map(times);
-        interval.response_time_ns_p99 = interval.response_time_ns_p99.map(times);
-        interval.response_time_ns_max = interval.response_time_ns_max.map(times);
+        for of_clock in interval.times_ns.values_mut() {
+            let IntervalTimes { p50, p99, max } = of_clock;
+            for ns in [p50, p99, max] {
+                *ns = ns.map(times);
+            }
+        }
     }
     for epoch in &mut target.epochs {
         let slower = |(name, value): (&String, &f64)| {
@@ -460,17 +477,10 @@ fn nothing_measured(target: &mut TargetRecord) {
     target.report.errors = none.errors;
     target.report.by_request.clear();
     target.report.throughput_per_s = 0.0;
-    for times in [
-        &mut target.report.response_time_ns,
-        &mut target.report.service_time_ns,
-        &mut target.report.send_lag_ns,
-        &mut target.report.connect_time_ns,
-    ] {
-        *times = Times::default();
-    }
+    target.report.times_ns.clear();
     target.server = ServerRecord::default();
     target.epochs = Vec::<EpochRecord>::new();
     target.intervals.clear();
     target.slices.clear();
-    target.histograms = Histograms::default();
+    target.histograms_v2_base64.clear();
 }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use analysis::detectable::{self, Likeness};
 use analysis::strategy::{Alternating, Place, Step, Turn};
+use model::measured::workload::WorkloadKind;
 use model::record::detectable::DetectableRecord;
-use model::record::run::{BackendRecord, Environment};
-use model::record::timed::Timed;
+use model::record::surroundings::{BackendRecord, Environment};
 use model::spec::load::{Arrival, Load};
 use model::units::Rate;
 use process::failure::Failure;
@@ -298,7 +298,7 @@ impl Book for RunBook<'_> {
             .zip(after)
             .map(|((before, _), (after, _))| (before, after));
         let is_whole = !run.steering.interrupt.is_asked() && driven.ended.is_none();
-        let timed = Timed::of(&driven.recording);
+        let timed = WorkloadKind::of(&driven.recording);
         subject.note(Note::Epoch(Box::new(EpochTaken {
             trial,
             is_whole,

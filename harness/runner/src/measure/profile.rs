@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use load::Control;
 use model::measured::syscalls::SyscallRecord;
-use model::record::validity::{Caution, CautionCode};
+use model::record::warning::{Fact, Warning};
 use model::spec::load::{Arrival, Load, Process};
 use model::units::Rate;
 use spec::Route;
@@ -119,11 +119,9 @@ pub(super) fn time(request: &Request) -> Duration {
         .map_or(Duration::ZERO, |_| LENGTH.saturating_mul(targets))
 }
 
-fn not_profiled(why: &str, advice: &str) -> Note {
-    Note::Caution(Caution {
-        code: CautionCode::NotProfiled,
-        detail: format!("its system calls were not counted: {why}"),
-        advice: advice.to_owned(),
-        voids: false,
-    })
+fn not_profiled(why: &str, remedy: &str) -> Note {
+    Note::Warning(Warning::note(Fact::NotProfiled {
+        why: why.to_owned(),
+        remedy: remedy.to_owned(),
+    }))
 }

@@ -4,11 +4,10 @@ use analysis::compare::{self, Policy};
 use analysis::design;
 use model::measured::recording::Recording;
 use model::record::aa::AaRecord;
-use model::record::run::{
-    Completion, EpochRecord, PlanRecord, RunRecord, SCHEMA_VERSION, TargetRecord,
-};
-use model::record::timed::Timed;
-use model::record::validity::{Caution, CautionCode, Validity};
+use model::record::read::SCHEMA_VERSION;
+use model::record::run::{Completion, PlanRecord, RunRecord, workload_of};
+use model::record::target::{EpochRecord, TargetRecord};
+use model::record::warning::{Fact, Validity, Warning};
 use model::spec::load::Arrival;
 
 use super::known::Known;
@@ -50,17 +49,17 @@ pub(super) fn of(
     let is_interrupted = known.ended != Some(RunEnd::Complete);
     let has_failed =
         part.backend_failed.is_some() || targets.iter().any(|target| target.failure.is_some());
-    let grave = grave_cautions(&targets);
+    let grave = grave_warnings(&targets);
     // From here on the target of an A/A comparison stands apart: it competes with nobody.
     let aa_target = request.aa.then(|| targets.pop()).flatten();
     let policy = Policy::usual(request.plan.seed);
     let (comparisons, not_compared) = compare::compare_targets(&targets, &policy);
     let aa = aa_target.map(|target| compare_with_itself(&targets[0], target, &policy));
     let completion = completion(is_interrupted, has_failed);
-    let cautions = [
+    let warnings = [
         circumstances(&part, &plan.pinning),
         compare::left_out(&not_compared),
-        design_cautions(&targets, request.plan.seed),
+        design_warnings(&targets, request.plan.seed),
         grave,
         interrupted(completion),
     ];
@@ -80,12 +79,12 @@ pub(super) fn of(
         experiment: Some(plan.experiment),
         plan: PlanRecord {
             detectable: site.detectable,
-            ..request.plan.record()
+            ..PlanRecord::of(&request.plan)
         },
         calibration: site.calibration,
         environment,
         pinning: plan.pinning,
-        validity: Validity::from_cautions(cautions.concat()),
+        validity: Validity::of(warnings.concat()),
         targets,
         backend: part.backend,
         comparisons,
@@ -119,27 +118,27 @@ fn completion(is_interrupted: bool, has_failed: bool) -> Completion {
 }
 
 /// What the whole run must say of one of its targets: whatever voids its figures, and that it failed.
-fn grave_cautions(targets: &[TargetRecord]) -> Vec<Caution> {
+fn grave_warnings(targets: &[TargetRecord]) -> Vec<Warning> {
     // Where no target answered anything, nothing was measured, and failed targets are the reason.
     let is_nothing_measured = targets.iter().all(|target| target.report.requests.ok == 0);
     let of_target = |target: &TargetRecord| {
-        let cautions = target.report.validity.cautions.iter();
-        let mut grave: Vec<Caution> = cautions
-            .filter(|caution| caution.voids)
-            .map(|caution| Caution {
-                detail: format!("{}: {}", target.name, caution.detail),
-                ..caution.clone()
-            })
+        let warnings = target.report.validity.warnings.iter();
+        let mut grave: Vec<Warning> = warnings
+            .filter(|warning| warning.voids)
+            .map(|warning| warning.clone().about(&target.name))
             .collect();
         if let Some(failure) = &target.failure {
             // That there are no figures of it is said by this alone.
-            grave.retain(|caution| caution.code != CautionCode::TooFewSamples);
-            grave.push(Caution {
-                code: CautionCode::TargetFailed,
-                detail: format!("{} failed: {}", target.name, failure.what),
-                advice: "its figures end where it did; the other targets' are whole".to_owned(),
+            grave.retain(|warning| warning.fact != Fact::NothingScheduled);
+            let fact = Fact::TargetFailed {
+                what: failure.what.clone(),
+                at_the_end: false,
+            };
+            let failed = Warning {
                 voids: is_nothing_measured,
-            });
+                ..Warning::note(fact)
+            };
+            grave.push(failed.about(&target.name));
         }
         grave
     };
@@ -147,21 +146,16 @@ fn grave_cautions(targets: &[TargetRecord]) -> Vec<Caution> {
 }
 
 /// Where the design of the run did not hold.
-fn design_cautions(targets: &[TargetRecord], seed: u64) -> Vec<Caution> {
+fn design_warnings(targets: &[TargetRecord], seed: u64) -> Vec<Warning> {
     let epochs: Vec<(&str, &[EpochRecord])> = targets
         .iter()
         .map(|target| (target.name.as_str(), target.epochs.as_slice()))
         .collect();
-    design::cautions(&epochs, Timed::of_targets(targets), seed)
+    design::warnings(&epochs, workload_of(targets), seed)
 }
 
-fn interrupted(completion: Completion) -> Vec<Caution> {
-    let caution = Caution {
-        code: CautionCode::Partial,
-        detail: "the run was interrupted before its end".to_owned(),
-        advice: "what was measured until then is kept; run it again for the whole plan".to_owned(),
-        voids: false,
-    };
+fn interrupted(completion: Completion) -> Vec<Warning> {
     let is_partial = completion == Completion::Interrupted;
-    is_partial.then_some(caution).into_iter().collect()
+    let warning = is_partial.then(|| Warning::note(Fact::Interrupted { run: None }));
+    warning.into_iter().collect()
 }

@@ -304,7 +304,7 @@ impl Run<'_> {
     }
 
     fn note_failure(&mut self, subject: &mut Subject<'_>, what: String, last_output: String) {
-        let failure = model::record::run::Failure { what, last_output };
+        let failure = model::record::target::Failure { what, last_output };
         (self.tell)(RunEvent::TargetFailed {
             target: &subject.spec.name,
             failure: &failure,

@@ -9,11 +9,10 @@ use model::measured::recording::Recording;
 use model::measured::syscalls::SyscallRecord;
 use model::record::detectable::DetectableRecord;
 use model::record::experiment::ExperimentRecord;
-use model::record::run::{
-    BackendRecord, CalibrationRecord, Environment, Failure as TargetFailure, Manifest, Pinning,
-};
-use model::record::validity::Caution;
+use model::record::surroundings::{BackendRecord, CalibrationRecord, Environment, Pinning};
+use model::record::target::{Failure as TargetFailure, Manifest};
 use model::record::warmup::WarmupRecord;
+use model::record::warning::Warning;
 use model::spec::plan::Trial;
 use process::environment::CpuTicks;
 use process::failure::Failure;
@@ -112,8 +111,8 @@ pub enum Note {
     Epoch(Box<EpochTaken>),
     /// It failed.
     Failed(TargetFailure),
-    /// Something to beware of.
-    Caution(Caution),
+    /// Something that a reader should know.
+    Warning(Warning),
     /// Its system calls were counted.
     Syscalls(Box<SyscallRecord>),
 }

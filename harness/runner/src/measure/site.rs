@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use analysis::validity::Circumstances;
+use analysis::warnings::Circumstances;
 use load::backend::BackendStats;
-use model::record::run::{BackendRecord, Environment, Pinning};
-use model::record::validity::{Caution, CautionCode};
+use model::record::surroundings::{BackendRecord, Environment, Pinning};
+use model::record::warning::{Fact, Warning};
 use model::units::duration_ns;
 
 use super::run::Run;
@@ -161,7 +161,7 @@ impl Machine {
 }
 
 /// What the machine and the backend did to a measurement.
-pub(super) fn circumstances(part: &Part, pinning: &Pinning) -> Vec<Caution> {
+pub(super) fn circumstances(part: &Part, pinning: &Pinning) -> Vec<Warning> {
     let circumstances = Circumstances {
         backend_lateness: part.backend.as_ref().map(|backend| backend.lateness_ns),
         steal_share: part.ticks.steal_share(),
@@ -169,7 +169,7 @@ pub(super) fn circumstances(part: &Part, pinning: &Pinning) -> Vec<Caution> {
         shared_core: cores::is_shared(pinning),
     };
     let failed = part.backend_failed.as_deref().map(backend_failed);
-    circumstances.cautions().into_iter().chain(failed).collect()
+    circumstances.warnings().into_iter().chain(failed).collect()
 }
 
 pub(super) fn subjects_of<'a>(
@@ -189,11 +189,8 @@ fn launch_backend(request: &Request) -> Result<Server, Failure> {
     Server::launch(&service).map_err(|error| Failure::target(miette::miette!("{error}")))
 }
 
-fn backend_failed(how: &str) -> Caution {
-    Caution {
-        code: CautionCode::BackendFailed,
-        detail: format!("the backend failed: {how}"),
-        advice: "requests that needed it failed on every target: run it again".to_owned(),
-        voids: true,
-    }
+fn backend_failed(how: &str) -> Warning {
+    Warning::void(Fact::BackendFailed {
+        what: how.to_owned(),
+    })
 }

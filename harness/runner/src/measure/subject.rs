@@ -3,20 +3,21 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use analysis::validity;
 use analysis::warmup;
+use analysis::warnings;
 use load::Workload;
 use model::measured::loops::Stretch;
 use model::measured::recording::Recording;
 use model::measured::slices::Slices;
 use model::measured::syscalls::SyscallRecord;
-use model::record::run::{
-    EpochRecord, Failure, Histograms, IntervalRecord, LoadReport, Manifest, ServerRecord,
-    ServerSample, TargetRecord,
+use model::measured::workload::WorkloadKind;
+use model::record::load_report::LoadReport;
+use model::record::target::{
+    EpochRecord, Failure, IntervalRecord, Manifest, ServerRecord, ServerSample, TargetRecord,
+    whole_distributions,
 };
-use model::record::timed::Timed;
-use model::record::validity::{Caution, CautionCode, Validity};
 use model::record::warmup::WarmupRecord;
+use model::record::warning::{Fact, Validity, Warning};
 use model::spec::load::Load;
 use model::spec::scenario::RequestRecord;
 use model::spec::target::TargetSpec;
@@ -39,11 +40,11 @@ pub(super) struct Subject<'a> {
     pub(super) epochs: Vec<EpochRecord>,
     pub(super) intervals: Vec<IntervalRecord>,
     /// Of whatever may turn out to be what is timed.
-    slices: BTreeMap<Timed, Slices>,
+    slices: BTreeMap<WorkloadKind, Slices>,
     pub(super) cost: Cost,
     pub(super) failure: Option<Failure>,
-    /// Cautions of its own, beside those that follow from its recording.
-    pub(super) cautions: Vec<Caution>,
+    /// Warnings of its own, beside those that follow from its recording.
+    pub(super) warnings: Vec<Warning>,
     /// What became known of it since its notes were last kept.
     notes: Vec<Note>,
     /// Whether it tells of itself, as far as is known.
@@ -107,7 +108,7 @@ impl<'a> Subject<'a> {
             slices: BTreeMap::new(),
             cost: Cost::default(),
             failure: None,
-            cautions: Vec::new(),
+            warnings: Vec::new(),
             notes: Vec::new(),
             tells: true,
         }
@@ -135,7 +136,7 @@ impl<'a> Subject<'a> {
             Note::IdleLost(lost) => self.recording.connections.idle_lost += lost,
             Note::Epoch(epoch) => self.take(epoch),
             Note::Failed(failure) => self.failure = Some(failure.clone()),
-            Note::Caution(caution) => self.cautions.push(caution.clone()),
+            Note::Warning(warning) => self.warnings.push(warning.clone()),
             Note::Syscalls(record) => self.cost.syscalls = Some((**record).clone()),
         }
     }
@@ -175,9 +176,9 @@ impl<'a> Subject<'a> {
         }
         let offset_ns = duration_ns(watched.started);
         self.recording.append_epoch(recording, offset_ns);
-        for timed in Timed::ALL {
+        for timed in WorkloadKind::ALL {
             let slices = self.slices.entry(timed).or_default();
-            slices.take(recording, timed, offset_ns);
+            slices.take(recording, timed.clock(), offset_ns);
         }
         self.intervals.extend(
             recording
@@ -206,30 +207,28 @@ impl<'a> Subject<'a> {
         load: &Load,
         requests: &[RequestRecord],
     ) -> (TargetRecord, Recording) {
-        let mut cautions = validity::assess(load, &self.recording);
-        cautions.extend(warmup::caution(&self.warmups));
-        cautions.extend(self.cautions);
+        let mut warnings = warnings::assess(load, &self.recording);
+        warnings.extend(warmup::warning(&self.warmups));
+        warnings.extend(self.warnings);
         if let Some(failure) = &self.failure {
-            cautions.push(Caution {
-                code: CautionCode::TargetFailed,
-                detail: failure.what.clone(),
-                advice: "its figures end where it did; look at its last output".to_owned(),
-                voids: false,
-            });
+            warnings.push(Warning::note(Fact::TargetFailed {
+                what: failure.what.clone(),
+                at_the_end: false,
+            }));
         }
         let ok = self.recording.ledger.ok;
-        let slices = self.slices.get(&Timed::of(&self.recording));
+        let slices = self.slices.get(&WorkloadKind::of(&self.recording));
         let record = TargetRecord {
             name: self.spec.name.clone(),
             manifest: self.manifest,
-            report: LoadReport::of(load, &self.recording, Validity::from_cautions(cautions))
+            report: LoadReport::of(load, &self.recording, Validity::of(warnings))
                 .by_request(requests, &self.recording),
             server: self.cost.into_record(ok),
             warmups: self.warmups,
             epochs: self.epochs,
             intervals: self.intervals,
             slices: slices.map(Slices::record).unwrap_or_default(),
-            histograms: Histograms::of(&self.recording),
+            histograms_v2_base64: whole_distributions(&self.recording),
             failure: self.failure,
         };
         (record, self.recording)

@@ -4,18 +4,19 @@ use std::time::{Duration, Instant};
 
 use analysis::strategy::{KneeSearch, Place, Step, Turn};
 use analysis::sweep::Ended;
+use model::measured::clock::Clock;
 use model::measured::recording::Recording;
 use model::measured::summary::{Summary, Times};
+use model::measured::workload::WorkloadKind;
+use model::record::read::SCHEMA_VERSION;
 use model::record::sweep::design::Design;
 use model::record::sweep::ladder::Ladder;
 use model::record::sweep::objective::SweepObjective;
 use model::record::sweep::pass::CLIMB;
-use model::record::sweep::{
-    Log, SCHEMA_VERSION, StepEpoch, StepFailure, StepRecord, SweepLoad, SweepPlan, SweepRecord,
-    SweptTarget,
-};
-use model::record::timed::Timed;
-use model::record::validity::{Caution, CautionCode};
+use model::record::sweep::plan::{SweepLoad, SweepPlan, SweptTarget};
+use model::record::sweep::step::{StepEpoch, StepFailure, StepRecord};
+use model::record::sweep::whole::{Log, SweepRecord};
+use model::record::warning::{Fact, Warning};
 use model::spec::load::{Arrival, Load, Process as Gaps};
 use model::spec::scenario::ObjectiveRecord;
 use model::units::{Nanos, Rate, duration_ns};
@@ -134,16 +135,16 @@ pub fn sweep(
     }
     // Past the knee the backend may well be late; whether that is to blame is judged epoch by epoch.
     let machine = circumstances(&part, &request.pinning).into_iter();
-    let machine = machine.map(|caution| Caution {
-        voids: caution.voids && caution.code == CautionCode::BackendFailed,
-        ..caution
+    let machine = machine.map(|warning| Warning {
+        voids: warning.voids && matches!(warning.fact, Fact::BackendFailed { .. }),
+        ..warning
     });
     let failures = late_failures(&subjects, &book.steps);
     let ended = Ended {
         interrupted: ending == Ending::Interrupted,
         time_was_up: ending == Ending::TimeIsUp,
         backend: part.backend,
-        cautions: machine.chain(failures).collect(),
+        warnings: machine.chain(failures).collect(),
     };
     let steps = book.steps;
     Ok(analysis::sweep::record(plan, steps, ended))
@@ -220,14 +221,15 @@ fn find_from(run: &mut Run<'_>, subjects: &mut [Subject<'_>]) -> Result<Rate, Fa
 }
 
 /// Targets that failed after their last step.
-fn late_failures(subjects: &[Subject<'_>], steps: &[StepRecord]) -> Vec<Caution> {
+fn late_failures(subjects: &[Subject<'_>], steps: &[StepRecord]) -> Vec<Warning> {
     let late = subjects.iter().filter_map(|subject| {
         let failure = subject.failure.as_ref()?;
-        (!is_known_to_fail(steps, &subject.spec.name)).then(|| Caution {
-            code: CautionCode::TargetFailed,
-            detail: format!("{} failed: {}", subject.spec.name, failure.what),
-            advice: "all of its steps were measured before".to_owned(),
-            voids: false,
+        (!is_known_to_fail(steps, &subject.spec.name)).then(|| {
+            let fact = Fact::TargetFailed {
+                what: failure.what.clone(),
+                at_the_end: true,
+            };
+            Warning::note(fact).about(&subject.spec.name)
         })
     });
     late.collect()
@@ -349,16 +351,16 @@ impl Book for SweepBook<'_> {
 /// What one drive came to. `backend_share`: of a core, that the backend used meanwhile. `cores`: of the load.
 fn epoch_of(target: &str, driven: &Driven, backend_share: f64, cores: usize) -> StepEpoch {
     let recording = &driven.recording;
-    let timed = Timed::of(recording);
+    let timed = WorkloadKind::of(recording);
     let spent = driven.watched.spent;
     StepEpoch {
         target: target.to_owned(),
         duration_s: recording.measured_ns as f64 / 1e9,
-        timed,
+        workload: timed,
         requests: recording.ledger,
         throughput_per_s: Summary::of(recording).throughput_per_s,
-        time_ns: Times::of(timed.histogram(recording)),
-        generator_lag_ns: Times::of(&recording.generator_lag),
+        time_ns: Times::of(&recording.times[timed.clock()]),
+        generator_lag_ns: Times::of(&recording.times[Clock::GeneratorLag]),
         load_cpu_share: load_cpu_share(recording, backend_share, cores),
         server_cpu_share: spent.map(|spent| spent.cpu_ns as f64 / spent.wall_ns.max(1) as f64),
         in_flight_mean: (recording.in_flight.samples > 0).then_some(recording.in_flight.mean),

@@ -1,7 +1,7 @@
 //! Warming a target up: load that is driven and answered and not recorded, for as long as [`analysis::warmup`] says.
 
 use analysis::warmup::WarmingUp;
-use model::record::timed::Timed;
+use model::measured::workload::WorkloadKind;
 use model::spec::load::Load;
 
 use super::run::Run;
@@ -44,7 +44,11 @@ impl Run<'_> {
                 return self.fail(subject, format!("it ended while it was warmed up: {how}"));
             }
             let recording = &driven.recording;
-            warming_up.add(stretch, Timed::of(recording), &recording.intervals);
+            warming_up.add(
+                stretch,
+                WorkloadKind::of(recording).clock(),
+                &recording.intervals,
+            );
         }
         subject.note(Note::Warmed(warming_up.record(round)));
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use load::{Control, Phase};
 use model::measured::loops::{Stretch, Telling};
-use model::record::run::ServerSample;
+use model::record::target::ServerSample;
 use model::units::{Nanos, duration_ns};
 use serde::{Deserialize, Serialize};
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::measured::summary::PERCENTILES;
+use crate::percentiles::PERCENTILES;
 use crate::spec::scenario::ObjectiveRecord;
 use crate::units::{Rate, UnitError};
 use stats::nearest_rank::MIN_SAMPLES_BEYOND;

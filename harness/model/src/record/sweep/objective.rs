@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::StepEpoch;
-use crate::measured::summary::PERCENTILES;
 use crate::names;
-use crate::record::validity::{REACHED_SHARE, SATURATED_SHARE};
+use crate::percentiles::PERCENTILES;
+use crate::record::sweep::step::{Standing, StepEpoch};
+use crate::record::warning::{REACHED_SHARE, SATURATED_SHARE};
 use crate::spec::scenario::ObjectiveRecord;
 use crate::units::{UnitError, duration_ns, parse_duration};
 
@@ -42,33 +42,6 @@ pub enum Origin {
     Asked,
     /// Nobody: it is [`UNLOADED_MULTIPLE`] times what the fastest target takes under a light load.
     Unloaded,
-}
-
-/// How an epoch stands to the objective.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum Standing {
-    /// Within it. So it is where the generator had trouble, too: that can only have added to the times.
-    Within,
-    /// Beyond it, or too many requests failed.
-    Beyond,
-    /// Beyond it while the generator's cores were full or the generator stood still: this says nothing of the target.
-    Generator,
-    /// Too few requests to tell.
-    TooFewSamples,
-}
-
-impl Standing {
-    /// Its name in tables.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Within => "within",
-            Self::Beyond => "beyond",
-            Self::Generator => "generator",
-            Self::TooFewSamples => "too_few_samples",
-        }
-    }
 }
 
 /// The objective of a sweep whose first step measured these; `None` where it gives none, since no target has a 99th percentile.

@@ -1,0 +1,621 @@
+//! Whether a measurement may be believed, and what to do where it may not.
+
+use model::measured::clock::Clock;
+use model::measured::ledger::ErrorKind;
+use model::measured::recording::Recording;
+use model::measured::summary::{Summary, Times, value_at};
+use model::measured::workload::WorkloadKind;
+use model::record::warning::{Fact, REACHED_SHARE, SATURATED_SHARE, Warning};
+use model::spec::load::{Arrival, Connect, Load};
+use model::units::Nanos;
+
+/// The generator's own lag at the 99th percentile from which on it is worth a warning.
+pub const NOTABLE_LAG_P99_NS: Nanos = 1_000_000;
+
+/// A single lag of the generator's own that is worth a warning: the generator stood still.
+pub const NOTABLE_LAG_MAX_NS: Nanos = 50_000_000;
+
+/// The generator's own median lag that voids a measurement, where it is also [`VOIDING_LAG_SHARE`] of the median of what is
+/// timed: then the typical figure is the generator's.
+pub const VOIDING_LAG_P50_NS: Nanos = 100_000;
+
+/// See [`VOIDING_LAG_P50_NS`].
+pub const VOIDING_LAG_SHARE: f64 = 0.25;
+
+/// Backend lateness at the 99th percentile that is worth a warning.
+pub const NOTABLE_BACKEND_P99_NS: Nanos = 1_000_000;
+
+/// Median backend lateness that voids a measurement.
+pub const VOIDING_BACKEND_P50_NS: Nanos = 1_000_000;
+
+/// Share of time taken by the hypervisor that is worth a warning.
+pub const NOTABLE_STEAL_SHARE: f64 = 0.02;
+
+/// Requests a connection, on average, from which on their fair division can be judged.
+pub const FAIR_REQUESTS_PER_CONNECTION: u64 = 20;
+
+/// A connection that carried less than this share of the average was treated unfairly.
+pub const FAIR_SHARE: f64 = 0.25;
+
+/// The requests in flight may differ from throughput times service time by this share before it is worth a warning, and the
+/// ends of a drive add their own (see [`assess`]).
+pub const LITTLES_LAW_TOLERANCE: f64 = 0.1;
+
+/// Differences of less than this many requests in flight are noise of the counting.
+pub const LITTLES_LAW_MIN_DIFFERENCE: f64 = 1.0;
+
+/// Times the requests in flight must have been counted before Little's law is held against them.
+pub const LITTLES_LAW_MIN_SAMPLES: u64 = 100;
+
+/// What the recording itself cannot know.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Circumstances {
+    /// How late the backend was; none where none was used.
+    pub backend_lateness: Option<Times>,
+    /// Share of time that the hypervisor took away, 0 to 1.
+    pub steal_share: Option<f64>,
+    /// Times the control group throttled the processor.
+    pub throttled_periods: Option<u64>,
+    /// Generator and server shared a core.
+    pub shared_core: bool,
+}
+
+/// What a reader should know about one drive of load, from the recording itself.
+pub fn assess(load: &Load, recording: &Recording) -> Vec<Warning> {
+    let warnings = [
+        saturated(load, recording),
+        lagging(load, recording),
+        rate_missed(load, recording),
+        failures(recording),
+        unfinished(recording),
+        nothing_scheduled(recording),
+        connections(load, recording),
+        exhausted(load, recording),
+        idle_lost(recording),
+        unfair(recording),
+        littles_law(recording),
+        too_few_samples(recording),
+    ];
+    warnings.into_iter().flatten().collect()
+}
+
+impl Circumstances {
+    /// What a reader should know about the machine and the backend while load was driven.
+    pub fn warnings(&self) -> Vec<Warning> {
+        [
+            backend_late(self),
+            steal(self),
+            throttled(self),
+            shared_core(self),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+fn saturated(load: &Load, recording: &Recording) -> Option<Warning> {
+    let summary = Summary::of(recording);
+    let generator = recording.generator;
+    let spinning = if generator.cpu_ns == 0 {
+        0.0
+    } else {
+        generator.spin_ns as f64 / generator.cpu_ns as f64
+    };
+    let cpu_share = summary.generator_cpu_share * (1.0 - spinning);
+    let closed_loop = load.arrival == Arrival::Closed;
+    (cpu_share >= SATURATED_SHARE).then(|| Warning {
+        voids: closed_loop,
+        ..Warning::note(Fact::GeneratorSaturated {
+            cpu_share,
+            closed_loop,
+        })
+    })
+}
+
+fn lagging(load: &Load, recording: &Recording) -> Option<Warning> {
+    if load.arrival == Arrival::Closed {
+        return None;
+    }
+    let lag = &recording.times[Clock::GeneratorLag];
+    let p50_ns = value_at(lag, 5_000)?;
+    let p99_ns = value_at(lag, 9_900);
+    let clock = WorkloadKind::of(recording).clock();
+    let timed_p50_ns = value_at(&recording.times[clock], 5_000)?;
+    let voids =
+        p50_ns >= VOIDING_LAG_P50_NS && p50_ns as f64 >= VOIDING_LAG_SHARE * timed_p50_ns as f64;
+    let notable = p99_ns.is_some_and(|p99_ns| p99_ns >= NOTABLE_LAG_P99_NS)
+        || lag.max() >= NOTABLE_LAG_MAX_NS;
+    (voids || notable).then(|| Warning {
+        voids,
+        ..Warning::note(Fact::SendLag {
+            p50_ns,
+            p99_ns,
+            max_ns: lag.max(),
+            timed_p50_ns,
+        })
+    })
+}
+
+fn backend_late(circumstances: &Circumstances) -> Option<Warning> {
+    let lateness = circumstances.backend_lateness?;
+    let p50_ns = lateness.p50?;
+    let voids = p50_ns >= VOIDING_BACKEND_P50_NS;
+    let is_notable = lateness
+        .p99
+        .is_some_and(|p99_ns| p99_ns >= NOTABLE_BACKEND_P99_NS);
+    (voids || is_notable).then(|| Warning {
+        voids,
+        ..Warning::note(Fact::BackendLate {
+            p50_ns,
+            p99_ns: lateness.p99,
+        })
+    })
+}
+
+fn rate_missed(load: &Load, recording: &Recording) -> Option<Warning> {
+    let rate = load.arrival.rate()?;
+    let ledger = &recording.ledger;
+    let answered = ledger.scheduled - ledger.unfinished;
+    let answered_share = answered as f64 / ledger.scheduled.max(1) as f64;
+    (ledger.scheduled > 0 && answered_share < REACHED_SHARE).then(|| {
+        Warning::note(Fact::RateMissed {
+            rate_per_s: rate.as_per_s(),
+            answered_share,
+        })
+    })
+}
+
+fn nothing_scheduled(recording: &Recording) -> Option<Warning> {
+    (recording.ledger.scheduled == 0).then(|| Warning::void(Fact::NothingScheduled))
+}
+
+/// Where no request succeeded there is no figure of the target's, so failures and unfinished requests then void the measurement.
+fn failures(recording: &Recording) -> Option<Warning> {
+    let ledger = &recording.ledger;
+    (ledger.failed() > 0).then(|| Warning {
+        voids: ledger.ok == 0,
+        ..Warning::note(Fact::Failures {
+            failed: ledger.failed(),
+            scheduled: ledger.scheduled,
+            timeouts: ledger.timeout,
+            kinds: recording.errors.kinds.clone(),
+        })
+    })
+}
+
+fn unfinished(recording: &Recording) -> Option<Warning> {
+    let ledger = &recording.ledger;
+    (ledger.unfinished > 0).then(|| Warning {
+        voids: ledger.ok == 0,
+        ..Warning::note(Fact::Unfinished {
+            unfinished: ledger.unfinished,
+            scheduled: ledger.scheduled,
+        })
+    })
+}
+
+fn connections(load: &Load, recording: &Recording) -> Option<Warning> {
+    // A request that opens its own has failed where it could not, and is counted among the failures.
+    if load.connect == Connect::PerRequest {
+        return None;
+    }
+    let (lost, not_opened) = (recording.connections.lost, recording.errors.connect);
+    (lost > 0 || not_opened > 0).then(|| Warning::note(Fact::Connections { lost, not_opened }))
+}
+
+/// Where each request opens its own connection, running out of them here is no failure of the server.
+fn exhausted(load: &Load, recording: &Recording) -> Option<Warning> {
+    let number = |kind| recording.errors.kinds.get(&kind).copied();
+    let ports = number(ErrorKind::AddrNotAvailable).unwrap_or_default();
+    let files = number(ErrorKind::TooManyFiles).unwrap_or_default();
+    (load.connect == Connect::PerRequest && ports + files > 0)
+        .then(|| Warning::void(Fact::Exhausted { ports, files }))
+}
+
+fn idle_lost(recording: &Recording) -> Option<Warning> {
+    let counts = recording.connections;
+    (counts.idle_lost > 0).then(|| {
+        Warning::note(Fact::IdleLost {
+            lost: counts.idle_lost,
+            idle: counts.idle,
+        })
+    })
+}
+
+/// Requests go to whoever is free longest, so a connection that carried few waited for its replies longer than others.
+fn unfair(recording: &Recording) -> Option<Warning> {
+    let counts = recording.connections;
+    let served = counts.served?;
+    let mean =
+        recording.ledger.ok as f64 / counts.opened.saturating_sub(counts.reopened).max(1) as f64;
+    let is_judged = mean >= FAIR_REQUESTS_PER_CONNECTION as f64;
+    (is_judged && (served.min as f64) < FAIR_SHARE * mean).then(|| {
+        Warning::note(Fact::Unfair {
+            fewest: served.min,
+            most: served.max,
+            mean,
+            never_served: counts.never_served,
+        })
+    })
+}
+
+/// Little's law: requests in flight = throughput × service time (Little, *A proof for the queuing formula L = λW*,
+/// Operations Research 9, 1961). Both sides are measured apart, so where they differ the clocks or the counts are wrong.
+/// At the end of a drive a service time's worth of replies is still counted in the times and not in the flight.
+fn littles_law(recording: &Recording) -> Option<Warning> {
+    let counted = recording.in_flight;
+    if counted.samples < LITTLES_LAW_MIN_SAMPLES || recording.measured_ns == 0 {
+        return None;
+    }
+    let service_time = &recording.times[Clock::ServiceTime];
+    let mean_ns = service_time.mean();
+    let expected = mean_ns * service_time.len() as f64 / recording.measured_ns as f64;
+    let ends = 2.0 * mean_ns / recording.measured_ns as f64;
+    let tolerance = LITTLES_LAW_TOLERANCE + ends;
+    let difference = (counted.mean - expected).abs();
+    let is_off = difference >= LITTLES_LAW_MIN_DIFFERENCE && difference > tolerance * expected;
+    is_off.then(|| {
+        Warning::note(Fact::LittlesLaw {
+            counted: counted.mean,
+            expected,
+            tolerance,
+        })
+    })
+}
+
+fn steal(circumstances: &Circumstances) -> Option<Warning> {
+    let share = circumstances.steal_share?;
+    (share >= NOTABLE_STEAL_SHARE).then(|| Warning::note(Fact::StealTime { share }))
+}
+
+fn throttled(circumstances: &Circumstances) -> Option<Warning> {
+    let periods = circumstances.throttled_periods?;
+    (periods > 0).then(|| Warning::note(Fact::Throttled { periods }))
+}
+
+fn shared_core(circumstances: &Circumstances) -> Option<Warning> {
+    circumstances
+        .shared_core
+        .then(|| Warning::note(Fact::SharedCore))
+}
+
+fn too_few_samples(recording: &Recording) -> Option<Warning> {
+    let workload = WorkloadKind::of(recording);
+    let histogram = &recording.times[workload.clock()];
+    let missing = Times::of(histogram).missing();
+    (!missing.is_empty()).then(|| {
+        Warning::note(Fact::TooFewSamples {
+            percentiles: missing.into_iter().map(str::to_owned).collect(),
+            workload,
+            samples: histogram.len(),
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::measured::recording::{ConnectionCounts, GeneratorUse, Recorder, Served};
+    use model::record::warning::Validity;
+    use model::spec::load::Process;
+    use model::units::Rate;
+    use std::time::Duration;
+
+    const MS: Nanos = 1_000_000;
+
+    fn load(arrival: Arrival) -> Load {
+        Load {
+            arrival,
+            connections: std::num::NonZeroU32::MIN,
+            connect: Connect::Once,
+            idle_connections: 0,
+            warmup: Duration::ZERO,
+            duration: Duration::from_secs(1),
+            drain: Duration::ZERO,
+            timeout: Duration::from_secs(1),
+            request_limit: None,
+            interval: Duration::from_secs(1),
+            seed: 0,
+        }
+    }
+
+    fn open() -> Arrival {
+        Arrival::Open {
+            rate: Rate::per_s(2000.0).unwrap(),
+            process: Process::Constant,
+        }
+    }
+
+    /// 2,000 requests over a second, each answered after `response_ns`, sent `lag_ns` late by the generator.
+    fn recorder(response_ns: Nanos, lag_ns: Nanos) -> Recorder {
+        let mut recorder = Recorder::new(0, 1_000 * MS);
+        recorder.on_scheduled(2000);
+        for index in 0..2000 {
+            let due = index * MS / 2;
+            recorder.on_sent(lag_ns);
+            recorder.on_ok(due, due + lag_ns, due + response_ns);
+        }
+        recorder
+    }
+
+    fn judge(
+        arrival: Arrival,
+        recorder: Recorder,
+        cpu_ns: Nanos,
+        spin_ns: Nanos,
+        circumstances: Circumstances,
+    ) -> Validity {
+        let generator = GeneratorUse {
+            cpu_ns,
+            spin_ns,
+            threads: 1,
+        };
+        {
+            let recording = recorder.finish(1_000 * MS, ConnectionCounts::default(), generator);
+            Validity::of([assess(&load(arrival), &recording), circumstances.warnings()].concat())
+        }
+    }
+
+    /// The codes but those of samples that are too few, with blanks between.
+    fn codes(validity: &Validity) -> String {
+        let codes = validity.warnings.iter().map(Warning::code);
+        let codes: Vec<&str> = codes.filter(|code| *code != "too_few_samples").collect();
+        codes.join(" ")
+    }
+
+    #[test]
+    fn a_quiet_measurement_has_nothing_to_be_said_against_it() {
+        let validity = judge(
+            open(),
+            recorder(5 * MS, 0),
+            100 * MS,
+            0,
+            Circumstances::default(),
+        );
+        assert!(
+            validity.is_valid() && codes(&validity).is_empty(),
+            "{validity:?}"
+        );
+    }
+
+    #[test]
+    fn a_full_generator_voids_a_closed_loop_unless_it_was_spinning() {
+        let at_limit = judge(
+            Arrival::Closed,
+            recorder(MS, 0),
+            900 * MS,
+            0,
+            Circumstances::default(),
+        );
+        assert_eq!(
+            (at_limit.is_valid(), codes(&at_limit)),
+            (false, "generator_saturated".to_owned())
+        );
+        let below = judge(
+            Arrival::Closed,
+            recorder(MS, 0),
+            899 * MS,
+            0,
+            Circumstances::default(),
+        );
+        assert!(codes(&below).is_empty());
+        let spinning = judge(
+            open(),
+            recorder(MS, 0),
+            1_000 * MS,
+            800 * MS,
+            Circumstances::default(),
+        );
+        assert!(codes(&spinning).is_empty());
+    }
+
+    #[test]
+    fn a_generator_that_lags_is_told_and_voids_what_is_mostly_lag() {
+        let told = judge(
+            open(),
+            recorder(50 * MS, MS + MS / 100),
+            0,
+            0,
+            Circumstances::default(),
+        );
+        assert_eq!(
+            (told.is_valid(), codes(&told)),
+            (true, "send_lag".to_owned())
+        );
+        let void = judge(open(), recorder(MS, MS / 2), 0, 0, Circumstances::default());
+        assert_eq!(
+            (void.is_valid(), codes(&void)),
+            (false, "send_lag".to_owned())
+        );
+    }
+
+    #[test]
+    fn a_generator_frozen_once_is_told() {
+        let mut frozen = recorder(5 * MS, 0);
+        frozen.on_sent(200 * MS);
+        let validity = judge(open(), frozen, 0, 0, Circumstances::default());
+        assert_eq!(
+            (validity.is_valid(), codes(&validity)),
+            (true, "send_lag".to_owned())
+        );
+        let Fact::SendLag { max_ns, .. } = validity.warnings[0].fact else {
+            panic!("{validity:?}");
+        };
+        assert!(max_ns >= 200 * MS, "{max_ns}");
+    }
+
+    #[test]
+    fn failures_and_unfinished_requests_are_said_with_their_kinds() {
+        let mut recorder = recorder(5 * MS, 0);
+        recorder.on_scheduled(32);
+        recorder.on_error(ErrorKind::WrongBody, 900 * MS);
+        recorder.on_timeout(0, 0, 950 * MS);
+        for _ in 0..30 {
+            recorder.on_unfinished(960 * MS, None, 1_000 * MS);
+        }
+        let validity = judge(open(), recorder, 0, 0, Circumstances::default());
+        assert_eq!(codes(&validity), "rate_missed failures unfinished");
+        let expected = Fact::Failures {
+            failed: 2,
+            scheduled: 2_032,
+            timeouts: 1,
+            kinds: [(ErrorKind::WrongBody, 1)].into(),
+        };
+        assert_eq!(validity.warnings[1].fact, expected);
+    }
+
+    #[test]
+    fn counts_that_do_not_fit_the_times_are_told() {
+        // 2,000 requests a second of 5 ms each: 10 in flight.
+        let counted = |in_flight: u32| {
+            let mut recorder = recorder(5 * MS, 0);
+            for tick in 1..=100 {
+                recorder.count_in_flight(in_flight, tick * 10 * MS);
+            }
+            codes(&judge(open(), recorder, 0, 0, Circumstances::default()))
+        };
+        assert_eq!(counted(10), "");
+        assert_eq!(
+            counted(11),
+            "",
+            "within the tolerance of a tenth and the ends' hundredth"
+        );
+        assert_eq!(counted(12), "littles_law");
+        assert_eq!(counted(8), "littles_law");
+    }
+
+    #[test]
+    fn a_connection_that_was_served_a_quarter_of_the_others_is_told() {
+        let shared = |counts: [u64; 4]| {
+            let connections = ConnectionCounts {
+                opened: 4,
+                never_served: counts.iter().filter(|&&count| count == 0).count() as u64,
+                served: Served::of(counts),
+                ..ConnectionCounts::default()
+            };
+            let generator = GeneratorUse {
+                cpu_ns: 0,
+                spin_ns: 0,
+                threads: 1,
+            };
+            let recording = recorder(5 * MS, 0).finish(1_000 * MS, connections, generator);
+            codes(&Validity::of(assess(&load(open()), &recording)))
+        };
+        assert_eq!(shared([500, 500, 500, 500]), "");
+        assert_eq!(shared([125, 625, 625, 625]), "");
+        assert_eq!(shared([124, 625, 625, 626]), "unfair");
+        assert_eq!(shared([0, 666, 667, 667]), "unfair");
+    }
+
+    #[test]
+    fn a_generator_without_ports_voids_what_opens_a_connection_a_request() {
+        let judged = |connect, kind| {
+            let mut recorder = recorder(5 * MS, 0);
+            recorder.on_scheduled(1);
+            recorder.on_error(kind, 900 * MS);
+            let recording = recorder.finish(
+                1_000 * MS,
+                ConnectionCounts::default(),
+                GeneratorUse::default(),
+            );
+            let load = Load {
+                connect,
+                ..load(open())
+            };
+            codes(&Validity::of(assess(&load, &recording)))
+        };
+        let per_request = |kind| judged(Connect::PerRequest, kind);
+        assert_eq!(per_request(ErrorKind::Refused), "failures");
+        for kind in [ErrorKind::AddrNotAvailable, ErrorKind::TooManyFiles] {
+            assert_eq!(per_request(kind), "exhausted failures");
+        }
+        assert_eq!(
+            judged(Connect::Once, ErrorKind::TooManyFiles),
+            "failures connections"
+        );
+    }
+
+    #[test]
+    fn lost_idle_connections_are_said() {
+        let held = |idle_lost| {
+            let connections = ConnectionCounts {
+                idle: 10_000,
+                idle_lost,
+                ..ConnectionCounts::default()
+            };
+            let recording =
+                recorder(5 * MS, 0).finish(1_000 * MS, connections, GeneratorUse::default());
+            Validity::of(assess(&load(open()), &recording))
+        };
+        assert!(codes(&held(0)).is_empty());
+        let lost = held(3);
+        assert_eq!(codes(&lost), "idle_lost");
+        let expected = Fact::IdleLost {
+            lost: 3,
+            idle: 10_000,
+        };
+        assert_eq!(lost.warnings[0].fact, expected);
+    }
+
+    #[test]
+    fn a_load_in_which_everything_failed_is_never_valid() {
+        let check = |fate: fn(&mut Recorder)| {
+            for arrival in [open(), Arrival::Closed] {
+                for request_limit in [None, Some(3)] {
+                    let mut recorder = Recorder::new(0, 1_000 * MS);
+                    fate(&mut recorder);
+                    let recording = recorder.finish(
+                        1_000 * MS,
+                        ConnectionCounts::default(),
+                        GeneratorUse::default(),
+                    );
+                    let load = Load {
+                        request_limit,
+                        ..load(arrival.clone())
+                    };
+                    let validity = Validity::of(assess(&load, &recording));
+                    assert!(!validity.is_valid(), "{validity:?}");
+                }
+            }
+        };
+        check(|_| {});
+        check(|recorder| {
+            recorder.on_scheduled(1);
+            recorder.on_error(ErrorKind::Status, MS);
+        });
+        check(|recorder| {
+            recorder.on_scheduled(1);
+            recorder.on_timeout(0, 0, MS);
+        });
+        check(|recorder| {
+            recorder.on_scheduled(1);
+            recorder.on_unfinished(0, Some(0), MS);
+        });
+    }
+
+    #[test]
+    fn circumstances_are_said() {
+        let lateness = |p50, p99| {
+            Some(Times {
+                p50: Some(p50),
+                p99: Some(p99),
+                ..Times::default()
+            })
+        };
+        let around = Circumstances {
+            backend_lateness: lateness(10_000, MS),
+            steal_share: Some(0.02),
+            throttled_periods: Some(1),
+            shared_core: true,
+        };
+        let told = judge(open(), recorder(5 * MS, 0), 0, 0, around);
+        let expected = "backend_late steal_time throttled shared_core";
+        assert_eq!((told.is_valid(), codes(&told)), (true, expected.to_owned()));
+        let late = Circumstances {
+            backend_lateness: lateness(MS, 2 * MS),
+            ..Circumstances::default()
+        };
+        assert!(!judge(open(), recorder(5 * MS, 0), 0, 0, late).is_valid());
+    }
+}

@@ -1,0 +1,71 @@
+//! Where a run ran: the machine, its cores, the backend, and what the last calibration found.
+
+use serde::{Deserialize, Serialize};
+
+use crate::measured::summary::Times;
+
+/// Where a run ran. Records whose environments differ are compared only with a warning.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+pub struct Environment {
+    /// Kernel name and release.
+    pub kernel: String,
+    /// Processor model.
+    pub cpu_model: String,
+    /// Cores that this process may use.
+    pub cores: u32,
+    /// Frequency governor of the first core; `null` where the system does not tell.
+    pub governor: Option<String>,
+    /// Memory in bytes.
+    pub memory_bytes: u64,
+    /// Open file limit after raising it.
+    pub open_files_max: u64,
+    /// Load average over one minute before the run.
+    pub load_average: Option<f64>,
+    /// Share of time that the hypervisor took away during the run, 0 to 1.
+    pub steal_share: Option<f64>,
+    /// Times the control group throttled this process during the run.
+    pub throttled_periods: Option<u64>,
+    /// Hypervisor or container, where it shows.
+    pub virtualization: Option<String>,
+    /// SHA-256 of the `bench` binary.
+    pub binary_sha256: String,
+}
+
+/// Which cores served and which generated.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+pub struct Pinning {
+    /// Cores of the servers; empty where they were not pinned.
+    pub server_cpus: Vec<u32>,
+    /// Cores of the generator and the backend; empty where they were not pinned.
+    pub load_cpus: Vec<u32>,
+}
+
+/// What the last calibration of the instrument found: a run cites it as evidence for its own figures.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+pub struct CalibrationRecord {
+    /// When, RFC 3339.
+    pub at: String,
+    /// Figures that were read as they must be.
+    pub passed: u32,
+    /// Figures that the machine itself moved, which says nothing of the instrument.
+    pub disturbed: u32,
+    /// Figures that were read wrongly.
+    pub failed: u32,
+    /// Whether it calibrated the very `bench` that ran.
+    pub same_binary: bool,
+}
+
+/// The upstream backend.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+pub struct BackendRecord {
+    /// Calls that it answered.
+    pub calls: u64,
+    /// How much later than it should have, in nanoseconds.
+    pub lateness_ns: Times,
+    /// Share of a core that it used, 1 = one full core.
+    pub cpu_share: Option<f64>,
+}

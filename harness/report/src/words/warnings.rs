@@ -1,0 +1,722 @@
+//! What a warning says: the fact with its figures and the threshold, and what to do about it.
+
+use std::mem::discriminant;
+
+use analysis::warnings::{
+    NOTABLE_BACKEND_P99_NS, NOTABLE_LAG_MAX_NS, NOTABLE_LAG_P99_NS, NOTABLE_STEAL_SHARE,
+    VOIDING_LAG_P50_NS, VOIDING_LAG_SHARE,
+};
+use model::measured::ledger::ErrorKind;
+use model::record::comparison::{NotCompared, Reason};
+use model::record::run::RunRecord;
+use model::record::warning::{Fact, REACHED_SHARE, SATURATED_SHARE, Warning};
+use model::units::{Nanos, format_ns};
+use model::words::{count, listed, plural};
+use stats::nearest_rank::MIN_SAMPLES_BEYOND;
+
+use super::figures::{per_s, percentile};
+use super::terms;
+
+/// What to do where there is too little to compare.
+const MEASURE_LONGER: &str =
+    "take a longer plan than this one (--quick, the default, --thorough), or more time with -d";
+
+/// A warning as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The targets that it is about; none where it is about the whole, or names them itself.
+    pub of: Option<String>,
+    /// Whether it voids the measurement.
+    pub voids: bool,
+    /// The fact with its figures.
+    pub detail: String,
+    /// What to do about it.
+    pub advice: String,
+}
+
+impl Shown {
+    /// The fact, with the targets that it is about before it.
+    pub fn sentence(&self) -> String {
+        match &self.of {
+            Some(of) => format!("{of}: {}", self.detail),
+            None => self.detail.clone(),
+        }
+    }
+}
+
+/// The warnings of a run and of its targets: see [`RunRecord::warnings`].
+pub fn of_run(record: &RunRecord) -> Vec<Shown> {
+    shown(record.warnings())
+}
+
+/// Warnings that name their own target.
+pub fn each(warnings: &[Warning]) -> Vec<Shown> {
+    shown(
+        warnings
+            .iter()
+            .map(|warning| (warning.target.as_deref(), warning)),
+    )
+}
+
+/// One warning by itself.
+pub fn one(warning: &Warning) -> Shown {
+    let said = said(&warning.fact);
+    Shown {
+        of: warning.target.clone(),
+        voids: warning.voids,
+        detail: said.sentence(),
+        advice: said.advice,
+    }
+}
+
+/// How warnings are shown, each with the name of its target: what several targets have alike is shown once, with the figures of
+/// each, where the first of them stands.
+fn shown<'a>(warnings: impl IntoIterator<Item = (Option<&'a str>, &'a Warning)>) -> Vec<Shown> {
+    let mut groups: Vec<Vec<(Option<&str>, &Warning)>> = Vec::new();
+    for (of, warning) in warnings {
+        let is_alike = |group: &&mut Vec<(Option<&str>, &Warning)>| {
+            let (first_of, first) = group[0];
+            // How a target failed is a story of its own.
+            !matches!(warning.fact, Fact::TargetFailed { .. } | Fact::Text { .. })
+                && first_of.is_some() == of.is_some()
+                && discriminant(&first.fact) == discriminant(&warning.fact)
+                && first.voids == warning.voids
+                && said(&first.fact).advice == said(&warning.fact).advice
+                || first == warning && of.is_some() && first_of.is_some()
+        };
+        match groups.iter_mut().find(is_alike) {
+            Some(group) => group.push((of, warning)),
+            None => groups.push(vec![(of, warning)]),
+        }
+    }
+    groups.iter().map(|group| together(group)).collect()
+}
+
+fn together(group: &[(Option<&str>, &Warning)]) -> Shown {
+    let (_, first) = group[0];
+    let names: Vec<&str> = group.iter().filter_map(|(of, _)| *of).collect();
+    let first_said = said(&first.fact);
+    let shown = |of, detail| Shown {
+        of,
+        voids: first.voids,
+        detail,
+        advice: first_said.advice.clone(),
+    };
+    if group.iter().all(|(_, warning)| warning.fact == first.fact) {
+        let of = (!names.is_empty()).then(|| listed(&names));
+        return shown(of, first_said.sentence());
+    }
+    let figures = group.iter().map(|(of, warning)| {
+        let figures = said(&warning.fact).figures;
+        of.map_or(figures.clone(), |of| format!("{of} {figures}"))
+    });
+    let figures = figures.collect::<Vec<_>>().join("; ");
+    shown(
+        None,
+        format!("{}{}: {figures}", first_said.what, first_said.limit()),
+    )
+}
+
+/// The parts of a warning: `what: figures (threshold)`.
+struct Said {
+    what: String,
+    figures: String,
+    threshold: String,
+    advice: String,
+}
+
+impl Said {
+    fn limit(&self) -> String {
+        if self.threshold.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", self.threshold)
+        }
+    }
+
+    fn sentence(&self) -> String {
+        let figures = match (self.what.is_empty(), self.figures.is_empty()) {
+            (true, _) => self.figures.clone(),
+            (_, true) => self.what.clone(),
+            _ => format!("{}: {}", self.what, self.figures),
+        };
+        format!("{figures}{}", self.limit())
+    }
+}
+
+fn said(fact: &Fact) -> Said {
+    let (what, figures, threshold, advice) = parts(fact);
+    Said {
+        what: what.to_owned(),
+        figures,
+        threshold,
+        advice,
+    }
+}
+
+/// What it is about, its figures, the threshold, and what to do.
+#[expect(clippy::too_many_lines, reason = "a table: one row a kind of warning")]
+fn parts(fact: &Fact) -> (&str, String, String, String) {
+    let none = String::new;
+    let row = |what, figures: String, threshold: String, advice: &str| {
+        (what, figures, threshold, advice.to_owned())
+    };
+    match fact {
+        Fact::GeneratorSaturated {
+            cpu_share,
+            closed_loop,
+        } => row(
+            "the load generator was full",
+            format!("{} of its cores", share(*cpu_share, 0)),
+            format!("threshold {}", share(SATURATED_SHARE, 0)),
+            if *closed_loop {
+                "the throughput is the generator's, not the server's: give it more cores with --load-cpus, or compare server \
+                 CPU per request at a rate below the limit (-R)"
+            } else {
+                "scheduled requests may have waited for the generator: give it more cores with --load-cpus, or a lower rate \
+                 (-R)"
+            },
+        ),
+        Fact::SendLag {
+            p50_ns,
+            p99_ns,
+            max_ns,
+            timed_p50_ns,
+        } => row(
+            "the load generator fell behind schedule",
+            lag(*p50_ns, *p99_ns, Some(*max_ns)),
+            lag_threshold(*p50_ns, *timed_p50_ns),
+            "response times include this lag, service times do not: close other programs, or give the generator a core of its \
+             own with --load-cpus, so that it may spin (--spin)",
+        ),
+        Fact::RateMissed {
+            rate_per_s,
+            answered_share,
+        } => row(
+            "the scheduled rate was not reached",
+            format!(
+                "{} of the requests were answered at {}",
+                share(*answered_share, 1),
+                per_s(*rate_per_s)
+            ),
+            format!("threshold {}", share(REACHED_SHARE, 0)),
+            "the target does not sustain this rate with these connections: lower -R; raise -c only where replies are slow and \
+             the server has time",
+        ),
+        Fact::BackendLate { p50_ns, p99_ns } => row(
+            "the backend answered late",
+            lag(*p50_ns, *p99_ns, None),
+            format!("threshold p99 {}", format_ns(NOTABLE_BACKEND_P99_NS)),
+            "every target waited for it alike, so compare ratios; for absolute times lower the rate, or give it a core of its \
+             own with --load-cpus",
+        ),
+        Fact::BackendFailed { what } => row(
+            "the backend failed",
+            what.clone(),
+            none(),
+            "requests that needed it failed on every target: run it again",
+        ),
+        Fact::StealTime { share: stolen } => row(
+            "the hypervisor took the processor away",
+            format!("{} of the time", share(*stolen, 1)),
+            format!("threshold {}", share(NOTABLE_STEAL_SHARE, 0)),
+            "absolute times drift on such a machine: compare ratios within this run, and CPU per request before latency",
+        ),
+        Fact::Throttled { periods } => row(
+            "the control group throttled the processor",
+            plural(*periods, "time", "times"),
+            none(),
+            "raise the CPU quota of the container, or the stalls in the tail are the quota's",
+        ),
+        Fact::NothingScheduled => row(
+            "no request was scheduled",
+            none(),
+            none(),
+            "measure longer (-d), or at a higher rate (-R)",
+        ),
+        Fact::Failures {
+            failed,
+            scheduled,
+            timeouts,
+            kinds,
+        } => {
+            let kinds = kinds
+                .iter()
+                .map(|(kind, number)| format!("{} {}", count(*number), error_kind(*kind)))
+                .chain((*timeouts > 0).then(|| format!("{} timed out", count(*timeouts))));
+            row(
+                "requests failed",
+                format!(
+                    "{} of {}: {}",
+                    count(*failed),
+                    count(*scheduled),
+                    kinds.collect::<Vec<_>>().join(", ")
+                ),
+                none(),
+                "percentiles leave errors out and hold timeouts as lower bounds: read them beside the failures",
+            )
+        }
+        Fact::Unfinished {
+            unfinished,
+            scheduled,
+        } => row(
+            "unfinished at the end, and in the percentiles as lower bounds",
+            format!("{} of {}", count(*unfinished), requests(*scheduled)),
+            none(),
+            "true percentiles are at least as high as those shown",
+        ),
+        Fact::Connections { lost, not_opened } => row(
+            "connections",
+            format!("{} lost, {} not opened", count(*lost), count(*not_opened)),
+            none(),
+            "look at the target's own output: it closed connections, or is short of descriptors or backlog",
+        ),
+        Fact::IdleLost { lost, idle } => row(
+            "idle connections were lost",
+            format!("{} of {}", count(*lost), count(*idle)),
+            none(),
+            "compare with care: a target that closes idle connections has fewer to keep; raise its time limit for silent ones",
+        ),
+        Fact::Exhausted { ports, files } => row(
+            "the load generator itself ran out",
+            format!(
+                "{} found no local port, {} no file descriptor",
+                requests(*ports),
+                count(*files)
+            ),
+            none(),
+            "lower the rate (-R), widen net.ipv4.ip_local_port_range, or raise the limit with `ulimit -n`",
+        ),
+        Fact::TooFewSamples {
+            percentiles,
+            workload,
+            samples,
+        } => {
+            let names: Vec<String> = percentiles.iter().map(|name| percentile(name)).collect();
+            row(
+                "too few samples",
+                format!(
+                    "{} of {} {} not known",
+                    listed(&names),
+                    plural(
+                        *samples,
+                        terms::time(*workload),
+                        &format!("{}s", terms::time(*workload))
+                    ),
+                    if names.len() == 1 { "is" } else { "are" },
+                ),
+                format!("{MIN_SAMPLES_BEYOND} samples must lie beyond"),
+                "measure longer (-d) for percentiles further out",
+            )
+        }
+        Fact::NotCompared { metrics, reason } => {
+            let metrics: Vec<String> = metrics
+                .iter()
+                .map(|metric| terms::metric(*metric))
+                .collect();
+            row(
+                "not compared",
+                format!("{}: {}", listed(&metrics), why_not(reason)),
+                none(),
+                remedy(reason),
+            )
+        }
+        Fact::SharedCore => row(
+            "generator and server shared a core",
+            none(),
+            none(),
+            "they took turns, so every time includes the other's work: use two cores or more, or compare CPU per request only",
+        ),
+        Fact::Unsteady {
+            warmup_s,
+            rounds,
+            of_rounds,
+        } => row(
+            "the response time still changed when the warm-up ended",
+            format!(
+                "after {warmup_s:.1} s in {} of {}",
+                count(*rounds),
+                plural(*of_rounds, "round", "rounds")
+            ),
+            none(),
+            "give it a longer warm-up (-w), or a rate below what it sustains (-R)",
+        ),
+        Fact::NotWarm {
+            metric,
+            excess,
+            p_value,
+        } => row(
+            "it was not warm: rounds began slower than they went on",
+            format!(
+                "{} by {}, p {p_value:.3}",
+                terms::metric(*metric),
+                share(*excess, 0)
+            ),
+            none(),
+            "measure it warm, with a longer warm-up (-w); its figures here are a mixture of both",
+        ),
+        Fact::PlaceMatters {
+            metric,
+            range,
+            p_value,
+        } => row(
+            "the place of a sample within its block matters",
+            format!(
+                "{} differs by {}, p {p_value:.3}",
+                terms::metric(*metric),
+                share(*range, 0)
+            ),
+            none(),
+            "every target stood in every place equally often, so ratios stand, but intervals are longer than need be: give \
+             longer samples (-d), or look for work that one target leaves to the next",
+        ),
+        Fact::RoundsDiffer {
+            base,
+            metric,
+            deviation,
+            p_value,
+            lengthening,
+        } => row(
+            "each fresh start changes the figures, so intervals are too short",
+            format!(
+                "against {base}, {} by {} (p {p_value:.3}); intervals should be {lengthening:.1}× as long",
+                terms::metric(*metric),
+                share(*deviation, 1)
+            ),
+            none(),
+            "give more rounds (--rounds): each starts the targets afresh",
+        ),
+        Fact::LittlesLaw {
+            counted,
+            expected,
+            tolerance,
+        } => row(
+            "times and counts do not agree (Little's law)",
+            format!(
+                "{counted:.1} requests were in flight, and throughput times service time gives {expected:.1}"
+            ),
+            format!("tolerance {}", share(*tolerance, 0)),
+            "the generator stood still, or the run is too short: repeat it",
+        ),
+        Fact::Unfair {
+            fewest,
+            most,
+            mean,
+            never_served,
+        } => row(
+            "connections were served unevenly",
+            format!(
+                "from {} to {} requests each, {mean:.0} on average, {} never",
+                count(*fewest),
+                count(*most),
+                count(*never_served)
+            ),
+            none(),
+            "the target prefers some connections: the others' waits are in the tail; more connections make it worse",
+        ),
+        Fact::NotProfiled { why, remedy } => {
+            row("system calls were not counted", why.clone(), none(), remedy)
+        }
+        Fact::Interrupted { run: None } => row(
+            "interrupted before its end",
+            none(),
+            none(),
+            "what was measured until then is kept; --resume goes on with it",
+        ),
+        Fact::Interrupted { run: Some(run) } => row(
+            "a run was interrupted before its end",
+            run.clone(),
+            none(),
+            "it has fewer blocks than planned; measure it again for all of them",
+        ),
+        Fact::TargetFailed { what, at_the_end } => row(
+            "failed",
+            what.clone(),
+            none(),
+            if *at_the_end {
+                "all of it was measured before"
+            } else {
+                "its figures end where it did; the other targets' are whole"
+            },
+        ),
+        Fact::DifferentRuns => row(
+            "the two runs were made at different times, and whatever the machine did between them is in the difference",
+            none(),
+            none(),
+            "measure both in one run (--target twice), or measure one more target in both that does not change: it is then \
+             the reference, and only ratios to it are compared",
+        ),
+        Fact::EnvironmentsDiffer { ways, reference } => {
+            let ways = if *ways == 1 {
+                "one way".to_owned()
+            } else {
+                format!("{} ways", count(*ways))
+            };
+            row(
+                "the circumstances of the runs differ",
+                match reference {
+                    Some(reference) => format!(
+                        "in {ways}; what that did to {reference} and to the others alike cancels, and nothing else"
+                    ),
+                    None => format!("in {ways}, and what that did is in the difference"),
+                },
+                none(),
+                "measure both under the same circumstances",
+            )
+        }
+        Fact::Unlike { what } => row(
+            "",
+            what.clone(),
+            none(),
+            "it was compared because --force said so: the ratios mean little",
+        ),
+        Fact::KneeBeyondGenerator => row(
+            "the knee lies beyond what this generator can offer: its cores were full, or it stood still, before the target was \
+             beyond the SLO",
+            none(),
+            none(),
+            "give it more cores with --load-cpus; what is said to be within the SLO is",
+        ),
+        Fact::KneeOfConnections { connections } => row(
+            "the knee is that of its connections: all were busy while the server had time",
+            count(u64::from(*connections)),
+            none(),
+            "raise -c to see the server's own",
+        ),
+        Fact::KneeNotCompared { reason } => row(
+            "the knee was not compared",
+            why_not(reason),
+            none(),
+            "give it more time with --time-limit, or more --rounds",
+        ),
+        Fact::TimeLimit { limit_s, rounds } => row(
+            "the time limit was reached before the last round was done",
+            format!(
+                "{limit_s:.0} s, {}",
+                plural(u64::from(*rounds), "round", "rounds")
+            ),
+            none(),
+            "intervals are wider for it: raise --time-limit",
+        ),
+        Fact::Resumed { times } => row(
+            "interrupted and resumed",
+            format!(
+                "{}; a round that was cut has two sets of processes",
+                if *times == 1 {
+                    "once".to_owned()
+                } else {
+                    format!("{} times", count(*times))
+                }
+            ),
+            none(),
+            MEASURE_LONGER,
+        ),
+        Fact::NoObjective => row(
+            "the first step measured nothing, so there is no SLO",
+            none(),
+            none(),
+            "give one with --objective, as in p99=20ms, or another --from",
+        ),
+        Fact::Text { detail, advice, .. } => row("", detail.clone(), none(), advice),
+    }
+}
+
+/// Why a metric was not compared, as a sentence that begins with its name.
+pub fn not_compared(NotCompared { metric, reason }: &NotCompared) -> String {
+    format!(
+        "{} not compared: {}; {}",
+        terms::metric(*metric),
+        why_not(reason),
+        remedy(reason)
+    )
+}
+
+/// In how many blocks or runs a metric is known, and how many it takes.
+pub fn why_not(reason: &Reason) -> String {
+    let number = |number: &usize| count(*number as u64);
+    let blocks_of = |number: &usize| plural(*number as u64, "block", "blocks");
+    match reason {
+        Reason::TooFewBlocks {
+            paired,
+            blocks,
+            needed,
+        } => format!(
+            "too few requests in a sample: {} of {} have it for both targets, and the test needs {}",
+            number(paired),
+            blocks_of(blocks),
+            number(needed)
+        ),
+        Reason::TooFewOfEach { base, head, needed } => format!(
+            "too few blocks: {} of the base and {} of the head, and the test needs {} of each",
+            number(base),
+            number(head),
+            number(needed)
+        ),
+        Reason::TooFewRuns { runs, needed } => format!(
+            "too few runs: {} like this one, and a comparison with them needs {}",
+            plural(*runs as u64, "earlier run", "earlier runs"),
+            number(needed)
+        ),
+        Reason::TooManyBlocks { blocks, most } => format!(
+            "too many blocks: {}, more than the {} that are compared",
+            number(blocks),
+            number(most)
+        ),
+    }
+}
+
+fn remedy(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::TooFewBlocks { .. } | Reason::TooFewOfEach { .. } => MEASURE_LONGER,
+        Reason::TooFewRuns { .. } => "add runs",
+        Reason::TooManyBlocks { .. } => "take fewer --rounds",
+    }
+}
+
+/// A kind of error in words that follow a number: `3 with another status`.
+pub fn error_kind(kind: ErrorKind) -> &'static str {
+    kind.words()
+}
+
+fn requests(number: u64) -> String {
+    plural(number, "request", "requests")
+}
+
+fn share(share: f64, digits: usize) -> String {
+    format!("{:.digits$} %", share * 100.0)
+}
+
+fn lag(p50_ns: Nanos, p99_ns: Option<Nanos>, max_ns: Option<Nanos>) -> String {
+    let mut parts = vec![format!("median {}", format_ns(p50_ns))];
+    parts.extend(p99_ns.map(|p99_ns| format!("p99 {}", format_ns(p99_ns))));
+    parts.extend(max_ns.map(|max_ns| format!("worst {}", format_ns(max_ns))));
+    parts.join(", ")
+}
+
+/// The threshold that a lag exceeded: that of the median where it voids, else those of the tail.
+fn lag_threshold(p50_ns: Nanos, timed_p50_ns: Nanos) -> String {
+    let voids =
+        p50_ns >= VOIDING_LAG_P50_NS && p50_ns as f64 >= VOIDING_LAG_SHARE * timed_p50_ns as f64;
+    if voids {
+        format!(
+            "thresholds: median {} and {} of the measured median, {}",
+            format_ns(VOIDING_LAG_P50_NS),
+            share(VOIDING_LAG_SHARE, 0),
+            format_ns(timed_p50_ns)
+        )
+    } else {
+        format!(
+            "thresholds: p99 {}, worst {}",
+            format_ns(NOTABLE_LAG_P99_NS),
+            format_ns(NOTABLE_LAG_MAX_NS)
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::record::metric::Metric;
+
+    fn late(p99_ms: u64) -> Warning {
+        Warning::note(Fact::SendLag {
+            p50_ns: 10_000,
+            p99_ns: Some(p99_ms * 1_000_000),
+            max_ns: 9_000_000,
+            timed_p50_ns: 5_000_000,
+        })
+    }
+
+    fn failed(what: &str) -> Warning {
+        let what = what.to_owned();
+        Warning::note(Fact::TargetFailed {
+            what,
+            at_the_end: false,
+        })
+    }
+
+    #[test]
+    fn what_several_targets_have_alike_is_shown_once() {
+        let check = |warnings: &[(Option<&str>, Warning)], expected: &[(Option<&str>, &str)]| {
+            let given = warnings.iter().map(|(of, warning)| (*of, warning));
+            let shown = shown(given);
+            let shown: Vec<(Option<&str>, &str)> = shown
+                .iter()
+                .map(|shown| (shown.of.as_deref(), shown.detail.as_str()))
+                .collect();
+            assert_eq!(shown, expected);
+        };
+        let (a, b) = (Some("a"), Some("b"));
+        let lag = "the load generator fell behind schedule";
+        let limits = "thresholds: p99 1.00 ms, worst 50.0 ms";
+        let figures = |p99: &str| format!("median 10.0 µs, p99 {p99}, worst 9.00 ms");
+        let alone = format!("{lag}: {} ({limits})", figures("2.00 ms"));
+        check(&[(a, late(2))], &[(a, &alone)]);
+        let (two, three) = (figures("2.00 ms"), figures("3.00 ms"));
+        let both = format!("{lag} ({limits}): a {two}; b {three}");
+        check(&[(a, late(2)), (b, late(3))], &[(None, &both)]);
+        check(&[(a, late(2)), (b, late(2))], &[(Some("a and b"), &alone)]);
+        check(
+            &[(a, failed("it fell")), (b, failed("it hung"))],
+            &[(a, "failed: it fell"), (b, "failed: it hung")],
+        );
+        let void = Warning {
+            voids: true,
+            ..late(2)
+        };
+        check(&[(a, void), (b, late(2))], &[(a, &alone), (b, &alone)]);
+    }
+
+    #[test]
+    fn why_a_metric_was_not_compared_names_the_remedy_that_helps() {
+        let not_compared = |reason| {
+            let metric = Metric::RESPONSE_TIME_P50;
+            not_compared(&NotCompared { metric, reason })
+        };
+        assert_eq!(
+            not_compared(Reason::TooManyBlocks {
+                blocks: 10_001,
+                most: 10_000
+            }),
+            "response time p50 not compared: too many blocks: 10,001 blocks, more than the 10,000 that are compared; take fewer \
+             --rounds"
+        );
+        let few = not_compared(Reason::TooFewBlocks {
+            paired: 1,
+            blocks: 10,
+            needed: 6,
+        });
+        assert!(
+            few.contains("1 of 10 blocks have it") && few.ends_with(MEASURE_LONGER),
+            "{few}"
+        );
+    }
+
+    #[test]
+    fn a_percentile_that_is_not_known_is_not_shown_as_zero() {
+        let unknown = Warning::void(Fact::SendLag {
+            p50_ns: 123_000,
+            p99_ns: None,
+            max_ns: 177_000,
+            timed_p50_ns: 400_000,
+        });
+        let detail = one(&unknown).detail;
+        assert_eq!(
+            detail,
+            "the load generator fell behind schedule: median 123 µs, worst 177 µs (thresholds: median 100 µs and 25 % of the \
+             measured median, 400 µs)"
+        );
+    }
+
+    #[test]
+    fn a_sentence_of_an_earlier_version_is_shown_as_it_was() {
+        let text = Warning::note(Fact::Text {
+            kind: "steal_time".to_owned(),
+            detail: "the hypervisor took 3 % of the time away".to_owned(),
+            advice: "compare ratios".to_owned(),
+        });
+        let shown = one(&text);
+        assert_eq!(shown.detail, "the hypervisor took 3 % of the time away");
+        assert_eq!(shown.advice, "compare ratios");
+    }
+}
