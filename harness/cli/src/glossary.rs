@@ -1,5 +1,5 @@
-//! The words of this project and what they mean here: the glossary of ARCHITECTURE.md, which is compiled in, so that what
-//! `bench explain` says and what the page says can't differ.
+//! The field's terms and what they mean here: the glossary of ARCHITECTURE.md, which is compiled in, so that `bench explain` and
+//! the page can't differ.
 
 use std::fmt::Write as _;
 
@@ -8,14 +8,34 @@ use model::names;
 const PAGE: &str = include_str!("../../../ARCHITECTURE.md");
 const SECTION: &str = "\n## Glossary\n";
 
-/// A word and its meaning, as text for a terminal.
+/// A term and its meaning, as text for a terminal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Term {
     pub(crate) name: String,
+    /// Other names of it, and terms that its meaning explains as well.
+    pub(crate) also: Vec<String>,
     pub(crate) meaning: String,
 }
 
-/// A word that the glossary does not have.
+impl std::fmt::Display for Term {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, meaning, .. } = self;
+        match self.also.as_slice() {
+            [] => write!(f, "{name}: {meaning}"),
+            also => write!(f, "{name} ({}): {meaning}", also.join(", ")),
+        }
+    }
+}
+
+impl Term {
+    fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name)
+            .chain(&self.also)
+            .map(String::as_str)
+    }
+}
+
+/// A term that the glossary does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the glossary has no `{asked}`{}; `bench explain` lists what it has",
@@ -23,7 +43,7 @@ pub(crate) struct Term {
 )]
 pub(crate) struct Unknown {
     asked: String,
-    /// Words that were perhaps meant.
+    /// Terms that were perhaps meant.
     near: Vec<String>,
 }
 
@@ -51,13 +71,15 @@ pub(crate) fn terms() -> Vec<Term> {
 
 fn term(row: &str) -> Term {
     let cells = row.trim_start_matches("| ").trim_end_matches(" |");
-    let (name, meaning) = cells
+    let (names, meaning) = cells
         .split_once(" | ")
         .expect("a row has a term and its meaning");
     // Emphasis and code are marked for a page; a terminal shows the words.
     let plain = |text: &str| text.replace(['*', '`'], "");
+    let mut names = names.split(", ").map(plain);
     Term {
-        name: plain(name),
+        name: names.next().expect("a split has a first part"),
+        also: names.collect(),
         meaning: plain(meaning),
     }
 }
@@ -67,8 +89,9 @@ pub(crate) fn find(asked: &str) -> Result<Term, Unknown> {
     let wanted = normal(asked);
     let terms = terms();
     let is_it = |term: &&Term| {
-        let name = normal(&term.name);
-        name == wanted || format!("{name}s") == wanted
+        term.names()
+            .map(normal)
+            .any(|name| name == wanted || format!("{name}s") == wanted)
     };
     terms.iter().find(is_it).cloned().ok_or_else(|| Unknown {
         asked: names::shortened(asked),
@@ -79,8 +102,12 @@ pub(crate) fn find(asked: &str) -> Result<Term, Unknown> {
 /// Terms that were perhaps meant: the nearest in letters, and all that have a word in common or speak of what was asked for.
 fn near(wanted: &str, terms: &[Term]) -> Vec<String> {
     const MOST: usize = 4;
-    let known: Vec<String> = terms.iter().map(|term| normal(&term.name)).collect();
-    let nearest = names::nearest(wanted, known.iter().map(String::as_str));
+    let known: Vec<(String, &str)> = terms
+        .iter()
+        .flat_map(Term::names)
+        .map(|name| (normal(name), name))
+        .collect();
+    let nearest = names::nearest(wanted, known.iter().map(|(name, _)| name.as_str()));
     let shares = |name: &str| {
         !wanted.is_empty()
             && wanted
@@ -88,19 +115,16 @@ fn near(wanted: &str, terms: &[Term]) -> Vec<String> {
                 .any(|word| name.split(' ').any(|of| of == word))
     };
     let speaks = |meaning: &str| wanted.len() > 3 && normal(meaning).contains(wanted);
-    let by_letters = terms
+    let by_letters = known
         .iter()
-        .zip(&known)
-        .filter(|(_, name)| Some(name.as_str()) == nearest);
-    let by_words = terms.iter().zip(&known).filter(|(_, name)| shares(name));
-    let by_meaning = terms
-        .iter()
-        .zip(&known)
-        .filter(|(term, _)| speaks(&term.meaning));
+        .filter(|(name, _)| Some(name.as_str()) == nearest);
+    let by_words = known.iter().filter(|(name, _)| shares(name));
+    let by_meaning = terms.iter().filter(|term| speaks(&term.meaning));
+    let named = by_letters.chain(by_words).map(|(_, name)| *name);
     let mut near: Vec<String> = Vec::new();
-    for (term, _) in by_letters.chain(by_words).chain(by_meaning) {
-        if !near.contains(&term.name) && near.len() < MOST {
-            near.push(term.name.clone());
+    for name in named.chain(by_meaning.map(|term| term.name.as_str())) {
+        if !near.iter().any(|other| other == name) && near.len() < MOST {
+            near.push(name.to_owned());
         }
     }
     near
@@ -111,11 +135,11 @@ pub(crate) fn see_also(of: &Term) -> Vec<String> {
     let meaning = spaced(&of.meaning);
     let own = spaced(&of.name);
     let others = terms().into_iter().map(|term| term.name);
-    let told = others.filter(|name| {
+    let named = others.filter(|name| {
         let name = spaced(name);
         name != own && !own.contains(&name) && meaning.contains(&name)
     });
-    told.collect()
+    named.collect()
 }
 
 /// Words between single spaces, one at each end, so that a whole word is found by its letters.
@@ -139,24 +163,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_has_every_word_once_and_each_means_something() {
+    fn the_page_has_every_term_once_and_each_means_something() {
         let terms = terms();
         assert!(terms.len() > 50, "{}", terms.len());
-        for pair in terms.windows(2) {
-            assert!(
-                normal(&pair[0].name) != normal(&pair[1].name),
-                "{}",
-                pair[0].name
-            );
-        }
+        let mut names: Vec<String> = terms.iter().flat_map(Term::names).map(normal).collect();
+        let count = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), count, "a name stands there twice");
         for term in &terms {
             assert!(!term.name.is_empty() && term.meaning.len() > 10, "{term:?}");
-            assert_eq!(find(&term.name).as_ref(), Ok(term));
+            for name in term.names() {
+                assert_eq!(find(name).as_ref(), Ok(term), "{name}");
+            }
         }
     }
 
     #[test]
-    fn words_are_found_however_they_are_written() {
+    fn terms_are_found_however_they_are_written() {
         for asked in [
             "service time",
             "Service-Time",
@@ -165,17 +189,38 @@ mod tests {
         ] {
             assert_eq!(find(asked).unwrap().name, "service time", "{asked}");
         }
-        for asked in ["coordinated omission", "knee", "MDE", "a/a", "open loop"] {
-            assert!(find(asked).is_ok(), "{asked}");
+    }
+
+    #[test]
+    fn what_people_ask_first_is_answered() {
+        for (asked, name) in [
+            ("p99", "percentile"),
+            ("p99.9", "percentile"),
+            ("throughput", "throughput"),
+            ("RPS", "throughput"),
+            ("latency", "latency"),
+            ("SLO", "SLO"),
+            ("objective", "SLO"),
+            ("HDR", "HDR histogram"),
+            ("knee", "knee"),
+            ("open loop", "open loop"),
+            ("confidence intervals", "confidence interval"),
+        ] {
+            assert_eq!(
+                find(asked).map(|term| term.name),
+                Ok(name.to_owned()),
+                "{asked}"
+            );
         }
     }
 
     #[test]
-    fn of_an_unknown_word_the_near_ones_are_told() {
+    fn of_an_unknown_term_the_near_ones_are_named() {
         let near = |asked: &str| find(asked).unwrap_err().near;
         assert_eq!(near("servise time")[0], "service time");
-        assert!(near("time").contains(&"response time".to_owned()));
-        assert!(near("busy server").is_empty());
+        assert!(near("time").iter().all(|name| name.contains("time")));
+        assert_eq!(near("time").len(), 4);
+        assert!(near("green fish").is_empty());
         assert!(near("").is_empty());
         assert!(near("lagging").is_empty());
         let error = find("servise time").unwrap_err().to_string();

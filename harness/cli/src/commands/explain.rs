@@ -1,4 +1,4 @@
-//! `bench explain`: what a word means here.
+//! `bench explain`: what a term means here.
 
 use textwrap::Options;
 
@@ -14,12 +14,12 @@ const WIDTH: usize = 80;
 pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
     if args.term.is_empty() {
         for term in glossary::terms() {
-            print(&format!("{}: {}", term.name, term.meaning));
+            print(&term.to_string());
         }
         return Ok(Exit::Success);
     }
     let term = find(&args.term.join(" ")).map_err(Failure::usage_of)?;
-    print(&format!("{}: {}", term.name, term.meaning));
+    print(&term.to_string());
     let also = see_also(&term);
     if !also.is_empty() {
         print(&format!("  See also: {}", also.join(", ")));
@@ -27,7 +27,7 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// Prints a paragraph, its lines past the first set in.
+/// Prints a paragraph, its lines after the first indented.
 fn print(text: &str) {
     let hanging = Options::new(WIDTH).subsequent_indent("  ");
     anstream::println!("{}", textwrap::fill(text, hanging));

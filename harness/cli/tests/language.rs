@@ -1,0 +1,234 @@
+//! What users read is in plain words: none of the banned ones is in a string of the program, in what `--help` shows, in a page of
+//! the documentation, in a scenario or in a template.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a workspace that can't be read fails the test"
+)]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proc_macro2::{TokenStream, TokenTree};
+
+/// What is not written, and what is written instead. Found as whole words, in any letters.
+const BANNED: &[(&str, &str)] = &[
+    ("as good as equal", "equivalent"),
+    ("no verdict", "inconclusive"),
+    ("MDE", "smallest detectable difference"),
+    ("caution", "warning"),
+    ("cautions", "warnings"),
+    ("worth a word", "threshold"),
+    (
+        "itself sent late",
+        "the load generator fell behind schedule",
+    ),
+    ("fell due", "scheduled"),
+    ("fall due", "are scheduled"),
+    ("falls due", "is scheduled"),
+    ("answered rightly", "succeeded"),
+    ("rightly", "correctly"),
+    ("held the loop", "blocked the event loop"),
+    ("holds the loop", "blocks the event loop"),
+    ("ledger", "request accounting"),
+    ("strain", "share of the SLO"),
+    ("told", "reported, recorded, known"),
+    ("whoever", "who, or the noun"),
+    ("lets go of", "releases"),
+    ("comes to", "is"),
+    ("mend", "fix, correct"),
+    ("mended", "fixed, corrected"),
+];
+
+/// Where a banned word has to stand: the file, the word, and why.
+const ALLOWED: &[(&str, &str, &str)] = &[];
+
+/// Directories that are not yet in plain words. This list only shrinks.
+const PENDING: &[&str] = &[
+    "docs",
+    "README.md",
+    "harness/analysis",
+    "harness/load",
+    "harness/model",
+    "harness/report",
+    "harness/samples",
+    "harness/stats",
+    "scenarios",
+];
+
+/// What is read: sources, whose strings count, and pages, all of whose text counts.
+const READ: &[&str] = &["README.md", "docs", "harness", "scenarios"];
+
+#[test]
+fn users_read_plain_words() {
+    let mut found = Vec::new();
+    let mut count = 0;
+    for (name, path) in files() {
+        if PENDING.iter().any(|dir| Path::new(&name).starts_with(dir)) {
+            continue;
+        }
+        count += 1;
+        let text = fs::read_to_string(&path).unwrap();
+        for text in shown(&name, &text) {
+            found.extend(
+                banned(&text).map(|(word, instead)| (name.clone(), word, instead, text.clone())),
+            );
+        }
+    }
+    assert!(count > 100, "only {count} files were read");
+    let mut wrong = String::new();
+    for (name, word, instead, text) in &found {
+        if !ALLOWED
+            .iter()
+            .any(|(file, of, _)| file == name && of == word)
+        {
+            writeln!(wrong, "{name}: `{word}` (write: {instead}) in {text:?}").unwrap();
+        }
+    }
+    for (file, word, _) in ALLOWED {
+        if !found
+            .iter()
+            .any(|(name, of, ..)| name == file && of == word)
+        {
+            writeln!(
+                wrong,
+                "{file}: `{word}` is not there any more: take it off the list"
+            )
+            .unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
+fn banned_words_are_found_in_any_letters_and_only_whole() {
+    let words = |text: &str| banned(text).map(|(word, _)| word).collect::<Vec<_>>();
+    assert_eq!(words("It was Told, and\n fell  due."), ["fell due", "told"]);
+    assert!(words("a tolder recommended mender, or {told} and {caution:?}").is_empty());
+    assert_eq!(words("{{told}}"), ["told"]);
+}
+
+#[test]
+fn of_a_source_its_strings_count_and_of_arguments_what_help_shows() {
+    let source = "/// Told.\nfn f() { // told\n g(\"so \\\n  it is\", br\"x\") }";
+    assert_eq!(
+        shown("harness/x/src/a.rs", source),
+        ["\"so   it is\"", "br\"x\""]
+    );
+    let args = "/// Told.\nstruct A;";
+    assert_eq!(shown("harness/cli/src/args/a.rs", args), ["\" Told.\""]);
+    assert_eq!(shown("docs/a.md", "# All of it"), ["# All of it"]);
+}
+
+/// Files that users read something of, by their names from the root.
+fn files() -> Vec<(String, PathBuf)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut files = Vec::new();
+    let mut waiting: Vec<PathBuf> = READ.iter().map(|name| root.join(name)).collect();
+    while let Some(path) = waiting.pop() {
+        let name = path.strip_prefix(&root).unwrap().display().to_string();
+        if path.is_dir() {
+            // Tests and their data quote what is shown; records of earlier versions are as they were.
+            if !name.ends_with("/tests") && !name.ends_with("/snapshots") {
+                waiting.extend(
+                    fs::read_dir(&path)
+                        .unwrap()
+                        .map(|entry| entry.unwrap().path()),
+                );
+            }
+        } else if is_read(&name) {
+            files.push((name, path));
+        }
+    }
+    files.sort();
+    files
+}
+
+/// Sources, pages, templates and scenarios; a generated report is made of what is read already.
+fn is_read(name: &str) -> bool {
+    let ending = Path::new(name)
+        .extension()
+        .and_then(|ending| ending.to_str());
+    match ending {
+        Some("rs") => name.contains("/src/"),
+        Some("html" | "js" | "css") => name.starts_with("harness/"),
+        Some("md") => true,
+        Some("toml") => name.starts_with("scenarios/"),
+        _ => false,
+    }
+}
+
+/// The texts of a file that users read.
+fn shown(name: &str, text: &str) -> Vec<String> {
+    if !name.ends_with(".rs") {
+        return vec![text.to_owned()];
+    }
+    let mut strings = Vec::new();
+    collect(
+        text.parse().unwrap(),
+        name.starts_with("harness/cli/src/args/"),
+        &mut strings,
+    );
+    strings
+}
+
+/// The string literals of a stream; of documentation, which is attributes, only where it is asked for.
+fn collect(stream: TokenStream, with_docs: bool, strings: &mut Vec<String>) {
+    let mut before: Option<String> = None;
+    for token in stream {
+        let spelled = token.to_string();
+        match token {
+            TokenTree::Group(group) => {
+                let is_attribute = before.as_deref() == Some("#") || before.as_deref() == Some("!");
+                let is_doc = is_attribute && group.stream().to_string().starts_with("doc");
+                if !is_doc || with_docs {
+                    collect(group.stream(), with_docs, strings);
+                }
+            }
+            TokenTree::Literal(_) if spelled.ends_with('"') => {
+                strings.push(spelled.replace("\\\n", "").replace("\\n", " "));
+            }
+            _ => {}
+        }
+        before = Some(match before {
+            _ if spelled.len() == 1 => spelled,
+            _ => String::new(),
+        });
+    }
+}
+
+/// The banned words of a text, in the order of the list.
+fn banned(text: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let text = spaced(&without_placeholders(text));
+    BANNED
+        .iter()
+        .filter(move |(word, _)| text.contains(&spaced(word)))
+        .copied()
+}
+
+/// The words of a text in small letters, between single spaces, one at each end.
+fn spaced(text: &str) -> String {
+    let words = text.split(|c: char| !c.is_alphanumeric() && c != '_');
+    let words = words.filter(|word| !word.is_empty()).map(str::to_lowercase);
+    format!(" {} ", words.collect::<Vec<_>>().join(" "))
+}
+
+/// A format string without what its braces name, which nobody reads.
+fn without_placeholders(text: &str) -> String {
+    let text = text.replace("{{", " ").replace("}}", " ");
+    let mut rest = text.as_str();
+    let mut kept = String::new();
+    while let Some((before, after)) = rest.split_once('{') {
+        kept.push_str(before);
+        // A brace of a style sheet or a script opens what is read.
+        match after.split_once('}') {
+            Some((name, end)) if !name.contains([' ', '\n']) => rest = end,
+            _ => {
+                kept.push(' ');
+                rest = after;
+            }
+        }
+    }
+    kept + rest
+}
