@@ -40,7 +40,7 @@ use crate::problem::Problem;
 pub const MAX_UNANSWERED: usize = 3;
 
 /// The case that ends a server.
-const FAREWELL: &str = "members of the chat are told 1001";
+const FAREWELL: &str = "members of the chat are closed with 1001";
 
 /// The id of every case that any target may be asked. Who names a case by another name names none.
 pub fn ids() -> BTreeSet<String> {
@@ -100,7 +100,7 @@ fn left_out(group: Group, cases: usize) -> Outcome {
         case: format!("the {cases} {LEFT_OUT}"),
         group,
         problem: Some(format!(
-            "left out, because {MAX_UNANSWERED} cases got no answer in time; mend those first"
+            "left out, because {MAX_UNANSWERED} cases got no answer in time; fix those first"
         )),
     }
 }
@@ -138,7 +138,7 @@ mod tests {
         let ids = ids();
         assert!(ids.contains("routes/GET /file/64"));
         assert!(ids.contains("limits/head of 16 KiB + 1 is 431"));
-        assert!(ids.contains("stop/members of the chat are told 1001"));
+        assert!(ids.contains("stop/members of the chat are closed with 1001"));
         for id in ids {
             // As it stands in a TOML string.
             let is_plain = id

@@ -1,4 +1,4 @@
-//! `bench check`: proves that targets serve every route rightly and withstand hostile input, before any load.
+//! `bench check`: proves that targets answer every route correctly and survive malformed input, before any load.
 
 use std::net::SocketAddr;
 
@@ -125,7 +125,7 @@ fn check_target(target: &TargetSpec, site: &Site) -> Tally {
     }
 }
 
-/// Checks a server that was started here, and that it is still there afterwards and ends when it is told to.
+/// Checks a server that was started here, and that it is still there afterwards and ends when it is asked to.
 fn check_launched(server: Server, needs: Needs, differences: &[Difference]) -> Tally {
     let addr = server.addr;
     let (mut last_output, mut ended) = (String::new(), None);
@@ -136,7 +136,7 @@ fn check_launched(server: Server, needs: Needs, differences: &[Difference]) -> T
     let mut tally = check_addr(addr, &addr.to_string(), needs, differences, Some(stop));
     if let Some(how) = ended {
         tally.failed += print_failure(&format!(
-            "the server must run on and end in order when it is told to: {how}\n{last_output}"
+            "the server must keep running, and end in order on SIGTERM: {how}\n{last_output}"
         ))
         .failed;
     }

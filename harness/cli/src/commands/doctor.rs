@@ -60,12 +60,12 @@ fn examine() -> Vec<Finding> {
             environment
                 .governor
                 .clone()
-                .unwrap_or_else(|| "not told by this system".to_owned()),
+                .unwrap_or_else(|| "not reported by this system".to_owned()),
             environment
                 .governor
                 .as_deref()
                 .is_some_and(|governor| governor != "performance"),
-            "set it to performance (cpupower frequency-set -g performance): clocks that rise under load favour whoever runs second",
+            "set it to performance (cpupower frequency-set -g performance): a clock that rises under load favours the target that runs second",
         ),
         finding(
             "virtualization",

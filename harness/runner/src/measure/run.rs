@@ -138,7 +138,7 @@ impl Run<'_> {
         .map_err(|error| error.to_string())
         .and_then(|recording| match recording.ledger.ok {
             1 => Ok(()),
-            _ => Err("a message to /chat must come back to whoever said it".to_owned()),
+            _ => Err("a message to /chat must come back to its sender".to_owned()),
         })
     }
 

@@ -322,7 +322,7 @@ impl Book for SweepBook<'_> {
         let failures: Vec<StepFailure> = failures.collect();
         assert!(
             !epochs.is_empty() || !failures.is_empty(),
-            "whoever takes part in a step was started for its round, or failed"
+            "a target that takes part in a step was started for its round, or failed"
         );
         let is_first = self.steps.len() == self.had;
         let last_round = self.steps.last().map(|step| step.round);
