@@ -1,6 +1,9 @@
 //! The arguments of `bench calibrate`.
 
+use calibration::case::{Case, Form, table};
 use clap::Args as ClapArgs;
+use model::names;
+use process::failure::Failure;
 
 use crate::args::shared::PlaceArgs;
 
@@ -35,4 +38,53 @@ pub(crate) struct CalibrateArgs {
     /// Print the result as JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl CalibrateArgs {
+    /// The cases to measure.
+    pub(crate) fn cases(&self) -> Result<Vec<Case>, Failure> {
+        let form = if self.full { Form::Full } else { Form::Short };
+        selected(table(form, self.seed), &self.truth)
+    }
+}
+
+/// The cases that were named, in the order of the table; all of them where none was.
+fn selected(cases: Vec<Case>, wanted: &[String]) -> Result<Vec<Case>, Failure> {
+    let known: Vec<&str> = cases.iter().map(|case| case.name).collect();
+    for name in wanted {
+        if !known.contains(&name.as_str()) {
+            let nearest = names::nearest(name, known.iter().copied())
+                .map(|near| format!(" (did you mean `{near}`?)"))
+                .unwrap_or_default();
+            return Err(Failure::usage(miette::miette!(
+                "no truth is called `{}`{nearest}; known are {}",
+                name.escape_debug(),
+                known.join(", ")
+            )));
+        }
+    }
+    Ok(cases
+        .into_iter()
+        .filter(|case| wanted.is_empty() || wanted.iter().any(|name| name == case.name))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(wanted: &[&str]) -> Result<Vec<&'static str>, String> {
+        let wanted: Vec<String> = wanted.iter().map(|&name| name.to_owned()).collect();
+        selected(table(Form::Short, 1), &wanted)
+            .map(|cases| cases.iter().map(|case| case.name).collect())
+            .map_err(|failure| failure.report.to_string())
+    }
+
+    #[test]
+    fn truths_are_chosen_by_name() {
+        assert_eq!(check(&[]).unwrap().len(), 8);
+        assert_eq!(check(&["mm1", "stall"]).unwrap(), ["stall", "mm1"]);
+        let message = check(&["stal"]).unwrap_err();
+        assert!(message.contains("did you mean `stall`?"), "{message}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use analysis::between::{Ask, ReferenceAsk};
 use clap::Args as ClapArgs;
 
 use crate::picture::Picture;
@@ -73,4 +74,20 @@ pub(crate) struct CompareArgs {
     /// Print the comparison as Markdown.
     #[arg(long)]
     pub(crate) markdown: bool,
+}
+
+impl CompareArgs {
+    /// Which targets are compared, and relative to what.
+    pub(crate) fn ask(&self) -> Ask {
+        Ask {
+            base: self.base.clone(),
+            head: self.head.clone(),
+            reference: match &self.reference {
+                _ if self.no_reference => ReferenceAsk::No,
+                Some(name) => ReferenceAsk::Named(name.clone()),
+                None => ReferenceAsk::Any,
+            },
+            force: self.force,
+        }
+    }
 }

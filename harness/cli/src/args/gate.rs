@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args as ClapArgs};
+use model::spec::plan::Effort;
+use process::failure::Failure;
+use runner::request::Choices;
 
 use crate::args::shared::PlaceArgs;
 
@@ -98,4 +101,43 @@ pub(crate) struct GateArgs {
     /// Print the result as Markdown.
     #[arg(long, conflicts_with = "json")]
     pub(crate) markdown: bool,
+}
+
+impl GateArgs {
+    /// How it is measured; `effort` is what the configuration says.
+    pub(crate) fn choices(&self, effort: Effort) -> Result<Choices, Failure> {
+        let effort = match (self.quick, self.thorough) {
+            (true, _) => Effort::Quick,
+            (_, true) => Effort::Thorough,
+            _ => effort,
+        };
+        Ok(Choices::usual(effort, self.seed, self.place.pinning()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Typed {
+        #[command(flatten)]
+        gate: GateArgs,
+    }
+
+    #[test]
+    fn effort_comes_from_the_configuration_and_flags_win() {
+        let effort = |flags: &[&str], effort| {
+            let words = ["gate", "--base-rev", "HEAD"];
+            let args = Typed::parse_from(words.iter().chain(flags)).gate;
+            args.choices(effort).unwrap().effort
+        };
+        for effort_of_file in [Effort::Default, Effort::Quick, Effort::Thorough] {
+            assert_eq!(effort(&[], effort_of_file), effort_of_file);
+        }
+        assert_eq!(effort(&["--quick"], Effort::Thorough), Effort::Quick);
+        assert_eq!(effort(&["--thorough"], Effort::Quick), Effort::Thorough);
+    }
 }

@@ -1,13 +1,37 @@
 //! The arguments of `bench load`.
 
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::num::{NonZeroU32, NonZeroU64};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use model::spec::load::Process;
-use model::units::{Rate, parse_duration};
+use load::{Endpoint, Expect, ExpectBody, Options, Request, Tls, Trust, Workload};
+use model::spec::load::{Arrival, Connect, Load, Process};
+use model::units::{MAX_DURATION, Rate, parse_duration};
 use process::cores::CpuList;
+use process::failure::{Explain, Failure};
+use process::{cores, files};
+use runner::workload;
+use url::Url;
+
+/// How long to measure, where neither a time nor a number of requests was asked for.
+const DURATION: Duration = Duration::from_secs(10);
+
+/// How long replies may still come after the last scheduled request.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// The length of one interval of the time series.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long an address may take to answer, where a host has several.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Largest file of certificates, in bytes.
+const MAX_CACERT_BYTES: usize = 4 * 1024 * 1024;
+
+/// Largest request body, in bytes.
+const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:
@@ -109,6 +133,189 @@ pub(crate) struct LoadArgs {
     pub(crate) parent: Option<i32>,
 }
 
+/// What is loaded, and how.
+#[derive(Debug)]
+pub(crate) struct LoadRequest {
+    /// How much, when, and for how long.
+    pub(crate) load: Load,
+    /// Where it is sent.
+    pub(crate) endpoint: Endpoint,
+    /// What is sent.
+    pub(crate) workload: Workload,
+    /// The threads that send it.
+    pub(crate) options: Options,
+}
+
+impl LoadArgs {
+    /// What is loaded, and how; an address that has several is asked which of them listens.
+    pub(crate) fn request(&self) -> Result<LoadRequest, Failure> {
+        let (endpoint, workload) = self.requested()?;
+        Ok(LoadRequest {
+            load: self.load(),
+            endpoint,
+            workload,
+            options: self.options()?,
+        })
+    }
+
+    fn load(&self) -> Load {
+        let arrival = match self.rate {
+            None => Arrival::Closed,
+            Some(rate) => Arrival::Open {
+                rate,
+                process: self.arrival.into(),
+            },
+        };
+        Load {
+            arrival,
+            connections: self.connections,
+            connect: self.connect(),
+            idle_connections: 0,
+            warmup: self.warmup,
+            duration: self.duration(),
+            // Where the number of requests ends the run, all of them are waited for.
+            drain: if self.requests.is_some() {
+                self.timeout
+            } else {
+                DRAIN.min(self.timeout)
+            },
+            timeout: self.timeout,
+            request_limit: self.requests.map(std::num::NonZeroU64::get),
+            interval: INTERVAL,
+            seed: self.seed,
+        }
+    }
+
+    /// As long as was asked for. Where a number of requests was asked for and no time, their number alone ends the load.
+    fn duration(&self) -> Duration {
+        match (self.duration, self.requests) {
+            (Some(duration), _) => duration,
+            (None, Some(_)) => MAX_DURATION,
+            (None, None) => DURATION,
+        }
+    }
+
+    fn connect(&self) -> Connect {
+        if self.disable_keepalive {
+            Connect::PerRequest
+        } else {
+            Connect::Once
+        }
+    }
+
+    fn options(&self) -> Result<Options, Failure> {
+        let cpus = match &self.load_cpus {
+            None => Vec::new(),
+            Some(list) => {
+                cores::divide(&cores::available(), None, Some(list))
+                    .map_err(Failure::usage_of)?
+                    .load_cpus
+            }
+        };
+        let spin = match self.spin {
+            SpinChoice::Always => true,
+            SpinChoice::Never => false,
+            SpinChoice::Auto => !cpus.is_empty(),
+        };
+        Ok(Options { cpus, spin })
+    }
+
+    /// Where to send what.
+    fn requested(&self) -> Result<(Endpoint, Workload), Failure> {
+        let help = "write it as http://host:port/path or https://host:port/path";
+        let url =
+            Url::parse(&self.url).or_usage(|| format!("`{}` is not a URL", self.url), help)?;
+        let is_secured = match url.scheme() {
+            "http" => false,
+            "https" => true,
+            other => {
+                return Err(Failure::usage(miette::miette!(
+                    help = help,
+                    "`{}` has the scheme {other}, and only http and https are loaded",
+                    self.url
+                )));
+            }
+        };
+        let host = url.host_str().ok_or_else(|| {
+            Failure::usage(miette::miette!(help = help, "`{}` names no host", self.url))
+        })?;
+        let port = url
+            .port_or_known_default()
+            .expect("http and https have ports of their own");
+        // A URL writes an IPv6 address in brackets; the resolver wants it without.
+        let name = host.trim_start_matches('[').trim_end_matches(']');
+        let addrs: Vec<SocketAddr> = (name, port)
+            .to_socket_addrs()
+            .or_usage(|| format!("cannot resolve {host}"), "check the host's name")?
+            .collect();
+        let addr = choose(&addrs).ok_or_else(|| {
+            Failure::usage(miette::miette!(
+                help = "check the host's name",
+                "{host} has no address"
+            ))
+        })?;
+        let tls = self.tls(name, is_secured)?;
+        let authority = url
+            .port()
+            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let target = url.query().map_or_else(
+            || url.path().to_owned(),
+            |query| format!("{}?{query}", url.path()),
+        );
+        let headers = headers(&self.header)?;
+        let headers: Vec<(&str, &str)> = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .chain(workload::connection(self.connect()))
+            .collect();
+        let body = self.body.as_deref().map(body).transpose()?;
+        let expect = Expect {
+            status: self.expect_status,
+            body: ExpectBody::Any,
+        };
+        let request = Request::new(
+            self.method.into(),
+            &target,
+            &authority,
+            &headers,
+            body.as_deref(),
+            expect,
+        );
+        Ok((Endpoint { addr, tls }, Workload::new(vec![request])))
+    }
+
+    /// TLS as the arguments want it; none for plain http, where they must not ask for it.
+    fn tls(&self, host: &str, is_secured: bool) -> Result<Option<Tls>, Failure> {
+        let trust = match &self.cacert {
+            _ if self.insecure => Trust::Anyone,
+            None => Trust::System,
+            Some(path) => Trust::Only(files::read(path, MAX_CACERT_BYTES).or_usage(
+                || format!("cannot read certificates from {}", path.display()),
+                "name a PEM file with the authority that signed the server's certificate",
+            )?),
+        };
+        if !is_secured {
+            return match trust {
+                Trust::System => Ok(None),
+                Trust::Only(_) | Trust::Anyone => Err(Failure::usage(miette::miette!(
+                    help = "write https://, or leave --cacert and --insecure out",
+                    "`{}` is plain http, which has no certificates",
+                    self.url
+                ))),
+            };
+        }
+        let help = "name the authorities to believe with --cacert FILE (PEM), or believe any certificate with --insecure";
+        let made = Tls::new(host, &trust).or_usage(
+            || match &self.cacert {
+                Some(path) => format!("cannot use the certificates in {}", path.display()),
+                None => format!("cannot speak TLS with {host}"),
+            },
+            help,
+        )?;
+        Ok(Some(made))
+    }
+}
+
 /// The arrival processes of an open loop, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ArrivalName {
@@ -162,4 +369,111 @@ pub(crate) enum SpinChoice {
     Never,
     /// Always, even on cores that the server uses.
     Always,
+}
+
+/// The first address where somebody listens: `localhost` is often two, and a server on one of them only.
+fn choose(addrs: &[SocketAddr]) -> Option<SocketAddr> {
+    let listens = |addr: &&SocketAddr| TcpStream::connect_timeout(addr, PROBE_TIMEOUT).is_ok();
+    match addrs {
+        [] | [_] => addrs.first().copied(),
+        [first, ..] => Some(*addrs.iter().find(listens).unwrap_or(first)),
+    }
+}
+
+fn headers(lines: &[String]) -> Result<Vec<(String, String)>, Failure> {
+    lines
+        .iter()
+        .map(|line| {
+            let bad = |why: &str| {
+                Failure::usage(miette::miette!(
+                    help = "write it as -H 'Name: value'",
+                    "`{}` is not a header: {why}",
+                    line.escape_debug()
+                ))
+            };
+            let (name, value) = line.split_once(':').ok_or_else(|| bad("it has no colon"))?;
+            let is_token =
+                |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+            if name.is_empty() || !name.bytes().all(is_token) {
+                return Err(bad("its name is not a token (RFC 9110 §5.1)"));
+            }
+            if !value
+                .bytes()
+                .all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
+            {
+                return Err(bad("its value has a control character (RFC 9110 §5.5)"));
+            }
+            if ["host", "content-length", "transfer-encoding", "connection"]
+                .contains(&name.to_ascii_lowercase().as_str())
+            {
+                return Err(bad("this one is written by bench itself"));
+            }
+            Ok((name.to_owned(), value.trim().to_owned()))
+        })
+        .collect()
+}
+
+/// The body as text, or `@FILE`.
+fn body(text: &str) -> Result<Vec<u8>, Failure> {
+    let Some(name) = text.strip_prefix('@') else {
+        return Ok(text.as_bytes().to_vec());
+    };
+    files::read(Path::new(name), MAX_BODY_BYTES).or_usage(
+        || format!("cannot read the body from {name}"),
+        "write the text itself, @FILE, or @- for standard input",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_read_and_those_that_would_break_the_request_refused() {
+        let read = |line: &str| headers(&[line.to_owned()]);
+        assert_eq!(
+            read("Accept:  text/plain ").unwrap(),
+            [("Accept".to_owned(), "text/plain".to_owned())]
+        );
+        for line in [
+            "no colon",
+            ": empty",
+            "bad name: x",
+            "X: a\r\nY: b",
+            "Host: other",
+            "content-length: 3",
+        ] {
+            assert!(read(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_listens_comes_before_one_that_does_not() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let listens = listener.local_addr().unwrap();
+        let deaf = {
+            let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            gone.local_addr().unwrap()
+        };
+        for (addrs, chosen) in [
+            (vec![], None),
+            (vec![deaf], Some(deaf)),
+            (vec![deaf, listens], Some(listens)),
+            (vec![deaf, deaf], Some(deaf)),
+        ] {
+            assert_eq!(choose(&addrs), chosen, "{addrs:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_the_text_or_a_file() {
+        assert_eq!(body("{}").unwrap(), b"{}");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"from a file").unwrap();
+        assert_eq!(
+            body(&format!("@{}", file.path().display())).unwrap(),
+            b"from a file"
+        );
+        assert!(body("@/nowhere/at/all").is_err());
+    }
 }

@@ -4,10 +4,15 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use analysis::aa;
 use clap::{ArgGroup, Args as ClapArgs, ValueEnum};
+use model::spec::plan::Effort;
+use model::spec::target;
+use model::spec::target::TargetSpec;
 use model::units::{Rate, parse_duration};
+use process::failure::Failure;
 use report::charts::Chart;
-use runner::request::Profile;
+use runner::request::{Choices, Profile, Request};
 
 use crate::args::shared::{ExperimentArgs, PlaceArgs, charts};
 
@@ -32,7 +37,7 @@ times. The record, charts and a report go to results/runs/<time>-<scenario>/."
 )]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is a flag as it is typed; `commands::run` says what they mean"
+    reason = "each is a flag as it is typed; `RunArgs::request` says what they mean"
 )]
 pub(crate) struct RunArgs {
     #[command(flatten)]
@@ -123,6 +128,40 @@ pub(crate) struct RunArgs {
     /// opportunity, q stops and keeps what was measured, Tab changes the view, ? shows help.
     #[arg(long)]
     pub(crate) tui: bool,
+}
+
+impl RunArgs {
+    /// What is measured, and how.
+    pub(crate) fn request(&self) -> Result<Request, Failure> {
+        let scenario = self.experiment.scenario()?;
+        let mut targets = self.experiment.targets()?;
+        if self.aa {
+            targets.push(second_self(&targets[0])?);
+            target::unique(&targets).map_err(Failure::usage_of)?;
+        }
+        let effort = match (self.quick, self.thorough) {
+            (true, _) => Effort::Quick,
+            (_, true) => Effort::Thorough,
+            _ => Effort::Default,
+        };
+        let choices = Choices {
+            connections: self.connections,
+            rate: self.rate,
+            rounds: self.rounds,
+            duration: self.duration,
+            warmup: self.warmup,
+            aa: self.aa,
+            profile: self.profile.map(Into::into),
+            ..Choices::usual(effort, self.seed, self.place.pinning()?)
+        };
+        Request::new(scenario, targets, choices)
+    }
+}
+
+/// A target once more, as an A/A comparison needs it.
+fn second_self(first: &TargetSpec) -> Result<TargetSpec, Failure> {
+    let name = format!("{}{}", first.name, aa::SUFFIX);
+    first.renamed(&name).map_err(Failure::usage_of)
 }
 
 /// What is profiled.

@@ -5,12 +5,31 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use analysis::sweep::search;
+use analysis::sweep::search::TIME_PER_TARGET;
 use clap::{ArgGroup, Args as ClapArgs};
 use model::record::sweep::objective;
-use model::spec::scenario::ObjectiveRecord;
+use model::record::sweep::objective::{Origin, SweepObjective};
+use model::spec::load::Process;
+use model::spec::plan::Effort;
+use model::spec::scenario::{ArrivalSpec, ObjectiveRecord, Pace, Scenario};
+use model::spec::target::TargetSpec;
 use model::units::{Rate, parse_duration};
+use process::failure::Failure;
+use runner::measure::sweep::{SweepRequest, check};
+use runner::request::{Choices, Request};
+use runner::workload::Routes;
 
 use crate::args::shared::{ExperimentArgs, PlaceArgs};
+
+/// The fewest connections by default. A scenario has enough for its own rate, and a sweep goes far beyond: at
+/// the knee of io-heavy 400 requests are on the wire at a time.
+const CONNECTIONS_MIN: u32 = 1_024;
+
+/// Where no SLO is given, it follows from a light load: this share of the scenario's rate.
+const UNLOADED_SHARE: f64 = 0.25;
+
+/// Where a scenario has no rate of its own, a sweep begins at this share of the capacity of the weakest target.
+const FROM_SHARE: f64 = 0.125;
 
 #[derive(Debug, ClapArgs)]
 #[command(
@@ -89,4 +108,92 @@ pub(crate) struct SweepArgs {
     /// Print the record to standard output.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl SweepArgs {
+    /// What is swept, and how.
+    pub(crate) fn request(&self) -> Result<SweepRequest, Failure> {
+        let scenario = self.experiment.scenario()?;
+        let targets = self.experiment.targets()?;
+        let routes = Routes::of(&scenario)?;
+        let asked = self.asked_objective(&scenario);
+        let (pace, process) = self.pace(&scenario, asked.is_some())?;
+        let from = match pace {
+            Pace::Rate(from) => Some(from),
+            Pace::CapacityShare(_) | Pace::Stages(_) => None,
+        };
+        if let Some(from) = from {
+            // Before anything is started.
+            check(from, self.to, &objective::bounds(asked.as_ref()))?;
+        }
+        let pinning = self.place.pinning()?;
+        let usual = scenario.connections.max(
+            CONNECTIONS_MIN
+                .try_into()
+                .expect("the constant is above zero"),
+        );
+        // A chat's connections are its members: more of them would be another chat.
+        let usual = if routes.are_chat() {
+            scenario.connections
+        } else {
+            usual
+        };
+        let choices = Choices {
+            connections: Some(self.connections.unwrap_or(usual)),
+            rounds: std::num::NonZeroU32::new(self.rounds + 1),
+            warmup: self.warmup,
+            ..Choices::usual(Effort::Default, self.seed, pinning)
+        };
+        Ok(SweepRequest {
+            process,
+            from,
+            to: self.to,
+            rounds: self.rounds,
+            time_limit: self.time_limit.unwrap_or(time_for(&targets)),
+            asked,
+            request: Request {
+                arrival: ArrivalSpec::Open { pace, process },
+                ..Request::new(scenario, targets, choices)?
+            },
+        })
+    }
+
+    /// What targets have to keep within, where the command or the scenario says so.
+    fn asked_objective(&self, scenario: &Scenario) -> Option<SweepObjective> {
+        let (origin, bounds) = if self.objective.is_empty() {
+            (Origin::Scenario, scenario.record().objectives)
+        } else {
+            (Origin::Asked, self.objective.clone())
+        };
+        (!bounds.is_empty()).then_some(SweepObjective { origin, bounds })
+    }
+
+    /// Where the sweep begins, and how the gaps between arrivals are distributed.
+    fn pace(&self, scenario: &Scenario, has_objective: bool) -> Result<(Pace, Process), Failure> {
+        let (process, of_scenario) = match &scenario.arrival {
+            ArrivalSpec::Closed => (Process::Poisson, Pace::CapacityShare(FROM_SHARE)),
+            ArrivalSpec::Open { pace, process } => {
+                let pace = match pace {
+                    Pace::Rate(rate) if has_objective => Pace::Rate(*rate),
+                    Pace::Rate(rate) => Pace::Rate(
+                        Rate::per_s(rate.as_per_s() * UNLOADED_SHARE).map_err(Failure::usage_of)?,
+                    ),
+                    Pace::CapacityShare(_) => Pace::CapacityShare(FROM_SHARE),
+                    Pace::Stages(_) => {
+                        return Err(Failure::usage(miette::miette!(
+                            help = "sweep another scenario, or a copy of this one with rate_per_s instead of its stages",
+                            "{} changes its rate as it goes, and a sweep holds it for each of its steps",
+                            scenario.name
+                        )));
+                    }
+                };
+                (*process, pace)
+            }
+        };
+        Ok((self.from.map_or(of_scenario, Pace::Rate), process))
+    }
+}
+
+fn time_for(targets: &[TargetSpec]) -> std::time::Duration {
+    TIME_PER_TARGET * u32::try_from(targets.len()).unwrap_or(u32::MAX)
 }

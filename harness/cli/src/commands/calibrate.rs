@@ -1,10 +1,7 @@
 //! `bench calibrate`: the instrument against servers whose every answer time is known.
 
-use model::names;
-
 use crate::args::calibrate::CalibrateArgs;
 use crate::exit::Exit;
-use calibration::case::{Case, Form, table};
 use calibration::measure::{Rig, measure};
 use calibration::result::{Calibration, keep, to_json};
 use calibration::show::{case_text, end_text, start_text};
@@ -16,8 +13,7 @@ use process::interrupt::Interrupt;
 
 /// Runs every truth, or those that were named, and keeps the result if it is whole.
 pub(crate) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
-    let form = if args.full { Form::Full } else { Form::Short };
-    let cases = selected(table(form, args.seed), &args.truth)?;
+    let cases = args.cases()?;
     let pinning = args.place.pinning()?;
     let connections = cases.iter().map(|case| case.load.connections.get()).max();
     environment::allow_connections(connections.unwrap_or(0).into())?;
@@ -65,46 +61,5 @@ fn print(text: &str, json: bool) {
         anstream::eprintln!("{text}");
     } else {
         anstream::println!("{text}");
-    }
-}
-
-/// The cases that were named, in the order of the table; all of them where none was.
-fn selected(cases: Vec<Case>, wanted: &[String]) -> Result<Vec<Case>, Failure> {
-    let known: Vec<&str> = cases.iter().map(|case| case.name).collect();
-    for name in wanted {
-        if !known.contains(&name.as_str()) {
-            let nearest = names::nearest(name, known.iter().copied())
-                .map(|near| format!(" (did you mean `{near}`?)"))
-                .unwrap_or_default();
-            return Err(Failure::usage(miette::miette!(
-                "no truth is called `{}`{nearest}; known are {}",
-                name.escape_debug(),
-                known.join(", ")
-            )));
-        }
-    }
-    Ok(cases
-        .into_iter()
-        .filter(|case| wanted.is_empty() || wanted.iter().any(|name| name == case.name))
-        .collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(wanted: &[&str]) -> Result<Vec<&'static str>, String> {
-        let wanted: Vec<String> = wanted.iter().map(|&name| name.to_owned()).collect();
-        selected(table(Form::Short, 1), &wanted)
-            .map(|cases| cases.iter().map(|case| case.name).collect())
-            .map_err(|failure| failure.report.to_string())
-    }
-
-    #[test]
-    fn truths_are_chosen_by_name() {
-        assert_eq!(check(&[]).unwrap().len(), 8);
-        assert_eq!(check(&["mm1", "stall"]).unwrap(), ["stall", "mm1"]);
-        let message = check(&["stal"]).unwrap_err();
-        assert!(message.contains("did you mean `stall`?"), "{message}");
     }
 }

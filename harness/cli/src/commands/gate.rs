@@ -9,7 +9,6 @@ use analysis::gate;
 use analysis::gate::{Against, Config, Gate, Judgement, Look, MAX_SOURCE_BYTES, Outcome};
 use analysis::history::HistoryLine;
 use model::record::run::Completion;
-use model::spec::plan::Effort;
 use model::spec::scenario::Scenario;
 use model::spec::target::{Kind, TargetSpec};
 use report::export::annotations::annotations;
@@ -28,7 +27,7 @@ use process::interrupt::Interrupt;
 use process::supervised::{Program, Supervised, describe};
 use runner::history_file;
 use runner::measure::alternating::{Begin, Title};
-use runner::request::{Choices, Request};
+use runner::request::Request;
 use runner::steering::Steering;
 use runner::step_log::{RUNS, StepLog};
 use runner::stored::read_run;
@@ -79,7 +78,7 @@ pub(crate) fn run(args: &GateArgs) -> Result<Exit, Failure> {
     };
     let targets = targets(&base, &head);
     // All at once and before the first is measured, which ties this process to the generator's cores.
-    let choices = choices(args, config.effort)?;
+    let choices = args.choices(config.effort)?;
     let requests = scenarios
         .into_iter()
         .map(|scenario| Request::new(scenario, targets.clone(), choices.clone()))
@@ -405,16 +404,6 @@ fn targets(base: &Base, head: &TargetSpec) -> Vec<TargetSpec> {
     }
 }
 
-/// How a gate measures.
-fn choices(args: &GateArgs, effort: Effort) -> Result<Choices, Failure> {
-    let effort = match (args.quick, args.thorough) {
-        (true, _) => Effort::Quick,
-        (_, true) => Effort::Thorough,
-        _ => effort,
-    };
-    Ok(Choices::usual(effort, args.seed, args.place.pinning()?))
-}
-
 /// Measures a scenario until it can be judged; the error is how the gate ends instead.
 fn judge(
     args: &GateArgs,
@@ -542,10 +531,7 @@ fn exit_of(outcome: Outcome, fail_inconclusive: bool) -> Exit {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-    use crate::args::{Args, Command};
 
     #[test]
     fn only_an_alarm_fails_a_gate_unless_more_is_asked_for() {
@@ -558,22 +544,5 @@ mod tests {
             assert_eq!(exit_of(outcome, false) as u8, usual, "{outcome:?}");
             assert_eq!(exit_of(outcome, true) as u8, strict, "{outcome:?}");
         }
-    }
-
-    #[test]
-    fn effort_comes_from_the_configuration_and_flags_win() {
-        let effort = |flags: &[&str], effort| {
-            let words = ["bench", "gate", "--base-rev", "HEAD"];
-            let parsed = Args::parse_from(words.iter().chain(flags));
-            let Command::Gate(args) = parsed.command else {
-                panic!("it is a gate");
-            };
-            choices(&args, effort).unwrap().effort
-        };
-        for effort_of_file in [Effort::Default, Effort::Quick, Effort::Thorough] {
-            assert_eq!(effort(&[], effort_of_file), effort_of_file);
-        }
-        assert_eq!(effort(&["--quick"], Effort::Thorough), Effort::Quick);
-        assert_eq!(effort(&["--thorough"], Effort::Quick), Effort::Thorough);
     }
 }

@@ -2,15 +2,11 @@
 
 use std::path::Path;
 
-use analysis::aa;
-use model::spec::plan::Effort;
-use model::spec::target;
-use model::spec::target::TargetSpec;
 use process::failure::Failure;
 use report::words::sentences;
 use runner::measure::alternating::{Begin, Title};
 use runner::measure::run_log::Kept;
-use runner::request::{Choices, Request};
+use runner::request::Request;
 use runner::steering::Steering;
 use runner::step_log::{RUNS, StepLog};
 
@@ -31,7 +27,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         let request = kept.request()?;
         return measured(args, face, &request, log, Begin::GoOn(Box::new(kept)));
     }
-    let request = understand(args)?;
+    let request = args.request()?;
     let title = Title {
         id: run_files::id(&request.scenario.name),
         command: command(),
@@ -64,36 +60,4 @@ fn measured(
         history_add::add_measured(path, &measured.record)?;
     }
     Ok(run_files::exit_of(&measured.record))
-}
-
-/// What the arguments mean.
-fn understand(args: &RunArgs) -> Result<Request, Failure> {
-    let scenario = args.experiment.scenario()?;
-    let mut targets = args.experiment.targets()?;
-    if args.aa {
-        targets.push(second_self(&targets[0])?);
-        target::unique(&targets).map_err(Failure::usage_of)?;
-    }
-    let effort = match (args.quick, args.thorough) {
-        (true, _) => Effort::Quick,
-        (_, true) => Effort::Thorough,
-        _ => Effort::Default,
-    };
-    let choices = Choices {
-        connections: args.connections,
-        rate: args.rate,
-        rounds: args.rounds,
-        duration: args.duration,
-        warmup: args.warmup,
-        aa: args.aa,
-        profile: args.profile.map(Into::into),
-        ..Choices::usual(effort, args.seed, args.place.pinning()?)
-    };
-    Request::new(scenario, targets, choices)
-}
-
-/// A target once more, as an A/A comparison needs it.
-fn second_self(first: &TargetSpec) -> Result<TargetSpec, Failure> {
-    let name = format!("{}{}", first.name, aa::SUFFIX);
-    first.renamed(&name).map_err(Failure::usage_of)
 }

@@ -3,16 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use analysis::sweep::search::TIME_PER_TARGET;
 use model::record::run::Completion;
-use model::record::sweep::objective;
-use model::record::sweep::objective::{Origin, SweepObjective};
 use model::record::sweep::plan::SweepPlan;
 use model::record::sweep::whole::{Log, SweepRecord};
 use model::spec::load::Process;
-use model::spec::plan::Effort;
-use model::spec::scenario::{ArrivalSpec, Pace, Scenario};
-use model::spec::target::TargetSpec;
+use model::spec::scenario::{ArrivalSpec, Pace};
 use model::units::Rate;
 use report::charts;
 use report::export::steps::steps_csv;
@@ -26,23 +21,12 @@ use crate::terminal::show_sweep;
 use process::environment;
 use process::failure::{Explain, Failure};
 use runner::measure::alternating::Title;
-use runner::measure::sweep::{SweepRequest, check, sweep};
-use runner::request::{Choices, Request};
+use runner::measure::sweep::{SweepRequest, sweep};
+use runner::request::Request;
 use runner::run_event::RunEvent;
 use runner::steering::Steering;
 use runner::step_log::{self, RUNS, STEPS, StepLog};
 use runner::stored::SWEEP;
-use runner::workload::Routes;
-
-/// The fewest connections, unless somebody says how many. A scenario has enough for its own rate, and a sweep goes far beyond: at
-/// the knee of io-heavy 400 requests are on the wire at a time.
-const CONNECTIONS_MIN: u32 = 1_024;
-
-/// Where nobody says what the objective is, it comes from a load that is light: this share of the scenario's rate.
-const UNLOADED_SHARE: f64 = 0.25;
-
-/// Where a scenario has no rate of its own, a sweep begins at this share of what the weakest target carries.
-const FROM_SHARE: f64 = 0.125;
 
 /// Sweeps a scenario, or goes on where one was interrupted.
 pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
@@ -59,7 +43,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
         let asked = asked_again(&known.plan)?;
         return measured(args, &asked, log, Some(known));
     }
-    let asked = understand(args)?;
+    let asked = args.request()?;
     let id = run_files::id(&format!("{}-sweep", asked.request.scenario.name));
     let dir = match &args.out {
         Some(dir) => dir.clone(),
@@ -178,96 +162,6 @@ fn is_done(dir: &Path) -> bool {
         serde_json::from_slice::<SweepRecord>(&bytes)
             .is_ok_and(|record| record.completion != Completion::Interrupted)
     })
-}
-
-/// What the arguments mean.
-fn understand(args: &SweepArgs) -> Result<SweepRequest, Failure> {
-    let scenario = args.experiment.scenario()?;
-    let targets = args.experiment.targets()?;
-    let routes = Routes::of(&scenario)?;
-    let asked = asked_objective(args, &scenario);
-    let (pace, process) = pace(args, &scenario, asked.is_some())?;
-    let from = match pace {
-        Pace::Rate(from) => Some(from),
-        Pace::CapacityShare(_) | Pace::Stages(_) => None,
-    };
-    if let Some(from) = from {
-        // Before anything is started.
-        check(from, args.to, &objective::bounds(asked.as_ref()))?;
-    }
-    let pinning = args.place.pinning()?;
-    let usual = scenario.connections.max(
-        CONNECTIONS_MIN
-            .try_into()
-            .expect("the constant is above zero"),
-    );
-    // A chat's connections are its members: more of them would be another chat.
-    let usual = if routes.are_chat() {
-        scenario.connections
-    } else {
-        usual
-    };
-    let choices = Choices {
-        connections: Some(args.connections.unwrap_or(usual)),
-        rounds: std::num::NonZeroU32::new(args.rounds + 1),
-        warmup: args.warmup,
-        ..Choices::usual(Effort::Default, args.seed, pinning)
-    };
-    Ok(SweepRequest {
-        process,
-        from,
-        to: args.to,
-        rounds: args.rounds,
-        time_limit: args.time_limit.unwrap_or(time_for(&targets)),
-        asked,
-        request: Request {
-            arrival: ArrivalSpec::Open { pace, process },
-            ..Request::new(scenario, targets, choices)?
-        },
-    })
-}
-
-fn time_for(targets: &[TargetSpec]) -> std::time::Duration {
-    TIME_PER_TARGET * u32::try_from(targets.len()).unwrap_or(u32::MAX)
-}
-
-/// What targets have to keep within, where the command or the scenario says so.
-fn asked_objective(args: &SweepArgs, scenario: &Scenario) -> Option<SweepObjective> {
-    let (origin, bounds) = if args.objective.is_empty() {
-        (Origin::Scenario, scenario.record().objectives)
-    } else {
-        (Origin::Asked, args.objective.clone())
-    };
-    (!bounds.is_empty()).then_some(SweepObjective { origin, bounds })
-}
-
-/// Where the sweep begins, and how the gaps between arrivals are distributed.
-fn pace(
-    args: &SweepArgs,
-    scenario: &Scenario,
-    has_objective: bool,
-) -> Result<(Pace, Process), Failure> {
-    let (process, of_scenario) = match &scenario.arrival {
-        ArrivalSpec::Closed => (Process::Poisson, Pace::CapacityShare(FROM_SHARE)),
-        ArrivalSpec::Open { pace, process } => {
-            let pace = match pace {
-                Pace::Rate(rate) if has_objective => Pace::Rate(*rate),
-                Pace::Rate(rate) => Pace::Rate(
-                    Rate::per_s(rate.as_per_s() * UNLOADED_SHARE).map_err(Failure::usage_of)?,
-                ),
-                Pace::CapacityShare(_) => Pace::CapacityShare(FROM_SHARE),
-                Pace::Stages(_) => {
-                    return Err(Failure::usage(miette::miette!(
-                        help = "sweep another scenario, or a copy of this one with rate_per_s instead of its stages",
-                        "{} changes its rate as it goes, and a sweep holds it for each of its steps",
-                        scenario.name
-                    )));
-                }
-            };
-            (*process, pace)
-        }
-    };
-    Ok((args.from.map_or(of_scenario, Pace::Rate), process))
 }
 
 /// Writes what belongs to a sweep beside its steps, the record last: where that is, the others are.
