@@ -51,7 +51,7 @@ from conversation import (
     Failed,
     Unavailable,
     add_place_arguments,
-    caution_about,
+    warn_about,
     check_writable,
     cores_of,
     positive_int,
@@ -235,7 +235,7 @@ def run_agreement(args: argparse.Namespace) -> int:
     if not commands:
         raise Failed("no server is left to measure; see above for what each one needs")
     load_average = os.getloadavg()[0]
-    caution_about(plan.rounds, load_average)
+    warn_about(plan.rounds, load_average)
 
     runs = [run_in_closed_loop(plan, list(commands), bench)] if args.run else []
     with confined_to(plan.load_cpu):
@@ -253,7 +253,7 @@ def run_agreement(args: argparse.Namespace) -> int:
         found = {"rows": rows, "limits": limits, "run_rows": run_rows, "epochs": epochs, "runs": runs}
         write_json(args.json, {**record, "missing": missing, **found})
     if missing:
-        say(f"error: left out: {', '.join(missing)}; mend what is said above, or name the others with --only")
+        say(f"error: left out: {', '.join(missing)}; fix what is reported above, or name the others with --only")
         return EXIT_FAILED
     return EXIT_FINE
 

@@ -1,6 +1,6 @@
-"""Load generators: where each is found, how it is told what to do, and what its report says.
+"""Load generators: where each is found, how its command line is written, and what its report says.
 
-Every generator is told the same: so many keep-alive connections, so long, one thread, and a rate where it keeps one.
+Every generator is given the same: so many keep-alive connections, so long, one thread, and a rate where it keeps one.
 What it reports is read from its own words, and its own words only; a report that can't be read is an error, never a
 zero.
 """
@@ -111,23 +111,31 @@ def parse_bench(stdout: str) -> Report:
 
     >>> parse_bench('''{"load": {"rate_per_s": 20000.0, "duration_s": 1.0},
     ... "requests": {"scheduled": 20000, "ok": 20000, "error": 0, "timeout": 0, "unfinished": 0},
-    ... "response_time_ns": {"p50": 29087, "p99": 148703}, "send_lag_ns": {"p50": 201, "p99": 130751}}''')
+    ... "times_ns": {"response_time": {"p50": 29087, "p99": 148703}, "send_lag": {"p50": 201, "p99": 130751}}}''')
     Report(requests=20000, errors=0, duration_s=1.0, median_us=29.087, send_lag_us_p99=130.751, p99_us=148.703)
     >>> parse_bench('''{"load": {"rate_per_s": null, "duration_s": 1.0},
     ... "requests": {"scheduled": 5, "ok": 2, "error": 1, "timeout": 1, "unfinished": 1},
-    ... "response_time_ns": {"p50": null, "p99": null}, "send_lag_ns": {"p50": null, "p99": null}}''')
+    ... "times_ns": {"response_time": {"p50": null, "p99": null}, "send_lag": {"p50": null, "p99": null}}}''')
     Report(requests=2, errors=2, duration_s=1.0, median_us=None, send_lag_us_p99=None, p99_us=None)
+    >>> parse_bench('''{"load": {"rate_per_s": null, "duration_s": 1.0},
+    ... "requests": {"scheduled": 5, "ok": 0, "error": 5, "timeout": 0, "unfinished": 0}, "times_ns": {}}''')
+    Report(requests=0, errors=5, duration_s=1.0, median_us=None, send_lag_us_p99=None, p99_us=None)
     """
     record = json.loads(stdout)
     requests = record["requests"]
-    times, lag_ns = record["response_time_ns"], record["send_lag_ns"]["p99"]
+
+    def percentile_us(clock: str, percentile: str) -> float | None:
+        # A clock without values is left out.
+        time_ns = record["times_ns"].get(clock, {}).get(percentile)
+        return None if time_ns is None else time_ns / 1e3
+
     return Report(
         requests=requests["ok"],
         errors=requests["error"] + requests["timeout"],
         duration_s=record["load"]["duration_s"],
-        median_us=None if times["p50"] is None else times["p50"] / 1e3,
-        send_lag_us_p99=None if lag_ns is None else lag_ns / 1e3,
-        p99_us=None if times["p99"] is None else times["p99"] / 1e3,
+        median_us=percentile_us("response_time", "p50"),
+        send_lag_us_p99=percentile_us("send_lag", "p99"),
+        p99_us=percentile_us("response_time", "p99"),
     )
 
 
@@ -201,8 +209,8 @@ def parse_wrk(stdout: str) -> Report:
     requests = found(r"^\s*(\d+) requests in ([\d.]+)(us|ms|s|m|h),", stdout, "wrk")
 
     def percentile_us(percent: int) -> float | None:
-        told = found(rf"^\s*{percent}(?:\.000)?%\s+(-?[\d.]+|-?nan)(us|ms|s|m)\s*$", stdout, "wrk")
-        return None if "nan" in told[1] else round(float(told[1]) * UNITS_S[told[2]] * 1e6, 3)
+        printed = found(rf"^\s*{percent}(?:\.000)?%\s+(-?[\d.]+|-?nan)(us|ms|s|m)\s*$", stdout, "wrk")
+        return None if "nan" in printed[1] else round(float(printed[1]) * UNITS_S[printed[2]] * 1e6, 3)
 
     # Both lines are there only where something went wrong.
     socket_errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", stdout)
@@ -398,7 +406,7 @@ OHA_BUILD = TARGET / "oha-build"
 
 
 def cargo_install_oha() -> list[str]:
-    """Builds oha, with its own lock file; takes minutes, and yields to whoever else computes."""
+    """Builds oha, with its own lock file; takes minutes, and yields to other processes."""
     cargo = tool("cargo", "install Rust (https://rustup.rs)")
     command = ["nice", cargo, "install", "oha", "--version", OHA_VERSION, "--locked"]
     return [*command, "--root", str(TARGET / "oha"), "--target-dir", str(OHA_BUILD)]

@@ -1,4 +1,4 @@
-"""What the script and whoever runs it say to each other: what can be typed, what went wrong, how far it is."""
+"""What the script and its user say to each other: what can be typed, what went wrong, how far it is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 # In less, opening the connections would be much of what is measured; in more, the machine changes within a round.
 EPOCH_MIN_S = 0.1
 EPOCH_MAX_S = 60.0
-# Below this many rounds the interval of a median says little; it is printed all the same, with a caution.
+# Below this many rounds the interval of a median says little; it is printed all the same, with a warning.
 ROUNDS_FOR_AN_INTERVAL = 6
 # Above this many runnable tasks others were computing too.
 BUSY_LOAD_AVERAGE = 0.5
@@ -51,12 +51,12 @@ def cores_of(args: argparse.Namespace) -> tuple[int, int]:
     return server_cpu, load_cpu
 
 
-def caution_about(rounds: int, load_average: float) -> None:
+def warn_about(rounds: int, load_average: float) -> None:
     """Says what will make the figures worth less."""
     if load_average > BUSY_LOAD_AVERAGE:
-        say(f"caution: the load average is {load_average:.1f}: others compute here, and the intervals will be wide")
+        say(f"warning: the load average is {load_average:.1f}: others compute here, and the intervals will be wide")
     if rounds < ROUNDS_FOR_AN_INTERVAL:
-        say(f"caution: {rounds} rounds are too few for an interval; take {ROUNDS_FOR_AN_INTERVAL} or more")
+        say(f"warning: {rounds} rounds are too few for an interval; take {ROUNDS_FOR_AN_INTERVAL} or more")
 
 
 def positive_int(text: str) -> int:

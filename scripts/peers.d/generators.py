@@ -50,7 +50,7 @@ from conversation import (
     Misused,
     Unavailable,
     add_place_arguments,
-    caution_about,
+    warn_about,
     check_writable,
     cores_of,
     positive_int,
@@ -253,7 +253,7 @@ def run_generators(args: argparse.Namespace) -> int:
     if not programs:
         raise Failed("no generator is left to measure; see above for what each one needs")
     load_average = os.getloadavg()[0]
-    caution_about(plan.rounds, load_average)
+    warn_about(plan.rounds, load_average)
 
     epochs = measure(lab, programs)
     rows = [row_of(name, epochs, plan) for name in programs]
@@ -264,7 +264,7 @@ def run_generators(args: argparse.Namespace) -> int:
         record = {"plan": asdict(plan), "environment": environment_of(bench, load_average, versions)}
         write_json(args.json, {**record, "missing": missing, "rows": rows, "epochs": epochs})
     if missing:
-        say(f"error: left out unasked: {', '.join(missing)}; mend what is said above, or --skip it")
+        say(f"error: left out unasked: {', '.join(missing)}; fix what is reported above, or --skip it")
         return EXIT_FAILED
     return EXIT_FINE
 

@@ -54,12 +54,12 @@ def filled(manifest: Mapping, values: Mapping[str, str]) -> list[str]:
 def set_up(name: str, needs: str, bench: Path) -> dict[str, str]:
     """Makes ready what a target in another language needs, by `bench setup`, and says where it is."""
     # What it prints while it works goes to stderr, as ours does.
-    told = subprocess.run(
+    done = subprocess.run(
         [str(bench), "setup", name], stdout=subprocess.PIPE, stderr=sys.stderr, text=True, check=False
     )
-    place = ready_in(told.stdout)
-    if told.returncode != 0 or place is None:
-        raise Unavailable(f"'bench setup {name}' did not make ready what it needs: {told.stdout.strip()}")
+    place = ready_in(done.stdout)
+    if done.returncode != 0 or place is None:
+        raise Unavailable(f"'bench setup {name}' did not make ready what it needs: {done.stdout.strip()}")
     node = shutil.which("node") or shutil.which("nodejs")
     interpreter = {"node": node, "python": str(place / "venv" / "bin" / "python")}[needs]
     if interpreter is None:
@@ -67,12 +67,12 @@ def set_up(name: str, needs: str, bench: Path) -> dict[str, str]:
     return {"server_dir": str(place), needs: interpreter}
 
 
-def ready_in(told: str) -> Path | None:
+def ready_in(output: str) -> Path | None:
     """Where `bench setup` says that the files are.
 
     >>> ready_in("Node.js  20.20.2 (end of life since 2026-04-30), ready in /home/a b/.cache/bench/servers/node-0123\\n")
     PosixPath('/home/a b/.cache/bench/servers/node-0123')
     >>> ready_in("Node.js  Node.js was not found")
     """
-    match = re.search(r", ready in (/.+)$", told, re.MULTILINE)
+    match = re.search(r", ready in (/.+)$", output, re.MULTILINE)
     return Path(match[1]) if match else None

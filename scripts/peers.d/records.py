@@ -27,7 +27,7 @@ def environment_of(bench: Path, load_average: float, versions: dict[str, str | N
 
 
 def cpu_model() -> str | None:
-    """The processor's name, where the kernel tells."""
+    """The processor's name, where the kernel reports it."""
     match = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     return match[1] if match else None
 
@@ -35,10 +35,10 @@ def cpu_model() -> str | None:
 def version_of(command: Sequence[str]) -> str | None:
     """The first line that a program says of itself, None where there is no such program."""
     try:
-        told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=VERSION_TIMEOUT_S)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=VERSION_TIMEOUT_S)
     except OSError:
         return None
-    return next((line.strip() for line in told.stdout.splitlines() if line.strip()), None)
+    return next((line.strip() for line in done.stdout.splitlines() if line.strip()), None)
 
 
 def write_json(path: Path, record: dict[str, object]) -> None:

@@ -38,7 +38,7 @@ from conversation import (
     Misused,
     Unavailable,
     add_place_arguments,
-    caution_about,
+    warn_about,
     check_writable,
     cores_of,
     epoch_s,
@@ -189,7 +189,7 @@ def run_servers(args: argparse.Namespace) -> int:
     # This process sleeps while it measures, but what little it does stays off the server's core.
     os.sched_setaffinity(0, {plan.load_cpu})
     load_average = os.getloadavg()[0]
-    caution_about(plan.rounds, load_average)
+    warn_about(plan.rounds, load_average)
 
     epochs, responses_bytes = measure(plan, commands, bench)
     rows = summarise(plan, [name for name in SERVERS if name in commands], epochs, responses_bytes)
@@ -198,7 +198,7 @@ def run_servers(args: argparse.Namespace) -> int:
         record = {"plan": asdict(plan), "environment": environment_of(bench, load_average, versions())}
         write_json(args.json, {**record, "missing": missing, "rows": rows, "epochs": epochs})
     if missing:
-        say(f"error: left out unasked: {', '.join(missing)}; mend what is said above, or --skip it")
+        say(f"error: left out unasked: {', '.join(missing)}; fix what is reported above, or --skip it")
         return EXIT_FAILED
     return EXIT_FINE
 
@@ -282,7 +282,7 @@ def measure_epoch(plan: Plan, server: Server, bench: Path, number: int) -> Epoch
         requests=requests["ok"],
         unfinished=requests["unfinished"],
         duration_s=record["load"]["duration_s"],
-        # An open loop spins until a request falls due; that says nothing about how much it could still send.
+        # An open loop spins until a request is due; that says nothing about how much it could still send.
         generator_share=generator["cpu_share"] * (1.0 - generator.get("spin_share", 0.0)),
     )
 

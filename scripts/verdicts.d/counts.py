@@ -1,6 +1,6 @@
 """Arithmetic of counting verdicts. Knows no process and no file.
 
-A run counts where it is valid: of one that `bench` itself calls invalid (exit code 3) nobody would take a verdict. A run has
+A run counts where it is valid: of one that `bench` itself calls invalid (exit code 3) no verdict counts. A run has
 called a difference where any of its metrics, after Holm's adjustment over all of them, is faster, slower, less or more; how
 often each metric was called stands beside. A share has the exact interval of Clopper and Pearson (1934).
 """
@@ -15,10 +15,10 @@ from typing import Any
 
 CONFIDENCE = 0.95
 DIFFERENT = frozenset({"faster", "slower", "less", "more"})
-# Within the margin a difference is told as slight where it is certain: adjusted p-value and interval as in the core's compare.rs.
+# Within the margin a certain difference counts as slight: adjusted p-value and interval as in `Comparison::slight`.
 ALPHA, SLIGHT_FROM = 0.05, 0.01
 SLIGHTLY_SLOWER = "slightly slower"
-TOLD = DIFFERENT | {SLIGHTLY_SLOWER}
+CALLED = DIFFERENT | {SLIGHTLY_SLOWER}
 # The metric that a slowed target must be slower in.
 JUDGED = "response_time_ns_p50"
 # Halvings of a bracket after which a bound no longer changes.
@@ -26,14 +26,14 @@ BISECTIONS = 60
 
 
 def outcome(record: dict[str, Any], head: str) -> dict[str, Any]:
-    """What is kept of a run's record: verdict, ratio and minimal detectable effect of each metric of `head`.
+    """What is kept of a run's record: verdict, ratio and smallest detectable difference of each metric of `head`.
 
-    >>> told = {"metric": "throughput_per_s", "head": "b", "verdict": "slower", "ratio": 0.9, "mde": 0.04}
-    >>> told |= {"ci_low": 0.88, "ci_high": 0.92, "p_value": 0.01}
-    >>> record = {"id": "x", "elapsed_s": 19.5, "validity": {"verdict": "valid"}, "comparisons": [told, {**told, "head": "c"}]}
+    >>> compared = {"metric": "throughput_per_s", "head": "b", "verdict": "slower", "ratio": 0.9, "smallest_detectable": 0.04}
+    >>> compared |= {"ci_low": 0.88, "ci_high": 0.92, "p_value": 0.01}
+    >>> record = {"id": "x", "elapsed_s": 19.5, "validity": {"verdict": "valid"}, "comparisons": [compared, {**compared, "head": "c"}]}
     >>> outcome(record, "b")
     {'id': 'x', 'elapsed_s': 19.5, 'valid': True, 'verdicts': {'throughput_per_s': 'slower'}, \
-'ratios': {'throughput_per_s': 0.9}, 'mdes': {'throughput_per_s': 0.04}}
+'ratios': {'throughput_per_s': 0.9}, 'smallest_detectable': {'throughput_per_s': 0.04}}
     """
     compared = [comparison for comparison in record["comparisons"] if comparison["head"] == head]
 
@@ -46,15 +46,15 @@ def outcome(record: dict[str, Any], head: str) -> dict[str, Any]:
         "valid": record["validity"]["verdict"] == "valid",
         "verdicts": {comparison["metric"]: verdict(comparison) for comparison in compared},
         "ratios": by_metric("ratio"),
-        "mdes": by_metric("mde"),
+        "smallest_detectable": by_metric("smallest_detectable"),
     }
 
 
 def verdict(comparison: dict[str, Any]) -> str:
     """The verdict of a comparison; of times also whether one is slightly slower.
 
-    >>> told = {"metric": JUDGED, "verdict": "equivalent", "ci_low": 1.029, "p_value": 0.001}
-    >>> [verdict({**told, **other}) for other in ({}, {"ci_low": 1.009}, {"p_value": 0.05}, {"metric": "server_rss_bytes_max"})]
+    >>> compared = {"metric": JUDGED, "verdict": "equivalent", "ci_low": 1.029, "p_value": 0.001}
+    >>> [verdict({**compared, **other}) for other in ({}, {"ci_low": 1.009}, {"p_value": 0.05}, {"metric": "server_rss_bytes_max"})]
     ['slightly slower', 'equivalent', 'equivalent', 'equivalent']
     """
     is_certain = comparison["p_value"] < ALPHA and comparison["ci_low"] >= 1.0 + SLIGHT_FROM
@@ -86,31 +86,31 @@ def false_alarms(outcomes: Sequence[dict[str, Any]]) -> str:
 def found(outcomes: Sequence[dict[str, Any]], percent: float) -> str:
     """How often a target that is slower by `percent` was called slower.
 
-    >>> def run(verdict, ratio, mde):
-    ...     return {"valid": True, "verdicts": {JUDGED: verdict}, "ratios": {JUDGED: ratio}, "mdes": {JUDGED: mde}}
+    >>> def run(verdict, ratio, share):
+    ...     return {"valid": True, "verdicts": {JUDGED: verdict}, "ratios": {JUDGED: ratio}, "smallest_detectable": {JUDGED: share}}
     >>> print(found([run(SLIGHTLY_SLOWER, 1.03, 0.01)], 3.0))
     1 of 1 runs called the slowed target slower in response_time_ns_p50: 100.0 % (95 % interval: 2.5 to 100.0 %)
       1 of them slightly: within the margin, and certain
-      median ratio 1.030, median minimal detectable effect 1.0 %
+      median ratio 1.030, median smallest detectable difference 1.0 %
     >>> print(found([run("slower", 1.11, 0.02), run("inconclusive", 1.08, 0.12), run("inconclusive", 1.05, 0.04)], 10.0))
     1 of 3 runs called the slowed target slower in response_time_ns_p50: 33.3 % (95 % interval: 0.8 to 90.6 %)
-      1 of the others stated a minimal detectable effect above 10 %
-      median ratio 1.080, median minimal detectable effect 4.0 %
+      1 of the others stated a smallest detectable difference above 10 %
+      median ratio 1.080, median smallest detectable difference 4.0 %
     """
     valid = [each for each in outcomes if each["valid"] and JUDGED in each["verdicts"]]
     slower = [each for each in valid if each["verdicts"][JUDGED] in {"slower", SLIGHTLY_SLOWER}]
     slightly = sum(each["verdicts"][JUDGED] == SLIGHTLY_SLOWER for each in slower)
-    blind = sum(each["mdes"][JUDGED] * 100.0 > percent for each in valid if each not in slower)
+    blind = sum(each["smallest_detectable"][JUDGED] * 100.0 > percent for each in valid if each not in slower)
     what = f"runs called the slowed target slower in {JUDGED}"
     lines = [f"{share(what, len(slower), len(valid))}{invalid(outcomes)}"]
     if slightly:
         lines.append(f"  {slightly} of them slightly: within the margin, and certain")
     if len(slower) < len(valid):
-        lines.append(f"  {blind} of the others stated a minimal detectable effect above {percent:g} %")
+        lines.append(f"  {blind} of the others stated a smallest detectable difference above {percent:g} %")
     if valid:
         ratio = statistics.median(each["ratios"][JUDGED] for each in valid)
-        mde = statistics.median(each["mdes"][JUDGED] for each in valid)
-        lines.append(f"  median ratio {ratio:.3f}, median minimal detectable effect {mde * 100.0:.1f} %")
+        smallest = statistics.median(each["smallest_detectable"][JUDGED] for each in valid)
+        lines.append(f"  median ratio {ratio:.3f}, median smallest detectable difference {smallest * 100.0:.1f} %")
     return "\n".join(lines)
 
 

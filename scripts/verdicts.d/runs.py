@@ -97,7 +97,7 @@ def run_slowed(args: argparse.Namespace) -> int:
     path = args.file or ROOT / "results/runs" / f"{name}.ndjson"
     say(f"one run of {args.target} alone, for its median response time")
     alone = bench_run(bench, "--quick", ["--target", args.target], seed=0)
-    median_ns = alone["targets"][0]["response_time_ns"]["p50"]
+    median_ns = alone["targets"][0]["times_ns"]["response_time"]["p50"]
     late_ns = delay_ns(median_ns, args.percent)
     say(f"the median is {median_ns / 1e6:.2f} ms: each of {CALLS} calls is answered {late_ns / 1e3:.0f} µs late")
     with slowed_target(bench, args.target, late_ns, alone["pinning"]["load_cpus"]) as manifest:
@@ -141,10 +141,10 @@ def redirected(manifest: str, upstream: str) -> str:
     'args = ["--upstream", "127.0.0.1:9000"]'
     >>> redirected('args = []', "127.0.0.1:9000")
     Traceback (most recent call last):
-    conversation.Misused: this target is not told where the upstream is, so it can't be slowed that way
+    conversation.Misused: this target does not take the address of the upstream, so it can't be slowed that way
     """
     if "{upstream}" not in manifest:
-        raise Misused("this target is not told where the upstream is, so it can't be slowed that way")
+        raise Misused("this target does not take the address of the upstream, so it can't be slowed that way")
     return manifest.replace("{upstream}", upstream)
 
 
@@ -231,6 +231,6 @@ def described(outcome: dict[str, Any]) -> str:
     >>> described({"valid": True, "elapsed_s": 18.0, "verdicts": {"b": "equivalent"}})
     'no difference called (18 s)'
     """
-    called = [f"{metric} {verdict}" for metric, verdict in outcome["verdicts"].items() if verdict in counts.TOLD]
+    called = [f"{metric} {verdict}" for metric, verdict in outcome["verdicts"].items() if verdict in counts.CALLED]
     words = (", ".join(called) or "no difference called") if outcome["valid"] else "not valid"
     return f"{words} ({outcome['elapsed_s']:.0f} s)"
