@@ -364,8 +364,8 @@ pub fn minimal_detectable(deviation: f64, blocks: usize, alpha: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::measured::accounting::Accounting;
     use model::measured::clock::Clock;
-    use model::measured::ledger::Ledger;
     use model::record::metric::Rank;
     use proptest::prelude::*;
     use rand::SeedableRng;
@@ -778,7 +778,7 @@ mod tests {
             position: 0,
             started_s: 0.0,
             duration_s: 1.0,
-            requests: Ledger::default(),
+            requests: Accounting::default(),
             metrics: value
                 .map(|value| (TIME.name().to_owned(), value))
                 .into_iter()
@@ -840,7 +840,7 @@ mod tests {
         use model::spec::plan::{Effort, Plan, PlanSpec};
 
         let most = WorkloadKind::ALL
-            .map(|timed| Metric::of_workload(timed).len())
+            .map(|workload| Metric::of_workload(workload).len())
             .into_iter()
             .max();
         assert_eq!(most, Some(7));

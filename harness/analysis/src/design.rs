@@ -157,7 +157,7 @@ fn placed_blocks(targets: &[(&str, &[EpochRecord])], judged: Metric) -> Vec<Plac
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::measured::ledger::Ledger;
+    use model::measured::accounting::Accounting;
     use rand::SeedableRng;
     use rand_distr::{Distribution, StandardNormal};
     use rand_xoshiro::Xoshiro256PlusPlus;
@@ -182,7 +182,7 @@ mod tests {
                     position,
                     started_s: 0.0,
                     duration_s: 1.0,
-                    requests: Ledger::default(),
+                    requests: Accounting::default(),
                     metrics: [(JUDGED.name().to_owned(), value)].into(),
                     loops: None,
                 });

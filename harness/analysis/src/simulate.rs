@@ -11,7 +11,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use crate::compare;
 use crate::compare::Policy;
 use crate::design;
-use model::measured::ledger::Ledger;
+use model::measured::accounting::Accounting;
 use model::measured::workload::WorkloadKind;
 use model::record::comparison::Comparison;
 use model::record::metric::Metric;
@@ -130,7 +130,7 @@ pub fn epochs(
             position: trial.position,
             started_s: trial.index as f64,
             duration_s: 1.0,
-            requests: Ledger::default(),
+            requests: Accounting::default(),
             metrics: metrics.collect(),
             loops: None,
         });

@@ -1,7 +1,7 @@
 //! Whether a measurement may be believed, and what to do where it may not.
 
+use model::measured::accounting::ErrorKind;
 use model::measured::clock::Clock;
-use model::measured::ledger::ErrorKind;
 use model::measured::recording::Recording;
 use model::measured::summary::{Summary, Times, value_at};
 use model::measured::workload::WorkloadKind;
@@ -155,10 +155,10 @@ fn backend_late(circumstances: &Circumstances) -> Option<Warning> {
 
 fn rate_missed(load: &Load, recording: &Recording) -> Option<Warning> {
     let rate = load.arrival.rate()?;
-    let ledger = &recording.ledger;
-    let answered = ledger.scheduled - ledger.unfinished;
-    let answered_share = answered as f64 / ledger.scheduled.max(1) as f64;
-    (ledger.scheduled > 0 && answered_share < REACHED_SHARE).then(|| {
+    let accounting = &recording.accounting;
+    let answered = accounting.scheduled - accounting.unfinished;
+    let answered_share = answered as f64 / accounting.scheduled.max(1) as f64;
+    (accounting.scheduled > 0 && answered_share < REACHED_SHARE).then(|| {
         Warning::note(Fact::RateMissed {
             rate_per_s: rate.as_per_s(),
             answered_share,
@@ -167,30 +167,30 @@ fn rate_missed(load: &Load, recording: &Recording) -> Option<Warning> {
 }
 
 fn nothing_scheduled(recording: &Recording) -> Option<Warning> {
-    (recording.ledger.scheduled == 0).then(|| Warning::void(Fact::NothingScheduled))
+    (recording.accounting.scheduled == 0).then(|| Warning::void(Fact::NothingScheduled))
 }
 
 /// Where no request succeeded there is no figure of the target's, so failures and unfinished requests then void the measurement.
 fn failures(recording: &Recording) -> Option<Warning> {
-    let ledger = &recording.ledger;
-    (ledger.failed() > 0).then(|| Warning {
-        voids: ledger.ok == 0,
+    let accounting = &recording.accounting;
+    (accounting.failed() > 0).then(|| Warning {
+        voids: accounting.ok == 0,
         ..Warning::note(Fact::Failures {
-            failed: ledger.failed(),
-            scheduled: ledger.scheduled,
-            timeouts: ledger.timeout,
+            failed: accounting.failed(),
+            scheduled: accounting.scheduled,
+            timeouts: accounting.timeout,
             kinds: recording.errors.kinds.clone(),
         })
     })
 }
 
 fn unfinished(recording: &Recording) -> Option<Warning> {
-    let ledger = &recording.ledger;
-    (ledger.unfinished > 0).then(|| Warning {
-        voids: ledger.ok == 0,
+    let accounting = &recording.accounting;
+    (accounting.unfinished > 0).then(|| Warning {
+        voids: accounting.ok == 0,
         ..Warning::note(Fact::Unfinished {
-            unfinished: ledger.unfinished,
-            scheduled: ledger.scheduled,
+            unfinished: accounting.unfinished,
+            scheduled: accounting.scheduled,
         })
     })
 }
@@ -227,8 +227,8 @@ fn idle_lost(recording: &Recording) -> Option<Warning> {
 fn unfair(recording: &Recording) -> Option<Warning> {
     let counts = recording.connections;
     let served = counts.served?;
-    let mean =
-        recording.ledger.ok as f64 / counts.opened.saturating_sub(counts.reopened).max(1) as f64;
+    let mean = recording.accounting.ok as f64
+        / counts.opened.saturating_sub(counts.reopened).max(1) as f64;
     let is_judged = mean >= FAIR_REQUESTS_PER_CONNECTION as f64;
     (is_judged && (served.min as f64) < FAIR_SHARE * mean).then(|| {
         Warning::note(Fact::Unfair {

@@ -158,8 +158,8 @@ impl Figure {
         let per_s = Summary::of(recording).throughput_per_s;
         let times = |clock| &recording.times[clock];
         match self {
-            Self::Scheduled => Some(recording.ledger.scheduled as f64),
-            Self::Unfinished => Some(recording.ledger.unfinished as f64),
+            Self::Scheduled => Some(recording.accounting.scheduled as f64),
+            Self::Unfinished => Some(recording.accounting.unfinished as f64),
             Self::Throughput => Some(per_s),
             Self::InFlightCounted => {
                 (recording.in_flight.samples > 0).then_some(recording.in_flight.mean)
@@ -256,7 +256,7 @@ impl Reading<'_> {
     pub fn sent(self) -> u64 {
         match self {
             Self::Recording(recording) => {
-                recording.times[Clock::ServiceTime].len() + recording.ledger.error
+                recording.times[Clock::ServiceTime].len() + recording.accounting.error
             }
             // Of the unfinished it does not say how many were sent; a load that ends in order has none.
             Self::Report(report) => report.requests.scheduled - report.requests.unfinished,

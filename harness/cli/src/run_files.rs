@@ -64,15 +64,15 @@ pub(crate) fn write(log: &StepLog, measured: &Measured, charts: &[Chart]) -> Res
     let record = &measured.record;
     log.write_beside("summary.csv", export::summary_csv(record).as_bytes())?;
     log.write_beside("intervals.csv", export::intervals_csv(record).as_bytes())?;
-    let timed = record.workload();
+    let workload = record.workload();
     for (target, recording) in record.targets.iter().zip(&measured.recordings) {
-        let table = export::hgrm(&recording.times[timed.clock()], export::NANOS_PER_MS);
-        let hgrm = table + &export::hgrm_time(timed);
+        let table = export::hgrm(&recording.times[workload.clock()], export::NANOS_PER_MS);
+        let hgrm = table + &export::hgrm_time(workload);
         log.write_beside(&format!("{}.hgrm", target.name), hgrm.as_bytes())?;
         let hlog = export::hlog(
             measured.started_epoch_s,
             &recording.intervals,
-            timed,
+            workload,
             &target.name,
         );
         log.write_beside(&format!("{}.hlog", target.name), hlog.as_bytes())?;

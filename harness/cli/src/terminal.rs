@@ -180,11 +180,11 @@ fn why_lines(record: &RunRecord, page: Page) -> Option<String> {
 /// How the times of each target spread: a row of bars each, on one axis, below a line that says what they are of. It says
 /// nothing that the table above doesn't say in figures.
 fn histogram(record: &RunRecord, page: Page) -> Vec<String> {
-    let timed = record.workload();
+    let workload = record.workload();
     let counts: Vec<Counts> = record
         .targets
         .iter()
-        .map(|target| counts(target.whole_distribution(timed.clock())))
+        .map(|target| counts(target.whole_distribution(workload.clock())))
         .collect();
     let names = record.targets.iter().map(|target| target.name.as_str());
     let name_width = names.clone().map(|name| name.chars().count()).max();
@@ -197,7 +197,7 @@ fn histogram(record: &RunRecord, page: Page) -> Vec<String> {
     };
     let head = format!(
         "How {}s spread, from {} to {}, each step {} longer:",
-        terms::time(timed),
+        terms::time(workload),
         figures::time(spread.low_ns as f64),
         figures::time(spread.high_ns as f64),
         figures::percent(spread.step - 1.0)
@@ -297,7 +297,7 @@ fn gate_text(judged: &Gate) -> String {
         for said in gate::said(judgement) {
             let style = match said.tone {
                 Tone::Alarm => BAD,
-                Tone::Caution => WARN,
+                Tone::Warning => WARN,
                 Tone::Good => GOOD,
                 Tone::Plain => Style::new(),
             };

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use load::UpgradeError;
 use load::{Chat, Control, DriveError, Options, Workload, drive};
-use model::measured::ledger::ErrorKind;
+use model::measured::accounting::ErrorKind;
 use model::measured::recording::{MessageCounts, Recording, Served};
 use model::spec::load::{Arrival, Connect, Load, Process};
 use model::units::Rate;
@@ -228,7 +228,7 @@ fn driven(load: &Load, addr: SocketAddr, cpus: Vec<u32>) -> Result<Recording, Dr
 /// Drives nine messages, of which three are odd.
 fn drive_nine(odd: Odd) -> Recording {
     let recording = driven(&load(Arrival::Closed), room(odd), Vec::new()).unwrap();
-    assert_eq!(recording.ledger.scheduled, MESSAGES, "{odd:?}");
+    assert_eq!(recording.accounting.scheduled, MESSAGES, "{odd:?}");
     recording
 }
 
@@ -248,7 +248,7 @@ fn check(odd: Odd, ok: u64, wrong: &[(ErrorKind, u64)], deliveries: [u64; 4]) ->
     };
     assert_eq!(
         (
-            recording.ledger.ok,
+            recording.accounting.ok,
             &recording.errors.kinds,
             recording.messages
         ),
@@ -285,7 +285,10 @@ fn what_a_room_does_wrong_is_counted_by_name() {
         [counts.deliveries, counts.lost, counts.duplicated],
         [27, 0, 3]
     );
-    assert_eq!(recording.ledger.ok + recording.ledger.error, MESSAGES);
+    assert_eq!(
+        recording.accounting.ok + recording.accounting.error,
+        MESSAGES
+    );
     let is_twice = |kind: &ErrorKind| *kind == ErrorKind::DeliveriesDuplicated;
     assert!(recording.errors.kinds.keys().all(is_twice));
     check(Odd::Changes, 6, &[(ErrorKind::WrongBody, 3)], [24, 3, 0, 0]);
@@ -315,7 +318,7 @@ fn where_members_disagree_about_the_order_something_is_out_of_it() {
 #[test]
 fn a_message_that_nobody_gets_is_given_up_and_nothing_of_it_is_lost() {
     let recording = check(Odd::Swallows, 6, &[], [18, 0, 0, 0]);
-    assert_eq!(recording.ledger.timeout, 3);
+    assert_eq!(recording.accounting.timeout, 3);
     assert_eq!(
         recording.times[Clock::DeliveryTime].len(),
         27,
@@ -350,7 +353,10 @@ fn a_schedule_has_every_member_speak_in_turn_and_one_thread_hears_them_all() {
         ..load(arrival)
     };
     let recording = driven(&load, room(Odd::Nothing), vec![0, 0]).unwrap();
-    assert_eq!((recording.ledger.scheduled, recording.ledger.ok), (60, 60));
+    assert_eq!(
+        (recording.accounting.scheduled, recording.accounting.ok),
+        (60, 60)
+    );
     assert_eq!(recording.messages.deliveries, 60 * u64::from(MEMBERS));
     assert_eq!(recording.generator.threads, 1);
 }

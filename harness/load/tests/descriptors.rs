@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http1::Method;
 use load::{Control, DriveError, Expect, ExpectBody, Options, Request, Workload, drive};
-use model::measured::ledger::ErrorKind;
+use model::measured::accounting::ErrorKind;
 use model::measured::recording::Recording;
 use model::spec::load::{Arrival, Connect, Load, Process};
 use model::units::Rate;
@@ -33,16 +33,16 @@ fn connections_that_find_no_descriptor_are_counted_and_tried_again() {
     let addr = server(Some(CONNECTIONS));
     let recording = check(addr, Duration::from_secs(1)).unwrap();
     setrlimit(Resource::Nofile, plenty).unwrap();
-    let ledger = recording.ledger;
+    let accounting = recording.accounting;
     assert_eq!(
-        (ledger.scheduled, ledger.ok, ledger.unfinished),
+        (accounting.scheduled, accounting.ok, accounting.unfinished),
         (100, 4, 96),
-        "{ledger:?}"
+        "{accounting:?}"
     );
     let failed = recording.errors.connect;
     assert!(failed >= u64::from(CONNECTIONS), "{:?}", recording.errors);
     assert_eq!(recording.errors.kinds[&ErrorKind::TooManyFiles], failed);
-    assert!(ledger.balances());
+    assert!(accounting.balances());
 }
 
 /// A server that closes after each answer, and before it closes for the `short_after`th time takes all descriptors away.

@@ -32,7 +32,7 @@ fn other_loopback_addresses_are_used_before_the_ports_of_one_run_out() {
         let (recording, _) = check("127.0.0.1:7001", 10 * PORTS, 0);
         let recording = recording.unwrap();
         assert_eq!(
-            (recording.connections.opened, recording.ledger.ok),
+            (recording.connections.opened, recording.accounting.ok),
             (100, 100)
         );
 
@@ -48,7 +48,7 @@ fn other_loopback_addresses_are_used_before_the_ports_of_one_run_out() {
         let (recording, _) = churn("127.0.0.1:7004", 30 * PORTS);
         let recording = recording.unwrap();
         assert_eq!(
-            (recording.connections.opened, recording.ledger.ok),
+            (recording.connections.opened, recording.accounting.ok),
             (300, 300),
             "{:?}",
             recording.errors

@@ -65,10 +65,10 @@ fn two_thousand_connections_each_carry_their_requests() {
     });
     let every = u64::from(CONNECTIONS);
     assert_eq!(
-        (recording.ledger.ok, recording.ledger.scheduled),
+        (recording.accounting.ok, recording.accounting.scheduled),
         (2 * every, 2 * every),
         "{:?} {:?}",
-        recording.ledger,
+        recording.accounting,
         recording.errors
     );
     assert_eq!(

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use http1::Method;
 use load::{Control, Expect, ExpectBody, Options, Request, Workload, drive};
-use model::measured::ledger::ErrorKind;
+use model::measured::accounting::ErrorKind;
 use model::measured::recording::{Recording, StreamCounts};
 use model::spec::load::{Arrival, Connect, Load};
 
@@ -118,8 +118,12 @@ fn check(odd: Odd, timeout: Duration) -> Recording {
         &Control::default(),
     )
     .unwrap();
-    assert!(recording.ledger.balances(), "{:?}", recording.ledger);
-    assert_eq!(recording.ledger.scheduled, 9);
+    assert!(
+        recording.accounting.balances(),
+        "{:?}",
+        recording.accounting
+    );
+    assert_eq!(recording.accounting.scheduled, 9);
     recording
 }
 
@@ -185,7 +189,7 @@ fn a_stream_that_stops_is_late_until_it_is_given_up_and_nothing_of_it_is_lost() 
         ends: false,
     };
     let recording = check(stuck, Duration::from_millis(100));
-    assert_eq!(recording.ledger.timeout, 3);
+    assert_eq!(recording.accounting.timeout, 3);
     assert_eq!((recording.streams.events, recording.streams.lost), (36, 0));
     // Its one gap, and a lower bound of the next.
     assert_eq!(

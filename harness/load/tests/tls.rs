@@ -19,7 +19,7 @@ use load::{
     Control, DriveError, Endpoint, Expect, ExpectBody, Options, Request, Tls, Trust, Workload,
     drive,
 };
-use model::measured::ledger::ErrorKind;
+use model::measured::accounting::ErrorKind;
 use model::measured::recording::Recording;
 use model::spec::load::{Arrival, Connect, Load, Process};
 use model::units::Rate;
@@ -225,7 +225,11 @@ fn check(addr: SocketAddr, trust: &Trust, load: &Load) -> Result<Recording, Driv
         &options,
         &Control::default(),
     )?;
-    assert!(recording.ledger.balances(), "{:?}", recording.ledger);
+    assert!(
+        recording.accounting.balances(),
+        "{:?}",
+        recording.accounting
+    );
     Ok(recording)
 }
 
@@ -244,7 +248,7 @@ fn right_answers_come_through_tls_and_its_handshake_stands_apart() {
     for arrival in [Arrival::Closed, open] {
         let recording = check(addr, &only(&signed), &load(arrival.clone(), Some(60))).unwrap();
         assert_eq!(
-            (recording.ledger.ok, recording.ledger.scheduled),
+            (recording.accounting.ok, recording.accounting.scheduled),
             (60, 60),
             "{arrival:?} {:?}",
             recording.errors
@@ -270,7 +274,7 @@ fn a_request_may_shake_hands_for_itself() {
     };
     let recording = check(addr, &only(&signed), &load).unwrap();
     assert_eq!(
-        (recording.ledger.ok, recording.connections.opened),
+        (recording.accounting.ok, recording.connections.opened),
         (20, 20),
         "{:?}",
         recording.errors
@@ -302,7 +306,7 @@ fn a_certificate_for_another_name_is_refused_with_the_names_unless_any_will_do()
         assert!(text.contains(part), "{text}");
     }
     let recording = check(addr, &Trust::Anyone, &load).unwrap();
-    assert_eq!(recording.ledger.ok, 4);
+    assert_eq!(recording.accounting.ok, 4);
 }
 
 #[test]
@@ -318,7 +322,7 @@ fn a_certificate_of_an_unknown_authority_is_refused_with_the_remedy() {
     let [other, _] = unknown;
     let both = [signed.authority_pem, other.authority_pem].concat();
     let recording = check(addr, &Trust::Only(both.into_bytes()), &load).unwrap();
-    assert_eq!(recording.ledger.ok, 4);
+    assert_eq!(recording.accounting.ok, 4);
 }
 
 #[test]
@@ -326,7 +330,7 @@ fn a_certificate_that_signed_itself_is_believed_where_it_is_listed_and_only_for_
     let load = load(Arrival::Closed, Some(4));
     let listed = sign_itself("localhost");
     let recording = check(server(&listed, Habit::Answer), &only(&listed), &load).unwrap();
-    assert_eq!(recording.ledger.ok, 4);
+    assert_eq!(recording.accounting.ok, 4);
     let other = sign_itself("other.example");
     let text = check(server(&other, Habit::Answer), &only(&other), &load)
         .unwrap_err()
@@ -365,7 +369,10 @@ fn a_server_that_closes_within_the_handshake_is_an_error_and_later_a_count() {
         ..load(Arrival::Closed, None)
     };
     let recording = check(first_four, &only(&signed), &load).unwrap();
-    assert_eq!((recording.ledger.ok, recording.ledger.scheduled), (4, 4));
+    assert_eq!(
+        (recording.accounting.ok, recording.accounting.scheduled),
+        (4, 4)
+    );
     let failed = recording.errors.connect;
     assert!(failed >= 4, "{:?}", recording.errors);
     assert_eq!(
@@ -394,7 +401,10 @@ fn a_server_that_hangs_within_the_handshake_is_given_up() {
         text.contains("0 of 4") && text.contains("timed out"),
         "{text}"
     );
-    assert_eq!((recording.ledger.ok, recording.ledger.scheduled), (4, 4));
+    assert_eq!(
+        (recording.accounting.ok, recording.accounting.scheduled),
+        (4, 4)
+    );
     assert_eq!(
         recording.errors.kinds,
         BTreeMap::from([(ErrorKind::ConnectTimeout, 4)])
@@ -410,7 +420,7 @@ fn what_breaks_off_or_is_no_tls_fails_its_request() {
     ] {
         let addr = server(&signed, habit);
         let recording = check(addr, &only(&signed), &load(Arrival::Closed, Some(8))).unwrap();
-        assert_eq!(recording.ledger.error, 8);
+        assert_eq!(recording.accounting.error, 8);
         assert_eq!(recording.errors.kinds, BTreeMap::from([(kind, 8)]));
     }
 }

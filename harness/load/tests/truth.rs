@@ -1,7 +1,7 @@
 //! What the instrument reads of servers whose every answer time is known.
 //!
 //! On virtual time the instrument's own schedule, pacer and recorder are driven against simulated servers, and must read
-//! what the laws of [`model::spec::truth`] say, with any number of connections. On real sockets only ledgers are compared,
+//! what the laws of [`model::spec::truth`] say, with any number of connections. On real sockets only accountings are compared,
 //! the generator's against the server's: what a real clock read would be the machine's as much as the instrument's.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
@@ -99,7 +99,11 @@ fn simulate(behaviour: Behaviour, load: &Load, frozen: &Range<Nanos>) -> Recordi
         recorder.on_unfinished(due_ns, None, now);
     }
     let recording = recorder.finish(end_ns, ConnectionCounts::default(), GeneratorUse::default());
-    assert!(recording.ledger.balances(), "{:?}", recording.ledger);
+    assert!(
+        recording.accounting.balances(),
+        "{:?}",
+        recording.accounting
+    );
     recording
 }
 
@@ -233,7 +237,7 @@ fn a_fixed_time_is_read_as_it_is_in_both_loops() {
         let server = behaviour(&format!("fixed:delay={delay_ms}ms"));
         let closed = simulate(server, &load(Arrival::Closed, 10, 5), &AWAKE);
         let open = simulate(server, &load(constant(1000.0), 100, 5), &AWAKE);
-        let per_s = closed.ledger.ok as f64 / 5.0;
+        let per_s = closed.accounting.ok as f64 / 5.0;
         assert!(
             (per_s - 10_000.0 / delay_ms as f64).abs() < 20.0,
             "{per_s}/s at {delay_ms} ms"
@@ -356,7 +360,7 @@ fn an_overload_is_counted_to_the_last_request() {
             let recording = simulate(server, &load, &AWAKE);
             let what = format!("{per_s}/s, {service_ms} ms over {connections} connections");
             let (service_ns, duration_ns) = (service_ms * MS, seconds * 1000 * MS);
-            assert_eq!(recording.ledger.unfinished, unfinished, "{what}");
+            assert_eq!(recording.accounting.unfinished, unfinished, "{what}");
             assert!(
                 (truth::overload_unfinished(rate(per_s), service_ns, duration_ns)
                     - unfinished as f64)
@@ -473,7 +477,7 @@ fn workload(addr: SocketAddr) -> Workload {
 
 /// Requests that left the generator.
 fn sent(recording: &Recording) -> u64 {
-    recording.times[Clock::ServiceTime].len() + recording.ledger.error
+    recording.times[Clock::ServiceTime].len() + recording.accounting.error
 }
 
 /// The server's books once it has read all that was sent to it.
@@ -513,7 +517,7 @@ fn generator_and_server_enter_the_same_requests() {
             let (recording, told) = serve_and_drive(behaviour(text), &load);
             let what = format!("{text}, {}: {told:?}", arrival.name());
             assert_eq!(
-                (recording.ledger.scheduled, recording.ledger.ok),
+                (recording.accounting.scheduled, recording.accounting.ok),
                 (300, 300),
                 "{what}"
             );
@@ -541,18 +545,21 @@ fn an_overload_that_is_cut_leaves_no_request_unaccounted_for() {
         ..load(constant(1000.0), 20, 1)
     };
     let (recording, told) = serve_and_drive(behaviour("queue:service=5ms"), &load);
-    let ledger = recording.ledger;
+    let accounting = recording.accounting;
     assert_eq!(
-        (ledger.scheduled, ledger.error, ledger.timeout),
+        (accounting.scheduled, accounting.error, accounting.timeout),
         (1000, 0, 0)
     );
-    assert!(ledger.unfinished >= 800 && ledger.balances(), "{ledger:?}");
+    assert!(
+        accounting.unfinished >= 800 && accounting.balances(),
+        "{accounting:?}"
+    );
     assert_eq!(recording.times[Clock::ResponseTime].len(), 1000);
     // What was sent has arrived, and what arrived beyond the answers was on the wire when the load ended.
-    assert_eq!(told.arrived, sent(&recording), "{told:?} {ledger:?}");
+    assert_eq!(told.arrived, sent(&recording), "{told:?} {accounting:?}");
     assert!(
-        told.answered >= ledger.ok && told.arrived - ledger.ok <= 20,
-        "{told:?} {ledger:?}"
+        told.answered >= accounting.ok && told.arrived - accounting.ok <= 20,
+        "{told:?} {accounting:?}"
     );
     assert_eq!(told.arrived, told.answered + told.abandoned + told.owed);
 }

@@ -23,7 +23,7 @@ fn a_record_comes_back_as_it_went() {
     target
         .report
         .errors
-        .count(model::measured::ledger::ErrorKind::ShortBody);
+        .count(model::measured::accounting::ErrorKind::ShortBody);
     target.report.load.seed = u64::MAX;
     record.completion = Completion::TargetFailed;
     record.backend = None;

@@ -67,7 +67,7 @@ pub enum RunEvent<'a> {
         /// What it measured.
         epoch: &'a EpochRecord,
         /// What is timed.
-        timed: WorkloadKind,
+        workload: WorkloadKind,
         /// The load that was driven.
         load: &'a Load,
         /// What is known of the target by now.

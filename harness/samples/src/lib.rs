@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use analysis::compare;
 use analysis::compare::Policy;
-use model::measured::ledger::Fate;
+use model::measured::accounting::Fate;
 use model::measured::loops::{Stretch, Telling};
 use model::measured::recording::{
     ConnectionCounts, GeneratorUse, MessageCounts, Recorder, Recording, StreamCounts,
@@ -265,7 +265,7 @@ fn target(
         );
         slices.take(&recording, workload.clock(), whole_number(started_s * 1e9));
         let cpu_share =
-            cpu_us_per_request * 1e-6 * recording.ledger.ok as f64 / plan.epoch.as_secs_f64();
+            cpu_us_per_request * 1e-6 * recording.accounting.ok as f64 / plan.epoch.as_secs_f64();
         samples.extend((0..12).map(|tenth| ServerSample {
             at_s: started_s + f64::from(tenth) * 0.1,
             cpu_share,
@@ -310,7 +310,7 @@ fn target(
 /// What a made-up server tells of its loops in one epoch: `callback` of its turns and holds, the other of moves between
 /// workers.
 fn stretch(name: &str, recording: &Recording, cpu_us_per_request: f64) -> Stretch {
-    let ok = recording.ledger.ok;
+    let ok = recording.accounting.ok;
     let busy_us = whole_number(cpu_us_per_request * ok as f64 * 0.8);
     let own = if name == "callback" {
         json!({

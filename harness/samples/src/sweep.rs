@@ -9,7 +9,7 @@ use super::{SEED, built_in, character, environment, normal, whole_number};
 use analysis::sweep::Ended;
 use analysis::sweep::search;
 use analysis::sweep::search::{Next, ROUNDS, Step};
-use model::measured::ledger::Ledger;
+use model::measured::accounting::Accounting;
 use model::measured::summary::Times;
 use model::record::read::SCHEMA_VERSION;
 use model::record::surroundings::Pinning;
@@ -110,11 +110,11 @@ fn measured(plan: &SweepPlan, step: &Step, random: &mut Xoshiro256PlusPlus) -> S
         StepEpoch {
             target: name.clone(),
             duration_s: epoch_s,
-            requests: Ledger {
+            requests: Accounting {
                 scheduled,
                 ok,
                 unfinished: scheduled - ok,
-                ..Ledger::default()
+                ..Accounting::default()
             },
             throughput_per_s: ok as f64 / epoch_s,
             time_ns: Times {

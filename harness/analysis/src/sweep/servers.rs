@@ -18,7 +18,7 @@ use model::record::sweep::step::{StepEpoch, StepFailure, StepRecord};
 use model::record::sweep::whole::{Log, LogError, SweepRecord};
 
 use super::{Ended, Trail, Visit};
-use model::measured::ledger::Ledger;
+use model::measured::accounting::Accounting;
 use model::record::run::Completion;
 use model::record::target::Failure;
 use model::record::verdict::ComparisonVerdict;
@@ -205,11 +205,11 @@ impl<'a> Machine<'a> {
         StepEpoch {
             target,
             duration_s: epoch_s,
-            requests: Ledger {
+            requests: Accounting {
                 scheduled,
                 ok,
                 error: scheduled - ok,
-                ..Ledger::default()
+                ..Accounting::default()
             },
             throughput_per_s: ok as f64 / epoch_s,
             time_ns: Times {

@@ -57,7 +57,7 @@ pub(super) fn run(targets: &[&str], epochs: usize) -> (Progress, Duration) {
                 Some(40.0),
                 Some(6 << 20),
             ),
-            timed: WorkloadKind::Requests,
+            workload: WorkloadKind::Requests,
             load: &load,
             so_far: SoFar {
                 recording: so_far,

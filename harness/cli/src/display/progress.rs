@@ -31,7 +31,7 @@ pub(crate) struct Progress {
     pub(super) scenario: String,
     pub(super) question: String,
     pub(super) targets: Vec<Target>,
-    pub(super) timed: WorkloadKind,
+    pub(super) workload: WorkloadKind,
     pub(super) stage: Stage,
     /// The round and the epoch that are under way or come next, from 0.
     pub(super) round: u32,
@@ -122,7 +122,7 @@ impl Progress {
                     ..Target::default()
                 })
                 .collect(),
-            timed: WorkloadKind::default(),
+            workload: WorkloadKind::default(),
             stage: Stage::Starting,
             round: 0,
             epoch: 0,
@@ -167,7 +167,7 @@ impl Progress {
             RunEvent::TrialEnded {
                 trial,
                 epoch,
-                timed,
+                workload,
                 load,
                 so_far,
             } => {
@@ -175,12 +175,12 @@ impl Progress {
                 self.stage = Stage::Between {
                     target: trial.target,
                 };
-                self.timed = *timed;
+                self.workload = *workload;
                 self.left = (self.estimate(now), now);
                 self.generator = Some(Generator::of(load, so_far.recording));
                 let target = &mut self.targets[trial.target];
-                target.take(*timed, so_far);
-                let median = epoch.metrics.get(Metric::of_workload(*timed)[0].name());
+                target.take(*workload, so_far);
+                let median = epoch.metrics.get(Metric::of_workload(*workload)[0].name());
                 target
                     .medians
                     .extend(median.map(|&ns| (trial.index as f64, ns)));
@@ -270,13 +270,13 @@ impl Progress {
 }
 
 impl Target {
-    fn take(&mut self, timed: WorkloadKind, so_far: &SoFar<'_>) {
+    fn take(&mut self, workload: WorkloadKind, so_far: &SoFar<'_>) {
         let recording = so_far.recording;
-        let histogram = &recording.times[timed.clock()];
+        let histogram = &recording.times[workload.clock()];
         let counts = counts(histogram);
         self.epochs += 1;
         self.per_s = Summary::of(recording).throughput_per_s;
-        self.failed = recording.ledger.failed();
+        self.failed = recording.accounting.failed();
         self.times = Times::of(histogram);
         self.cpu_us_per_request = so_far.cpu_us_per_request;
         self.rss_bytes_max = so_far.rss_bytes_max;

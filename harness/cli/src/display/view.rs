@@ -224,7 +224,7 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, progress: &Progress, moment: &Mo
 
 /// How latency grows towards the slowest: one curve a target, of all its epochs so far.
 fn draw_percentiles(frame: &mut Frame<'_>, area: Rect, progress: &Progress, look: Look) {
-    let title = format!("Percentiles of {} so far", terms::time(progress.timed));
+    let title = format!("Percentiles of {} so far", terms::time(progress.workload));
     let nines = progress
         .targets
         .iter()
@@ -270,7 +270,7 @@ fn resampled(progress: &Progress, nines: f64, columns: u16) -> Vec<Vec<(f64, f64
 
 /// Whether the run drifts, and which epochs stand out: the median of each.
 fn draw_epochs(frame: &mut Frame<'_>, area: Rect, progress: &Progress, look: Look) {
-    let title = format!("Median {} of each epoch", terms::time(progress.timed));
+    let title = format!("Median {} of each epoch", terms::time(progress.workload));
     let medians: Vec<Vec<(f64, f64)>> = progress
         .targets
         .iter()
@@ -375,7 +375,7 @@ fn draw_side_by_side(frame: &mut Frame<'_>, area: Rect, progress: &Progress, loo
 const TIME_COLUMNS: u16 = 8;
 
 fn plural(progress: &Progress) -> String {
-    format!("{}s", terms::time(progress.timed))
+    format!("{}s", terms::time(progress.workload))
 }
 
 #[expect(
@@ -390,7 +390,7 @@ fn short(length: f64) -> usize {
 /// The figures of every target; where there are more than rows, those around the one that is driven.
 fn draw_table(frame: &mut Frame<'_>, area: Rect, progress: &Progress, look: Look) {
     let is_wide = area.width >= WIDE;
-    let noun = terms::noun(progress.timed);
+    let noun = terms::noun(progress.workload);
     let mut names = vec![String::new(), "epochs".to_owned()];
     names.extend(["p50", "p99", "p99.9"].map(str::to_owned));
     names.push(format!("{noun}s/s"));

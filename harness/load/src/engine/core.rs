@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::os::fd::OwnedFd;
 
-use model::measured::ledger::ErrorKind;
+use model::measured::accounting::ErrorKind;
 use model::measured::recording::{ConnectionCounts, Recorder};
 use model::spec::load::Load;
 use model::units::{Nanos, duration_ns};

@@ -131,13 +131,13 @@ pub fn drive(
     }
     let merged = merged.expect("there is at least one thread");
     assert!(
-        merged.ledger.balances(),
+        merged.accounting.balances(),
         "every scheduled request has exactly one fate: {:?}",
-        merged.ledger
+        merged.accounting
     );
-    let kinds = merged.kinds.iter().map(|kind| kind.ledger.scheduled);
+    let kinds = merged.kinds.iter().map(|kind| kind.accounting.scheduled);
     assert!(
-        merged.kinds.is_empty() || kinds.sum::<u64>() == merged.ledger.scheduled,
+        merged.kinds.is_empty() || kinds.sum::<u64>() == merged.accounting.scheduled,
         "every scheduled request is of exactly one kind: {:?}",
         merged.kinds
     );

@@ -10,7 +10,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 
-use model::measured::ledger::ErrorKind;
+use model::measured::accounting::ErrorKind;
 use model::measured::recording::{MessageCounts, Served};
 use model::units::{Nanos, duration_ns};
 use rand_xoshiro::Xoshiro256PlusPlus;

@@ -1,6 +1,6 @@
 //! What a protocol does with the connections of a worker.
 
-use model::measured::ledger::ErrorKind;
+use model::measured::accounting::ErrorKind;
 use model::units::Nanos;
 
 use crate::engine::core::{Core, Opened};

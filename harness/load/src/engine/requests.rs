@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use model::measured::ledger::{ErrorKind, Fate};
+use model::measured::accounting::{ErrorKind, Fate};
 use model::measured::recording::Served;
 use model::spec::load::{Connect, Load};
 use model::spec::schedule::Mix;

@@ -8,7 +8,7 @@
 
 use std::num::NonZeroU64;
 
-use model::measured::ledger::Fate;
+use model::measured::accounting::Fate;
 use model::measured::recording::{EndedBy, GeneratorUse, Recording};
 use model::spec::schedule::Schedule;
 use model::units::{Nanos, duration_ns};
@@ -261,8 +261,8 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
             .rotate(now.max(recorders.measured_from_ns));
         self.protocol.time_out(&mut self.core, now);
         self.time_out_opening(now);
-        let ledger = self.core.recorders.measured.ledger();
-        let (ok, failed) = (ledger.ok, ledger.failed());
+        let accounting = self.core.recorders.measured.accounting();
+        let (ok, failed) = (accounting.ok, accounting.failed());
         self.core
             .common
             .control

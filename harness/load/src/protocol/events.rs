@@ -4,7 +4,7 @@
 //! itself whether one is missing, came twice or came late. Whatever is not written so is a wrong body: comments, other
 //! fields and other line ends, which server-sent events allow elsewhere, are no part of the contract.
 
-use model::measured::ledger::ErrorKind;
+use model::measured::accounting::ErrorKind;
 use model::measured::recording::StreamCounts;
 use model::units::Nanos;
 

@@ -2,7 +2,7 @@
 
 use http1::Method;
 use http1::client::{Part, ReplyDecoder};
-use model::measured::ledger::ErrorKind;
+use model::measured::accounting::ErrorKind;
 use model::units::Nanos;
 
 use crate::protocol::events::{EventStream, Moment};

@@ -9,7 +9,7 @@
 //! counts as right; where all have one order nothing is ever taken for wrong. Who has come in between knows only a part of
 //! that order: it is not asked before all that was sent without it has a place, and all that it has had unasked.
 
-use model::measured::ledger::ErrorKind;
+use model::measured::accounting::ErrorKind;
 use model::measured::recording::MessageCounts;
 use model::units::Nanos;
 

@@ -1,8 +1,8 @@
 //! What comes out of one drive of load, and of what was watched meanwhile.
 
+pub mod accounting;
 pub mod clock;
 pub mod histogram;
-pub mod ledger;
 pub mod loops;
 pub mod recording;
 pub mod slices;

@@ -1,4 +1,4 @@
-//! What one drive of load recorded: three clocks a request, the ledger, and a time series.
+//! What one drive of load recorded: three clocks a request, the accounting, and a time series.
 //!
 //! *Response time* runs from the moment the schedule meant to send, *service time* from the moment the request was
 //! sent, *send lag* between the two. They are never mixed and never corrected afterwards.
@@ -6,10 +6,10 @@
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
+use crate::measured::accounting::{Accounting, ErrorCounts, ErrorKind, Fate};
 use crate::measured::clock::{Clock, Clocks};
 use crate::measured::histogram;
 pub use crate::measured::histogram::{MAX_RECORDABLE_NS, SIGNIFICANT_DIGITS, empty_histogram};
-use crate::measured::ledger::{ErrorCounts, ErrorKind, Fate, Ledger};
 use crate::spec::load::MAX_REQUESTS;
 use crate::units::Nanos;
 
@@ -36,7 +36,7 @@ pub struct Recording {
     /// What became of messages of a chat; nothing where no request was one.
     pub messages: MessageCounts,
     /// The fates of all requests that fell due while measured.
-    pub ledger: Ledger,
+    pub accounting: Accounting,
     /// Failures by kind.
     pub errors: ErrorCounts,
     /// The same requests kind by kind, in the order of the mix; empty where there is but one kind.
@@ -63,7 +63,7 @@ pub struct Recording {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct KindRecording {
     /// Their fates.
-    pub ledger: Ledger,
+    pub accounting: Accounting,
     /// As [`Clock::ResponseTime`], with the same lower bounds.
     #[serde(with = "histogram::as_text")]
     pub response_time: Histogram<u64>,
@@ -72,13 +72,13 @@ pub struct KindRecording {
 impl KindRecording {
     fn empty() -> Self {
         Self {
-            ledger: Ledger::default(),
+            accounting: Accounting::default(),
             response_time: empty_histogram(),
         }
     }
 
     fn merge(&mut self, other: &Self) {
-        self.ledger.merge(&other.ledger);
+        self.accounting.merge(&other.accounting);
         self.response_time
             .add(&other.response_time)
             .expect("all histograms share their bounds");
@@ -297,7 +297,7 @@ impl Recording {
             times: Clocks::new(|_| empty_histogram()),
             streams: StreamCounts::default(),
             messages: MessageCounts::default(),
-            ledger: Ledger::default(),
+            accounting: Accounting::default(),
             errors: ErrorCounts::default(),
             kinds: Vec::new(),
             connections: ConnectionCounts::default(),
@@ -368,7 +368,7 @@ impl Recording {
         self.streams.add(&other.streams);
         self.messages.add(&other.messages);
         self.ended_by = self.ended_by.max(other.ended_by);
-        self.ledger.merge(&other.ledger);
+        self.accounting.merge(&other.accounting);
         self.errors.merge(&other.errors);
         if self.kinds.is_empty() {
             self.kinds.clone_from(&other.kinds);
@@ -568,7 +568,7 @@ impl Recorder {
     /// may have been recorded.
     pub fn start_at(&mut self, start_ns: Nanos) {
         assert_eq!(
-            self.recording.ledger.scheduled, 0,
+            self.recording.accounting.scheduled, 0,
             "the measured part begins before its first request"
         );
         self.start_ns = start_ns;
@@ -594,7 +594,7 @@ impl Recorder {
             return;
         }
         let kind = &mut self.recording.kinds[kind];
-        kind.ledger.enter(fate);
+        kind.accounting.enter(fate);
         if fate != Fate::Error {
             record(&mut kind.response_time, end_ns.saturating_sub(due_ns));
         }
@@ -602,7 +602,7 @@ impl Recorder {
 
     /// A request fell due.
     pub fn on_scheduled(&mut self, count: u64) {
-        self.recording.ledger.scheduled += count;
+        self.recording.accounting.scheduled += count;
     }
 
     /// A request was sent `lag_ns` after it was due and a connection was free for it.
@@ -613,7 +613,7 @@ impl Recorder {
     /// A request was answered rightly.
     pub fn on_ok(&mut self, due_ns: Nanos, sent_ns: Nanos, received_ns: Nanos) {
         self.rotate(received_ns);
-        self.recording.ledger.ok += 1;
+        self.recording.accounting.ok += 1;
         self.current.ok += 1;
         self.record_ended(due_ns, sent_ns, received_ns);
     }
@@ -621,7 +621,7 @@ impl Recorder {
     /// A request failed: counted by its kind, in no latency.
     pub fn on_error(&mut self, kind: ErrorKind, now_ns: Nanos) {
         self.rotate(now_ns);
-        self.recording.ledger.error += 1;
+        self.recording.accounting.error += 1;
         self.current.failed += 1;
         self.recording.errors.count(kind);
     }
@@ -634,14 +634,14 @@ impl Recorder {
     /// A request was given up: its time so far is a lower bound.
     pub fn on_timeout(&mut self, due_ns: Nanos, sent_ns: Nanos, now_ns: Nanos) {
         self.rotate(now_ns);
-        self.recording.ledger.timeout += 1;
+        self.recording.accounting.timeout += 1;
         self.current.failed += 1;
         self.record_ended(due_ns, sent_ns, now_ns);
     }
 
     /// The run ended before the request did, sent or not: its time so far is a lower bound.
     pub fn on_unfinished(&mut self, due_ns: Nanos, sent_ns: Option<Nanos>, now_ns: Nanos) {
-        self.recording.ledger.unfinished += 1;
+        self.recording.accounting.unfinished += 1;
         self.record_times(due_ns, sent_ns, now_ns);
     }
 
@@ -727,9 +727,9 @@ impl Recorder {
         self.recording
     }
 
-    /// The ledger so far.
-    pub fn ledger(&self) -> &Ledger {
-        &self.recording.ledger
+    /// The accounting so far.
+    pub fn accounting(&self) -> &Accounting {
+        &self.recording.accounting
     }
 
     /// Closes every interval that ended by `now_ns`; called for each fate, and by the caller while nothing happens.
@@ -846,7 +846,7 @@ mod tests {
         assert!(near(&recording.times[Clock::ResponseTime], 5));
         assert!(near(&recording.times[Clock::ServiceTime], 3));
         assert!(near(&recording.times[Clock::SendLag], 2));
-        assert!(recording.ledger.balances());
+        assert!(recording.accounting.balances());
     }
 
     #[test]
@@ -863,8 +863,8 @@ mod tests {
             ),
             (2, 1)
         );
-        assert_eq!(recording.ledger.unfinished, 2);
-        assert!(recording.ledger.balances());
+        assert_eq!(recording.accounting.unfinished, 2);
+        assert!(recording.accounting.balances());
     }
 
     #[test]
@@ -876,7 +876,7 @@ mod tests {
         assert_eq!(recording.times[Clock::ResponseTime].len(), 0);
         assert_eq!(
             (
-                recording.ledger.error,
+                recording.accounting.error,
                 recording.errors.body,
                 recording.intervals[0].failed
             ),
@@ -900,10 +900,10 @@ mod tests {
         let mut both = thread.clone();
         both.merge_thread(&thread);
         for merged in [whole, both] {
-            let ledgers: Vec<_> = merged.kinds.iter().map(|kind| kind.ledger).collect();
-            assert_eq!((ledgers[0].scheduled, ledgers[0].ok), (2, 2));
-            assert_eq!((ledgers[1].scheduled, ledgers[1].ok), (8, 2));
-            assert!(ledgers.iter().all(Ledger::balances));
+            let accountings: Vec<_> = merged.kinds.iter().map(|kind| kind.accounting).collect();
+            assert_eq!((accountings[0].scheduled, accountings[0].ok), (2, 2));
+            assert_eq!((accountings[1].scheduled, accountings[1].ok), (8, 2));
+            assert!(accountings.iter().all(Accounting::balances));
             let counts = merged.kinds.iter().map(|kind| kind.response_time.len());
             assert!(counts.eq([2, 6]), "an error is no latency");
         }

@@ -127,9 +127,9 @@ impl Summary {
         let generator = recording.generator;
         let core_ns = recording.measured_ns as f64 * f64::from(generator.threads.max(1));
         Self {
-            throughput_per_s: per_s(recording.ledger.ok),
-            generator_cpu_us_per_request: (recording.ledger.ok > 0)
-                .then(|| generator.cpu_ns as f64 / 1e3 / recording.ledger.ok as f64),
+            throughput_per_s: per_s(recording.accounting.ok),
+            generator_cpu_us_per_request: (recording.accounting.ok > 0)
+                .then(|| generator.cpu_ns as f64 / 1e3 / recording.accounting.ok as f64),
             generator_cpu_share: if core_ns > 0.0 {
                 generator.cpu_ns as f64 / core_ns
             } else {
@@ -183,7 +183,7 @@ mod tests {
             overtime_ns: 850_000_000,
             ..Recording::empty()
         };
-        recording.ledger.ok = 30;
+        recording.accounting.ok = 30;
         let per_s = Summary::of(&recording).throughput_per_s;
         assert!((per_s - 10.526).abs() < 1e-3, "{per_s}");
     }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::measured::accounting::{Accounting, ErrorCounts};
 use crate::measured::clock::Clock;
-use crate::measured::ledger::{ErrorCounts, Ledger};
 use crate::measured::recording::{EndedBy, Recording};
 use crate::measured::summary::{Summary, Times};
 use crate::measured::workload::WorkloadKind;
@@ -27,7 +27,7 @@ pub struct LoadReport {
     #[serde(default)]
     pub ended_by: Option<EndedBy>,
     /// What became of the requests.
-    pub requests: Ledger,
+    pub requests: Accounting,
     /// Failures by group and kind.
     pub errors: ErrorCounts,
     /// Requests answered rightly, a second.
@@ -63,8 +63,8 @@ pub struct LoadReport {
 pub struct KindRecord {
     /// `GET /sleep/5`, as in [`RequestRecord`].
     pub request: String,
-    /// Their ledger.
-    pub requests: Ledger,
+    /// What became of them.
+    pub requests: Accounting,
     /// From the moment the schedule meant to send to the last byte.
     pub response_time_ns: Times,
 }
@@ -135,7 +135,7 @@ impl LoadReport {
             schema_version: SCHEMA_VERSION,
             load: LoadRecord::of(load, recording),
             ended_by: Some(recording.ended_by),
-            requests: recording.ledger,
+            requests: recording.accounting,
             errors: recording.errors.clone(),
             throughput_per_s: summary.throughput_per_s,
             times_ns: recording
@@ -191,7 +191,7 @@ impl LoadReport {
             by_request: kinds
                 .map(|(asked, kind)| KindRecord {
                     request: asked.request.clone(),
-                    requests: kind.ledger,
+                    requests: kind.accounting,
                     response_time_ns: Times::of(&kind.response_time),
                 })
                 .collect(),

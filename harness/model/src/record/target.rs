@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use stats::nearest_rank::value_at_counts;
 
+use crate::measured::accounting::Accounting;
 use crate::measured::clock::Clock;
 use crate::measured::histogram::histogram_base64;
-use crate::measured::ledger::Ledger;
 use crate::measured::loops::LoopRecord;
 use crate::measured::recording::{Counts, Interval, Recording};
 use crate::measured::slices::SliceRecord;
@@ -160,8 +160,8 @@ pub struct EpochRecord {
     pub started_s: f64,
     /// Measured seconds.
     pub duration_s: f64,
-    /// Its ledger.
-    pub requests: Ledger,
+    /// What became of its requests.
+    pub requests: Accounting,
     /// The metrics, by name (see [`crate::record::metric::Metric`]); those that could not be measured are left out.
     pub metrics: BTreeMap<String, f64>,
     /// What its loops did meanwhile; left out where it tells nothing.
@@ -187,7 +187,7 @@ impl EpochRecord {
             position: trial.position,
             started_s,
             duration_s: recording.measured_ns as f64 / NANOS_PER_S as f64,
-            requests: recording.ledger,
+            requests: recording.accounting,
             metrics: metric::metrics_of(recording, cpu_us_per_request, rss_bytes_max),
             loops: None,
         }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
-use crate::measured::ledger::ErrorKind;
+use crate::measured::accounting::ErrorKind;
 use crate::measured::workload::WorkloadKind;
 use crate::record::comparison::Reason;
 use crate::record::metric::Metric;

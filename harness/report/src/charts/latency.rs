@@ -35,12 +35,12 @@ const STRETCH_MAX: f64 = 3.0;
 
 /// Every target's distribution of what is timed, in the order of the targets.
 pub(super) fn distributions(record: &RunRecord) -> Result<Vec<Option<Distribution>>, ChartError> {
-    let timed = record.workload();
+    let workload = record.workload();
     let read = |target: &TargetRecord| {
-        Distribution::read(target.whole_distribution(timed.clock())).map_err(|source| {
+        Distribution::read(target.whole_distribution(workload.clock())).map_err(|source| {
             ChartError::Histogram {
                 target: target.name.clone(),
-                timed,
+                workload,
                 source,
             }
         })
@@ -57,8 +57,8 @@ pub(super) fn by_percentile<B: DrawingBackend>(
     distributions: &[Option<Distribution>],
 ) -> Result<(), Refusal> {
     let known = || distributions.iter().flatten();
-    let timed = record.workload();
-    let epoch_metrics = epoch_metrics(timed);
+    let workload = record.workload();
+    let epoch_metrics = epoch_metrics(workload);
     let epochs: Vec<[Spread; 2]> = record
         .targets
         .iter()
@@ -79,10 +79,10 @@ pub(super) fn by_percentile<B: DrawingBackend>(
     let y = with_objectives(&record.scenario.objectives, low, high, log);
     let x = Axis::percentiles(known().map(Distribution::end_nines).fold(0.0, f64::max));
     let plan = PanelPlan {
-        caption: format!("{}, {}", capitalised(terms::time(timed)), y.scale_name()),
+        caption: format!("{}, {}", capitalised(terms::time(workload)), y.scale_name()),
         note: format!(
             "dotted: fewer than 10 {} beyond; beside 50 % and 99 %: samples, 95 % interval of their mean{}",
-            terms::samples(timed),
+            terms::samples(workload),
             if apart {
                 format!("; below {}: on the ground", time(y.low))
             } else {
@@ -99,7 +99,7 @@ pub(super) fn by_percentile<B: DrawingBackend>(
         &x,
         &format!(
             "Percentile of {} (each step right: a tenth as many)",
-            terms::samples(timed)
+            terms::samples(workload)
         ),
         vec![plan],
     )?
@@ -140,7 +140,7 @@ pub(super) fn by_percentile<B: DrawingBackend>(
 pub(super) fn histogram<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
     room: Area,
-    timed: WorkloadKind,
+    workload: WorkloadKind,
     looks: &[Look],
     distributions: &[Option<Distribution>],
 ) -> Result<(), Refusal> {
@@ -162,17 +162,17 @@ pub(super) fn histogram<B: DrawingBackend>(
         .copied()
         .fold(0.0, f64::max);
     let plan = PanelPlan {
-        caption: format!("Share of {} in each bin", terms::samples(timed)),
+        caption: format!("Share of {} in each bin", terms::samples(workload)),
         note: format!(
             "{} bins of equal width on the scale below; shares of each target's own {}",
             edges.len() - 1,
-            terms::samples(timed)
+            terms::samples(workload)
         ),
         y: Axis::from_zero(highest, Unit::Percent, 5),
         references: Vec::new(),
         weight: 1.0,
     };
-    let title = format!("{}, {}", capitalised(terms::time(timed)), x.scale_name());
+    let title = format!("{}, {}", capitalised(terms::time(workload)), x.scale_name());
     let panel = panels(canvas, room, &x, &title, vec![plan])?.remove(0);
     let present = shares.iter().flatten().count();
     if present == 0 {
@@ -237,8 +237,8 @@ fn tails_apart(tails_ns: &[f64]) -> bool {
 }
 
 /// The metrics of the time itself that every epoch keeps, and where their percentile stands on the axis (as log10 1/(1−q)).
-fn epoch_metrics(timed: WorkloadKind) -> [(Metric, f64); 2] {
-    let [p50, p99, ..] = Metric::of_workload(timed) else {
+fn epoch_metrics(workload: WorkloadKind) -> [(Metric, f64); 2] {
+    let [p50, p99, ..] = Metric::of_workload(workload) else {
         unreachable!("a time has its median and its 99th percentile");
     };
     [(*p50, LOG10_2), (*p99, TAIL_NINES)]

@@ -110,12 +110,12 @@ impl Chart {
 
     /// The question that it answers, what it shows, and of which scenario.
     pub fn title(self, record: &RunRecord) -> String {
-        let timed = record.workload();
-        let (time, samples) = (terms::time(timed), terms::samples(timed));
+        let workload = record.workload();
+        let (time, samples) = (terms::time(workload), terms::samples(workload));
         let question = match self {
             Self::Ratios => ratios::QUESTION.to_owned(),
             Self::LatencyByPercentile => {
-                let question = match timed {
+                let question = match workload {
                     WorkloadKind::Requests => "How long do requests take?",
                     WorkloadKind::Streams => "How soon do streams begin?",
                     WorkloadKind::Messages => "How soon does everybody have a message?",
@@ -124,7 +124,7 @@ impl Chart {
             }
             Self::LatencyByRequest => "Who waits? Response time by request".to_owned(),
             Self::LatencyOverTime => {
-                let question = match timed {
+                let question = match workload {
                     WorkloadKind::Requests => "When were requests slow?",
                     WorkloadKind::Streams => "When did streams begin late?",
                     WorkloadKind::Messages => "When were messages slow?",
@@ -136,7 +136,7 @@ impl Chart {
             }
             Self::Throughput => format!(
                 "How much is answered, and what fails? {}s a second over the run",
-                capitalised(terms::noun(timed))
+                capitalised(terms::noun(workload))
             ),
             Self::ServerCpu => "What does it cost? CPU of the server over the run".to_owned(),
             Self::ServerMemory => {
@@ -149,12 +149,12 @@ impl Chart {
     }
 
     /// How to read it, in a sentence or two.
-    pub fn how_to_read(self, timed: WorkloadKind) -> String {
-        let (noun, samples) = (terms::noun(timed), terms::samples(timed));
+    pub fn how_to_read(self, workload: WorkloadKind) -> String {
+        let (noun, samples) = (terms::noun(workload), terms::samples(workload));
         match self {
             Self::Ratios => ratios::HOW_TO_READ.to_owned(),
             Self::LatencyByPercentile => {
-                let what_came = match timed {
+                let what_came = match workload {
                     WorkloadKind::Requests => "were answered, counted from the moment the schedule meant to send them",
                     WorkloadKind::Streams => {
                         "brought their first event, counted from the moment the schedule meant to ask for them"
@@ -238,8 +238,8 @@ impl Chart {
 
     /// A target's figures for this chart; none where there is nothing to draw.
     fn figures(self, target: &TargetRecord, record: &RunRecord) -> Option<Figures> {
-        let timed = record.workload();
-        let summary = target.report.times(timed.clock());
+        let workload = record.workload();
+        let summary = target.report.times(workload.clock());
         let server = &target.server;
         match self {
             Self::Ratios => ratios::of_run(record).figures(&target.name),
@@ -287,8 +287,8 @@ impl Chart {
                     .cpu_us_per_request
                     .map_or_else(|| NONE.to_owned(), |us| time(us * 1e3));
                 Figures {
-                    full: format!("{per_request} of CPU per {}", terms::noun(timed)),
-                    brief: format!("{per_request}/{}", terms::noun(timed)),
+                    full: format!("{per_request} of CPU per {}", terms::noun(workload)),
+                    brief: format!("{per_request}/{}", terms::noun(workload)),
                 }
             }),
             Self::ServerMemory => (!server.samples.is_empty()).then(|| {

@@ -16,14 +16,14 @@ pub enum ChartError {
     /// A histogram in the record is not what `bench` writes.
     #[error(
         "the {time}s of target {target:?} cannot be read from the record (`histograms_v2_base64.{key}`): {source}; restore the record, or run again",
-        time = terms::time(*timed),
-        key = timed.clock().name()
+        time = terms::time(*workload),
+        key = workload.clock().name()
     )]
     Histogram {
         /// Whose.
         target: String,
         /// What is timed.
-        timed: WorkloadKind,
+        workload: WorkloadKind,
         /// What is wrong with it.
         source: HistogramError,
     },

@@ -59,7 +59,7 @@ const GAP: f64 = 9.0;
 
 /// Targets held against others, as they are drawn.
 pub(super) struct Held<'a> {
-    timed: WorkloadKind,
+    workload: WorkloadKind,
     /// Ratios within 1/(1 + margin) and 1 + margin don't matter.
     margin: f64,
     pairs: Vec<Pair<'a>>,
@@ -92,7 +92,7 @@ pub(super) fn applies(record: &RunRecord) -> bool {
 
 /// All other targets of a run against its first, which is held against its second self too, where it has one.
 pub(super) fn of_run(record: &RunRecord) -> Held<'_> {
-    let timed = record.workload();
+    let workload = record.workload();
     let second_self = record.aa.as_ref();
     let heads = record
         .targets
@@ -112,7 +112,7 @@ pub(super) fn of_run(record: &RunRecord) -> Held<'_> {
             let mut known = comparisons.iter().map(|comparison| comparison.metric);
             !known.any(|known| known == *metric)
         };
-        let missing = Metric::of_workload(timed)
+        let missing = Metric::of_workload(workload)
             .iter()
             .copied()
             .filter(is_missing);
@@ -126,7 +126,7 @@ pub(super) fn of_run(record: &RunRecord) -> Held<'_> {
         })
     });
     Held {
-        timed,
+        workload,
         margin: Policy::usual(record.seed).margin(),
         pairs: pairs.collect(),
         nothing: if record.targets.is_empty() {
@@ -174,7 +174,7 @@ fn of_runs<'a>(told: &'a RunComparison, head: &RunRecord) -> Held<'a> {
         pairs[pair].left_out.push((missing.metric, why));
     }
     Held {
-        timed: told.workload,
+        workload: told.workload,
         margin: told.margin,
         pairs,
         nothing: "No data: nothing could be compared",
@@ -340,7 +340,7 @@ impl Held<'_> {
 
     /// The rows of a panel: what is better where it is less, or what is better where it is more.
     fn rows(&self, lower_is_better: bool) -> Vec<Row<'_>> {
-        let metrics = Metric::of_workload(self.timed).iter().copied();
+        let metrics = Metric::of_workload(self.workload).iter().copied();
         let metrics = metrics.filter(|metric| metric.lower_is_better() == lower_is_better);
         let mut rows = Vec::new();
         for metric in metrics {
@@ -349,7 +349,7 @@ impl Held<'_> {
                 [pair] => rows.extend(Row::of(
                     pair,
                     metric,
-                    &sentences::short_name(metric, self.timed),
+                    &sentences::short_name(metric, self.workload),
                 )),
                 pairs => {
                     let of_pairs = pairs
@@ -358,7 +358,8 @@ impl Held<'_> {
                     let of_pairs: Vec<Row<'_>> = of_pairs.collect();
                     if !of_pairs.is_empty() {
                         rows.push(Row::Heading(capitalised(sentences::name(
-                            metric, self.timed,
+                            metric,
+                            self.workload,
                         ))));
                         rows.extend(of_pairs);
                     }
@@ -439,7 +440,7 @@ pub(super) fn words(held: &Held<'_>) -> Vec<String> {
                 ci_high,
                 ..
             } = **comparison;
-            let name = sentences::short_name(comparison.metric, held.timed);
+            let name = sentences::short_name(comparison.metric, held.workload);
             format!(
                 "{} against {}, {name}: {} ({}), {}",
                 pair.head,
@@ -450,7 +451,7 @@ pub(super) fn words(held: &Held<'_>) -> Vec<String> {
             )
         });
         let left_out = pair.left_out.iter().map(|(metric, _)| {
-            let name = sentences::short_name(*metric, held.timed);
+            let name = sentences::short_name(*metric, held.workload);
             format!("{} against {}, {name}: not compared", pair.head, pair.base)
         });
         compared.chain(left_out).collect::<Vec<String>>()

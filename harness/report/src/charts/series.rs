@@ -37,8 +37,8 @@ pub(super) fn latency<B: DrawingBackend>(
     record: &RunRecord,
     looks: &[Look],
 ) -> Result<(), Refusal> {
-    let timed = record.workload();
-    let told = |interval: &IntervalRecord| interval.times(timed.clock());
+    let workload = record.workload();
+    let told = |interval: &IntervalRecord| interval.times(workload.clock());
     let median = |interval: &IntervalRecord| told(interval).p50.map(|ns| ns as f64);
     let tail = tail(record);
     let tails = |interval: &IntervalRecord| tail.of(told(interval)).map(|ns| ns as f64);
@@ -69,9 +69,9 @@ pub(super) fn latency<B: DrawingBackend>(
             .collect(),
         weight: 1.0,
     };
-    let median_caption = format!("Median {} of each interval", terms::time(timed));
+    let median_caption = format!("Median {} of each interval", terms::time(workload));
     let plans = vec![
-        plan(tail.caption(timed), tail.name(), tail_axis),
+        plan(tail.caption(workload), tail.name(), tail_axis),
         plan(median_caption, "p50", median_axis),
     ];
     let panels = panels(canvas, room, &seconds_axis(record), SECONDS_TITLE, plans)?;
@@ -339,8 +339,8 @@ impl Tail {
         }
     }
 
-    fn caption(self, timed: WorkloadKind) -> String {
-        let (time, samples) = (terms::time(timed), terms::samples(timed));
+    fn caption(self, workload: WorkloadKind) -> String {
+        let (time, samples) = (terms::time(workload), terms::samples(workload));
         match self {
             Self::P99 => format!("99th percentile of {time} in each interval"),
             Self::Max => format!("Longest {time} in each interval (too few {samples} for a p99)"),
@@ -350,10 +350,10 @@ impl Tail {
 
 /// The 99th percentile where most intervals of every target have one, the maximum otherwise: one picture never mixes them.
 fn tail(record: &RunRecord) -> Tail {
-    let timed = record.workload();
+    let workload = record.workload();
     let having = |tail: Tail| {
         intervals(record)
-            .filter(|interval| tail.of(interval.times(timed.clock())).is_some())
+            .filter(|interval| tail.of(interval.times(workload.clock())).is_some())
             .count()
     };
     let (busy, known) = (having(Tail::Max), having(Tail::P99));

@@ -292,8 +292,8 @@ pub fn hgrm(histogram: &Histogram<u64>, scale: f64) -> String {
 }
 
 /// A line that names the time in such a table; who reads one skips it.
-pub fn hgrm_time(timed: WorkloadKind) -> String {
-    format!("#[Time    = {}, in ms]\n", terms::time(timed))
+pub fn hgrm_time(workload: WorkloadKind) -> String {
+    format!("#[Time    = {}, in ms]\n", terms::time(workload))
 }
 
 /// `.hlog`: the interval log that Java's `HistogramLogReader` reads, one line an interval that holds a value of what is
@@ -302,7 +302,12 @@ pub fn hgrm_time(timed: WorkloadKind) -> String {
 /// `start_epoch_s`: seconds since 1970-01-01T00:00:00Z at which the measured part began. `tag`: the name of the target, as
 /// [`names::check`] allows it, so that it holds no comma, space or line break. Values are nanoseconds, and the maximum
 /// beside each histogram is in milliseconds, as Java's writer has it.
-pub fn hlog(start_epoch_s: f64, intervals: &[Interval], timed: WorkloadKind, tag: &str) -> String {
+pub fn hlog(
+    start_epoch_s: f64,
+    intervals: &[Interval],
+    workload: WorkloadKind,
+    tag: &str,
+) -> String {
     assert!(names::check(tag).is_ok(), "a tag is the name of a target");
     let mut text = String::from("#[Histogram log format version 1.3]\n");
     let mut line = |arguments: std::fmt::Arguments<'_>| {
@@ -313,17 +318,17 @@ pub fn hlog(start_epoch_s: f64, intervals: &[Interval], timed: WorkloadKind, tag
         "#[StartTime: {start_epoch_s:.3} (seconds since epoch), {}]\n",
         java_date(start_epoch_s)
     ));
-    line(format_args!("#[Time: {}, in ns]\n", terms::time(timed)));
+    line(format_args!("#[Time: {}, in ns]\n", terms::time(workload)));
     line(format_args!(
         "\"StartTimestamp\",\"Interval_Length\",\"Interval_Max\",\"Interval_Compressed_Histogram\"\n"
     ));
     let mut histogram = empty_histogram();
     for interval in intervals
         .iter()
-        .filter(|interval| !interval.times[timed.clock()].is_empty())
+        .filter(|interval| !interval.times[workload.clock()].is_empty())
     {
         histogram.reset();
-        for &(value_ns, count) in &interval.times[timed.clock()] {
+        for &(value_ns, count) in &interval.times[workload.clock()] {
             histogram
                 .record_n(value_ns, count)
                 .expect("an interval holds values of a histogram of the same bounds");

@@ -16,7 +16,9 @@ use super::shell::{
     Figure, Head, How, HtmlError, LiveRun, LiveSlice, Shell, failure, note, rendered,
 };
 use crate::charts::{Chart, ChartError, PlotTarget, svg_and_plot};
-use crate::tables::{self, ClockRow, ComparisonRow, KindRow, LedgerRow, Room, SpreadRow, Targets};
+use crate::tables::{
+    self, AccountingRow, ClockRow, ComparisonRow, KindRow, Room, SpreadRow, Targets,
+};
 use crate::words::sentences;
 use crate::words::why::{self, Told};
 
@@ -69,7 +71,7 @@ struct Run {
     why: Vec<Told>,
     comparisons: Vec<ComparisonRow>,
     spread: Vec<SpreadRow>,
-    ledger: Vec<LedgerRow>,
+    accounting: Vec<AccountingRow>,
     how: How,
 }
 
@@ -101,7 +103,7 @@ fn run(record: &RunRecord) -> Result<(Run, LiveRun), HtmlError> {
         why: why::told(record),
         comparisons: tables::comparisons(record),
         spread: tables::spread(record),
-        ledger: tables::ledger(record),
+        accounting: tables::accounting(record),
         how: How::of(
             &record.command,
             tables::circumstances(record),

@@ -80,25 +80,25 @@ const COLUMNS: [Column; 14] = [
         name: "p50",
         brief: Some("p50"),
         shown: Shown::Always,
-        figure: |target, timed| timed_at(target, timed, "p50"),
+        figure: |target, workload| time_at(target, workload, "p50"),
     },
     Column {
         name: "p99",
         brief: Some("p99"),
         shown: Shown::Always,
-        figure: |target, timed| timed_at(target, timed, "p99"),
+        figure: |target, workload| time_at(target, workload, "p99"),
     },
     Column {
         name: "p99.9",
         brief: Some("p99.9"),
         shown: Shown::Always,
-        figure: |target, timed| timed_at(target, timed, "p99_9"),
+        figure: |target, workload| time_at(target, workload, "p99_9"),
     },
     Column {
         name: "max",
         brief: None,
         shown: Shown::Always,
-        figure: |target, timed| timed_at(target, timed, "max"),
+        figure: |target, workload| time_at(target, workload, "max"),
     },
     Column {
         name: "answered",
@@ -140,9 +140,9 @@ const COLUMNS: [Column; 14] = [
         name: "first event p99",
         brief: Some("first p99"),
         shown: Shown::WhereKnown,
-        figure: |target, timed| {
+        figure: |target, workload| {
             // Where streams are what is timed, it stands above already.
-            if timed == WorkloadKind::Streams {
+            if workload == WorkloadKind::Streams {
                 return None;
             }
             let times = target.report.times(Clock::FirstEventTime);
@@ -197,21 +197,21 @@ impl Column {
     }
 
     fn applies(&self, record: &RunRecord, room: Room) -> bool {
-        let timed = record.workload();
+        let workload = record.workload();
         let some = |has: &dyn Fn(&TargetRecord) -> bool| record.targets.iter().any(has);
         match self.shown {
             Shown::Always => true,
             Shown::WhereFailed => {
                 room == Room::Page || some(&|target| target.report.requests.failed() > 0)
             }
-            Shown::WhereKnown => some(&|target| (self.figure)(target, timed).is_some()),
+            Shown::WhereKnown => some(&|target| (self.figure)(target, workload).is_some()),
         }
     }
 }
 
 /// The targets, and the figures that this run gives of them.
 pub fn targets(record: &RunRecord, room: Room) -> Targets {
-    let timed = record.workload();
+    let workload = record.workload();
     let columns: Vec<(&str, &Column)> = COLUMNS
         .iter()
         .filter(|column| column.applies(record, room))
@@ -223,7 +223,7 @@ pub fn targets(record: &RunRecord, room: Room) -> Targets {
         manifest: target.manifest.legend(),
         figures: columns
             .iter()
-            .map(|(_, column)| (column.figure)(target, timed).unwrap_or_else(|| NONE.to_owned()))
+            .map(|(_, column)| (column.figure)(target, workload).unwrap_or_else(|| NONE.to_owned()))
             .collect(),
     };
     let names = record.targets.iter().map(|target| target.name.as_str());
@@ -237,13 +237,13 @@ pub fn targets(record: &RunRecord, room: Room) -> Targets {
             .collect(),
         columns: columns
             .iter()
-            .map(|(name, _)| name.replace("{}", terms::noun(timed)))
+            .map(|(name, _)| name.replace("{}", terms::noun(workload)))
             .collect(),
     }
 }
 
-fn timed_at(target: &TargetRecord, timed: WorkloadKind, percentile: &str) -> Option<String> {
-    let ns = target.report.times(timed.clock()).named(percentile)?;
+fn time_at(target: &TargetRecord, workload: WorkloadKind, percentile: &str) -> Option<String> {
+    let ns = target.report.times(workload.clock()).named(percentile)?;
     Some(time(ns as f64))
 }
 
@@ -343,9 +343,9 @@ pub struct ComparisonRow {
 
 /// A row for each comparison, in the record's order.
 pub fn comparisons(record: &RunRecord) -> Vec<ComparisonRow> {
-    let timed = record.workload();
+    let workload = record.workload();
     let rows = record.comparisons.iter();
-    rows.map(|each| comparison(each, timed)).collect()
+    rows.map(|each| comparison(each, workload)).collect()
 }
 
 /// A row for each comparison.
@@ -355,12 +355,12 @@ pub fn of_runs(told: &RunComparison) -> Vec<ComparisonRow> {
 }
 
 /// A comparison as a row.
-pub fn comparison(comparison: &Comparison, timed: WorkloadKind) -> ComparisonRow {
+pub fn comparison(comparison: &Comparison, workload: WorkloadKind) -> ComparisonRow {
     ComparisonRow {
         head: comparison.head.clone(),
         base: comparison.base.clone(),
-        metric: sentences::name(comparison.metric, timed),
-        short: sentences::short_name(comparison.metric, timed),
+        metric: sentences::name(comparison.metric, workload),
+        short: sentences::short_name(comparison.metric, workload),
         change: sentences::change(comparison.ratio),
         interval: sentences::interval(comparison.ci_low, comparison.ci_high),
         // Below a thousandth the test itself has no more to tell.
@@ -389,17 +389,17 @@ pub(crate) struct SpreadRow {
 
 /// A row for each target and each metric that its epochs have.
 pub(crate) fn spread(record: &RunRecord) -> Vec<SpreadRow> {
-    let timed = record.workload();
+    let workload = record.workload();
     let rows = record.targets.iter().flat_map(|target| {
-        Metric::of_workload(timed)
+        Metric::of_workload(workload)
             .iter()
             .map(move |&metric| (target, metric))
     });
-    rows.filter_map(|(target, metric)| spread_row(target, metric, timed))
+    rows.filter_map(|(target, metric)| spread_row(target, metric, workload))
         .collect()
 }
 
-fn spread_row(target: &TargetRecord, metric: Metric, timed: WorkloadKind) -> Option<SpreadRow> {
+fn spread_row(target: &TargetRecord, metric: Metric, workload: WorkloadKind) -> Option<SpreadRow> {
     let known = target
         .epochs
         .iter()
@@ -410,7 +410,7 @@ fn spread_row(target: &TargetRecord, metric: Metric, timed: WorkloadKind) -> Opt
     let written = |value: f64| sentences::value(metric, value);
     Some(SpreadRow {
         name: target.name.clone(),
-        metric: sentences::name(metric, timed),
+        metric: sentences::name(metric, workload),
         epochs: count(values.len() as u64),
         min: written(min),
         median: written(values[values.len() / 2]),
@@ -424,7 +424,7 @@ fn spread_row(target: &TargetRecord, metric: Metric, timed: WorkloadKind) -> Opt
 }
 
 /// One target's requests by their fate, and its failures by kind.
-pub(crate) struct LedgerRow {
+pub(crate) struct AccountingRow {
     pub(crate) name: String,
     /// Scheduled, ok, error, timeout, unfinished.
     pub(crate) counts: Vec<String>,
@@ -434,7 +434,7 @@ pub(crate) struct LedgerRow {
 }
 
 /// A row for each target.
-pub(crate) fn ledger(record: &RunRecord) -> Vec<LedgerRow> {
+pub(crate) fn accounting(record: &RunRecord) -> Vec<AccountingRow> {
     record
         .targets
         .iter()
@@ -449,7 +449,7 @@ pub(crate) fn ledger(record: &RunRecord) -> Vec<LedgerRow> {
                 format!("{} {}", kind.replace('_', " "), count(*number))
             });
             let kinds: Vec<String> = kinds.collect();
-            LedgerRow {
+            AccountingRow {
                 name: target.name.clone(),
                 counts: [
                     requests.scheduled,

@@ -20,12 +20,16 @@ use crate::words::sentences;
 ///
 /// That one target is slower than another is no failure: it is what was asked. Cautions are unsure, and what voids fails.
 pub fn of_run(record: &RunRecord) -> Vec<Finding> {
-    let timed = record.workload();
+    let workload = record.workload();
     let mut findings = validity("run", &record.validity, &sentences::belief(record));
     for target in &record.targets {
-        findings.extend(of_target(target, &record.scenario.objectives, timed));
+        findings.extend(of_target(target, &record.scenario.objectives, workload));
     }
-    findings.extend(of_comparisons(&record.comparisons, timed, Outcome::Noted));
+    findings.extend(of_comparisons(
+        &record.comparisons,
+        workload,
+        Outcome::Noted,
+    ));
     findings
 }
 
@@ -34,7 +38,7 @@ pub fn of_run(record: &RunRecord) -> Vec<Finding> {
 /// `worse`: what a head that is worse than its base comes to.
 pub fn of_comparisons(
     comparisons: &[Comparison],
-    timed: WorkloadKind,
+    workload: WorkloadKind,
     worse: Outcome,
 ) -> Vec<Finding> {
     let findings = comparisons.iter().map(|comparison| Finding {
@@ -46,7 +50,7 @@ pub fn of_comparisons(
             ComparisonVerdict::Inconclusive => Outcome::Unsure,
             _ => Outcome::Noted,
         },
-        detail: sentences::sentence(comparison, timed),
+        detail: sentences::sentence(comparison, workload),
         file: None,
     });
     findings.collect()
@@ -55,7 +59,7 @@ pub fn of_comparisons(
 fn of_target(
     target: &TargetRecord,
     objectives: &[ObjectiveRecord],
-    timed: WorkloadKind,
+    workload: WorkloadKind,
 ) -> Vec<Finding> {
     let believed = "Its figures measure it.";
     let mut findings = validity(&target.name, &target.report.validity, believed);
@@ -77,7 +81,7 @@ fn of_target(
         let bound = time(objective.at_most_ns as f64);
         let found = target
             .report
-            .times(timed.clock())
+            .times(workload.clock())
             .named(&objective.percentile);
         let percentile = percentile(&objective.percentile);
         let (outcome, found) = match found {
@@ -87,7 +91,7 @@ fn of_target(
         };
         let detail = format!(
             "{percentile} of {}: {found}; the SLO is at most {bound}.",
-            terms::time(timed)
+            terms::time(workload)
         );
         finding(format!("SLO {percentile} at most {bound}"), outcome, detail)
     }));

@@ -21,7 +21,7 @@ pub enum Tone {
     /// It fails the gate.
     Alarm,
     /// A reader should know it before believing the rest.
-    Caution,
+    Warning,
     /// It got better.
     Good,
     /// It is as it was, or nothing can be said of it.
@@ -87,7 +87,7 @@ pub fn said(judgement: &Judgement) -> Vec<Said> {
         );
         said.extend(last.not_compared.iter().map(|why| Said {
             name: why.metric.name().to_owned(),
-            tone: Tone::Caution,
+            tone: Tone::Warning,
             text: format!("{}.", capitalised(&warnings::not_compared(why))),
         }));
         said.extend(
@@ -102,12 +102,12 @@ pub fn said(judgement: &Judgement) -> Vec<Said> {
 
 /// How often it was measured, and why more than once.
 fn measurements(judgement: &Judgement) -> Vec<Said> {
-    let timed = judgement
+    let workload = judgement
         .measurements
         .iter()
         .map(|look| look.workload)
         .max();
-    let timed = timed.unwrap_or_default();
+    let workload = workload.unwrap_or_default();
     let invalid = judgement.measurements.iter().filter(|look| !look.valid);
     let disturbed: Vec<String> = invalid
         .map(|look| {
@@ -127,7 +127,7 @@ fn measurements(judgement: &Judgement) -> Vec<Said> {
     let unconfirmed: Vec<String> = judgement
         .unconfirmed
         .iter()
-        .map(|what| name(*what, timed))
+        .map(|what| name(*what, workload))
         .collect();
     let mut texts = disturbed;
     if !unconfirmed.is_empty() {
@@ -136,7 +136,7 @@ fn measurements(judgement: &Judgement) -> Vec<Said> {
             unconfirmed.join(", ")
         ));
     }
-    let tone = Tone::Caution;
+    let tone = Tone::Warning;
     let text = texts.join(" ");
     let name = "measurement".to_owned();
     (!text.is_empty())
@@ -148,7 +148,7 @@ fn measurements(judgement: &Judgement) -> Vec<Said> {
 fn metric(
     judgement: &Judgement,
     judged: &JudgedMetric,
-    timed: WorkloadKind,
+    workload: WorkloadKind,
     before: Option<&Look>,
 ) -> Said {
     let comparison = &judged.comparison;
@@ -157,11 +157,11 @@ fn metric(
     });
     let (label, tone) = match comparison.verdict {
         _ if is_alarm => ("ALARM: ", Tone::Alarm),
-        ComparisonVerdict::Slower | ComparisonVerdict::More => ("Worse: ", Tone::Caution),
+        ComparisonVerdict::Slower | ComparisonVerdict::More => ("Worse: ", Tone::Warning),
         ComparisonVerdict::Faster | ComparisonVerdict::Less => ("Better: ", Tone::Good),
         ComparisonVerdict::Equivalent | ComparisonVerdict::Inconclusive => ("", Tone::Plain),
     };
-    let mut text = format!("{label}{}", sentences::sentence(comparison, timed));
+    let mut text = format!("{label}{}", sentences::sentence(comparison, workload));
     let earlier = before.and_then(|look| {
         let is_same = |other: &&JudgedMetric| other.comparison.metric == comparison.metric;
         look.metrics.iter().find(is_same)
@@ -201,7 +201,7 @@ fn objective(judgement: &Judgement, judged: &JudgedObjective) -> Said {
     let head = maybe_time(judged.head_ns);
     let (tone, text) = match judged.head_ns {
         None => (
-            Tone::Caution,
+            Tone::Warning,
             format!("SLO {bound}: unknown (too few samples)."),
         ),
         Some(_) if is_alarm => (
@@ -211,7 +211,7 @@ fn objective(judgement: &Judgement, judged: &JudgedObjective) -> Said {
             ),
         ),
         Some(_) if judged.is_broken() => (
-            Tone::Caution,
+            Tone::Warning,
             format!("SLO {bound} is broken in this measurement: the head took {head}{base}."),
         ),
         Some(_) => (
@@ -226,9 +226,9 @@ fn objective(judgement: &Judgement, judged: &JudgedObjective) -> Said {
     }
 }
 
-fn name(what: What, timed: WorkloadKind) -> String {
+fn name(what: What, workload: WorkloadKind) -> String {
     match what {
-        What::Worse(metric) | What::Better(metric) => sentences::name(metric, timed),
+        What::Worse(metric) | What::Better(metric) => sentences::name(metric, workload),
         What::Objective(percentile) => percentile.to_owned(),
     }
 }
@@ -251,7 +251,7 @@ pub fn findings(gate: &Gate) -> Vec<Finding> {
             name: said.name,
             outcome: match said.tone {
                 Tone::Alarm => finding::Outcome::Failed,
-                Tone::Caution => finding::Outcome::Unsure,
+                Tone::Warning => finding::Outcome::Unsure,
                 Tone::Good => finding::Outcome::Noted,
                 Tone::Plain => finding::Outcome::Passed,
             },

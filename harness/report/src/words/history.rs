@@ -84,12 +84,12 @@ pub fn sentence(trend: &Trend, shift: &Shift) -> String {
 /// What is followed, in words. A line does not say what its run timed, but only one kind of run has most of the metrics; what
 /// all have is told of requests.
 pub(crate) fn name(key: &SeriesKey) -> String {
-    let is_of = |timed: &WorkloadKind| Metric::of_workload(*timed).contains(&key.metric);
-    let timed = WorkloadKind::ALL
+    let is_of = |workload: &WorkloadKind| Metric::of_workload(*workload).contains(&key.metric);
+    let workload = WorkloadKind::ALL
         .into_iter()
         .find(is_of)
         .unwrap_or_default();
-    sentences::name(key.metric, timed)
+    sentences::name(key.metric, workload)
 }
 
 /// A run and what it measured: `20261123T101500Z-io-heavy (revision 4f2a91c)`.

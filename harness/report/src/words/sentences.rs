@@ -30,7 +30,7 @@ const TIMES_FROM: f64 = 2.0;
 ///
 /// `coroutine used 18 % less server CPU per request than callback (95 % interval: 15 to 21 %).` Where no difference was
 /// found it says how large a difference the run would have found.
-pub fn sentence(comparison: &Comparison, timed: WorkloadKind) -> String {
+pub fn sentence(comparison: &Comparison, workload: WorkloadKind) -> String {
     let Comparison {
         head, base, metric, ..
     } = comparison;
@@ -41,31 +41,31 @@ pub fn sentence(comparison: &Comparison, timed: WorkloadKind) -> String {
         | ComparisonVerdict::More => {
             format!(
                 "{} ({}).",
-                claim(comparison, timed, name, ""),
+                claim(comparison, workload, name, ""),
                 interval_phrase(comparison)
             )
         }
         ComparisonVerdict::Equivalent if comparison.slight().is_some() => format!(
             "{} ({}): a small but certain difference.",
-            claim(comparison, timed, name, ""),
+            claim(comparison, workload, name, ""),
             interval_phrase(comparison)
         ),
         ComparisonVerdict::Equivalent => format!(
             "{head} and {base} are equivalent in {}: any difference is too small to matter ({}).",
-            name(*metric, timed),
+            name(*metric, workload),
             interval_phrase(comparison)
         ),
         // A ratio of 1 outside the interval is a difference, only not one that the test or the margin lets pass.
         ComparisonVerdict::Inconclusive if comparison.leaves_equality_out() => {
             format!(
                 "{} ({}), which is too small or too uncertain to call a difference.",
-                claim(comparison, timed, name, "probably "),
+                claim(comparison, workload, name, "probably "),
                 interval_phrase(comparison)
             )
         }
         ComparisonVerdict::Inconclusive => format!(
             "No difference in {} found between {head} and {base} ({}); this run could have detected {}.",
-            name(*metric, timed),
+            name(*metric, workload),
             interval_phrase(comparison),
             detectable(comparison.smallest_detectable)
         ),
@@ -74,7 +74,7 @@ pub fn sentence(comparison: &Comparison, timed: WorkloadKind) -> String {
 
 /// The metrics that answer most questions: what is timed, throughput, CPU and memory. Service time is in the tables: where the
 /// generator was not at fault it says what response time says.
-pub(crate) fn told(timed: WorkloadKind) -> impl Iterator<Item = Metric> {
+pub(crate) fn told(workload: WorkloadKind) -> impl Iterator<Item = Metric> {
     let is_told = |metric: &Metric| {
         !matches!(
             metric,
@@ -82,7 +82,10 @@ pub(crate) fn told(timed: WorkloadKind) -> impl Iterator<Item = Metric> {
                 | Metric::Time(Clock::ServiceTime, Rank::P99)
         )
     };
-    Metric::of_workload(timed).iter().copied().filter(is_told)
+    Metric::of_workload(workload)
+        .iter()
+        .copied()
+        .filter(is_told)
 }
 
 /// The comparisons that answer most questions. The record's table has the rest.
@@ -90,11 +93,11 @@ pub(crate) fn told(timed: WorkloadKind) -> impl Iterator<Item = Metric> {
 /// Two targets get a sentence a metric. More get one too, in which those with the same verdict stand together; a
 /// sentence for each pair would bury what matters.
 pub fn headlines(record: &RunRecord) -> Vec<String> {
-    let timed = record.workload();
-    let each = told(timed).filter_map(|metric| match of(record, metric).as_slice() {
+    let workload = record.workload();
+    let each = told(workload).filter_map(|metric| match of(record, metric).as_slice() {
         [] => None,
-        [one] => Some(sentence(one, timed)),
-        many => Some(grouped(name, timed, &against(many[0]), many)),
+        [one] => Some(sentence(one, workload)),
+        many => Some(grouped(name, workload, &against(many[0]), many)),
     });
     each.collect()
 }
@@ -102,8 +105,8 @@ pub fn headlines(record: &RunRecord) -> Vec<String> {
 /// The same where there is little room, and tables stand below: what differs, in a sentence each; then in one what is equal, and
 /// in one what could not be told.
 pub fn verdicts(record: &RunRecord) -> Vec<String> {
-    let timed = record.workload();
-    let of_each: Vec<Vec<&Comparison>> = told(timed).map(|metric| of(record, metric)).collect();
+    let workload = record.workload();
+    let of_each: Vec<Vec<&Comparison>> = told(workload).map(|metric| of(record, metric)).collect();
     if of_each.iter().any(|comparisons| comparisons.len() > 1) {
         let compared = of_each.iter().filter(|comparisons| !comparisons.is_empty());
         let told = compared.enumerate().map(|(number, comparisons)| {
@@ -113,18 +116,18 @@ pub fn verdicts(record: &RunRecord) -> Vec<String> {
             } else {
                 String::new()
             };
-            grouped(short_name, timed, &against, comparisons)
+            grouped(short_name, workload, &against, comparisons)
         });
         return told.collect();
     }
     let told = || of_each.iter().flatten().copied();
     let differences = told()
         .filter(|comparison| comparison.verdict.is_different())
-        .map(|comparison| format!("{}.", claim(comparison, timed, short_name, "")));
+        .map(|comparison| format!("{}.", claim(comparison, workload, short_name, "")));
     let alike = told().filter(|comparison| !comparison.verdict.is_different());
     let lists = by_verdict(alike).into_iter().map(|(word, members)| {
         let named = members.iter().map(|member| {
-            let name = short_name(member.metric, timed);
+            let name = short_name(member.metric, workload);
             // Of what is certain the reader wants to know how much.
             member.slight().map_or_else(
                 || name.to_owned(),
@@ -177,7 +180,7 @@ fn against(comparison: &Comparison) -> String {
 /// `name`: what metrics are called, [`name`] or [`short_name`]. `against`: what follows the name.
 fn grouped(
     name: fn(Metric, WorkloadKind) -> String,
-    timed: WorkloadKind,
+    workload: WorkloadKind,
     against: &str,
     comparisons: &[&Comparison],
 ) -> String {
@@ -189,7 +192,7 @@ fn grouped(
             .collect();
         format!("{word}: {}", members.join(", "))
     });
-    let name = capitalised(name(comparisons[0].metric, timed));
+    let name = capitalised(name(comparisons[0].metric, workload));
     format!(
         "{name}{against}: {}.",
         groups.collect::<Vec<_>>().join("; ")
@@ -206,8 +209,8 @@ pub fn capitalised(words: impl AsRef<str>) -> String {
 }
 
 /// From when to when the times of a run count.
-pub(crate) fn counted(timed: WorkloadKind) -> &'static str {
-    match timed {
+pub(crate) fn counted(workload: WorkloadKind) -> &'static str {
+    match workload {
         WorkloadKind::Requests => {
             "response time, from the moment the schedule meant to send to the last byte"
         }
@@ -342,16 +345,16 @@ pub fn foresight(record: &DetectableRecord) -> String {
             share(deviation)
         );
     }
-    let has_its_own = |timed: &WorkloadKind| {
+    let has_its_own = |workload: &WorkloadKind| {
         record
             .metrics
-            .contains_key(Metric::of_workload(*timed)[0].name())
+            .contains_key(Metric::of_workload(*workload)[0].name())
     };
-    let timed = WorkloadKind::ALL
+    let workload = WorkloadKind::ALL
         .into_iter()
         .find(has_its_own)
         .unwrap_or_default();
-    let own = Metric::of_workload(timed)[..2].iter().copied();
+    let own = Metric::of_workload(workload)[..2].iter().copied();
     let effects = own
         .chain([Metric::ServerCpuUsPerRequest])
         .filter_map(|metric| {
@@ -359,7 +362,7 @@ pub fn foresight(record: &DetectableRecord) -> String {
             Some(format!(
                 "{} in {}",
                 detectable(*effect),
-                name(metric, timed)
+                name(metric, workload)
             ))
         });
     format!(
@@ -375,7 +378,7 @@ pub fn aa(record: &RunRecord) -> Vec<String> {
     let Some(aa) = &record.aa else {
         return Vec::new();
     };
-    let timed = record.workload();
+    let workload = record.workload();
     let first = record
         .targets
         .first()
@@ -385,7 +388,7 @@ pub fn aa(record: &RunRecord) -> Vec<String> {
         .map(|comparison| {
             format!(
                 "{} ({})",
-                name(comparison.metric, timed),
+                name(comparison.metric, workload),
                 change(comparison.ratio)
             )
         })
@@ -427,10 +430,14 @@ fn false_alarms(machine: &FalseAlarms) -> String {
     )
 }
 
-fn objective(bound: &ObjectiveRecord, timed: WorkloadKind, targets: &[TargetRecord]) -> String {
+fn objective(bound: &ObjectiveRecord, workload: WorkloadKind, targets: &[TargetRecord]) -> String {
     let (mut met, mut missed, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     for target in targets {
-        match target.report.times(timed.clock()).named(&bound.percentile) {
+        match target
+            .report
+            .times(workload.clock())
+            .named(&bound.percentile)
+        {
             Some(found) if found <= bound.at_most_ns => {
                 met.push(format!("{} ({})", target.name, time(found as f64)));
             }
@@ -438,7 +445,7 @@ fn objective(bound: &ObjectiveRecord, timed: WorkloadKind, targets: &[TargetReco
             None => unknown.push(target.name.clone()),
         }
     }
-    let want = format!("unknown (too few {}) of", terms::samples(timed));
+    let want = format!("unknown (too few {}) of", terms::samples(workload));
     let groups = [
         ("met by", met),
         ("missed by", missed),
@@ -453,14 +460,17 @@ fn objective(bound: &ObjectiveRecord, timed: WorkloadKind, targets: &[TargetReco
     } else {
         told.join("; ")
     };
-    format!("{}: {told}.", capitalised(&objective_words(bound, timed)))
+    format!(
+        "{}: {told}.",
+        capitalised(&objective_words(bound, workload))
+    )
 }
 
 /// `objective p99 ≤ 40.0 ms`, and of which time where it is not the response time.
-pub(crate) fn objective_words(bound: &ObjectiveRecord, timed: WorkloadKind) -> String {
-    let of = match timed {
+pub(crate) fn objective_words(bound: &ObjectiveRecord, workload: WorkloadKind) -> String {
+    let of = match workload {
         WorkloadKind::Requests => String::new(),
-        WorkloadKind::Streams | WorkloadKind::Messages => format!(" of {}", terms::time(timed)),
+        WorkloadKind::Streams | WorkloadKind::Messages => format!(" of {}", terms::time(workload)),
     };
     format!(
         "SLO {}{of} ≤ {}",
@@ -475,18 +485,18 @@ pub fn detectable(mde: f64) -> String {
 }
 
 /// A metric in a sentence; what throughput and cost are counted by follows from the workload.
-pub fn name(metric: Metric, timed: WorkloadKind) -> String {
+pub fn name(metric: Metric, workload: WorkloadKind) -> String {
     match metric {
         Metric::Time(clock, Rank::P50) => format!("median {}", terms::clock(clock)),
         Metric::Time(clock, Rank::P99) => format!("99th percentile of {}", terms::clock(clock)),
-        _ => short_name(metric, timed),
+        _ => short_name(metric, workload),
     }
 }
 
 /// The same where there is little room.
-pub fn short_name(metric: Metric, timed: WorkloadKind) -> String {
+pub fn short_name(metric: Metric, workload: WorkloadKind) -> String {
     match metric {
-        Metric::ServerCpuUsPerRequest => format!("server CPU per {}", terms::noun(timed)),
+        Metric::ServerCpuUsPerRequest => format!("server CPU per {}", terms::noun(workload)),
         _ => terms::metric(metric),
     }
 }
@@ -520,8 +530,8 @@ pub fn interval(low: f64, high: f64) -> String {
     format!("{} to {} %", signed(low, decimals), signed(high, decimals))
 }
 
-/// A target's ledger in a sentence: every request with its one fate.
-pub fn ledger(target: &TargetRecord) -> String {
+/// A target's request accounting in a sentence: every request with its one fate.
+pub fn accounting(target: &TargetRecord) -> String {
     let requests = &target.report.requests;
     let mut fates = vec![format!("{} succeeded", count(requests.ok))];
     let rest = [
@@ -552,7 +562,7 @@ pub fn ledger(target: &TargetRecord) -> String {
 /// `name`: what metrics are called, [`name`] or [`short_name`].
 fn claim(
     comparison: &Comparison,
-    timed: WorkloadKind,
+    workload: WorkloadKind,
     name: fn(Metric, WorkloadKind) -> String,
     hedge: &str,
 ) -> String {
@@ -579,7 +589,7 @@ fn claim(
     };
     match metric {
         Metric::Time(..) => {
-            let what = name(*metric, timed);
+            let what = name(*metric, workload);
             if large {
                 format!("The {what} of {head} was {hedge}{amount} that of {base}")
             } else {
@@ -592,7 +602,7 @@ fn claim(
         Metric::ThroughputPerS => said(
             head,
             hedge,
-            match timed {
+            match workload {
                 WorkloadKind::Requests => "answered",
                 WorkloadKind::Streams => "served",
                 WorkloadKind::Messages => "delivered",
@@ -601,7 +611,7 @@ fn claim(
             large,
             &than("more", "fewer"),
             "as many",
-            &format!("{}s a second", terms::noun(timed)),
+            &format!("{}s a second", terms::noun(workload)),
             base,
         ),
         Metric::ServerCpuUsPerRequest => said(
@@ -612,7 +622,7 @@ fn claim(
             large,
             &than("more", "less"),
             "as much",
-            &name(*metric, timed),
+            &name(*metric, workload),
             base,
         ),
         Metric::ServerRssBytesMax => said(
@@ -822,13 +832,16 @@ mod tests {
     }
 
     fn check_of(
-        timed: WorkloadKind,
+        workload: WorkloadKind,
         metric: Metric,
         ratios: [f64; 3],
         verdict: ComparisonVerdict,
         text: &str,
     ) {
-        assert_eq!(sentence(&comparison(metric, ratios, verdict), timed), text);
+        assert_eq!(
+            sentence(&comparison(metric, ratios, verdict), workload),
+            text
+        );
     }
 
     #[test]
@@ -1116,10 +1129,10 @@ mod tests {
     }
 
     #[test]
-    fn a_ledger_names_only_the_fates_that_occurred() {
+    fn an_accounting_names_only_the_fates_that_occurred() {
         let mut record = run_record();
         let target = &mut record.targets[0];
-        target.report.requests = model::measured::ledger::Ledger {
+        target.report.requests = model::measured::accounting::Accounting {
             scheduled: 1_000,
             ok: 990,
             error: 0,
@@ -1127,10 +1140,10 @@ mod tests {
             unfinished: 6,
         };
         assert_eq!(
-            ledger(target),
+            accounting(target),
             "callback: 1,000 requests scheduled, 990 succeeded, 4 timed out, 6 unfinished at the end."
         );
         target.report.requests.ok = 1;
-        assert!(ledger(target).contains("does not add up"));
+        assert!(accounting(target).contains("does not add up"));
     }
 }

@@ -6,7 +6,7 @@ use analysis::warnings::{
     NOTABLE_BACKEND_P99_NS, NOTABLE_LAG_MAX_NS, NOTABLE_LAG_P99_NS, NOTABLE_STEAL_SHARE,
     VOIDING_LAG_P50_NS, VOIDING_LAG_SHARE,
 };
-use model::measured::ledger::ErrorKind;
+use model::measured::accounting::ErrorKind;
 use model::record::comparison::{NotCompared, Reason};
 use model::record::run::RunRecord;
 use model::record::warning::{Fact, REACHED_SHARE, SATURATED_SHARE, Warning};

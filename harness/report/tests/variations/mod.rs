@@ -14,8 +14,8 @@ use model::measured::clock::Clock;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use model::measured::accounting::{Accounting, ErrorCounts, ErrorKind};
 use model::measured::histogram::histogram_base64;
-use model::measured::ledger::{ErrorCounts, ErrorKind, Ledger};
 use model::measured::recording::{MAX_RECORDABLE_NS, Recording, empty_histogram};
 use model::record::run::{Completion, RunRecord};
 use model::record::target::{
@@ -256,8 +256,8 @@ pub fn failures() -> RunRecord {
         interval.ok = interval.ok.saturating_sub(12);
         failed += 12;
     }
-    let Ledger { scheduled, ok, .. } = target.report.requests;
-    target.report.requests = Ledger {
+    let Accounting { scheduled, ok, .. } = target.report.requests;
+    target.report.requests = Accounting {
         scheduled,
         ok: ok - failed,
         error: failed - 10,
@@ -473,7 +473,7 @@ fn slowed(template: &TargetRecord, name: &str, manifest: Manifest, factor: f64) 
 
 fn nothing_measured(target: &mut TargetRecord) {
     let none = Recording::empty();
-    target.report.requests = none.ledger;
+    target.report.requests = none.accounting;
     target.report.errors = none.errors;
     target.report.by_request.clear();
     target.report.throughput_per_s = 0.0;

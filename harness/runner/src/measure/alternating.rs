@@ -298,7 +298,7 @@ impl Book for RunBook<'_> {
             .zip(after)
             .map(|((before, _), (after, _))| (before, after));
         let is_whole = !run.steering.interrupt.is_asked() && driven.ended.is_none();
-        let timed = WorkloadKind::of(&driven.recording);
+        let workload = WorkloadKind::of(&driven.recording);
         subject.note(Note::Epoch(Box::new(EpochTaken {
             trial,
             is_whole,
@@ -310,7 +310,7 @@ impl Book for RunBook<'_> {
             (run.tell)(RunEvent::TrialEnded {
                 trial: &trial,
                 epoch,
-                timed,
+                workload,
                 load,
                 so_far: subject.so_far(),
             });

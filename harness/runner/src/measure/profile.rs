@@ -68,7 +68,7 @@ impl Run<'_> {
         });
         match counted {
             Ok((counts, counted_by, rate, Ok(recording))) => {
-                let ok = recording.ledger.ok;
+                let ok = recording.accounting.ok;
                 let record = SyscallRecord::of(&counts, counted_by, ok, rate.as_per_s());
                 if record.is_none() {
                     subject.note(not_profiled(

@@ -136,7 +136,7 @@ impl Run<'_> {
             &control,
         )
         .map_err(|error| error.to_string())
-        .and_then(|recording| match recording.ledger.ok {
+        .and_then(|recording| match recording.accounting.ok {
             1 => Ok(()),
             _ => Err("a message to /chat must come back to its sender".to_owned()),
         })
@@ -241,7 +241,7 @@ impl Run<'_> {
             let recording =
                 load::drive(&load, workload, addr, &self.options(), &Control::default())
                     .map_err(|error| error.to_string())?;
-            let replies = recording.ledger.ok;
+            let replies = recording.accounting.ok;
             let is_known = replies >= CAPACITY_REPLIES * u64::from(load.connections.get());
             if is_known || duration >= CAPACITY_PROBE_AT_MOST || self.steering.interrupt.is_asked()
             {

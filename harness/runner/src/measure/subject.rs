@@ -151,7 +151,7 @@ impl<'a> Subject<'a> {
             stats,
         } = taken;
         let started_s = watched.started.as_secs_f64();
-        let ok = recording.ledger.ok;
+        let ok = recording.accounting.ok;
         let stretch = watched.stretch(ok, recording.measured_ns);
         if *is_whole {
             let cpu_us_per_request = watched
@@ -176,9 +176,9 @@ impl<'a> Subject<'a> {
         }
         let offset_ns = duration_ns(watched.started);
         self.recording.append_epoch(recording, offset_ns);
-        for timed in WorkloadKind::ALL {
-            let slices = self.slices.entry(timed).or_default();
-            slices.take(recording, timed.clock(), offset_ns);
+        for workload in WorkloadKind::ALL {
+            let slices = self.slices.entry(workload).or_default();
+            slices.take(recording, workload.clock(), offset_ns);
         }
         self.intervals.extend(
             recording
@@ -196,7 +196,7 @@ impl<'a> Subject<'a> {
     pub(super) fn so_far(&self) -> SoFar<'_> {
         SoFar {
             recording: &self.recording,
-            cpu_us_per_request: self.cost.cpu_us_per_request(self.recording.ledger.ok),
+            cpu_us_per_request: self.cost.cpu_us_per_request(self.recording.accounting.ok),
             rss_bytes_max: self.cost.rss_bytes_max(),
         }
     }
@@ -216,7 +216,7 @@ impl<'a> Subject<'a> {
                 at_the_end: false,
             }));
         }
-        let ok = self.recording.ledger.ok;
+        let ok = self.recording.accounting.ok;
         let slices = self.slices.get(&WorkloadKind::of(&self.recording));
         let record = TargetRecord {
             name: self.spec.name.clone(),

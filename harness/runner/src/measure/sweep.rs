@@ -351,15 +351,15 @@ impl Book for SweepBook<'_> {
 /// What one drive came to. `backend_share`: of a core, that the backend used meanwhile. `cores`: of the load.
 fn epoch_of(target: &str, driven: &Driven, backend_share: f64, cores: usize) -> StepEpoch {
     let recording = &driven.recording;
-    let timed = WorkloadKind::of(recording);
+    let workload = WorkloadKind::of(recording);
     let spent = driven.watched.spent;
     StepEpoch {
         target: target.to_owned(),
         duration_s: recording.measured_ns as f64 / 1e9,
-        workload: timed,
-        requests: recording.ledger,
+        workload: workload,
+        requests: recording.accounting,
         throughput_per_s: Summary::of(recording).throughput_per_s,
-        time_ns: Times::of(&recording.times[timed.clock()]),
+        time_ns: Times::of(&recording.times[workload.clock()]),
         generator_lag_ns: Times::of(&recording.times[Clock::GeneratorLag]),
         load_cpu_share: load_cpu_share(recording, backend_share, cores),
         server_cpu_share: spent.map(|spent| spent.cpu_ns as f64 / spent.wall_ns.max(1) as f64),

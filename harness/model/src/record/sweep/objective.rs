@@ -80,14 +80,14 @@ pub fn judge(epoch: &StepEpoch, bounds: &[ObjectiveRecord]) -> (Standing, Option
         })
         .collect();
     let strain = strains.and_then(|strains| strains.into_iter().reduce(f64::max));
-    let ledger = &epoch.requests;
-    let answers = ledger.ok as f64 >= REACHED_SHARE * ledger.scheduled as f64;
+    let accounting = &epoch.requests;
+    let answers = accounting.ok as f64 >= REACHED_SHARE * accounting.scheduled as f64;
     let standing = match strain {
         Some(strain) if strain <= 1.0 && answers => Standing::Within,
         Some(_) if is_generators_fault(epoch, bounds) => Standing::Generator,
         Some(_) => Standing::Beyond,
         // Errors are no times: a target that answers hardly anything has no percentile either.
-        None if ledger.scheduled > 0 && !answers && !is_generators_fault(epoch, bounds) => {
+        None if accounting.scheduled > 0 && !answers && !is_generators_fault(epoch, bounds) => {
             Standing::Beyond
         }
         None => Standing::TooFewSamples,
@@ -152,7 +152,7 @@ pub enum ObjectiveError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measured::ledger::Ledger;
+    use crate::measured::accounting::Accounting;
     use crate::measured::summary::Times;
 
     const MS: u64 = 1_000_000;
@@ -167,11 +167,11 @@ mod tests {
     /// An epoch of 1,000 requests, of which so many were answered rightly, with this 99th percentile.
     fn epoch(ok: u64, p99_ns: Option<u64>, load_cpu_share: f64, lag_p99_ns: u64) -> StepEpoch {
         StepEpoch {
-            requests: Ledger {
+            requests: Accounting {
                 scheduled: 1_000,
                 ok,
                 error: 1_000 - ok,
-                ..Ledger::default()
+                ..Accounting::default()
             },
             time_ns: Times {
                 p99: p99_ns,

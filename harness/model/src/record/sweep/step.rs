@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::measured::ledger::Ledger;
+use crate::measured::accounting::Accounting;
 use crate::measured::summary::Times;
 use crate::measured::workload::WorkloadKind;
 use crate::record::sweep::pass::Pass;
@@ -42,8 +42,8 @@ pub struct StepEpoch {
     /// What most requests were for.
     #[serde(alias = "timed")]
     pub workload: WorkloadKind,
-    /// Its ledger.
-    pub requests: Ledger,
+    /// What became of its requests.
+    pub requests: Accounting,
     /// Requests answered rightly, a second.
     pub throughput_per_s: f64,
     /// The time of what is timed, in nanoseconds: the response time of requests.

@@ -1,4 +1,4 @@
-//! The ledger: every request is accounted for, exactly once.
+//! The accounting: every request is accounted for, exactly once.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// Invariant at every end of a run: `scheduled == ok + error + timeout + unfinished`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
-pub struct Ledger {
+pub struct Accounting {
     /// Fell due.
     pub scheduled: u64,
     /// Answered rightly: status, length and body as the route must give them.
@@ -25,17 +25,17 @@ pub struct Ledger {
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// [`Ledger::ok`].
+    /// [`Accounting::ok`].
     Ok,
-    /// [`Ledger::error`].
+    /// [`Accounting::error`].
     Error,
-    /// [`Ledger::timeout`].
+    /// [`Accounting::timeout`].
     Timeout,
-    /// [`Ledger::unfinished`].
+    /// [`Accounting::unfinished`].
     Unfinished,
 }
 
-impl Ledger {
+impl Accounting {
     /// Enters a request that fell due and has met its fate.
     pub fn enter(&mut self, fate: Fate) {
         self.scheduled += 1;
@@ -57,7 +57,7 @@ impl Ledger {
         self.error + self.timeout
     }
 
-    /// Adds another ledger's counts.
+    /// Adds another accounting's counts.
     pub fn merge(&mut self, other: &Self) {
         self.scheduled += other.scheduled;
         self.ok += other.ok;
@@ -166,8 +166,8 @@ impl ErrorKind {
 
 /// Failures by group and by kind.
 ///
-/// `connect` counts attempts to open a connection. Where connections are opened once it stands apart from the ledger, since
-/// no request was on the wire yet: `reset + status + body == Ledger::error`. Where each request opens its own, the attempt
+/// `connect` counts attempts to open a connection. Where connections are opened once it stands apart from the accounting, since
+/// no request was on the wire yet: `reset + status + body == Accounting::error`. Where each request opens its own, the attempt
 /// was the request's, and `connect` belongs to the sum.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
@@ -244,16 +244,22 @@ mod tests {
     }
 
     #[test]
-    fn a_ledger_balances_only_where_every_request_has_one_fate() {
-        let ledger = Ledger {
+    fn a_accounting_balances_only_where_every_request_has_one_fate() {
+        let accounting = Accounting {
             scheduled: 10,
             ok: 6,
             error: 1,
             timeout: 1,
             unfinished: 2,
         };
-        assert!(ledger.balances());
-        assert_eq!(ledger.failed(), 2);
-        assert!(!Ledger { ok: 7, ..ledger }.balances());
+        assert!(accounting.balances());
+        assert_eq!(accounting.failed(), 2);
+        assert!(
+            !Accounting {
+                ok: 7,
+                ..accounting
+            }
+            .balances()
+        );
     }
 }

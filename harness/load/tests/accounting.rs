@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use http1::Method;
 use load::{Control, DriveError, Expect, ExpectBody, Options, Phase, Request, Workload, drive};
-use model::measured::ledger::ErrorKind;
+use model::measured::accounting::ErrorKind;
 use model::measured::recording::{EndedBy, Recording};
 use model::spec::load::{Arrival, Connect, Load, Process};
 use model::units::Rate;
@@ -201,7 +201,11 @@ fn options() -> Options {
 fn check(habit: Habit, load: &Load) -> Recording {
     let addr = server(habit);
     let recording = drive(load, &workload(addr), addr, &options(), &Control::default()).unwrap();
-    assert!(recording.ledger.balances(), "{:?}", recording.ledger);
+    assert!(
+        recording.accounting.balances(),
+        "{:?}",
+        recording.accounting
+    );
     recording
 }
 
@@ -210,7 +214,7 @@ fn right_answers_are_counted_once_in_both_loops() {
     for arrival in [Arrival::Closed, open(2000.0)] {
         let recording = check(Habit::Say(GOOD), &load(arrival.clone(), 7, Some(300)));
         assert_eq!(
-            (recording.ledger.scheduled, recording.ledger.ok),
+            (recording.accounting.scheduled, recording.accounting.ok),
             (300, 300),
             "{arrival:?}"
         );
@@ -255,12 +259,12 @@ fn kinds_of_request_have_ledgers_of_their_own() {
     let [right, wrong] = &recording.kinds[..] else {
         panic!("there are two kinds, not {:?}", recording.kinds)
     };
-    assert_eq!((right.ledger.failed(), wrong.ledger.ok), (0, 0));
-    assert_eq!(right.ledger.ok, recording.ledger.ok);
-    assert_eq!(wrong.ledger.error, recording.ledger.error);
-    assert!(right.ledger.scheduled > 2 * wrong.ledger.scheduled);
-    assert!(wrong.ledger.scheduled > 0);
-    assert_eq!(right.response_time.len(), right.ledger.ok);
+    assert_eq!((right.accounting.failed(), wrong.accounting.ok), (0, 0));
+    assert_eq!(right.accounting.ok, recording.accounting.ok);
+    assert_eq!(wrong.accounting.error, recording.accounting.error);
+    assert!(right.accounting.scheduled > 2 * wrong.accounting.scheduled);
+    assert!(wrong.accounting.scheduled > 0);
+    assert_eq!(right.response_time.len(), right.accounting.ok);
     assert_eq!(wrong.response_time.len(), 0);
 }
 
@@ -280,13 +284,16 @@ fn what_was_never_sent_is_of_a_kind_as_well() {
         &Control::default(),
     )
     .unwrap();
-    assert!(recording.ledger.unfinished > 100);
+    assert!(recording.accounting.unfinished > 100);
     let unfinished: Vec<u64> = recording
         .kinds
         .iter()
-        .map(|kind| kind.ledger.unfinished)
+        .map(|kind| kind.accounting.unfinished)
         .collect();
-    assert_eq!(unfinished.iter().sum::<u64>(), recording.ledger.unfinished);
+    assert_eq!(
+        unfinished.iter().sum::<u64>(),
+        recording.accounting.unfinished
+    );
     assert!(unfinished[0] > 2 * unfinished[1] && unfinished[1] > 0);
     let times = recording.kinds.iter().map(|kind| kind.response_time.len());
     assert!(times.eq(unfinished));
@@ -321,9 +328,9 @@ fn every_way_to_fail_has_its_own_count() {
     for (name, habit, kind) in cases {
         let recording = check(habit, &load(Arrival::Closed, 3, Some(30)));
         assert_eq!(
-            recording.ledger.error, 30,
+            recording.accounting.error, 30,
             "{name}: {:?} {:?}",
-            recording.ledger, recording.errors
+            recording.accounting, recording.errors
         );
         assert_eq!(
             recording.errors.kinds,
@@ -341,7 +348,7 @@ fn every_way_to_fail_has_its_own_count() {
 #[test]
 fn a_reply_before_its_request_was_all_sent_counts_and_ends_the_connection() {
     let recording = post(server(Habit::Say(GOOD)), &load(Arrival::Closed, 2, Some(6)));
-    assert_eq!(recording.ledger.ok, 6, "{:?}", recording.errors);
+    assert_eq!(recording.accounting.ok, 6, "{:?}", recording.errors);
     let counts = recording.connections;
     assert_eq!((counts.reopened, counts.lost), (6, 0));
 }
@@ -388,7 +395,7 @@ fn a_connection_per_request_is_reopened_and_its_answers_count() {
         b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello",
     );
     let recording = check(closing, &load(Arrival::Closed, 3, Some(60)));
-    assert_eq!(recording.ledger.ok, 60);
+    assert_eq!(recording.accounting.ok, 60);
     let counts = recording.connections;
     assert!(counts.opened >= 60 && counts.reopened >= 57, "{counts:?}");
     assert_eq!(counts.lost, 0, "each end was announced");
@@ -414,7 +421,7 @@ fn each_request_opens_its_own_connection_in_both_loops() {
     ] {
         let recording = check(habit, &per_request(load(arrival.clone(), 7, Some(300))));
         assert_eq!(
-            (recording.ledger.scheduled, recording.ledger.ok),
+            (recording.accounting.scheduled, recording.accounting.ok),
             (300, 300),
             "{arrival:?} {:?}",
             recording.errors
@@ -459,7 +466,7 @@ fn warm_up_connections_are_in_no_connect_time() {
     )
     .unwrap();
     assert_eq!(
-        (recording.ledger.ok, recording.connections.opened),
+        (recording.accounting.ok, recording.connections.opened),
         (50, 100)
     );
     assert_eq!(recording.times[Clock::ConnectTime].len(), 50);
@@ -474,7 +481,7 @@ fn a_request_that_loses_its_connection_fails_and_the_next_one_opens_another() {
         let recording = check(habit, &per_request(load(Arrival::Closed, 3, Some(30))));
         assert_eq!(recording.errors.kinds, BTreeMap::from([(kind, 30)]));
         assert_eq!(
-            (recording.ledger.error, recording.connections.opened),
+            (recording.accounting.error, recording.connections.opened),
             (30, 30)
         );
     }
@@ -496,15 +503,19 @@ fn a_request_that_finds_nobody_has_failed_and_is_not_tried_again() {
         &Control::default(),
     )
     .unwrap();
-    let ledger = recording.ledger;
-    assert!(ledger.balances(), "{ledger:?}");
-    assert_eq!((ledger.scheduled, ledger.ok), (25, 19), "{ledger:?}");
+    let accounting = recording.accounting;
+    assert!(accounting.balances(), "{accounting:?}");
+    assert_eq!(
+        (accounting.scheduled, accounting.ok),
+        (25, 19),
+        "{accounting:?}"
+    );
     let refused = recording.errors.kinds[&ErrorKind::Refused];
     assert!(refused >= 4, "{:?}", recording.errors);
     let errors = &recording.errors;
     assert_eq!(
         errors.connect + errors.reset + errors.status + errors.body,
-        ledger.error
+        accounting.error
     );
 }
 
@@ -516,7 +527,7 @@ fn an_unanswered_request_of_its_own_connection_times_out() {
     });
     let recording = check(Habit::Ignore, &load);
     assert_eq!(
-        (recording.ledger.timeout, recording.connections.opened),
+        (recording.accounting.timeout, recording.connections.opened),
         (6, 6)
     );
     assert!(recording.times[Clock::ResponseTime].min() >= 29_000_000);
@@ -550,7 +561,7 @@ fn an_unanswered_request_times_out_and_is_a_lower_bound() {
         let recording = check(Habit::Ignore, &load);
         assert_eq!(
             (
-                recording.ledger.timeout,
+                recording.accounting.timeout,
                 recording.times[Clock::ResponseTime].len()
             ),
             (6, 6)
@@ -572,8 +583,12 @@ fn the_last_requests_of_a_number_time_out_like_all_others() {
         drain: timeout,
         ..load(Arrival::Closed, 2, Some(2))
     };
-    let ledger = check(Habit::Ignore, &load).ledger;
-    assert_eq!((ledger.timeout, ledger.unfinished), (2, 0), "{ledger:?}");
+    let accounting = check(Habit::Ignore, &load).accounting;
+    assert_eq!(
+        (accounting.timeout, accounting.unfinished),
+        (2, 0),
+        "{accounting:?}"
+    );
 }
 
 #[test]
@@ -584,11 +599,11 @@ fn requests_beyond_the_number_that_was_asked_for_are_never_counted() {
         ..load(constant(1000.0), 1, Some(10))
     };
     let recording = check(Habit::Ignore, &load);
-    let ledger = recording.ledger;
+    let accounting = recording.accounting;
     assert_eq!(
-        (ledger.scheduled, ledger.unfinished),
+        (accounting.scheduled, accounting.unfinished),
         (10, 10),
-        "{ledger:?}"
+        "{accounting:?}"
     );
     assert_eq!(recording.ended_by, EndedBy::Duration);
 }
@@ -603,7 +618,10 @@ fn what_ended_the_arrivals_is_recorded() {
         ..load(Arrival::Closed, 2, Some(10))
     };
     let cut = check(Habit::Ignore, &cut);
-    assert_eq!((cut.ended_by, cut.ledger.scheduled), (EndedBy::Duration, 2));
+    assert_eq!(
+        (cut.ended_by, cut.accounting.scheduled),
+        (EndedBy::Duration, 2)
+    );
 }
 
 #[test]
@@ -621,7 +639,7 @@ fn a_closed_loop_counts_the_time_of_the_replies_that_it_counts() {
         &Control::default(),
     )
     .unwrap();
-    assert_eq!(recording.ledger.ok, 1);
+    assert_eq!(recording.accounting.ok, 1);
     // The connection was busy all the time: its reply can't have taken longer than it is said to have been waited for.
     assert!(recording.measured_ns <= 10_000_000);
     assert!(recording.replying_ns() >= recording.times[Clock::ServiceTime].min());
@@ -687,7 +705,10 @@ fn what_was_never_sent_is_unfinished() {
     let recording = check(Habit::Ignore, &load);
     // One request a millisecond for 200 ms: two of them on the wire, the others never sent, all of them accounted for.
     assert_eq!(
-        (recording.ledger.scheduled, recording.ledger.unfinished),
+        (
+            recording.accounting.scheduled,
+            recording.accounting.unfinished
+        ),
         (200, 200)
     );
     assert_eq!(
@@ -721,7 +742,7 @@ fn a_request_due_in_the_last_moment_is_still_sent() {
         )
         .unwrap();
         assert_eq!(
-            (recording.ledger.scheduled, recording.ledger.ok),
+            (recording.accounting.scheduled, recording.accounting.ok),
             (100, 100)
         );
     }
@@ -745,7 +766,7 @@ fn threads_share_connections_and_requests_without_losing_any() {
         .unwrap();
         assert_eq!(
             (
-                recording.ledger.ok,
+                recording.accounting.ok,
                 recording.connections.opened,
                 recording.generator.threads
             ),
@@ -777,7 +798,10 @@ fn warm_up_is_driven_and_forgotten() {
         &Control::default(),
     )
     .unwrap();
-    assert_eq!((recording.ledger.scheduled, recording.ledger.ok), (50, 50));
+    assert_eq!(
+        (recording.accounting.scheduled, recording.accounting.ok),
+        (50, 50)
+    );
 }
 
 #[test]
@@ -803,15 +827,15 @@ fn a_server_that_dies_leaves_errors_and_requests_that_were_never_sent() {
         &Control::default(),
     )
     .unwrap();
-    let ledger = recording.ledger;
+    let accounting = recording.accounting;
     // The four on the wire when it died are errors; what fell due afterwards found no connection.
     assert_eq!(
         (
-            ledger.scheduled,
-            ledger.ok,
-            ledger.error,
-            ledger.timeout,
-            ledger.unfinished
+            accounting.scheduled,
+            accounting.ok,
+            accounting.error,
+            accounting.timeout,
+            accounting.unfinished
         ),
         (1000, 50, 4, 0, 946)
     );
@@ -828,7 +852,7 @@ fn a_reply_in_pieces_has_a_first_byte_before_its_last() {
     let begun = Habit::SayAndClose(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
     let cut = check(begun, &load(Arrival::Closed, 1, Some(3)));
     assert_eq!(
-        (cut.ledger.error, cut.times[Clock::FirstByteTime].len()),
+        (cut.accounting.error, cut.times[Clock::FirstByteTime].len()),
         (3, 0),
         "an error is no latency"
     );
@@ -842,7 +866,7 @@ fn a_reply_in_pieces_has_a_first_byte_before_its_last() {
     );
     assert_eq!(
         (
-            stuck.ledger.timeout,
+            stuck.accounting.timeout,
             stuck.times[Clock::FirstByteTime].len()
         ),
         (2, 2)
@@ -873,9 +897,9 @@ fn a_stop_keeps_what_was_measured() {
     .unwrap();
     watcher.join().unwrap();
     assert!(
-        recording.ledger.ok >= 50 && recording.ledger.balances(),
+        recording.accounting.ok >= 50 && recording.accounting.balances(),
         "{:?}",
-        recording.ledger
+        recording.accounting
     );
     assert!(recording.measured_ns < 20_000_000_000);
 }
@@ -896,7 +920,7 @@ fn a_stop_before_the_start_leaves_nothing_behind() {
             &control,
         )
         .unwrap();
-        assert!(recording.ledger.balances() && recording.ledger.ok == 0);
+        assert!(recording.accounting.balances() && recording.accounting.ok == 0);
         assert!(
             recording.times[Clock::ServiceTime].is_empty(),
             "nothing was sent"
@@ -930,7 +954,10 @@ fn a_stop_ends_the_wait_for_replies() {
         recording
     });
     assert_eq!(
-        (recording.ledger.scheduled, recording.ledger.unfinished),
+        (
+            recording.accounting.scheduled,
+            recording.accounting.unfinished
+        ),
         (4, 4)
     );
     assert_eq!(recording.times[Clock::ServiceTime].len(), 4, "lower bounds");
