@@ -428,7 +428,7 @@ impl Case {
         .collect()
     }
 
-    /// The arrivals of all threads, as they fall due.
+    /// The arrivals of all threads, as they are scheduled.
     fn arrivals(&self, threads: u32) -> Vec<Nanos> {
         let end_ns = self.duration_ns();
         let mut arrivals: Vec<Nanos> = (0..threads)

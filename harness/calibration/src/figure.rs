@@ -1,4 +1,4 @@
-//! The figures that a truth is told by: what each is called, its unit, and where it is read.
+//! The figures of a truth: what each is called, its unit, and where it is read.
 
 use load::truth::TruthStats;
 use model::measured::clock::Clock;
@@ -15,7 +15,7 @@ use crate::way::Way;
 /// One figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Figure {
-    /// Requests that fell due.
+    /// Scheduled requests.
     Scheduled,
     /// Requests unanswered at the end.
     Unfinished,
@@ -141,7 +141,7 @@ impl Figure {
             // One request is enough, and a mean is moved by few that wait long.
             Self::Max(_) => 0.0,
             Self::Mean(_) | Self::Throughput | Self::InFlightCounted | Self::InFlightByLaw => 0.1,
-            // Counts are exact, whoever waits.
+            // Counts are exact, whatever waits.
             Self::Scheduled | Self::Unfinished | Self::Flagged => 1.0,
         }
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub enum Verdict {
     /// It reads as it must.
     Passed,
-    /// It deviates, and the machine did it: a caution.
+    /// It deviates, and the machine did it: a warning.
     Disturbed,
     /// It deviates, and nothing but the instrument explains it.
     Failed,
@@ -43,7 +43,7 @@ const EXPLAINING_PART: f64 = 0.5;
 /// Decides about one figure.
 ///
 /// The books decide first: what the server itself saw deviate is no error of the instrument, nor is what the machine takes
-/// for the way there and back whoever goes it. How that way was while the instrument went it nobody can see; there the
+/// for the way there and back in any case. How that way was while the instrument went it nobody can see; there the
 /// kernel's own account of withheld time decides.
 pub fn judge(evidence: &Evidence) -> Verdict {
     let Some(measured) = evidence.measured else {

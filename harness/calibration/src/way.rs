@@ -2,8 +2,8 @@
 //! instrument.
 //!
 //! Between the books of the server and those of the generator lies what neither can see: the network stack, and above all
-//! how long the system takes to wake whoever waits. This measures it by the plainest means there are, two threads that
-//! block, so that it can be told from an error of the instrument.
+//! how long the system takes to wake a waiting thread. This measures it by the plainest means there are, two threads that
+//! block, so that it can be distinguished from an error of the instrument.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};

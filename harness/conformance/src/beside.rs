@@ -20,7 +20,7 @@ use crate::wire::{Said, Wire};
 const QUICK_REQUESTS: usize = 8;
 
 /// How long the busy requests take, in milliseconds, in the first attempt and in the second. Where the machine itself
-/// stood still for the first, all answers are there when they are looked at, and their order can't be told.
+/// stood still for the first, all answers are there when they are looked at, and their order is not known.
 const SLEEPS_MS: [u32; 2] = [300, 1_200];
 
 /// Connections that keep the server busy.

@@ -233,7 +233,7 @@ enum Leeway {
     /// Nothing.
     None,
     /// To serve `/json`, and to take the input for this one request: the RFC offers a way to read it, the server may
-    /// answer before it has come to what is bad, or it is known that a widespread runtime does so against the RFC. No
+    /// answer before it has read what is bad, or it is known that a widespread runtime does so against the RFC. No
     /// leeway is ever given to find a second request in it.
     Served,
 }
@@ -752,7 +752,7 @@ impl Asking<'_> {
             let statuses = self.strictly(&[431], statuses);
             self.refusal(Group::Limits, name, input.as_bytes(), statuses)
         };
-        // Whoever counts less than the whole head as its size, or any number of fields, serves these.
+        // A server that counts less than the whole head as its size, or any number of fields, serves these.
         let lenient = |name: String, input: &[u8]| {
             let statuses = self.strictly(&[431], &[431, 400]);
             self.lenient_refusal(Group::Limits, &name, input, statuses)
@@ -793,7 +793,7 @@ impl Asking<'_> {
         let refused = |name: &str, statuses: &[u16], input: &str| {
             self.refusal(Group::Limits, name.to_owned(), input.as_bytes(), statuses)
         };
-        // Whoever has no limit of its own for these serves them.
+        // A server without a limit for these serves them.
         let lenient = |name: &str, body: &str| {
             let input = format!("{GET_JSON}{CHUNKED}{body}\r\n\r\n");
             self.lenient_refusal(Group::Limits, name, input.as_bytes(), &[400, 413, 431])
@@ -814,7 +814,7 @@ impl Asking<'_> {
                 too_large,
                 &format!("{POST_JSON}{CHUNKED}{chunk}"),
             ),
-            // Whoever counts what comes, and not what is announced, waits for it and then misses it.
+            // A server that counts what comes, and not what is announced, waits for it and then misses it.
             refused(
                 "body of 1 MiB + 1, only announced is 413",
                 self.strictly(&[413], &[413, 405, 400, 408]),
@@ -856,7 +856,7 @@ impl Asking<'_> {
         if self.needs.is_strict {
             good_then_bad.push(Step::Reply(self.served(Method::Get, "/json")));
         }
-        // Whoever reads all before answering any may refuse the two together.
+        // A server that reads all before answering any may refuse the two together.
         good_then_bad.push(Step::Refusal(Refusal {
             statuses: vec![400],
             or_served: self.if_lax(Leeway::Served),

@@ -35,7 +35,7 @@ pub(super) enum Accept {
     Naming(u16, &'static str, &'static str),
 }
 
-/// How the end of a stream is told.
+/// How the end of a stream is marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {
     /// By the last chunk, so that the connection can be kept.

@@ -73,7 +73,7 @@ pub enum Group {
     Chat,
     /// Whether requests wait for each other.
     Concurrency,
-    /// How a server ends that is told to. Asked only of those that were started here.
+    /// How a server ends on SIGTERM. Asked only of those that were started here.
     Stop,
 }
 

@@ -69,7 +69,7 @@ const DEAF_TIMEOUT: Duration = Duration::from_secs(20);
 /// After how many unread pings another member says something, and is to hear it.
 const PINGS_BETWEEN: usize = 8_192;
 
-/// For how long nothing more of a flood is taken by a server that has stopped reading from whoever sends it.
+/// For how long nothing more of a flood is taken by a server that has stopped reading from its sender.
 const STANDSTILL: Duration = Duration::from_secs(2);
 
 /// How many members wait for the end of a server. Where it has several workers, each is likely to have some of them.
@@ -215,7 +215,7 @@ fn kernel_bytes(sizes: &str) -> usize {
         .clamp(KERNEL_BYTES, MAX_KERNEL_BYTES)
 }
 
-/// Whoever floods a server with pings is answered or disconnected, and the others hear each other as before.
+/// A member that floods a server with pings is answered or disconnected, and the others hear each other as before.
 pub(super) fn flood(flood: Flood, case: &str, addr: SocketAddr, host: &str) -> Result<(), Problem> {
     let tag = tag(case);
     let [mut witness, mut flooder] = <[Member; 2]>::try_from(join_all(2, &tag, addr, host)?)
@@ -277,7 +277,7 @@ fn flood_unread(flooder: &mut Member, witness: &mut Member) -> Result<(), Proble
     Ok(())
 }
 
-/// Members that are in when the server is stopped are told that it goes away. `stop` returns when it has ended, and is called
+/// Members that are in when the server is stopped learn that it goes away. `stop` returns when it has ended, and is called
 /// whatever becomes of the members.
 pub(super) fn farewell(
     case: &str,
@@ -443,7 +443,7 @@ impl Member {
         }
     }
 
-    /// A member that has let too much wait must find that it was disconnected, before it comes to the last message.
+    /// A member that has let too much wait must find that it was disconnected, before it reads the last message.
     fn hear_until_the_end(&mut self, messages: usize) -> Result<(), Problem> {
         let last = format!("{}{} ", self.tag, messages - 1);
         loop {

@@ -22,7 +22,7 @@ use crate::wire::{Heard, Reply, Said, Wire};
 /// the kernel would mostly hand several over at once.
 const PIECE_GAP: Duration = Duration::from_millis(1);
 
-/// How long a server may say nothing to bad input before it is told that there will be no more. It may wait for the
+/// How long a server may say nothing to bad input before the end of the input is sent. It may wait for the
 /// rest of what it takes for an unfinished request; then it must give up.
 const SILENCE_LIMIT: Duration = Duration::from_secs(1);
 
@@ -423,7 +423,7 @@ impl Refusal {
     }
 }
 
-/// What is said to bad input. To a server that says nothing, the end of the input is told, and then it must say or close.
+/// What is said to bad input. To a server that says nothing, the end of the input is sent, and then it must say or close.
 fn hear_out(wire: &mut Wire) -> Result<Said, Problem> {
     if wire.listen(SILENCE_LIMIT)? == Heard::Silence {
         wire.finish_sending();
@@ -471,7 +471,7 @@ fn must_end(wire: &mut Wire) -> Result<(), Problem> {
     }
 }
 
-/// Whether a reply says in so many words that the connection stays; HTTP/1.0 clients are told so.
+/// Whether a reply says in so many words that the connection stays; HTTP/1.0 clients need that.
 fn promises_more(reply: &Reply) -> bool {
     reply
         .values("Connection")
@@ -497,7 +497,7 @@ mod tests {
     const LENGTH: &str = "Content-Length: 27\r\n";
     const BODY: &str = r#"{"message":"Hello, World!"}"#;
 
-    /// Plays the steps against a server that says `said` to whoever connects, then closes its side and reads on.
+    /// Plays the steps against a server that says `said` to every client, then closes its side and reads on.
     fn check(steps: &[Step], said: &str, problem: Option<&str>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();

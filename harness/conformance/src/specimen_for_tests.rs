@@ -1,7 +1,7 @@
 //! A server that does right in all that the check asks of `/orders`, `/events` and `/chat`, or wrong in one thing.
 //!
 //! Who checks the check? A fault that no case finds is a hole; a right server that fails is a wrong case. One thread a
-//! connection, and one more for what a member of the chat is told: plain to read, and not for measuring.
+//! connection, and one more for what a member of the chat receives: plain to read, and not for measuring.
 
 use std::io::{Cursor, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -154,7 +154,7 @@ struct Member {
 enum Queue {
     Bounded(SyncSender<Vec<u8>>),
     Unbounded(std::sync::mpsc::Sender<Vec<u8>>),
-    /// None: whoever speaks writes to it.
+    /// None: each speaker writes to it.
     Direct,
 }
 
@@ -343,7 +343,7 @@ impl Server {
         }
     }
 
-    /// What an order comes to, or which member is wrong.
+    /// The sum of an order, or which member is wrong.
     fn total(&self, order: &Value) -> Result<String, String> {
         let wrong = |path: &str| path.to_owned();
         let integer = |value: &Value, min: u64, max: u64| {
@@ -528,7 +528,7 @@ impl Server {
         } else {
             ""
         };
-        // Whoever has been told that it is connected hears what is said from then on, and nothing before.
+        // A member that knows that it is connected hears what is said from then on, and nothing before.
         let mut members = self.members.lock().unwrap();
         line.stream.write_all(
             format!(
@@ -715,7 +715,7 @@ impl Server {
         }
         let mut members = self.members.lock().unwrap();
         members.all.retain(|member| {
-            // Who is told by a thread of its own is hung up on by that thread, behind the last word.
+            // A member with a thread of its own is hung up on by that thread, behind the last word.
             if member.id == id && matches!(member.queue, Queue::Direct) {
                 drop(member.stream.shutdown(Shutdown::Both));
             }
@@ -767,7 +767,7 @@ impl Server {
             }
         }
         if !self.has(Fault::StopsAndWaits) {
-            // Who is told by a thread of its own is hung up on by that thread.
+            // A member with a thread of its own is hung up on by that thread.
             members.all.clear();
         }
     }

@@ -37,7 +37,7 @@ pub(super) const CLOSE: OpCode = OpCode::Control(Control::Close);
 /// The mask of RFC 6455's own examples (§5.7). That it is always the same protects nobody, and here nobody needs it.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// A handshake's key: any 16 bytes (RFC 6455 §4.1), here told apart by `number`.
+/// A handshake's key: any 16 bytes (RFC 6455 §4.1), here distinguished by `number`.
 pub(super) fn key(number: usize) -> String {
     let bytes: [u8; 16] =
         std::array::from_fn(|i| (number.wrapping_mul(31) + i * 7).to_le_bytes()[0]);
@@ -53,7 +53,7 @@ pub(super) fn handshake(host: &str, key: &str, others: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Whether the reply opens a WebSocket for whoever sent this key (RFC 6455 §4.2.2), without extension or subprotocol.
+/// Whether the reply opens a WebSocket for the sender of this key (RFC 6455 §4.2.2), without extension or subprotocol.
 pub(super) fn judge_upgrade(reply: &Reply, key: &str) -> Result<(), Problem> {
     let wrong = |what: String| Err(Problem::wrong(what));
     if reply.status != 101 {

@@ -1,4 +1,4 @@
-//! Requests that control a run and are never measured: is it there, does it answer rightly, what does it say of itself.
+//! Requests that control a run and are never measured: is it there, does it answer correctly, what does it say of itself.
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -55,7 +55,7 @@ impl Failure {
 
 /// Turns an error without a place or a remedy of its own into one for the user.
 pub trait Explain<T> {
-    /// A usage failure that says `what` and how to mend it.
+    /// A usage failure that says `what` and its remedy.
     fn or_usage(self, what: impl FnOnce() -> String, help: &str) -> Result<T, Failure>;
     /// An internal failure that says `what` could not be done.
     fn or_internal(self, what: impl FnOnce() -> String) -> Result<T, Failure>;

@@ -37,7 +37,7 @@ pub fn read_text(path: &Path, limit_bytes: usize) -> io::Result<String> {
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// Writes a file, making the directory that it is in; whoever reads it meanwhile meets what was there before, or the whole.
+/// Writes a file, making the directory that it is in; a reader meanwhile meets what was there before, or the whole.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     let parent = match path.parent() {

@@ -2,7 +2,7 @@
 //!
 //! **CPU time** is that of every living process, exact to the nanosecond, and that of those that have ended as the kernel
 //! adds it up for their parents (`cutime` and `cstime` of proc(5), in ticks of 10 ms): a process that lived for a millisecond
-//! between two looks counts as well. A parent that ignores its children is told nothing of theirs; such a process counts
+//! between two looks counts as well. A parent that ignores its children learns nothing of theirs; such a process counts
 //! with what was last read of it.
 //!
 //! **Memory** is the resident set. Of several processes the sets are added up, and what they share is counted once: how

@@ -78,7 +78,7 @@ fn parents() -> BTreeMap<i32, i32> {
     stats.map(|stat| (stat.pid, stat.ppid)).collect()
 }
 
-/// Whether one of `pids` listens on a TCP port; `None` where that can't be told, as of another user's processes.
+/// Whether one of `pids` listens on a TCP port; `None` where that is not known, as of another user's processes.
 pub fn listens(pids: &[i32], port: u16) -> Option<bool> {
     use procfs::net::{TcpNetEntry, TcpState};
     use procfs::process::FDTarget;

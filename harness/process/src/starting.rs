@@ -156,7 +156,7 @@ impl Starter {
     }
 }
 
-/// Whether one of these is told where the upstream is: then there must be one, so that the address is never a guess.
+/// Whether one of these is given where the upstream is: then there must be one, so that the address is never a guess.
 pub fn need_backend(targets: &[TargetSpec]) -> bool {
     let mut manifests = targets.iter().filter_map(|target| target.kind.manifest());
     manifests.any(Manifest::calls_upstream)

@@ -138,7 +138,7 @@ pub fn become_tied(parent: i32, command: &[String]) -> Result<Infallible, Failur
 pub fn die_with(parent: i32) -> Result<(), Failure> {
     set_parent_process_death_signal(Some(Signal::KILL))
         .or_internal(|| "cannot tie this process to its parent".to_owned())?;
-    // The parent may have ended just before the kernel was told.
+    // The parent may have ended just before the kernel knew.
     if getppid() == Pid::from_raw(parent) {
         Ok(())
     } else {
@@ -263,7 +263,7 @@ impl Bench {
         woken.set_nonblocking(true)?;
         let is_ended = Arc::new(AtomicBool::new(false));
         for signal in [SIGTERM, SIGINT, SIGHUP] {
-            // In this order: whoever is woken finds the flag raised.
+            // In this order: a woken thread finds the flag raised.
             flag::register(signal, Arc::clone(&is_ended))?;
             low_level::pipe::register(signal, wakes.try_clone()?)?;
         }

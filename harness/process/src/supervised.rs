@@ -311,7 +311,7 @@ impl Output {
     }
 }
 
-/// Whether a process that was asked to end by a signal did so: with exit code 0, or as the signal ends whoever says nothing of it,
+/// Whether a process that was asked to end by a signal did so: with exit code 0, or as the signal ends a process without a handler,
 /// or with the code by which a shell and the JVM say the latter.
 fn is_in_order(status: ExitStatus, asked: Signal) -> bool {
     let asked = asked.as_raw();

@@ -37,7 +37,7 @@ const MANY_PARTS: usize = 1_000;
 const GUEST: usize = 0;
 const WITNESS: usize = 1;
 
-/// Frames that end the WebSocket of whoever sends them, and the code with which it ends.
+/// Frames that end the WebSocket of their sender, and the code with which it ends.
 struct Hostile {
     name: &'static str,
     bytes: Vec<u8>,
@@ -587,7 +587,7 @@ impl Asking<'_> {
         )
     }
 
-    /// Whoever sends this is thrown out, and the others hear nothing of it.
+    /// The sender of this is disconnected, and the others hear nothing of it.
     fn thrown_out(&self, name: &str, bytes: &[u8], codes: &[u16], or_disconnect: bool) -> Case {
         self.room(name)
             .joins(WITNESS)
@@ -716,7 +716,7 @@ fn hostile_frames() -> Vec<Hostile> {
     ]
 }
 
-/// A case in the making, told as a story: who joins, says and hears what.
+/// A case in the making, written as a story: who joins, says and hears what.
 struct Room {
     name: String,
     tag: String,

@@ -1,4 +1,4 @@
-//! `POST /orders`: what is valid and what it comes to, what is not and which member is wrong, and what is no JSON.
+//! `POST /orders`: what is valid and its sum, what is not and which member is wrong, and what is no JSON.
 
 use http1::client::encode_request;
 use http1::{MAX_BODY_BYTES, Method};
@@ -411,7 +411,7 @@ impl Asking<'_> {
                 ),
                 &[413],
             ),
-            // Whoever counts what comes, and not what is announced, waits for it and then misses it.
+            // A server that counts what comes, and not what is announced, waits for it and then misses it.
             Self::refused(
                 "body of 1 MiB + 1, only announced, is 413",
                 announced(&format!("Content-Length: {}", too_long.len()), b""),
