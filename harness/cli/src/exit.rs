@@ -16,11 +16,11 @@ pub(crate) enum Exit {
     Usage = 2,
     /// The measurement is not valid.
     Invalid = 3,
-    /// There is no verdict, where one was asked for.
+    /// Inconclusive, where a verdict was required.
     Inconclusive = 4,
     /// A target failed.
     TargetFailed = 5,
-    /// The head is worse than it may be, or breaks an objective.
+    /// The head is worse than it may be, or misses an SLO.
     Regression = 99,
     /// Interrupted; what was measured is kept.
     Interrupted = INTERRUPTED as isize,

@@ -51,7 +51,7 @@ impl Format {
     }
 }
 
-/// A file for a chart, its format told by its ending.
+/// A file for a chart, its format by its ending.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Picture {
     pub(crate) path: PathBuf,

@@ -3,7 +3,7 @@
 //! The cursor stays at their end, where a terminal shows Ctrl-C as `^C`. A last line that reached the edge would be broken by
 //! that: the next drawing would begin one line too low, and leave the first line standing. So the edge is never reached.
 //!
-//! There is one terminal, so what stands on it is one value for the whole program: it is taken off by whoever comes first, the
+//! There is one terminal, so what stands on it is one value for the whole program: it is taken off by what comes first, the
 //! end of what was shown or the second signal.
 
 use std::io::{self, Write};

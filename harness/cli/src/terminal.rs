@@ -90,13 +90,13 @@ fn run_text(record: &RunRecord, place: &Path, page: Page) -> String {
         .unwrap_or(text)
 }
 
-/// What is told below the figures that answer the question, where there is room for it. The report has it all.
+/// What is shown below the figures that answer the question, where there is room for it. The report has it all.
 struct Detail {
     what: &'static str,
     text: String,
 }
 
-/// In the order in which they are told.
+/// In the order in which they are shown.
 fn details(record: &RunRecord, page: Page) -> Vec<Detail> {
     let intervals = comparisons_table(record).filter(|_| has_many_heads(record));
     let kinds = [false, true].map(|is_below| {
@@ -122,7 +122,7 @@ fn has_many_heads(record: &RunRecord) -> bool {
     record.targets.len() > 2
 }
 
-/// The verdict, the figures, these details, cautions, and where the rest is: `left` says what stands only there.
+/// The verdict, the figures, these details, warnings, and where the rest is: `left` says what stands only there.
 fn text_with(
     record: &RunRecord,
     place: &Path,
@@ -275,7 +275,7 @@ fn sweep_text(record: &SweepRecord, place: &Path, page: Page) -> String {
     lines.join("\n")
 }
 
-/// Prints what a gate came to: the whole in a sentence, then each scenario, the gravest first.
+/// Prints the result of a gate: the whole in a sentence, then each scenario, the gravest first.
 pub(crate) fn show_gate(judged: &Gate) {
     anstream::println!("{}", gate_text(judged));
 }
@@ -388,7 +388,7 @@ fn comparisons_table(record: &RunRecord) -> Option<Table> {
             table.add_row([named]);
         }
         let metric = if is_pair {
-            row.short.to_owned()
+            row.short.clone()
         } else {
             format!("  {}", row.short)
         };
@@ -481,7 +481,7 @@ fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
     }
 }
 
-/// Prints two runs held against each other: how, what it came to, the figures, what differs, and what to beware of.
+/// Prints the comparison of two runs: how, the result, the figures, what differs, and what to beware of.
 pub(crate) fn show_between(told: &RunComparison) {
     let mut lines = report::words::between::headlines(told);
     if let Some(first) = lines.first_mut() {
@@ -502,7 +502,7 @@ pub(crate) fn show_between(told: &RunComparison) {
         table.add_row([
             row.head,
             row.base,
-            row.short.to_owned(),
+            row.short.clone(),
             row.change,
             row.interval,
             row.mde,

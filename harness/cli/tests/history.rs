@@ -84,7 +84,7 @@ fn of_two_hundred_flat_histories_at_most_two_per_cent_are_flagged() {
 }
 
 #[test]
-fn runs_are_added_once_and_shown_with_a_chart_and_a_torn_end_is_told() {
+fn runs_are_added_once_and_shown_with_a_chart_and_a_torn_end_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let place = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
     let (run, history, charts) = (place("run.json"), place("history.ndjson"), place("charts"));
@@ -123,6 +123,10 @@ fn runs_are_added_once_and_shown_with_a_chart_and_a_torn_end_is_told() {
         said.contains("its end, 31 bytes of a run that was never written whole, is left out"),
         "{said}"
     );
+    let unknown = bench(&["history", "--history", &history, "--scenario", "io-heavi"]);
+    let said = String::from_utf8(unknown.stderr).unwrap();
+    assert_eq!(unknown.status.code(), Some(2), "{said}");
+    assert!(said.contains("`io-heavy`?); it has io-heavy"), "{said}");
     let stem = "io-heavy-coroutine-against-callback-response-time-p99";
     for ending in ["svg", "png"] {
         assert!(dir.path().join(format!("charts/{stem}.{ending}")).is_file());
@@ -134,7 +138,7 @@ fn runs_are_added_once_and_shown_with_a_chart_and_a_torn_end_is_told() {
         let added = bench(&add);
         let said = String::from_utf8(added.stderr).unwrap();
         assert!(said.contains(expected), "{said}");
-        // What was cut off is not told again.
+        // What was cut off is not reported again.
         assert_eq!(
             said.contains("were removed"),
             expected.starts_with("the last"),

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use analysis::history::{History, HistoryLine, Tail, Trend, trends};
+use model::names;
 use model::record::metric::Metric;
 use model::words::plural;
 use report::charts;
@@ -76,6 +77,9 @@ fn show(args: &HistoryShowArgs) -> Result<Exit, Failure> {
             "{error}"
         ))
     })?;
+    for name in &args.scenario {
+        check_scenario(name, &history)?;
+    }
     let torn_bytes = match tail {
         Tail::Torn { bytes } => Some(bytes),
         Tail::Whole | Tail::Unended => None,
@@ -113,6 +117,24 @@ fn show(args: &HistoryShowArgs) -> Result<Exit, Failure> {
         show_history(&trends, history.lines().len(), runs_invalid);
     }
     Ok(Exit::Success)
+}
+
+/// A scenario that no run of the history measured is a mistake, not an empty answer.
+fn check_scenario(name: &str, history: &History) -> Result<(), Failure> {
+    let scenarios = history.lines().iter().map(|line| line.scenario.as_str());
+    let known: BTreeSet<&str> = scenarios.collect();
+    if known.contains(name) {
+        return Ok(());
+    }
+    let meant = names::nearest(name, known.iter().copied())
+        .map(|meant| format!(" (did you mean `{meant}`?)"))
+        .unwrap_or_default();
+    let known: Vec<&str> = known.into_iter().collect();
+    Err(Failure::usage(miette::miette!(
+        "the history has no run of a scenario called `{}`{meant}; it has {}",
+        names::shortened(name),
+        known.join(", ")
+    )))
 }
 
 fn invalid(history: &History) -> usize {

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &HoldArgs) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// A line that whoever started this waits for.
+/// A line that the parent process waits for.
 fn say(line: &str) -> Result<(), Failure> {
     let mut out = anstream::stdout().lock();
     writeln!(out, "{line}")

@@ -14,7 +14,7 @@ use process::failure::{Explain, Failure};
 use process::files::STDIN;
 use runner::stored::{self, Stored, beside};
 
-/// Where several runs are reported, unless told otherwise: they have no directory in common.
+/// Where several runs are reported, by default: they have no directory in common.
 const OF_SEVERAL: &str = "report.html";
 
 /// Draws reports from records.

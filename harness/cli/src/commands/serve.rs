@@ -77,7 +77,7 @@ const MODELS: &[(&str, Model)] = &[
 ];
 
 impl Model {
-    /// Whether it has as many workers as it is told; the others have one by nature.
+    /// Whether its number of workers can be set; the others have one by nature.
     fn has_workers(self) -> bool {
         matches!(
             self,

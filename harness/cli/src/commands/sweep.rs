@@ -156,7 +156,7 @@ fn unfinished(runs: &Path, command: &[String]) -> Option<PathBuf> {
     })
 }
 
-/// Whether a directory's sweep came to its end.
+/// Whether a directory's sweep is complete.
 fn is_done(dir: &Path) -> bool {
     std::fs::read(dir.join(SWEEP)).is_ok_and(|bytes| {
         serde_json::from_slice::<SweepRecord>(&bytes)

@@ -1,4 +1,4 @@
-//! A run that never was, told by its events: for the tests of what is shown.
+//! A made-up run, as its events: for the tests of what is shown.
 
 use std::time::Duration;
 

@@ -209,7 +209,7 @@ impl Display {
         lock(&self.canvas).is_over = true;
         if let Some(drawer) = self.drawer.take() {
             drawer.thread().unpark();
-            // It panics only where drawing did, and that was told.
+            // It panics only where drawing did, and that was reported.
             let _ = drawer.join();
         }
         lock(&self.canvas).clear();
@@ -360,7 +360,7 @@ impl Canvas {
             Surface::Quiet | Surface::Rounds | Surface::Lines(_) => {}
             Surface::Full { screen, .. } => match Screen::take() {
                 Ok(taken) => *screen = Some(taken),
-                // It was a terminal a moment ago. A run that can't be drawn is still told of.
+                // It was a terminal a moment ago. A run that can't be drawn is still reported.
                 Err(_) => self.surface = Surface::Rounds,
             },
         }
@@ -427,14 +427,14 @@ impl Canvas {
                 None => {}
             }
         }
-        // Whoever presses a key wants to see what it did.
+        // Who presses a key wants to see what it did.
         if matches!(happened, Event::Key(_) | Event::Resize(..)) {
             self.draw();
         }
     }
 
     fn draw_if_due(&mut self) {
-        // What is cut short disturbs no figure any more, and whoever stopped it wants to see that it stops.
+        // What is cut short disturbs no figure any more, and who stopped it wants to see that it stops.
         let is_measuring = self.progress.as_ref().is_some_and(Progress::is_measuring)
             && !self.steering.interrupt.is_asked();
         if self.has_passed(redraw_every(self.has_core, is_measuring)) {

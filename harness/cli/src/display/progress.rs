@@ -1,6 +1,6 @@
 //! How far a run has come and what it has measured so far, from its events alone.
 //!
-//! Pure: time is a parameter, counted from any moment that stays the same. What is told of a target is what its epochs have
+//! Pure: time is a parameter, counted from any moment that stays the same. What is shown of a target is what its epochs have
 //! measured, one after the other: nothing here is read from a request that is under way.
 
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(super) const STEPS_PER_NINE: u32 = 20;
 /// The nines that a curve shows at most: 99.99 %.
 pub(super) const NINES: u32 = 4;
 
-/// Share of the plan after which the time that is left is told from the time that it took.
+/// Share of the plan after which the time that is left is estimated from the time that it took.
 const PACE_KNOWN_FROM: f64 = 0.1;
 
 /// A run that goes on.
@@ -40,7 +40,7 @@ pub(crate) struct Progress {
     pub(super) epochs: usize,
     /// Epochs that are over, those of targets that failed among them.
     done: usize,
-    /// How the generator does, as far as the epochs have told.
+    /// How the generator does, as far as the epochs show.
     pub(super) generator: Option<Generator>,
     /// What the plan expects the run to take.
     expected: Duration,

@@ -1,6 +1,6 @@
 //! The terminal of the full screen: taken, drawn on, and given back however the program ends.
 //!
-//! It is given back by whoever comes first: the end of the display, a panic (its message then stands where it can be read), or
+//! It is given back by what comes first: the end of the display, a panic (its message then stands where it can be read), or
 //! the second signal. There is one terminal, so whether it is taken is one value for the whole program.
 
 use std::io::{self, BufWriter, Stderr};

@@ -1,6 +1,6 @@
 //! The full screen: what it shows of a run, and what its keys mean. Pure; `screen` has the terminal.
 //!
-//! Every target has a mark of its own, so that nothing is told by colour alone, and curves set their marks in turn, so that
+//! Every target has a mark of its own, so that nothing is shown by colour alone, and curves set their marks in turn, so that
 //! none hides another that runs along with it.
 
 use model::measured::recording::Counts;
@@ -677,7 +677,7 @@ mod tests {
         let cases = [
             (key('p'), false, Some(Action::TogglePause)),
             (key('q'), false, Some(Action::Stop)),
-            // Whoever holds the key down does not lose what was measured.
+            // Holding the key down does not lose what was measured.
             (key('q'), true, Some(Action::Stop)),
             (control('c'), false, Some(Action::Stop)),
             (control('c'), true, Some(Action::EndAtOnce)),
