@@ -1,6 +1,7 @@
 //! Sweeps by the real program, with real servers: they end, keep their steps, and go on where they were interrupted.
 //!
-//! These tests assert on outcomes, never on times. The objective is one that no server breaks here: the median within 100 ms.
+//! These tests assert on outcomes, never on times: a machine that is busy with something else may make any step miss the objective,
+//! and the sweep then has other steps. Which steps those have to be is what the strategy says.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,11 +10,10 @@
 )]
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
+use analysis::strategy::{KneeSearch, Next, Place, Strategy};
 use model::record::run::Completion;
-use model::record::sweep::knee::Known;
-use model::record::sweep::pass::Pass;
 use model::record::sweep::whole::{Log, SweepRecord};
 use rustix::process::Signal;
 
@@ -21,11 +21,10 @@ use program::{bench, end, signal, wait_for};
 
 mod program;
 
-/// A sweep into `out`: two rates, up and down, of two targets.
+/// A sweep into `out`: two rates, up and down, of two targets, and at most one round around the knee.
 fn sweep(out: &Path) -> Command {
     let out = out.to_str().unwrap();
-    let words =
-        "sweep --scenario ping --from 200 --to 240 -c 8 --objective p50=100ms --warmup 50ms";
+    let words = "sweep --scenario ping --from 200 --to 240 -c 8 --objective p50=100ms --warmup 50ms --rounds 1";
     let args: Vec<&str> = words.split(' ').chain(["--out", out]).collect();
     bench(&args)
 }
@@ -53,38 +52,36 @@ fn wait_for_a_step(out: &Path) {
     });
 }
 
+/// It went to its end. Invalid is what a busy machine makes of it.
+fn check_ended(output: &Output) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{said}");
+}
+
 /// All that a whole sweep leaves.
 fn check_whole(out: &Path) {
     let record = record(out);
     assert_eq!(record.completion, Completion::Complete);
-    let passes: Vec<(Pass, i32)> = record
-        .steps
-        .iter()
-        .map(|step| (step.pass, step.rung))
-        .collect();
-    // 60 rungs are a doubling: 15 are 19 %.
-    let expected = [
-        (Pass::Up, 0),
-        (Pass::Up, 15),
-        (Pass::Down, 15),
-        (Pass::Down, 0),
-    ];
-    assert_eq!(passes, expected);
-    for step in &record.steps {
-        let mut targets: Vec<&str> = step
-            .epochs
+    let strategy = KneeSearch(&record.plan);
+    for (index, step) in record.steps.iter().enumerate() {
+        let Next::Step(asked) = strategy.next(&record.steps[..index]) else {
+            panic!("step {index} was not asked for");
+        };
+        let (pass, rung) = (step.pass, step.rung);
+        assert_eq!(asked.round, step.round);
+        assert_eq!(asked.place, Place::Rung { pass, rung });
+        let asked = asked
+            .turns
             .iter()
-            .map(|epoch| epoch.target.as_str())
-            .collect();
-        targets.sort_unstable();
-        assert_eq!(targets, ["callback", "coroutine"]);
+            .map(|turn| &record.plan.targets[turn.target].name);
+        let measured = step.epochs.iter().map(|epoch| &epoch.target);
+        assert!(asked.eq(measured), "step {index}");
         assert!(step.epochs.iter().all(|epoch| epoch.requests.balances()));
     }
-    for result in &record.results {
-        assert_eq!(result.knee.known, Known::AtLeast, "{:?}", result.knee);
-    }
+    assert_eq!(strategy.next(&record.steps), Next::Done);
+    let epochs = record.steps.iter().map(|step| step.epochs.len());
     let csv = std::fs::read_to_string(out.join("summary.csv")).unwrap();
-    assert_eq!(csv.lines().count(), 9);
+    assert_eq!(csv.lines().count(), 1 + epochs.sum::<usize>());
     let svg = std::fs::read_to_string(out.join("charts/latency-by-load.svg")).unwrap();
     assert!(svg.contains("Solid lines are the way up"));
     let page = std::fs::read_to_string(out.join("report.html")).unwrap();
@@ -100,14 +97,15 @@ fn check_whole(out: &Path) {
 fn a_sweep_goes_up_and_down_and_says_what_it_found() {
     let (_dir, out) = scratch();
     let output = end(sweep(&out).spawn().unwrap());
+    check_ended(&output);
     let told = String::from_utf8(output.stdout).unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{told}{said}");
+    check_whole(&out);
+    let verdicts = report::words::sweep::verdicts(&record(&out));
+    assert!(verdicts[0].starts_with("callback "), "{verdicts:?}");
     assert!(
-        told.contains("callback sustains at least 238/s with p50 response time within 100 ms, the highest rate that was offered."),
+        verdicts.iter().all(|verdict| told.contains(verdict)),
         "{told}"
     );
-    check_whole(&out);
 
     let page = out.join("report.html");
     let written = std::fs::read(&page).unwrap();
@@ -135,10 +133,10 @@ fn an_interrupted_sweep_keeps_its_steps_and_the_same_command_goes_on() {
     let partial = record(&out);
     assert_eq!(partial.completion, Completion::Interrupted);
     let kept = log(&out).unwrap().steps;
-    assert!(!kept.is_empty() && kept.len() < 4);
+    assert!(!kept.is_empty());
     let output = end(sweep(&out).spawn().unwrap());
+    check_ended(&output);
     let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(said.contains("going on with"), "{said}");
     check_whole(&out);
     assert_eq!(log(&out).unwrap().steps[..kept.len()], kept);
@@ -158,15 +156,14 @@ fn a_sweep_that_was_killed_is_resumed_by_its_directory_alone() {
         end(bench(&args).spawn().unwrap())
     };
     let output = resume();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    check_ended(&output);
     let printed: SweepRecord = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(printed, record(&out));
     check_whole(&out);
     assert_eq!(log(&out).unwrap().steps[..kept.len()], kept);
     // Nothing is left to measure, and nothing is measured.
     let steps = log(&out).unwrap().steps;
-    assert_eq!(resume().status.code(), Some(0));
+    check_ended(&resume());
     assert_eq!(log(&out).unwrap().steps, steps);
 }
 

@@ -25,11 +25,9 @@ pub const KEPT_LINES: usize = 20;
 /// Longest line of a program's output that is kept whole, in bytes.
 pub const KEPT_LINE_BYTES: u64 = 1024;
 
-/// How long a supervisor may take to kill what it started. More than [`crate::supervise`] tries.
+/// How long a supervisor may take to kill what it started, and the last words of it may be on their way. More than
+/// [`crate::supervise`] tries.
 const KILL_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long the last words of a program that has ended may be on their way.
-const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// How often a supervisor that is about to end is looked at.
 const POLL: Duration = Duration::from_millis(1);
@@ -300,13 +298,14 @@ impl Output {
         self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits a little for the last words of a program that has ended.
+    /// Waits for the last words of a program that has ended. Its output ends when its supervisor does, which on a busy machine
+    /// may take a while: what is read too early lacks a version, and a resumed measurement finds another target.
     fn settle(&self) {
         let is_open = |printed: &mut Printed| printed.open > 0;
         let waited = self
             .0
             .1
-            .wait_timeout_while(self.printed(), LAST_WORDS, is_open);
+            .wait_timeout_while(self.printed(), KILL_TIMEOUT, is_open);
         drop(waited);
     }
 }

@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_damaged_sweep_names_the_file_and_the_remedy() {
-        let error = check(&[("sweep.json", "{\"schema_version\":1,\"steps\":[]}")]).unwrap_err();
+        let error = check(&[("sweep.json", "{\"schema_version\":2,\"steps\":[]}")]).unwrap_err();
         let text = error.report.to_string();
         assert!(
             text.contains("sweep.json:1: this is no sweep record (missing field"),
@@ -145,7 +145,7 @@ mod tests {
         let newer = check(&[("sweep.json", "{\"schema_version\":9,\"steps\":[]}")]).unwrap_err();
         let text = newer.report.to_string();
         assert!(
-            text.contains("has schema version 9, and this bench reads up to 1"),
+            text.contains("has schema version 9, and this bench reads up to 2"),
             "{text}"
         );
     }
