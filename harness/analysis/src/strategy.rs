@@ -56,6 +56,8 @@ pub struct Step {
 pub enum Place {
     /// A block of alternating epochs.
     Block(u32),
+    /// After all blocks: each target is profiled.
+    Profile,
     /// A rung of a sweep's ladder.
     Rung {
         /// Which way.
@@ -78,16 +80,21 @@ pub struct Turn {
 
 /// Targets in alternation (A B B A), block after block, as a plan says.
 #[derive(Debug, Clone, Copy)]
-pub struct Alternating<'a>(pub &'a Plan);
+pub struct Alternating<'a> {
+    /// The blocks.
+    pub plan: &'a Plan,
+    /// Whether targets are profiled after them, with the servers of the last round.
+    pub has_profile: bool,
+}
 
 impl Strategy for Alternating<'_> {
-    /// The number of a block.
-    type Done = u32;
+    type Done = Place;
 
-    fn next(&self, done: &[u32]) -> Next {
-        let plan = self.0;
-        let Some(block) = (0..plan.blocks()).find(|block| !done.contains(block)) else {
-            return Next::Done;
+    fn next(&self, done: &[Place]) -> Next {
+        let plan = self.plan;
+        let is_missing = |block: &u32| !done.contains(&Place::Block(*block));
+        let Some(block) = (0..plan.blocks()).find(is_missing) else {
+            return self.profile(done);
         };
         let trials = plan.trials().filter(|trial| trial.block == block);
         let turns = trials.map(|trial| Turn {
@@ -103,6 +110,30 @@ impl Strategy for Alternating<'_> {
             epoch: plan.epoch,
             rate: None,
             place: Place::Block(block),
+        })
+    }
+}
+
+impl Alternating<'_> {
+    fn profile(&self, done: &[Place]) -> Next {
+        if !self.has_profile || done.contains(&Place::Profile) {
+            return Next::Done;
+        }
+        let plan = self.plan;
+        let round = plan.rounds - 1;
+        let members = plan.warmup_order(round);
+        let turns = members.iter().map(|&target| Turn {
+            target,
+            seed: plan.seed,
+            trial: None,
+        });
+        Next::Step(Step {
+            round,
+            members: members.to_vec(),
+            turns: turns.collect(),
+            epoch: plan.epoch,
+            rate: None,
+            place: Place::Profile,
         })
     }
 }
@@ -156,35 +187,41 @@ mod tests {
 
     use super::*;
 
-    /// The blocks that are measured after these.
-    fn blocks_after(plan: &Plan, done: &[u32]) -> Vec<u32> {
+    /// What is measured after these, to the end.
+    fn places_after(strategy: Alternating<'_>, done: &[Place]) -> Vec<Place> {
         let mut done = done.to_vec();
         let had = done.len();
-        while let Next::Step(step) = Alternating(plan).next(&done) {
-            let Place::Block(block) = step.place else {
-                panic!("a run has blocks");
-            };
-            done.push(block);
+        while let Next::Step(step) = strategy.next(&done) {
+            done.push(step.place);
         }
         done.split_off(had)
     }
 
     #[test]
-    fn a_plan_that_was_cut_off_goes_on_with_the_blocks_that_are_missing() {
-        let plan = Plan::new(&PlanSpec::new(Effort::Quick, 2, 7)).unwrap();
-        let all: Vec<u32> = (0..plan.blocks()).collect();
-        assert_eq!(blocks_after(&plan, &[]), all);
-        assert_eq!(blocks_after(&plan, &[0, 1, 2]), all[3..]);
-        assert_eq!(blocks_after(&plan, &all), Vec::<u32>::new());
+    fn a_plan_that_was_cut_off_goes_on_with_what_is_missing() {
+        let plan = &Plan::new(&PlanSpec::new(Effort::Quick, 2, 7)).unwrap();
+        let blocks = (0..plan.blocks()).map(Place::Block);
+        for has_profile in [false, true] {
+            let strategy = Alternating { plan, has_profile };
+            let profile = has_profile.then_some(Place::Profile);
+            let all: Vec<Place> = blocks.clone().chain(profile).collect();
+            for kept in 0..=all.len() {
+                assert_eq!(places_after(strategy, &all[..kept]), all[kept..]);
+            }
+        }
     }
 
     #[test]
     fn the_steps_of_a_plan_are_its_trials_in_their_order() {
-        let plan = Plan::new(&PlanSpec::new(Effort::Quick, 3, 7)).unwrap();
+        let plan = &Plan::new(&PlanSpec::new(Effort::Quick, 3, 7)).unwrap();
+        let strategy = Alternating {
+            plan,
+            has_profile: true,
+        };
         let (mut done, mut trials) = (Vec::new(), Vec::new());
-        while let Next::Step(step) = Alternating(&plan).next(&done) {
+        while let Next::Step(step) = strategy.next(&done) {
             assert_eq!(step.members, plan.warmup_order(step.round));
-            done.extend(step.turns[0].trial.map(|trial| trial.block));
+            done.push(step.place);
             trials.extend(step.turns.into_iter().filter_map(|turn| turn.trial));
         }
         assert_eq!(trials, plan.trials().collect::<Vec<_>>());

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -22,9 +23,11 @@ while :; do sleep 0.02; done
 "#;
 
 /// What stands in for strace.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Strace {
     Counts,
+    /// It counts, and the run was killed before it was first asked to.
+    IsLate,
     Refuses,
     /// It writes another table than ours.
     IsSilent,
@@ -32,14 +35,20 @@ enum Strace {
 }
 
 impl Strace {
-    const ALL: [Self; 4] = [Self::Counts, Self::Refuses, Self::IsSilent, Self::IsMissing];
+    const ALL: [Self; 5] = [
+        Self::Counts,
+        Self::IsLate,
+        Self::Refuses,
+        Self::IsSilent,
+        Self::IsMissing,
+    ];
 
     /// A shell script; none where there is to be no program.
     fn script(self) -> Option<String> {
         let refused =
             "echo 'strace: attach: ptrace(PTRACE_SEIZE, 1): Operation not permitted' >&2; exit 1\n";
         match self {
-            Self::Counts => Some(COUNTS.to_owned()),
+            Self::Counts | Self::IsLate => Some(COUNTS.to_owned()),
             Self::Refuses => Some(refused.to_owned()),
             Self::IsSilent => Some(COUNTS.replace("epoll_wait", "").replace("syscall", "")),
             Self::IsMissing => None,
@@ -64,26 +73,21 @@ fn run(strace: Strace) -> TargetRecord {
     let dir = tempfile::tempdir().unwrap();
     let scenario = dir.path().join("little.toml");
     std::fs::write(&scenario, SCENARIO).unwrap();
-    let path = match strace.script() {
-        Some(strace) => {
-            let file = dir.path().join("strace");
-            let version = r#"[ "$1" = -V ] && { echo "strace -- version 9.9"; exit; }"#;
-            std::fs::write(&file, format!("#!/bin/sh\n{version}\n{strace}")).unwrap();
-            std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
-            format!("{}:/usr/bin:/bin", dir.path().display())
-        }
-        None => dir.path().display().to_string(),
-    };
     let out = dir.path().join("run");
-    let output = Command::new(env!("CARGO_BIN_EXE_bench"))
+    let mut command = bench(strace, dir.path());
+    command
         .args(["run", "--target", "callback", "-d", "4s", "--rounds", "1"])
         .args(["-w", "0s", "--profile", "syscalls", "--scenario"])
         .arg(&scenario)
         .arg("--out")
-        .arg(&out)
-        .env("PATH", path)
-        .output()
-        .unwrap();
+        .arg(&out);
+    if strace == Strace::IsLate {
+        command.output().unwrap();
+        forget_profile(&out);
+        command = bench(strace, dir.path());
+        command.args(["run", "--resume"]).arg(&out);
+    }
+    let output = command.output().unwrap();
     let text = std::fs::read_to_string(out.join("run.json"));
     let text = text.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
     let mut record = RunRecord::from_json(&text, "run.json").unwrap();
@@ -91,6 +95,34 @@ fn run(strace: Strace) -> TargetRecord {
     let target = record.targets.remove(0);
     assert!(target.report.requests.ok > 0);
     target
+}
+
+/// `bench` with this strace on the PATH.
+fn bench(strace: Strace, dir: &Path) -> Command {
+    let path = match strace.script() {
+        Some(strace) => {
+            let file = dir.join("strace");
+            let version = r#"[ "$1" = -V ] && { echo "strace -- version 9.9"; exit; }"#;
+            std::fs::write(&file, format!("#!/bin/sh\n{version}\n{strace}")).unwrap();
+            std::fs::set_permissions(&file, PermissionsExt::from_mode(0o755)).unwrap();
+            format!("{}:/usr/bin:/bin", dir.display())
+        }
+        None => dir.display().to_string(),
+    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
+    command.env("PATH", path);
+    command
+}
+
+/// Leaves of a run what it had kept after its last block: what follows are the lines of the profile and of the end.
+fn forget_profile(out: &Path) {
+    let log = std::fs::read_to_string(out.join("steps.ndjson")).unwrap();
+    let lines: Vec<&str> = log.split_inclusive('\n').collect();
+    let (kept, forgotten) = lines.split_at(lines.len() - 2);
+    assert!(kept.last().unwrap().contains(r#""is_profile":false"#));
+    assert!(forgotten[0].contains(r#""is_profile":true"#));
+    std::fs::write(out.join("steps.ndjson"), kept.concat()).unwrap();
+    std::fs::remove_file(out.join("run.json")).unwrap();
 }
 
 /// Why system calls were not counted, and what to do about it.
@@ -118,6 +150,16 @@ fn what_strace_counts_is_told_a_request_and_by_name() {
         .map(|(name, &per_request)| (name.as_str(), (per_request * requests).round()))
         .collect();
     assert_eq!(by_name, [("epoll_wait", 3_000.0), ("write", 600.0)]);
+}
+
+#[test]
+fn a_run_that_was_killed_before_it_profiled_is_profiled_when_it_goes_on() {
+    let target = measured(Strace::IsLate);
+    assert_eq!(not_profiled(target), None);
+    assert_eq!(
+        target.server.syscalls.as_ref().unwrap().counted_by,
+        "strace 9.9"
+    );
 }
 
 #[test]

@@ -168,7 +168,9 @@ fn go_on(
     steering: &Steering,
     tell: &mut dyn FnMut(RunEvent<'_>),
 ) -> Result<(), Failure> {
-    let missing = request.plan.blocks() - u32::try_from(known.done.len()).unwrap_or(u32::MAX);
+    let is_block = |place: &&Place| matches!(place, Place::Block(_));
+    let measured = known.done.iter().filter(is_block).count();
+    let missing = request.plan.blocks() - u32::try_from(measured).unwrap_or(u32::MAX);
     tell(RunEvent::Planned {
         scenario: &request.scenario,
         targets: &request.targets,
@@ -193,7 +195,11 @@ fn go_on(
         machine,
         backend: None,
     };
-    let ending = engine::measure(&mut run, subjects, &Alternating(&request.plan), &mut book)?;
+    let strategy = Alternating {
+        plan: &request.plan,
+        has_profile: request.profile.is_some(),
+    };
+    let ending = engine::measure(&mut run, subjects, &strategy, &mut book)?;
     book.end(&run, subjects, ending)
 }
 
@@ -219,6 +225,7 @@ impl RunBook<'_> {
             });
         RunLine {
             block: None,
+            is_profile: false,
             is_whole: true,
             capacity_per_s: self.known.capacity.map(Rate::as_per_s),
             notes: notes.collect(),
@@ -260,9 +267,9 @@ impl RunBook<'_> {
 }
 
 impl Book for RunBook<'_> {
-    type Done = u32;
+    type Done = Place;
 
-    fn done(&self) -> &[u32] {
+    fn done(&self) -> &[Place] {
         &self.known.done
     }
 
@@ -283,7 +290,9 @@ impl Book for RunBook<'_> {
         turn: &Turn,
         load: &Load,
     ) {
-        let trial = turn.trial.expect("a run measures trials");
+        let Some(trial) = turn.trial else {
+            return run.profile(load, subject);
+        };
         (run.tell)(RunEvent::TrialStarted { trial: &trial });
         let before = run.telling(subject);
         let Some(mut driven) = run.drive(load, subject) else {
@@ -328,24 +337,20 @@ impl Book for RunBook<'_> {
         _: Duration,
         is_whole: bool,
     ) -> Result<(), Failure> {
-        let Place::Block(block) = step.place else {
-            unreachable!("a run's steps are blocks");
+        let block = match step.place {
+            Place::Block(block) => Some(block),
+            Place::Profile | Place::Rung { .. } => None,
         };
         let line = RunLine {
-            block: Some(block),
+            block,
+            is_profile: step.place == Place::Profile,
             is_whole,
             ..self.line(run, subjects)
         };
         self.write(line)
     }
 
-    fn before_stop(&mut self, run: &mut Run<'_>, subjects: &mut [Subject<'_>], load: &Load) {
+    fn before_stop(&mut self, run: &mut Run<'_>) {
         self.backend = self.machine.ask_backend(&run.client);
-        let is_last = self.known.done.len() >= run.request.plan.blocks() as usize;
-        if let Some(profile) = run.request.profile.filter(|_| is_last) {
-            for subject in subjects {
-                run.profile(profile, load, subject);
-            }
-        }
     }
 }

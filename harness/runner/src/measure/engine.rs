@@ -41,8 +41,8 @@ pub(super) trait Book {
         is_whole: bool,
     ) -> Result<(), Failure>;
 
-    /// What is done with the servers of a round before they are stopped. `load`: what they were driven with last.
-    fn before_stop(&mut self, run: &mut Run<'_>, subjects: &mut [Subject<'_>], load: &Load);
+    /// What is asked before the servers of a round are stopped.
+    fn before_stop(&mut self, run: &mut Run<'_>);
 }
 
 /// How a measurement ended.
@@ -64,7 +64,6 @@ pub(super) fn measure<B: Book>(
     book: &mut B,
 ) -> Result<Ending, Failure> {
     let mut round = None;
-    let mut last_load = None;
     let ending = loop {
         if run.steering.interrupt.is_asked() {
             break Ending::Interrupted;
@@ -81,8 +80,8 @@ pub(super) fn measure<B: Book>(
         }
         let is_warm = round == Some(step.round) && !run.rest_where_asked();
         if round != Some(step.round) {
-            if let Some(load) = &last_load {
-                book.before_stop(run, subjects, load);
+            if round.is_some() {
+                book.before_stop(run);
                 run.stop_all(subjects);
                 run.rest_where_asked();
             }
@@ -112,10 +111,9 @@ pub(super) fn measure<B: Book>(
         }
         is_whole &= !run.steering.interrupt.is_asked();
         book.keep(run, subjects, &step, begun.elapsed(), is_whole)?;
-        last_load = Some(load);
     };
-    if let Some(load) = &last_load {
-        book.before_stop(run, subjects, load);
+    if round.is_some() {
+        book.before_stop(run);
     }
     run.stop_all(subjects);
     Ok(ending)

@@ -1,5 +1,6 @@
 //! What is known of a run as a whole, by the lines of its log.
 
+use analysis::strategy::Place;
 use model::units::Rate;
 use process::failure::Failure;
 
@@ -9,8 +10,8 @@ use super::subject::Subject;
 /// What is known of a run as a whole; its targets know the rest.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    /// The blocks that were measured.
-    pub(super) done: Vec<u32>,
+    /// What was measured to its end.
+    pub(super) done: Vec<Place>,
     /// What the weakest target carries, where that was measured.
     pub(super) capacity: Option<Rate>,
     /// What each process saw of the machine.
@@ -46,7 +47,8 @@ impl Known {
     }
 
     pub(super) fn add(&mut self, line: RunLine) {
-        self.done.extend(line.block);
+        self.done.extend(line.block.map(Place::Block));
+        self.done.extend(line.is_profile.then_some(Place::Profile));
         let capacity = line.capacity_per_s.and_then(|rate| Rate::per_s(rate).ok());
         self.capacity = self.capacity.or(capacity);
         self.ended = line.ended;

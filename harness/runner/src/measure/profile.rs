@@ -16,7 +16,7 @@ use spec::Route;
 use super::run::Run;
 use super::run_log::Note;
 use super::subject::Subject;
-use crate::request::{Profile, Request};
+use crate::request::Request;
 use crate::run_event::RunEvent;
 use process::process_tree::descendants;
 use process::strace::{STRACE, Strace};
@@ -32,12 +32,7 @@ const MAX_CONNECTIONS: NonZeroU32 = NonZeroU32::new(8).expect("8 is not zero");
 
 impl Run<'_> {
     /// Profiles a target that is still there; says why where that can't be done.
-    pub(super) fn profile(
-        &mut self,
-        Profile::Syscalls: Profile,
-        load: &Load,
-        subject: &mut Subject<'_>,
-    ) {
+    pub(super) fn profile(&mut self, load: &Load, subject: &mut Subject<'_>) {
         let Some(process) = &subject.process else {
             return;
         };

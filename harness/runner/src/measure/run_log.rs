@@ -68,9 +68,12 @@ pub struct RunSite {
 /// What became known since the line before.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct RunLine {
-    /// The block that was measured; none where a round or the run ended.
+    /// The block that was measured, if one was.
     pub block: Option<u32>,
-    /// Whether the block was measured to its end. One that was cut short is measured again where the run goes on.
+    /// Whether targets were profiled.
+    #[serde(default)]
+    pub is_profile: bool,
+    /// Whether the step was measured to its end. One that was cut short is measured again where the run goes on.
     pub is_whole: bool,
     /// What the weakest target carries, where that had to be measured.
     pub capacity_per_s: Option<f64>,

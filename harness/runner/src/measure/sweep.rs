@@ -345,7 +345,7 @@ impl Book for SweepBook<'_> {
         Ok(())
     }
 
-    fn before_stop(&mut self, _: &mut Run<'_>, _: &mut [Subject<'_>], _: &Load) {}
+    fn before_stop(&mut self, _: &mut Run<'_>) {}
 }
 
 /// What one drive came to. `backend_share`: of a core, that the backend used meanwhile. `cores`: of the load.
