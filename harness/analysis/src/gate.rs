@@ -23,11 +23,10 @@ use model::record::warning::Warning;
 use stats::distribution::{mean, student_t_quantile, student_t_within, variance};
 
 pub use config::{
-    Alarm, Config, DEFAULT_MARGIN, MAX_SCENARIOS, MAX_SOURCE_BYTES, MAX_WORDS, Rule, usually_judged,
+    ALPHA, Alarm, Config, DEFAULT_MARGIN, MAX_SCENARIOS, MAX_SOURCE_BYTES, MAX_WORDS, Rule,
+    usually_judged,
 };
 
-/// The level of each measurement's verdicts. An alarm takes two of them.
-pub const ALPHA: f64 = 0.05;
 /// The fewest earlier runs that a run is held against.
 pub const MIN_BASELINE_RUNS: usize = 5;
 /// Measurements of a scenario at most: two that agree, and one that did not measure the targets.

@@ -4,7 +4,7 @@
 //! followed is the ratio of two targets of one run, because a change of the machine moves both; the levels themselves are
 //! followed only where a run had one target alone, and only from run to run on the same kind of machine.
 
-mod trend;
+pub mod trend;
 
 use std::collections::BTreeMap;
 
@@ -19,8 +19,6 @@ use model::spec::load::Process;
 use model::spec::scenario::{ArrivalSpec, Pace, Scenario};
 use stats::change;
 use stats::change::MAX_VALUES;
-
-pub use trend::{Level, Shift, Trend, trends};
 
 /// The version of a line's format. It grows when a key changes its meaning or goes away, not when one is added.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -11,7 +11,8 @@ use std::path::Path;
 
 use analysis::between::RunComparison;
 use analysis::gate::{Gate, Outcome};
-use analysis::history::{Trend, Turn};
+use analysis::history::Turn;
+use analysis::history::trend::Trend;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
 use miette::MietteHandlerOpts;

@@ -4,7 +4,8 @@
 
 mod outline;
 
-use analysis::history::{History, HistoryLine, Trend, trends};
+use analysis::history::trend::{Trend, trends};
+use analysis::history::{History, HistoryLine};
 use model::record::metric::Metric;
 
 use outline::outline;

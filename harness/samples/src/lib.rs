@@ -3,6 +3,7 @@
 //! Nothing here was measured. The distributions come from a seeded generator and run through the same types as a real
 //! run's, so that the record is whole and consistent: counts add up, histograms decode, comparisons follow from the epochs.
 
+mod made_up;
 mod sweep;
 
 use std::collections::BTreeMap;
@@ -43,9 +44,9 @@ use model::spec::schedule::Schedule;
 use model::spec::target::DEFAULT_PAIR;
 use model::units::{Nanos, Rate, duration_ns};
 
+use made_up::{SEED, built_in, character, environment, normal, whole_number};
 pub use sweep::{sweep_plan, sweep_record};
 
-const SEED: u64 = 1;
 const INTERVAL_NS: Nanos = 100_000_000;
 const MS: f64 = 1e6;
 /// How long a stream of the scenario `stream` takes where no event is late, and how many events it has.
@@ -82,10 +83,6 @@ pub fn chat_record() -> RunRecord {
         &Scenario::parse(CHAT, "chat.toml").expect("it is a scenario"),
         WorkloadKind::Messages,
     )
-}
-
-fn built_in(name: &str) -> Scenario {
-    Scenario::built_in(name).expect("it is built in")
 }
 
 fn record_of(scenario: &Scenario, workload: WorkloadKind) -> RunRecord {
@@ -169,45 +166,6 @@ fn record_of(scenario: &Scenario, workload: WorkloadKind) -> RunRecord {
         comparisons,
         aa: None,
         validity: Validity::of(Vec::new()),
-    }
-}
-
-/// A made-up target: how long its requests take and what they cost.
-struct Character {
-    /// What it adds to the time that a request waits, in milliseconds.
-    overhead_ms: f64,
-    cpu_us_per_request: f64,
-    rss_bytes: f64,
-    run_queue_mean: f64,
-    manifest: Manifest,
-}
-
-fn character(name: &str) -> Character {
-    let manifest = |runtime: &str, version: &str, event_loop: &str| Manifest {
-        kind: name.to_owned(),
-        runtime: runtime.to_owned(),
-        version: version.to_owned(),
-        event_loop: event_loop.to_owned(),
-        workers: 1,
-        pool_threads: 4,
-        versions: BTreeMap::new(),
-        source: String::new(),
-    };
-    match name {
-        "callback" => Character {
-            overhead_ms: 0.21,
-            cpu_us_per_request: 41.0,
-            rss_bytes: 6.1e6,
-            run_queue_mean: 0.012,
-            manifest: manifest("evloop", "0.1.0", "evloop on mio"),
-        },
-        _ => Character {
-            overhead_ms: 0.28,
-            cpu_us_per_request: 50.0,
-            rss_bytes: 8.4e6,
-            run_queue_mean: 0.019,
-            manifest: manifest("tokio", "1.54.0", "tokio multi_thread"),
-        },
     }
 }
 
@@ -449,22 +407,6 @@ fn kind_of(due_ns: Nanos) -> usize {
     }
 }
 
-fn environment() -> Environment {
-    Environment {
-        kernel: "Linux 6.12.0".to_owned(),
-        cpu_model: "Made-up Processor 3000".to_owned(),
-        cores: 2,
-        governor: Some("performance".to_owned()),
-        memory_bytes: 8 << 30,
-        open_files_max: 1_048_576,
-        load_average: Some(0.15),
-        steal_share: Some(0.0),
-        throttled_periods: Some(0),
-        virtualization: None,
-        binary_sha256: "00".repeat(32),
-    }
-}
-
 fn backend() -> BackendRecord {
     let mut lateness = empty_histogram();
     let mut random = Xoshiro256PlusPlus::seed_from_u64(SEED);
@@ -479,19 +421,6 @@ fn backend() -> BackendRecord {
         lateness_ns: Times::of(&lateness),
         cpu_share: Some(0.04),
     }
-}
-
-fn normal(random: &mut Xoshiro256PlusPlus) -> f64 {
-    StandardNormal.sample(random)
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "made-up times and sizes are positive and small"
-)]
-fn whole_number(value: f64) -> u64 {
-    value as u64
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use super::{SEED, built_in, character, environment, normal, whole_number};
+use crate::made_up::{SEED, built_in, character, environment, normal, whole_number};
 use analysis::sweep::Ended;
 use analysis::sweep::search;
 use analysis::sweep::search::{Next, ROUNDS, Step};

@@ -44,7 +44,7 @@ fn at_most(hits: u64, trials: u64, share: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::{agree, reference};
+    use crate::reference_for_tests::{agree, reference};
 
     #[test]
     fn intervals_agree_with_scipy() {

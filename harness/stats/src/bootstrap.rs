@@ -139,7 +139,7 @@ fn at_share(ascending: &[f64], share: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::{agree, reference};
+    use crate::reference_for_tests::{agree, reference};
     use proptest::prelude::*;
     use rand_distr::{Distribution, StandardNormal};
 

@@ -237,7 +237,7 @@ fn welch(before: &[f64], after: &[f64]) -> Interval {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::{agree, reference};
+    use crate::reference_for_tests::{agree, reference};
     use proptest::prelude::*;
     use rand_distr::{Distribution, StandardNormal};
 

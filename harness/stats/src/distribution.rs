@@ -75,7 +75,7 @@ pub(crate) fn bisect(mut low: f64, mut high: f64, is_below: impl Fn(f64) -> bool
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::{agree, reference};
+    use crate::reference_for_tests::{agree, reference};
 
     #[test]
     fn quantiles_and_probabilities_agree_with_scipy() {

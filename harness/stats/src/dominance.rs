@@ -36,7 +36,7 @@ pub fn magnitude(delta: f64) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::{agree, reference};
+    use crate::reference_for_tests::{agree, reference};
     use proptest::prelude::*;
 
     #[test]

@@ -15,7 +15,7 @@ pub mod permutation;
 pub mod place;
 pub mod quantile;
 #[cfg(test)]
-mod reference;
+mod reference_for_tests;
 pub mod rounds;
 pub mod sign_flip;
 pub mod steadiness;

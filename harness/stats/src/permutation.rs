@@ -77,7 +77,7 @@ fn each_sum(values: &[f64], choose: usize, sum: f64, count: &mut impl FnMut(f64)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::{agree, reference};
+    use crate::reference_for_tests::{agree, reference};
     use proptest::prelude::*;
     use rand_distr::{Distribution, StandardNormal};
 

@@ -102,7 +102,7 @@ fn size(effects: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::reference;
+    use crate::reference_for_tests::reference;
     use rand::RngExt;
     use rand_distr::{Distribution, StandardNormal};
 

@@ -144,7 +144,7 @@ fn merged(series: &[Vec<(u64, u64)>]) -> Vec<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::{agree, reference};
+    use crate::reference_for_tests::{agree, reference};
 
     fn counted(values: &[u64]) -> Vec<(u64, u64)> {
         merged(&[values.iter().map(|&value| (value, 1)).collect()])

@@ -79,7 +79,7 @@ fn between(blocks: &[f64], lengths: &[usize]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reference::{agree, reference};
+    use crate::reference_for_tests::{agree, reference};
     use rand_distr::{Distribution, StandardNormal};
 
     fn rounds(count: usize, blocks: usize, of_rounds: f64, seed: u64) -> Vec<Vec<f64>> {

@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::compare::Policy;
-use crate::gate::ALPHA;
 use model::measured::clock::Clock;
 use model::record::metric::Metric;
 use model::spec::plan::Effort;
 use model::spec::scenario::{MAX_TIMEOUT, Objective, RawObjective, objectives};
 use model::spec::toml_source::{SourceError, Text};
 
+/// The level of each measurement's verdicts. An alarm takes two of them.
+pub const ALPHA: f64 = 0.05;
 /// The longest configuration that is read.
 pub const MAX_SOURCE_BYTES: usize = 64 * 1024;
 /// The most scenarios that one gate measures.

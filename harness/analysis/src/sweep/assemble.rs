@@ -10,7 +10,8 @@ use model::record::sweep::whole::{SweepRecord, TargetResult};
 use model::record::warning::{Fact, Validity, Warning};
 use model::spec::scenario::ObjectiveRecord;
 
-use super::{Trail, Visit, knee};
+use super::knee;
+use super::trail::{Trail, Visit};
 
 /// The trails that these steps left, in the order of the targets.
 pub fn trails(plan: &SweepPlan, steps: &[StepRecord]) -> Vec<Trail> {

@@ -8,7 +8,7 @@
 
 use model::record::sweep::pass::Pass;
 
-use super::{Trail, Visit};
+use super::trail::{Trail, Visit};
 
 /// Where a pass crossed the objective, in rungs.
 #[derive(Debug, Clone, Copy, PartialEq)]

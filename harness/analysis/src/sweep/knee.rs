@@ -18,7 +18,7 @@ use model::record::sweep::plan::SweepPlan;
 use model::record::sweep::step::Standing;
 use model::record::sweep::step::{StepEpoch, StepRecord};
 
-use super::Trail;
+use super::trail::Trail;
 use crate::compare;
 use crate::compare::Policy;
 use model::record::comparison::Comparison;

@@ -16,7 +16,7 @@ use model::record::sweep::design::Design;
 use model::record::sweep::ladder::{CLIMB_EPOCH, EPOCH, PACE};
 use model::record::sweep::pass::{CLIMB, Pass};
 
-use super::{Trail, Visit};
+use super::trail::{Trail, Visit};
 use model::spec::plan::{EPOCH_OVERHEAD, LAUNCH, seed_of};
 use model::spec::scenario::ObjectiveRecord;
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use analysis::history::{History, HistoryLine, Tail, Trend, trends};
+use analysis::history::trend::{Trend, trends};
+use analysis::history::{History, HistoryLine, Tail};
 use model::names;
 use model::record::metric::Metric;
 use model::words::plural;

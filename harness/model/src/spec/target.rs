@@ -4,7 +4,7 @@
 //! its [`Manifest`].
 
 mod manifest;
-mod pools;
+pub mod pools;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -20,7 +20,6 @@ pub use manifest::{
     MAX_LABEL_CHARS, MAX_SENTENCE_CHARS, MAX_SOURCE_BYTES, MAX_TIMEOUT, MAX_VERSIONS, MAX_WORKERS,
     Manifest, Needs, StopSignal, Template, Values, Workers,
 };
-pub use pools::{DEFAULT_POOL, MAX_POOL, Pools, PoolsError};
 
 /// One target of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +85,9 @@ pub const REFERENCE_TARGETS: [&str; 7] = [
     "coroutine",
     "callback-cluster",
 ];
+
+/// Threads of the pool for blocking work unless told otherwise, the same for every server: libuv's default.
+pub const DEFAULT_POOL: u32 = 4;
 
 /// The pair that is compared where nothing else is asked for.
 pub const DEFAULT_PAIR: [&str; 2] = ["callback", "coroutine"];

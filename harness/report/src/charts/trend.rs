@@ -1,6 +1,7 @@
 //! One figure from run to run, its levels, and where they changed.
 
-use analysis::history::{Followed, Shift, Trend, Turn};
+use analysis::history::trend::{Shift, Trend};
+use analysis::history::{Followed, Turn};
 use model::record::metric::Metric;
 use model::record::verdict::Direction;
 use plotters::prelude::DrawingBackend;

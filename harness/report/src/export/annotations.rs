@@ -3,7 +3,7 @@
 //! The format is the runner's own (`ActionCommand.cs` of actions/runner, and `command.ts` of actions/toolkit beside it):
 //! `::error file=a,title=b::message`, with what would end a part of it written as in a URL.
 
-use super::finding::{Finding, Outcome};
+use crate::finding::{Finding, Outcome};
 
 /// The most annotations of a kind that GitHub takes from a step; it drops further ones without a word.
 pub const MAX_PER_KIND: usize = 10;

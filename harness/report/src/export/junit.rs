@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::finding::{Finding, Outcome};
+use crate::finding::{Finding, Outcome};
 
 /// Findings as a report of tests. What is unsure counts as skipped, since a test that can't tell has not passed; what is
 /// only to be noted passes, and says so in its output.

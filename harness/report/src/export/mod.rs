@@ -7,7 +7,6 @@
 pub mod annotations;
 pub mod bencher;
 pub mod benchmark_action;
-pub mod finding;
 pub mod junit;
 pub mod level;
 pub mod openmetrics;

@@ -1,6 +1,6 @@
 //! A history as Markdown.
 
-use analysis::history::Trend;
+use analysis::history::trend::Trend;
 
 use super::text::{list, plain};
 use crate::tables::history::{COLUMNS, cells};

@@ -1,6 +1,6 @@
 //! A history as a table: a row a trend.
 
-use analysis::history::Trend;
+use analysis::history::trend::Trend;
 
 use crate::words::history::{figure, name, verdict};
 

@@ -2,7 +2,7 @@
 //!
 //! It knows how a finding is said. It must never decide one: objectives, verdicts and cautions are in the record.
 
-use crate::export::finding::{Finding, Outcome};
+use crate::finding::{Finding, Outcome};
 use crate::words::terms;
 use crate::words::warnings;
 use model::measured::workload::WorkloadKind;

@@ -2,8 +2,8 @@
 //!
 //! It knows how a judgement is said. It must never make one: verdicts and alarms come from `analysis`.
 
-use crate::export::finding;
-use crate::export::finding::Finding;
+use crate::finding;
+use crate::finding::Finding;
 use crate::words::sentences::capitalised;
 use crate::words::warnings;
 use analysis::gate::{

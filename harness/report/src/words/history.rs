@@ -2,7 +2,8 @@
 //!
 //! It knows how a trend is said. It must never decide one: levels and changes come from `analysis`.
 
-use analysis::history::{Followed, SeriesKey, Shift, Trend, Turn};
+use analysis::history::trend::{Shift, Trend};
+use analysis::history::{Followed, SeriesKey, Turn};
 use model::measured::workload::WorkloadKind;
 use model::record::metric::Metric;
 use stats::change::MIN_VALUES;
@@ -12,7 +13,7 @@ use crate::words::sentences;
 
 /// Trends of the same targets under the same load, which are shown together.
 ///
-/// `trends`: as [`analysis::history::trends`] puts them, with all metrics of the same targets in a row.
+/// `trends`: as [`analysis::history::trend::trends`] puts them, with all metrics of the same targets in a row.
 pub fn groups(trends: &[Trend]) -> impl Iterator<Item = &[Trend]> {
     let with = |key: &SeriesKey| (key.scenario.clone(), key.load.clone(), key.what.clone());
     trends.chunk_by(move |one, other| with(&one.key) == with(&other.key))

@@ -6,9 +6,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::ScenarioError;
 use crate::spec::load::{Profile, ProfileError, Stage};
-use crate::spec::toml_source::Text;
+use crate::spec::toml_source::{SourceError, Text};
 
 /// One `[[load.stages]]` table, before anything about it is believed.
 #[derive(Deserialize)]
@@ -61,7 +60,7 @@ enum RawKind {
 pub(super) fn profile(
     text: &Text<'_>,
     raw: &Spanned<Vec<RawStage>>,
-) -> Result<Profile, ScenarioError> {
+) -> Result<Profile, SourceError> {
     let stages = raw.get_ref();
     let read: Vec<Stage> = stages
         .iter()
@@ -111,7 +110,7 @@ impl RawKind {
 }
 
 impl RawStage {
-    fn read(&self, text: &Text<'_>) -> Result<Stage, ScenarioError> {
+    fn read(&self, text: &Text<'_>) -> Result<Stage, SourceError> {
         let kind = *self.kind.get_ref();
         let strange = self
             .keys()
@@ -147,7 +146,7 @@ impl RawStage {
         text: &Text<'_>,
         key: &str,
         value: Option<&Spanned<f64>>,
-    ) -> Result<f64, ScenarioError> {
+    ) -> Result<f64, SourceError> {
         Ok(*self.need(text, key, value)?.get_ref())
     }
 
@@ -156,7 +155,7 @@ impl RawStage {
         text: &Text<'_>,
         key: &str,
         value: Option<&Spanned<String>>,
-    ) -> Result<Duration, ScenarioError> {
+    ) -> Result<Duration, SourceError> {
         text.duration(self.need(text, key, value)?)
     }
 
@@ -165,7 +164,7 @@ impl RawStage {
         text: &Text<'_>,
         key: &str,
         value: Option<&'a Spanned<T>>,
-    ) -> Result<&'a Spanned<T>, ScenarioError> {
+    ) -> Result<&'a Spanned<T>, SourceError> {
         value.ok_or_else(|| {
             let kind = self.kind.get_ref();
             let what = format!("a {} needs `{key}`", kind.name());

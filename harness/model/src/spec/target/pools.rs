@@ -5,12 +5,9 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::{TargetError, TargetSpec};
+use super::{DEFAULT_POOL, TargetError, TargetSpec};
 use crate::names;
 use crate::spec::plan::MAX_TARGETS;
-
-/// Threads of the pool for blocking work unless told otherwise, the same for every server: libuv's default.
-pub const DEFAULT_POOL: u32 = 4;
 
 /// The largest pool: libuv's own bound.
 pub const MAX_POOL: u32 = 1_024;

@@ -1,4 +1,4 @@
-//! What a run, a comparison or a gate found, one thing at a time: what [`super::annotations`] and [`super::junit`] write.
+//! What a run, a comparison or a gate found, one thing at a time: what [`export`](crate::export) writes as annotations and as JUnit.
 //!
 //! It knows how a finding came out. It must never decide one: objectives, verdicts and cautions are judged elsewhere, and said
 //! in words by whoever makes the findings.
