@@ -88,7 +88,7 @@ pub struct StreamRecord {
 impl StreamRecord {
     fn of(recording: &Recording) -> Option<Self> {
         let counts = recording.streams;
-        (counts.streams > 0).then(|| Self {
+        (counts.streams > 0).then_some(Self {
             sent: counts.streams,
             events: counts.events,
             events_lost: counts.lost,
@@ -117,7 +117,7 @@ pub struct MessageRecord {
 impl MessageRecord {
     fn of(recording: &Recording) -> Option<Self> {
         let counts = recording.messages;
-        (counts.sent > 0).then(|| Self {
+        (counts.sent > 0).then_some(Self {
             sent: counts.sent,
             deliveries: counts.deliveries,
             deliveries_lost: counts.lost,

@@ -197,7 +197,7 @@ impl RequestSpec {
     }
 }
 
-/// A service-level objective: this percentile of what is timed (see [WorkloadKind](crate::measured::workload::WorkloadKind)) is at most this long.
+/// A service-level objective: this percentile of what is timed (see [`WorkloadKind`](crate::measured::workload::WorkloadKind)) is at most this long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Objective {
     /// A name from [`PERCENTILES`].
