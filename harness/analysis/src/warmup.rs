@@ -131,11 +131,11 @@ pub fn warning(warmups: &[WarmupRecord]) -> Option<Warning> {
     let unsteady = warmups
         .iter()
         .filter(|warmup| warmup.outcome == WarmupOutcome::Unsteady);
-    let warmup_s = unsteady
+    let longest_s = unsteady
         .map(|warmup| warmup.duration_s)
         .max_by(f64::total_cmp)?;
     Some(Warning::note(Fact::Unsteady {
-        warmup_s,
+        warmup_s: longest_s,
         rounds: rounds_of(warmups, WarmupOutcome::Unsteady),
         of_rounds: rounds(warmups),
     }))

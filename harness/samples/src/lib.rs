@@ -6,11 +6,10 @@
 mod made_up;
 mod sweep;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rand::SeedableRng;
-use rand_distr::{Distribution, Exp1, StandardNormal};
+use rand_distr::{Distribution, Exp1};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use serde_json::{Value, json};
 
@@ -29,10 +28,9 @@ use model::record::load_report::LoadReport;
 use model::record::read::SCHEMA_VERSION;
 use model::record::run::PlanRecord;
 use model::record::run::{Completion, RunRecord};
-use model::record::surroundings::{BackendRecord, CalibrationRecord, Environment, Pinning};
+use model::record::surroundings::{BackendRecord, CalibrationRecord, Pinning};
 use model::record::target::{
-    EpochRecord, IntervalRecord, Manifest, ServerRecord, ServerSample, TargetRecord,
-    whole_distributions,
+    EpochRecord, IntervalRecord, ServerRecord, ServerSample, TargetRecord, whole_distributions,
 };
 use model::record::warmup::{WarmupOutcome, WarmupRecord};
 use model::record::warning::Validity;
@@ -44,7 +42,7 @@ use model::spec::schedule::Schedule;
 use model::spec::target::DEFAULT_PAIR;
 use model::units::{Nanos, Rate, duration_ns};
 
-use made_up::{SEED, built_in, character, environment, normal, whole_number};
+use made_up::{Character, SEED, built_in, character, environment, normal, whole_number};
 pub use sweep::{sweep_plan, sweep_record};
 
 const INTERVAL_NS: Nanos = 100_000_000;

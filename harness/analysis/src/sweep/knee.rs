@@ -11,7 +11,9 @@ use std::collections::BTreeMap;
 
 use super::crossing::{Crossing, Side};
 use super::search::{self, STRIDE};
-use model::record::sweep::knee::{HysteresisRecord, IntervalBy, KneeRecord, Known, Limit, PassRecord};
+use model::record::sweep::knee::{
+    HysteresisRecord, IntervalBy, KneeRecord, Known, Limit, PassRecord,
+};
 use model::record::sweep::ladder::PACE;
 use model::record::sweep::pass::{CLIMB, Pass};
 use model::record::sweep::plan::SweepPlan;

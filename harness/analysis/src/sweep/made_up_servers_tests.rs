@@ -24,7 +24,7 @@ use model::record::target::Failure;
 use model::record::verdict::ComparisonVerdict;
 
 use model::measured::summary::Times;
-use model::record::warning::Fact;
+use model::record::warning::{Fact, Warning};
 use model::units::NANOS_PER_S;
 
 const MS: f64 = 1e6;
@@ -265,7 +265,7 @@ fn next(plan: &SweepPlan, steps: &[StepRecord]) -> Next {
     search::next(
         &plan.design,
         &plan.bounds(steps),
-        &super::trails(&plan, steps),
+        &super::trails(plan, steps),
         at,
         Duration::from_secs_f64(spent),
         plan.seed,
@@ -494,7 +494,7 @@ fn connections_that_are_all_busy_while_the_server_has_time_are_said_to_be_the_li
         .validity
         .warnings
         .iter()
-        .map(|warning| warning.code())
+        .map(Warning::code)
         .collect();
     assert_eq!(codes, ["knee_of_connections"]);
     assert!(record.validity.is_valid());
