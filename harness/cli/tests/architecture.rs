@@ -22,14 +22,11 @@ const CIRCLES: &[&str] = &[
     "asyncio",
     "callback",
     "callback::event_loop",
-    "contract",
     "coroutine",
     "coroutine::runtime",
-    "http1",
     "libuv",
     "reactor::coroutines",
     "spec",
-    "websocket",
 ];
 
 /// How the name of a module that only tests use ends.

@@ -3,11 +3,13 @@
 use std::io::{ErrorKind, Read, Write};
 use std::mem;
 use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
 
 use http1::Method;
 use http1::client::{Part, ReplyDecoder};
 
-use crate::PATIENCE;
+/// So long does a test wait for an answer before it gives up; nothing depends on how fast one comes.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The bytes of a GET request for `target`.
 pub(crate) fn get(target: &str) -> String {

@@ -34,11 +34,6 @@ pub use member::Member;
 pub use running::{Running, Serve, Stop};
 pub use signals::check_signals;
 
-use std::time::Duration;
-
-/// So long does a test wait for an answer before it gives up; nothing depends on how fast one comes.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 list! {
     requests {
         every_route_answers_what_is_expected_of_it

@@ -5,8 +5,7 @@ use std::net::{Shutdown, TcpStream};
 
 use websocket::{Accept, CloseCode, Message, Poll, Role, Socket, encode};
 
-use crate::Client;
-use crate::client::{is_at_end, upgrade};
+use crate::client::{Client, is_at_end, upgrade};
 
 /// A client masks what it says with four bytes; any will do here.
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];

@@ -9,7 +9,8 @@ use socket2::{Domain, Socket, Type};
 use spec::{FILE_SIZES_KIB, Settings, file_bytes, file_name};
 use tempfile::TempDir;
 
-use crate::{Client, Member, PATIENCE};
+use crate::client::{Client, PATIENCE};
+use crate::member::Member;
 
 /// A way to run a server: which of its schedulers, or how many loops.
 pub trait Serve: Copy + Send + 'static {

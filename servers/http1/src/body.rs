@@ -5,7 +5,7 @@
 
 use core::ops::Range;
 
-use crate::head::Fault;
+use crate::fault::Fault;
 use crate::message::{is_token_byte, is_value_byte};
 use crate::{MAX_CHUNK_EXTENSION_BYTES, MAX_CHUNK_SIZE_DIGITS, MAX_TRAILER_BYTES};
 

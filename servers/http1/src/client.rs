@@ -31,7 +31,8 @@ use alloc::vec::Vec;
 
 use crate::body::Body;
 use crate::encode;
-use crate::head::{self, Fault};
+use crate::fault::Fault;
+use crate::head;
 use crate::message::{Method, is_authority, is_origin_form};
 use crate::state::{Event, Role, State, next};
 use crate::{MAX_HEAD_BYTES, MAX_INTERIM_HEADS};

@@ -6,9 +6,9 @@
 use alloc::vec::Vec;
 
 use crate::Date;
-use crate::head::Fault;
+use crate::fault::Fault;
 use crate::message::{is_token_byte, is_value_byte};
-use crate::server::{Response, ResponseHead};
+use crate::response::{Response, ResponseHead};
 use crate::{MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, MAX_TRAILER_BYTES};
 
 /// The interim answer to `Expect: 100-continue` (RFC 9110 §10.1.1).

@@ -9,6 +9,7 @@ use core::num::NonZeroU16;
 use httparse::{Header, ParserConfig, Status};
 
 use crate::body::BodyLength;
+use crate::fault::Fault;
 use crate::message::{
     Method, Version, WebSocketKey, has_only_target_bytes, is_authority_byte, is_token_byte,
 };
@@ -49,21 +50,6 @@ pub struct ReplyHead {
     pub keep_alive: bool,
     /// How the body ends.
     pub length: BodyLength,
-}
-
-/// Why input can't be read on. Carries what a peer needs to know to correct it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    Malformed(&'static str),
-    BodyTooLarge,
-    UnknownExpectation,
-    HeadTooLarge,
-    TooManyHeaders,
-    TrailersTooLarge,
-    UnknownCoding,
-    UnknownVersion,
-    TooSlow,
-    TooMany,
 }
 
 /// Reads the request head at the front of `input`, which must not start with an empty line. `None`: it is not complete.

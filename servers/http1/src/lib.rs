@@ -37,8 +37,10 @@ mod body;
 pub mod client;
 mod date;
 mod encode;
+mod fault;
 mod head;
 mod message;
+mod response;
 pub mod server;
 mod state;
 

@@ -30,10 +30,13 @@ use alloc::vec::Vec;
 
 use crate::body::Body;
 use crate::encode::{self, Framing, Persistence};
-use crate::head::{self, Fault, RequestHead};
+use crate::fault::Fault;
+use crate::head::{self, RequestHead};
 use crate::message::{Method, Version, WebSocketKey};
 use crate::state::{Event, Role, State, next};
 use crate::{Date, MAX_BODY_BYTES, MAX_EMPTY_LINES, MAX_IDLE_CAPACITY_BYTES, MAX_PIPELINED_BYTES};
+
+pub use crate::response::{Response, ResponseHead};
 
 /// One connection as its server sees it.
 #[derive(Debug, Default)]
@@ -79,40 +82,6 @@ pub struct Request<'a> {
     /// The key of a valid WebSocket upgrade (RFC 6455 §4.2.1), which [`Connection::respond_upgrade`] may accept. A
     /// request that lacks a part of one is an ordinary request, as RFC 9110 §7.8 has it.
     pub websocket_key: Option<WebSocketKey>,
-}
-
-/// An answer. `Date`, `Content-Length` and `Connection` are added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Response<'a> {
-    /// 200 to 599.
-    pub status: u16,
-    /// The `Content-Type`; empty for none.
-    pub content_type: &'a str,
-    /// Further fields, such as `Allow`.
-    pub headers: &'a [(&'a str, &'a str)],
-    /// The body, also for `HEAD`: its length is sent, its bytes are not. Ignored for 204 and 304.
-    pub body: &'a [u8],
-}
-
-impl<'a> Response<'a> {
-    pub(crate) const fn head(&self) -> ResponseHead<'a> {
-        ResponseHead {
-            status: self.status,
-            content_type: self.content_type,
-            headers: self.headers,
-        }
-    }
-}
-
-/// An answer but for its body. `Date`, `Transfer-Encoding` and `Connection` are added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ResponseHead<'a> {
-    /// 200 to 599; of a streamed answer neither 204 nor 304, which have no body.
-    pub status: u16,
-    /// The `Content-Type`; empty for none.
-    pub content_type: &'a str,
-    /// Further fields, such as `Cache-Control`.
-    pub headers: &'a [(&'a str, &'a str)],
 }
 
 impl Connection {

@@ -37,8 +37,4 @@ mod socket;
 pub use frame::{CloseCode, Frame, MAX_CONTROL_BYTES, Message, encode};
 pub use handshake::{Accept, key};
 pub use room::{Backlog, Bounds, Member, Overrun, Room};
-pub use socket::{Poll, READ_BUFFER_BYTES, Role, Socket, Text};
-
-/// Longest message, in bytes of its text: one that is longer is refused with [`CloseCode::TOO_BIG`] as soon as its length is
-/// known.
-pub const MAX_MESSAGE_BYTES: usize = 65_536;
+pub use socket::{MAX_MESSAGE_BYTES, Poll, READ_BUFFER_BYTES, Role, Socket, Text};

@@ -10,7 +10,7 @@ use std::mem;
 
 use slab::Slab;
 
-use crate::Frame;
+use crate::frame::Frame;
 
 /// Most that may wait for someone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

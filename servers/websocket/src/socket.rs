@@ -12,8 +12,11 @@ use tungstenite::Error;
 use tungstenite::protocol::frame::{CloseFrame, Utf8Bytes};
 use tungstenite::protocol::{self, WebSocketConfig, WebSocketContext};
 
-use crate::{CloseCode, MAX_MESSAGE_BYTES};
+use crate::frame::CloseCode;
 
+/// Longest message, in bytes of its text: one that is longer is refused with [`CloseCode::TOO_BIG`] as soon as its length is
+/// known.
+pub const MAX_MESSAGE_BYTES: usize = 65_536;
 /// What a connection keeps to read into: many are idle, and messages are short.
 pub const READ_BUFFER_BYTES: usize = 4 * 1024;
 

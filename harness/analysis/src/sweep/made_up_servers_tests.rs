@@ -490,12 +490,7 @@ fn connections_that_are_all_busy_while_the_server_has_time_are_said_to_be_the_li
     }
     let record = super::record(plan, steps, Ended::default());
     assert_eq!(record.results[0].knee.limit, Some(Limit::Connections));
-    let codes: Vec<&str> = record
-        .validity
-        .warnings
-        .iter()
-        .map(Warning::code)
-        .collect();
+    let codes: Vec<&str> = record.validity.warnings.iter().map(Warning::code).collect();
     assert_eq!(codes, ["knee_of_connections"]);
     assert!(record.validity.is_valid());
 }

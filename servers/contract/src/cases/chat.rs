@@ -6,7 +6,8 @@ use http1::Method;
 use websocket::{Bounds, CloseCode, MAX_CONTROL_BYTES, MAX_MESSAGE_BYTES, Message, Poll};
 
 use crate::client::get;
-use crate::{Member, Running, Serve};
+use crate::member::Member;
+use crate::running::{Running, Serve};
 
 /// The first byte of each frame, and its payload.
 type Frames<'a> = &'a [(u8, &'a [u8])];

@@ -11,8 +11,9 @@ use http1::Method;
 use socket2::SockRef;
 use spec::Limits;
 
-use crate::client::get;
-use crate::{Backend, Client, PATIENCE, Running, Serve};
+use crate::backend::Backend;
+use crate::client::{Client, PATIENCE, get};
+use crate::running::{Running, Serve};
 
 /// A limit that is over soon; what is not limited has those of a server.
 const SOON_MS: u64 = 50;

@@ -2,7 +2,8 @@
 
 use spec::{MAX_ITEMS, order_answer};
 
-use crate::{Client, Running, Serve};
+use crate::client::Client;
+use crate::running::{Running, Serve};
 
 const ITEM: &str = r#"{"sku":"A-1","quantity":2,"unit_price_cents":1999}"#;
 

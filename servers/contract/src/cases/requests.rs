@@ -9,8 +9,9 @@ use http1::Method;
 use socket2::{Domain, Socket, Type};
 use spec::{FILE_SIZES_KIB, MAX_BATCH_BYTES, Route};
 
+use crate::backend::Backend;
 use crate::client::get;
-use crate::{Backend, Running, Serve};
+use crate::running::{Running, Serve};
 
 pub fn every_route_answers_what_is_expected_of_it(server: impl Serve) {
     let mut targets: Vec<String> = [

@@ -6,8 +6,8 @@ use std::thread;
 use http1::Method;
 use spec::{MAX_EVENT_MS, MAX_EVENTS, Route};
 
-use crate::client::get;
-use crate::{Client, Running, Serve};
+use crate::client::{Client, get};
+use crate::running::{Running, Serve};
 
 fn events(n: u32) -> Vec<u8> {
     let route = Route::Events { n, ms: 0 };
