@@ -1,6 +1,6 @@
 //! Prints how often the statistics are right, on made-up machines whose truth is known, as Markdown.
 //!
-//! `cargo run --release -p analysis --example coverage [RUNS [TABLE]]`: 2,000 runs a line unless told otherwise, a few
+//! `cargo run --release -p analysis --example coverage [RUNS [TABLE]]`: 2,000 runs a line unless set otherwise, a few
 //! minutes a table. The tests hold the same figures to their bounds with fewer runs.
 
 #![allow(

@@ -2,7 +2,7 @@
 //!
 //! Blocks of two runs are not paired: between them lie hours, and a machine that was another one by then. So there are three
 //! ways, and the best that is possible is taken. Two targets of *one* run are compared as the run itself does it, block by
-//! block. Where both runs measured a common *reference* that has not changed, each target is first held against it, block by
+//! block. Where both runs measured a common *reference* that has not changed, each target is first compared with it, block by
 //! block in its own run, and only these ratios are compared: what the machine did to both is in neither. Otherwise the blocks
 //! are compared as they are, *unpaired*, and whatever changed between the runs is in the difference.
 //!
@@ -33,12 +33,12 @@ use stats::distribution::{mean, student_t_quantile, variance};
 use stats::dominance::cliffs_delta;
 use stats::permutation::{divisions, permutation};
 
-/// What a reader of two runs is told of the first one's targets, after their names.
+/// What a reader of two runs sees of the first one's targets, after their names.
 pub const BASE_MARK: &str = "(A)";
 /// The same of the second one's.
 pub const HEAD_MARK: &str = "(B)";
 
-/// Two runs held against each other: what `bench compare --json` prints.
+/// Two runs compared: what `bench compare --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RunComparison {
@@ -56,7 +56,7 @@ pub struct RunComparison {
     pub workload: WorkloadKind,
     /// How they were compared.
     pub basis: Basis,
-    /// The target that both were first held against; `null` where there was none.
+    /// The target that both were first compared with; `null` where there was none.
     pub reference: Option<String>,
     /// Ratios within 1/(1 + margin) and 1 + margin don't matter.
     pub margin: f64,
@@ -316,7 +316,7 @@ fn pairs_of_one<'a>(run: &'a RunRecord, ask: &Ask) -> Result<Vec<Pair<'a>>, Betw
         .collect())
 }
 
-/// The pairs of two runs, and the reference, if any, that they are held against.
+/// The pairs of two runs, and the reference, if any, that they are compared with.
 fn pairs_of_two<'a>(
     base: &'a RunRecord,
     head: &'a RunRecord,
@@ -596,7 +596,7 @@ fn load_words(run: &RunRecord) -> String {
 
 /// What differs between the circumstances of two runs, and between what was compared in them, by name.
 ///
-/// What follows from chance is not told: load average, stolen time.
+/// What follows from chance is not reported: load average, stolen time.
 pub fn differences(
     base: &RunRecord,
     head: &RunRecord,

@@ -387,7 +387,7 @@ mod tests {
         ci_low: f64,
         ci_high: f64,
         p_value: f64,
-        mde: f64,
+        smallest_detectable: f64,
     }
 
     /// What SciPy says; see `tests/reference/compare.py`.
@@ -428,7 +428,11 @@ mod tests {
                 ("ci_low", ours.ci_low, case.ci_low),
                 ("ci_high", ours.ci_high, case.ci_high),
                 ("p_value", ours.p_value, case.p_value),
-                ("smallest_detectable", ours.smallest_detectable, case.mde),
+                (
+                    "smallest_detectable",
+                    ours.smallest_detectable,
+                    case.smallest_detectable,
+                ),
             ];
             for (field, ours, theirs) in pairs {
                 assert!(

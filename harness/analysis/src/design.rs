@@ -15,7 +15,7 @@ use stats::place::{PlacedBlock, place_effect};
 use stats::rounds::round_effect;
 use stats::steadiness::warming;
 
-/// The level of each kind of check. There are three, so that a sound run is cautioned one time in twenty at most.
+/// The level of each kind of check. There are three, so that a sound run is warned of one time in twenty at most.
 pub const ALPHA: f64 = 0.05 / 3.0;
 /// An excess at the start of rounds, or between places of a block, that is worth a warning.
 pub const NOTABLE_EFFECT: f64 = 0.02;

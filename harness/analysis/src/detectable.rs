@@ -1,4 +1,4 @@
-//! What a plan could detect, said before it is measured: whoever is told afterwards has already spent the time.
+//! What a plan could detect, said before it is measured: a reader who learns it afterwards has already spent the time.
 //!
 //! How much blocks differ from each other is known from earlier runs of the same load on the same machine, or else it is
 //! assumed, and the assumption said.

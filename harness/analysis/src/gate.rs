@@ -27,13 +27,13 @@ pub use config::{
     usually_judged,
 };
 
-/// The fewest earlier runs that a run is held against.
+/// The fewest earlier runs that a run is compared with.
 pub const MIN_BASELINE_RUNS: usize = 5;
 /// Measurements of a scenario at most: two that agree, and one that did not measure the targets.
 pub const MAX_MEASUREMENTS: usize = 3;
 /// The name of the base in records and sentences.
 pub const BASE: &str = "base";
-/// What stands in its place where the head is held against earlier runs.
+/// What stands in its place where the head is compared with earlier runs.
 pub const EARLIER: &str = "earlier runs";
 /// The name of the head.
 pub const HEAD: &str = "head";
@@ -45,7 +45,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 pub struct Gate {
     /// [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// What the head was held against.
+    /// What the head was compared with.
     pub base: Against,
     /// The revision that was judged, where it is known.
     pub head_revision: Option<String>,
@@ -55,7 +55,7 @@ pub struct Gate {
     pub outcome: Outcome,
 }
 
-/// What the head was held against.
+/// What the head was compared with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Against {
@@ -96,9 +96,9 @@ impl Gate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Nothing got worse, as far as could be told of every metric.
+    /// Nothing got worse, as far as could be judged of every metric.
     Passed,
-    /// Nothing got worse that could be told; of some metric it could not.
+    /// Nothing got worse that could be judged; some metric could not.
     Inconclusive,
     /// It was not the targets that were measured, twice.
     Invalid,
@@ -220,7 +220,7 @@ impl Look {
         metrics.chain(objectives).collect()
     }
 
-    /// True where something that may raise an alarm could not be told.
+    /// True where something that may raise an alarm could not be judged.
     fn is_inconclusive(&self) -> bool {
         let unsure = |judged: &JudgedMetric| {
             judged.alarm != Alarm::Never

@@ -164,7 +164,7 @@ pub enum Pushed {
 pub enum Tail {
     /// With a line feed, or empty.
     Whole,
-    /// With a whole run that lacks its line feed: whoever appends puts one first.
+    /// With a whole run that lacks its line feed: the next writer puts one first.
     Unended,
     /// In the middle of a run, as a write leaves it that was cut off.
     Torn {

@@ -153,7 +153,7 @@ fn normal(random: &mut impl Rng) -> f64 {
     StandardNormal.sample(random)
 }
 
-/// How slow the machine is at each moment, whoever runs on it.
+/// How slow the machine is at each moment, whatever runs on it.
 struct Machine {
     noise: Noise,
     epochs: usize,
@@ -284,7 +284,7 @@ pub struct Rates {
     pub first_called_different: f64,
     /// The minimal detectable effect of the first metric, on average, as a share.
     pub smallest_detectable: f64,
-    /// Share of runs in which a caution says that a target was not warm.
+    /// Share of runs in which a warning says that a target was not warm.
     pub unsteady: f64,
     /// … that places within a block differ.
     pub place_matters: f64,
@@ -349,10 +349,10 @@ pub fn rates(plan: &Plan, level: f64, warming: f64, noise: Noise, runs: u32) -> 
     rates
 }
 
-/// How often changes in made-up histories were told rightly.
+/// How often changes in made-up histories were found correctly.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct HistoryRates {
-    /// Share of histories in which any change was told.
+    /// Share of histories in which any change was reported.
     pub found: f64,
     /// … in which the nearest lies within two runs of the true one.
     pub near: f64,
@@ -441,7 +441,7 @@ mod tests {
 
     #[test]
     fn blocks_that_share_a_process_are_told() {
-        // Two blocks a round: the interval is too short, and often enough the reader is told.
+        // Two blocks a round: the interval is too short, and often enough the reader is warned.
         let rates = rates(&plan(Effort::Quick), 0.0, 0.0, Noise::FreshProcesses, 150);
         assert!(
             rates.covered < 0.95 && rates.rounds_differ > 0.1,

@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn noise_alone_rarely_costs_more_than_the_shortest_time_and_never_a_caution() {
+    fn noise_alone_rarely_costs_more_than_the_shortest_time_and_never_a_warning() {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(7);
         let shortest = (0..300)
             .filter(|_| {

@@ -44,7 +44,7 @@ pub const LITTLES_LAW_TOLERANCE: f64 = 0.1;
 /// Differences of less than this many requests in flight are noise of the counting.
 pub const LITTLES_LAW_MIN_DIFFERENCE: f64 = 1.0;
 
-/// Times the requests in flight must have been counted before Little's law is held against them.
+/// Times the requests in flight must have been counted before Little's law is checked with them.
 pub const LITTLES_LAW_MIN_SAMPLES: u64 = 100;
 
 /// What the recording itself cannot know.
@@ -223,7 +223,7 @@ fn idle_lost(recording: &Recording) -> Option<Warning> {
     })
 }
 
-/// Requests go to whoever is free longest, so a connection that carried few waited for its replies longer than others.
+/// Requests go to the connection that is free longest, so a connection that carried few waited for its replies longer than others.
 fn unfair(recording: &Recording) -> Option<Warning> {
     let counts = recording.connections;
     let served = counts.served?;

@@ -397,7 +397,7 @@ fn comparisons_table(record: &RunRecord) -> Option<Table> {
             metric.as_str(),
             &row.change,
             &row.interval,
-            &row.mde,
+            &row.detectable,
             row.verdict,
         ]);
     }
@@ -506,7 +506,7 @@ pub(crate) fn show_between(told: &RunComparison) {
             row.short.clone(),
             row.change,
             row.interval,
-            row.mde,
+            row.detectable,
             row.verdict.to_owned(),
         ]);
     }

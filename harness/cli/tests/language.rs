@@ -42,18 +42,26 @@ const BANNED: &[(&str, &str)] = &[
 ];
 
 /// Where a banned word has to stand: the file, the word, and why.
-const ALLOWED: &[(&str, &str, &str)] = &[];
+const ALLOWED: &[(&str, &str, &str)] = &[
+    (
+        "harness/model/src/record/comparison.rs",
+        "MDE",
+        "the key of records of version 1",
+    ),
+    (
+        "harness/model/src/record/sweep/step.rs",
+        "strain",
+        "the key of earlier records",
+    ),
+    (
+        "harness/model/src/record/upgrade.rs",
+        "cautions",
+        "the key of records of version 1",
+    ),
+];
 
 /// Directories that are not yet in plain words. This list only shrinks.
-const PENDING: &[&str] = &[
-    "docs",
-    "README.md",
-    "harness/analysis",
-    "harness/load",
-    "harness/model",
-    "harness/report",
-    "scenarios",
-];
+const PENDING: &[&str] = &[];
 
 /// What is read: sources, whose strings count, and pages, all of whose text counts.
 const READ: &[&str] = &["README.md", "docs", "harness", "scenarios", "servers"];

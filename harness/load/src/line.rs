@@ -1,6 +1,6 @@
 //! Sessions standing in line: who has been free longest, whose request has been out longest. Pure.
 //!
-//! Like a queue, but whoever stands in it can leave from anywhere at no cost: with ten thousand sessions neither a look at
+//! Like a queue, but what stands in it can leave from anywhere at no cost: with ten thousand sessions neither a look at
 //! time-outs nor a lost connection may walk through them all. Its memory is fixed from the start.
 
 /// The end of the line, in either direction.

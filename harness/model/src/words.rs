@@ -1,4 +1,4 @@
-//! Counts and lists in English, for whatever is told in sentences: cautions, errors, reports.
+//! Counts and lists in English, for what is written in sentences: warnings, errors, reports.
 //!
 //! This module knows grammar; it must never know what is counted.
 

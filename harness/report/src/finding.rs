@@ -1,7 +1,7 @@
 //! What a run, a comparison or a gate found, one thing at a time: what [`export`](crate::export) writes as annotations and as JUnit.
 //!
-//! It knows how a finding came out. It must never decide one: objectives, verdicts and cautions are judged elsewhere, and said
-//! in words by whoever makes the findings.
+//! It knows how a finding came out. It must never decide one: objectives, verdicts and warnings are judged elsewhere, and said
+//! in words where the findings are made.
 
 /// One thing that was looked at, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Outcome {
     Passed,
     /// Something to know, and nobody's fault.
     Noted,
-    /// It can't be told, or should be told with care.
+    /// It is not known, or should be read with care.
     Unsure,
     /// It is not as it must be.
     Failed,

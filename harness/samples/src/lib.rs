@@ -85,7 +85,7 @@ pub fn chat_record() -> RunRecord {
 
 fn record_of(scenario: &Scenario, workload: WorkloadKind) -> RunRecord {
     let spec = PlanSpec {
-        // Two blocks a round, so that both are told apart wherever they are shown.
+        // Two blocks a round, so that both are distinguished wherever they are shown.
         rounds: Some(5),
         duration: match workload {
             WorkloadKind::Requests | WorkloadKind::Messages => None,
@@ -111,7 +111,7 @@ fn record_of(scenario: &Scenario, workload: WorkloadKind) -> RunRecord {
         interval: Duration::from_nanos(INTERVAL_NS),
         seed: SEED,
     };
-    // A single kind of request is not told apart.
+    // A single kind of request is not distinguished.
     let mut requests = scenario.record().requests;
     if requests.len() == 1 {
         requests.clear();

@@ -20,7 +20,7 @@ pub const MIN_SIDE: usize = 3;
 pub const MAX_VALUES: usize = 400;
 /// Series drawn anew to tell where a change may have been.
 const PLACES: usize = 200;
-/// Once this many shuffled series have split as well, there is no change to be told, and shuffling ends (Besag and Clifford,
+/// Once this many shuffled series have split as well, there is no change to report, and shuffling ends (Besag and Clifford,
 /// *Sequential Monte Carlo p-values*, Biometrika 78, 1991).
 const ENOUGH: usize = 20;
 
@@ -44,7 +44,7 @@ pub struct Change {
 /// The changes in a series, in its order.
 ///
 /// `values`: in order of time, finite; at most the last [`MAX_VALUES`] are looked at. `alpha`: how often a series without
-/// any change may be said to have one, 0.0001 to 0.5. Series of fewer than [`MIN_VALUES`] have none that could be told.
+/// any change may be said to have one, 0.0001 to 0.5. Series of fewer than [`MIN_VALUES`] have none that could be found.
 ///
 /// The best split is tested; where it holds, both parts are searched in the same way, against series shuffled within the
 /// parts found so far, until nothing more is found.
@@ -349,7 +349,7 @@ mod tests {
         assert_eq!(changes(&step(5, MIN_VALUES - 6), 0.05, 1), []);
         let told = changes(&step(7, 3), 0.05, 1);
         assert_eq!((told.len(), told[0].at), (1, 7));
-        // Two alone could be chance: the nearest place that has three a side is told, if any is.
+        // Two alone could be chance: the nearest place that has three a side is reported, if any is.
         assert!(changes(&step(8, 2), 0.01, 1).is_empty());
     }
 

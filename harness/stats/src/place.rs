@@ -45,7 +45,7 @@ impl PlaceEffect {
 }
 
 /// Tells the effect of the places. None with fewer than two targets or [`MIN_BLOCKS`] blocks, or where all blocks have
-/// one order, from which place and target can't be told apart. Every block has as many values as targets in its order.
+/// one order, from which place and target can't be distinguished. Every block has as many values as targets in its order.
 pub fn place_effect(blocks: &[PlacedBlock], seed: u64) -> Option<PlaceEffect> {
     let targets = blocks.first()?.order.len();
     let first = &blocks[0].order;

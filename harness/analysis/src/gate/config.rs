@@ -1,7 +1,7 @@
 //! What a gate measures and what it must not let pass, read from TOML.
 //!
 //! Knows the shape of a `bench.toml` and reports every mistake in it by file, line and remedy. Must never know which
-//! scenarios or targets there are: whoever does, refuses them through [`Config::error_at`].
+//! scenarios or targets there are: the caller does, and refuses them through [`Config::error_at`].
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -41,7 +41,7 @@ pub struct Config {
     pub scenarios: Vec<String>,
     /// The target that is judged: a name, or a manifest beside this file.
     pub target: String,
-    /// What is measured beside the head where it is held against earlier runs, so that a change of the machine cancels.
+    /// What is measured beside the head where it is compared with earlier runs, so that a change of the machine cancels.
     pub reference: Option<String>,
     /// The command that builds a tree, run at its root; often none.
     pub build: Vec<String>,
@@ -86,7 +86,7 @@ pub enum Alarm {
     Worse,
     /// It must not change at all.
     Change,
-    /// It is told, and never raises an alarm.
+    /// It is reported, and never raises an alarm.
     Never,
 }
 
@@ -146,7 +146,7 @@ impl Config {
         self.rules.get(&metric).copied().or(usual)
     }
 
-    /// The error of a scenario or target that whoever knows them refused, in the same look as every other error here.
+    /// The error of a scenario or target that the caller, who knows them, refused, in the same look as every other error here.
     ///
     /// `value`: the one that is refused, as it stands there.
     pub fn error_at(&self, value: &str, message: &str, help: &str) -> SourceError {
@@ -177,7 +177,7 @@ struct Raw {
     /// and from the head's.
     #[cfg_attr(test, schemars(with = "String"))]
     target: Spanned<String>,
-    /// A target to measure beside the head where it is held against earlier runs.
+    /// A target to measure beside the head where it is compared with earlier runs.
     #[cfg_attr(test, schemars(with = "Option<String>"))]
     reference: Option<Spanned<String>>,
     /// The command that builds a tree, word by word, run at its root.

@@ -1,4 +1,4 @@
-//! What a history comes to: each of its figures with the levels that it had, and the runs with which they changed.
+//! What a history shows: each of its figures with the levels that it had, and the runs with which they changed.
 
 use serde::Serialize;
 

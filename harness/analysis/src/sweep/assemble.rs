@@ -21,13 +21,13 @@ pub fn trails(plan: &SweepPlan, steps: &[StepRecord]) -> Vec<Trail> {
             let own = step.epochs.iter();
             own.filter(|epoch| epoch.target == target.name)
                 .map(|epoch| {
-                    let (standing, strain) = objective::judge(epoch, &bounds);
+                    let (standing, slo_share) = objective::judge(epoch, &bounds);
                     Visit {
                         round: step.round,
                         pass: step.pass,
                         rung: step.rung,
                         standing,
-                        strain,
+                        slo_share,
                     }
                 })
         });
@@ -90,7 +90,7 @@ pub fn record(plan: SweepPlan, steps: Vec<StepRecord>, ended: Ended) -> SweepRec
     }
 }
 
-/// How a sweep ended, for whoever makes its record.
+/// How a sweep ended, for the code that makes its record.
 #[derive(Debug, Clone, Default)]
 pub struct Ended {
     /// It was interrupted.
@@ -153,8 +153,8 @@ fn own_warnings(
 /// The steps with what their epochs came to.
 fn judged(mut steps: Vec<StepRecord>, bounds: &[ObjectiveRecord]) -> Vec<StepRecord> {
     for epoch in steps.iter_mut().flat_map(|step| &mut step.epochs) {
-        let (standing, strain) = objective::judge(epoch, bounds);
-        (epoch.standing, epoch.strain) = (Some(standing), strain);
+        let (standing, slo_share) = objective::judge(epoch, bounds);
+        (epoch.standing, epoch.slo_share) = (Some(standing), slo_share);
     }
     steps
 }

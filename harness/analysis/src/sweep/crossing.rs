@@ -30,9 +30,9 @@ pub struct Crossing {
 /// On which side of the knee a whole pass was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// Within the objective all the way: the knee is not below the place told.
+    /// Within the objective all the way: the knee is not below the place reported.
     Below,
-    /// Beyond it all the way: the knee is below the place told.
+    /// Beyond it all the way: the knee is below the place reported.
     Above,
 }
 
@@ -106,7 +106,7 @@ mod tests {
                 '+' => Standing::Within,
                 _ => Standing::Beyond,
             },
-            strain: None,
+            slo_share: None,
         });
         Trail {
             visits: visits.collect(),

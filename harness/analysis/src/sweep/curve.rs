@@ -41,7 +41,7 @@ pub struct CurvePoint {
     pub p50_ns: Option<f64>,
     /// The median of their [`SweepRecord::tail`]s.
     pub tail_ns: Option<f64>,
-    /// The median of what was answered rightly, a second.
+    /// The median of successful replies a second.
     pub throughput_per_s: f64,
     /// The median share of a core that the server used.
     pub server_cpu_share: Option<f64>,

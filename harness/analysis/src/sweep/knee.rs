@@ -4,7 +4,7 @@
 //! Every pass gives one figure of the knee in rungs, that is, on a logarithmic scale. The unit is the round: what its processes
 //! brought is in both of its passes, and not in another round's. Over [`MIN_ROUNDS`] rounds or more the knee is the mean of
 //! their means, and its 95 % interval is Student's, with one round less as degrees of freedom: what the machine did
-//! from round to round, what fresh processes brought, and what steps a pace apart can't tell are in it. With fewer, what is told is no
+//! from round to round, what fresh processes brought, and what steps a pace apart can't tell are in it. With fewer, what is reported is no
 //! such interval but the steps between which the passes saw the knee.
 
 use std::collections::BTreeMap;
@@ -128,7 +128,7 @@ fn interval(crossings: &[Crossing], rounds: &[f64]) -> (IntervalBy, f64, f64) {
     }
     let low = crossings.iter().map(|crossing| crossing.below).min();
     let high = crossings.iter().map(|crossing| crossing.above).max();
-    let place = |rung: Option<i32>| f64::from(rung.expect("whoever asks has a crossing"));
+    let place = |rung: Option<i32>| f64::from(rung.expect("the caller has a crossing"));
     (IntervalBy::Bracket, place(low), place(high))
 }
 

@@ -758,7 +758,7 @@ proptest! {
                     pass: step.pass,
                     rung: step.rung,
                     standing,
-                    strain: (kind < 5).then_some(f64::from(kind) / 2.0),
+                    slo_share: (kind < 5).then_some(f64::from(kind) / 2.0),
                 });
             }
             steps += 1;

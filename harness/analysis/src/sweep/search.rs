@@ -30,11 +30,11 @@ pub const STEPS_BEFORE: usize = 4;
 /// A round goes at [`PACE`] over the rungs so near to the knee, on either side; where it has not crossed it by then, each step is as
 /// wide as the way that it has gone beyond them, up to [`STRIDE`].
 pub const REACH: i32 = 2 * PACE;
-/// Rounds around the knee, unless told otherwise: as many as there are places for the steps of a round, see `SHIFT`.
+/// Rounds around the knee, unless set otherwise: as many as there are places for the steps of a round, see `SHIFT`.
 pub const ROUNDS: u32 = 5;
 /// The most rounds.
 pub const MAX_ROUNDS: u32 = 100;
-/// How long a sweep may take for each target, unless told otherwise. Two of them are done within five minutes.
+/// How long a sweep may take for each target, unless set otherwise. Two of them are done within five minutes.
 pub const TIME_PER_TARGET: Duration = Duration::from_secs(140);
 /// By so many rungs the steps of a round stand beside those of the one before. It has no divisor in common with
 /// [`PACE`], so that as many rounds stand in all places.

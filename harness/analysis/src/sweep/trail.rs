@@ -15,7 +15,7 @@ pub struct Visit {
     /// How it stands to the objective.
     pub standing: Standing,
     /// What the objective bounds, in parts of its bound: above 1 where it is beyond.
-    pub strain: Option<f64>,
+    pub slo_share: Option<f64>,
 }
 
 impl Visit {

@@ -61,7 +61,7 @@ def case(name, base, head):
         "ci_low": math.exp(low),
         "ci_high": math.exp(high),
         "p_value": p_value(differences),
-        "mde": minimal_detectable(differences),
+        "smallest_detectable": minimal_detectable(differences),
     }
 
 

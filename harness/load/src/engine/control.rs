@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Shared between a drive and whoever watches it. Cheap to read at any moment.
+/// Shared between a drive and its watcher. Cheap to read at any moment.
 #[derive(Default)]
 pub struct Control {
     stop: AtomicBool,
@@ -44,7 +44,7 @@ impl Control {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Measured requests answered rightly so far.
+    /// Measured requests that succeeded so far.
     pub fn ok(&self) -> u64 {
         self.ok.load(Ordering::Relaxed)
     }

@@ -24,7 +24,7 @@ use crate::transport::link::{HandshakeError, RecvError, Transport};
 /// Bytes read at once; one buffer serves all connections of a thread.
 pub(super) const READ_BUFFER_BYTES: usize = 64 * 1024;
 
-/// How often time-outs are looked for and the world is told how it goes.
+/// How often time-outs are looked for and progress is reported.
 pub(super) const HOUSEKEEPING_NS: Nanos = 10_000_000;
 
 /// The part of a worker that does not depend on what is said over its connections.

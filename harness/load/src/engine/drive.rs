@@ -26,7 +26,7 @@ pub struct Options {
     /// whatever stands here, on the first of these cores.
     pub cpus: Vec<u32>,
     /// Spin, in an open loop, for a due time that is near and while a reply is awaited. Only on cores that nothing else
-    /// needs: a spinning generator starves whoever shares its core.
+    /// needs: a spinning generator starves what shares its core.
     pub spin: bool,
 }
 

@@ -1,7 +1,7 @@
 //! A chat over a worker's connections: each is a member, and a message is answered once every member has it.
 //!
 //! A member is in the room once its WebSocket handshake is answered. It may speak again once its own message has come back to
-//! it, so that whoever is longest free speaks next, and it hears what all others say. Members are matched with one another's
+//! it, so that the member that is longest free speaks next, and it hears what all others say. Members are matched with one another's
 //! messages without a lock: all members of a drive live in one thread.
 //!
 //! The steady state costs one `send` a message and one `recv` a delivery, or fewer where several come together, and no
@@ -28,7 +28,7 @@ use crate::protocol::workload::Chat;
 use crate::reactor::Ready;
 use crate::transport::link::{RecvError, Transport};
 
-/// Most bytes that wait for a peer which does not read: a message, and as much again in pongs. Whoever asks for more pongs
+/// Most bytes that wait for a peer which does not read: a message, and as much again in pongs. A peer that asks for more pongs
 /// without reading them is left.
 const MAX_UNSENT_BYTES: usize = 2 * MAX_MESSAGE_BYTES + 64;
 
@@ -261,7 +261,7 @@ impl<'a> Members<'a> {
     ) -> Result<(), UpgradeError> {
         loop {
             let Turn { socket, out, .. } = &mut self.turns[index];
-            let socket = socket.as_mut().expect("whoever is in has a socket");
+            let socket = socket.as_mut().expect("a member in the room has a socket");
             match socket.poll(&mut bytes, out) {
                 Poll::NeedInput => break,
                 Poll::Text(text) => {

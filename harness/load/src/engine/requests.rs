@@ -42,7 +42,7 @@ pub(crate) struct Requests<'a> {
 struct Turn {
     carried: Option<InFlight>,
     exchange: Exchange,
-    /// Measured requests that were answered rightly.
+    /// Measured requests that succeeded.
     served: u64,
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn run<T: Transport>(
         .transpose()
 }
 
-/// Pins the thread, and asks for timers that are not rounded: Linux adds 50 µs to a sleep unless told otherwise.
+/// Pins the thread, and asks for timers that are not rounded: Linux adds 50 µs to a sleep unless set otherwise.
 fn prepare_thread(share: &Share) -> Result<(), DriveError> {
     set_current_timer_slack(NonZeroU64::new(1)).map_err(|errno| DriveError::Epoll {
         source: errno.into(),

@@ -221,7 +221,7 @@ mod tests {
         events.collect::<String>().into_bytes()
     }
 
-    /// Reads a stream of `count` events from pieces with their times of arrival in ms: the moments told, and the stream.
+    /// Reads a stream of `count` events from pieces with their times of arrival in ms: the moments reported, and the stream.
     fn read(
         count: u32,
         gap_ms: u64,

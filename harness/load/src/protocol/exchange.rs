@@ -36,7 +36,7 @@ pub enum Progress {
     NeedInput,
     /// The reply is complete.
     Done {
-        /// Answered rightly, or what was wrong.
+        /// Succeeded, or what was wrong.
         fate: Result<(), ErrorKind>,
         /// Whether the connection may carry the next request.
         reusable: bool,

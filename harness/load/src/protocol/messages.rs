@@ -5,7 +5,7 @@
 //! more.
 //!
 //! The room's order is the one in which messages first reached anybody, and a message that reaches a member after a later one
-//! is out of order. Where members have different orders, or one of them lost a message, it is whoever was looked at first that
+//! is out of order. Where members have different orders, or one of them lost a message, it is the member that was looked at first that
 //! counts as right; where all have one order nothing is ever taken for wrong. Who has come in between knows only a part of
 //! that order: it is not asked before all that was sent without it has a place, and all that it has had unasked.
 

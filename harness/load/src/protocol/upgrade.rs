@@ -1,4 +1,4 @@
-//! The handshake that makes a connection a WebSocket, as whoever opens it sees it (RFC 6455 §4.1). No socket and no clock.
+//! The handshake that makes a connection a WebSocket, as the client sees it (RFC 6455 §4.1). No socket and no clock.
 
 use http1::Method;
 use http1::client::{Part, ReplyDecoder, encode_request, websocket_accept};

@@ -47,7 +47,7 @@ pub fn serve(listener: &TcpListener, late: Duration, stop: &AtomicBool) -> io::R
 }
 
 struct Backend {
-    /// Added to every delay; no part of the lateness that is told.
+    /// Added to every delay; no part of the lateness that is reported.
     late_ns: Nanos,
     lateness: Histogram<u64>,
 }

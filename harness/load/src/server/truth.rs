@@ -24,7 +24,7 @@ pub const BODY: &[u8] = b"truth";
 /// What the server tells of itself at `GET /stats`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TruthStats {
-    /// What it was told to do.
+    /// What it was asked to do.
     pub behaviour: String,
     /// Requests that arrived: `answered + abandoned + owed`.
     pub arrived: u64,

@@ -140,7 +140,7 @@ impl Transport for Secured {
                 Err(error) => return Err(HandshakeError::System(error)),
             }
             if let Err(error) = self.0.process_new_packets() {
-                // The server is told why, if it still listens.
+                // The server gets the reason, if it still listens.
                 self.flush(socket).ok();
                 return Err(HandshakeError::Refused(error));
             }

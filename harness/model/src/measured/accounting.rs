@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The fates of the requests that fell due while the load was measured.
+/// What became of the requests that were scheduled while the load was measured.
 ///
 /// Invariant at every end of a run: `scheduled == ok + error + timeout + unfinished`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct Accounting {
-    /// Fell due.
+    /// Scheduled while measured.
     pub scheduled: u64,
-    /// Answered rightly: status, length and body as the route must give them.
+    /// Succeeded: status, length and body as the route must give them.
     pub ok: u64,
     /// Answered wrongly, or lost with its connection; see [`ErrorCounts`].
     pub error: u64,
@@ -36,7 +36,7 @@ pub enum Fate {
 }
 
 impl Accounting {
-    /// Enters a request that fell due and has met its fate.
+    /// Enters a scheduled request and what became of it.
     pub fn enter(&mut self, fate: Fate) {
         self.scheduled += 1;
         match fate {

@@ -46,7 +46,7 @@ pub struct Stretch {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct LoopRecord {
-    /// Requests answered rightly meanwhile.
+    /// Requests that succeeded meanwhile.
     pub requests: u64,
     /// Seconds that they took, of which the shares and means below are.
     pub duration_s: f64,
@@ -65,7 +65,7 @@ pub struct LoopRecord {
     /// For how much of the time loops or workers were busy, summed over them: 1 = one of them all the time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busy_share: Option<f64>,
-    /// For how long a loop was held between two polls: one entry a turn.
+    /// For how long a loop was blocked between two polls: one entry a turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold_ns: Option<SpanRecord>,
     /// How late timers of 100 ms fired.
@@ -80,7 +80,7 @@ pub struct LoopRecord {
     /// The most that waited at once since a server's start, its warm-up included.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool_queue_depth_max: Option<u64>,
-    /// For how long computations held a loop, by the route that asked for them: one entry a request.
+    /// For how long computations blocked a loop, by the route that asked for them: one entry a request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loop_work_ns: Option<BTreeMap<String, SpanRecord>>,
 }
@@ -109,7 +109,7 @@ impl SpanRecord {
 }
 
 impl Telling {
-    /// Reads what `/stats` said. Whatever is not as the contract says is as if it were not told.
+    /// Reads what `/stats` said. Whatever is not as the contract says is treated as missing.
     pub fn read(stats: &Value) -> Self {
         let count = |name: &str| stats.get(name).and_then(Value::as_u64);
         let times = |name: &str| stats.get(name).and_then(Times::read);
@@ -133,7 +133,7 @@ impl Telling {
 }
 
 impl Stretch {
-    /// What happened between two readings of one server, while it answered so many requests in so long. `None` where it told
+    /// What happened between two readings of one server, while it answered so many requests in so long. `None` where it reported
     /// nothing. A figure that fell meanwhile is none: somebody else answered.
     pub fn between(
         before: &Telling,
@@ -246,7 +246,7 @@ impl Spans {
             loop_lag: each(&self.loop_lag, &other.loop_lag),
             pool_wait: each(&self.pool_wait, &other.pool_wait),
             loop_work: loop_work.and_then(|(one, other)| {
-                // A route that is told of only once was not asked for before.
+                // A route that is reported only once was not asked for before.
                 let routes = one.keys().chain(other.keys());
                 routes
                     .map(|route| {

@@ -35,7 +35,7 @@ pub struct Recording {
     pub streams: StreamCounts,
     /// What became of messages of a chat; nothing where no request was one.
     pub messages: MessageCounts,
-    /// The fates of all requests that fell due while measured.
+    /// The fates of all requests that were scheduled while measured.
     pub accounting: Accounting,
     /// Failures by kind.
     pub errors: ErrorCounts,
@@ -90,7 +90,7 @@ impl KindRecording {
 pub struct ConnectionCounts {
     /// Opened in all.
     pub opened: u64,
-    /// Opened again in place of one that had ended, whoever ended it.
+    /// Opened again in place of one that had ended, by either side.
     pub reopened: u64,
     /// Those of them that the peer had closed or reset without having announced it.
     pub lost: u64,
@@ -114,7 +114,7 @@ pub struct Served {
     pub max: u64,
 }
 
-/// Streams of events that fell due while measured, and their events.
+/// Streams of events that were scheduled while measured, and their events.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamCounts {
     /// Requests for a stream that were sent.
@@ -140,7 +140,7 @@ impl StreamCounts {
     }
 }
 
-/// Messages of a chat that fell due while measured, and their deliveries: one for each message and each member that was in
+/// Messages of a chat that were scheduled while measured, and their deliveries: one for each message and each member that was in
 /// the room when it was sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageCounts {
@@ -577,7 +577,7 @@ impl Recorder {
         self.current.start_ns = start_ns;
     }
 
-    /// From here on so many kinds of request, at most [`MAX_REQUESTS`], are told apart. A single one has nothing of its own.
+    /// From here on so many kinds of request, at most [`MAX_REQUESTS`], are distinguished. A single one has nothing of its own.
     pub fn tell_apart(&mut self, kinds: usize) {
         assert!(
             kinds <= MAX_REQUESTS,
@@ -600,7 +600,7 @@ impl Recorder {
         }
     }
 
-    /// A request fell due.
+    /// A request was due.
     pub fn on_scheduled(&mut self, count: u64) {
         self.recording.accounting.scheduled += count;
     }
@@ -610,7 +610,7 @@ impl Recorder {
         record(&mut self.recording.times[Clock::GeneratorLag], lag_ns);
     }
 
-    /// A request was answered rightly.
+    /// A request succeeded.
     pub fn on_ok(&mut self, due_ns: Nanos, sent_ns: Nanos, received_ns: Nanos) {
         self.rotate(received_ns);
         self.recording.accounting.ok += 1;

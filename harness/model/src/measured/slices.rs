@@ -2,7 +2,7 @@
 //!
 //! The histogram of a whole run can't say what one minute of it was like, and one for each interval of the time series would
 //! make the record of an hour many times as long. So a record keeps a bounded number of them: one for each interval while those
-//! are few, and joined neighbours where they are many, within an epoch first and then whole epochs. Values are told apart
+//! are few, and joined neighbours where they are many, within an epoch first and then whole epochs. Values are distinguished
 //! by their first six binary digits, so that joining is adding counts, no count is ever lost, and each value is known to
 //! 1.6 %. This module knows counts and times; it must never know how they are drawn.
 
@@ -99,7 +99,7 @@ pub fn check(slices: &[SliceRecord]) -> Result<(), SliceError> {
     slices.iter().try_for_each(|slice| slice.counts().map(drop))
 }
 
-/// Every value's bucket, told by the lowest value in it. Buckets of an HdrHistogram with three significant digits lie each in
+/// Every value's bucket, named by the lowest value in it. Buckets of an HdrHistogram with three significant digits lie each in
 /// one of these.
 fn lowest_ns(value_ns: Nanos) -> Nanos {
     lowest_of(bucket_of(value_ns))
@@ -451,7 +451,7 @@ mod tests {
         recorder.finish(end_ns, ConnectionCounts::default(), GeneratorUse::default())
     }
 
-    /// All slices of these epochs together hold exactly what the whole holds, told by the middles of buckets; and so each
+    /// All slices of these epochs together hold exactly what the whole holds, counted at the middles of buckets; and so each
     /// percentile to 1.6 %.
     fn check_whole(epochs: &[Recording]) {
         for clock in Clock::IN_SERIES {

@@ -105,7 +105,7 @@ pub fn value_at(histogram: &Histogram<u64>, per_10_000: u64) -> Option<Nanos> {
 /// The figures of a recording.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
-    /// Requests answered rightly, a second of the time in which their replies could come.
+    /// Requests that succeeded, a second of the time in which their replies could come.
     pub throughput_per_s: f64,
     /// Generator CPU per request answered, in microseconds; none without an answer.
     pub generator_cpu_us_per_request: Option<f64>,

@@ -15,7 +15,7 @@ pub const MAX_NAMED: usize = 12;
 pub struct SyscallRecord {
     /// What counted them: `strace 6.13`.
     pub counted_by: String,
-    /// Requests answered rightly meanwhile.
+    /// Requests that succeeded meanwhile.
     pub requests: u64,
     /// Requests a second meanwhile; where they come seldom, each has the loop to itself, and calls are shared by fewer.
     pub rate_per_s: f64,

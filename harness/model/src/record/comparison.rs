@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::record::metric::Metric;
 use crate::record::verdict::ComparisonVerdict;
 
-/// How often targets that are alike may be called different, unless told otherwise.
+/// How often targets that are alike may be called different by default.
 pub const ALPHA: f64 = 0.05;
 
-/// The least difference that is told within the margin, as a share: what is smaller is of no use to anybody, however certain.
+/// The smallest difference that is reported within the margin, as a share: what is smaller is of no use to anybody, however certain.
 pub const SLIGHT_FROM: f64 = 0.01;
 
 /// One metric of one target against another's. Ratios are head over base.
@@ -23,7 +23,7 @@ pub struct Comparison {
     pub head: String,
     /// Head over base: the geometric mean over the blocks.
     pub ratio: f64,
-    /// Lower end of the interval of the ratio, at confidence 1 − α (95 % unless told otherwise), not adjusted.
+    /// Lower end of the interval of the ratio, at confidence 1 − α (95 % by default), not adjusted.
     pub ci_low: f64,
     /// Upper end.
     pub ci_high: f64,
@@ -34,7 +34,7 @@ pub struct Comparison {
     /// ratio of 1.06, or of 1/1.06. Beside *inconclusive* it says how much the run could have missed.
     #[serde(alias = "mde")]
     pub smallest_detectable: f64,
-    /// What that comes to.
+    /// The verdict on it.
     pub verdict: ComparisonVerdict,
     /// How many blocks were paired.
     pub blocks: u32,

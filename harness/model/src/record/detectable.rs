@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct DetectableRecord {
-    /// The earlier runs that told how much blocks differ, latest first; none where that was assumed.
+    /// The earlier runs that showed how much blocks differ, latest first; none where that was assumed.
     pub runs: Vec<String>,
-    /// The standard deviation of the differences of logarithms that was assumed; `null` where earlier runs told it.
+    /// The standard deviation of the differences of logarithms that was assumed; `null` where earlier runs showed it.
     pub assumed_deviation: Option<f64>,
     /// The smallest effect that is detected four times in five, as a share, a metric; of all metrics where it was assumed,
     /// otherwise of those that the earlier runs have.

@@ -30,7 +30,7 @@ pub struct LoadReport {
     pub requests: Accounting,
     /// Failures by group and kind.
     pub errors: ErrorCounts,
-    /// Requests answered rightly, a second.
+    /// Requests that succeeded, a second.
     pub throughput_per_s: f64,
     /// The percentiles of each clock that has values.
     pub times_ns: BTreeMap<Clock, Times>,
@@ -213,7 +213,7 @@ pub struct LoadRecord {
     /// `once` before the load, or `per_request`.
     #[serde(default)]
     pub connect: Connect,
-    /// Connections of each target that carried nothing, held beside them.
+    /// Connections of each target that stay idle, open beside them.
     #[serde(default)]
     pub idle_connections: u32,
     /// How many requests were asked for, where their number was bounded.
@@ -250,7 +250,7 @@ impl LoadRecord {
 pub struct ConnectionRecord {
     /// Opened in all.
     pub opened: u64,
-    /// Opened again in place of one that had ended, whoever ended it.
+    /// Opened again in place of one that had ended, by either side.
     pub reopened: u64,
     /// Those of them that the target had closed or reset without having announced it.
     #[serde(default)]

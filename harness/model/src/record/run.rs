@@ -136,7 +136,7 @@ pub struct PlanRecord {
     pub epochs_per_block: u32,
     /// Length of an epoch in seconds.
     pub epoch_s: f64,
-    /// Warm-up of each target in each round, in seconds: what it was told, or the shortest where it went on until the
+    /// Warm-up of each target in each round, in seconds: what was given, or the shortest where it went on until the
     /// target was steady.
     pub warmup_s: f64,
     /// The longest warm-up, in seconds; `null` in older records.

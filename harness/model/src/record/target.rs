@@ -202,7 +202,7 @@ pub struct IntervalRecord {
     pub start_s: f64,
     /// Its length in seconds.
     pub duration_s: f64,
-    /// Requests answered rightly in it.
+    /// Requests that succeeded in it.
     pub ok: u64,
     /// Requests that failed in it.
     pub failed: u64,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a comparison comes to: how the head is, against the base.
+/// The result of a comparison: how the head is, against the base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]

@@ -129,7 +129,7 @@ pub enum Fact {
         p99_ns: Option<Nanos>,
         /// The longest.
         max_ns: Nanos,
-        /// The median of what is timed, which the lag is held against.
+        /// The median of what is timed, which the lag is compared with.
         timed_p50_ns: Nanos,
     },
     /// Fewer requests were answered than the schedule meant.

@@ -110,7 +110,7 @@ pub struct Load {
     pub connections: NonZeroU32,
     /// When they are opened.
     pub connect: Connect,
-    /// Connections beside them that carry nothing. Whoever drives the load holds them, since they outlive a drive.
+    /// Connections beside them that carry nothing. The caller of a drive keeps them, since they outlive a drive.
     pub idle_connections: u32,
     /// Load before the measurement that is driven and answered but not recorded.
     pub warmup: Duration,

@@ -117,7 +117,7 @@ pub struct PlanSpec {
     /// Measured time a target, divided over its epochs. A profile begins anew with each of them, is repeated where it is
     /// shorter and cut where it is longer.
     pub duration: Option<Duration>,
-    /// Warm-up of each target in each round; where it is not told, it goes on until the target is steady.
+    /// Warm-up of each target in each round; where it is not given, it goes on until the target is steady.
     pub warmup: Option<Duration>,
     /// Seeds the order and every trial.
     pub seed: u64,

@@ -1,7 +1,7 @@
 //! Scenarios: what is asked of every target, read from TOML.
 //!
 //! This module knows the shape of a scenario and reports every mistake in it by file, line and remedy. It must never
-//! know which routes exist: whoever does, checks them and answers through [`Scenario::request_error`].
+//! know which routes exist: the caller does, checks them and answers through [`Scenario::request_error`].
 
 mod stages;
 
@@ -101,7 +101,7 @@ pub struct Scenario {
     pub connections: NonZeroU32,
     /// When they are opened.
     pub connect: Connect,
-    /// Connections of each target that carry nothing, held beside them; often none, at most [`MAX_IDLE_CONNECTIONS`].
+    /// Connections of each target that stay idle, open beside them; often none, at most [`MAX_IDLE_CONNECTIONS`].
     pub idle_connections: Option<NonZeroU32>,
     /// How long a request may stay unanswered before it counts as a timeout.
     pub timeout: Duration,
@@ -262,7 +262,7 @@ impl Scenario {
             .expect("every built-in scenario is parsed by a test"))
     }
 
-    /// The error of a request that whoever knows the routes refused, in the same look as every other error of a scenario.
+    /// The error of a request that the caller, who knows the routes, refused, in the same look as every other error of a scenario.
     ///
     /// `request_index`: which of `requests`; `key`: the key whose value is to blame, or that of the route where the key is
     /// not there; `message`: what is wrong; `help`: what to do about it.
@@ -417,7 +417,7 @@ struct Raw {
     /// Connections kept open; with `connect = "per_request"`, how many may be open at a time.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "i64", range(min = 1, max = MAX_CONNECTIONS)))]
     connections: Spanned<i64>,
-    /// Connections of each target that carry nothing, held beside the others for the whole round.
+    /// Connections of each target that stay idle, open beside the others for the whole round.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<i64>", range(min = 1, max = MAX_IDLE_CONNECTIONS)))]
     idle_connections: Option<Spanned<i64>>,
     /// A request unanswered for so long has failed: `"5s"` if left out, at most `"600s"`.

@@ -1,6 +1,6 @@
 //! Targets: what may be measured, as data.
 //!
-//! This module knows names, manifests and addresses. It must never know how a target is launched: whoever does, follows
+//! This module knows names, manifests and addresses. It must never know how a target is launched: the launcher follows
 //! its [`Manifest`].
 
 mod manifest;
@@ -86,7 +86,7 @@ pub const REFERENCE_TARGETS: [&str; 7] = [
     "callback-cluster",
 ];
 
-/// Threads of the pool for blocking work unless told otherwise, the same for every server: libuv's default.
+/// Threads of the pool for blocking work unless set otherwise, the same for every server: libuv's default.
 pub const DEFAULT_POOL: u32 = 4;
 
 /// The pair that is compared where nothing else is asked for.
@@ -176,7 +176,7 @@ impl Kind {
         }
     }
 
-    /// Whether it is told how large its pool is.
+    /// Whether it takes the size of its pool.
     pub fn takes_pool(&self) -> bool {
         self.manifest().is_some_and(Manifest::takes_pool)
     }

@@ -198,7 +198,7 @@ pub fn stall_quantile_ns(
 /// The response time in nanoseconds at `quantile` when the generator, not the server, stood still once for `frozen_ns`
 /// of `duration_ns` under constant arrivals, at a server that answers after `delay_ns`.
 ///
-/// What fell due meanwhile was sent at the end, and what was in flight at the beginning was read at the end: the latter
+/// What was scheduled meanwhile was sent at the end, and what was in flight at the beginning was read at the end: the latter
 /// took between `frozen_ns` and a delay more, and so did the first of the former.
 pub fn frozen_quantile_ns(
     delay_ns: Nanos,
@@ -266,7 +266,7 @@ pub fn overload_response_ns(rate: Rate, service_ns: Nanos, index: u64) -> f64 {
     service_ns as f64 + index as f64 * surplus_ns
 }
 
-/// How many of the requests that fell due within `duration_ns` such a worker leaves unfinished at its end.
+/// How many of the requests that were scheduled within `duration_ns` such a worker leaves unfinished at its end.
 pub fn overload_unfinished(rate: Rate, service_ns: Nanos, duration_ns: Nanos) -> f64 {
     let seconds = duration_ns as f64 / NANOS_PER_S as f64;
     let answered = duration_ns as f64 / service_ns as f64;

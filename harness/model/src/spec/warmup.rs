@@ -14,7 +14,7 @@ pub enum Warmup {
     UntilSteady {
         /// The length of one window.
         window: Duration,
-        /// The windows after which it is measured steady or not, with a caution where it isn't; at least [`MIN_WINDOWS`].
+        /// The windows after which it is measured steady or not, with a warning where it isn't; at least [`MIN_WINDOWS`].
         windows_max: u32,
     },
 }

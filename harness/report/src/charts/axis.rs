@@ -261,7 +261,7 @@ impl Axis {
 }
 
 impl Unit {
-    /// What a page is told of it.
+    /// What a page is given of it.
     fn name(self) -> &'static str {
         match self {
             Self::Time => "time_ns",

@@ -53,7 +53,7 @@ pub fn png(record: &SweepRecord) -> Result<Vec<u8>, ChartError> {
     picture(FILE_STEM, |backend| draw(backend, record).map(|_| ()))
 }
 
-/// The chart in words, for whoever can't see it.
+/// The chart in words, for readers who can't see it.
 pub fn alt(record: &SweepRecord) -> String {
     format!("{}. {}", question(record), verdicts(record).join(" "))
 }

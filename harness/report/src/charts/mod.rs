@@ -208,7 +208,7 @@ impl Chart {
         }
     }
 
-    /// The chart in words, for whoever can't see it: each target with its figures.
+    /// The chart in words, for readers who can't see it: each target with its figures.
     pub fn alt(self, record: &RunRecord) -> String {
         let figures: Vec<String> = match self {
             Self::Ratios => ratios::words(&ratios::of_run(record)),
@@ -304,7 +304,7 @@ impl Chart {
         }
     }
 
-    /// Whom it draws, in the order of the run; the first target's second self only where it is held against the first.
+    /// Whom it draws, in the order of the run; the first target's second self only where it is compared with the first.
     fn targets(self, record: &RunRecord) -> Vec<&TargetRecord> {
         let second_self = record.aa.as_ref().filter(|_| self == Self::Ratios);
         let second_self = second_self.map(|aa| &aa.target);

@@ -1,6 +1,6 @@
 //! A chart's data beside its picture, for a page that draws it again as its reader asks.
 //!
-//! Whoever draws lines on a panel tells here which values they are of, so that no chart is described twice and a page shows
+//! Code that draws lines on a panel says here which values they are of, so that no chart is described twice and a page shows
 //! what its picture shows. A panel keeps as many points as a screen can show, whatever the run's length; a chart that tells
 //! nothing is seen as a picture only. This module knows values and looks; it must never know where they are drawn.
 
@@ -22,10 +22,10 @@ pub(super) struct Reference {
 }
 
 /// Points that one panel keeps, of all targets together: more than a wide screen has pixels, and few enough that eleven
-/// targets' charts of any length open at once. Past it, neighbours are told by their smallest and their largest value.
+/// targets' charts of any length open at once. Past it, neighbours are drawn by their smallest and their largest value.
 pub(crate) const PANEL_POINTS_MAX: usize = 6_000;
 
-/// Significant digits of a value, and of a place on the horizontal axis, where an hour is told to the millisecond.
+/// Significant digits of a value, and of a place on the horizontal axis, where an hour is given to the millisecond.
 const VALUE_DIGITS: i32 = 5;
 const PLACE_DIGITS: i32 = 7;
 /// Those of a row, which is read out as tables have it: rounding it twice must not show.

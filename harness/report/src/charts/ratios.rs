@@ -57,7 +57,7 @@ const RATIO_MAX: f64 = 100.0;
 const COLUMNS: [f64; 3] = [60.0, 116.0, 140.0];
 const GAP: f64 = 9.0;
 
-/// Targets held against others, as they are drawn.
+/// Targets compared with others, as they are drawn.
 pub(super) struct Held<'a> {
     workload: WorkloadKind,
     /// Ratios within 1/(1 + margin) and 1 + margin don't matter.
@@ -67,7 +67,7 @@ pub(super) struct Held<'a> {
     nothing: &'static str,
 }
 
-/// One target held against another.
+/// One target compared with another.
 struct Pair<'a> {
     base: &'a str,
     head: &'a str,
@@ -79,7 +79,7 @@ struct Pair<'a> {
 
 /// Why a metric was not compared.
 enum Why<'a> {
-    /// It was told when the others were compared.
+    /// It was reported when the others were compared.
     Told(&'a Reason),
     /// A record tells only what was, and of whom.
     Between(&'a TargetRecord, &'a TargetRecord),
@@ -90,7 +90,7 @@ pub(super) fn applies(record: &RunRecord) -> bool {
     !record.comparisons.is_empty() || record.aa.is_some()
 }
 
-/// All other targets of a run against its first, which is held against its second self too, where it has one.
+/// All other targets of a run against its first, which is compared with its second self too, where it has one.
 pub(super) fn of_run(record: &RunRecord) -> Held<'_> {
     let workload = record.workload();
     let second_self = record.aa.as_ref();
@@ -377,7 +377,7 @@ impl Held<'_> {
         }
     }
 
-    /// The target that all are held against; none where there are several.
+    /// The target that all are compared with; none where there are several.
     fn base(&self) -> Option<&str> {
         let first = self.pairs.first()?.base;
         self.pairs
@@ -430,7 +430,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The chart in words, for whoever can't see it: a sentence a row, without its stop.
+/// The chart in words, for readers who can't see it: a sentence a row, without its stop.
 pub(super) fn words(held: &Held<'_>) -> Vec<String> {
     let of_pairs = held.pairs.iter().flat_map(|pair| {
         let compared = pair.comparisons.iter().map(|comparison| {

@@ -128,7 +128,7 @@ pub(super) fn throughput<B: DrawingBackend>(
         ""
     };
     let mut plans = vec![PanelPlan {
-        caption: "Answered rightly".to_owned(),
+        caption: "Succeeded".to_owned(),
         note: format!("means over at least {}{without}", seconds(least_s)),
         y: Axis::from_zero(answered.max(scheduled.unwrap_or(0.0)), Unit::PerSecond, 5),
         references: scheduled
@@ -469,7 +469,7 @@ fn runs(
     runs
 }
 
-/// The same of samples, which have no length: a pause is told from their usual spacing.
+/// The same of samples, which have no length: a pause is recognised by their usual spacing.
 fn sample_runs(samples: &[ServerSample], value: &impl Fn(&ServerSample) -> f64) -> Vec<Vec<Point>> {
     let mut spacings: Vec<f64> = samples
         .windows(2)

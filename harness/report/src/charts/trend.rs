@@ -39,7 +39,7 @@ pub fn png(trend: &Trend) -> Result<Vec<u8>, ChartError> {
     picture(NAME, |backend| draw(&mut Canvas::new(backend), trend))
 }
 
-/// The chart in words, for whoever can't see it.
+/// The chart in words, for readers who can't see it.
 pub fn alt(trend: &Trend) -> String {
     let changes: Vec<String> = trend
         .changes

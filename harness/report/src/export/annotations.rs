@@ -31,9 +31,9 @@ pub fn annotations(findings: &[Finding]) -> String {
             let title = format!("{}: {}", finding.group, finding.name);
             text += &line(command, finding.file.as_deref(), &title, &finding.detail);
         }
-        let untold = of_kind.len() - told;
-        if untold > 0 {
-            let title = format!("and {untold} more");
+        let unshown = of_kind.len() - told;
+        if unshown > 0 {
+            let title = format!("and {unshown} more");
             let detail = "GitHub shows ten of a kind: the step summary has them all";
             text += &line(command, None, &title, detail);
         }
@@ -113,17 +113,13 @@ mod tests {
         let findings = [
             finding(Outcome::Noted, "memory", "It held more."),
             finding(Outcome::Passed, "throughput", "Alike."),
-            finding(
-                Outcome::Failed,
-                "objective p99",
-                "Missed: 50 % more.\nSee above.",
-            ),
-            finding(Outcome::Unsure, "p99", "No verdict."),
+            finding(Outcome::Failed, "SLO p99", "Missed: 50 % more.\nSee above."),
+            finding(Outcome::Unsure, "p99", "Inconclusive."),
         ];
         assert_eq!(
             annotations(&findings),
-            "::error title=callback%3A objective p99::Missed: 50 %25 more.%0ASee above.\n\
-             ::warning title=callback%3A p99::No verdict.\n\
+            "::error title=callback%3A SLO p99::Missed: 50 %25 more.%0ASee above.\n\
+             ::warning title=callback%3A p99::Inconclusive.\n\
              ::notice title=callback%3A memory::It held more.\n"
         );
         assert_eq!(annotations(&findings[1..2]), "");
@@ -135,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_of_a_kind_are_told_and_an_eleventh_makes_two_untold() {
+    fn ten_of_a_kind_are_told_and_an_eleventh_makes_two_unshown() {
         let lines = |count| {
             let findings = vec![finding(Outcome::Failed, "p99", "Slower."); count];
             annotations(&findings)

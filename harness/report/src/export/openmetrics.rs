@@ -1,6 +1,6 @@
 //! OpenMetrics text, as Prometheus scrapes it: base units, one family a figure.
 //!
-//! It carries no timestamps: whoever scrapes it dates it. The Pushgateway reads Prometheus' older text only, which has no type
+//! It carries no timestamps: the scraper dates it. The Pushgateway reads Prometheus' older text only, which has no type
 //! `info` (<https://github.com/prometheus/pushgateway/issues/479>).
 
 use crate::words::terms;

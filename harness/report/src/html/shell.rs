@@ -81,7 +81,7 @@ impl Shell {
     }
 }
 
-/// What the script is told.
+/// What the script is given.
 #[derive(Serialize)]
 pub(super) struct Data {
     pub(super) runs: Vec<LiveRun>,
@@ -111,7 +111,7 @@ pub(super) struct LiveChart {
     pub(super) plot: Plot,
 }
 
-/// What whoever reads no further should know: `head.html`.
+/// What a reader who stops there should know: `head.html`.
 pub(super) struct Head {
     /// `Run` or `Sweep`.
     pub(super) what: &'static str,
@@ -186,7 +186,7 @@ pub(super) struct Figure {
 }
 
 impl Figure {
-    /// A chart of a page whose script is told its data, if it has any.
+    /// A chart of a page whose script is given its data, if it has any.
     pub(super) fn of(
         stem: &'static str,
         title: &str,

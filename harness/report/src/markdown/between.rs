@@ -62,7 +62,7 @@ fn table(told: &RunComparison) -> String {
             row.metric,
             row.change,
             row.interval,
-            row.mde,
+            row.detectable,
             row.verdict
         )
     });

@@ -14,7 +14,7 @@ pub fn step_summary(record: &RunRecord) -> String {
     cut(markdown(record), MAX_STEP_SUMMARY_BYTES)
 }
 
-/// Summarises a run: question, verdicts in words and in a table, a table of the targets, cautions, circumstances, and the command that
+/// Summarises a run: question, verdicts in words and in a table, a table of the targets, warnings, circumstances, and the command that
 /// repeats it. Text from the record is escaped, so that it stays text.
 pub fn markdown(record: &RunRecord) -> String {
     let mut blocks = vec![format!("### {}", plain(&record.scenario.name))];
@@ -110,7 +110,7 @@ fn comparisons(record: &RunRecord) -> String {
             row.change,
             row.interval,
             plain(&row.p_value),
-            row.mde,
+            row.detectable,
         ]
     });
     table(&head.map(str::to_owned), 4, rows)
@@ -131,7 +131,7 @@ fn line(cells: &[String]) -> String {
     format!("| {} |", cells.join(" | "))
 }
 
-/// Cautions, of the run and of its targets, and failures.
+/// Warnings, of the run and of its targets, and failures.
 fn troubles(record: &RunRecord) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for warning in warnings::of_run(record) {

@@ -287,7 +287,7 @@ pub(crate) fn clocks(record: &RunRecord) -> Vec<ClockRow> {
 pub(crate) struct KindRow {
     pub(crate) request: String,
     pub(crate) name: String,
-    /// Answered rightly, failed, unfinished; p50, p90, p99, p99.9, max.
+    /// Succeeded, failed, unfinished; p50, p90, p99, p99.9, max.
     pub(crate) figures: Vec<String>,
 }
 
@@ -334,10 +334,10 @@ pub struct ComparisonRow {
     /// The p-value, adjusted.
     pub p_value: String,
     /// The smallest difference that could have been detected.
-    pub mde: String,
+    pub detectable: String,
     /// Blocks that were paired.
     pub blocks: String,
-    /// What it comes to.
+    /// The verdict on it.
     pub verdict: &'static str,
 }
 
@@ -369,7 +369,7 @@ pub fn comparison(comparison: &Comparison, workload: WorkloadKind) -> Comparison
         } else {
             format!("{:.3}", comparison.p_value)
         },
-        mde: sentences::detectable(comparison.smallest_detectable),
+        detectable: sentences::detectable(comparison.smallest_detectable),
         blocks: count(u64::from(comparison.blocks)),
         verdict: comparison.verdict.name(),
     }

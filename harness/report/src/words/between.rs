@@ -1,4 +1,4 @@
-//! Two runs held against each other, in words: for the terminal and as Markdown.
+//! Two runs compared, in words: for the terminal and as Markdown.
 //!
 //! It knows how a comparison of runs is said. It must never decide one: see [`analysis::between`].
 

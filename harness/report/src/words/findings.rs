@@ -1,6 +1,6 @@
 //! What a run or a comparison found, one thing at a time and in words: for JUnit and for annotations.
 //!
-//! It knows how a finding is said. It must never decide one: objectives, verdicts and cautions are in the record.
+//! It knows how a finding is said. It must never decide one: objectives, verdicts and warnings are in the record.
 
 use crate::finding::{Finding, Outcome};
 use crate::words::terms;
@@ -18,7 +18,7 @@ use crate::words::sentences;
 
 /// What a run found: whether it is to be believed, whether targets keep to the objectives, and how they compare.
 ///
-/// That one target is slower than another is no failure: it is what was asked. Cautions are unsure, and what voids fails.
+/// That one target is slower than another is no failure: it is what was asked. Warnings are unsure, and what voids fails.
 pub fn of_run(record: &RunRecord) -> Vec<Finding> {
     let workload = record.workload();
     let mut findings = validity("run", &record.validity, &sentences::belief(record));
@@ -35,7 +35,7 @@ pub fn of_run(record: &RunRecord) -> Vec<Finding> {
 
 /// How targets compare, a group each pair.
 ///
-/// `worse`: what a head that is worse than its base comes to.
+/// `worse`: what a head that is worse than its base counts as.
 pub fn of_comparisons(
     comparisons: &[Comparison],
     workload: WorkloadKind,
@@ -98,7 +98,7 @@ fn of_target(
     findings
 }
 
-/// Whether figures are to be believed, and each caution beside that.
+/// Whether figures are to be believed, and each warning beside that.
 fn validity(group: &str, validity: &Validity, believed: &str) -> Vec<Finding> {
     let finding = |name: String, outcome, detail| Finding {
         group: group.to_owned(),

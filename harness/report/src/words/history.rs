@@ -83,7 +83,7 @@ pub fn sentence(trend: &Trend, shift: &Shift) -> String {
 }
 
 /// What is followed, in words. A line does not say what its run timed, but only one kind of run has most of the metrics; what
-/// all have is told of requests.
+/// all have is worded for requests.
 pub(crate) fn name(key: &SeriesKey) -> String {
     let is_of = |workload: &WorkloadKind| Metric::of_workload(*workload).contains(&key.metric);
     let workload = WorkloadKind::ALL

@@ -1,6 +1,6 @@
 //! What figures come to, in words: one wording for the terminal, the HTML report and the Markdown summary.
 //!
-//! This module knows how a comparison is said. It must never decide one: verdicts, intervals and cautions are in the record.
+//! This module knows how a comparison is said. It must never decide one: verdicts, intervals and warnings are in the record.
 
 use crate::words::terms;
 use crate::words::warnings;
@@ -103,7 +103,7 @@ pub fn headlines(record: &RunRecord) -> Vec<String> {
 }
 
 /// The same where there is little room, and tables stand below: what differs, in a sentence each; then in one what is equal, and
-/// in one what could not be told.
+/// in one what is not known.
 pub fn verdicts(record: &RunRecord) -> Vec<String> {
     let workload = record.workload();
     let of_each: Vec<Vec<&Comparison>> = told(workload).map(|metric| of(record, metric)).collect();
@@ -324,7 +324,7 @@ pub fn ended_early(report: &LoadReport) -> Option<String> {
     }
 }
 
-/// Each objective of the scenario: who meets it, who misses it, and of whom it cannot be told.
+/// Each objective of the scenario: who meets it, who misses it, and for whom it is not known.
 pub fn objectives(record: &RunRecord) -> Vec<String> {
     record
         .scenario
@@ -480,8 +480,8 @@ pub(crate) fn objective_words(bound: &ObjectiveRecord, workload: WorkloadKind) -
 }
 
 /// The smallest difference that a run could have detected: a share as a percentage, to a tenth and never less than one.
-pub fn detectable(mde: f64) -> String {
-    share(mde.max(0.001))
+pub fn detectable(share: f64) -> String {
+    self::share(share.max(0.001))
 }
 
 /// A metric in a sentence; what throughput and cost are counted by follows from the workload.

@@ -23,7 +23,7 @@ const NAMED_CALLS_MAX: usize = 5;
 /// Less often than once in a hundred requests is too seldom to be named.
 const NAMED_CALLS_MIN: f64 = 0.01;
 
-/// What is told of one target.
+/// What is said of one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
     /// Whose loops.

@@ -365,7 +365,7 @@ fn epoch_of(target: &str, driven: &Driven, backend_share: f64, cores: usize) -> 
         server_cpu_share: spent.map(|spent| spent.cpu_ns as f64 / spent.wall_ns.max(1) as f64),
         in_flight_mean: (recording.in_flight.samples > 0).then_some(recording.in_flight.mean),
         standing: None,
-        strain: None,
+        slo_share: None,
     }
 }
 

@@ -17,7 +17,7 @@ use stats::nearest_rank::MIN_SAMPLES_BEYOND;
 pub const RUNGS_PER_DOUBLING: i32 = 60;
 /// Rungs from one step to the next around the knee: the rate changes by 5.9 %.
 pub const PACE: i32 = 5;
-/// The highest rate that is offered unless told otherwise: beyond it no generator of this kind is the lesser limit.
+/// The highest rate that is offered unless set otherwise: beyond it no generator of this kind is the lesser limit.
 pub const HIGHEST_RATE_PER_S: f64 = 1e6;
 /// How far below its beginning a sweep looks for a rate that a target carries: to a 32nd.
 pub const LOWEST_RUNG: i32 = -5 * RUNGS_PER_DOUBLING;

@@ -38,7 +38,7 @@ pub struct SweepObjective {
 pub enum Origin {
     /// The scenario.
     Scenario,
-    /// Whoever asked for the sweep.
+    /// The user who asked for the sweep.
     Asked,
     /// Nobody: it is [`UNLOADED_MULTIPLE`] times what the fastest target takes under a light load.
     Unloaded,
@@ -70,20 +70,20 @@ pub fn bounds(objective: Option<&SweepObjective>) -> Vec<ObjectiveRecord> {
     )
 }
 
-/// How an epoch stands to the objective, and its strain: what the objective bounds, in parts of its bound.
+/// How an epoch stands to the objective, and its share of the SLO: the time that the SLO bounds over the bound.
 pub fn judge(epoch: &StepEpoch, bounds: &[ObjectiveRecord]) -> (Standing, Option<f64>) {
-    let strains: Option<Vec<f64>> = bounds
+    let shares: Option<Vec<f64>> = bounds
         .iter()
         .map(|bound| {
             let time_ns = epoch.time_ns.named(&bound.percentile)?;
             Some(time_ns as f64 / bound.at_most_ns.max(1) as f64)
         })
         .collect();
-    let strain = strains.and_then(|strains| strains.into_iter().reduce(f64::max));
+    let slo_share = shares.and_then(|shares| shares.into_iter().reduce(f64::max));
     let accounting = &epoch.requests;
     let answers = accounting.ok as f64 >= REACHED_SHARE * accounting.scheduled as f64;
-    let standing = match strain {
-        Some(strain) if strain <= 1.0 && answers => Standing::Within,
+    let standing = match slo_share {
+        Some(slo_share) if slo_share <= 1.0 && answers => Standing::Within,
         Some(_) if is_generators_fault(epoch, bounds) => Standing::Generator,
         Some(_) => Standing::Beyond,
         // Errors are no times: a target that answers hardly anything has no percentile either.
@@ -92,7 +92,7 @@ pub fn judge(epoch: &StepEpoch, bounds: &[ObjectiveRecord]) -> (Standing, Option
         }
         None => Standing::TooFewSamples,
     };
-    (standing, strain)
+    (standing, slo_share)
 }
 
 fn is_generators_fault(epoch: &StepEpoch, bounds: &[ObjectiveRecord]) -> bool {
@@ -164,7 +164,7 @@ mod tests {
         }]
     }
 
-    /// An epoch of 1,000 requests, of which so many were answered rightly, with this 99th percentile.
+    /// An epoch of 1,000 requests, of which so many succeeded, with this 99th percentile.
     fn epoch(ok: u64, p99_ns: Option<u64>, load_cpu_share: f64, lag_p99_ns: u64) -> StepEpoch {
         StepEpoch {
             requests: Accounting {
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_strain_is_that_of_the_bound_that_is_nearest() {
+    fn the_share_of_the_slo_is_that_of_the_bound_that_is_nearest() {
         let mut both = p99(20);
         both.push(ObjectiveRecord {
             percentile: "p50".to_owned(),

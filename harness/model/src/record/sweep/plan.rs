@@ -55,7 +55,7 @@ pub struct SweepLoad {
     pub connections: u32,
     /// `once` before the load, or `per_request`.
     pub connect: Connect,
-    /// Connections of each target that carried nothing, held beside them.
+    /// Connections of each target that stay idle, open beside them.
     pub idle_connections: u32,
 }
 

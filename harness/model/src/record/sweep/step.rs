@@ -44,7 +44,7 @@ pub struct StepEpoch {
     pub workload: WorkloadKind,
     /// What became of its requests.
     pub requests: Accounting,
-    /// Requests answered rightly, a second.
+    /// Requests that succeeded, a second.
     pub throughput_per_s: f64,
     /// The time of what is timed, in nanoseconds: the response time of requests.
     pub time_ns: Times,
@@ -57,12 +57,12 @@ pub struct StepEpoch {
     pub server_cpu_share: Option<f64>,
     /// Requests on the wire, on average.
     pub in_flight_mean: Option<f64>,
-    /// How it stands to the objective; `null` in the log.
+    /// How it stands to the SLO; `null` in the log.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standing: Option<Standing>,
-    /// What the objective bounds, in parts of its bound; `null` in the log.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub strain: Option<f64>,
+    /// Share of the SLO: the time that it bounds over the bound, above 1 where it is missed; `null` in the log.
+    #[serde(default, alias = "strain", skip_serializing_if = "Option::is_none")]
+    pub slo_share: Option<f64>,
 }
 
 /// A target that failed in a step, and is left out from then on.

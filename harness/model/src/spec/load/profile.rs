@@ -381,7 +381,7 @@ pub enum ProfileError {
     #[error("the stages take longer than 7 days together")]
     TooLong,
     /// Less than one arrival over all stages.
-    #[error("less than one request falls due in all stages together")]
+    #[error("less than one request is scheduled in all stages together")]
     Silent,
 }
 

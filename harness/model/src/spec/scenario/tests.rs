@@ -714,7 +714,7 @@ const BAD_STAGES: &[BadStages] = &[
         RAMP,
         "500.5",
         "0",
-        "9:1: less than one request falls due in all stages together",
+        "9:1: less than one request is scheduled in all stages together",
         "raise a rate or lengthen a stage",
     ),
     (

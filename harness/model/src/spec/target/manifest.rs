@@ -1,7 +1,7 @@
 //! How a target is started, asked for its version, watched and stopped, read from TOML.
 //!
 //! Knows the shape of a manifest and reports every mistake in it by file, line and remedy. Must never start anything, nor
-//! know where a program or a directory is: whoever launches fills in the [`Values`].
+//! know where a program or a directory is: the code that launches fills in the [`Values`].
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -221,17 +221,17 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Whether it is told where the upstream is.
+    /// Whether it takes the address of the upstream.
     pub fn calls_upstream(&self) -> bool {
         self.names(Placeholder::Upstream)
     }
 
-    /// Whether it is told how many threads its pool for blocking work has.
+    /// Whether it takes how many threads its pool for blocking work has.
     pub fn takes_pool(&self) -> bool {
         self.names(Placeholder::Pool)
     }
 
-    /// The error of a difference that whoever knows the cases refused, in the same look as every other error of a manifest.
+    /// The error of a difference that the caller, who knows the cases, refused, in the same look as every other error of a manifest.
     ///
     /// `difference_index`: which of `differences`; `message`: what is wrong; `help`: what to do about it.
     pub fn difference_error(
