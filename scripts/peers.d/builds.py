@@ -28,11 +28,11 @@ def bench_binary(given: Path | None) -> Path:
 
 
 def cargo_build(manifest: Path, target_dir: Path, *flags: str) -> Path:
-    """Brings a release build up to date and returns the directory of its binaries."""
+    """Brings a build with the profile `dist` up to date, whose figures are published, and returns the directory of its binaries."""
     # The directory is named, lest CARGO_TARGET_DIR puts the binary elsewhere.
     cargo = tool("cargo", "install Rust (https://rustup.rs)")
-    run_build([cargo, "build", "--release", "--manifest-path", str(manifest), "--target-dir", str(target_dir), *flags])
-    return target_dir / "release"
+    run_build([cargo, "build", "--profile", "dist", "--manifest-path", str(manifest), "--target-dir", str(target_dir), *flags])
+    return target_dir / "dist"
 
 
 def compile_c(source: Path, *flags: str) -> Path:

@@ -146,7 +146,7 @@ def add_servers_arguments(command: argparse.ArgumentParser) -> None:
         "--bench",
         type=Path,
         metavar="PATH",
-        help="this bench binary; without it cargo brings target/release/bench up to date",
+        help="this bench binary; without it cargo brings target/dist/bench up to date",
     )
 
     command.add_argument(

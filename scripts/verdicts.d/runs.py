@@ -39,7 +39,7 @@ def add_common_arguments(command: argparse.ArgumentParser, runs: int) -> None:
     """Declares what both commands take."""
     command.add_argument("--runs", type=positive_int, default=runs, help=f"how many runs there shall be [{runs}]")
     command.add_argument("--target", default="callback", metavar="NAME", help="a built-in target [callback]")
-    command.add_argument("--bench", type=Path, help="this bench binary; without it cargo brings target/release/bench up to date")
+    command.add_argument("--bench", type=Path, help="this bench binary; without it cargo brings target/dist/bench up to date")
     command.add_argument("--file", type=Path, help="the file of the runs so far [results/runs/verdicts-….ndjson]")
 
 
