@@ -172,7 +172,7 @@ fn ratios_show_what_was_not_compared_and_why() {
             .any(|text| text.starts_with("not compared · evloop")),
         "{texts:?}"
     );
-    let why = "known in 10 blocks of the base and 3 of the head, and the test needs 4 of each: measure longer";
+    let why = "too few blocks: 10 of the base and 3 of the head, and the test needs 4 of each";
     assert_eq!(of(why), told.left_out.len());
 
     let mut record = variations::two();
@@ -190,7 +190,7 @@ fn ratios_show_what_was_not_compared_and_why() {
     assert!(
         texts
             .iter()
-            .any(|text| text.starts_with("known of both targets in 0 blocks of 10")),
+            .any(|text| text.starts_with("too few requests in a sample: 0 of 10 blocks")),
         "{texts:?}"
     );
     assert!(texts.iter().any(|text| text == "peak memory"), "{texts:?}");

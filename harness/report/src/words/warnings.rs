@@ -678,7 +678,7 @@ mod tests {
                 blocks: 10_001,
                 most: 10_000
             }),
-            "response time p50 not compared: too many blocks: 10,001 blocks, more than the 10,000 that are compared; take fewer \
+            "response time p50 not compared: too many blocks: 10,001, more than the 10,000 that are compared; take fewer \
              --rounds"
         );
         let few = not_compared(Reason::TooFewBlocks {
