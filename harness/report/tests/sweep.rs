@@ -33,7 +33,10 @@ fn whatever_is_missing_the_chart_is_drawn_and_says_so() {
             assert!(svg.contains("No data: nothing was measured"), "{name}");
         }
         if record.completion == Completion::Interrupted {
-            assert!(svg.contains("Partial: interrupted before its end"), "{name}");
+            assert!(
+                svg.contains("Partial: interrupted before its end"),
+                "{name}"
+            );
         }
     }
 }

@@ -453,12 +453,14 @@ fn parts(fact: &Fact) -> (&str, String, String, String) {
                 format!("{} ways", count(*ways))
             };
             row(
-                "the circumstances of the runs differ",
+                "",
                 match reference {
                     Some(reference) => format!(
-                        "in {ways}; what that did to {reference} and to the others alike cancels, and nothing else"
+                        "the circumstances of the runs differ in {ways}: what that did to {reference} and to the others alike cancels, and nothing else"
                     ),
-                    None => format!("in {ways}, and what that did is in the difference"),
+                    None => format!(
+                        "the circumstances of the runs differ in {ways}, and what that did is in the difference"
+                    ),
                 },
                 none(),
                 "measure both under the same circumstances",
