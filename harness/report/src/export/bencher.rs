@@ -38,8 +38,9 @@ pub fn bencher(record: &RunRecord) -> String {
 fn measure(metric: Metric) -> String {
     match metric {
         Metric::RESPONSE_TIME_P50
-        | Metric::Time(Clock::FirstEventTime, Rank::P50)
-        | Metric::Time(Clock::DeliveryTime, Rank::P50) => "latency".to_owned(),
+        | Metric::Time(Clock::FirstEventTime | Clock::DeliveryTime, Rank::P50) => {
+            "latency".to_owned()
+        }
         Metric::ThroughputPerS => "throughput".to_owned(),
         metric => metric.name().replace('_', "-"),
     }

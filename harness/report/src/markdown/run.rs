@@ -105,7 +105,7 @@ fn comparisons(record: &RunRecord) -> String {
         vec![
             plain(&row.head),
             plain(&row.base),
-            row.metric.to_owned(),
+            row.metric.clone(),
             row.verdict.to_owned(),
             row.change,
             row.interval,

@@ -8,7 +8,7 @@ use crate::words::history::{figure, name, verdict};
 pub fn cells(trend: &Trend) -> [String; 5] {
     let figure = |value| figure(&trend.key, value);
     [
-        name(&trend.key).to_owned(),
+        name(&trend.key).clone(),
         trend.points.len().to_string(),
         figure(trend.latest().value),
         figure(trend.level()),

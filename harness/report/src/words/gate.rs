@@ -88,7 +88,7 @@ pub fn said(judgement: &Judgement) -> Vec<Said> {
         said.extend(last.not_compared.iter().map(|why| Said {
             name: why.metric.name().to_owned(),
             tone: Tone::Warning,
-            text: format!("{}.", capitalised(&warnings::not_compared(why))),
+            text: format!("{}.", capitalised(warnings::not_compared(why))),
         }));
         said.extend(
             last.objectives

@@ -78,8 +78,7 @@ pub(crate) fn told(workload: WorkloadKind) -> impl Iterator<Item = Metric> {
     let is_told = |metric: &Metric| {
         !matches!(
             metric,
-            Metric::Time(Clock::ServiceTime, Rank::P50)
-                | Metric::Time(Clock::ServiceTime, Rank::P99)
+            Metric::Time(Clock::ServiceTime, Rank::P50 | Rank::P99)
         )
     };
     Metric::of_workload(workload)
@@ -130,7 +129,7 @@ pub fn verdicts(record: &RunRecord) -> Vec<String> {
             let name = short_name(member.metric, workload);
             // Of what is certain the reader wants to know how much.
             member.slight().map_or_else(
-                || name.to_owned(),
+                || name.clone(),
                 |_| format!("{name} ({})", change(member.ratio)),
             )
         });
@@ -460,10 +459,7 @@ fn objective(bound: &ObjectiveRecord, workload: WorkloadKind, targets: &[TargetR
     } else {
         told.join("; ")
     };
-    format!(
-        "{}: {told}.",
-        capitalised(&objective_words(bound, workload))
-    )
+    format!("{}: {told}.", capitalised(objective_words(bound, workload)))
 }
 
 /// `objective p99 ≤ 40.0 ms`, and of which time where it is not the response time.

@@ -356,7 +356,7 @@ fn epoch_of(target: &str, driven: &Driven, backend_share: f64, cores: usize) -> 
     StepEpoch {
         target: target.to_owned(),
         duration_s: recording.measured_ns as f64 / 1e9,
-        workload: workload,
+        workload,
         requests: recording.accounting,
         throughput_per_s: Summary::of(recording).throughput_per_s,
         time_ns: Times::of(&recording.times[workload.clock()]),
