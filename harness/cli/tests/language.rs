@@ -161,7 +161,10 @@ fn is_read(name: &str) -> bool {
 
 /// The texts of a file that users read.
 fn shown(name: &str, text: &str) -> Vec<String> {
-    if path.extension().is_none_or(|ending| ending != "rs") {
+    if Path::new(name)
+        .extension()
+        .is_none_or(|ending| ending != "rs")
+    {
         return vec![text.to_owned()];
     }
     let mut strings = Vec::new();
