@@ -217,7 +217,7 @@ fn ctrl_c_takes_the_display_off_and_says_what_is_kept() {
     }
     for kept in [
         "Interrupted: what was measured until then is kept, ",
-        " of 20 epochs.\n",
+        " of 20 samples.\n",
         "The run was interrupted",
         "Report:  results/runs/",
     ] {

@@ -95,7 +95,7 @@ pub(crate) struct RunArgs {
 
     /// Directory for the files of this run, new or empty
     ///
-    /// [default: results/runs/<time>-<scenario>]
+    /// [default: results/runs/TIME-SCENARIO]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 

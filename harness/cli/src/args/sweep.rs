@@ -97,7 +97,7 @@ pub(crate) struct SweepArgs {
 
     /// Directory for the files of this sweep: new, empty, or that of a sweep to continue
     ///
-    /// [default: results/runs/<time>-<scenario>-sweep]
+    /// [default: results/runs/TIME-SCENARIO-sweep]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 
