@@ -552,7 +552,7 @@ describe("a report in a browser", { concurrency: 2 }, () => {
       const [name, bytes] = await downloaded(page, page.getByRole("button", { name: "run.json" }));
       assert.equal(name, "run.json");
       plain = bytes.toString();
-      assert.equal(JSON.parse(plain).schema_version, 1);
+      assert.equal(JSON.parse(plain).schema_version, 2);
       const [csv, table] = await downloaded(page, page.getByRole("button", { name: "intervals.csv" }));
       assert.equal(csv, "intervals.csv");
       assert.match(table.toString(), /^target,/);
