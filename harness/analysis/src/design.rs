@@ -2,7 +2,7 @@
 //!
 //! The intervals of [`crate::compare`] are right where blocks are independent and a target is the same in all of them.
 //! These checks look for the ways in which that fails, and each speaks only where it is both significant and large enough to
-//! matter. They judge the median of the time that the run is about: see [`WorkloadKind::metrics`].
+//! matter. They judge the median of the time that the run is about: see [`Metric::of_workload`].
 
 use std::collections::BTreeMap;
 

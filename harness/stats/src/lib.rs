@@ -3,7 +3,7 @@
 //! Times are compared by their logarithms, so that a factor is a difference and twice as slow is as far from alike as
 //! twice as fast. What needs chance takes a seed, and the same slices with the same seed give the same figures. Each
 //! module names its source, is held against SciPy's figures (`tests/reference/stats.py`), and is tried on made-up machines
-//! whose truth is known ([`crate::simulate`]); the example `coverage` prints how often each is right.
+//! whose truth is known (`analysis::simulate`); its example `coverage` prints how often each is right.
 
 pub mod binomial;
 pub mod bootstrap;

@@ -7,7 +7,7 @@ use crate::measured::recording::Recording;
 use crate::percentiles::PERCENTILES;
 use crate::units::{NANOS_PER_S, Nanos};
 
-/// One distribution of times, in nanoseconds. `null` where there are too few samples; see [`MIN_SAMPLES_BEYOND`].
+/// One distribution of times, in nanoseconds. `null` where there are too few samples; see [`MIN_SAMPLES_BEYOND`](stats::nearest_rank::MIN_SAMPLES_BEYOND).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct Times {
@@ -94,7 +94,7 @@ impl Times {
 }
 
 /// The percentile by nearest rank: the smallest recorded value that at least `per_10_000` ten-thousandths of the
-/// samples do not exceed. `None` where fewer than [`MIN_SAMPLES_BEYOND`] samples lie beyond that rank.
+/// samples do not exceed. `None` where fewer than [`MIN_SAMPLES_BEYOND`](stats::nearest_rank::MIN_SAMPLES_BEYOND) samples lie beyond that rank.
 pub fn value_at(histogram: &Histogram<u64>, per_10_000: u64) -> Option<Nanos> {
     let rank = stats::nearest_rank::rank(histogram.len(), per_10_000)?;
     // The histogram's own quantile search takes a float; the rank's exact midpoint cannot be rounded to a neighbour.

@@ -210,7 +210,7 @@ pub struct IntervalRecord {
     pub times_ns: BTreeMap<Clock, IntervalTimes>,
 }
 
-/// What an interval tells of one time, in nanoseconds; `null` as in [`Times`].
+/// What an interval tells of one time, in nanoseconds; `null` as in `Times`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct IntervalTimes {

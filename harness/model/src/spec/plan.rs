@@ -55,7 +55,7 @@ impl Effort {
     ///
     /// What a fresh start brings (addresses, hash seeds, compiled code) lasts as long as its processes, so the blocks of a
     /// round are less independent than those of different rounds. Where there is time, every block has a round of its own;
-    /// a quick run has two blocks a round, and [`analysis::design`] says where that matters.
+    /// a quick run has two blocks a round, and `analysis::design` says where that matters.
     ///
     /// A quick run has no time for targets that take long to get warm, and says so where one did: its longest warm-up still
     /// leaves the pair within 20 seconds.

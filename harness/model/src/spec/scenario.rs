@@ -900,7 +900,7 @@ pub struct RequestRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct ObjectiveRecord {
-    /// The percentile that it bounds, of the time that the run is about (see [`Timed`]): `p99`.
+    /// The percentile that it bounds, of the time that the run is about (see `WorkloadKind`): `p99`.
     pub percentile: String,
     /// The bound in nanoseconds.
     pub at_most_ns: u64,

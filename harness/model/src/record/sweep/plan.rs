@@ -14,7 +14,7 @@ use crate::spec::scenario::{ObjectiveRecord, ScenarioRecord};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct SweepPlan {
-    /// [`SCHEMA_VERSION`].
+    /// The version of its format.
     pub schema_version: u32,
     /// `<time>-<scenario>-sweep`.
     pub id: String,
