@@ -7,7 +7,7 @@ use crate::measured::recording::Recording;
 use crate::percentiles::PERCENTILES;
 use crate::units::{NANOS_PER_S, Nanos};
 
-/// One distribution of times, in nanoseconds. `null` where there are too few samples; see [`MIN_SAMPLES_BEYOND`](stats::nearest_rank::MIN_SAMPLES_BEYOND).
+/// One distribution of times, in nanoseconds. `null` where there are too few samples; see `MIN_SAMPLES_BEYOND`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct Times {
