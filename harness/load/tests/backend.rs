@@ -53,7 +53,7 @@ fn a_backend_without_descriptors_lives_and_accepts_once_there_are_some() {
 }
 
 /// The limit under which so many descriptors can still be opened. It bounds their numbers, not how many there are, and
-/// whoever started this test may have left open ones with high numbers and gaps below.
+/// the caller of this test may have left open ones with high numbers and gaps below.
 fn limit_that_leaves(free: usize) -> u64 {
     let open: Vec<u64> = std::fs::read_dir("/proc/self/fd")
         .unwrap()

@@ -116,7 +116,7 @@ fn limit_to(current: Option<u64>, limit: Rlimit) {
 }
 
 /// The limit under which so many descriptors can still be opened. It bounds their numbers, not how many there are, and
-/// whoever started this test may have left open ones with high numbers and gaps below.
+/// the caller of this test may have left open ones with high numbers and gaps below.
 fn limit_that_leaves(free: usize) -> u64 {
     let open: Vec<u64> = std::fs::read_dir("/proc/self/fd")
         .unwrap()

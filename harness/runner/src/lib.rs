@@ -1,6 +1,6 @@
 //! The engine: what a scenario asks of which targets, measured by a plan and kept.
 //!
-//! Prints nothing: what happens is told as events. Must never know arguments, nor how a result is shown.
+//! Prints nothing: what happens is reported as events. Must never know arguments, nor how a result is shown.
 
 #![allow(
     clippy::disallowed_methods,

@@ -111,7 +111,7 @@ impl StepLog {
         Ok(text.len())
     }
 
-    /// Writes a file beside the log; whoever reads it meets the old one or the new, never half of it.
+    /// Writes a file beside the log; a reader meets the old one or the new, never half of it.
     pub fn write_beside(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         files::replace(&self.dir.join(name), bytes)
             .or_internal(|| format!("cannot write {name} in {}", self.dir.display()))

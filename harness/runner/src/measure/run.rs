@@ -93,7 +93,7 @@ impl Run<'_> {
         }
     }
 
-    /// Starts a target and makes sure that it answers every route of the scenario rightly.
+    /// Starts a target and makes sure that it answers every route of the scenario correctly.
     pub(super) fn start(&mut self, subject: &mut Subject<'_>) {
         if subject.failure.is_some() || self.steering.interrupt.is_asked() {
             return;

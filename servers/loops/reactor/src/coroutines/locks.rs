@@ -40,7 +40,7 @@ impl Lock {
         Some(first.waker.clone())
     }
 
-    /// `Semaphore.locked`: whoever waits comes first.
+    /// `Semaphore.locked`: who waits comes first.
     fn is_locked(&self) -> bool {
         self.value == 0 || !self.waiters.is_empty()
     }

@@ -59,7 +59,7 @@ pub struct Tasks {
 pub struct TaskState {
     /// Taken out while it takes a step.
     coroutine: Option<Coroutine>,
-    /// Its next step is under way; whoever wakes it now need not.
+    /// Its next step is under way; a further wake-up need not.
     is_woken: bool,
     is_cancelled: bool,
 }
