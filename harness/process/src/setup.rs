@@ -16,8 +16,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use data_encoding::HEXLOWER;
+use include_dir::{Dir, include_dir};
 use model::spec::target::Needs;
-use rust_embed::RustEmbed;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -94,20 +94,12 @@ pub enum SetupError {
     },
 }
 
-#[derive(RustEmbed)]
-#[folder = "../../servers/node"]
-#[include = "package.json"]
-#[include = "package-lock.json"]
-#[include = "server.js"]
-#[include = "lib/*.js"]
-struct NodeFiles;
+/// The modules of the Node.js server.
+static NODE_MODULES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../servers/node/lib");
 
-#[derive(RustEmbed)]
-#[folder = "../../servers/fastapi"]
-#[include = "requirements.txt"]
-#[include = "serve.py"]
-#[include = "bench_server/*.py"]
-struct PythonFiles;
+/// The modules of the Python servers.
+static PYTHON_MODULES: Dir<'static> =
+    include_dir!("$CARGO_MANIFEST_DIR/../../servers/fastapi/bench_server");
 
 /// Everything that is known of one kind of set-up.
 struct Recipe {
@@ -333,17 +325,62 @@ fn place(needs: Needs, found: &Interpreter) -> Result<PathBuf, SetupError> {
 
 /// The files of a server by their names, sorted.
 fn files(needs: Needs) -> Vec<(String, Vec<u8>)> {
-    fn all<T: RustEmbed>() -> Vec<(String, Vec<u8>)> {
-        let mut files: Vec<(String, Vec<u8>)> = T::iter()
-            .filter_map(|name| Some((name.to_string(), T::get(&name)?.data.into_owned())))
-            .collect();
-        files.sort();
-        files
-    }
-    match needs {
-        Needs::Node => all::<NodeFiles>(),
-        Needs::Python => all::<PythonFiles>(),
-    }
+    let (directory, modules, ending, others) = match needs {
+        Needs::Node => (
+            "lib",
+            &NODE_MODULES,
+            "js",
+            &[
+                (
+                    "package.json",
+                    &include_bytes!("../../../servers/node/package.json")[..],
+                ),
+                (
+                    "package-lock.json",
+                    include_bytes!("../../../servers/node/package-lock.json"),
+                ),
+                (
+                    "server.js",
+                    include_bytes!("../../../servers/node/server.js"),
+                ),
+            ][..],
+        ),
+        Needs::Python => (
+            "bench_server",
+            &PYTHON_MODULES,
+            "py",
+            &[
+                (
+                    "requirements.txt",
+                    &include_bytes!("../../../servers/fastapi/requirements.txt")[..],
+                ),
+                (
+                    "serve.py",
+                    include_bytes!("../../../servers/fastapi/serve.py"),
+                ),
+            ][..],
+        ),
+    };
+    // Python leaves compiled modules beside its sources, which are nobody's to ship.
+    let sources = modules
+        .files()
+        .filter(|file| file.path().extension().is_some_and(|its| its == ending));
+    let mut files: Vec<(String, Vec<u8>)> = sources
+        .map(|file| {
+            (
+                format!("{directory}/{}", file.path().display()),
+                file.contents(),
+            )
+        })
+        .chain(
+            others
+                .iter()
+                .map(|(name, bytes)| ((*name).to_owned(), *bytes)),
+        )
+        .map(|(name, bytes)| (name, bytes.to_vec()))
+        .collect();
+    files.sort();
+    files
 }
 
 /// How directories begin that are not complete.
