@@ -26,7 +26,6 @@ const CIRCLES: &[&str] = &[
     "coroutine::runtime",
     "libuv",
     "reactor::coroutines",
-    "spec",
 ];
 
 /// How the name of a module that only tests use ends.

@@ -6,14 +6,10 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::route::{JSON_BODY, PLAINTEXT_BODY, Route, sleep_body, upstream_body};
+use crate::bodies::{BYTES, JSON, JSON_BODY, PLAINTEXT_BODY, TEXT, sleep_body, upstream_body};
+use crate::route::Route;
 use crate::stats::Stats;
 use crate::work::Computed;
-
-pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
-pub(crate) const JSON: &str = "application/json";
-pub(crate) const BYTES: &str = "application/octet-stream";
-pub(crate) const EVENTS: &str = "text/event-stream; charset=utf-8";
 
 /// A complete answer. The bodies of `/plaintext` and `/json` are static, so those answers allocate nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,9 +6,8 @@ use alloc::vec::Vec;
 
 use http1::server::ResponseHead;
 
-use crate::MAX_BATCH_BYTES;
-use crate::answer::EVENTS;
-use crate::route::MAX_EVENTS;
+use crate::bodies::EVENTS;
+use crate::bounds::{MAX_BATCH_BYTES, MAX_EVENTS};
 
 /// Events that are due at once share a part; this is the longest of them: `data: 10000\n\n`.
 const MAX_EVENT_BYTES: usize = 13;

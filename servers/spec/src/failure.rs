@@ -15,7 +15,7 @@ pub enum Failure {
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
     /// The data directory lacks a file.
-    #[error("the data directory has no file {}", crate::file_name(*kib))]
+    #[error("the data directory has no file {}", crate::work::file_name(*kib))]
     MissingFile {
         /// Its size in KiB.
         kib: u32,

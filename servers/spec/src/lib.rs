@@ -14,6 +14,8 @@ extern crate alloc;
 
 mod answer;
 mod asked;
+mod bodies;
+mod bounds;
 mod events;
 mod failure;
 mod limits;
@@ -26,6 +28,11 @@ mod work;
 
 pub use answer::Answer;
 pub use asked::{Asked, asked};
+pub use bounds::{
+    ACCEPT_RETRY_MAX_MS, ACCEPT_RETRY_MIN_MS, CALL_EXTRA_MS, KEPT_OUTPUT_BYTES, LAG_SAMPLE_MS,
+    LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES, MAX_CALL_ATTEMPTS, MAX_EVENTS, MAX_LAG_US,
+    MAX_REFUSED_CONNECTIONS, MAX_UPSTREAM_CONNECTIONS, READ_BUFFER_BYTES, accept_retry_ms,
+};
 pub use events::Events;
 pub use failure::Failure;
 pub use limits::{
@@ -35,15 +42,10 @@ pub use orders::{
     MAX_CUSTOMER_ID, MAX_ITEMS, MAX_QUANTITY, MAX_SKU_CHARS, MAX_UNIT_PRICE_CENTS, order_answer,
 };
 pub use route::{
-    FILE_SIZES_KIB, MAX_CALL_MS, MAX_CALLS, MAX_EVENT_MS, MAX_EVENTS, MAX_HASH_KIB, MAX_ROUNDS,
-    MAX_SLEEP_MS, Mode, Route, RouteError,
+    FILE_SIZES_KIB, MAX_CALL_MS, MAX_CALLS, MAX_EVENT_MS, MAX_HASH_KIB, MAX_ROUNDS, MAX_SLEEP_MS,
+    Mode, Route, RouteError,
 };
-pub use settings::{
-    ACCEPT_RETRY_MAX_MS, ACCEPT_RETRY_MIN_MS, CALL_EXTRA_MS, KEPT_OUTPUT_BYTES, LAG_SAMPLE_MS,
-    LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES, MAX_CALL_ATTEMPTS, MAX_LAG_US,
-    MAX_REFUSED_CONNECTIONS, MAX_UPSTREAM_CONNECTIONS, READ_BUFFER_BYTES, Settings,
-    accept_retry_ms,
-};
+pub use settings::Settings;
 pub use stats::{Counts, Lag, LoopWork, Stats};
 pub use upstream::{Call, Exchange, MAX_REPLY_BYTES, Progress, UpstreamError, add_reply};
 pub use work::{Computed, Work, file_bytes, file_name};

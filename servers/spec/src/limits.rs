@@ -166,7 +166,7 @@ const MIN_SHARE: usize = 256;
 impl Round {
     /// The places to be looked at now, where there are `places`.
     pub fn share(&mut self, places: usize) -> core::ops::Range<usize> {
-        let beats = usize::try_from(LOOK_EVERY_MS / crate::LAG_SAMPLE_MS).unwrap_or(1);
+        let beats = usize::try_from(LOOK_EVERY_MS / crate::bounds::LAG_SAMPLE_MS).unwrap_or(1);
         let begin = if self.next < places { self.next } else { 0 };
         let end = places.min(begin + places.div_ceil(beats).max(MIN_SHARE));
         self.next = end;

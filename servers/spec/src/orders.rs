@@ -16,7 +16,8 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_path_to_error::{Path, Segment};
 
-use crate::answer::{Answer, JSON};
+use crate::answer::Answer;
+use crate::bodies::JSON;
 
 /// Largest `customer.id`: 2⁵³ − 1, up to which JavaScript's numbers are exact.
 pub const MAX_CUSTOMER_ID: u64 = (1 << 53) - 1;

@@ -9,7 +9,10 @@ use alloc::vec::Vec;
 
 use http1::Method;
 
-use crate::answer::{BYTES, EVENTS, JSON, TEXT};
+use crate::bodies::{
+    BYTES, EVENTS, JSON, JSON_BODY, PLAINTEXT_BODY, TEXT, sleep_body, upstream_body,
+};
+use crate::bounds::MAX_EVENTS;
 use crate::events;
 use crate::work::{Work, file_bytes};
 
@@ -23,8 +26,6 @@ pub const MAX_CALL_MS: u32 = 60_000;
 pub const MAX_ROUNDS: u32 = 100_000_000;
 /// Most KiB that `/hash` hashes: 64 MiB.
 pub const MAX_HASH_KIB: u32 = 64 * 1024;
-/// Most events that `/events` sends.
-pub const MAX_EVENTS: u32 = 10_000;
 /// Longest time between two events of `/events`, in milliseconds.
 pub const MAX_EVENT_MS: u32 = 60_000;
 /// Sizes, in KiB, of the files that `/file` reads.
@@ -312,17 +313,6 @@ impl RouteError {
             _ => 400,
         }
     }
-}
-
-pub(crate) const PLAINTEXT_BODY: &[u8] = b"Hello, World!";
-pub(crate) const JSON_BODY: &[u8] = br#"{"message":"Hello, World!"}"#;
-
-pub(crate) fn sleep_body(ms: u32) -> String {
-    format!("slept {ms}")
-}
-
-pub(crate) fn upstream_body(calls: u32, sum: u64) -> String {
-    format!(r#"{{"calls":{calls},"sum":{sum}}}"#)
 }
 
 fn parse_sleep(ms: &str, query: Option<&str>) -> Result<Route, RouteError> {

@@ -35,7 +35,7 @@ impl Call {
 
     /// How long the call may last, in milliseconds, before it counts as failed.
     pub fn limit_ms(self) -> u64 {
-        u64::from(self.ms) + u64::from(crate::CALL_EXTRA_MS)
+        u64::from(self.ms) + u64::from(crate::bounds::CALL_EXTRA_MS)
     }
 }
 
@@ -75,7 +75,7 @@ pub enum UpstreamError {
     /// [`Call::limit_ms`] passed.
     #[error(
         "the upstream took {} ms longer than it was asked to",
-        crate::CALL_EXTRA_MS
+        crate::bounds::CALL_EXTRA_MS
     )]
     Silent,
     /// The reply is not HTTP/1.1.
