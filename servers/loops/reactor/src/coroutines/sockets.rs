@@ -37,12 +37,12 @@ pub enum Waiter {
     Callback(Rc<dyn Fn()>),
 }
 
-/// What a read came to.
+/// What a read or a write came to.
 #[derive(Debug)]
 pub struct Tried<T> {
-    /// What was read.
+    /// What was read, or how much was written.
     pub value: T,
-    /// Less came than there was room for, which drained the socket (epoll(7)).
+    /// It was less than there was room for, or than was offered: the next try would block (epoll(7)).
     pub drained: bool,
 }
 
@@ -233,7 +233,7 @@ impl Sockets {
         &mut self,
         key: SocketKey,
         cx: &Context<'_>,
-        mut attempt: impl FnMut() -> io::Result<T>,
+        mut attempt: impl FnMut() -> io::Result<Tried<T>>,
     ) -> (Poll<io::Result<T>>, Option<Waiter>) {
         let socket = self.slots.get_mut(key).expect(REGISTERED);
         while socket.writer.is_ready {
@@ -242,7 +242,10 @@ impl Sockets {
                     socket.writer.is_ready = false;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => return (Poll::Ready(result), None),
+                result => {
+                    socket.writer.is_ready = !result.as_ref().is_ok_and(|tried| tried.drained);
+                    return (Poll::Ready(result.map(|tried| tried.value)), None);
+                }
             }
         }
         (Poll::Pending, self.wait(key, Direction::Write, cx))
@@ -340,7 +343,7 @@ impl<S: Source, H: Home> Registered<S, H> {
     pub fn poll_write<T>(
         &self,
         cx: &Context<'_>,
-        mut write: impl FnMut(&S) -> io::Result<T>,
+        mut write: impl FnMut(&S) -> io::Result<Tried<T>>,
     ) -> Poll<io::Result<T>> {
         self.attempt(|shared| {
             let mut sockets = shared.sockets.borrow_mut();

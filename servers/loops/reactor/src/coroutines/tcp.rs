@@ -105,7 +105,11 @@ impl<H: Home> AsyncWrite for TcpStream<H> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.io.poll_write(cx, |mut socket| socket.write(bytes))
+        self.io.poll_write(cx, |mut socket| {
+            let value = socket.write(bytes)?;
+            let drained = value < bytes.len();
+            Ok(Tried { value, drained })
+        })
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -118,12 +122,15 @@ impl<H: Home> AsyncWrite for TcpStream<H> {
 }
 
 /// How connecting went, of a socket that an event says is writable; `WouldBlock` where the event came too early.
-pub(crate) fn outcome_of_connect(socket: &mio::net::TcpStream) -> io::Result<()> {
+pub(crate) fn outcome_of_connect(socket: &mio::net::TcpStream) -> io::Result<Tried<()>> {
     if let Some(error) = socket.take_error()? {
         return Err(error);
     }
     match socket.peer_addr() {
-        Ok(_) => Ok(()),
+        Ok(_) => Ok(Tried {
+            value: (),
+            drained: false,
+        }),
         // Another event will follow.
         Err(error) if error.kind() == io::ErrorKind::NotConnected => {
             Err(io::ErrorKind::WouldBlock.into())
