@@ -50,6 +50,7 @@ list! {
         a_missing_file_is_not_found_and_an_unreadable_one_unavailable
         calls_in_sequence_share_one_connection
         a_kept_connection_that_the_upstream_closed_is_replaced
+        a_kept_connection_that_has_ended_is_not_used
         an_upstream_that_fails_is_a_bad_gateway
     }
     orders {

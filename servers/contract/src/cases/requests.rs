@@ -1,8 +1,8 @@
 //! Requests that are answered whole, and what holds for all connections.
 
-use std::io::{ErrorKind, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, Barrier};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::{Arc, Barrier, mpsc};
 use std::{fs, thread};
 
 use http1::Method;
@@ -10,7 +10,7 @@ use socket2::{Domain, Socket, Type};
 use spec::{FILE_SIZES_KIB, MAX_BATCH_BYTES, Route};
 
 use crate::backend::Backend;
-use crate::client::get;
+use crate::client::{PATIENCE, get};
 use crate::running::{Running, Serve};
 
 pub fn every_route_answers_what_is_expected_of_it(server: impl Serve) {
@@ -326,6 +326,51 @@ pub fn a_kept_connection_that_the_upstream_closed_is_replaced(server: impl Serve
         );
     }
     running.stop();
+}
+
+pub fn a_kept_connection_that_has_ended_is_not_used(server: impl Serve) {
+    let (tell_ended, ended) = mpsc::channel();
+    let (tell_used, used) = mpsc::channel();
+    // Says that it keeps the connection, ends it, and looks whether anything is sent over it all the same.
+    let backend = Backend::start(move |stream: &mut TcpStream, number| -> io::Result<()> {
+        Backend::answer(stream, number)?;
+        end(stream)?;
+        // Nobody listens where a test is over.
+        let _ = tell_ended.send(());
+        let _ = tell_used.send(stream.read(&mut [0]).unwrap_or(0));
+        Err(ErrorKind::ConnectionAborted.into())
+    });
+    let running = Running::start(server, |settings| settings.upstream = Some(backend.addr()));
+    let mut client = running.connect();
+    for _ in 0..3 {
+        assert_eq!(client.get("/upstream?calls=1&ms=0").status, 200);
+        ended.recv_timeout(PATIENCE).unwrap();
+    }
+    assert_eq!(backend.connections(), 3);
+    for _ in 0..2 {
+        let bytes = used.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(bytes, 0, "a call was sent over a connection that had ended");
+    }
+    running.stop();
+}
+
+/// Ends a connection and waits until the other side's kernel has acknowledged that, which may take it a while: until then its state is
+/// 4 (`FIN_WAIT1`).
+fn end(stream: &TcpStream) -> io::Result<()> {
+    let ports = [stream.local_addr()?, stream.peer_addr()?];
+    let ports = ports.map(|addr| format!(":{:04X}", addr.port()));
+    stream.shutdown(Shutdown::Write)?;
+    let is_under_way = |line: &str| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        fields[1].ends_with(&ports[0]) && fields[2].ends_with(&ports[1]) && fields[3] == "04"
+    };
+    while fs::read_to_string("/proc/self/net/tcp")?
+        .lines()
+        .any(is_under_way)
+    {
+        thread::yield_now();
+    }
+    Ok(())
 }
 
 pub fn an_upstream_that_fails_is_a_bad_gateway(server: impl Serve) {
