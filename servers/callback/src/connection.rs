@@ -177,7 +177,7 @@ impl<L: EventLoop> Connection<L> {
                 }
             })
         });
-        event_loop.start_timer(timer, ms, 0);
+        event_loop.start_timer(timer, ms);
     }
 
     /// Makes the next answer the last; a connection without a request ends at once, and a chat says goodbye.

@@ -56,9 +56,8 @@ pub(crate) trait EventLoop: Sized + 'static {
     /// Makes a timer that is not started.
     fn add_timer(&mut self, callback: impl FnMut(&mut Self) + 'static) -> Self::Timer;
 
-    /// Starts it to fire once so many milliseconds from now or, where `repeat_ms` is not 0, again and again. One that was
-    /// started before is started anew.
-    fn start_timer(&mut self, timer: &Self::Timer, after_ms: u64, repeat_ms: u64);
+    /// Starts it to fire once, so many milliseconds from now. One that was started before is started anew.
+    fn start_timer(&mut self, timer: &Self::Timer, after_ms: u64);
 
     /// Stops it; it can be started again.
     fn stop_timer(&mut self, timer: &Self::Timer);

@@ -14,17 +14,19 @@ use crate::event_loop::EventLoop;
 
 /// Beats for as long as the loop runs.
 pub(crate) fn start<L: EventLoop>(event_loop: &mut L, server: &Rc<Server<L>>) {
-    let server = Rc::clone(server);
+    let beating = Rc::clone(server);
     let mut due = Instant::now() + INTERVAL;
     let timer = event_loop.add_timer(move |event_loop| {
-        let now = Instant::now();
-        let late = now.saturating_duration_since(due);
-        server.lag.borrow_mut().record(late);
-        due = now + INTERVAL;
-        server.now_s.set(serving::now_s());
-        server.look(event_loop);
+        beating.lag.borrow_mut().record(due, Instant::now());
+        beating.now_s.set(serving::now_s());
+        beating.look(event_loop);
+        due = Instant::now() + INTERVAL;
+        if let Some(timer) = &*beating.heartbeat.borrow() {
+            event_loop.start_timer(timer, LAG_SAMPLE_MS);
+        }
     });
-    event_loop.start_timer(&timer, LAG_SAMPLE_MS, LAG_SAMPLE_MS);
+    event_loop.start_timer(&timer, LAG_SAMPLE_MS);
+    server.heartbeat.replace(Some(timer));
 }
 
 const INTERVAL: Duration = Duration::from_millis(LAG_SAMPLE_MS);

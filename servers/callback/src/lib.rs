@@ -144,6 +144,7 @@ fn run_libuv(
 ) -> io::Result<()> {
     let mut event_loop = Loop::new(libuv::Settings {
         pool: shared.pool.clone(),
+        timer_rule: serving::timer_rule(settings),
         ..libuv::Settings::default()
     })?;
     let server = Server::start(&mut event_loop, settings, loops, listener, shared, stopper)?;
@@ -161,6 +162,7 @@ fn run_asyncio(
     let mut runner = Runner::new(asyncio::Settings {
         pool: shared.pool.clone(),
         read_bytes: READ_BUFFER_BYTES,
+        timer_rule: serving::timer_rule(settings),
         ..asyncio::Settings::default()
     })?;
     runner.run(async {
@@ -221,6 +223,8 @@ struct Server<L: EventLoop> {
     census: LocalCensus<L>,
     pool: Pool,
     lag: RefCell<LagRecorder>,
+    /// Set while the loop runs.
+    heartbeat: RefCell<Option<L::Timer>>,
     /// The second since 1970, for the dates.
     now_s: Cell<u64>,
     /// What blocked the loop.
@@ -259,6 +263,7 @@ impl<L: EventLoop> Server<L> {
             census: LocalCensus::new(shared.census.clone()),
             pool: shared.pool.clone(),
             lag: RefCell::default(),
+            heartbeat: RefCell::default(),
             now_s: Cell::new(serving::now_s()),
             work: RefCell::default(),
             part: RefCell::default(),
@@ -294,6 +299,9 @@ impl<L: EventLoop> Server<L> {
     /// this, they would for ever.
     fn end(&self, event_loop: &mut L) {
         self.census.end(event_loop, self);
+        if let Some(timer) = self.heartbeat.take() {
+            event_loop.close_timer(&timer);
+        }
         for connection in self.all_connections() {
             connection.close(event_loop);
         }
@@ -313,7 +321,7 @@ impl<L: EventLoop> Server<L> {
         }
         self.room.deliver(event_loop);
         let grace = event_loop.add_timer(L::stop);
-        event_loop.start_timer(&grace, self.grace_ms, 0);
+        event_loop.start_timer(&grace, self.grace_ms);
         // Retiring closes those that are idle, which changes the list.
         for connection in self.all_connections() {
             connection.retire(event_loop);
@@ -361,13 +369,10 @@ impl<L: EventLoop> Server<L> {
 
     /// What is known of this loop. The pool is not its own.
     fn stats(&self, event_loop: &L) -> Stats {
-        let lag = self.lag.borrow();
-        Stats {
-            loop_lag_us: lag.lag(),
-            loop_lag_us_counts: Some(lag.counts()),
+        self.lag.borrow().stats(Stats {
             loop_work_us_counts: Some(self.work.borrow().clone()),
             limits_met: Some(*self.limits_met.borrow()),
             ..event_loop.stats()
-        }
+        })
     }
 }

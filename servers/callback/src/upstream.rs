@@ -285,7 +285,6 @@ impl<L: EventLoop> Upstream<L> {
         event_loop.start_timer(
             &timer,
             asked.deadline_ms.saturating_sub(event_loop.now_ms()),
-            0,
         );
         self.waiting
             .borrow_mut()
@@ -339,7 +338,6 @@ impl<L: EventLoop> Connection<L> {
         event_loop.start_timer(
             self.timer(),
             asked.deadline_ms.saturating_sub(event_loop.now_ms()),
-            0,
         );
         let mut out = self.out.borrow_mut();
         out.clear();

@@ -18,10 +18,13 @@ use crate::{Server, lock};
 pub(crate) async fn beat<R: Runtime>(server: Arc<Server<R>>) {
     let began = Instant::now();
     loop {
-        let late = R::oversleep(Duration::from_millis(LAG_SAMPLE_MS)).await;
-        lock(&server.lag).record(late);
+        let due = Instant::now() + INTERVAL;
+        R::sleep(INTERVAL).await;
+        lock(&server.lag).record(due, Instant::now());
         server.now_s.store(serving::now_s(), Ordering::Relaxed);
         let now_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         server.clients.look(now_ms, &server.limits);
     }
 }
+
+const INTERVAL: Duration = Duration::from_millis(LAG_SAMPLE_MS);

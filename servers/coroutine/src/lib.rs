@@ -183,16 +183,13 @@ impl<R: Runtime> Server<R> {
     }
 
     fn stats(&self) -> Stats {
-        let lag = lock(&self.lag);
         let stats = Stats {
-            loop_lag_us: lag.lag(),
             task_moves: Some(self.moves.count()),
-            loop_lag_us_counts: Some(lag.counts()),
             loop_work_us_counts: Some(lock(&self.work).clone()),
             limits_met: Some(*self.limits_met()),
             ..self.runtime.stats()
         };
-        serving::with_pool(stats, &self.pool)
+        serving::with_pool(lock(&self.lag).stats(stats), &self.pool)
     }
 }
 

@@ -73,9 +73,6 @@ pub(crate) trait Runtime: Copy + Send + Sync + 'static {
     /// Waits so long.
     fn sleep(time: Duration) -> impl Future<Output = ()> + Send;
 
-    /// Waits so long, and tells how much longer it took.
-    fn oversleep(time: Duration) -> impl Future<Output = Duration> + Send;
-
     /// Waits for something no longer than this; `None` where it took longer.
     fn timeout<F: Future + Send>(
         limit: Duration,

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `listener` | binding, and what follows an error of `accept` |
 //! | `date` | the date of answers, written once a second on each thread |
-//! | `lag` | how late a loop's timers are |
+//! | `timers` | by which rule a loop's timers fire, and how punctual they are |
 //! | `work` | the parts of routes that block (a file, a computation), and the pool for them |
 
 #![allow(
@@ -15,12 +15,12 @@
 )]
 
 mod date;
-mod lag;
 mod listener;
+mod timers;
 mod work;
 
 pub use date::{date, now_s};
-pub use lag::{LagRecorder, counts};
 pub use listener::{accept_retry, bind};
 pub use reactor::Pool;
+pub use timers::{LagRecorder, counts, timer_rule};
 pub use work::{read_file, time, with_pool};

@@ -7,7 +7,7 @@ use std::time::Instant;
 use reactor::Pool;
 use spec::{Answer, Failure, Stats, Work, file_name};
 
-use crate::lag::counts;
+use crate::timers::counts;
 
 /// What `/file` answers: the file of this size in `data_dir`, read whole. It blocks, so it belongs in a pool.
 pub fn read_file(data_dir: &Path, kib: u32) -> Answer {

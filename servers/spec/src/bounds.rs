@@ -27,9 +27,6 @@ pub const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// Interval of the sampler that measures loop lag: how much later than asked for a timer fires.
 pub const LAG_SAMPLE_MS: u64 = 100;
 
-/// Loop lags up to this many microseconds, a minute, are recorded as they are; longer ones count as this.
-pub const MAX_LAG_US: u64 = 60_000_000;
-
 /// After a refusal (400, 413, 431 and their like) the connection is kept this long, in milliseconds, and
 /// [`LINGER_BYTES`] are read and thrown away: closing at once, while the client still sends, would make its kernel
 /// throw the refusal away unread (RFC 9112 §9.6).

@@ -30,6 +30,9 @@ pub struct Settings {
     pub grace_ms: u64,
     /// How long clients are waited for, and how much is kept for them.
     pub limits: Limits,
+    /// Timers fire by the rule of the loop that the server's own is shaped after, and not by the one that all reference servers
+    /// keep unless set otherwise.
+    pub own_timers: bool,
 }
 
 impl Settings {
@@ -45,6 +48,7 @@ impl Settings {
             upstream: None,
             grace_ms: 10_000,
             limits: Limits::default(),
+            own_timers: false,
         }
     }
 }

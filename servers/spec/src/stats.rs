@@ -44,9 +44,12 @@ pub struct Stats {
     pub pool_wait_us_counts: Option<Counts>,
     /// For how long computations blocked the loop.
     pub loop_work_us_counts: Option<LoopWork>,
-    /// How often a client met a limit. The reference servers' own: not written where it is not known.
+    /// How often a client met a limit. The reference servers' own, as what follows: not written where it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits_met: Option<LimitCounts>,
+    /// How much earlier than asked for timers fired, of the same samples as `loop_lag_us_counts`, which has those that did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_us_counts: Option<Counts>,
 }
 
 impl Stats {
@@ -79,6 +82,7 @@ impl Stats {
         );
         self.loop_lag_us = self.loop_lag_us_counts.as_ref().and_then(Counts::lag);
         counts(&mut self.hold_us_counts, other.hold_us_counts.as_ref());
+        counts(&mut self.early_us_counts, other.early_us_counts.as_ref());
         self.loop_work_us_counts = self
             .loop_work_us_counts
             .take()
@@ -116,7 +120,7 @@ impl Counts {
     }
 
     /// The percentiles of loop lag, by nearest rank; none where nothing was counted.
-    fn lag(&self) -> Option<Lag> {
+    pub fn lag(&self) -> Option<Lag> {
         let total: u64 = self.0.values().sum();
         let at = |percent: u64| {
             let rank = (total * percent).div_ceil(100);

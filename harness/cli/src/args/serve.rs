@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueEnum};
 use model::spec::truth::Behaviour;
 use model::units::parse_duration;
 
@@ -13,6 +13,7 @@ use model::units::parse_duration;
   bench serve backend --port 9000
   bench serve callback --port 8080 --upstream 127.0.0.1:9000
   bench serve coroutine --port 0 --workers 2
+  bench serve callback --timer-rule own
   bench serve truth --behaviour fixed:delay=5ms
   bench serve truth --behaviour stall:delay=1ms,stall=1s,every=10s
   bench serve truth --behaviour bimodal:nth=100,slow=100ms,fast=1ms
@@ -44,6 +45,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<NonZeroUsize>,
 
+    /// When the timers of a reference server fire.
+    #[arg(long, value_enum, value_name = "RULE", default_value_t = TimerRule::NeverEarly)]
+    pub(crate) timer_rule: TimerRule,
+
     /// When `truth` replies: see the examples.
     #[arg(long, value_name = "BEHAVIOUR", required_if_eq("name", "truth"))]
     pub(crate) behaviour: Option<Behaviour>,
@@ -59,4 +64,13 @@ pub(crate) struct ServeArgs {
     /// Address of the backend that /upstream calls.
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) upstream: Option<std::net::SocketAddr>,
+}
+
+/// When timers fire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TimerRule {
+    /// At the first whole millisecond that is not before the due time: the same for all.
+    NeverEarly,
+    /// As the loop that it is shaped after: libuv cuts off fractions of milliseconds, asyncio fires at the due time, tokio rounds up.
+    Own,
 }

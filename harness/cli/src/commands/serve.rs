@@ -13,7 +13,7 @@ use model::names;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use spec::Settings;
 
-use crate::args::serve::ServeArgs;
+use crate::args::serve::{ServeArgs, TimerRule};
 use crate::exit::Exit;
 use process::cores;
 use process::data_files;
@@ -34,6 +34,14 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
         return Err(Failure::usage(miette::miette!(
             help = "leave --late out, or start `bench serve backend`",
             "--late is for backend, not for {}",
+            args.name
+        )));
+    }
+    let is_own = args.timer_rule == TimerRule::Own;
+    if is_own && [BACKEND, TRUTH].contains(&args.name.as_str()) {
+        return Err(Failure::usage(miette::miette!(
+            help = "leave --timer-rule out, or start a reference server, as `bench serve callback`",
+            "--timer-rule is for reference servers, not for {}",
             args.name
         )));
     }
@@ -127,6 +135,7 @@ fn settings(args: &ServeArgs, addr: SocketAddr, model: Model) -> Result<Settings
         workers,
         data_dir: data_dir.display().to_string(),
         upstream: args.upstream,
+        own_timers: args.timer_rule == TimerRule::Own,
         ..defaults
     })
 }

@@ -46,11 +46,10 @@ type OnRead = Box<dyn FnMut(&mut Asyncio, Read<'_>)>;
 type OnWritable = Box<dyn FnMut(&mut Asyncio, bool)>;
 type Once = Box<dyn FnOnce(&mut Asyncio)>;
 
-/// A timer: asyncio's fire once, so it asks for another each time.
+/// A timer: asyncio's can't be started again, so it asks for another each time.
 pub(crate) struct Timer {
     /// None while it is being called, and once the timer is closed.
     callback: RefCell<Option<Callback>>,
-    repeat: Cell<Duration>,
     is_closed: Cell<bool>,
     handle: Cell<Option<Handle>>,
 }
@@ -112,14 +111,12 @@ impl EventLoop for Asyncio {
     fn add_timer(&mut self, callback: impl FnMut(&mut Self) + 'static) -> Rc<Timer> {
         Rc::new(Timer {
             callback: RefCell::new(Some(Box::new(callback))),
-            repeat: Cell::default(),
             is_closed: Cell::default(),
             handle: Cell::default(),
         })
     }
 
-    fn start_timer(&mut self, timer: &Rc<Timer>, after_ms: u64, repeat_ms: u64) {
-        timer.repeat.set(Duration::from_millis(repeat_ms));
+    fn start_timer(&mut self, timer: &Rc<Timer>, after_ms: u64) {
         Timer::start(timer, self, Duration::from_millis(after_ms));
     }
 
@@ -292,10 +289,6 @@ impl Timer {
             let Some(mut callback) = due.callback.take() else {
                 return;
             };
-            let repeat = due.repeat.get();
-            if !repeat.is_zero() {
-                Self::start(&due, &itself, repeat);
-            }
             callback(&mut itself);
             if !due.is_closed.get() {
                 due.callback.replace(Some(callback));

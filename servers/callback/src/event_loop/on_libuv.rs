@@ -52,8 +52,8 @@ impl EventLoop for Loop {
         Loop::add_timer(self, move |event_loop, _| callback(event_loop))
     }
 
-    fn start_timer(&mut self, timer: &libuv::Timer, after_ms: u64, repeat_ms: u64) {
-        Loop::start_timer(self, *timer, after_ms, repeat_ms);
+    fn start_timer(&mut self, timer: &libuv::Timer, after_ms: u64) {
+        Loop::start_timer(self, *timer, after_ms, 0);
     }
 
     fn stop_timer(&mut self, timer: &libuv::Timer) {

@@ -17,9 +17,10 @@ pub(crate) struct Asyncio;
 impl Runtime for Asyncio {
     super::sockets!(TcpListener, TcpStream);
 
-    fn run<F: Future>(self, _: &Settings, pool: &Pool, main: F) -> io::Result<F::Output> {
+    fn run<F: Future>(self, settings: &Settings, pool: &Pool, main: F) -> io::Result<F::Output> {
         let mut runner = Runner::new(asyncio::Settings {
             pool: pool.clone(),
+            timer_rule: serving::timer_rule(settings),
             ..asyncio::Settings::default()
         })?;
         runner.run(main)
@@ -56,12 +57,6 @@ impl Runtime for Asyncio {
 
     fn sleep(time: Duration) -> impl Future<Output = ()> + Send {
         asyncio::sleep(time)
-    }
-
-    async fn oversleep(time: Duration) -> Duration {
-        let due = get_running_loop().time() + time;
-        asyncio::sleep_until(due).await;
-        get_running_loop().time().saturating_sub(due)
     }
 
     async fn timeout<F: Future + Send>(limit: Duration, future: F) -> Option<F::Output> {

@@ -17,9 +17,10 @@ pub(crate) struct Libuv;
 impl Runtime for Libuv {
     super::sockets!(TcpListener, TcpStream);
 
-    fn run<F: Future>(self, _: &Settings, pool: &Pool, main: F) -> io::Result<F::Output> {
+    fn run<F: Future>(self, settings: &Settings, pool: &Pool, main: F) -> io::Result<F::Output> {
         let mut runner = Runner::new(libuv::Settings {
             pool: pool.clone(),
+            timer_rule: serving::timer_rule(settings),
             ..libuv::Settings::default()
         })?;
         runner.run(main)
@@ -54,12 +55,6 @@ impl Runtime for Libuv {
 
     fn sleep(time: Duration) -> impl Future<Output = ()> + Send {
         libuv::sleep(time)
-    }
-
-    async fn oversleep(time: Duration) -> Duration {
-        let due = libuv::time() + time;
-        libuv::sleep_until(due).await;
-        libuv::time().saturating_sub(due)
     }
 
     async fn timeout<F: Future + Send>(limit: Duration, future: F) -> Option<F::Output> {

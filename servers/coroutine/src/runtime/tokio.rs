@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
-use tokio::time::{self, Instant};
+use tokio::time;
 
 use super::Runtime;
 
@@ -78,12 +78,6 @@ impl Runtime for Tokio {
 
     fn sleep(time: Duration) -> impl Future<Output = ()> + Send {
         time::sleep(time)
-    }
-
-    async fn oversleep(time: Duration) -> Duration {
-        let due = Instant::now() + time;
-        time::sleep_until(due).await;
-        due.elapsed()
     }
 
     async fn timeout<F: Future + Send>(limit: Duration, future: F) -> Option<F::Output> {
