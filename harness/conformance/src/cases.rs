@@ -2,6 +2,8 @@
 //!
 //! Knows the work contract and the RFCs. Must never know sockets, nor which server is asked.
 
+use std::time::Duration;
+
 use http1::client::encode_request;
 use http1::{
     MAX_BODY_BYTES, MAX_CHUNK_EXTENSION_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, MAX_TRAILER_BYTES,
@@ -41,6 +43,8 @@ pub(super) enum Script {
     Beside(Busy),
     /// Events that are framed like this, and when each of them comes.
     Paced(Framing),
+    /// Sleeps, none of which may be answered by more than this before its time.
+    Punctual(Duration),
     /// A chat in which everybody talks at once.
     Talk(Talk),
     /// A chat with one who does not listen.
@@ -202,6 +206,10 @@ const KEPT_REQUESTS: usize = 100;
 
 /// Requests that wait at once, for those who say that these cost them nothing.
 const MANY: usize = 20;
+
+/// By how much a runtime's timers may be early whose loop counts whole milliseconds, both ends cut off: libuv's, and so Node.js' and
+/// uvloop's.
+const COARSE_TIMERS: Duration = Duration::from_millis(1);
 
 /// Connections that have each sent half a request.
 const HALF_REQUESTS: usize = 20;
@@ -386,7 +394,22 @@ impl Asking<'_> {
             .chain(files)
             .chain(UPSTREAM_TARGETS)
             .map(served)
+            .chain([self.punctual()])
             .collect()
+    }
+
+    /// A server that reads HTTP by this workspace's `http1` keeps the timer rule of this workspace's loops, too.
+    fn punctual(&self) -> Case {
+        let early = if self.needs.is_strict {
+            Duration::ZERO
+        } else {
+            COARSE_TIMERS
+        };
+        Case {
+            group: Group::Routes,
+            name: "GET /sleep/10 again and again, never early".to_owned(),
+            script: Script::Punctual(early),
+        }
     }
 
     /// The GET behind each HEAD would find any byte of a body that should not be there.

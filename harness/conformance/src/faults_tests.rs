@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::thread;
 
-use crate::cases::{self, Case};
+use crate::cases::{self, Case, Script};
 use crate::outcome::{Group, Needs, id};
 use crate::specimen_for_tests::{Fault, STOP, start};
 use crate::{check_stop, play};
@@ -29,7 +29,8 @@ fn failing(fault: Option<Fault>, needs: Needs, which: &dyn Fn(&str) -> bool) -> 
     let host = addr.to_string();
     let fails = |case: Case| {
         let id = id(case.group, &case.name);
-        let is_asked = GROUPS.contains(&case.group) && which(&id);
+        let is_here = GROUPS.contains(&case.group) || matches!(case.script, Script::Punctual(_));
+        let is_asked = is_here && which(&id);
         let problem = is_asked.then(|| play(&case, addr, &host).err()).flatten();
         problem.map(|problem| format!("{id}: {}", problem.text))
     };
@@ -75,6 +76,17 @@ fn check(faults: &[(Fault, &[(&str, &str)])]) {
             });
         }
     });
+}
+
+#[test]
+fn faults_of_timers_are_found() {
+    check(&[(
+        Fault::WakesEarly,
+        &[(
+            "routes/GET /sleep/10 again and again, never early",
+            "before its 10 ms were over",
+        )],
+    )]);
 }
 
 #[test]

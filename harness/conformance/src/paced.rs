@@ -1,4 +1,4 @@
-//! Whether events go out when they are due, and not all of them when the last one is.
+//! Whether events go out when they are due, and not all of them when the last one is; and whether sleeps are answered early.
 //!
 //! An event must be there before the next one is due, and not before its own time. The first could fail on a machine that
 //! stands still, so that there is a second attempt with far longer gaps; the second can't.
@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use http1::Method;
+use spec::Route;
 
 use crate::judge::{Expected, Framing, events};
 use crate::outcome::CASE_TIMEOUT;
@@ -52,6 +53,35 @@ pub(super) fn play(framing: Framing, addr: SocketAddr, host: &str) -> Result<(),
     Err(Problem::wrong(format!(
         "event {late} of {EVENTS} had not come when the next one was due, {gap_ms} ms later: each must go out when it is due"
     )))
+}
+
+/// How many sleeps are asked for, one after the other, and how long each is: they begin at any fraction of a millisecond.
+const SLEEPS: u32 = 20;
+const SLEEP_MS: u32 = 10;
+
+/// Asks for sleeps, and looks whether one is answered by more than `early` before its time. What is late may be the machine's doing.
+pub(super) fn sleep(early: Duration, addr: SocketAddr, host: &str) -> Result<(), Problem> {
+    let mut wire = Wire::open(addr, Instant::now() + CASE_TIMEOUT)?;
+    let route = Route::Sleep { ms: SLEEP_MS };
+    let expected = Expected::served(Method::Get, route);
+    let request = format!("GET {} HTTP/1.1\r\nHost: {host}\r\n\r\n", route.target());
+    let due = Duration::from_millis(SLEEP_MS.into());
+    for number in 1..=SLEEPS {
+        let begin = Instant::now();
+        wire.send(request.as_bytes())?;
+        match wire.next(Method::Get)? {
+            Said::Reply(reply) => expected.judge(&reply)?,
+            Said::End => return Err(expected.closed_instead()),
+        }
+        let took = begin.elapsed();
+        if took + early < due {
+            return Err(Problem::wrong(format!(
+                "sleep {number} of {SLEEPS} was answered after {} µs, before its {SLEEP_MS} ms were over",
+                took.as_micros()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// When each event was there, counted from before the request.

@@ -26,6 +26,8 @@ use crate::websocket::{
 /// What is wrong with a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
+    // /sleep
+    WakesEarly,
     // /orders
     TakesEveryQuantity,
     TakesEveryAddress,
@@ -296,7 +298,9 @@ impl Server {
             _ => match Route::parse(&request.target) {
                 Ok(route) => {
                     if let Route::Sleep { ms } = route {
-                        thread::sleep(Duration::from_millis(ms.into()));
+                        let early = Duration::from_millis(u64::from(self.has(Fault::WakesEarly)));
+                        let time = Duration::from_millis(ms.into());
+                        thread::sleep(time.saturating_sub(early));
                     }
                     let head = format!("Content-Type: {}\r\n", route.expected_content_type());
                     let body = route.expected_body().unwrap_or_default();
