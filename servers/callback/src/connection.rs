@@ -540,13 +540,13 @@ impl<L: EventLoop> Request<L> {
         self.client.serve(event_loop);
     }
 
-    /// Makes a call to the upstream; `on_called` gets the body of the reply, or why there is none. It is cancelled with the
+    /// Makes a call to the upstream; `on_called` gets the number of the reply, or why there is none. It is cancelled with the
     /// request.
     pub(crate) fn call(
         &self,
         event_loop: &mut L,
         call: Call,
-        on_called: impl FnOnce(&mut L, Result<&[u8], UpstreamError>) + 'static,
+        on_called: impl FnOnce(&mut L, Result<u64, UpstreamError>) + 'static,
     ) {
         let Some(upstream) = &self.server().upstream else {
             return self.fail(event_loop, &Failure::NoUpstream);

@@ -9,17 +9,17 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use slab::Slab;
-use spec::{Call, Exchange, MAX_CALL_ATTEMPTS, MAX_REPLY_BYTES, Progress, UpstreamError};
+use spec::{Call, Exchange, MAX_CALL_ATTEMPTS, Progress, UpstreamError};
 
 use crate::event_loop::{EventLoop, Read};
 
-/// Makes one call; `on_called` gets the body of the reply, or why there is none, never from inside this call. It is not called
+/// Makes one call; `on_called` gets the number of the reply, or why there is none, never from inside this call. It is not called
 /// once the call is [cancelled](Upstream::cancel).
 pub(crate) fn call<L: EventLoop>(
     event_loop: &mut L,
     upstream: &Rc<Upstream<L>>,
     call: Call,
-    on_called: impl FnOnce(&mut L, Result<&[u8], UpstreamError>) + 'static,
+    on_called: impl FnOnce(&mut L, Result<u64, UpstreamError>) + 'static,
 ) -> Ticket {
     let ticket = Ticket(upstream.next_ticket.get());
     upstream.next_ticket.set(ticket.0 + 1);
@@ -53,7 +53,7 @@ pub(crate) struct Upstream<L: EventLoop> {
     next_ticket: Cell<u64>,
 }
 
-type OnCalled<L> = Box<dyn FnOnce(&mut L, Result<&[u8], UpstreamError>)>;
+type OnCalled<L> = Box<dyn FnOnce(&mut L, Result<u64, UpstreamError>)>;
 
 /// A call on its way.
 struct Asked<L> {
@@ -217,12 +217,9 @@ impl<L: EventLoop> Upstream<L> {
         asked: Asked<L>,
     ) {
         event_loop.stop_timer(connection.timer());
-        let mut reply = [0; MAX_REPLY_BYTES];
-        let (reply, is_reusable) = {
+        let (number, is_reusable) = {
             let exchange = connection.exchange.borrow();
-            let reply = &mut reply[..exchange.reply().len()];
-            reply.copy_from_slice(exchange.reply());
-            (reply, exchange.is_reusable())
+            (exchange.number(), exchange.is_reusable())
         };
         if is_reusable {
             self.idle.borrow_mut().push(Rc::clone(connection));
@@ -230,7 +227,7 @@ impl<L: EventLoop> Upstream<L> {
             self.close(event_loop, connection);
         }
         self.serve_waiting(event_loop);
-        (asked.on_called)(event_loop, Ok(reply));
+        (asked.on_called)(event_loop, number);
     }
 
     /// The call over this connection gets no reply; if it may, it is made once more.
@@ -362,7 +359,7 @@ mod tests {
     const CALL: Call = Call { number: 7, ms: 1 };
     const REPLY: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n7";
 
-    type Replies = Rc<RefCell<Vec<Result<Vec<u8>, UpstreamError>>>>;
+    type Replies = Rc<RefCell<Vec<Result<u64, UpstreamError>>>>;
 
     /// An upstream whose every connection gives `replies` and is closed then, and a count of its connections.
     fn upstream_that_gives(
@@ -397,12 +394,12 @@ mod tests {
         event_loop: &mut Loop,
         upstream: &Rc<Upstream<Loop>>,
         calls: usize,
-    ) -> Vec<Result<Vec<u8>, UpstreamError>> {
+    ) -> Vec<Result<u64, UpstreamError>> {
         let replies = Replies::default();
         for _ in 0..calls {
             let replies = Rc::clone(&replies);
             call(event_loop, upstream, CALL, move |event_loop, reply| {
-                replies.borrow_mut().push(reply.map(<[u8]>::to_vec));
+                replies.borrow_mut().push(reply);
                 if replies.borrow().len() == calls {
                     event_loop.stop();
                 }
@@ -420,7 +417,7 @@ mod tests {
     fn at_the_bound_calls_wait_for_a_connection() {
         let (upstream, connections) = upstream_that_gives(usize::MAX, 2);
         let replies = make_calls(&mut real_loop(), &upstream, 10);
-        assert_eq!(replies, vec![Ok(b"7".to_vec()); 10]);
+        assert_eq!(replies, vec![Ok(7); 10]);
         assert_eq!(connections.load(Ordering::Relaxed), 2);
         assert_eq!(
             (upstream.open.borrow().len(), upstream.idle.borrow().len()),
@@ -434,10 +431,7 @@ mod tests {
         let mut event_loop = real_loop();
         for _ in 0..2 {
             // The idle connection is closed by now, or is when the call finds out; a new one serves the call.
-            assert_eq!(
-                make_calls(&mut event_loop, &upstream, 1),
-                [Ok(b"7".to_vec())]
-            );
+            assert_eq!(make_calls(&mut event_loop, &upstream, 1), [Ok(7)]);
         }
         assert_eq!(connections.load(Ordering::Relaxed), 2);
 

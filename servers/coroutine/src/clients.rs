@@ -4,23 +4,26 @@
 //! read, and what a task waits for is a number that it leaves, so that a time limit costs no timer.
 
 use std::future::poll_fn;
+use std::mem;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use slab::Slab;
 use spec::{Limits, Round, Waiting, Watch};
 use tokio::sync::Notify;
 
-#[derive(Default)]
-pub(crate) struct Clients {
-    joined: Mutex<Joined>,
+use crate::runtime::Runtime;
+use crate::shared::Shared;
+
+pub(crate) struct Clients<R: Runtime> {
+    joined: R::Shared<Joined>,
     all_gone: Notify,
 }
 
 #[derive(Default)]
-struct Joined {
+pub(crate) struct Joined {
     stopping: bool,
     entries: Slab<Entry>,
     /// Which entries are looked at next.
@@ -46,26 +49,35 @@ const STOP: u8 = 1;
 const LATE: u8 = 2;
 
 /// A task's place among the others, which it leaves when this is dropped.
-pub(crate) struct Place {
-    clients: Arc<Clients>,
+pub(crate) struct Place<R: Runtime> {
+    clients: Arc<Clients<R>>,
     key: usize,
     signals: Arc<Signals>,
     /// How many were there before.
     pub(crate) others: usize,
 }
 
-impl Clients {
+impl<R: Runtime> Clients<R> {
+    pub(crate) fn new() -> Self {
+        Self {
+            joined: Shared::new(Joined::default()),
+            all_gone: Notify::new(),
+        }
+    }
+
     /// A place for a task that is about to be spawned; it [stays](Place::stay) in it.
-    pub(crate) fn enter(self: &Arc<Self>) -> Place {
-        let mut joined = self.lock();
+    pub(crate) fn enter(self: &Arc<Self>) -> Place<R> {
         let signals = Arc::new(Signals::default());
-        let stop = if joined.stopping { STOP } else { 0 };
-        signals.to_task.store(stop, Ordering::Relaxed);
-        let others = joined.entries.len();
-        let key = joined.entries.insert(Entry {
-            waker: Waker::noop().clone(),
-            signals: Arc::clone(&signals),
-            watch: Watch::new(),
+        let (key, others) = self.joined.with(|joined| {
+            let stop = if joined.stopping { STOP } else { 0 };
+            signals.to_task.store(stop, Ordering::Relaxed);
+            let others = joined.entries.len();
+            let key = joined.entries.insert(Entry {
+                waker: Waker::noop().clone(),
+                signals: Arc::clone(&signals),
+                watch: Watch::new(),
+            });
+            (key, others)
         });
         Place {
             clients: Arc::clone(self),
@@ -77,17 +89,16 @@ impl Clients {
 
     /// Asks all tasks to come to an end, also those that join from here on, and waits until they have.
     pub(crate) async fn stop(&self) {
-        {
-            let mut joined = self.lock();
+        self.joined.with(|joined| {
             joined.stopping = true;
             for (_, entry) in &joined.entries {
                 entry.signals.to_task.fetch_or(STOP, Ordering::Relaxed);
                 entry.waker.wake_by_ref();
             }
-        }
+        });
         loop {
             let gone = self.all_gone.notified();
-            if self.lock().entries.is_empty() {
+            if self.joined.with(|joined| joined.entries.is_empty()) {
                 return;
             }
             gone.await;
@@ -96,32 +107,31 @@ impl Clients {
 
     /// Looks at some of the tasks, whether their clients keep them waiting for too long.
     pub(crate) fn look(&self, now_ms: u64, limits: &Limits) {
-        let mut joined = self.lock();
-        let places = joined.entries.capacity();
-        for key in joined.round.share(places) {
-            let Some(entry) = joined.entries.get_mut(key) else {
-                continue;
-            };
-            let waiting = Waiting::from_bits(entry.signals.waiting.load(Ordering::Relaxed));
-            if entry.watch.look(now_ms, waiting, limits).is_some() {
-                entry.signals.to_task.fetch_or(LATE, Ordering::Relaxed);
-                entry.waker.wake_by_ref();
+        self.joined.with(|joined| {
+            let places = joined.entries.capacity();
+            for key in joined.round.share(places) {
+                let Some(entry) = joined.entries.get_mut(key) else {
+                    continue;
+                };
+                let waiting = Waiting::from_bits(entry.signals.waiting.load(Ordering::Relaxed));
+                if entry.watch.look(now_ms, waiting, limits).is_some() {
+                    entry.signals.to_task.fetch_or(LATE, Ordering::Relaxed);
+                    entry.waker.wake_by_ref();
+                }
             }
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Joined> {
-        // Nothing in here panics with the lock held, so a poisoned lock still guards a sound value.
-        self.joined.lock().unwrap_or_else(PoisonError::into_inner)
+        });
     }
 }
 
-impl Place {
+impl<R: Runtime> Place<R> {
     /// Has the task that this is called in woken by what the server says from here on.
     pub(crate) async fn stay(&self) {
         poll_fn(|cx| {
-            let entry = &mut self.clients.lock().entries[self.key];
-            entry.waker.clone_from(cx.waker());
+            let waker = cx.waker().clone();
+            let joined = &self.clients.joined;
+            let before =
+                joined.with(|joined| mem::replace(&mut joined.entries[self.key].waker, waker));
+            drop(before);
             Poll::Ready(())
         })
         .await;
@@ -160,11 +170,15 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl<R: Runtime> Drop for Place<R> {
     fn drop(&mut self) {
-        let mut joined = self.clients.lock();
-        joined.entries.remove(self.key);
-        if joined.stopping && joined.entries.is_empty() {
+        let (left, is_last) = self.clients.joined.with(|joined| {
+            let left = joined.entries.remove(self.key);
+            (left, joined.stopping && joined.entries.is_empty())
+        });
+        // What its waker holds may come back here.
+        drop(left);
+        if is_last {
             self.clients.all_gone.notify_one();
         }
     }

@@ -10,9 +10,9 @@
 
 use std::future::poll_fn;
 use std::io;
+use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -25,10 +25,11 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 use crate::clients::Place;
 use crate::runtime::Runtime;
+use crate::shared::Shared;
 use crate::{Server, routes, scratch};
 
 /// Serves one connection to its end.
-pub(crate) async fn serve<R: Runtime>(stream: R::Stream, server: Arc<Server<R>>, place: Place) {
+pub(crate) async fn serve<R: Runtime>(stream: R::Stream, server: Arc<Server<R>>, place: Place<R>) {
     place.stay().await;
     // The task that accepts has a place too.
     let others = place.others - 1;
@@ -46,7 +47,7 @@ pub(crate) async fn serve<R: Runtime>(stream: R::Stream, server: Arc<Server<R>>,
 
 pub(crate) struct Connection<'a, R: Runtime> {
     pub(crate) server: &'a Server<R>,
-    pub(crate) place: Place,
+    pub(crate) place: Place<R>,
     pub(crate) stream: R::Stream,
     pub(crate) http: http1::server::Connection,
     /// Answers that wait to be written.
@@ -79,7 +80,7 @@ enum Batch {
 }
 
 impl<'a, R: Runtime> Connection<'a, R> {
-    fn new(stream: R::Stream, server: &'a Server<R>, place: Place) -> Self {
+    fn new(stream: R::Stream, server: &'a Server<R>, place: Place<R>) -> Self {
         Self {
             server,
             place,
@@ -294,7 +295,7 @@ impl<'a, R: Runtime> Connection<'a, R> {
 
     /// Says that there are too many connections.
     async fn turn_away(&mut self) -> io::Result<()> {
-        self.server.limits_met().connections += 1;
+        self.server.limits_met.with(|met| met.connections += 1);
         let date = self.server.date();
         self.http.overload(&date, &mut self.out);
         self.flush().await?;
@@ -308,7 +309,7 @@ impl<'a, R: Runtime> Connection<'a, R> {
             Waiting::Body(_) => Overdue::Body,
             Waiting::Idle(_) | Waiting::Reader(_) | Waiting::Server => Overdue::Idle,
         };
-        self.server.limits_met().count(overdue);
+        self.server.limits_met.with(|met| met.count(overdue));
         if overdue == Overdue::Idle {
             return Ok(());
         }
@@ -357,15 +358,21 @@ impl<'a, R: Runtime> Queued<'a, R> {
 
     /// The client takes nothing more now, and so many bytes wait for it; `progress` changes whenever it has taken some. The reason
     /// where it is not to be waited for.
-    pub(crate) fn wait(&mut self, place: &Place, bytes: usize, progress: u32) -> Poll<io::Error> {
+    pub(crate) fn wait(
+        &mut self,
+        place: &Place<R>,
+        bytes: usize,
+        progress: u32,
+    ) -> Poll<io::Error> {
         if place.is_late() {
-            self.server.limits_met().count(Overdue::Reader);
+            let met = &self.server.limits_met;
+            met.with(|met| met.count(Overdue::Reader));
             return Poll::Ready(io::ErrorKind::TimedOut.into());
         }
         place.waits_for(Waiting::Reader(progress));
         let sum = self.count(bytes);
         if sum > self.server.limits.buffered_bytes {
-            self.server.limits_met().buffered_bytes += 1;
+            self.server.limits_met.with(|met| met.buffered_bytes += 1);
             return Poll::Ready(io::ErrorKind::OutOfMemory.into());
         }
         Poll::Pending
@@ -373,10 +380,11 @@ impl<'a, R: Runtime> Queued<'a, R> {
 
     /// Gives the sum.
     fn count(&mut self, bytes: usize) -> usize {
-        let sum: &AtomicUsize = &self.server.queued_bytes;
-        sum.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.bytes = bytes;
-        sum.fetch_add(bytes, Ordering::Relaxed) + bytes
+        let before = mem::replace(&mut self.bytes, bytes);
+        self.server.queued_bytes.with(|sum| {
+            *sum = *sum - before + bytes;
+            *sum
+        })
     }
 }
 
@@ -429,7 +437,7 @@ mod tests {
             for _ in 0..100_000 {
                 let polled = poll_fn(|cx| Poll::Ready(answering.as_mut().poll(cx))).await;
                 assert!(polled.is_pending(), "the client reads nothing");
-                if server.queued_bytes.load(Ordering::Relaxed) > 0 {
+                if server.queued_bytes.with(|sum| *sum) > 0 {
                     break;
                 }
             }

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use spec::LAG_SAMPLE_MS;
 
+use crate::Server;
 use crate::runtime::Runtime;
-use crate::{Server, lock};
+use crate::shared::Shared;
 
 /// Beats for as long as the runtime runs.
 pub(crate) async fn beat<R: Runtime>(server: Arc<Server<R>>) {
@@ -20,7 +21,7 @@ pub(crate) async fn beat<R: Runtime>(server: Arc<Server<R>>) {
     loop {
         let due = Instant::now() + INTERVAL;
         R::sleep(INTERVAL).await;
-        lock(&server.lag).record(due, Instant::now());
+        server.lag.with(|lag| lag.record(due, Instant::now()));
         server.now_s.store(serving::now_s(), Ordering::Relaxed);
         let now_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         server.clients.look(now_ms, &server.limits);

@@ -15,7 +15,7 @@
 //! | `upstream` | kept-alive connections to the backend |
 //! | `heartbeat` | loop lag, the date, limits |
 //! | `moves` | how often a connection went on on another worker |
-//! | `scratch` | the read buffer that a thread's connections share |
+//! | `scratch`, `shared` | the read buffer that a thread's connections share; what they change together |
 
 #![allow(
     clippy::disallowed_methods,
@@ -30,6 +30,7 @@ mod moves;
 mod routes;
 mod runtime;
 mod scratch;
+mod shared;
 mod upstream;
 
 #[cfg(test)]
@@ -38,18 +39,19 @@ mod tests;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http1::Date;
 use serving::{LagRecorder, Pool};
-use spec::{LimitCounts, Limits, LoopWork, Settings, Stats, Work};
+use spec::{LimitCounts, Limits, LoopWork, MAX_UPSTREAM_CONNECTIONS, Settings, Stats, Work};
 
 use crate::clients::Clients;
 use crate::moves::Moves;
 use crate::routes::Room;
 use crate::runtime::{Asyncio, Libuv, Runtime, Tokio};
+use crate::shared::Shared;
 use crate::upstream::Upstream;
 
 /// Which scheduler runs the tasks.
@@ -125,20 +127,20 @@ struct Server<R: Runtime> {
     nodelay: bool,
     data_dir: Arc<Path>,
     limits: Limits,
-    limits_met: Mutex<LimitCounts>,
+    limits_met: R::Shared<LimitCounts>,
     /// Bytes of answers that wait for clients.
-    queued_bytes: AtomicUsize,
-    clients: Arc<Clients>,
+    queued_bytes: R::Shared<usize>,
+    clients: Arc<Clients<R>>,
     /// None where the settings name none; `/upstream` then fails.
     upstream: Option<Upstream<R>>,
     pool: Pool,
-    room: Room,
-    lag: Mutex<LagRecorder>,
+    room: Room<R>,
+    lag: R::Shared<LagRecorder>,
     /// The second since 1970, for the dates.
     now_s: AtomicU64,
     moves: Moves,
     /// What blocked a worker.
-    work: Mutex<LoopWork>,
+    work: R::Shared<LoopWork>,
 }
 
 impl<R: Runtime> Server<R> {
@@ -148,18 +150,18 @@ impl<R: Runtime> Server<R> {
             nodelay: settings.nodelay,
             data_dir: Path::new(&settings.data_dir).into(),
             limits: settings.limits,
-            limits_met: Mutex::default(),
-            queued_bytes: AtomicUsize::default(),
-            clients: Arc::default(),
+            limits_met: Shared::new(LimitCounts::default()),
+            queued_bytes: Shared::new(0),
+            clients: Arc::new(Clients::new()),
             upstream: settings
                 .upstream
-                .map(|addr| Upstream::new(addr, settings.nodelay)),
+                .map(|addr| Upstream::new(addr, settings.nodelay, MAX_UPSTREAM_CONNECTIONS)),
             pool,
             room: Room::new(),
-            lag: Mutex::default(),
+            lag: Shared::new(LagRecorder::default()),
             now_s: AtomicU64::new(serving::now_s()),
             moves: Moves::default(),
-            work: Mutex::default(),
+            work: Shared::new(LoopWork::default()),
         }
     }
 
@@ -173,27 +175,18 @@ impl<R: Runtime> Server<R> {
         let _ = R::timeout(grace, self.clients.stop()).await;
     }
 
-    fn limits_met(&self) -> MutexGuard<'_, LimitCounts> {
-        lock(&self.limits_met)
-    }
-
     /// A computation blocked a worker for so many microseconds.
     fn on_blocked(&self, work: Work, us: u64) {
-        lock(&self.work).add(work, us);
+        self.work.with(|all| all.add(work, us));
     }
 
     fn stats(&self) -> Stats {
         let stats = Stats {
             task_moves: Some(self.moves.count()),
-            loop_work_us_counts: Some(lock(&self.work).clone()),
-            limits_met: Some(*self.limits_met()),
+            loop_work_us_counts: Some(self.work.with(|work| work.clone())),
+            limits_met: Some(self.limits_met.with(|met| *met)),
             ..self.runtime.stats()
         };
-        serving::with_pool(lock(&self.lag).stats(stats), &self.pool)
+        serving::with_pool(self.lag.with(|lag| lag.stats(stats)), &self.pool)
     }
-}
-
-/// Nothing panics with one of these locks held, so a poisoned one still guards a sound value.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

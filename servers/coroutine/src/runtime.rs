@@ -1,8 +1,7 @@
 //! What a coroutine server needs of a runtime.
 //!
 //! Everything that waits asks the runtime here, and nothing else does: so the same coroutines run on tokio's schedulers and on
-//! the loops like asyncio's and libuv's. Locks, channels and semaphores are `tokio::sync`'s for all of them; those know wakers only, and no runtime. Must
-//! never know what is served.
+//! the loops like asyncio's and libuv's. Must never know what is served.
 
 /// The sockets of a runtime, which all have tokio's names for the same things.
 macro_rules! sockets {
@@ -29,6 +28,23 @@ macro_rules! sockets {
 }
 use sockets;
 
+/// What tasks share on a loop of one thread.
+macro_rules! one_thread {
+    ($semaphore:ident) => {
+        type Shared<T: Send + 'static> = crate::shared::Local<T>;
+        type Semaphore = $semaphore;
+
+        fn semaphore(permits: usize) -> $semaphore {
+            $semaphore::new(permits)
+        }
+
+        async fn acquire(semaphore: &$semaphore) -> impl Send {
+            semaphore.acquire().await
+        }
+    };
+}
+use one_thread;
+
 mod asyncio;
 mod libuv;
 mod tokio;
@@ -40,6 +56,8 @@ use std::time::Duration;
 use ::tokio::io::{AsyncRead, AsyncWrite};
 use serving::Pool;
 use spec::{Settings, Stats};
+
+use crate::shared::Shared;
 
 pub(crate) use self::asyncio::Asyncio;
 pub(crate) use self::libuv::Libuv;
@@ -53,6 +71,10 @@ pub(crate) trait Runtime: Copy + Send + Sync + 'static {
     type Listener: Send + Sync + 'static;
     /// A connection.
     type Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync + 'static;
+    /// What tasks share and change.
+    type Shared<T: Send + 'static>: Shared<T> + 'static;
+    /// So many tasks that may do something at once; being woken by it costs what it does on this runtime.
+    type Semaphore: Send + Sync + 'static;
 
     /// Runs `main` to its end on a runtime of these settings, and drops what else is left then. Fails where the runtime can't be
     /// built.
@@ -63,6 +85,12 @@ pub(crate) trait Runtime: Copy + Send + Sync + 'static {
 
     /// Whether a task may go on on another thread than the one that it ran on before.
     fn moves_tasks(self) -> bool;
+
+    /// A semaphore that so many may acquire at once.
+    fn semaphore(permits: usize) -> Self::Semaphore;
+
+    /// Waits for a turn, first come, first served. Dropped, what is given ends it.
+    fn acquire(semaphore: &Self::Semaphore) -> impl Future<Output = impl Send> + Send;
 
     /// Runs a coroutine beside others.
     fn spawn(task: impl Future<Output = ()> + Send + 'static);

@@ -4,34 +4,25 @@
 //! [`spec::Exchange`]'s.
 
 use std::net::SocketAddr;
-use std::sync::Mutex;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use spec::{Call, Exchange, MAX_CALL_ATTEMPTS, MAX_UPSTREAM_CONNECTIONS, Progress, UpstreamError};
+use spec::{Call, Exchange, MAX_CALL_ATTEMPTS, Progress, UpstreamError};
 use tokio::io::AsyncWriteExt;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::runtime::Runtime;
-use crate::{lock, scratch};
+use crate::scratch;
+use crate::shared::Shared;
 
 pub(crate) struct Upstream<R: Runtime> {
     addr: SocketAddr,
     host: String,
     nodelay: bool,
     /// Last in, first out: the one used a moment ago is the least likely to have been closed meanwhile.
-    idle: Mutex<Vec<Connection<R>>>,
+    idle: R::Shared<Vec<Connection<R>>>,
     /// One permit per connection in use. A connection is only opened where none is idle, so that those in use and
     /// those idle together are never more than there are permits.
-    permits: Semaphore,
-}
-
-/// A reply, and the connection that it came over, which goes back to the idle ones when this is dropped.
-pub(crate) struct Called<'a, R: Runtime> {
-    upstream: &'a Upstream<R>,
-    /// `None` only while it is being dropped.
-    connection: Option<Connection<R>>,
-    _permit: SemaphorePermit<'a>,
+    permits: R::Semaphore,
 }
 
 struct Connection<R: Runtime> {
@@ -41,30 +32,27 @@ struct Connection<R: Runtime> {
 }
 
 impl<R: Runtime> Upstream<R> {
-    pub(crate) fn new(addr: SocketAddr, nodelay: bool) -> Self {
+    /// Of at most so many connections.
+    pub(crate) fn new(addr: SocketAddr, nodelay: bool, max_connections: usize) -> Self {
         Self {
             addr,
             host: addr.to_string(),
             nodelay,
-            idle: Mutex::new(Vec::new()),
-            permits: Semaphore::new(MAX_UPSTREAM_CONNECTIONS),
+            idle: Shared::new(Vec::new()),
+            permits: R::semaphore(max_connections),
         }
     }
 
-    /// Makes one call. Dropped on the way, it closes its connection, on which a reply may still come.
-    pub(crate) async fn call(&self, call: Call) -> Result<Called<'_, R>, UpstreamError> {
+    /// Makes one call, and gives the number that it was answered. Dropped on the way, it closes its connection, on which a reply may still come.
+    pub(crate) async fn call(&self, call: Call) -> Result<u64, UpstreamError> {
         let limit = Duration::from_millis(call.limit_ms());
         R::timeout(limit, self.try_call(call))
             .await
             .unwrap_or(Err(UpstreamError::Silent))
     }
 
-    async fn try_call(&self, call: Call) -> Result<Called<'_, R>, UpstreamError> {
-        let permit = self
-            .permits
-            .acquire()
-            .await
-            .expect("the semaphore is never closed");
+    async fn try_call(&self, call: Call) -> Result<u64, UpstreamError> {
+        let _permit = R::acquire(&self.permits).await;
         let mut attempt = 1;
         loop {
             // Where an idle connection turned out to be closed, its neighbours likely are too.
@@ -76,11 +64,11 @@ impl<R: Runtime> Upstream<R> {
             };
             match connection.call(call, &self.host).await {
                 Ok(()) => {
-                    return Ok(Called {
-                        upstream: self,
-                        connection: Some(connection),
-                        _permit: permit,
-                    });
+                    let number = connection.exchange.number();
+                    if connection.exchange.is_reusable() {
+                        self.idle.with(|idle| idle.push(connection));
+                    }
+                    return number;
                 }
                 Err(_)
                     if was_idle
@@ -97,34 +85,10 @@ impl<R: Runtime> Upstream<R> {
     /// Those that have ended meanwhile are dropped.
     fn take_idle(&self) -> Option<Connection<R>> {
         loop {
-            let mut connection = lock(&self.idle).pop()?;
+            let mut connection = self.idle.with(Vec::pop)?;
             if connection.is_quiet() {
                 return Some(connection);
             }
-        }
-    }
-
-    fn keep(&self, connection: Connection<R>) {
-        lock(&self.idle).push(connection);
-    }
-}
-
-impl<R: Runtime> Called<'_, R> {
-    /// The body of the reply.
-    pub(crate) fn reply(&self) -> &[u8] {
-        self.connection
-            .as_ref()
-            .expect("there until dropped")
-            .exchange
-            .reply()
-    }
-}
-
-impl<R: Runtime> Drop for Called<'_, R> {
-    fn drop(&mut self) {
-        let connection = self.connection.take().expect("dropped once");
-        if connection.exchange.is_reusable() {
-            self.upstream.keep(connection);
         }
     }
 }
@@ -189,7 +153,7 @@ mod tests {
     /// An upstream whose every connection gives `replies` and is closed then, and a count of its connections.
     async fn upstream_that_gives(replies: usize) -> (Upstream<Tokio>, Arc<AtomicU32>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let upstream = Upstream::<Tokio>::new(listener.local_addr().unwrap(), true);
+        let upstream = Upstream::<Tokio>::new(listener.local_addr().unwrap(), true, 1);
         let connections = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&connections);
         tokio::spawn(async move {
@@ -212,41 +176,32 @@ mod tests {
     #[tokio::test]
     async fn at_the_bound_calls_wait_for_a_connection() {
         let (upstream, connections) = upstream_that_gives(usize::MAX).await;
-        upstream
-            .permits
-            .forget_permits(MAX_UPSTREAM_CONNECTIONS - 1);
-        let calls = (0..5).map(|_| async {
-            upstream
-                .call(CALL)
-                .await
-                .map(|called| called.reply().to_vec())
-        });
-        for reply in futures_util::future::join_all(calls).await {
-            assert_eq!(reply.as_deref(), Ok(&b"7"[..]));
-        }
+        let calls = (0..5).map(|_| upstream.call(CALL));
+        let replies = futures_util::future::join_all(calls).await;
+        assert_eq!(replies, vec![Ok(7); 5]);
         assert_eq!(connections.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]
     async fn a_call_is_made_once_more_and_not_again() {
         let (upstream, connections) = upstream_that_gives(1).await;
-        drop(upstream.call(CALL).await.unwrap());
+        assert_eq!(upstream.call(CALL).await, Ok(7));
         // The idle connection is closed by now, or is when the call finds out; a new one serves the call.
-        drop(upstream.call(CALL).await.unwrap());
+        assert_eq!(upstream.call(CALL).await, Ok(7));
         assert_eq!(connections.load(Ordering::Relaxed), 2);
 
         // New connections are closed at once: those get no second try.
         let (upstream, connections) = upstream_that_gives(0).await;
-        assert_eq!(upstream.call(CALL).await.err(), Some(UpstreamError::Lost));
+        assert_eq!(upstream.call(CALL).await, Err(UpstreamError::Lost));
         assert_eq!(connections.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_upstream_that_never_answers_is_given_up_at_the_limit() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let upstream = Upstream::<Tokio>::new(listener.local_addr().unwrap(), true);
+        let upstream = Upstream::<Tokio>::new(listener.local_addr().unwrap(), true, 1);
         let begun = Instant::now();
-        assert_eq!(upstream.call(CALL).await.err(), Some(UpstreamError::Silent));
+        assert_eq!(upstream.call(CALL).await, Err(UpstreamError::Silent));
         let limit = Duration::from_millis(CALL.limit_ms());
         let lasted = begun.elapsed();
         assert!(

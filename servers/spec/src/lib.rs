@@ -47,5 +47,5 @@ pub use route::{
 };
 pub use settings::Settings;
 pub use stats::{Counts, Lag, LoopWork, Stats};
-pub use upstream::{Call, Exchange, MAX_REPLY_BYTES, Progress, UpstreamError, add_reply};
+pub use upstream::{Call, Exchange, Progress, UpstreamError, add_reply};
 pub use work::{Computed, Work, file_bytes, file_name};

@@ -31,7 +31,7 @@ fn call_next<L: EventLoop>(
 ) {
     let later = request.clone();
     request.call(event_loop, call, move |event_loop, reply| {
-        match reply.and_then(|reply| add_reply(sum, reply)) {
+        match reply.and_then(|number| add_reply(sum, number)) {
             Ok(sum) if call.number < calls => {
                 call_next(event_loop, &later, calls, call.next(), sum);
             }
@@ -48,7 +48,7 @@ fn call_all<L: EventLoop>(event_loop: &mut L, request: &Request<L>, calls: u32, 
         let (later, answered) = (request.clone(), Rc::clone(&answered));
         request.call(event_loop, call, move |event_loop, reply| {
             let (count, sum) = answered.get();
-            match reply.and_then(|reply| add_reply(sum, reply)) {
+            match reply.and_then(|number| add_reply(sum, number)) {
                 Ok(sum) if count + 1 < calls => answered.set((count + 1, sum)),
                 Ok(sum) => later.answer(event_loop, &Answer::upstream(calls, sum)),
                 Err(error) => later.fail(event_loop, &error.into()),

@@ -10,8 +10,8 @@ use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
@@ -24,12 +24,13 @@ use crate::clients::Place;
 use crate::connection::{Connection, Queued};
 use crate::runtime::Runtime;
 use crate::scratch;
+use crate::shared::Shared;
 
 /// The room of all connections of a server.
-pub(crate) struct Room(Mutex<websocket::Room<Arc<News>>>);
+pub(crate) struct Room<R: Runtime>(R::Shared<websocket::Room<Arc<News>>>);
 
 /// How a member's task learns that something was said.
-struct News {
+pub(crate) struct News {
     is_there: AtomicBool,
     waker: Waker,
 }
@@ -78,7 +79,7 @@ pub(super) async fn attend<R: Runtime>(
 
 struct Chat<'a, R: Runtime> {
     socket: Socket,
-    seat: Seat<'a>,
+    seat: Seat<'a, R>,
     /// What waits to be written.
     out: &'a mut Vec<u8>,
     /// What was said and is to follow it.
@@ -99,9 +100,12 @@ impl<R: Runtime> Chat<'_, R> {
         &mut self,
         cx: &mut Context<'_>,
         stream: &mut S,
-        place: &Place,
+        place: &Place<R>,
     ) -> Poll<io::Result<bool>> {
-        if self.seat.news.is_there.swap(false, Ordering::Acquire) {
+        let news = &self.seat.news;
+        if news.is_there.load(Ordering::Acquire) {
+            // What is said from here on sets it again; what was said before is in the room.
+            news.is_there.store(false, Ordering::Relaxed);
             self.hear()?;
         }
         if place.is_stopping() {
@@ -120,7 +124,7 @@ impl<R: Runtime> Chat<'_, R> {
         &mut self,
         cx: &mut Context<'_>,
         stream: &mut S,
-        place: &Place,
+        place: &Place<R>,
     ) -> Poll<io::Result<()>> {
         loop {
             self.backlog.drain_into(self.out, MAX_BATCH_BYTES);
@@ -219,58 +223,55 @@ fn overrun(Overrun: Overrun) -> io::Error {
     io::Error::other("more was said than may wait for a member")
 }
 
-impl Room {
+impl<R: Runtime> Room<R> {
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(websocket::Room::new(Bounds::LOOP)))
+        Self(Shared::new(websocket::Room::new(Bounds::LOOP)))
     }
 
     fn say(&self, text: &str) {
         let frame = Frame::text(text);
-        self.lock().say(&frame, |news| {
-            news.is_there.store(true, Ordering::Release);
-            news.waker.wake_by_ref();
+        self.0.with(|room| {
+            room.say(&frame, |news| {
+                news.is_there.store(true, Ordering::Release);
+                news.waker.wake_by_ref();
+            });
         });
-    }
-
-    fn lock(&self) -> MutexGuard<'_, websocket::Room<Arc<News>>> {
-        // Nothing in here panics with the lock held, so a poisoned lock still guards a sound value.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A seat in the room, which is left when this is dropped.
-struct Seat<'a> {
-    room: &'a Room,
+struct Seat<'a, R: Runtime> {
+    room: &'a Room<R>,
     /// None once it was left.
     member: Option<websocket::Member>,
     news: Arc<News>,
 }
 
-impl<'a> Seat<'a> {
-    fn take(room: &'a Room, waker: Waker) -> Self {
+impl<'a, R: Runtime> Seat<'a, R> {
+    fn take(room: &'a Room<R>, waker: Waker) -> Self {
         let news = Arc::new(News {
             is_there: AtomicBool::new(false),
             waker,
         });
-        let member = Some(room.lock().join(Arc::clone(&news)));
+        let member = Some(room.0.with(|room| room.join(Arc::clone(&news))));
         Self { room, member, news }
     }
 
     fn take_said(&self, said: &mut VecDeque<Frame>) -> Result<(), Overrun> {
         match self.member {
-            Some(member) => self.room.lock().take(member, said),
+            Some(member) => self.room.0.with(|room| room.take(member, said)),
             None => Ok(()),
         }
     }
 
     fn leave(&mut self) {
         if let Some(member) = self.member.take() {
-            self.room.lock().leave(member);
+            self.room.0.with(|room| room.leave(member));
         }
     }
 }
 
-impl Drop for Seat<'_> {
+impl<R: Runtime> Drop for Seat<'_, R> {
     fn drop(&mut self) {
         self.leave();
     }

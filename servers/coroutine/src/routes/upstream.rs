@@ -33,7 +33,7 @@ async fn call_each<R: Runtime>(
 ) -> Result<u64, UpstreamError> {
     let mut sum = 0;
     for call in Call::each(calls, ms) {
-        sum = add_reply(sum, upstream.call(call).await?.reply())?;
+        sum = add_reply(sum, upstream.call(call).await?)?;
     }
     Ok(sum)
 }
@@ -50,7 +50,7 @@ async fn call_all<R: Runtime>(
         .collect();
     let mut sum = 0;
     while let Some(called) = under_way.next().await {
-        sum = add_reply(sum, called?.reply())?;
+        sum = add_reply(sum, called?)?;
     }
     Ok(sum)
 }

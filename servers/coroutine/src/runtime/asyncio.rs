@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use asyncio::{Runner, Signals, TcpListener, TcpStream, get_running_loop};
+use asyncio::{Runner, Semaphore, Signals, TcpListener, TcpStream, get_running_loop};
 use serving::Pool;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use spec::{Settings, Stats};
@@ -16,6 +16,7 @@ pub(crate) struct Asyncio;
 
 impl Runtime for Asyncio {
     super::sockets!(TcpListener, TcpStream);
+    super::one_thread!(Semaphore);
 
     fn run<F: Future>(self, settings: &Settings, pool: &Pool, main: F) -> io::Result<F::Output> {
         let mut runner = Runner::new(asyncio::Settings {

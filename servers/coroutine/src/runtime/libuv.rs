@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use libuv::{Runner, Signals, TcpListener, TcpStream};
+use libuv::{Runner, Semaphore, Signals, TcpListener, TcpStream};
 use serving::Pool;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use spec::{Settings, Stats};
@@ -16,6 +16,7 @@ pub(crate) struct Libuv;
 
 impl Runtime for Libuv {
     super::sockets!(TcpListener, TcpStream);
+    super::one_thread!(Semaphore);
 
     fn run<F: Future>(self, settings: &Settings, pool: &Pool, main: F) -> io::Result<F::Output> {
         let mut runner = Runner::new(libuv::Settings {

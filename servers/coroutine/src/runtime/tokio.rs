@@ -2,6 +2,7 @@
 
 use std::io;
 use std::panic;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use serving::Pool;
@@ -9,7 +10,7 @@ use spec::{Settings, Stats};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time;
 
 use super::Runtime;
@@ -23,6 +24,19 @@ pub(crate) enum Tokio {
 
 impl Runtime for Tokio {
     super::sockets!(TcpListener, TcpStream);
+    type Shared<T: Send + 'static> = Mutex<T>;
+    type Semaphore = Semaphore;
+
+    fn semaphore(permits: usize) -> Semaphore {
+        Semaphore::new(permits)
+    }
+
+    async fn acquire(semaphore: &Semaphore) -> impl Send {
+        semaphore
+            .acquire()
+            .await
+            .expect("the semaphore is never closed")
+    }
 
     fn run<F: Future>(self, settings: &Settings, _: &Pool, main: F) -> io::Result<F::Output> {
         let mut builder = match self {
