@@ -20,6 +20,7 @@ use model::record::run::{Completion, RunRecord};
 use model::record::target::TargetRecord;
 use model::record::verdict::ComparisonVerdict;
 use model::record::warning::Warning;
+use stats::binomial::share_interval;
 use stats::distribution::{mean, student_t_quantile, student_t_within, variance};
 
 pub use config::{
@@ -131,6 +132,8 @@ pub enum What {
     Better(Metric),
     /// The head breaks the objective for this percentile.
     Objective(&'static str),
+    /// More of the head's requests fail than may.
+    Errors,
 }
 
 /// One measurement, looked at.
@@ -144,6 +147,8 @@ pub struct Look {
     pub valid: bool,
     /// Why not, where they don't.
     pub invalid_because: Vec<Warning>,
+    /// How many requests failed: judged before any time, since what is answered wrongly may be quick.
+    pub errors: JudgedErrors,
     /// Every metric that is judged.
     pub metrics: Vec<JudgedMetric>,
     /// Metrics that are judged and could not be compared, and why.
@@ -174,6 +179,71 @@ pub struct JudgedObjective {
     pub head_ns: Option<u64>,
     /// What the base took, measured beside it.
     pub base_ns: Option<u64>,
+}
+
+/// Requests that failed (errors and time-outs) of those that were answered or failed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Failed {
+    /// How many failed.
+    pub failed: u64,
+    /// Of how many.
+    pub requests: u64,
+    /// The share, from 0 to 1; 0 where there was no request.
+    pub share: f64,
+    /// The 95 % interval of the share ([`share_interval`]).
+    pub ci_low: f64,
+    /// Its upper end.
+    pub ci_high: f64,
+}
+
+impl Failed {
+    fn of(target: &TargetRecord) -> Self {
+        let accounting = &target.report.requests;
+        let (failed, requests) = (accounting.failed(), accounting.ok + accounting.failed());
+        let interval = share_interval(failed, requests, ALPHA);
+        Self {
+            failed,
+            requests,
+            share: failed as f64 / requests.max(1) as f64,
+            ci_low: interval.low,
+            ci_high: interval.high,
+        }
+    }
+}
+
+/// The head's failed requests, judged.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct JudgedErrors {
+    /// The head's.
+    pub head: Failed,
+    /// The base's, measured beside it.
+    pub base: Option<Failed>,
+    /// The largest share that may fail, where the configuration says (`max_errors`).
+    pub at_most: Option<f64>,
+}
+
+impl JudgedErrors {
+    /// True where more fail than may: more than `max_errors`, or, where that is not set, any where the base has none, and otherwise
+    /// a larger share than the base's at level [`ALPHA`]. The test takes both counts together as given and asks how many of them
+    /// are the head's (Przyborowski and Wilenski, *Homogeneity of results in testing samples from Poisson series*, Biometrika 31, 1940).
+    pub fn is_broken(&self) -> bool {
+        let Self {
+            head,
+            base,
+            at_most,
+        } = self;
+        let none = Failed { failed: 0, ..*head };
+        let base = base.unwrap_or(none);
+        match at_most {
+            Some(at_most) => head.share > *at_most,
+            None if base.failed == 0 => head.failed > 0,
+            None => {
+                let both = share_interval(head.failed, head.failed + base.failed, ALPHA);
+                let if_alike = head.requests as f64 / (head.requests + base.requests) as f64;
+                both.low > if_alike
+            }
+        }
+    }
 }
 
 impl JudgedMetric {
@@ -211,13 +281,18 @@ impl JudgedObjective {
 
 impl Look {
     fn alarms(&self) -> Vec<What> {
+        let errors = self.errors.is_broken().then_some(What::Errors);
         let metrics = self.metrics.iter().filter_map(JudgedMetric::raises);
         let objectives = self
             .objectives
             .iter()
             .filter(|objective| objective.is_broken())
             .map(|objective| What::Objective(objective.percentile));
-        metrics.chain(objectives).collect()
+        errors
+            .into_iter()
+            .chain(metrics)
+            .chain(objectives)
+            .collect()
     }
 
     /// True where something that may raise an alarm could not be judged.
@@ -401,6 +476,11 @@ fn judged(
         workload: record.workload(),
         valid: record.validity.is_valid() && record.completion == Completion::Complete,
         invalid_because: voiding.cloned().collect(),
+        errors: JudgedErrors {
+            head: Failed::of(head),
+            base: base.map(Failed::of),
+            at_most: config.max_errors,
+        },
         metrics: metrics.collect(),
         not_compared,
         objectives: objectives.collect(),

@@ -49,6 +49,8 @@ pub struct Config {
     pub effort: Effort,
     /// Absolute bounds, in ascending order of percentile; often none.
     pub objectives: Vec<Objective>,
+    /// The largest share of requests that may fail; without it, none where the base has none, and no more than the base's.
+    pub max_errors: Option<f64>,
     /// The smallest ratio that matters, where no rule says otherwise.
     margin: f64,
     /// Metrics with rules of their own.
@@ -129,6 +131,7 @@ impl Config {
             build: build(&text, raw.build.as_ref())?,
             effort: raw.effort.unwrap_or_default().into(),
             objectives: objectives(&text, raw.objective.as_ref(), MAX_TIMEOUT)?,
+            max_errors: max_errors(&text, raw.max_errors.as_ref())?,
             rules: rules(&text, &raw.metrics, margin)?,
             margin,
             scenarios,
@@ -188,6 +191,10 @@ struct Raw {
     /// The smallest ratio that matters: 0.05 if left out.
     #[cfg_attr(test, schemars(with = "Option<f64>", range(max = 1.0)))]
     margin: Option<Spanned<f64>>,
+    /// The largest share of requests that may fail, from 0 to 1; if left out, none where the base has none, and no larger a share than
+    /// the base's.
+    #[cfg_attr(test, schemars(with = "Option<f64>", range(min = 0.0, max = 1.0)))]
+    max_errors: Option<Spanned<f64>>,
     /// Metrics with rules of their own, by their names in records.
     #[cfg_attr(test, schemars(with = "BTreeMap<String, RawRule>"))]
     #[serde(default)]
@@ -300,6 +307,18 @@ fn margin(text: &Text<'_>, value: Option<&Spanned<f64>>, usual: f64) -> Result<f
     Ok(*value.get_ref())
 }
 
+fn max_errors(text: &Text<'_>, value: Option<&Spanned<f64>>) -> Result<Option<f64>, SourceError> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    let share = *value.get_ref();
+    if !(0.0..=1.0).contains(&share) {
+        let what = format!("`max_errors` is a share from 0 to 1, not {share}");
+        return Err(text.error(value.span(), what, "write 0.01 for 1 %"));
+    }
+    Ok(Some(share))
+}
+
 fn rules(
     text: &Text<'_>,
     raw: &BTreeMap<Spanned<String>, RawRule>,
@@ -334,6 +353,7 @@ reference = "coroutine"
 build = ["make", "-j2"]
 effort = "quick"
 margin = 0.03
+max_errors = 0.01
 
 [metrics]
 response_time_ns_p99 = { margin = 0.1 }
@@ -353,6 +373,7 @@ p99 = "40ms"
             ("callback.toml", Effort::Quick)
         );
         assert_eq!(config.reference.as_deref(), Some("coroutine"));
+        assert_eq!(config.max_errors, Some(0.01));
         assert_eq!(config.build, ["make", "-j2"]);
         let [objective] = config.objectives.as_slice() else {
             panic!("{:?}", config.objectives);
@@ -400,6 +421,14 @@ p99 = "40ms"
             "bench.toml:6:1: unknown key `efort`",
             "did you mean `effort`?",
         );
+        for share in ["-0.01", "1.01", "nan"] {
+            check(
+                "max_errors = 0.01",
+                &format!("max_errors = {share}"),
+                "bench.toml:8:14: `max_errors` is a share from 0 to 1",
+                "0.01 for 1 %",
+            );
+        }
         check(
             "\"quick\"",
             "\"fast\"",
@@ -451,25 +480,25 @@ p99 = "40ms"
         check(
             "0.1 ",
             "2.0 ",
-            "bench.toml:10:35: a margin must be above 0",
+            "bench.toml:11:35: a margin must be above 0",
             "0.05 for 5 %",
         );
         check(
             "_p99 =",
             "_p98 =",
-            "bench.toml:10:1: no metric is called `response_time_ns_p98`",
+            "bench.toml:11:1: no metric is called `response_time_ns_p98`",
             "did you mean `response_time_ns_p99`?",
         );
         check(
             "\"never\"",
             "\"often\"",
-            "bench.toml:11:34: unknown value `often`",
+            "bench.toml:12:34: unknown value `often`",
             "`never`",
         );
         check(
             "40ms",
             "soon",
-            "bench.toml:15:7: `soon` is not a duration",
+            "bench.toml:16:7: `soon` is not a duration",
             "a unit",
         );
         let error = Config::parse(&"#".repeat(MAX_SOURCE_BYTES + 1), "b").unwrap_err();

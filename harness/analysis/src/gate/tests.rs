@@ -1,6 +1,7 @@
 //! Judgements as a table: what was found, and what the gate makes of it. No time is measured here.
 
 use super::*;
+use model::measured::accounting::Accounting;
 use model::measured::clock::Clock;
 use model::record::metric::Rank;
 use model::record::target::EpochRecord;
@@ -352,4 +353,47 @@ fn a_warning_that_does_not_void_leaves_a_measurement_valid() {
     record.validity = Validity::of(vec![Warning::note(Fact::SharedCore)]);
     let look = look(&record, &config(""));
     assert!(look.valid && look.invalid_because.is_empty());
+}
+
+#[test]
+fn a_head_that_answers_with_errors_does_not_pass_however_quick_it_is() {
+    let failing = |base: u64, head: u64| {
+        let mut record = run(&[(P50, 0.7)]);
+        for (target, failed) in record.targets.iter_mut().zip([base, head]) {
+            target.report.requests = Accounting {
+                scheduled: 2_000,
+                ok: 2_000 - failed,
+                error: failed,
+                ..Accounting::default()
+            };
+        }
+        record
+    };
+    let check = |more: &str, base: u64, head: u64, is_broken: bool| {
+        let run = || failing(base, head);
+        if is_broken {
+            let alarms = [What::Errors];
+            super::tests::check(more, &[run(), run()], Outcome::Alarm, &alarms, &[]);
+        } else {
+            super::tests::check(more, &[run()], Outcome::Passed, &[], &[]);
+        }
+    };
+    // None where the base has none; otherwise a larger share than the base's, as far as chance allows to tell.
+    check("", 0, 0, false);
+    check("", 0, 1, true);
+    check("", 20, 20, false);
+    check("", 20, 25, false);
+    check("", 20, 60, true);
+    check("", 60, 20, false);
+    check("", 20, 0, false);
+    // Or what the configuration lets fail, at its very limit.
+    check("max_errors = 0.01", 0, 20, false);
+    check("max_errors = 0.01", 0, 21, true);
+    check("max_errors = 0.0", 20, 20, true);
+    // What only one measurement finds is reported.
+    let runs = [failing(0, 96), failing(0, 0)];
+    super::tests::check("", &runs, Outcome::Passed, &[], &[What::Errors]);
+    let errors = look(&failing(0, 96), &config("")).errors;
+    assert_eq!((errors.head.failed, errors.head.requests), (96, 2_000));
+    assert!(errors.head.ci_low < 0.048 && errors.head.ci_high > 0.048);
 }

@@ -7,12 +7,13 @@ use crate::finding::Finding;
 use crate::words::sentences::capitalised;
 use crate::words::warnings;
 use analysis::gate::{
-    Against, Alarm, Gate, JudgedMetric, JudgedObjective, Judgement, Look, Outcome, What,
+    Against, Alarm, Failed, Gate, JudgedErrors, JudgedMetric, JudgedObjective, Judgement, Look,
+    Outcome, What,
 };
 use model::measured::workload::WorkloadKind;
 use model::record::verdict::ComparisonVerdict;
 
-use crate::words::figures::{maybe_time, percentile, time};
+use crate::words::figures::{count, figure, maybe_time, percentile, time};
 use crate::words::sentences;
 
 /// How something that is said is meant.
@@ -80,6 +81,7 @@ pub fn said(judgement: &Judgement) -> Vec<Said> {
         .collect();
     if let Some(last) = valid.last() {
         let before = valid.len().checked_sub(2).map(|index| valid[index]);
+        said.push(errors(judgement, &last.errors));
         said.extend(
             last.metrics
                 .iter()
@@ -185,6 +187,52 @@ fn metric(
     }
 }
 
+/// How many requests failed, of the head's and of the base's.
+fn errors(judgement: &Judgement, judged: &JudgedErrors) -> Said {
+    let JudgedErrors {
+        head,
+        base,
+        at_most,
+    } = judged;
+    let of = |failed: &Failed| {
+        format!(
+            "{} of {} requests failed ({}; 95 % interval: {} to {})",
+            count(failed.failed),
+            count(failed.requests),
+            share(failed.share),
+            share(failed.ci_low),
+            share(failed.ci_high)
+        )
+    };
+    let bound = match (at_most, base) {
+        (Some(at_most), _) => format!("at most {} may", share(*at_most)),
+        (None, Some(base)) if base.failed > 0 => format!("of the base, {}", of(base)),
+        (None, Some(_)) => "of the base, none did".to_owned(),
+        (None, None) => "none may".to_owned(),
+    };
+    let text = format!("Of the head, {}; {bound}.", of(head));
+    let (tone, text) = if judgement.alarms.contains(&What::Errors) {
+        (
+            Tone::Alarm,
+            format!("ALARM: {text} It was so in both measurements."),
+        )
+    } else if head.failed > 0 {
+        (Tone::Warning, text)
+    } else {
+        (Tone::Plain, "No request of the head failed.".to_owned())
+    };
+    Said {
+        name: "errors".to_owned(),
+        tone,
+        text,
+    }
+}
+
+/// A share that may be far below a tenth of a percent.
+fn share(share: f64) -> String {
+    format!("{} %", figure(share * 100.0))
+}
+
 fn objective(judgement: &Judgement, judged: &JudgedObjective) -> Said {
     let is_alarm = judgement
         .alarms
@@ -230,6 +278,7 @@ fn name(what: What, workload: WorkloadKind) -> String {
     match what {
         What::Worse(metric) | What::Better(metric) => sentences::name(metric, workload),
         What::Objective(percentile) => percentile.to_owned(),
+        What::Errors => "failed requests".to_owned(),
     }
 }
 
