@@ -195,7 +195,7 @@ fn what_can_not_be_held_against_the_head_is_named_with_the_remedy() {
         outside.path(),
         &["--base-rev", "HEAD"],
         2,
-        &["is in no repository that git knows"],
+        &["git opens no repository in", "run it in a checkout"],
     );
 }
 
@@ -234,4 +234,247 @@ fn a_directory_of_runs_is_a_baseline() {
     );
     std::fs::write(runs.join("two.json"), "{}").unwrap();
     check(dir.path(), &["--baseline", "runs"], 2, &["two.json"]);
+}
+
+/// The build that ends a gate as soon as both trees could be measured.
+const STOPS: &str = r#"["sh", "-c", "exit 7"]"#;
+
+#[test]
+fn a_gate_in_a_hook_leaves_the_index_that_is_committed_alone() {
+    let dir = repository(r#"["sh", "-c", "git rev-parse --git-dir; git status --short; exit 7"]"#);
+    let linked = tempfile::tempdir().unwrap();
+    let tree = linked.path().join("tree");
+    git(
+        dir.path(),
+        &[
+            "worktree",
+            "add",
+            "--quiet",
+            "-b",
+            "linked",
+            tree.to_str().unwrap(),
+        ],
+    );
+    // In a linked tree git tells hooks both, in a plain one the index only, and relative.
+    let own = git(&tree, &["rev-parse", "--absolute-git-dir"]);
+    let own = own.trim();
+    let index = format!("{own}/index");
+    let cases: [(&Path, Vec<(&str, &str)>); 2] = [
+        (&tree, vec![("GIT_DIR", own), ("GIT_INDEX_FILE", &index)]),
+        (dir.path(), vec![("GIT_INDEX_FILE", ".git/index")]),
+    ];
+    for (tree, variables) in cases {
+        std::fs::write(tree.join("new"), "new\n").unwrap();
+        std::fs::write(tree.join("mine.toml"), format!("{MANIFEST}# changed\n")).unwrap();
+        git(tree, &["add", "."]);
+        let before = git(tree, &["status", "--short"]);
+        assert_eq!(before, "M  mine.toml\nA  new\n");
+        let output = Command::new(env!("CARGO_BIN_EXE_bench"))
+            .args(["gate", "--base-rev", "HEAD~1"])
+            .current_dir(tree)
+            .envs(variables)
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(5), "{text}");
+        assert!(text.contains("the base could not be built"), "{text}");
+        // What the build asks git is asked of the tree that is built.
+        assert!(text.contains(".git/worktrees/base"), "{text}");
+        assert_eq!(git(tree, &["status", "--short"]), before);
+    }
+}
+
+#[test]
+fn a_tree_whose_disk_is_away_stays_registered() {
+    let dir = repository(STOPS);
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (tree, away) = (elsewhere.path().join("tree"), elsewhere.path().join("away"));
+    git(
+        dir.path(),
+        &["worktree", "add", "--quiet", tree.to_str().unwrap()],
+    );
+    std::fs::rename(&tree, &away).unwrap();
+    check(dir.path(), &["--base-rev", "HEAD~1"], 5, &[]);
+    std::fs::rename(&away, &tree).unwrap();
+    assert_eq!(git(&tree, &["status", "--short"]), "");
+}
+
+#[test]
+fn what_a_killed_gate_left_is_removed_by_the_next() {
+    let dir = repository(r#"["sh", "-c", "touch started; sleep 60"]"#);
+    let temporary = tempfile::tempdir().unwrap();
+    let mut killed = Command::new(env!("CARGO_BIN_EXE_bench"))
+        .args(["gate", "--base-rev", "HEAD~1"])
+        .current_dir(dir.path())
+        .env("TMPDIR", temporary.path())
+        .spawn()
+        .unwrap();
+    let made = || {
+        let entries = std::fs::read_dir(temporary.path()).unwrap();
+        let mut dirs = entries.map(|entry| entry.unwrap().path());
+        dirs.find(|dir| {
+            dir.file_name()
+                .unwrap()
+                .to_string_lossy()
+                .starts_with("bench-base-")
+        })
+    };
+    while !made().is_some_and(|dir| dir.join("base/started").exists()) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let left = made().unwrap();
+    // One that is in use is nobody's to remove.
+    std::fs::write(
+        dir.path().join("bench.toml"),
+        format!("scenarios = [\"ping\"]\ntarget = \"mine.toml\"\nbuild = {STOPS}\n"),
+    )
+    .unwrap();
+    check(dir.path(), &["--base-rev", "HEAD~1"], 5, &[]);
+    assert!(left.join("base/started").exists());
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    assert!(left.exists() && trees(dir.path()) == 2);
+    check(dir.path(), &["--base-rev", "HEAD~1"], 5, &[]);
+    assert!(!left.exists());
+    assert_eq!(trees(dir.path()), 1);
+}
+
+#[test]
+fn a_second_interrupt_leaves_no_tree_behind() {
+    let dir = repository(r#"["sh", "-c", "touch started; trap '' INT TERM; sleep 60"]"#);
+    let temporary = tempfile::tempdir().unwrap();
+    let mut gate = Command::new(env!("CARGO_BIN_EXE_bench"))
+        .args(["gate", "--base-rev", "HEAD~1"])
+        .current_dir(dir.path())
+        .env("TMPDIR", temporary.path())
+        .spawn()
+        .unwrap();
+    let is_building = || {
+        let entries = std::fs::read_dir(temporary.path()).unwrap();
+        let mut dirs = entries.map(|entry| entry.unwrap().path());
+        dirs.any(|dir| dir.join("base/started").exists())
+    };
+    while !is_building() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let ask = || {
+        Command::new("kill")
+            .args(["-INT", &gate.id().to_string()])
+            .status()
+            .unwrap()
+    };
+    assert!(ask().success());
+    // The second may find that the first has already done it.
+    let _ = ask();
+    assert_eq!(gate.wait().unwrap().code(), Some(130));
+    assert_eq!(trees(dir.path()), 1);
+    assert!(!is_building());
+}
+
+#[test]
+fn a_base_directory_with_changes_is_not_taken_for_the_revision() {
+    let dir = repository(STOPS);
+    let kept = tempfile::tempdir().unwrap();
+    let place = kept.path().join("base");
+    let args = ["--base-rev", "HEAD", "--base-dir", place.to_str().unwrap()];
+    check(dir.path(), &args, 5, &[]);
+    // What a build leaves is no change.
+    std::fs::write(place.join("built"), "").unwrap();
+    check(dir.path(), &args, 5, &[]);
+    std::fs::write(place.join("mine.toml"), format!("{MANIFEST}# changed\n")).unwrap();
+    check(
+        dir.path(),
+        &args,
+        2,
+        &["has changes of its own", "mine.toml"],
+    );
+}
+
+#[test]
+fn a_base_with_submodules_and_hooks_is_checked_out_whole() {
+    let dir = repository(r#"["sh", "-c", "cat shared/words; exit 7"]"#);
+    let module = tempfile::tempdir().unwrap();
+    git(module.path(), &["init", "--quiet"]);
+    std::fs::write(module.path().join("words"), "words of a submodule\n").unwrap();
+    git(module.path(), &["add", "."]);
+    git(module.path(), &["commit", "--quiet", "-m", "words"]);
+    let add = [
+        "-c",
+        "protocol.file.allow=always",
+        "submodule",
+        "--quiet",
+        "add",
+        module.path().to_str().unwrap(),
+        "shared",
+    ];
+    git(dir.path(), &add);
+    git(dir.path(), &["commit", "--quiet", "-m", "three"]);
+    git(
+        dir.path(),
+        &["commit", "--quiet", "--allow-empty", "-m", "four"],
+    );
+    let hook = dir.path().join(".git/hooks/post-checkout");
+    std::fs::write(&hook, "#!/bin/sh\necho no husky here >&2; exit 1\n").unwrap();
+    let mut mode = std::fs::metadata(&hook).unwrap().permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o755);
+    std::fs::set_permissions(&hook, mode).unwrap();
+    check(
+        dir.path(),
+        &["--base-rev", "HEAD~1"],
+        5,
+        &["the base could not be built", "words of a submodule"],
+    );
+    assert_eq!(trees(dir.path()), 1);
+}
+
+#[test]
+fn where_there_is_no_base_nothing_is_judged_and_nothing_fails() {
+    let dir = repository(STOPS);
+    for name in ["", &"0".repeat(40)] {
+        check(
+            dir.path(),
+            &["--base-rev", name],
+            0,
+            &["There is no base", "Nothing is judged"],
+        );
+    }
+    // An abbreviated hash may begin so.
+    check(
+        dir.path(),
+        &["--base-rev", "0000000"],
+        2,
+        &["git knows no revision `0000000`"],
+    );
+}
+
+#[test]
+fn a_stale_base_is_named_before_it_is_measured() {
+    let dir = repository(STOPS);
+    let dir = dir.path();
+    let main = git(dir, &["branch", "--show-current"]);
+    let main = main.trim();
+    git(dir, &["checkout", "--quiet", "-b", "feature"]);
+    git(
+        dir,
+        &["commit", "--quiet", "--allow-empty", "-m", "feature"],
+    );
+    git(dir, &["checkout", "--quiet", main]);
+    let old = git(dir, &["rev-parse", "HEAD"]);
+    git(dir, &["commit", "--quiet", "--allow-empty", "-m", "three"]);
+    git(dir, &["checkout", "--quiet", "feature"]);
+    check(dir, &["--base-rev", main], 5, &["HEAD lacks 1 commit of"]);
+    git(dir, &["checkout", "--quiet", "--detach", main]);
+    git(
+        dir,
+        &["merge", "--quiet", "--no-ff", "-m", "merge", "feature"],
+    );
+    check(
+        dir,
+        &["--base-rev", old.trim()],
+        5,
+        &[
+            "HEAD is a merge into a branch that is 1 commit further",
+            "--base-rev HEAD^1",
+        ],
+    );
 }

@@ -50,6 +50,23 @@ pub struct Program {
     pub cpus: Vec<u32>,
 }
 
+/// Variables by which git says where a repository is. A hook has them, of the repository that is committed to, and a program
+/// that was started elsewhere would read and write that one (`git rev-parse --local-env-vars`).
+pub const REPOSITORY_VARIABLES: [&str; 12] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_NAMESPACE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_QUARANTINE_PATH",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
+
 /// A program that was started. Dropping it kills it, and everything below it.
 #[derive(Debug)]
 pub struct Supervised {
@@ -96,6 +113,9 @@ impl Supervised {
         command.arg("supervise");
         if !program.cpus.is_empty() {
             command.args(["--cpus", &cores::names(&program.cpus)]);
+        }
+        for variable in REPOSITORY_VARIABLES {
+            command.env_remove(variable);
         }
         command
             .arg("--")

@@ -11,13 +11,14 @@ use analysis::history::HistoryLine;
 use model::record::run::Completion;
 use model::spec::scenario::Scenario;
 use model::spec::target::{Kind, TargetSpec};
+use model::words::plural;
 use report::export::annotations::annotations;
 use report::export::junit::junit;
 
 use crate::args::gate::GateArgs;
 use crate::display::{Display, Face};
 use crate::exit::Exit;
-use crate::git::{self, Worktree};
+use crate::git::{self, Stale, Worktree};
 use crate::named;
 use crate::run_files;
 use crate::terminal::show_gate;
@@ -44,6 +45,9 @@ const HISTORY_NAME: &str = "history.ndjson";
 /// The variable by which GitHub Actions names the file of a step's summary.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
+/// Digits of a whole hash of git's, in its shorter format.
+const SHA1_DIGITS: usize = 40;
+
 /// What the head is held against, ready to be measured or looked up.
 enum Base {
     /// A target that is measured beside it, and the tree that it is started from.
@@ -63,6 +67,12 @@ enum Base {
 
 /// Judges the head.
 pub(crate) fn run(args: &GateArgs) -> Result<Exit, Failure> {
+    if args.base_rev.as_deref().is_some_and(is_no_revision) {
+        anstream::eprintln!(
+            "There is no base: a new branch, and what no push started, has no revision before it. Nothing is judged."
+        );
+        return Ok(Exit::Success);
+    }
     let config = config(&args.config)?;
     let dir = parent(&args.config);
     let scenarios = config
@@ -71,8 +81,10 @@ pub(crate) fn run(args: &GateArgs) -> Result<Exit, Failure> {
         .map(|name| scenario(&config, dir, name))
         .collect::<Result<Vec<_>, _>>()?;
     // Before anything is built: a target that can't be read needs no build to say so.
-    let head = target(&config, dir, &config.target, gate::HEAD)?;
-    let interrupt = Interrupt::catch()?;
+    // Beside a base it is called the head; compared with earlier runs, what they call it.
+    let alias = args.baseline.is_none().then_some(gate::HEAD);
+    let head = target(&config, dir, &config.target, alias)?;
+    let interrupt = Interrupt::catch_and(git::remove_trees)?;
     let Some(base) = base(args, &config, dir, &head, &interrupt)? else {
         return Ok(Exit::Interrupted);
     };
@@ -116,6 +128,13 @@ fn parent(path: &Path) -> &Path {
     }
 }
 
+/// What GitHub gives as the revision before: zeros for a new branch, nothing where no push started it.
+fn is_no_revision(name: &str) -> bool {
+    let name = name.trim();
+    let is_hash = name.len() >= SHA1_DIGITS && name.chars().all(|digit| digit == '0');
+    name.is_empty() || is_hash
+}
+
 fn is_file_name(name: &str) -> bool {
     name.contains('/') || Path::new(name).extension().is_some()
 }
@@ -131,20 +150,29 @@ fn scenario(config: &Config, dir: &Path, name: &str) -> Result<Scenario, Failure
     })
 }
 
-/// A built-in target, or a manifest beside the configuration.
-fn target(config: &Config, dir: &Path, name: &str, alias: &str) -> Result<TargetSpec, Failure> {
+/// A built-in target, or a manifest beside the configuration, called `alias` or by its own name.
+fn target(
+    config: &Config,
+    dir: &Path,
+    name: &str,
+    alias: Option<&str>,
+) -> Result<TargetSpec, Failure> {
     if is_file_name(name) {
         return manifest(alias, &dir.join(name));
     }
-    TargetSpec::parse(&format!("{alias}={name}")).map_err(|error| {
+    TargetSpec::parse(&aliased(alias, name)).map_err(|error| {
         let help = "`bench list targets` shows the built-in ones; a manifest's name ends in .toml";
         Failure::usage(config.error_at(name, &error.to_string(), help))
     })
 }
 
-/// The target of a manifest, called `alias`.
-fn manifest(alias: &str, path: &Path) -> Result<TargetSpec, Failure> {
-    let named = format!("{alias}={}", path.display());
+fn aliased(alias: Option<&str>, name: &str) -> String {
+    alias.map_or_else(|| name.to_owned(), |alias| format!("{alias}={name}"))
+}
+
+/// The target of a manifest, called `alias` or by its own name.
+fn manifest(alias: Option<&str>, path: &Path) -> Result<TargetSpec, Failure> {
+    let named = aliased(alias, &path.display().to_string());
     let targets = named::targets(&[named], &[])?;
     Ok(targets.into_iter().next().expect("a manifest is a target"))
 }
@@ -170,11 +198,11 @@ fn base(
         .reference
         .as_ref()
         .filter(|_| earlier.is_some())
-        .map(|name| target(config, dir, name, "reference").map(Box::new))
+        .map(|name| target(config, dir, name, None).map(Box::new))
         .transpose()?;
     // Outside a repository the tree is where the configuration is.
     let root = git::root(dir).unwrap_or_else(|_| dir.to_owned());
-    if !build("head", &root, &config.build, interrupt)? {
+    if !build("head", &root, &config.build, true, interrupt)? {
         return Ok(None);
     }
     let file = args
@@ -214,10 +242,19 @@ fn base_of_revision(
         let help = "name a manifest whose command is in the tree, as docs/ci.md shows";
         return Err(Failure::usage(config.error_at(&config.target, &what, help)));
     }
-    let root = git::root(dir).or_usage(
-        || format!("{} is in no repository that git knows", dir.display()),
-        "run it in a checkout, or hold the target against --base-command or --baseline",
-    )?;
+    let root = git::root(dir).map_err(|why| {
+        // Of a repository that belongs to somebody else git says itself what to do about it.
+        let help = if why.contains("dubious ownership") {
+            "let git trust this checkout, as it says above"
+        } else {
+            "run it in a checkout, or compare with --base-command or --baseline"
+        };
+        let dir = dir.display();
+        Failure::usage(miette::miette!(
+            help = help,
+            "git opens no repository in {dir}: {why}"
+        ))
+    })?;
     let commit = git::commit(&root, name).map_err(|why| {
         let why = if why.is_empty() {
             String::new()
@@ -230,12 +267,33 @@ fn base_of_revision(
         ))
     })?;
     let revision = git::short(&root, &commit);
+    match git::stale(&root, &commit) {
+        Some(Stale::MergedInto(commits)) => anstream::eprintln!(
+            "HEAD is a merge into a branch that is {} further than {name}: what they changed counts as the head's. \
+             --base-rev HEAD^1 compares without them.",
+            plural(commits.into(), "commit", "commits")
+        ),
+        Some(Stale::Behind(commits)) => anstream::eprintln!(
+            "HEAD lacks {} of {name}: what they changed counts as if the head had taken it back. Merge or rebase first, or \
+             compare with `git merge-base HEAD {name}`.",
+            plural(commits.into(), "commit", "commits")
+        ),
+        None => {}
+    }
     let tree = Worktree::add(&root, &commit, args.base_dir.as_deref()).or_usage(
         || format!("cannot check out {revision}"),
-        "see what git says, or choose another place with --base-dir",
+        "see what git says; with --base-dir, name a directory that only bench uses",
     )?;
-    for (what, root) in [("base", tree.root()), ("head", &root)] {
-        if !build(what, root, &config.build, interrupt)? {
+    if let Some(file) = tree.pointer() {
+        anstream::eprintln!(
+            "{file} of the base is a Git LFS pointer, not the file: install git-lfs, or measure without it."
+        );
+    }
+    for (what, root, stays) in [
+        ("base", tree.root(), !tree.is_temporary()),
+        ("head", &root, true),
+    ] {
+        if !build(what, root, &config.build, stays, interrupt)? {
             return Ok(None);
         }
     }
@@ -283,7 +341,7 @@ fn base_target(
             .and_then(|()| std::fs::copy(&own, &place));
         copied.or_internal(|| format!("cannot copy {} to the base's tree", below.display()))?;
     }
-    manifest(gate::BASE, &place)
+    manifest(Some(gate::BASE), &place)
 }
 
 /// The head's target, started by another command.
@@ -303,11 +361,12 @@ fn started_by(command: &str, head: &TargetSpec) -> Result<TargetSpec, Failure> {
     TargetSpec::of_manifest(gate::BASE, manifest).map_err(Failure::usage_of)
 }
 
-/// Builds a tree; false where the user ended it.
+/// Builds a tree, which stays or is removed afterwards; false where the user ended it.
 fn build(
     what: &str,
     root: &Path,
     command: &[String],
+    stays: bool,
     interrupt: &Interrupt,
 ) -> Result<bool, Failure> {
     let Some((program, args)) = command.split_first() else {
@@ -342,8 +401,17 @@ fn build(
         || "it could not be started, or was killed".to_owned(),
         describe,
     );
+    let by_hand = if stays {
+        "run the command there by hand"
+    } else {
+        "keep the tree with --base-dir and run the command there by hand"
+    };
+    let help = format!(
+        "{by_hand}, or correct `build`: it is run in the root of the tree, wherever bench.toml is (for another place: \
+         [\"sh\", \"-c\", \"cd services/api && make\"])"
+    );
     Err(Failure::target(miette::miette!(
-        help = "run the command there by hand, or correct `build` in the configuration",
+        help = help,
         "the {what} could not be built in {} by `{line}` ({how}); it printed:\n{}",
         root.display(),
         building.last_output()
