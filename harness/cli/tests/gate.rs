@@ -478,3 +478,47 @@ fn a_stale_base_is_named_before_it_is_measured() {
         ],
     );
 }
+
+#[test]
+fn runs_that_were_made_as_documented_are_a_baseline() {
+    let dir = repository("[\"true\"]");
+    let dir = dir.path();
+    let bench = env!("CARGO_BIN_EXE_bench");
+    let manifest = format!(
+        "description = \"Made up.\"\nruntime = \"Rust\"\nloop = \"libuv\"\ncommand = \"{bench}\"\nargs = [\"serve\", \"callback\", \"--port\", \"{{port}}\"]\n"
+    );
+    std::fs::write(dir.join("mine.toml"), manifest).unwrap();
+    let run = Command::new(bench)
+        .args([
+            "run",
+            "--scenario",
+            "ping",
+            "--target",
+            "./mine.toml",
+            "--history",
+            "history.ndjson",
+        ])
+        .args(["-d", "4s", "--rounds", "1", "-w", "200ms", "--out", "run"])
+        .current_dir(dir)
+        .output()
+        .unwrap();
+    // A busy machine may disturb it (3); its line is kept all the same.
+    assert!(matches!(run.status.code(), Some(0 | 3)), "{run:?}");
+    let line = std::fs::read_to_string(dir.join("history.ndjson")).unwrap();
+    let line = line.replace("\"valid\":false", "\"valid\":true");
+    std::fs::write(dir.join("history.ndjson"), line.repeat(5)).unwrap();
+    let output = gate(dir, &["--baseline", "history.ndjson", "--quick", "--json"]);
+    let judged: serde_json::Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"));
+    let look = &judged["scenarios"][0]["measurements"][0];
+    let compared: Vec<&str> = look["metrics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|judged| judged["comparison"]["metric"].as_str().unwrap())
+        .collect();
+    assert!(
+        compared.contains(&"response_time_ns_p50") && compared.contains(&"throughput_per_s"),
+        "{look}"
+    );
+}

@@ -25,12 +25,12 @@ that counts as worse. Base and head are measured in turns on the same machine, s
 regression must be found in two measurements to fail the gate; an invalid measurement is repeated once.
 
 Exit codes:
-  0    no regression
+  0    no regression, or no base (an empty or zero revision)
   2    wrong usage
   3    invalid twice, so not judged
   4    inconclusive (with --fail-inconclusive)
   5    a build or a target failed
-  99   regression, or SLO not met
+  99   regression, SLO not met, or more failed requests
   130  interrupted"
 )]
 #[expect(

@@ -69,7 +69,7 @@ Exit codes:
   3    the measurement is invalid
   4    inconclusive, where a verdict was required
   5    a target failed
-  99   regression, or SLO not met
+  99   regression, SLO not met, or more failed requests
   130  interrupted; what was measured is kept"
 )]
 pub(crate) struct Args {
