@@ -174,16 +174,13 @@ impl Worktree {
         keep: Option<&Path>,
     ) -> Result<Self, String> {
         remove_abandoned(repository);
-        let (place, temporary) = match keep {
-            Some(place) => {
-                let place = std::path::absolute(place).map_err(|error| error.to_string())?;
-                (place, None)
-            }
-            None => {
-                let temporary = Temporary::make(repository)
-                    .map_err(|error| format!("cannot make a temporary directory: {error}"))?;
-                (temporary.dir.join(TREE), Some(temporary))
-            }
+        let (place, temporary) = if let Some(place) = keep {
+            let place = std::path::absolute(place).map_err(|error| error.to_string())?;
+            (place, None)
+        } else {
+            let temporary = Temporary::make(repository)
+                .map_err(|error| format!("cannot make a temporary directory: {error}"))?;
+            (temporary.dir.join(TREE), Some(temporary))
         };
         let tree = Self { place, temporary };
         tree.check_out(repository, commit)?;
