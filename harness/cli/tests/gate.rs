@@ -1,7 +1,11 @@
 //! The gate's wiring: trees made and removed, builds that fail, revisions that don't exist. What it makes of measurements is a
 //! table in `analysis`; nothing here depends on how long anything takes.
 
-#![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "it waits for what another process does, and a helper of a test may fail it"
+)]
 
 use std::path::Path;
 use std::process::{Command, Output};
