@@ -44,7 +44,11 @@ export function serve(options, { relay, collectStats, onListening }) {
     collectStats: collectStats ?? (async () => [figures()]),
   });
 
+  // The last answer that was begun on each connection, for an upgrade that is pipelined behind it.
+  const lastAnswers = new WeakMap();
+
   function onRequest(request, response) {
+    lastAnswers.set(request.socket, response);
     if (hasBody(request)) {
       readBody(request, response, (body) => route(request, response, body));
     } else {
@@ -72,11 +76,18 @@ export function serve(options, { relay, collectStats, onListening }) {
   });
 
   server.on('upgrade', (request, socket, head) => {
-    if (isChat(request.url) && asksForWebSocket(request)) {
-      chat.accept(request, socket, head);
-    } else {
-      answerWithoutUpgrade(request, socket, route);
-    }
+    // Node has taken its own listener away. A broken connection needs no more than its end, which follows by itself.
+    socket.on('error', () => {});
+    afterAnswer(lastAnswers.get(socket), () => {
+      if (socket.destroyed) {
+        return;
+      }
+      if (isChat(request.url) && asksForWebSocket(request)) {
+        chat.accept(request, socket, head);
+      } else {
+        answerWithoutUpgrade(request, socket, route);
+      }
+    });
   });
 
   // For the end: Node tells of idle connections, but not of those whose answer still waits in a buffer.
@@ -105,11 +116,18 @@ export function serve(options, { relay, collectStats, onListening }) {
   };
 }
 
+// Answers leave in the order of their requests (RFC 9112 section 9.3.2), and Node announces an upgrade at once.
+function afterAnswer(response, next) {
+  if (response === undefined || response.closed) {
+    next();
+  } else {
+    response.once('close', next);
+  }
+}
+
 // RFC 9110 section 7.8: an upgrade that is not wanted may be ignored. Node has let go of the connection by then, and the
 // response has to be tied to it by hand; it is the last one.
 function answerWithoutUpgrade(request, socket, route) {
-  // Node has taken its own listener away. A broken connection needs no more than its end, which follows by itself.
-  socket.on('error', () => {});
   const response = new http.ServerResponse(request);
   response.assignSocket(socket);
   response.setHeader('Connection', 'close');

@@ -157,6 +157,25 @@ test('100-continue is answered, but not where the body would be refused', async 
   assert.match(await other.head(), /^HTTP\/1\.1 417 /);
 });
 
+test('a pipelined upgrade is answered behind what came before it', async (t) => {
+  const upgrade = (path, what) => `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: ${what}\r\n`;
+  const webSocket = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n';
+  for (const [before, last, status] of [
+    [['/plaintext'], `${upgrade('/plaintext', 'x')}\r\n`, 200],
+    [['/sleep/30', '/cpu/1?offload=1', '/json'], `${upgrade('/plaintext', 'x')}\r\n`, 200],
+    [['/sleep/30'], upgrade('/chat', 'websocket') + webSocket, 101],
+  ]) {
+    const wire = await Wire.open(t, server.port);
+    wire.send(before.map((path) => get(path)).join('') + last);
+    for (const _ of before) {
+      assert.equal((await wire.reply()).status, 200);
+    }
+    assert.match(await wire.head(), new RegExp(`^HTTP/1\\.1 ${status} `));
+  }
+  // And it lives.
+  assert.equal((await ask(server.port, '/plaintext')).status, 200);
+});
+
 test('an upgrade to something else is ignored', async (t) => {
   for (const [target, body] of [
     ['/json', /200 OK\r\n.*Hello, World!"}$/s],
