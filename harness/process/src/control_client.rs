@@ -1,7 +1,8 @@
 //! Requests that control a run and are never measured: is it there, does it answer correctly, what does it say of itself.
 
+use std::io::Read;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::spec::scenario::Body;
 use reqwest::blocking::Client;
@@ -10,6 +11,10 @@ use crate::failure::{Explain, Failure};
 
 /// How long a control request may take: longer than the slowest route of any sensible scenario.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Most bytes of a body that are read: far more than any route of the contract answers, and than what a server of `bench` writes
+/// down of a calibration. A server that sends without end is given up there.
+pub const MAX_REPLY_BYTES: usize = 64 * 1024 * 1024;
 
 /// Longest part of a wrong body that is shown, in characters.
 const SHOWN_CHARS: usize = 60;
@@ -31,7 +36,11 @@ pub struct Question<'a> {
 
 /// A client that keeps no connection, so that a server has none but the load's.
 #[derive(Debug, Clone)]
-pub struct ControlClient(Client);
+pub struct ControlClient {
+    client: Client,
+    /// For a whole answer, however slowly it comes.
+    timeout: Duration,
+}
 
 impl ControlClient {
     /// A client that is patient enough for every sensible scenario.
@@ -45,8 +54,10 @@ impl ControlClient {
             .no_proxy()
             .timeout(timeout)
             .pool_max_idle_per_host(0)
+            // The load follows none either.
+            .redirect(reqwest::redirect::Policy::none())
             .build()
-            .map(Self)
+            .map(|client| Self { client, timeout })
             .or_internal(|| "cannot make an HTTP client".to_owned())
     }
 
@@ -54,15 +65,16 @@ impl ControlClient {
     pub fn expect(&self, addr: SocketAddr, question: &Question<'_>) -> Result<(), String> {
         let Question { method, target, .. } = question;
         let what = format!("{method} {target}");
-        let failed = |error: reqwest::Error| format!("{what} failed: {error}");
+        let failed = |error: reqwest::Error| format!("{what} failed: {}", causes(&error));
         let named = reqwest::Method::from_bytes(method.as_bytes())
             .map_err(|error| format!("{what} can't be asked: {error}"))?;
-        let mut request = self.0.request(named, format!("http://{addr}{target}"));
+        let mut request = self.client.request(named, format!("http://{addr}{target}"));
         if let Some(body) = question.body {
             request = request
                 .header(reqwest::header::CONTENT_TYPE, &body.content_type)
                 .body(body.text.clone());
         }
+        let begin = Instant::now();
         let reply = request.send().map_err(failed)?;
         let status = reply.status().as_u16();
         if status != question.status {
@@ -71,7 +83,8 @@ impl ControlClient {
                 question.status
             ));
         }
-        let got = reply.bytes().map_err(failed)?;
+        let got =
+            whole(reply, begin + self.timeout).map_err(|why| format!("{what} failed: {why}"))?;
         match question.reply {
             Some(expected) if got != expected => Err(format!(
                 "{what} must be answered with {}, not {}",
@@ -85,7 +98,7 @@ impl ControlClient {
     /// Asks for `target` once; the error says what came instead of 200.
     pub fn answers(&self, addr: SocketAddr, target: &str) -> Result<(), String> {
         let what = format!("GET http://{addr}{target}");
-        match self.0.get(format!("http://{addr}{target}")).send() {
+        match self.client.get(format!("http://{addr}{target}")).send() {
             Ok(reply) if reply.status().as_u16() == 200 => Ok(()),
             Ok(reply) => Err(format!(
                 "{what} was answered {} instead of 200",
@@ -93,18 +106,55 @@ impl ControlClient {
             )),
             Err(error) if error.is_connect() => Err(format!("{what} found nobody who listens")),
             Err(error) if error.is_timeout() => Err(format!("{what} was not answered in time")),
-            Err(error) => Err(format!("{what} failed: {error}")),
+            Err(error) => Err(format!("{what} failed: {}", causes(&error))),
         }
     }
 
     /// What a server says of itself; `None` where it says nothing that can be read.
     pub fn stats(&self, addr: SocketAddr) -> Option<serde_json::Value> {
-        let reply = self.0.get(format!("http://{addr}/stats")).send().ok()?;
+        let begin = Instant::now();
+        let reply = self
+            .client
+            .get(format!("http://{addr}/stats"))
+            .send()
+            .ok()?;
         if !reply.status().is_success() {
             return None;
         }
-        serde_json::from_slice(&reply.bytes().ok()?).ok()
+        serde_json::from_slice(&whole(reply, begin + self.timeout).ok()?).ok()
     }
+}
+
+/// The body of a reply that ends before `deadline`, and within [`MAX_REPLY_BYTES`].
+fn whole(mut reply: impl Read, deadline: Instant) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    let mut chunk = vec![0; 64 * 1024];
+    loop {
+        match reply.read(&mut chunk) {
+            Ok(0) => return Ok(body),
+            Ok(length) => body.extend_from_slice(&chunk[..length]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(causes(&error)),
+        }
+        if body.len() > MAX_REPLY_BYTES {
+            return Err(format!("its body has more than {MAX_REPLY_BYTES} bytes"));
+        }
+        if Instant::now() >= deadline {
+            return Err("its body did not end in time".to_owned());
+        }
+    }
+}
+
+/// An error with what caused it, which reqwest's own text leaves out.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text += ": ";
+        text += &cause.to_string();
+        next = cause.source();
+    }
+    text
 }
 
 /// A body for people: its length and how it begins.
@@ -116,4 +166,53 @@ fn shown(body: &[u8]) -> String {
         .take(SHOWN_CHARS)
         .collect();
     format!("{} bytes `{text}`", body.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// So many bytes, in one piece or another.
+    fn body(bytes: u64) -> impl Read {
+        std::io::repeat(b'x').take(bytes)
+    }
+
+    fn later() -> Instant {
+        Instant::now() + Duration::from_hours(1)
+    }
+
+    #[test]
+    fn a_body_that_never_ends_is_given_up_at_the_bound() {
+        assert_eq!(whole(body(0), later()).unwrap().len(), 0);
+        let bound = MAX_REPLY_BYTES as u64;
+        assert_eq!(whole(body(bound), later()).unwrap().len(), MAX_REPLY_BYTES);
+        for bytes in [bound + 1, u64::MAX] {
+            let why = whole(body(bytes), later()).unwrap_err();
+            assert!(why.contains("more than 67108864 bytes"), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_body_that_comes_too_slowly_is_given_up_in_time() {
+        let why = whole(body(u64::MAX), Instant::now()).unwrap_err();
+        assert_eq!(why, "its body did not end in time");
+    }
+
+    #[test]
+    fn an_error_names_its_causes() {
+        let client = ControlClient::new().unwrap();
+        // Nobody listens on the port that a listener has just given up.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = free.local_addr().unwrap();
+        drop(free);
+        let question = Question {
+            method: "GET",
+            target: "/",
+            body: None,
+            status: 200,
+            reply: None,
+        };
+        let why = client.expect(addr, &question).unwrap_err();
+        assert!(why.contains("Connection refused"), "{why}");
+    }
 }
