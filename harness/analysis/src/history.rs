@@ -237,6 +237,8 @@ impl History {
             }
             lines.push(serde_json::from_str(line).map_err(corrupt)?);
         }
+        // A merge may put lines in any order; times of one zone are in the order of their text.
+        lines.sort_by(|one: &HistoryLine, other| one.started_at.cmp(&other.started_at));
         let dropped = lines.len().saturating_sub(MAX_RUNS);
         Ok(Self {
             lines: lines.split_off(dropped),
@@ -574,6 +576,18 @@ mod tests {
             History::from_ndjson(&long, "h").unwrap().lines().len(),
             MAX_RUNS
         );
+    }
+
+    #[test]
+    fn lines_that_a_merge_put_in_another_order_are_read_in_theirs() {
+        let at = |day: usize| HistoryLine {
+            started_at: format!("2026-11-{day:02}T10:00:00Z"),
+            ..numbered(day)
+        };
+        let text = [2, 4, 1, 3].map(|day| to_line(&at(day))).concat();
+        let read = History::from_ndjson(&text, "h").unwrap();
+        let ids: Vec<&str> = read.lines().iter().map(|line| line.id.as_str()).collect();
+        assert_eq!(ids, ["run-0001", "run-0002", "run-0003", "run-0004"]);
     }
 
     #[test]

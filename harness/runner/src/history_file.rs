@@ -1,6 +1,6 @@
 //! The file of a history: read as far as it is whole, and added to such that no run is lost.
 //!
-//! Whoever adds holds a lock on the file and appends with one write, which is on the disk before the lock goes. What an
+//! A process that adds has a lock on the file and appends with one write, which is on the disk before the lock goes. What an
 //! interrupted write left is cut off by the next one; a rewrite goes to a file beside it and takes its place by one rename.
 
 use std::fs::{File, OpenOptions};
@@ -139,8 +139,15 @@ fn open_locked(path: &Path) -> io::Result<File> {
             .create(true)
             .truncate(false)
             .open(path)?;
+        // What never ends, or has no end to add to, would be waited for for ever.
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "it is no regular file",
+            ));
+        }
         file.lock()?;
-        // Whoever held the lock may have put another file in its place.
+        // The process that had the lock may have put another file in its place.
         let is_still_there = std::fs::metadata(path)
             .is_ok_and(|now| file.metadata().is_ok_and(|own| now.ino() == own.ino()));
         if is_still_there {
@@ -241,6 +248,16 @@ mod tests {
         std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
         assert_eq!(add(&path, vec![numbered(2)]).unwrap().torn, None);
         assert_eq!(ids(&path), ["run-0", "run-1", "run-2"]);
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_and_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        let error = add(&path, vec![numbered(0)]).unwrap_err().to_string();
+        assert!(error.contains("it is no regular file"), "{error}");
     }
 
     #[test]

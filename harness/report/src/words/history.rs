@@ -114,7 +114,14 @@ pub fn file_stem(key: &SeriesKey) -> String {
         Followed::Level { target, .. } => target.clone(),
     };
     let metric = key.metric.name().replace("_ns_", "_").replace('_', "-");
-    format!("{}-{what}-{metric}", key.scenario)
+    // Names are from the history's lines, which anybody may have written: no name of a file leads out of its directory.
+    let named = format!("{}-{what}-{metric}", key.scenario);
+    let safe = named.chars().map(|letter| match letter {
+        letter if letter.is_alphanumeric() => letter,
+        '-' | '_' | '.' => letter,
+        _ => '-',
+    });
+    safe.collect::<String>().trim_start_matches('.').to_owned()
 }
 
 /// The question that a trend's chart answers.
@@ -125,4 +132,31 @@ pub fn question(key: &SeriesKey) -> String {
         followed(&key.what),
         key.scenario
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::record::metric::Metric;
+
+    #[test]
+    fn no_line_of_a_history_names_a_file_outside_its_directory() {
+        let key = |scenario: &str, target: &str| SeriesKey {
+            scenario: scenario.to_owned(),
+            load: String::new(),
+            what: Followed::Level {
+                target: target.to_owned(),
+                host: String::new(),
+            },
+            metric: Metric::ThroughputPerS,
+        };
+        for (scenario, target, expected) in [
+            ("ping", "node", "ping-node-throughput-per-s"),
+            ("../../evil", "a", "-..-evil-a-throughput-per-s"),
+            ("/etc/x", "a\\b\0", "-etc-x-a-b--throughput-per-s"),
+            (".", ".", "-.-throughput-per-s"),
+        ] {
+            assert_eq!(file_stem(&key(scenario, target)), expected);
+        }
+    }
 }
