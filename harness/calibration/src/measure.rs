@@ -24,7 +24,7 @@ use crate::verdict::{Evidence, judge};
 use crate::way::{Way, walk};
 use process::control_client::ControlClient;
 use process::cores;
-use process::environment::CpuTicks;
+use process::environment;
 use process::failure::{Explain, Failure};
 use process::interrupt::Interrupt;
 use process::launch::{Server, Service};
@@ -142,7 +142,7 @@ fn observe(case: &Case, rig: &Rig<'_>) -> Result<Observed, Failure> {
     let way = || walk(rig.pinning).or_internal(|| "cannot measure the loopback network".to_owned());
     // Before and after, since the machine may change its mind between.
     let way_before = way()?;
-    let (ticks_before, began) = (CpuTicks::now(), Instant::now());
+    let (ticks_before, began) = (environment::cpu_ticks(), Instant::now());
     let server_waited_before = withheld_ns(&server);
     let (reading, frozen_ns, generator_waited_ns) = match case.freeze {
         None => {
@@ -156,8 +156,9 @@ fn observe(case: &Case, rig: &Rig<'_>) -> Result<Observed, Failure> {
     };
     let elapsed_ns = duration_ns(began.elapsed()).max(1);
     let server_waited_ns = withheld_ns(&server).saturating_sub(server_waited_before);
-    let steal_share = CpuTicks::now()
-        .steal_share_since(ticks_before)
+    let steal_share = environment::cpu_ticks()
+        .since(ticks_before)
+        .steal_share()
         .unwrap_or_default();
     let books = settled_books(&server, reading.borrow().sent(), rig)?;
     let way = way_before.and(way()?);

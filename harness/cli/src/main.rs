@@ -25,7 +25,6 @@ mod picture;
 mod redrawn;
 mod run_files;
 mod spread;
-mod sweep_display;
 mod terminal;
 
 use clap::Parser;

@@ -1,19 +1,24 @@
 //! A run as commands make one: measured in sight of the user, and its files written: its record, what other tools read, pictures and the report.
 
+use std::path::Path;
+
 use model::record::run::{Completion, RunRecord};
+use model::record::warning::Validity;
 use process::environment;
 use process::failure::{Explain, Failure};
+use process::interrupt::Interrupt;
 use report::charts::{self, Chart};
 use report::export;
-use runner::measure::alternating::{Begin, measure};
+use runner::measure::alternating::measure;
+use runner::measure::kept::{Begin, Title};
 use runner::measure::record::Measured;
 use runner::request::Request;
 use runner::run_event::RunEvent;
 use runner::steering::Steering;
-use runner::step_log::StepLog;
+use runner::step_log::{RUNS, StepLog};
 use runner::stored::RUN;
 
-use crate::display::Display;
+use crate::display::{Display, Face};
 use crate::exit::Exit;
 use crate::picture::Format;
 
@@ -26,27 +31,18 @@ pub(crate) fn command() -> Vec<String> {
     words
 }
 
-/// What a measurement that begins now is called.
-pub(crate) fn id(what: &str) -> String {
-    format!(
-        "{}-{what}",
-        jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ")
-    )
-}
-
-/// Measures a run while it is shown, and returns the log that it is kept in.
-pub(crate) fn measured(
+/// Has something measured in sight of the user, and returns the log that it is kept in.
+pub(crate) fn in_sight<T>(
     request: &Request,
+    face: Face,
+    interrupt: Interrupt,
     mut log: StepLog,
-    begin: Begin,
-    steering: &Steering,
-    mut display: Display,
-) -> Result<(Measured, StepLog), Failure> {
-    let measured = environment::allow_connections(request.sockets()).and_then(|()| {
-        measure(request, begin, &mut log, steering, &mut |event| {
-            display.on(&event);
-        })
-    });
+    measure: impl FnOnce(&mut StepLog, &Steering, &mut dyn FnMut(RunEvent<'_>)) -> Result<T, Failure>,
+) -> Result<(T, StepLog), Failure> {
+    let steering = Steering::new(interrupt);
+    let mut display = Display::start(face, &request.pinning, &steering);
+    let measured = environment::allow_connections(request.sockets())
+        .and_then(|()| measure(&mut log, &steering, &mut |event| display.on(&event)));
     match measured {
         Ok(measured) => {
             display.on(&RunEvent::Writing);
@@ -57,6 +53,36 @@ pub(crate) fn measured(
             Err(failure)
         }
     }
+}
+
+/// Measures a run in sight of the user.
+pub(crate) fn measured(
+    request: &Request,
+    face: Face,
+    interrupt: Interrupt,
+    log: StepLog,
+    begin: Begin,
+) -> Result<(Measured, StepLog), Failure> {
+    in_sight(request, face, interrupt, log, |log, steering, tell| {
+        measure(request, begin, log, steering, tell)
+    })
+}
+
+/// The title of what begins now.
+pub(crate) fn title(what: &str) -> Title {
+    Title {
+        id: format!(
+            "{}-{what}",
+            jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ")
+        ),
+        command: command(),
+    }
+}
+
+/// Begins the log of a run in this directory, or where runs go by themselves.
+pub(crate) fn begin(title: &Title, out: Option<&Path>) -> Result<StepLog, Failure> {
+    let dir = out.map_or_else(|| Path::new(RUNS).join(&title.id), Path::to_owned);
+    StepLog::begin(&dir)
 }
 
 /// Writes every file of a run, the record last: where that is, the others are. With these charts or with all.
@@ -111,11 +137,11 @@ pub(crate) fn write_pictures(
 }
 
 /// The exit code that a record deserves, gravest first.
-pub(crate) fn exit_of(record: &RunRecord) -> Exit {
-    match record.completion {
+pub(crate) fn exit_of(completion: Completion, validity: &Validity) -> Exit {
+    match completion {
         Completion::Interrupted => Exit::Interrupted,
         Completion::TargetFailed => Exit::TargetFailed,
-        Completion::Complete if !record.validity.is_valid() => Exit::Invalid,
+        Completion::Complete if !validity.is_valid() => Exit::Invalid,
         Completion::Complete => Exit::Success,
     }
 }

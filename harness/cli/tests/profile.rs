@@ -119,8 +119,8 @@ fn forget_profile(out: &Path) {
     let log = std::fs::read_to_string(out.join("steps.ndjson")).unwrap();
     let lines: Vec<&str> = log.split_inclusive('\n').collect();
     let (kept, forgotten) = lines.split_at(lines.len() - 2);
-    assert!(kept.last().unwrap().contains(r#""is_profile":false"#));
-    assert!(forgotten[0].contains(r#""is_profile":true"#));
+    assert!(kept.last().unwrap().contains(r#""measured":{"block":"#));
+    assert!(forgotten[0].contains(r#""measured":"profile""#));
     std::fs::write(out.join("steps.ndjson"), kept.concat()).unwrap();
     std::fs::remove_file(out.join("run.json")).unwrap();
 }

@@ -13,8 +13,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use analysis::strategy::{KneeSearch, Next, Place, Strategy};
+use model::record::log::{Log, StepResult};
 use model::record::run::Completion;
-use model::record::sweep::whole::{Log, SweepRecord};
+use model::record::sweep::step::StepRecord;
+use model::record::sweep::whole::SweepRecord;
 use rustix::process::Signal;
 
 use program::{bench, end, signal, wait_for};
@@ -35,9 +37,18 @@ fn scratch() -> (tempfile::TempDir, PathBuf) {
     (dir, out)
 }
 
-fn log(out: &Path) -> Option<Log> {
-    let bytes = std::fs::read(out.join("steps.ndjson")).ok()?;
-    Log::read(&bytes, "steps.ndjson").ok()
+/// The steps that are kept by now.
+fn kept(out: &Path) -> Vec<StepRecord> {
+    let bytes = std::fs::read(out.join("steps.ndjson")).unwrap_or_default();
+    let Ok(log) = Log::read(&bytes, "steps.ndjson") else {
+        return Vec::new();
+    };
+    let rate = |step| match step {
+        StepResult::Rate(rate) => Some(rate),
+        StepResult::Block(_) | StepResult::Profile => None,
+    };
+    let steps = log.steps.into_iter().filter_map(|(step, _)| step.measured);
+    steps.filter_map(rate).collect()
 }
 
 fn record(out: &Path) -> SweepRecord {
@@ -46,10 +57,7 @@ fn record(out: &Path) -> SweepRecord {
 
 /// Waits until the first step of a sweep is kept.
 fn wait_for_a_step(out: &Path) {
-    wait_for("a step", || {
-        let has_any = |log: &Log| !log.steps.is_empty();
-        log(out).filter(has_any)
-    });
+    wait_for("a step", || (!kept(out).is_empty()).then_some(()));
 }
 
 /// It went to its end. Invalid is what a busy machine makes of it.
@@ -132,14 +140,14 @@ fn an_interrupted_sweep_keeps_its_steps_and_the_same_command_goes_on() {
     assert_eq!(output.status.code(), Some(130));
     let partial = record(&out);
     assert_eq!(partial.completion, Completion::Interrupted);
-    let kept = log(&out).unwrap().steps;
-    assert!(!kept.is_empty());
+    let before = kept(&out);
+    assert!(!before.is_empty());
     let output = end(sweep(&out).spawn().unwrap());
     check_ended(&output);
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("going on with"), "{said}");
     check_whole(&out);
-    assert_eq!(log(&out).unwrap().steps[..kept.len()], kept);
+    assert_eq!(kept(&out)[..before.len()], before);
 }
 
 #[test]
@@ -150,7 +158,7 @@ fn a_sweep_that_was_killed_is_resumed_by_its_directory_alone() {
     signal(child.id().cast_signed(), Signal::KILL);
     child.wait_with_output().unwrap();
     assert!(!out.join("sweep.json").exists());
-    let kept = log(&out).unwrap().steps;
+    let before = kept(&out);
     let resume = || {
         let args = ["sweep", "--resume", out.to_str().unwrap(), "--json"];
         end(bench(&args).spawn().unwrap())
@@ -160,11 +168,11 @@ fn a_sweep_that_was_killed_is_resumed_by_its_directory_alone() {
     let printed: SweepRecord = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(printed, record(&out));
     check_whole(&out);
-    assert_eq!(log(&out).unwrap().steps[..kept.len()], kept);
+    assert_eq!(kept(&out)[..before.len()], before);
     // Nothing is left to measure, and nothing is measured.
-    let steps = log(&out).unwrap().steps;
+    let steps = kept(&out);
     check_ended(&resume());
-    assert_eq!(log(&out).unwrap().steps, steps);
+    assert_eq!(kept(&out), steps);
 }
 
 #[test]

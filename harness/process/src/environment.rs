@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use data_encoding::HEXLOWER;
-use model::record::surroundings::Environment;
+use model::record::surroundings::{CpuTicks, Environment};
 use model::words::plural;
 use procfs::{Current, CurrentSI};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::cores;
@@ -16,57 +15,20 @@ use crate::failure::{Explain, Failure};
 /// File descriptors that a process needs beside its connections: standard streams, epoll, listeners, logs.
 pub const SPARE_FILES: u64 = 128;
 
-/// Time that the hypervisor took away and all time, over all cores, in clock ticks since the system started.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CpuTicks {
-    steal: u64,
-    all: u64,
-}
-
-impl CpuTicks {
-    /// Reads `/proc/stat`; zeros where it can't be read.
-    pub fn now() -> Self {
-        let Ok(stat) = procfs::KernelStats::current() else {
-            return Self::default();
-        };
-        let total = stat.total;
-        let steal = total.steal.unwrap_or_default();
-        let others = [total.iowait, total.irq, total.softirq]
-            .into_iter()
-            .flatten()
-            .sum::<u64>();
-        Self {
-            steal,
-            all: total.user + total.nice + total.system + total.idle + others + steal,
-        }
-    }
-
-    /// What was added since `before`.
-    #[must_use]
-    pub fn since(self, before: Self) -> Self {
-        Self {
-            steal: self.steal.saturating_sub(before.steal),
-            all: self.all.saturating_sub(before.all),
-        }
-    }
-
-    /// Both stretches together.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self {
-            steal: self.steal + other.steal,
-            all: self.all + other.all,
-        }
-    }
-
-    /// The share of time, 0 to 1, that was taken away; none of no time at all.
-    pub fn steal_share(self) -> Option<f64> {
-        (self.all > 0).then(|| self.steal as f64 / self.all as f64)
-    }
-
-    /// The share of time, 0 to 1, that was taken away since `before`.
-    pub fn steal_share_since(self, before: Self) -> Option<f64> {
-        self.since(before).steal_share()
+/// Reads the machine's CPU time from `/proc/stat`; zeros where it can't be read.
+pub fn cpu_ticks() -> CpuTicks {
+    let Ok(stat) = procfs::KernelStats::current() else {
+        return CpuTicks::default();
+    };
+    let total = stat.total;
+    let steal = total.steal.unwrap_or_default();
+    let others = [total.iowait, total.irq, total.softirq]
+        .into_iter()
+        .flatten()
+        .sum::<u64>();
+    CpuTicks {
+        steal,
+        all: total.user + total.nice + total.system + total.idle + others + steal,
     }
 }
 
@@ -214,20 +176,6 @@ pub fn allow_connections(connections: u64) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_stolen_share_is_of_the_time_between() {
-        let before = CpuTicks {
-            steal: 10,
-            all: 1000,
-        };
-        let after = CpuTicks {
-            steal: 15,
-            all: 1100,
-        };
-        assert_eq!(after.steal_share_since(before), Some(0.05));
-        assert_eq!(before.steal_share_since(before), None);
-    }
 
     #[test]
     fn who_may_trace_others_is_yamas_to_say() {

@@ -14,12 +14,12 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use model::record::watched::Reading;
 use model::units::{NANOS_PER_S, Nanos};
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 use procfs::process::{Process, Stat};
 use procfs::{FromRead, ticks_per_second};
-use serde::{Deserialize, Serialize};
 
 use crate::process_tree::descendants;
 
@@ -58,25 +58,6 @@ struct Member {
 /// A process's `/proc/PID/stat`, kept open: another process that gets the same number later is not mistaken for it.
 #[derive(Debug)]
 struct Account(File);
-
-/// What `/proc` tells of the processes at one moment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reading {
-    /// CPU time in user mode, in clock ticks, that of ended children included.
-    pub user_ticks: u64,
-    /// CPU time in the kernel, in clock ticks, likewise.
-    pub system_ticks: u64,
-    /// Resident memory in bytes, what is shared counted once.
-    pub rss_bytes: u64,
-    /// Largest so far in bytes: of one process as the kernel noted it, of several the present one.
-    pub rss_bytes_max: u64,
-    /// Threads.
-    pub threads: u32,
-    /// Voluntary context switches of the threads that live, and of those that were seen in processes that have ended.
-    pub switches_voluntary: u64,
-    /// Involuntary ones.
-    pub switches_involuntary: u64,
-}
 
 impl Meters {
     /// The meters of what `supervisor` has started so far.

@@ -4,8 +4,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use model::record::experiment::{ExperimentRecord, OriginRecord};
+use model::record::log::LogHead;
 use model::record::surroundings::Pinning;
-use model::spec::load::{Arrival, Load, Process};
+use model::spec::load::{Arrival, Load};
 use model::spec::plan::{Effort, Plan, PlanSpec};
 use model::spec::scenario::{ArrivalSpec, Pace, Scenario};
 use model::spec::target;
@@ -162,7 +163,22 @@ impl Request {
         })
     }
 
-    /// What a log or a record asked for.
+    /// What a log asks for that begins with this.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::again`].
+    pub fn of(head: &LogHead) -> Result<Self, Failure> {
+        Self::again(
+            &head.scenario,
+            &head.manifests,
+            &head.experiment,
+            head.seed,
+            head.pinning.clone(),
+        )
+    }
+
+    /// What a record asked for.
     ///
     /// `scenario`: its text. `manifests`: those of the targets, in their order.
     ///
@@ -216,16 +232,12 @@ impl Request {
 
 /// The scenario's arrivals, at another rate if one was given.
 fn arrival(scenario: &Scenario, rate: Option<Rate>) -> ArrivalSpec {
-    match (rate, &scenario.arrival) {
-        (None, arrival) => arrival.clone(),
-        (Some(rate), ArrivalSpec::Open { process, .. }) => ArrivalSpec::Open {
+    match rate.map(|rate| scenario.arrival.at_rate(rate)) {
+        Some(Arrival::Open { rate, process }) => ArrivalSpec::Open {
             pace: Pace::Rate(rate),
-            process: *process,
+            process,
         },
-        (Some(rate), ArrivalSpec::Closed) => ArrivalSpec::Open {
-            pace: Pace::Rate(rate),
-            process: Process::Poisson,
-        },
+        _ => scenario.arrival.clone(),
     }
 }
 

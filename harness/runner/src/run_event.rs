@@ -1,38 +1,34 @@
-//! What a run tells while it happens. The runner emits these; the terminal only consumes them.
+//! What a run or a sweep reports while it happens. The runner emits these; the terminal only consumes them.
 
 use std::time::Duration;
 
+use analysis::strategy::{Step, Turn};
 use model::measured::recording::Recording;
 use model::measured::workload::WorkloadKind;
 use model::record::detectable::DetectableRecord;
 use model::record::surroundings::Pinning;
-use model::record::sweep::pass::Pass;
 use model::record::sweep::plan::SweepPlan;
 use model::record::sweep::step::StepRecord;
-use model::record::target::{EpochRecord, Failure};
+use model::record::target::Failure;
 use model::spec::load::Load;
-use model::spec::plan::{Plan, Trial};
+use model::spec::plan::Plan;
 use model::spec::scenario::Scenario;
 use model::spec::target::TargetSpec;
-use model::units::Rate;
+use model::units::{Nanos, Rate};
 
 /// One thing that happened.
 #[derive(Debug)]
 pub enum RunEvent<'a> {
-    /// The run is about to begin.
+    /// The measurement is about to begin, or to continue.
     Planned {
         /// What is asked.
         scenario: &'a Scenario,
         /// Who is measured.
         targets: &'a [TargetSpec],
-        /// In which order.
-        plan: &'a Plan,
         /// On which cores.
         pinning: &'a Pinning,
-        /// How long it will take.
-        expected: Duration,
-        /// What it could detect, as far as earlier runs tell.
-        detectable: Option<&'a DetectableRecord>,
+        /// In which steps.
+        design: Planned<'a>,
     },
     /// Something that takes time, or could not be found out, before the first round.
     Said(&'a str),
@@ -41,7 +37,7 @@ pub enum RunEvent<'a> {
         /// The round.
         round: u32,
     },
-    /// What a target can carry was measured, to find the rate of the run.
+    /// What a target can carry was measured, to find the rate of the load.
     CapacityMeasured {
         /// The target.
         target: &'a str,
@@ -55,32 +51,38 @@ pub enum RunEvent<'a> {
         /// The target.
         target: &'a str,
     },
-    /// An epoch begins.
-    TrialStarted {
-        /// The trial.
-        trial: &'a Trial,
+    /// A target's epoch of a step begins, or its profile.
+    EpochStarted {
+        /// The step.
+        step: &'a Step,
+        /// The target's part in it.
+        turn: &'a Turn,
     },
-    /// An epoch was measured.
-    TrialEnded {
-        /// The trial.
-        trial: &'a Trial,
-        /// What it measured.
-        epoch: &'a EpochRecord,
+    /// An epoch was measured to its end.
+    EpochEnded {
+        /// The step.
+        step: &'a Step,
+        /// The target's part in it.
+        turn: &'a Turn,
+        /// The median of what it timed, where it has one.
+        median_ns: Option<Nanos>,
         /// What is timed.
         workload: WorkloadKind,
         /// The load that was driven.
         load: &'a Load,
-        /// What is known of the target by now.
+        /// What is known of the target by now: of a sweep, at this rate.
         so_far: SoFar<'a>,
     },
-    /// A target is looked at after its measurement.
-    Profiling {
-        /// The target.
-        target: &'a str,
+    /// A rate of a sweep was measured: the last of these.
+    RateMeasured {
+        /// What the sweep was asked for.
+        plan: &'a SweepPlan,
+        /// Its steps so far.
+        steps: &'a [StepRecord],
     },
-    /// The run rests, as somebody asked it to.
+    /// The measurement rests, as somebody asked it to.
     Paused,
-    /// The run goes on.
+    /// It continues.
     Resumed,
     /// A target failed and is left out from here on.
     TargetFailed {
@@ -89,10 +91,29 @@ pub enum RunEvent<'a> {
         /// Why.
         failure: &'a Failure,
     },
-    /// A sweep goes on.
-    Sweep(SweepEvent<'a>),
     /// All is measured; the record is being written.
     Writing,
+}
+
+/// What is about to be measured.
+#[derive(Debug, Clone, Copy)]
+pub enum Planned<'a> {
+    /// Blocks of alternating epochs.
+    Blocks {
+        /// In which order.
+        plan: &'a Plan,
+        /// How long it will take.
+        expected: Duration,
+        /// What it could detect, as far as earlier runs tell.
+        detectable: Option<&'a DetectableRecord>,
+    },
+    /// Rates, until the knee of each target is known or the time is up.
+    Rates {
+        /// What was asked for.
+        plan: &'a SweepPlan,
+        /// What was measured before.
+        steps: &'a [StepRecord],
+    },
 }
 
 /// What is known of a target after an epoch.
@@ -104,34 +125,4 @@ pub struct SoFar<'a> {
     pub cpu_us_per_request: Option<f64>,
     /// The most memory that it held.
     pub rss_bytes_max: Option<u64>,
-}
-
-/// One thing that happened in a sweep.
-#[derive(Debug)]
-pub enum SweepEvent<'a> {
-    /// It begins, or goes on after these steps.
-    Planned {
-        /// In which order.
-        plan: &'a SweepPlan,
-        /// The steps so far.
-        steps: &'a [StepRecord],
-    },
-    /// A target is being measured at a rate.
-    EpochStarted {
-        /// Its round.
-        round: u32,
-        /// Which way the rate goes.
-        pass: Pass,
-        /// Requests a second.
-        rate: Rate,
-        /// The target.
-        target: &'a str,
-    },
-    /// A step was measured: the last of these.
-    StepEnded {
-        /// In which order.
-        plan: &'a SweepPlan,
-        /// The steps so far.
-        steps: &'a [StepRecord],
-    },
 }

@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use model::record::log::Log;
 use process::failure::{Explain, Failure};
 use process::files::{self, DRAFT};
 use serde::Serialize;
@@ -137,6 +138,11 @@ pub fn read(dir: &Path) -> Result<Vec<u8>, Failure> {
     let end = bytes.iter().rposition(|&byte| byte == b'\n');
     bytes.truncate(end.map_or(0, |end| end + 1));
     Ok(bytes)
+}
+
+/// Reads what the lines of the log in a directory say.
+pub fn parse(lines: &[u8], dir: &Path) -> Result<Log, Failure> {
+    Log::read(lines, &dir.join(STEPS).display().to_string()).map_err(Failure::usage_of)
 }
 
 /// Removes what a process left that was killed while it wrote a file.

@@ -15,7 +15,7 @@ use model::record::sweep::pass::{CLIMB, Pass};
 use model::record::sweep::plan::SweepPlan;
 use model::record::sweep::step::Standing;
 use model::record::sweep::step::{StepEpoch, StepFailure, StepRecord};
-use model::record::sweep::whole::{Log, LogError, SweepRecord};
+use model::record::sweep::whole::SweepRecord;
 
 use super::{Ended, Trail, Visit};
 use model::measured::accounting::Accounting;
@@ -622,16 +622,9 @@ fn a_sweep_that_was_interrupted_anywhere_goes_on_to_the_same_end() {
             cut,
         );
         assert!(ended.interrupted, "{cut}");
-        // As it is read back from its log, of which the last line was being written.
-        let mut log = Log::line(&plan);
-        for step in &steps {
-            log += &Log::line(step);
-        }
-        let torn = log.clone() + &Log::line(&whole[cut])[..20];
-        let read = Log::read(torn.as_bytes(), "steps.ndjson").unwrap();
-        assert_eq!((&read.plan, read.whole_bytes), (&plan, log.len()), "{cut}");
-        assert_eq!(read.steps, steps, "{cut}");
-        let mut steps = read.steps;
+        // As they are read back from their log.
+        let log = serde_json::to_string(&steps).unwrap();
+        let mut steps: Vec<StepRecord> = serde_json::from_str(&log).unwrap();
         go_on(
             &plan,
             &mut steps,
@@ -667,56 +660,6 @@ fn both_ways_of_a_round_meet_the_same_rates_in_mirrored_order() {
     let places: std::collections::BTreeSet<i32> =
         places.map(|step| step.rung.rem_euclid(PACE)).collect();
     assert_eq!(places.len(), 5);
-}
-
-#[test]
-fn a_log_that_is_none_says_where_and_what_to_do() {
-    let plan = plan(&[Server::Endless], 1);
-    let whole = Log::line(&plan);
-    let read = |text: &str| Log::read(text.as_bytes(), "there/steps.ndjson").unwrap_err();
-    assert!(matches!(read(""), LogError::Empty { .. }));
-    assert!(matches!(read(whole.trim_end()), LogError::Empty { .. }));
-    assert!(matches!(read("{}\n"), LogError::Corrupt { line: 1, .. }));
-    assert!(matches!(
-        read(&(whole.clone() + "{}\n")),
-        LogError::Corrupt { line: 2, .. }
-    ));
-    let newer = read("{\"schema_version\":3,\"anything\":1}\n");
-    assert_eq!(
-        newer.to_string(),
-        "there/steps.ndjson has schema version 3, and this bench reads up to 2: go on with the version that wrote it, or later"
-    );
-    let mut machine = Machine::new(&[Server::Endless], QUIET, 1);
-    let Next::Step(step) = next(&plan, &[]) else {
-        panic!("a sweep begins with a step");
-    };
-    let mut step = machine.measure(&plan, &step);
-    step.epochs[0].target = "another".to_owned();
-    let text = read(&(whole + &Log::line(&step))).to_string();
-    assert!(
-        text.contains("steps.ndjson:2:") && text.contains("no target is called `another`"),
-        "{text}"
-    );
-}
-
-#[test]
-fn plans_that_differ_say_in_what() {
-    let one = plan(&[Server::Endless], 1);
-    assert_eq!(one.difference(&one), None);
-    let mut later = one.clone();
-    later.id = "later".to_owned();
-    later.command = vec!["bench".to_owned()];
-    later.environment.load_average = Some(9.0);
-    assert_eq!(one.difference(&later), None);
-    let mut other = one.clone();
-    other.environment.binary_sha256 = "ff".to_owned();
-    assert_eq!(one.difference(&other), Some("bench"));
-    let mut other = one.clone();
-    other.design.rounds += 1;
-    assert_eq!(
-        one.difference(&other),
-        Some("the rates, rounds or limit of time")
-    );
 }
 
 proptest! {
@@ -769,18 +712,6 @@ proptest! {
             let past = climbed.iter().rev().take_while(|visit| visit.standing != Standing::Within);
             prop_assert!(past.count() <= STEPS_PAST);
         }
-    }
-
-    #[test]
-    fn a_log_of_any_bytes_is_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300), cut in any::<prop::sample::Index>()) {
-        let whole = Log::line(&plan(&[Server::Endless], 1));
-        let mut text = whole.as_bytes()[..cut.index(whole.len() + 1)].to_vec();
-        text.extend(&bytes);
-        // Neither may panic; what is read has its whole lines counted.
-        if let Ok(log) = Log::read(&text, "steps.ndjson") {
-            prop_assert!(log.whole_bytes <= text.len());
-        }
-        let _ = Log::read(&bytes, "steps.ndjson");
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use analysis::sweep::search;
 use analysis::sweep::search::TIME_PER_TARGET;
 use clap::{ArgGroup, Args as ClapArgs};
+use model::record::log::{SweepAsk, SweepFrom};
 use model::record::sweep::objective;
 use model::record::sweep::objective::{Origin, SweepObjective};
 use model::spec::load::Process;
@@ -15,7 +16,7 @@ use model::spec::scenario::{ArrivalSpec, ObjectiveRecord, Pace, Scenario};
 use model::spec::target::TargetSpec;
 use model::units::{Rate, parse_duration};
 use process::failure::Failure;
-use runner::measure::sweep::{SweepRequest, check};
+use runner::measure::sweep::SweepRequest;
 use runner::request::{Choices, Request};
 use runner::workload::Routes;
 
@@ -117,15 +118,7 @@ impl SweepArgs {
         let targets = self.experiment.targets()?;
         let routes = Routes::of(&scenario)?;
         let asked = self.asked_objective(&scenario);
-        let (pace, process) = self.pace(&scenario, asked.is_some())?;
-        let from = match pace {
-            Pace::Rate(from) => Some(from),
-            Pace::CapacityShare(_) | Pace::Stages(_) => None,
-        };
-        if let Some(from) = from {
-            // Before anything is started.
-            check(from, self.to, &objective::bounds(asked.as_ref()))?;
-        }
+        let (from, process) = self.from(&scenario, asked.is_some())?;
         let pinning = self.place.pinning()?;
         let usual = scenario.connections.max(
             CONNECTIONS_MIN
@@ -144,18 +137,16 @@ impl SweepArgs {
             warmup: self.warmup,
             ..Choices::usual(Effort::Default, self.seed, pinning)
         };
-        Ok(SweepRequest {
-            process,
+        let time_limit = self.time_limit.unwrap_or(time_for(&targets));
+        let ask = SweepAsk {
             from,
-            to: self.to,
+            to_per_s: self.to.as_per_s(),
+            process,
             rounds: self.rounds,
-            time_limit: self.time_limit.unwrap_or(time_for(&targets)),
-            asked,
-            request: Request {
-                arrival: ArrivalSpec::Open { pace, process },
-                ..Request::new(scenario, targets, choices)?
-            },
-        })
+            time_limit_s: time_limit.as_secs_f64(),
+            objective: asked,
+        };
+        SweepRequest::new(Request::new(scenario, targets, choices)?, ask)
     }
 
     /// What targets have to keep within, where the command or the scenario says so.
@@ -169,16 +160,19 @@ impl SweepArgs {
     }
 
     /// Where the sweep begins, and how the gaps between arrivals are distributed.
-    fn pace(&self, scenario: &Scenario, has_objective: bool) -> Result<(Pace, Process), Failure> {
+    fn from(
+        &self,
+        scenario: &Scenario,
+        has_objective: bool,
+    ) -> Result<(SweepFrom, Process), Failure> {
+        let at = |rate: Rate| SweepFrom::RatePerS(rate.as_per_s());
         let (process, of_scenario) = match &scenario.arrival {
-            ArrivalSpec::Closed => (Process::Poisson, Pace::CapacityShare(FROM_SHARE)),
+            ArrivalSpec::Closed => (Process::Poisson, SweepFrom::CapacityShare(FROM_SHARE)),
             ArrivalSpec::Open { pace, process } => {
-                let pace = match pace {
-                    Pace::Rate(rate) if has_objective => Pace::Rate(*rate),
-                    Pace::Rate(rate) => Pace::Rate(
-                        Rate::per_s(rate.as_per_s() * UNLOADED_SHARE).map_err(Failure::usage_of)?,
-                    ),
-                    Pace::CapacityShare(_) => Pace::CapacityShare(FROM_SHARE),
+                let from = match pace {
+                    Pace::Rate(rate) if has_objective => at(*rate),
+                    Pace::Rate(rate) => SweepFrom::RatePerS(rate.as_per_s() * UNLOADED_SHARE),
+                    Pace::CapacityShare(_) => SweepFrom::CapacityShare(FROM_SHARE),
                     Pace::Stages(_) => {
                         return Err(Failure::usage(miette::miette!(
                             help = "sweep another scenario, or a copy of this one with rate_per_s instead of its stages",
@@ -187,10 +181,10 @@ impl SweepArgs {
                         )));
                     }
                 };
-                (*process, pace)
+                (*process, from)
             }
         };
-        Ok((self.from.map_or(of_scenario, Pace::Rate), process))
+        Ok((self.from.map_or(of_scenario, at), process))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::args::doctor::DoctorArgs;
 use crate::exit::Exit;
 use crate::terminal::{Finding, print_findings};
 use process::cores;
-use process::environment::{self, CpuTicks};
+use process::environment;
 use process::failure::{Explain, Failure};
 use process::setup::{self, SetupError, State, Support};
 use process::strace::{self, NotCounted, STRACE};
@@ -40,9 +40,9 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
 
 fn examine() -> Vec<Finding> {
     let environment = environment::read();
-    let ticks_before = CpuTicks::now();
+    let ticks_before = environment::cpu_ticks();
     let late = timer_lateness();
-    let steal = CpuTicks::now().steal_share_since(ticks_before);
+    let steal = environment::cpu_ticks().since(ticks_before).steal_share();
     let mut findings = vec![
         Finding {
             what: "processor",

@@ -16,7 +16,7 @@ use report::export::annotations::annotations;
 use report::export::junit::junit;
 
 use crate::args::gate::GateArgs;
-use crate::display::{Display, Face};
+use crate::display::Face;
 use crate::exit::Exit;
 use crate::git::{self, Stale, Worktree};
 use crate::named;
@@ -27,10 +27,9 @@ use process::files;
 use process::interrupt::Interrupt;
 use process::supervised::{Program, Supervised, describe};
 use runner::history_file;
-use runner::measure::alternating::{Begin, Title};
+use runner::measure::kept::Begin;
 use runner::request::Request;
-use runner::steering::Steering;
-use runner::step_log::{RUNS, StepLog};
+use runner::step_log::StepLog;
 use runner::stored::read_run;
 
 /// How often a build is asked whether it has ended, and the user whether it should.
@@ -518,18 +517,13 @@ fn measured(
     interrupt: &Interrupt,
 ) -> Result<Result<model::record::run::RunRecord, Exit>, Failure> {
     let scenario = &request.scenario.name;
-    let title = Title {
-        id: run_files::id(&format!("{scenario}-gate-{}", number + 1)),
-        command: run_files::command(),
-    };
-    let dir = match &args.out {
-        Some(out) => out.join(format!("{scenario}-{}", number + 1)),
-        None => Path::new(RUNS).join(&title.id),
-    };
-    let log = StepLog::begin(&dir)?;
-    let steering = Steering::new(interrupt.clone());
-    let display = Display::start(Face::usual(), &request.pinning, &steering);
-    let (measured, log) = run_files::measured(request, log, Begin::New(title), &steering, display)?;
+    let title = run_files::title(&format!("{scenario}-gate-{}", number + 1));
+    let out = args.out.as_ref();
+    let out = out.map(|out| out.join(format!("{scenario}-{}", number + 1)));
+    let log = run_files::begin(&title, out.as_deref())?;
+    let begin = Begin::New(title);
+    let (measured, log) =
+        run_files::measured(request, Face::usual(), interrupt.clone(), log, begin)?;
     run_files::write(&log, &measured, &[])?;
     anstream::eprintln!("Measured: {}", log.dir().display());
     let record = measured.record;

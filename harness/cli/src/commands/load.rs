@@ -16,7 +16,7 @@ use crate::display::Face;
 use crate::display::live_line::LiveLine;
 use crate::exit::Exit;
 use crate::terminal::show_load;
-use process::environment::{self, CpuTicks};
+use process::environment;
 use process::failure::Failure;
 use process::interrupt::Interrupt;
 use process::supervise::die_with;
@@ -37,12 +37,12 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     } = args.request()?;
     environment::allow_connections(load.connections.get().into())?;
     let interrupt = Face::usual().catch_interrupt()?;
-    let ticks_before = CpuTicks::now();
+    let ticks_before = environment::cpu_ticks();
     let throttled_before = environment::throttled_periods();
     let recording = drive(&load, &workload, &endpoint, &options, &interrupt)?;
     let circumstances = Circumstances {
         backend_lateness: None,
-        steal_share: CpuTicks::now().steal_share_since(ticks_before),
+        steal_share: environment::cpu_ticks().since(ticks_before).steal_share(),
         throttled_periods: throttled_before
             .zip(environment::throttled_periods())
             .map(|(before, after)| after.saturating_sub(before)),

@@ -1,42 +1,32 @@
 //! `bench rerun`: what a record describes is measured again, and the two are compared.
 
-use std::path::Path;
-
 use analysis::between::{Ask, ReferenceAsk, between};
 use analysis::compare::Policy;
 use model::record::run::RunRecord;
 use process::failure::Failure;
-use runner::measure::alternating::{Begin, Title};
+use runner::measure::kept::Begin;
 use runner::request::Request;
-use runner::steering::Steering;
-use runner::step_log::{RUNS, StepLog};
 use runner::stored::read_run;
 
 use crate::args::rerun::RerunArgs;
-use crate::display::{Display, Face};
+use crate::display::Face;
 use crate::exit::Exit;
-use crate::run_files::{self, command};
+use crate::run_files;
 use crate::terminal::{show_between, show_run};
 
 /// Measures again, by the same seed, scenario and manifests.
 pub(crate) fn run(args: &RerunArgs) -> Result<Exit, Failure> {
     let before = read_run(&args.run)?;
     let request = again(&before)?;
-    let title = Title {
-        id: run_files::id(&request.scenario.name),
-        command: command(),
-    };
-    let dir = args.out.clone();
-    let dir = dir.unwrap_or_else(|| Path::new(RUNS).join(&title.id));
-    let log = StepLog::begin(&dir)?;
+    let title = run_files::title(&request.scenario.name);
+    let log = run_files::begin(&title, args.out.as_deref())?;
     let face = Face::usual();
-    let steering = Steering::new(face.catch_interrupt()?);
-    let display = Display::start(face, &request.pinning, &steering);
-    let (measured, log) =
-        run_files::measured(&request, log, Begin::New(title), &steering, display)?;
+    let interrupt = face.catch_interrupt()?;
+    let (measured, log) = run_files::measured(&request, face, interrupt, log, Begin::New(title))?;
     run_files::write(&log, &measured, &[])?;
-    show_run(&measured.record, log.dir(), false);
-    let exit = run_files::exit_of(&measured.record);
+    let after = &measured.record;
+    show_run(after, log.dir(), false);
+    let exit = run_files::exit_of(after.completion, &after.validity);
     if exit != Exit::Success && !args.force {
         anstream::eprintln!(
             "Not compared with the run before: see above (--force compares all the same)."
@@ -51,7 +41,7 @@ pub(crate) fn run(args: &RerunArgs) -> Result<Exit, Failure> {
         reference: ReferenceAsk::No,
         force: args.force,
     };
-    let compared = between(&before, &measured.record, &ask, &policy).map_err(Failure::usage_of)?;
+    let compared = between(&before, after, &ask, &policy).map_err(Failure::usage_of)?;
     anstream::println!();
     show_between(&compared);
     Ok(exit)

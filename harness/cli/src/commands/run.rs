@@ -1,21 +1,17 @@
 //! `bench run`: a scenario, a plan, targets launched, load driven, a record.
 
-use std::path::Path;
-
 use process::failure::Failure;
 use report::words::sentences;
-use runner::measure::alternating::{Begin, Title};
-use runner::measure::run_log::Kept;
+use runner::measure::kept::Begin;
 use runner::request::Request;
-use runner::steering::Steering;
-use runner::step_log::{RUNS, StepLog};
+use runner::step_log::{self, StepLog};
 
 use crate::aa_history;
 use crate::args::run::RunArgs;
-use crate::display::{Display, Face};
+use crate::display::Face;
 use crate::exit::Exit;
 use crate::history_add;
-use crate::run_files::{self, command};
+use crate::run_files;
 use crate::terminal::{print_failure, show_run};
 
 /// Runs a scenario and writes its record, or goes on with a run that was cut off.
@@ -23,18 +19,20 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let face = Face::choose(args.tui)?;
     if let Some(dir) = &args.resume {
         let (log, lines) = StepLog::resume(dir)?;
-        let kept = Kept::read(lines, dir)?;
-        let request = kept.request()?;
+        let kept = step_log::parse(&lines, dir)?;
+        if kept.head.sweep.is_some() {
+            return Err(Failure::usage(miette::miette!(
+                help = "continue it with `bench sweep --resume`",
+                "{} holds a sweep",
+                dir.display()
+            )));
+        }
+        let request = Request::of(&kept.head)?;
         return measured(args, face, &request, log, Begin::GoOn(Box::new(kept)));
     }
     let request = args.request()?;
-    let title = Title {
-        id: run_files::id(&request.scenario.name),
-        command: command(),
-    };
-    let dir = args.out.clone();
-    let dir = dir.unwrap_or_else(|| Path::new(RUNS).join(&title.id));
-    let log = StepLog::begin(&dir)?;
+    let title = run_files::title(&request.scenario.name);
+    let log = run_files::begin(&title, args.out.as_deref())?;
     measured(args, face, &request, log, Begin::New(title))
 }
 
@@ -46,18 +44,18 @@ fn measured(
     log: StepLog,
     begin: Begin,
 ) -> Result<Exit, Failure> {
-    let steering = Steering::new(face.catch_interrupt()?);
-    let display = Display::start(face, &request.pinning, &steering);
-    let (mut measured, log) = run_files::measured(request, log, begin, &steering, display)?;
+    let interrupt = face.catch_interrupt()?;
+    let (mut measured, log) = run_files::measured(request, face, interrupt, log, begin)?;
     // A run that was measured is not lost because its A/A comparison can't be counted.
     aa_history::count(&mut measured.record).unwrap_or_else(|failure| print_failure(&failure));
     run_files::write(&log, &measured, &args.chart)?;
-    if let Some(kept) = sentences::kept(&measured.record) {
+    let record = &measured.record;
+    if let Some(kept) = sentences::kept(record) {
         anstream::eprintln!("{kept}");
     }
-    show_run(&measured.record, log.dir(), args.json);
+    show_run(record, log.dir(), args.json);
     if let Some(path) = &args.history {
-        history_add::add_measured(path, &measured.record)?;
+        history_add::add_measured(path, record)?;
     }
-    Ok(run_files::exit_of(&measured.record))
+    Ok(run_files::exit_of(record.completion, &record.validity))
 }

@@ -1,30 +1,21 @@
 //! `bench sweep`: the load is raised to the knee, step after step, and a record says where it is.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use model::record::run::Completion;
-use model::record::sweep::plan::SweepPlan;
-use model::record::sweep::whole::{Log, SweepRecord};
-use model::spec::load::Process;
-use model::spec::scenario::{ArrivalSpec, Pace};
-use model::units::Rate;
+use model::record::sweep::whole::SweepRecord;
 use report::charts;
 use report::export::steps::steps_csv;
+use report::words::figures::plural;
 
 use crate::args::sweep::SweepArgs;
 use crate::display::Face;
 use crate::exit::Exit;
 use crate::run_files;
-use crate::sweep_display::SweepDisplay;
 use crate::terminal::show_sweep;
-use process::environment;
 use process::failure::{Explain, Failure};
-use runner::measure::alternating::Title;
+use runner::measure::kept::Begin;
 use runner::measure::sweep::{SweepRequest, sweep};
-use runner::request::Request;
-use runner::run_event::RunEvent;
-use runner::steering::Steering;
 use runner::step_log::{self, RUNS, STEPS, StepLog};
 use runner::stored::SWEEP;
 
@@ -32,111 +23,53 @@ use runner::stored::SWEEP;
 pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
     if let Some(dir) = &args.resume {
         let (log, lines) = StepLog::resume(dir)?;
-        let known = known(&lines, dir)?;
-        let known = known.ok_or_else(|| {
+        let kept = step_log::parse(&lines, dir)?;
+        let asked = SweepRequest::of(&kept.head)?.ok_or_else(|| {
             Failure::usage(miette::miette!(
-                help = "start another",
-                "{} holds no sweep to go on with",
+                help = "continue it with `bench run --resume`",
+                "{} holds a run",
                 dir.display()
             ))
         })?;
-        let asked = asked_again(&known.plan)?;
-        return measured(args, &asked, log, Some(known));
+        return measured(args, &asked, log, Begin::GoOn(Box::new(kept)));
     }
     let asked = args.request()?;
-    let id = run_files::id(&format!("{}-sweep", asked.request.scenario.name));
+    let title = run_files::title(&format!("{}-sweep", asked.request.scenario.name));
     let dir = match &args.out {
         Some(dir) => dir.clone(),
-        None => unfinished(Path::new(RUNS), &run_files::command())
-            .unwrap_or_else(|| Path::new(RUNS).join(id)),
+        None => unfinished(Path::new(RUNS), &title.command)
+            .unwrap_or_else(|| Path::new(RUNS).join(&title.id)),
     };
     let (log, lines) = StepLog::open(&dir)?;
-    measured(args, &asked, log, known(&lines, &dir)?)
-}
-
-/// What the lines of a log say, if there are any.
-fn known(lines: &[u8], dir: &Path) -> Result<Option<Log>, Failure> {
-    let known = (!lines.is_empty()).then(|| Log::read(lines, &steps_of(dir)));
-    known.transpose().map_err(Failure::usage_of)
-}
-
-fn steps_of(dir: &Path) -> String {
-    dir.join(STEPS).display().to_string()
-}
-
-/// What a sweep was asked to do that is gone on with.
-fn asked_again(plan: &SweepPlan) -> Result<SweepRequest, Failure> {
-    let experiment = plan.experiment.as_ref().ok_or_else(|| {
-        Failure::usage(miette::miette!(
-            help = "give the command that began it again, with --out and its directory",
-            "this sweep was begun by a bench that didn't keep all that was asked for"
-        ))
-    })?;
-    let manifests = plan
-        .targets
-        .iter()
-        .map(|target| target.manifest.source.clone());
-    let request = Request::again(
-        &plan.scenario.source,
-        &manifests.collect::<Vec<_>>(),
-        experiment,
-        plan.seed,
-        plan.pinning.clone(),
-    )?;
-    let rate = |per_s| Rate::per_s(per_s).map_err(Failure::usage_of);
-    let (from, to) = (plan.design.ladder.from_per_s, plan.design.ladder.to_per_s);
-    let process = if plan.load.arrival == Process::Constant.name() {
-        Process::Constant
+    let begin = if lines.is_empty() {
+        Begin::New(title)
     } else {
-        Process::Poisson
+        let kept = step_log::parse(&lines, &dir)?;
+        let steps = plural(kept.steps.len() as u64, "line", "lines");
+        anstream::eprintln!("going on with {}: {steps} kept before", dir.display());
+        Begin::GoOn(Box::new(kept))
     };
-    Ok(SweepRequest {
-        // It is known by now.
-        from: None,
-        to: rate(to)?,
-        process,
-        rounds: plan.design.rounds,
-        time_limit: Duration::try_from_secs_f64(plan.design.time_limit_s)
-            .map_err(Failure::usage_of)?,
-        asked: plan.asked.clone(),
-        request: Request {
-            arrival: ArrivalSpec::Open {
-                pace: Pace::Rate(rate(from)?),
-                process,
-            },
-            ..request
-        },
-    })
+    measured(args, &asked, log, begin)
 }
 
 fn measured(
     args: &SweepArgs,
     asked: &SweepRequest,
-    mut log: StepLog,
-    known: Option<Log>,
+    log: StepLog,
+    begin: Begin,
 ) -> Result<Exit, Failure> {
-    let steering = Steering::new(Face::usual().catch_interrupt()?);
-    let mut display = SweepDisplay::new(log.dir());
-    let title = Title {
-        id: run_files::id(&format!("{}-sweep", asked.request.scenario.name)),
-        command: run_files::command(),
-    };
-    let measured = environment::allow_connections(asked.request.sockets()).and_then(|()| {
-        sweep(asked, title, &mut log, known, &steering, &mut |event| {
-            display.on(&event);
-        })
-    });
-    display.on(&RunEvent::Writing);
-    let record = match measured {
-        Ok(record) => record,
-        Err(failure) => {
-            log.give_up();
-            return Err(failure);
-        }
-    };
+    let face = Face::usual();
+    let interrupt = face.catch_interrupt()?;
+    let (record, log) = run_files::in_sight(
+        &asked.request,
+        face,
+        interrupt,
+        log,
+        |log, steering, tell| sweep(asked, begin, log, steering, tell),
+    )?;
     write(&log, &record)?;
     show_sweep(&record, log.dir(), args.json);
-    Ok(exit_of(&record))
+    Ok(run_files::exit_of(record.completion, &record.validity))
 }
 
 /// The last sweep below a directory that was begun by this command and is not done.
@@ -150,8 +83,8 @@ fn unfinished(runs: &Path, command: &[String]) -> Option<PathBuf> {
     dirs.into_iter().rev().find(|dir| {
         // One that can't be read is none to go on with, and says so where it is named.
         let lines = step_log::read(dir).ok();
-        let log = lines.and_then(|lines| Log::read(&lines, &steps_of(dir)).ok());
-        let was_asked = log.is_some_and(|log| log.plan.command == command);
+        let log = lines.and_then(|lines| step_log::parse(&lines, dir).ok());
+        let was_asked = log.is_some_and(|log| log.head.command == command);
         was_asked && !is_done(dir)
     })
 }
@@ -177,14 +110,4 @@ fn write(log: &StepLog, record: &SweepRecord) -> Result<(), Failure> {
         .or_internal(|| "cannot write the report of the sweep".to_owned())?;
     log.write_beside("report.html", page.as_bytes())?;
     log.write_beside(SWEEP, record.to_json().as_bytes())
-}
-
-/// The exit code that a sweep deserves, gravest first.
-fn exit_of(record: &SweepRecord) -> Exit {
-    match record.completion {
-        Completion::Interrupted => Exit::Interrupted,
-        Completion::TargetFailed => Exit::TargetFailed,
-        Completion::Complete if !record.validity.is_valid() => Exit::Invalid,
-        Completion::Complete => Exit::Success,
-    }
 }

@@ -22,7 +22,8 @@ pub(super) fn lines(progress: &Progress, moment: &Moment, columns: usize) -> [St
     .map(|line| cut(line, columns))
 }
 
-/// Where the run is: `[=====>    ] round 3 of 10, epoch 12 of 40: callback, about 32 s left`.
+/// Where the run is: `[=====>    ] round 3 of 10, epoch 12 of 40: callback, about 32 s left`; a sweep:
+/// `[=>        ] round 1 up, 1,200/s: callback, at most 4 min left`.
 fn place(progress: &Progress, moment: &Moment, columns: usize) -> String {
     let words = place_words(progress, moment);
     let room = columns.saturating_sub(words.chars().count() + 1);
@@ -41,12 +42,21 @@ pub(super) fn place_words(progress: &Progress, moment: &Moment) -> String {
     } else {
         ""
     };
+    let (place, about) = match &progress.search {
+        None => (
+            format!(
+                "round {} of {}, epoch {} of {}",
+                progress.round + 1,
+                progress.rounds,
+                progress.epoch + 1,
+                progress.epochs
+            ),
+            "about",
+        ),
+        Some(search) => (search.place.clone(), "at most"),
+    };
     format!(
-        "round {} of {}, epoch {} of {}: {}{asked}, about {} left",
-        progress.round + 1,
-        progress.rounds,
-        progress.epoch + 1,
-        progress.epochs,
+        "{place}: {}{asked}, {about} {} left",
         progress.doing(),
         approximate(progress.left(moment.now))
     )
@@ -138,5 +148,7 @@ mod tests {
         check("stopping", &progress, &stopping);
         progress.on(&RunEvent::Paused, now);
         check("paused", &progress, &moment(now));
+        let (progress, now) = made_up::sweep();
+        check("sweeping", &progress, &moment(now));
     }
 }

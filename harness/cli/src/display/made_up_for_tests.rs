@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use analysis::strategy::{Place, Step, Turn};
+use model::measured::clock::Clock;
 use model::measured::recording::{ConnectionCounts, GeneratorUse, Recorder, Recording};
+use model::measured::summary::Times;
 use model::measured::workload::WorkloadKind;
-use model::record::target::{EpochRecord, Failure};
+use model::record::target::Failure;
 use model::spec::load::{Arrival, Connect, Load, Process};
-use model::spec::plan::{Effort, Plan, PlanSpec};
+use model::spec::plan::{Effort, Plan, PlanSpec, Trial};
 use model::units::{NANOS_PER_S, Nanos, Rate};
 
 use super::progress::Progress;
-use runner::run_event::{RunEvent, SoFar};
+use runner::run_event::{Planned, RunEvent, SoFar};
 
 const US: Nanos = 1_000;
 const REQUESTS: u64 = 1_200;
@@ -23,8 +26,11 @@ pub(super) fn run(targets: &[&str], epochs: usize) -> (Progress, Duration) {
     let mut progress = Progress::new(
         ("ping", "What does a request cost that asks for nothing?"),
         targets.iter().map(|&name| name.to_owned()),
-        &plan,
-        expected,
+        Planned::Blocks {
+            plan: &plan,
+            expected,
+            detectable: None,
+        },
         now,
     );
     let load = load(&plan);
@@ -40,7 +46,8 @@ pub(super) fn run(targets: &[&str], epochs: usize) -> (Progress, Duration) {
                 now += Duration::from_millis(500);
             }
         }
-        progress.on(&RunEvent::TrialStarted { trial }, now);
+        let (step, turn) = (&step(trial), &turn(trial));
+        progress.on(&RunEvent::EpochStarted { step, turn }, now);
         if trial.index == epochs {
             break;
         }
@@ -48,15 +55,11 @@ pub(super) fn run(targets: &[&str], epochs: usize) -> (Progress, Duration) {
         let recording = epoch(trial.target as u64, trial.block.into());
         let so_far = &mut recordings[trial.target];
         so_far.append_epoch(&recording, 0);
-        let ended = RunEvent::TrialEnded {
-            trial,
-            epoch: &EpochRecord::of(
-                trial,
-                now.as_secs_f64(),
-                &recording,
-                Some(40.0),
-                Some(6 << 20),
-            ),
+        let median_ns = Times::of(&recording.times[Clock::ResponseTime]).p50;
+        let ended = RunEvent::EpochEnded {
+            step,
+            turn,
+            median_ns,
             workload: WorkloadKind::Requests,
             load: &load,
             so_far: SoFar {
@@ -67,6 +70,77 @@ pub(super) fn run(targets: &[&str], epochs: usize) -> (Progress, Duration) {
         };
         progress.on(&ended, now);
     }
+    (progress, now)
+}
+
+/// The epoch of a trial, as a step of its own.
+fn step(trial: &Trial) -> Step {
+    Step {
+        round: trial.round,
+        members: Vec::new(),
+        turns: vec![turn(trial)],
+        epoch: Duration::from_secs(1),
+        rate: None,
+        place: Place::Block(trial.block),
+    }
+}
+
+fn turn(trial: &Trial) -> Turn {
+    Turn {
+        target: trial.target,
+        seed: trial.seed,
+        trial: Some(*trial),
+    }
+}
+
+/// A sweep of these targets that has measured some steps, the first of them at the rate that is under way.
+pub(super) fn sweep() -> (Progress, Duration) {
+    let record = samples::sweep_record();
+    let names = record.plan.targets.iter().map(|target| target.name.clone());
+    let mut now = Duration::from_secs(2);
+    let design = Planned::Rates {
+        plan: &record.plan,
+        steps: &[],
+    };
+    let mut progress = Progress::new(("ping", "how much load?"), names, design, now);
+    progress.on(&RunEvent::RoundStarted { round: 0 }, now);
+    let turn = Turn {
+        target: 0,
+        seed: 1,
+        trial: None,
+    };
+    let first = &record.steps[0];
+    let step = Step {
+        round: first.round,
+        members: vec![0],
+        turns: vec![turn],
+        epoch: Duration::from_secs(1),
+        rate: Rate::per_s(first.rate_per_s).ok(),
+        place: Place::Rung {
+            pass: first.pass,
+            rung: first.rung,
+        },
+    };
+    let (step, turn) = (&step, &turn);
+    progress.on(&RunEvent::EpochStarted { step, turn }, now);
+    now += Duration::from_secs(1);
+    let recording = epoch(0, 0);
+    let ended = RunEvent::EpochEnded {
+        step,
+        turn,
+        median_ns: None,
+        workload: WorkloadKind::Requests,
+        load: &load(&plan(1)),
+        so_far: SoFar {
+            recording: &recording,
+            cpu_us_per_request: None,
+            rss_bytes_max: None,
+        },
+    };
+    progress.on(&ended, now);
+    let (plan, steps) = (&record.plan, &record.steps[..1]);
+    progress.on(&RunEvent::RateMeasured { plan, steps }, now);
+    progress.on(&RunEvent::EpochStarted { step, turn }, now);
     (progress, now)
 }
 

@@ -21,9 +21,10 @@ use std::time::{Duration, Instant};
 
 use anstyle::{AnsiColor, Style};
 use model::record::surroundings::Pinning;
+use model::spec::scenario::Scenario;
 use model::units::{duration_ns, format_ns};
 use ratatui::crossterm::event::{self, Event};
-use report::words::{figures, sentences};
+use report::words::{figures, sentences, sweep};
 
 use crate::glyphs::Glyphs;
 use crate::page::Page;
@@ -31,7 +32,7 @@ use crate::redrawn::{self, REDRAW_EVERY, Redrawn, approximate};
 use process::cores;
 use process::failure::Failure;
 use process::interrupt::{self, Interrupt};
-use runner::run_event::RunEvent;
+use runner::run_event::{Planned, RunEvent};
 use runner::steering::Steering;
 
 use moment::Moment;
@@ -113,7 +114,7 @@ fn give_back() {
     redrawn::leave();
 }
 
-/// The display of one run. Dropping it takes it off the terminal.
+/// The display of one measurement. Dropping it takes it off the terminal.
 pub(crate) struct Display {
     canvas: Arc<Mutex<Canvas>>,
     /// Draws while the run goes; none where nothing is redrawn.
@@ -262,19 +263,28 @@ impl Canvas {
         if let RunEvent::Planned {
             scenario,
             targets,
-            plan,
-            expected,
-            ..
+            pinning,
+            design,
         } = event
         {
-            self.say_plan(event);
-            self.progress = Some(Progress::new(
-                (&scenario.name, &scenario.question),
-                targets.iter().map(|target| target.name.clone()),
-                plan,
-                *expected,
-                now,
-            ));
+            let question = question(scenario, *design);
+            let names: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
+            self.say(BOLD, &scenario.name, &format!(": {question}"));
+            self.say(
+                DIM,
+                &format!("{}: {}", names.join(", "), steps(*design)),
+                "",
+            );
+            self.say(DIM, &places(pinning), "");
+            if let Planned::Blocks {
+                detectable: Some(detectable),
+                ..
+            } = design
+            {
+                self.say(DIM, &sentences::foresight(detectable), "");
+            }
+            let title = (scenario.name.as_str(), question.as_str());
+            self.progress = Some(Progress::new(title, names.into_iter(), *design, now));
             self.begin();
         }
         match event {
@@ -286,6 +296,11 @@ impl Canvas {
                     &format!("{target} sustains {carries} in a closed loop"),
                     "",
                 );
+            }
+            RunEvent::RateMeasured { plan, steps } => {
+                if let Some(line) = sweep::progress(plan, steps) {
+                    self.say(DIM, &line, "");
+                }
             }
             RunEvent::TargetFailed { target, failure } => {
                 self.say(
@@ -315,42 +330,6 @@ impl Canvas {
                 self.draw();
             }
             _ => {}
-        }
-    }
-
-    /// What is to be measured, and how.
-    fn say_plan(&mut self, event: &RunEvent<'_>) {
-        let RunEvent::Planned {
-            scenario,
-            targets,
-            plan,
-            pinning,
-            expected,
-            detectable,
-        } = event
-        else {
-            return;
-        };
-        let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
-        self.say(BOLD, &scenario.name, &format!(": {}", scenario.question));
-        let how = format!(
-            "{}: {} of {}, epochs of {} in alternation, about {}",
-            names.join(", "),
-            figures::plural(plan.rounds.into(), "round", "rounds"),
-            figures::plural(plan.blocks_per_round.into(), "block", "blocks"),
-            format_ns(duration_ns(plan.epoch)),
-            approximate(*expected)
-        );
-        self.say(DIM, &how, "");
-        let shared = if cores::is_shared(pinning) {
-            ", shared: times include the other's work"
-        } else {
-            ""
-        };
-        let places = cores::places(pinning);
-        self.say(DIM, &format!("{places}{shared}"), "");
-        if let Some(detectable) = detectable {
-            self.say(DIM, &sentences::foresight(detectable), "");
         }
     }
 
@@ -470,6 +449,42 @@ impl Canvas {
             }
         }
     }
+}
+
+/// What a measurement answers.
+fn question(scenario: &Scenario, design: Planned<'_>) -> String {
+    match design {
+        Planned::Blocks { .. } => scenario.question.clone(),
+        Planned::Rates { plan, .. } => format!("how much load with {}?", sweep::asked(plan)),
+    }
+}
+
+/// In which steps it does.
+fn steps(design: Planned<'_>) -> String {
+    match design {
+        Planned::Blocks { plan, expected, .. } => format!(
+            "{} of {}, epochs of {} in alternation, about {}",
+            figures::plural(plan.rounds.into(), "round", "rounds"),
+            figures::plural(plan.blocks_per_round.into(), "block", "blocks"),
+            format_ns(duration_ns(plan.epoch)),
+            approximate(expected)
+        ),
+        Planned::Rates { plan, .. } => format!(
+            "from {} on, at most {}",
+            figures::per_s(plan.design.ladder.from_per_s),
+            figures::time(plan.design.time_limit_s * 1e9)
+        ),
+    }
+}
+
+/// Where it runs.
+fn places(pinning: &Pinning) -> String {
+    let shared = if cores::is_shared(pinning) {
+        ", shared: times include the other's work"
+    } else {
+        ""
+    };
+    format!("{}{shared}", cores::places(pinning))
 }
 
 /// How long the thread that draws leaves a drawing as it is.

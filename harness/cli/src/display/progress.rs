@@ -5,16 +5,18 @@
 
 use std::time::Duration;
 
+use analysis::strategy::Place;
 use analysis::warnings;
 use model::measured::recording::{Counts, Recording, counts};
 use model::measured::summary::{Summary, Times};
 use model::measured::workload::WorkloadKind;
-use model::record::metric::Metric;
+use model::record::sweep::step::StepRecord;
 use model::record::warning::{Fact, Warning};
-use model::spec::plan::Plan;
+use model::units::Rate;
+use report::words::{figures, sweep};
 use stats::nearest_rank::value_at_counts;
 
-use runner::run_event::{RunEvent, SoFar};
+use runner::run_event::{Planned, RunEvent, SoFar};
 
 /// Steps of a percentile curve for each nine: from 0 to 90 %, from 90 to 99 %, …
 pub(super) const STEPS_PER_NINE: u32 = 20;
@@ -40,6 +42,8 @@ pub(crate) struct Progress {
     pub(super) epochs: usize,
     /// Epochs that are over, those of targets that failed among them.
     done: usize,
+    /// Of a sweep, whose epochs nobody knows the number of.
+    pub(super) search: Option<Search>,
     /// How the generator does, as far as the epochs show.
     pub(super) generator: Option<Generator>,
     /// What the plan expects the run to take.
@@ -48,6 +52,15 @@ pub(crate) struct Progress {
     rested: Duration,
     /// The time that was left at a moment.
     left: (Duration, Duration),
+}
+
+/// How far a sweep is.
+#[derive(Debug, Clone)]
+pub(super) struct Search {
+    /// Its round, way and rate, in words.
+    pub(super) place: String,
+    spent: Duration,
+    limit: Duration,
 }
 
 /// What a run does.
@@ -105,17 +118,29 @@ pub(super) struct Generator {
 }
 
 impl Progress {
-    /// A run of these targets that was planned at `now` to take `expected`.
+    /// What is asked of these targets, as it was planned at `now`.
     pub(super) fn new(
-        scenario: (&str, &str),
+        (scenario, question): (&str, &str),
         targets: impl Iterator<Item = String>,
-        plan: &Plan,
-        expected: Duration,
+        design: Planned<'_>,
         now: Duration,
     ) -> Self {
+        let (rounds, epochs, expected, search) = match design {
+            Planned::Blocks { plan, expected, .. } => (plan.rounds, plan.len(), expected, None),
+            Planned::Rates { plan, steps } => {
+                let (spent, limit) = (spent(steps), seconds(plan.design.time_limit_s));
+                let search = Search {
+                    place: sweep::round(0),
+                    spent,
+                    limit,
+                };
+                let rounds = plan.design.rounds + 1;
+                (rounds, 1, limit.saturating_sub(spent), Some(search))
+            }
+        };
         Self {
-            scenario: scenario.0.to_owned(),
-            question: scenario.1.to_owned(),
+            scenario: scenario.to_owned(),
+            question: question.to_owned(),
             targets: targets
                 .map(|name| Target {
                     name,
@@ -126,9 +151,10 @@ impl Progress {
             stage: Stage::Starting,
             round: 0,
             epoch: 0,
-            rounds: plan.rounds,
-            epochs: plan.len(),
+            rounds,
+            epochs,
             done: 0,
+            search,
             generator: None,
             expected,
             began: now,
@@ -140,15 +166,14 @@ impl Progress {
     /// Something happened at `now`.
     pub(super) fn on(&mut self, event: &RunEvent<'_>, now: Duration) {
         match event {
-            // A sweep has a display of its own.
-            RunEvent::Said(_)
-            | RunEvent::Planned { .. }
-            | RunEvent::CapacityMeasured { .. }
-            | RunEvent::Sweep(_) => {}
+            RunEvent::Said(_) | RunEvent::Planned { .. } | RunEvent::CapacityMeasured { .. } => {}
             RunEvent::RoundStarted { round } => {
                 self.round = *round;
                 self.epoch = self.done.min(self.epochs - 1);
                 self.stage = Stage::Starting;
+                if let Some(search) = &mut self.search {
+                    search.place = sweep::round(*round);
+                }
             }
             RunEvent::WarmingUp { round, target } => {
                 self.round = *round;
@@ -156,38 +181,49 @@ impl Progress {
                     self.stage = Stage::WarmingUp { target };
                 }
             }
-            RunEvent::TrialStarted { trial } => {
-                self.round = trial.round;
-                self.epoch = trial.index;
-                self.done = trial.index;
-                self.stage = Stage::Measuring {
-                    target: trial.target,
+            RunEvent::EpochStarted { step, turn } => {
+                let target = turn.target;
+                self.stage = if step.place == Place::Profile {
+                    Stage::Profiling { target }
+                } else {
+                    Stage::Measuring { target }
                 };
+                self.round = step.round;
+                if let Some(trial) = turn.trial {
+                    (self.epoch, self.done) = (trial.index, trial.index);
+                }
+                if let (Some(search), Place::Rung { pass, .. }) = (&mut self.search, step.place) {
+                    let rate = step.rate.map_or(0.0, Rate::as_per_s);
+                    let way = sweep::place(step.round, pass);
+                    search.place = format!("{way}, {}", figures::per_s(rate));
+                }
             }
-            RunEvent::TrialEnded {
-                trial,
-                epoch,
+            RunEvent::EpochEnded {
+                turn,
+                median_ns,
                 workload,
                 load,
                 so_far,
+                ..
             } => {
-                self.done = trial.index + 1;
                 self.stage = Stage::Between {
-                    target: trial.target,
+                    target: turn.target,
                 };
                 self.workload = *workload;
-                self.left = (self.estimate(now), now);
                 self.generator = Some(Generator::of(load, so_far.recording));
-                let target = &mut self.targets[trial.target];
+                let target = &mut self.targets[turn.target];
                 target.take(*workload, so_far);
-                let median = epoch.metrics.get(Metric::of_workload(*workload)[0].name());
-                target
-                    .medians
-                    .extend(median.map(|&ns| (trial.index as f64, ns)));
+                if let Some(trial) = turn.trial {
+                    let median = median_ns.map(|ns| (trial.index as f64, ns as f64));
+                    target.medians.extend(median);
+                    self.done = trial.index + 1;
+                    self.left = (self.estimate(now), now);
+                }
             }
-            RunEvent::Profiling { target } => {
-                if let Some(target) = self.named(target) {
-                    self.stage = Stage::Profiling { target };
+            RunEvent::RateMeasured { steps, .. } => {
+                if let Some(search) = &mut self.search {
+                    search.spent = spent(steps);
+                    self.left = (search.limit.saturating_sub(search.spent), now);
                 }
             }
             RunEvent::Paused => self.stage = Stage::Resting { since: now },
@@ -208,9 +244,12 @@ impl Progress {
         }
     }
 
-    /// Share of the plan that is over, from 0 to 1.
+    /// Share of the plan that is over, or of a sweep's time, from 0 to 1.
     pub(super) fn share(&self) -> f64 {
-        self.done as f64 / self.epochs.max(1) as f64
+        match &self.search {
+            None => self.done as f64 / self.epochs.max(1) as f64,
+            Some(search) => search.spent.as_secs_f64() / search.limit.as_secs_f64().max(1.0),
+        }
     }
 
     /// About how long it will still take, unless it rests meanwhile.
@@ -267,6 +306,15 @@ impl Progress {
         }
         taken.mul_f64((1.0 - share) / share)
     }
+}
+
+/// How long the steps of a sweep took.
+fn spent(steps: &[StepRecord]) -> Duration {
+    seconds(steps.iter().map(|step| step.elapsed_s).sum())
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }
 
 impl Target {
@@ -402,8 +450,8 @@ mod tests {
         let (progress, now) = made_up::run(&["callback", "coroutine"], 10);
         let taken = now.saturating_sub(progress.began);
         let left = progress.left.0;
-        let told_after = progress.left.1.saturating_sub(progress.began);
-        assert_eq!(left, told_after.mul_f64(3.0));
+        let known_after = progress.left.1.saturating_sub(progress.began);
+        assert_eq!(left, known_after.mul_f64(3.0));
         assert!(progress.left(now) <= left && left < taken * 4);
         assert_eq!(progress.left(now + 1_000 * SECOND), Duration::ZERO);
     }

@@ -26,6 +26,7 @@ const NANOS_PER_US: u64 = 1_000;
 
 /// One reading of `/stats`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct Telling {
     counters: Counters,
     spans: Spans,
@@ -207,6 +208,7 @@ impl Stretch {
 
 /// What only grows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 struct Counters {
     turns: Option<u64>,
     tasks_run: Option<u64>,
@@ -229,6 +231,7 @@ impl Counters {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 struct Spans {
     hold: Option<Times>,
     loop_lag: Option<Times>,
@@ -263,6 +266,7 @@ impl Spans {
 
 /// Times in nanoseconds, and how often each was counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 struct Times(BTreeMap<Nanos, u64>);
 
 impl Times {

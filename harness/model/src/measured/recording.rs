@@ -27,9 +27,14 @@ pub const MAX_INTERVAL_VALUES: usize = 1_000_000;
 
 /// Everything that was measured over one drive, or over several merged ones.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct Recording {
     /// The distribution of each clock.
     #[serde(with = "histogram::by_clock")]
+    #[cfg_attr(
+        any(test, feature = "schema"),
+        schemars(with = "std::collections::BTreeMap<Clock, String>")
+    )]
     pub times: Clocks<Histogram<u64>>,
     /// What streams of events brought; nothing where no request was one.
     pub streams: StreamCounts,
@@ -61,11 +66,13 @@ pub struct Recording {
 
 /// What was measured of the requests of one kind.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct KindRecording {
     /// Their fates.
     pub accounting: Accounting,
     /// As [`Clock::ResponseTime`], with the same lower bounds.
     #[serde(with = "histogram::as_text")]
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "String"))]
     pub response_time: Histogram<u64>,
 }
 
@@ -87,6 +94,7 @@ impl KindRecording {
 
 /// Connections opened and lost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct ConnectionCounts {
     /// Opened in all.
     pub opened: u64,
@@ -107,6 +115,7 @@ pub struct ConnectionCounts {
 /// Measured replies of the connection that carried fewest and of the one that carried most, over one epoch. A connection
 /// that was lost and opened again is one and the same. Merging, over threads as over epochs, keeps the extremes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct Served {
     /// The fewest.
     pub min: u64,
@@ -116,6 +125,7 @@ pub struct Served {
 
 /// Streams of events that were scheduled while measured, and their events.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct StreamCounts {
     /// Requests for a stream that were sent.
     pub streams: u64,
@@ -143,6 +153,7 @@ impl StreamCounts {
 /// Messages of a chat that were scheduled while measured, and their deliveries: one for each message and each member that was in
 /// the room when it was sent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct MessageCounts {
     /// Messages that were sent.
     pub sent: u64,
@@ -173,6 +184,7 @@ impl MessageCounts {
 /// It is counted, not computed from the times of the requests, so that Little's law (in flight = rate × service time) can
 /// be held against both.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct InFlight {
     /// How often they were counted.
     pub samples: u64,
@@ -241,6 +253,7 @@ impl ConnectionCounts {
 
 /// What the generator itself spent.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct GeneratorUse {
     /// CPU time of all generator threads in nanoseconds, waiting by spinning included.
     pub cpu_ns: Nanos,
@@ -266,6 +279,7 @@ pub enum EndedBy {
 
 /// One interval of the time series.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct Interval {
     /// When it began, in nanoseconds since the measured part began.
     pub start_ns: Nanos,
@@ -276,6 +290,10 @@ pub struct Interval {
     /// Requests that failed in it.
     pub failed: u64,
     /// The times of what ended, began or was delivered in it, of [`Clock::IN_SERIES`]; nothing of the others.
+    #[cfg_attr(
+        any(test, feature = "schema"),
+        schemars(with = "std::collections::BTreeMap<Clock, Counts>")
+    )]
     pub times: Clocks<Counts>,
 }
 

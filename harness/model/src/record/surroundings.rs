@@ -32,6 +32,41 @@ pub struct Environment {
     pub binary_sha256: String,
 }
 
+/// Time that the hypervisor took away and all time, over all cores, in clock ticks since the system started or between two moments.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+pub struct CpuTicks {
+    /// Taken away.
+    pub steal: u64,
+    /// All of them.
+    pub all: u64,
+}
+
+impl CpuTicks {
+    /// What was added since `before`.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            steal: self.steal.saturating_sub(before.steal),
+            all: self.all.saturating_sub(before.all),
+        }
+    }
+
+    /// Both stretches together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            steal: self.steal + other.steal,
+            all: self.all + other.all,
+        }
+    }
+
+    /// The share of time, 0 to 1, that was taken away; none of no time at all.
+    pub fn steal_share(self) -> Option<f64> {
+        (self.all > 0).then(|| self.steal as f64 / self.all as f64)
+    }
+}
+
 /// Which cores served and which generated.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
@@ -68,4 +103,23 @@ pub struct BackendRecord {
     pub lateness_ns: Times,
     /// Share of a core that it used, 1 = one full core.
     pub cpu_share: Option<f64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stolen_share_is_of_the_time_between() {
+        let before = CpuTicks {
+            steal: 10,
+            all: 1000,
+        };
+        let after = CpuTicks {
+            steal: 15,
+            all: 1100,
+        };
+        assert_eq!(after.since(before).steal_share(), Some(0.05));
+        assert_eq!(before.since(before).steal_share(), None);
+    }
 }

@@ -161,6 +161,7 @@ pub struct Plan {
 
 /// One epoch of one target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct Trial {
     /// Its number in the plan, from 0.
     pub index: usize,

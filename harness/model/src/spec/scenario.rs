@@ -339,6 +339,15 @@ impl ArrivalSpec {
         })
     }
 
+    /// Arrivals at this rate instead; where they follow replies, as many independent users would send them.
+    pub fn at_rate(&self, rate: Rate) -> Arrival {
+        let process = match self {
+            Self::Open { process, .. } => *process,
+            Self::Closed => Process::Poisson,
+        };
+        Arrival::Open { rate, process }
+    }
+
     /// True where the arrivals can't be known before the targets' capacity is.
     pub fn needs_capacity(&self) -> bool {
         matches!(

@@ -2,66 +2,52 @@
 
 use std::time::{Duration, Instant};
 
-use analysis::strategy::{Next, Step, Strategy, Turn};
-use model::spec::load::{Arrival, Load};
+use analysis::strategy::{Next, Step, Turn};
+use model::record::log::{Ending, StepResult};
+use model::spec::load::Load;
 use process::failure::Failure;
 
+use super::book::Book;
+use super::known::Known;
 use super::run::Run;
+use super::site::Machine;
 use super::subject::Subject;
 use crate::run_event::RunEvent;
 
-/// Where what is measured is kept, and what is known of it.
-pub(super) trait Book {
-    /// What a strategy knows of a step that was measured.
-    type Done;
-
-    /// The steps that were kept, oldest first.
-    fn done(&self) -> &[Self::Done];
-
-    /// When requests of a step are sent; some of its targets may have to be tried first.
-    fn arrival(&mut self, run: &mut Run<'_>, subjects: &mut [Subject<'_>], step: &Step) -> Arrival;
+/// What a run and a sweep have each of its own.
+pub(super) trait Measurement {
+    /// What is measured next.
+    fn next(&self, known: &Known) -> Next;
 
     /// Measures one target.
     fn turn(
         &mut self,
         run: &mut Run<'_>,
         subject: &mut Subject<'_>,
-        step: &Step,
-        turn: &Turn,
+        at: (&Step, &Turn),
         load: &Load,
+        machine: &Machine,
     );
 
-    /// Keeps a step that took so long; `is_whole`: it was not cut short.
-    fn keep(
+    /// What is kept of a step that was measured to its end and took so long.
+    fn measured(
         &mut self,
-        run: &mut Run<'_>,
-        subjects: &mut [Subject<'_>],
+        known: &Known,
+        subjects: &[Subject<'_>],
         step: &Step,
         elapsed: Duration,
-        is_whole: bool,
-    ) -> Result<(), Failure>;
+    ) -> StepResult;
 
-    /// What is asked before the servers of a round are stopped.
-    fn before_stop(&mut self, run: &mut Run<'_>);
-}
-
-/// How a measurement ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
-    /// All is measured, or no target is left.
-    Done,
-    /// What is left would take longer than it may.
-    TimeIsUp,
-    /// Somebody wants it to end.
-    Interrupted,
+    /// A step was kept.
+    fn kept(&self, _run: &mut Run<'_>, _known: &Known) {}
 }
 
 /// Measures until nothing comes next.
-pub(super) fn measure<B: Book>(
+pub(super) fn measure(
     run: &mut Run<'_>,
     subjects: &mut [Subject<'_>],
-    strategy: &impl Strategy<Done = B::Done>,
-    book: &mut B,
+    measurement: &mut impl Measurement,
+    book: &mut Book<'_>,
 ) -> Result<Ending, Failure> {
     let mut round = None;
     let ending = loop {
@@ -69,14 +55,14 @@ pub(super) fn measure<B: Book>(
             break Ending::Interrupted;
         }
         let begun = Instant::now();
-        let step = match strategy.next(book.done()) {
+        let step = match measurement.next(&book.known) {
             Next::Step(step) => step,
-            Next::Done => break Ending::Done,
+            Next::Done => break Ending::Complete,
             Next::TimeIsUp => break Ending::TimeIsUp,
         };
         let has_failed = |member: &usize| subjects[*member].failure.is_some();
         if step.members.iter().all(has_failed) {
-            break Ending::Done;
+            break Ending::Complete;
         }
         let is_warm = round == Some(step.round) && !run.rest_where_asked();
         if round != Some(step.round) {
@@ -90,7 +76,7 @@ pub(super) fn measure<B: Book>(
         }
         let load = Load {
             duration: step.epoch,
-            ..run.request.load(book.arrival(run, subjects, &step))
+            ..run.load_at(step.rate, &mut book.known.capacity, subjects)
         };
         if !is_warm {
             // Also what cooled down while the run rested, every target of it.
@@ -106,43 +92,21 @@ pub(super) fn measure<B: Book>(
                     seed: turn.seed,
                     ..load.clone()
                 };
-                book.turn(run, subject, &step, turn, &load);
+                (run.tell)(RunEvent::EpochStarted { step: &step, turn });
+                measurement.turn(run, subject, (&step, turn), &load, &book.machine);
             }
         }
         is_whole &= !run.steering.interrupt.is_asked();
-        book.keep(run, subjects, &step, begun.elapsed(), is_whole)?;
+        let measured =
+            is_whole.then(|| measurement.measured(&book.known, subjects, &step, begun.elapsed()));
+        book.keep(run, subjects, measured, is_whole)?;
+        if is_whole {
+            measurement.kept(run, &book.known);
+        }
     };
     if round.is_some() {
         book.before_stop(run);
     }
     run.stop_all(subjects);
     Ok(ending)
-}
-
-impl Run<'_> {
-    /// Starts the servers of a round, and opens what is to stay open meanwhile.
-    pub(super) fn begin_round(
-        &mut self,
-        round: u32,
-        members: &[usize],
-        subjects: &mut [Subject<'_>],
-    ) {
-        (self.tell)(RunEvent::RoundStarted { round });
-        // Some may run already: those by which it was found at which rate to begin.
-        let mut started = members.to_vec();
-        started.retain(|&member| subjects[member].process.is_none());
-        for &member in &started {
-            self.start(&mut subjects[member]);
-        }
-        for &member in &started {
-            self.hold_idle(&mut subjects[member]);
-        }
-    }
-
-    /// Ends all servers.
-    pub(super) fn stop_all(&mut self, subjects: &mut [Subject<'_>]) {
-        for subject in subjects {
-            self.stop(subject);
-        }
-    }
 }

@@ -1,58 +1,59 @@
-//! What is known of a run as a whole, by the lines of its log.
+//! What is known of a measurement as a whole, by the lines of its log.
 
 use analysis::strategy::Place;
+use model::record::log::{Ending, LogStep, Part, StepResult};
+use model::record::sweep::step::StepRecord;
 use model::units::Rate;
-use process::failure::Failure;
 
-use super::run_log::{Kept, Part, RunEnd, RunLine};
 use super::subject::Subject;
 
-/// What is known of a run as a whole; its targets know the rest.
+/// What is known of a measurement as a whole; its targets know the rest.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    /// What was measured to its end.
-    pub(super) done: Vec<Place>,
+    /// The steps of a run that were measured to their end.
+    pub(super) places: Vec<Place>,
+    /// Those of a sweep.
+    pub(super) rates: Vec<StepRecord>,
     /// What the weakest target carries, where that was measured.
     pub(super) capacity: Option<Rate>,
     /// What each process saw of the machine.
     pub(super) parts: Vec<Part>,
     /// How it ended.
-    pub(super) ended: Option<RunEnd>,
+    pub(super) ended: Option<Ending>,
 }
 
 impl Known {
-    /// Reads what was kept, up to a block that was cut short, and says how many bytes that is.
+    /// Reads what was kept, up to a step that was cut short, and says how many bytes of the log that is, where there is a step.
     pub(super) fn read(
-        &mut self,
-        kept: &Kept,
+        steps: Vec<(LogStep, usize)>,
         subjects: &mut [Subject<'_>],
-    ) -> Result<usize, Failure> {
-        let mut whole_bytes = 0;
-        for line in kept.lines() {
-            let (line, bytes) = line?;
-            if !line.is_whole || line.ended == Some(RunEnd::Interrupted) {
-                self.add_part(line.part);
+    ) -> (Self, Option<usize>) {
+        let (mut known, mut whole_bytes) = (Self::default(), None);
+        for (step, end) in steps {
+            if !step.is_whole || step.ended == Some(Ending::Interrupted) {
+                known.add_part(step.part);
                 break;
             }
-            for (target, note) in &line.notes {
-                let subject = subjects.get_mut(*target);
-                let subject =
-                    subject.ok_or_else(|| kept.corrupt("it names a target that there isn't"))?;
-                subject.apply(note);
+            for (target, note) in &step.notes {
+                subjects[*target].apply(note);
             }
-            whole_bytes += bytes;
-            self.add(line);
+            whole_bytes = Some(end);
+            known.add(step);
         }
-        Ok(whole_bytes)
+        (known, whole_bytes)
     }
 
-    pub(super) fn add(&mut self, line: RunLine) {
-        self.done.extend(line.block.map(Place::Block));
-        self.done.extend(line.is_profile.then_some(Place::Profile));
-        let capacity = line.capacity_per_s.and_then(|rate| Rate::per_s(rate).ok());
+    pub(super) fn add(&mut self, step: LogStep) {
+        match step.measured {
+            Some(StepResult::Block(block)) => self.places.push(Place::Block(block)),
+            Some(StepResult::Profile) => self.places.push(Place::Profile),
+            Some(StepResult::Rate(rate)) => self.rates.push(rate),
+            None => {}
+        }
+        let capacity = step.capacity_per_s.and_then(|rate| Rate::per_s(rate).ok());
         self.capacity = self.capacity.or(capacity);
-        self.ended = line.ended;
-        self.add_part(line.part);
+        self.ended = step.ended;
+        self.add_part(step.part);
     }
 
     fn add_part(&mut self, part: Part) {
@@ -65,5 +66,10 @@ impl Known {
     pub(super) fn part(&self) -> Part {
         let parts = self.parts.iter().cloned();
         parts.reduce(Part::and).unwrap_or_default()
+    }
+
+    /// Whether it has not come to its end.
+    pub(super) fn is_interrupted(&self) -> bool {
+        matches!(self.ended, None | Some(Ending::Interrupted))
     }
 }

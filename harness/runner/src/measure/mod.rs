@@ -1,12 +1,13 @@
 //! Measuring: rounds of fresh processes, steps as a strategy asks for them, each kept as soon as it is measured.
 
 pub mod alternating;
+mod book;
 mod engine;
+pub mod kept;
 mod known;
 mod profile;
 pub mod record;
 mod run;
-pub mod run_log;
 mod site;
 mod subject;
 pub mod sweep;

@@ -8,16 +8,15 @@ use std::time::Duration;
 
 use load::Control;
 use model::measured::syscalls::SyscallRecord;
+use model::record::log::Note;
 use model::record::warning::{Fact, Warning};
 use model::spec::load::{Arrival, Load, Process};
 use model::units::Rate;
 use spec::Route;
 
 use super::run::Run;
-use super::run_log::Note;
 use super::subject::Subject;
 use crate::request::Request;
-use crate::run_event::RunEvent;
 use process::process_tree::descendants;
 use process::strace::{STRACE, Strace};
 
@@ -36,12 +35,6 @@ impl Run<'_> {
         let Some(process) = &subject.process else {
             return;
         };
-        if self.steering.interrupt.is_asked() || subject.failure.is_some() {
-            return;
-        }
-        (self.tell)(RunEvent::Profiling {
-            target: &subject.spec.name,
-        });
         let Some(server) = &process.server else {
             return subject.note(not_profiled(
                 "it ran already, and is not ours to trace",

@@ -10,11 +10,9 @@ use model::record::target::{EpochRecord, TargetRecord};
 use model::record::warning::{Fact, Validity, Warning};
 use model::spec::load::Arrival;
 
-use super::known::Known;
+use super::kept::Kept;
 use super::run::any_rate;
-use super::run_log::{RunEnd, RunPlan, RunSite};
 use super::site::circumstances;
-use super::subject::Subject;
 use crate::request::Request;
 
 /// What a run measured.
@@ -28,13 +26,13 @@ pub struct Measured {
 }
 
 /// The record of what is known.
-pub(super) fn of(
-    request: &Request,
-    plan: RunPlan,
-    site: RunSite,
-    subjects: Vec<Subject<'_>>,
-    known: &Known,
-) -> Measured {
+pub(super) fn of(request: &Request, kept: Kept<'_>) -> Measured {
+    let Kept {
+        head,
+        site,
+        subjects,
+        known,
+    } = kept;
     let spec = &request.arrival;
     let is_found = !spec.needs_capacity() || known.capacity.is_some();
     let arrival = spec.at_capacity(known.capacity.unwrap_or_else(any_rate));
@@ -46,7 +44,6 @@ pub(super) fn of(
         .map(|subject| subject.into_record(&load, &scenario.requests))
         .unzip();
     let part = known.part();
-    let is_interrupted = known.ended != Some(RunEnd::Complete);
     let has_failed =
         part.backend_failed.is_some() || targets.iter().any(|target| target.failure.is_some());
     let grave = grave_warnings(&targets);
@@ -55,9 +52,9 @@ pub(super) fn of(
     let policy = Policy::usual(request.plan.seed);
     let (comparisons, not_compared) = compare::compare_targets(&targets, &policy);
     let aa = aa_target.map(|target| compare_with_itself(&targets[0], target, &policy));
-    let completion = completion(is_interrupted, has_failed);
+    let completion = completion(known.is_interrupted(), has_failed);
     let warnings = [
-        circumstances(&part, &plan.pinning),
+        circumstances(&part, &head.pinning),
         compare::left_out(&not_compared),
         design_warnings(&targets, request.plan.seed),
         grave,
@@ -68,22 +65,22 @@ pub(super) fn of(
     environment.throttled_periods = part.throttled_periods;
     let record = RunRecord {
         schema_version: SCHEMA_VERSION,
-        id: plan.id,
-        bench_version: plan.bench_version,
+        id: head.id,
+        bench_version: head.bench_version,
         started_at: site.started_at,
         elapsed_s: part.elapsed_s,
         completion,
-        command: plan.command,
-        seed: plan.seed,
+        command: head.command,
+        seed: head.seed,
         scenario,
-        experiment: Some(plan.experiment),
+        experiment: Some(head.experiment),
         plan: PlanRecord {
             detectable: site.detectable,
             ..PlanRecord::of(&request.plan)
         },
         calibration: site.calibration,
         environment,
-        pinning: plan.pinning,
+        pinning: head.pinning,
         validity: Validity::of(warnings.concat()),
         targets,
         backend: part.backend,

@@ -8,12 +8,13 @@ use load::idle::MAX_OPENED_PER_S;
 use load::{Control, Options, Workload};
 use model::measured::loops::Telling;
 use model::measured::recording::Recording;
+use model::record::log::Note;
+use model::record::watched::Watched;
 use model::spec::load::{Arrival, Load};
 use model::spec::target::Kind;
 use model::units::{NANOS_PER_S, Rate};
 use spec::Route;
 
-use super::run_log::Note;
 use crate::request::Request;
 use crate::run_event::RunEvent;
 use crate::steering::Steering;
@@ -24,7 +25,7 @@ use process::meter::Meters;
 use process::starting::{self, Starter};
 
 use super::subject::{Process, Subject};
-use super::watch::{Watched, watch};
+use super::watch::watch;
 use process::holder::Holder;
 
 /// How long each target is driven flat out where a scenario asks for a share of its capacity.
@@ -90,6 +91,32 @@ impl Run<'_> {
         Options {
             cpus: self.request.pinning.load_cpus.clone(),
             spin: self.spin,
+        }
+    }
+
+    /// Starts the servers of a round, and opens what is to stay open meanwhile.
+    pub(super) fn begin_round(
+        &mut self,
+        round: u32,
+        members: &[usize],
+        subjects: &mut [Subject<'_>],
+    ) {
+        (self.tell)(RunEvent::RoundStarted { round });
+        // Some may run already: those by which it was found at which rate to begin.
+        let mut started = members.to_vec();
+        started.retain(|&member| subjects[member].process.is_none());
+        for &member in &started {
+            self.start(&mut subjects[member]);
+        }
+        for &member in &started {
+            self.hold_idle(&mut subjects[member]);
+        }
+    }
+
+    /// Ends all servers.
+    pub(super) fn stop_all(&mut self, subjects: &mut [Subject<'_>]) {
+        for subject in subjects {
+            self.stop(subject);
         }
     }
 
@@ -202,6 +229,25 @@ impl Run<'_> {
         request.routes.workload(host, request.scenario.connect)
     }
 
+    /// The load of a step: at `rate`, or as the request says, where the capacity of the targets may have to be measured first.
+    pub(super) fn load_at(
+        &mut self,
+        rate: Option<Rate>,
+        capacity: &mut Option<Rate>,
+        subjects: &mut [Subject<'_>],
+    ) -> Load {
+        let spec = &self.request.arrival;
+        if let Some(rate) = rate {
+            return self.request.load(spec.at_rate(rate));
+        }
+        if spec.needs_capacity() && capacity.is_none() {
+            *capacity = self.find_capacity(subjects);
+        }
+        let arrival = spec.at_capacity(capacity.unwrap_or_else(any_rate));
+        self.request
+            .load(arrival.expect("a share of a rate is a rate"))
+    }
+
     /// What the weakest target carries; none where it was not found out.
     pub(super) fn find_capacity(&mut self, subjects: &mut [Subject<'_>]) -> Option<Rate> {
         let mut weakest: Option<Rate> = None;
@@ -255,15 +301,12 @@ impl Run<'_> {
         }
     }
 
-    /// What a target tells of itself between two epochs, when nothing is measured, and the rest of what it says. One that never
-    /// did is not asked again: it may be none of ours, and take its time to say so.
-    pub(super) fn telling(
-        &self,
-        subject: &mut Subject<'_>,
-    ) -> Option<(Telling, serde_json::Value)> {
-        let process = subject.process.as_ref().filter(|_| subject.tells)?;
+    /// What a target counts of itself, asked between two epochs, when nothing is measured, and the rest of its `/stats`. One that
+    /// never answered is not asked again: it may be none of ours, and take its time to say so.
+    pub(super) fn stats(&self, subject: &mut Subject<'_>) -> Option<(Telling, serde_json::Value)> {
+        let process = subject.process.as_ref().filter(|_| subject.has_stats)?;
         let Some(stats) = self.client.stats(process.addr) else {
-            subject.tells = subject.cost.stats.is_some();
+            subject.has_stats = subject.cost.stats.is_some();
             return None;
         };
         let telling = Telling::read(&stats);

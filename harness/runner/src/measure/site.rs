@@ -1,38 +1,41 @@
 //! What stands around the targets while they are measured.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use analysis::detectable::{self, Likeness};
 use analysis::warnings::Circumstances;
 use load::backend::BackendStats;
-use model::record::surroundings::{BackendRecord, Environment, Pinning};
+use model::record::detectable::DetectableRecord;
+use model::record::log::{LogSite, Part};
+use model::record::surroundings::{BackendRecord, CpuTicks, Environment, Pinning};
+use model::record::target::Manifest;
 use model::record::warning::{Fact, Warning};
-use model::units::duration_ns;
+use model::units::{Nanos, Rate, duration_ns};
 
-use super::run::Run;
-use super::run_log::Part;
+use super::run::{Run, any_rate};
+use crate::earlier;
 use crate::request::Request;
 use crate::run_event::RunEvent;
 use crate::steering::Steering;
-use model::units::Nanos;
+use crate::step_log::RUNS;
 use process::control_client::ControlClient;
 use process::cores;
-use process::environment::{self, CpuTicks};
+use process::environment;
 use process::failure::{Explain, Failure};
 use process::launch::{Server, Service};
 use process::starting::{self, Starter};
 
-use super::subject::Subject;
-
 /// What stands around the targets while they are measured.
 pub(super) struct Site {
-    pub(super) started: Instant,
-    pub(super) timestamp: jiff::Timestamp,
+    started: Instant,
+    timestamp: jiff::Timestamp,
     machine: Machine,
     pub(super) environment: Environment,
-    pub(super) client: ControlClient,
-    pub(super) starter: Starter,
+    client: ControlClient,
+    starter: Starter,
     /// Whether the generator may spin.
-    pub(super) spin: bool,
+    spin: bool,
 }
 
 impl Site {
@@ -64,7 +67,7 @@ impl Site {
             client,
             machine: Machine {
                 began: started,
-                ticks: CpuTicks::now(),
+                ticks: environment::cpu_ticks(),
                 throttled_periods: environment::throttled_periods(),
                 is_called,
                 backend,
@@ -73,6 +76,38 @@ impl Site {
             // A core that the backend shares, or a server, is no place to spin.
             spin: !is_called && !cores::is_shared(&request.pinning),
         })
+    }
+
+    /// Every target as it is here, in the order asked for.
+    pub(super) fn identities(
+        &self,
+        request: &Request,
+        tell: &mut dyn FnMut(RunEvent<'_>),
+    ) -> Vec<Manifest> {
+        let mut say = |line: &str| tell(RunEvent::Said(line));
+        let targets = request.targets.iter();
+        targets
+            .map(|spec| self.starter.identity(spec, &mut say))
+            .collect()
+    }
+
+    /// The second line of a log. `is_run`: it is of a run, of which it can be said what it detects.
+    pub(super) fn line(
+        &self,
+        request: &Request,
+        is_run: bool,
+        tell: &mut dyn FnMut(RunEvent<'_>),
+    ) -> LogSite {
+        LogSite {
+            started_at: self.timestamp.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            started_epoch_s: self.timestamp.as_millisecond() as f64 / 1e3,
+            targets: self.identities(request, tell),
+            calibration: calibration::result::cited(&self.environment),
+            detectable: is_run
+                .then(|| foresee(request, &self.environment))
+                .flatten(),
+            environment: self.environment.clone(),
+        }
     }
 
     /// What measures here. `before`: how long the measurement had taken already.
@@ -119,7 +154,7 @@ impl Machine {
     pub(super) fn part(&self) -> Part {
         let throttled = self.throttled_periods.zip(environment::throttled_periods());
         Part {
-            ticks: CpuTicks::now().since(self.ticks),
+            ticks: environment::cpu_ticks().since(self.ticks),
             throttled_periods: throttled.map(|(before, after)| after.saturating_sub(before)),
             ..Part::default()
         }
@@ -172,16 +207,21 @@ pub(super) fn circumstances(part: &Part, pinning: &Pinning) -> Vec<Warning> {
     circumstances.warnings().into_iter().chain(failed).collect()
 }
 
-pub(super) fn subjects_of<'a>(
-    request: &'a Request,
-    starter: &Starter,
-    tell: &mut dyn FnMut(RunEvent<'_>),
-) -> Vec<Subject<'a>> {
-    let mut say = |line: &str| tell(RunEvent::Said(line));
-    let targets = request.targets.iter();
-    targets
-        .map(|spec| Subject::new(spec, starter.identity(spec, &mut say)))
-        .collect()
+/// What the plan could detect, as far as earlier runs where this one's record will go by itself tell.
+fn foresee(request: &Request, environment: &Environment) -> Option<DetectableRecord> {
+    let spec = &request.arrival;
+    let known = (!spec.needs_capacity()).then(|| spec.at_capacity(any_rate()));
+    let rate = known
+        .and_then(Result::ok)
+        .and_then(|arrival| arrival.rate());
+    let likeness = Likeness {
+        scenario: &request.scenario.name,
+        connections: request.connections.get(),
+        rate_per_s: rate.map(Rate::as_per_s),
+        environment,
+    };
+    let earlier = earlier::runs_like(Path::new(RUNS), &request.plan, &likeness);
+    detectable::detectable(&request.plan, &earlier)
 }
 
 fn launch_backend(request: &Request) -> Result<Server, Failure> {

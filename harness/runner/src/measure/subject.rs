@@ -12,23 +12,22 @@ use model::measured::slices::Slices;
 use model::measured::syscalls::SyscallRecord;
 use model::measured::workload::WorkloadKind;
 use model::record::load_report::LoadReport;
+use model::record::log::{EpochTaken, Note};
 use model::record::target::{
     EpochRecord, Failure, IntervalRecord, Manifest, ServerRecord, ServerSample, TargetRecord,
     whole_distributions,
 };
 use model::record::warmup::WarmupRecord;
 use model::record::warning::{Fact, Validity, Warning};
+use model::record::watched::{Reading, Watched};
 use model::spec::load::Load;
 use model::spec::scenario::RequestRecord;
 use model::spec::target::TargetSpec;
 use model::units::{Nanos, duration_ns};
 
-use super::run_log::{EpochTaken, Note};
-use super::watch::Watched;
 use crate::run_event::SoFar;
 use process::holder::Holder;
 use process::launch::Server;
-use process::meter::Reading;
 
 /// A target and what has been measured of it so far.
 pub(super) struct Subject<'a> {
@@ -47,8 +46,8 @@ pub(super) struct Subject<'a> {
     pub(super) warnings: Vec<Warning>,
     /// What became known of it since its notes were last kept.
     notes: Vec<Note>,
-    /// Whether it tells of itself, as far as is known.
-    pub(super) tells: bool,
+    /// Whether it counts what its loops do, as far as is known.
+    pub(super) has_stats: bool,
 }
 
 /// A target that can be driven.
@@ -89,7 +88,7 @@ pub(super) struct Cost {
     /// Bytes that the resident set grew by while idle connections were opened, and how many that were.
     idle: Option<(f64, u64)>,
     pub(super) stats: Option<serde_json::Value>,
-    /// What its loops did in all epochs in which they told.
+    /// What its loops did in all epochs in which that is known.
     loops: Option<Stretch>,
     pub(super) syscalls: Option<SyscallRecord>,
     is_known: bool,
@@ -110,7 +109,7 @@ impl<'a> Subject<'a> {
             failure: None,
             warnings: Vec::new(),
             notes: Vec::new(),
-            tells: true,
+            has_stats: true,
         }
     }
 

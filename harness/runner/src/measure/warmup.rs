@@ -2,10 +2,10 @@
 
 use analysis::warmup::WarmingUp;
 use model::measured::workload::WorkloadKind;
+use model::record::log::Note;
 use model::spec::load::Load;
 
 use super::run::Run;
-use super::run_log::Note;
 use super::subject::Subject;
 use crate::run_event::RunEvent;
 

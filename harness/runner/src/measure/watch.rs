@@ -5,51 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use load::{Control, Phase};
-use model::measured::loops::{Stretch, Telling};
 use model::record::target::ServerSample;
+use model::record::watched::{Reading, Spent, Watched};
 use model::units::{Nanos, duration_ns};
-use serde::{Deserialize, Serialize};
 
 use crate::steering::{Counts, Steering};
-use process::meter::{Meters, Reading};
+use process::meter::Meters;
 
 /// How often a server's meters are read while it is measured.
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
-
-/// What was seen of a server in one epoch. Nothing of its cost is known of a server that is no child of ours.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Watched {
-    /// When the measured part began, since the run began.
-    pub started: Duration,
-    /// What the server spent on the measured part.
-    pub spent: Option<Spent>,
-    /// Its meters before and after, opening and closing connections included.
-    pub readings: Option<(Reading, Reading)>,
-    /// For how long its threads had waited for a core, before and after; `None` where the kernel doesn't count that.
-    pub run_delays_ns: Option<(Nanos, Nanos)>,
-    /// What it told of itself, before and after; `None` where it tells nothing.
-    pub told: Option<(Telling, Telling)>,
-    /// Its meters meanwhile.
-    pub samples: Vec<(ServerSample, Reading)>,
-}
-
-impl Watched {
-    /// What its loops did for so many requests in at least so long.
-    pub(super) fn stretch(&self, requests: u64, measured_ns: Nanos) -> Option<Stretch> {
-        let (before, after) = self.told.as_ref()?;
-        let duration_ns = self.spent.map_or(measured_ns, |spent| spent.wall_ns);
-        Stretch::between(before, after, requests, duration_ns)
-    }
-}
-
-/// CPU and wall time from the first measured request to the last reply.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct Spent {
-    /// CPU time of the server.
-    pub cpu_ns: Nanos,
-    /// How long it took.
-    pub wall_ns: Nanos,
-}
 
 /// A moment of an epoch.
 #[derive(Debug, Clone, Copy)]
@@ -138,7 +102,7 @@ pub(super) fn watch<T>(
             .and_then(|(from, to)| spent(from, to)),
         readings: before.zip(after),
         run_delays_ns: delay_before_ns.zip(delay_after_ns),
-        told: None,
+        counted: None,
         samples,
     };
     (driven, watched)

@@ -10,6 +10,7 @@ use crate::record::sweep::step::StepRecord;
 use crate::record::target::Manifest;
 use crate::spec::load::Connect;
 use crate::spec::scenario::{ObjectiveRecord, ScenarioRecord};
+
 /// What a sweep was asked for: all that its steps depend on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
@@ -80,42 +81,5 @@ impl SweepPlan {
     /// What the steps are judged by.
     pub fn bounds(&self, steps: &[StepRecord]) -> Vec<ObjectiveRecord> {
         objective::bounds(self.objective(steps).as_ref())
-    }
-
-    /// What keeps the steps of this plan from being continued under another, in words; `None` where nothing does. Times,
-    /// the load of the machine and the command's spelling may differ.
-    pub fn difference(&self, other: &Self) -> Option<&'static str> {
-        let place = |plan: &Self| {
-            let environment = &plan.environment;
-            (
-                environment.kernel.clone(),
-                environment.cpu_model.clone(),
-                environment.cores,
-            )
-        };
-        let program = |plan: &Self| {
-            (
-                plan.bench_version.clone(),
-                plan.environment.binary_sha256.clone(),
-            )
-        };
-        let differences = [
-            (program(self) != program(other), "bench"),
-            (place(self) != place(other), "the machine"),
-            (self.pinning != other.pinning, "the cores"),
-            (self.scenario != other.scenario, "the scenario"),
-            (self.targets != other.targets, "a target"),
-            (self.load != other.load, "the load"),
-            (self.seed != other.seed, "the seed"),
-            (
-                self.design != other.design,
-                "the rates, rounds or limit of time",
-            ),
-            (self.asked != other.asked, "the objective"),
-        ];
-        let mut differences = differences.into_iter();
-        differences
-            .find(|(differs, _)| *differs)
-            .map(|(_, what)| what)
     }
 }

@@ -1,15 +1,11 @@
-//! The record of a sweep, and the log that its steps are kept in as they come.
-//!
-//! `steps.ndjson` is the [`SweepPlan`] in its first line and a [`StepRecord`] in every other; a line that is not ended was
-//! never written to its end. `sweep.json` is a [`SweepRecord`], a function of them.
+//! The record of a sweep, `sweep.json`: a function of its [log](crate::record::log).
 
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use crate::measured::workload::WorkloadKind;
 use crate::percentiles::PERCENTILES;
 use crate::record::comparison::Comparison;
-use crate::record::read::{self, RecordError, SCHEMA_VERSION};
+use crate::record::read::{self, RecordError};
 use crate::record::run::Completion;
 use crate::record::surroundings::BackendRecord;
 use crate::record::sweep::knee::{HysteresisRecord, KneeRecord};
@@ -18,9 +14,6 @@ use crate::record::sweep::plan::SweepPlan;
 use crate::record::sweep::step::StepRecord;
 use crate::record::target::Failure;
 use crate::record::warning::Validity;
-
-/// The longest log that is read: thousands of steps of sixteen targets.
-pub const MAX_LOG_BYTES: usize = 64 * 1024 * 1024;
 
 /// A whole sweep: `sweep.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,131 +77,6 @@ impl SweepRecord {
         text.push('\n');
         text
     }
-}
-
-/// A log as far as it is whole.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Log {
-    /// Its first line.
-    pub plan: SweepPlan,
-    /// The others.
-    pub steps: Vec<StepRecord>,
-    /// So many bytes of it are whole lines; what follows was never written to its end.
-    pub whole_bytes: usize,
-}
-
-impl Log {
-    /// Reads `steps.ndjson`.
-    ///
-    /// `file_name`: where the text came from, as people would find it again.
-    pub fn read(bytes: &[u8], file_name: &str) -> Result<Self, LogError> {
-        let file = || file_name.to_owned();
-        if bytes.len() > MAX_LOG_BYTES {
-            return Err(LogError::TooLarge {
-                file: file(),
-                bytes: bytes.len(),
-            });
-        }
-        let end = bytes.iter().rposition(|&byte| byte == b'\n');
-        let whole_bytes = end.map_or(0, |end| end + 1);
-        let mut lines = bytes[..whole_bytes]
-            .split_inclusive(|&byte| byte == b'\n')
-            .zip(1..);
-        let corrupt = |line, what: String| LogError::Corrupt {
-            file: file(),
-            line,
-            what,
-        };
-        let Some((first, _)) = lines.next() else {
-            return Err(LogError::Empty { file: file() });
-        };
-        let parsed = |error: serde_json::Error, line| corrupt(line, error.to_string());
-        // The version first: a later plan may differ in anything else.
-        let version = serde_json::from_slice::<Versioned>(first)
-            .map_err(|error| parsed(error, 1))?
-            .schema_version;
-        if version > SCHEMA_VERSION {
-            return Err(LogError::Newer {
-                file: file(),
-                version,
-            });
-        }
-        let plan: SweepPlan = serde_json::from_slice(first).map_err(|error| parsed(error, 1))?;
-        let mut steps = Vec::new();
-        for (line, number) in lines {
-            let step: StepRecord =
-                serde_json::from_slice(line).map_err(|error| parsed(error, number))?;
-            let known = |name: &str| plan.targets.iter().any(|target| target.name == name);
-            let named = step.epochs.iter().map(|epoch| epoch.target.as_str());
-            let named = named.chain(step.failures.iter().map(|failure| failure.target.as_str()));
-            if let Some(name) = named.into_iter().find(|name| !known(name)) {
-                return Err(corrupt(number, format!("no target is called `{name}`")));
-            }
-            steps.push(step);
-        }
-        Ok(Self {
-            plan,
-            steps,
-            whole_bytes,
-        })
-    }
-
-    /// A plan or a step as a line of a log.
-    pub fn line(of: &impl Serialize) -> String {
-        let mut line = serde_json::to_string(of)
-            .expect("plans and steps have only string keys, and their values serialise");
-        line.push('\n');
-        line
-    }
-}
-
-/// The one key that every version of a plan has.
-#[derive(Deserialize)]
-struct Versioned {
-    schema_version: u32,
-}
-
-/// Why a log can't be read.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum LogError {
-    /// Longer than any log.
-    #[error(
-        "{file} has {bytes} bytes, and the log of a sweep at most {MAX_LOG_BYTES}: check that this is a steps.ndjson"
-    )]
-    TooLarge {
-        /// The file.
-        file: String,
-        /// Its length.
-        bytes: usize,
-    },
-    /// Not even a plan.
-    #[error("{file} holds no whole line, so there is no sweep to go on with: start another")]
-    Empty {
-        /// The file.
-        file: String,
-    },
-    /// Written by a later version.
-    #[error(
-        "{file} has schema version {version}, and this bench reads up to {SCHEMA_VERSION}: go on with the version that wrote it, or later"
-    )]
-    Newer {
-        /// The file.
-        file: String,
-        /// Its version.
-        version: u32,
-    },
-    /// Not a log.
-    #[error(
-        "{file}:{line}: this is no log of a sweep ({what}): check that it is a steps.ndjson, and that nothing but bench has written to it"
-    )]
-    Corrupt {
-        /// The file.
-        file: String,
-        /// The line, from 1.
-        line: usize,
-        /// What the reader says.
-        what: String,
-    },
 }
 
 impl SweepRecord {
