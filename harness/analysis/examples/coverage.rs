@@ -111,8 +111,13 @@ fn histories(runs: u32) {
         "effect covered",
     ]);
     for shift in [0.0, 0.03, 0.05, 0.10] {
-        let told = history_rates(60, 40, shift, 0.03, runs);
-        let shares = [told.found, told.near, told.placed, told.covered];
+        let reported = history_rates(60, 40, shift, 0.03, runs);
+        let shares = [
+            reported.found,
+            reported.near,
+            reported.placed,
+            reported.covered,
+        ];
         line(&[&format!("{:.0} %", shift * 100.0)], &shares);
     }
 }

@@ -79,8 +79,8 @@ mod tests {
         for line in lines {
             history.push(line);
         }
-        let told = false_alarms(&history, &host);
-        (told.different, told.runs)
+        let reported = false_alarms(&history, &host);
+        (reported.different, reported.runs)
     }
 
     #[test]

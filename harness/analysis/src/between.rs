@@ -752,15 +752,17 @@ mod tests {
         }
     }
 
-    fn of(told: &RunComparison, metric: Metric) -> &Comparison {
-        told.comparisons
+    fn of(reported: &RunComparison, metric: Metric) -> &Comparison {
+        reported
+            .comparisons
             .iter()
             .find(|comparison| comparison.metric == metric)
             .unwrap()
     }
 
-    fn codes(told: &RunComparison) -> Vec<String> {
-        told.warnings
+    fn codes(reported: &RunComparison) -> Vec<String> {
+        reported
+            .warnings
             .iter()
             .map(|warning| warning.code().to_owned())
             .collect()
@@ -774,18 +776,18 @@ mod tests {
     #[test]
     fn targets_of_one_run_are_compared_as_the_run_itself_does() {
         let run = run("a");
-        let told = between(&run, &run, &Ask::default(), &policy()).unwrap();
+        let reported = between(&run, &run, &Ask::default(), &policy()).unwrap();
         assert_eq!(
-            (told.basis, &told.comparisons),
+            (reported.basis, &reported.comparisons),
             (Basis::Paired, &run.comparisons)
         );
-        assert!(told.warnings.is_empty() && told.differences.is_empty());
+        assert!(reported.warnings.is_empty() && reported.differences.is_empty());
         let other_way = Ask {
             base: Some("coroutine".to_owned()),
             ..Ask::default()
         };
         let back = between(&run, &run, &other_way, &policy()).unwrap();
-        assert!((of(&back, TIME).ratio * of(&told, TIME).ratio - 1.0).abs() < 1e-9);
+        assert!((of(&back, TIME).ratio * of(&reported, TIME).ratio - 1.0).abs() < 1e-9);
     }
 
     #[test]
@@ -794,28 +796,31 @@ mod tests {
         // The host takes half as long again; the coroutine server has become a fifth slower besides.
         scale(&mut head, "callback", 1.5);
         scale(&mut head, "coroutine", 1.5 * 1.2);
-        let told = between(&base, &head, &Ask::default(), &policy()).unwrap();
+        let reported = between(&base, &head, &Ask::default(), &policy()).unwrap();
         assert_eq!(
-            (told.basis, told.reference.as_deref()),
+            (reported.basis, reported.reference.as_deref()),
             (Basis::Reference, Some("callback"))
         );
-        let comparison = of(&told, TIME);
+        let comparison = of(&reported, TIME);
         assert_eq!(
             (comparison.base.as_str(), comparison.head.as_str()),
             ("coroutine (A)", "coroutine (B)")
         );
         assert!((comparison.ratio - 1.2).abs() < 1e-9, "{comparison:?}");
         assert_eq!(comparison.verdict, ComparisonVerdict::Slower);
-        assert!(codes(&told).is_empty());
+        assert!(codes(&reported).is_empty());
 
         let alone = Ask {
             reference: ReferenceAsk::No,
             ..Ask::default()
         };
-        let told = between(&base, &head, &alone, &policy()).unwrap();
-        assert_eq!((told.basis, told.comparisons.len()), (Basis::Unpaired, 14));
-        assert!((of(&told, TIME).ratio - 1.5).abs() < 1e-9);
-        assert_eq!(codes(&told), ["different_runs"]);
+        let reported = between(&base, &head, &alone, &policy()).unwrap();
+        assert_eq!(
+            (reported.basis, reported.comparisons.len()),
+            (Basis::Unpaired, 14)
+        );
+        assert!((of(&reported, TIME).ratio - 1.5).abs() < 1e-9);
+        assert_eq!(codes(&reported), ["different_runs"]);
     }
 
     #[test]
@@ -827,8 +832,8 @@ mod tests {
                 reference,
                 ..Ask::default()
             };
-            let told = between(&base, head, &ask, &policy()).unwrap();
-            (told.basis, told.reference)
+            let reported = between(&base, head, &ask, &policy()).unwrap();
+            (reported.basis, reported.reference)
         };
         // Not part of bench, as far as its manifest says: it has none.
         assert_eq!(basis(&head, ReferenceAsk::Any).0, Basis::Reference);
@@ -836,15 +841,15 @@ mod tests {
         for target in ours.iter_mut().flat_map(|run| &mut run.targets) {
             target.manifest.source = "command = \"{bench}\"".to_owned();
         }
-        let told = between(&ours[0], &ours[1], &Ask::default(), &policy()).unwrap();
-        assert_eq!(told.basis, Basis::Unpaired);
+        let reported = between(&ours[0], &ours[1], &Ask::default(), &policy()).unwrap();
+        assert_eq!(reported.basis, Basis::Unpaired);
         let named = Ask {
             reference: ReferenceAsk::Named("callback".to_owned()),
             ..Ask::default()
         };
-        let told = between(&ours[0], &ours[1], &named, &policy()).unwrap();
-        assert_eq!(told.basis, Basis::Reference);
-        assert_eq!(codes(&told), ["environments_differ"]);
+        let reported = between(&ours[0], &ours[1], &named, &policy()).unwrap();
+        assert_eq!(reported.basis, Basis::Reference);
+        assert_eq!(codes(&reported), ["environments_differ"]);
         head.targets[0].manifest.version = "0.2.0".to_owned();
         assert_eq!(
             basis(&head, ReferenceAsk::Any).1.as_deref(),
@@ -862,9 +867,9 @@ mod tests {
                     head: of_head.map(str::to_owned),
                     ..Ask::default()
                 };
-                let told = between(base, head, &ask, &policy()).unwrap();
-                let first = &told.comparisons[0];
-                (first.base.clone(), first.head.clone(), told.reference)
+                let reported = between(base, head, &ask, &policy()).unwrap();
+                let first = &reported.comparisons[0];
+                (first.base.clone(), first.head.clone(), reported.reference)
             };
         let pair = |base: &str, head: &str, reference: Option<&str>| {
             (
@@ -959,17 +964,17 @@ mod tests {
     #[test]
     fn unlike_runs_are_refused_until_somebody_insists() {
         let base = run("a");
-        let check = |mend: fn(&mut RunRecord), text: &str| {
+        let check = |change: fn(&mut RunRecord), text: &str| {
             let mut head = run("b");
-            mend(&mut head);
+            change(&mut head);
             check_error(&base, &head, &Ask::default(), text);
             let forced = Ask {
                 force: true,
                 ..Ask::default()
             };
-            let told = between(&base, &head, &forced, &policy()).unwrap();
+            let reported = between(&base, &head, &forced, &policy()).unwrap();
             assert!(
-                told.warnings.iter().any(|warning| warning.voids
+                reported.warnings.iter().any(|warning| warning.voids
                     && matches!(&warning.fact, Fact::Unlike { what } if what.contains(text))),
                 "{text}"
             );
@@ -1009,7 +1014,7 @@ mod tests {
     }
 
     #[test]
-    fn each_difference_of_the_circumstances_is_told_by_its_name() {
+    fn each_difference_of_the_circumstances_is_reported_by_its_name() {
         let (base, mut head) = (run("a"), run("b"));
         head.environment.kernel = "Linux 6.13.0".to_owned();
         head.environment.governor = None;
@@ -1020,8 +1025,8 @@ mod tests {
             .manifest
             .versions
             .insert("mio".to_owned(), "1.2".to_owned());
-        let told = between(&base, &head, &Ask::default(), &policy()).unwrap();
-        let differences: Vec<[&str; 3]> = told
+        let reported = between(&base, &head, &Ask::default(), &policy()).unwrap();
+        let differences: Vec<[&str; 3]> = reported
             .differences
             .iter()
             .map(|found| [found.what.as_str(), &found.base, &found.head])
@@ -1040,7 +1045,7 @@ mod tests {
             ways: 5,
             reference: Some("callback".to_owned()),
         };
-        assert_eq!(told.warnings[0].fact, expected);
+        assert_eq!(reported.warnings[0].fact, expected);
     }
 
     #[test]
@@ -1050,8 +1055,8 @@ mod tests {
         for target in &mut head.targets {
             target.epochs.retain(|epoch| epoch.block < 3);
         }
-        let told = between(&base, &head, &Ask::default(), &policy()).unwrap();
-        assert!(told.comparisons.is_empty());
+        let reported = between(&base, &head, &Ask::default(), &policy()).unwrap();
+        assert!(reported.comparisons.is_empty());
         let reason = Reason::TooFewOfEach {
             base: 10,
             head: 3,
@@ -1062,18 +1067,18 @@ mod tests {
             reason,
         };
         assert_eq!(
-            told.warnings[0],
+            reported.warnings[0],
             Warning::note(expected).about("coroutine (B)")
         );
-        let metrics: Vec<Metric> = told
+        let metrics: Vec<Metric> = reported
             .left_out
             .iter()
             .map(|left_out| left_out.metric)
             .collect();
         assert_eq!(metrics, Metric::of_workload(WorkloadKind::Requests));
-        assert_eq!(told.left_out[0].reason, reason);
-        assert_eq!(told.left_out[0].head, "coroutine (B)");
-        assert_eq!(told.warnings.last().unwrap().code(), "interrupted");
+        assert_eq!(reported.left_out[0].reason, reason);
+        assert_eq!(reported.left_out[0].head, "coroutine (B)");
+        assert_eq!(reported.warnings.last().unwrap().code(), "interrupted");
     }
 
     #[test]
@@ -1112,7 +1117,7 @@ mod tests {
     }
 
     #[test]
-    fn intervals_of_two_sides_cover_and_alike_sides_are_rarely_told_apart() {
+    fn intervals_of_two_sides_cover_and_alike_sides_are_rarely_distinguished() {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(4);
         let runs = 200_u32;
         let (mut covered, mut rejected, mut found) = (0_u32, 0_u32, 0_u32);
@@ -1126,11 +1131,11 @@ mod tests {
             };
             let policy = Policy::usual(u64::from(seed));
             let (base, alike, slower) = (side(0.0), side(0.0), side(0.2));
-            let told = compare_unpaired(&base, &alike, TIME, &policy).unwrap();
-            covered += u32::from(told.ci_low <= 1.0 && 1.0 <= told.ci_high);
-            rejected += u32::from(told.p_value <= 0.05);
-            let told = compare_unpaired(&base, &slower, TIME, &policy).unwrap();
-            found += u32::from(told.verdict == ComparisonVerdict::Slower);
+            let reported = compare_unpaired(&base, &alike, TIME, &policy).unwrap();
+            covered += u32::from(reported.ci_low <= 1.0 && 1.0 <= reported.ci_high);
+            rejected += u32::from(reported.p_value <= 0.05);
+            let reported = compare_unpaired(&base, &slower, TIME, &policy).unwrap();
+            found += u32::from(reported.verdict == ComparisonVerdict::Slower);
         }
         let share = |count: u32| f64::from(count) / f64::from(runs);
         // Within three standard errors of a share of 5 %.
@@ -1149,8 +1154,11 @@ mod tests {
 
     #[test]
     fn a_comparison_comes_back_as_it_went() {
-        let told = between(&run("a"), &run("b"), &Ask::default(), &policy()).unwrap();
-        let text = serde_json::to_string(&told).unwrap();
-        assert_eq!(serde_json::from_str::<RunComparison>(&text).unwrap(), told);
+        let reported = between(&run("a"), &run("b"), &Ask::default(), &policy()).unwrap();
+        let text = serde_json::to_string(&reported).unwrap();
+        assert_eq!(
+            serde_json::from_str::<RunComparison>(&text).unwrap(),
+            reported
+        );
     }
 }

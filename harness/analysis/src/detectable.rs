@@ -154,11 +154,11 @@ mod tests {
     #[test]
     fn as_many_blocks_as_before_detect_what_was_said_then() {
         let record = samples::run_record();
-        let told = detectable(&plan(Effort::Default, 2), &[earlier(&record)]).unwrap();
-        assert_eq!(told.runs, [record.id]);
-        assert_eq!(told.assumed_deviation, None);
+        let reported = detectable(&plan(Effort::Default, 2), &[earlier(&record)]).unwrap();
+        assert_eq!(reported.runs, [record.id]);
+        assert_eq!(reported.assumed_deviation, None);
         for comparison in record.comparisons {
-            let effect = told.metrics[comparison.metric.name()];
+            let effect = reported.metrics[comparison.metric.name()];
             assert!(
                 (effect - comparison.smallest_detectable).abs() < 1e-12,
                 "{comparison:?}"
@@ -183,13 +183,17 @@ mod tests {
     }
 
     #[test]
-    fn without_earlier_runs_the_assumption_is_told() {
-        let told = detectable(&plan(Effort::Quick, 2), &[]).unwrap();
-        assert_eq!(told.assumed_deviation, Some(ASSUMED_DEVIATION));
-        assert!(told.runs.is_empty());
-        assert_eq!(told.metrics.len(), Metric::all().len(), "whatever is timed");
+    fn without_earlier_runs_the_assumption_is_reported() {
+        let reported = detectable(&plan(Effort::Quick, 2), &[]).unwrap();
+        assert_eq!(reported.assumed_deviation, Some(ASSUMED_DEVIATION));
+        assert!(reported.runs.is_empty());
+        assert_eq!(
+            reported.metrics.len(),
+            Metric::all().len(),
+            "whatever is timed"
+        );
         // (2.262 + 0.883) · 0.05 / √10, as a share.
-        let effect = told.metrics["throughput_per_s"];
+        let effect = reported.metrics["throughput_per_s"];
         assert!((effect - 0.0510).abs() < 0.0001, "{effect}");
     }
 
@@ -201,8 +205,8 @@ mod tests {
     #[test]
     fn no_more_than_the_latest_runs_are_asked() {
         let run = earlier(&samples::run_record());
-        let told = detectable(&plan(Effort::Default, 2), &vec![run; MAX_RUNS + 1]).unwrap();
-        assert_eq!(told.runs.len(), MAX_RUNS);
+        let reported = detectable(&plan(Effort::Default, 2), &vec![run; MAX_RUNS + 1]).unwrap();
+        assert_eq!(reported.runs.len(), MAX_RUNS);
     }
 
     #[test]

@@ -618,14 +618,16 @@ mod tests {
         let good = to_line(&line());
         let check = |text: &[u8], expected: Result<(usize, Tail), &str>| {
             let read = History::read(text, "h");
-            let told = read
+            let reported = read
                 .map(|(history, tail)| (history.lines().len(), tail))
                 .map_err(|error| error.to_string());
             match expected {
-                Ok(expected) => assert_eq!(told, Ok(expected)),
+                Ok(expected) => assert_eq!(reported, Ok(expected)),
                 Err(beginning) => assert!(
-                    told.as_ref().is_err_and(|told| told.starts_with(beginning)),
-                    "{told:?}"
+                    reported
+                        .as_ref()
+                        .is_err_and(|reported| reported.starts_with(beginning)),
+                    "{reported:?}"
                 ),
             }
         };
@@ -716,13 +718,13 @@ mod tests {
     }
 
     #[test]
-    fn a_shift_is_told_with_its_run_its_size_and_whether_it_is_for_the_better() {
+    fn a_shift_is_reported_with_its_run_its_size_and_whether_it_is_for_the_better() {
         let history = history(1.05, 4);
         let series = history.series();
-        let told = changes(&series, 1);
+        let reported = changes(&series, 1);
         // Seven series, each with noise of its own: all but one may be missed once in a while.
-        assert!(told.len() >= 6, "{told:?}");
-        for change in told {
+        assert!(reported.len() >= 6, "{reported:?}");
+        for change in reported {
             let series = &series[change.series];
             assert!(change.at.abs_diff(40) <= 4, "{change:?}");
             assert!(change.between.0 <= change.at && change.at <= change.between.1);
@@ -745,7 +747,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_told_of_nothing() {
+    fn nothing_is_reported_of_nothing() {
         assert!(changes(&History::default().series(), 1).is_empty());
         assert!(changes(&history(1.05, 1).series()[..0], 1).is_empty());
     }

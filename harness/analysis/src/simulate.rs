@@ -250,8 +250,9 @@ impl Series {
     pub fn covered(&self, per_10_000: u64, runs: u32) -> f64 {
         let truth = self.truth(per_10_000);
         let covered = (0..u64::from(runs)).filter(|&seed| {
-            quantile_interval(&self.draw(seed), per_10_000, 0.05).is_some_and(|told| {
-                told.low as f64 <= truth && told.high.is_none_or(|high| truth <= high as f64)
+            quantile_interval(&self.draw(seed), per_10_000, 0.05).is_some_and(|reported| {
+                reported.low as f64 <= truth
+                    && reported.high.is_none_or(|high| truth <= high as f64)
             })
         });
         covered.count() as f64 / f64::from(runs)
@@ -381,8 +382,8 @@ pub fn history_rates(
                 level + noise * normal(&mut random)
             })
             .collect();
-        let told = changes(&runs, 0.01, seed);
-        let Some(nearest) = told.iter().min_by_key(|change| change.at.abs_diff(at)) else {
+        let reported = changes(&runs, 0.01, seed);
+        let Some(nearest) = reported.iter().min_by_key(|change| change.at.abs_diff(at)) else {
             continue;
         };
         let (earliest, latest) = nearest.between;
@@ -440,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_that_share_a_process_are_told() {
+    fn blocks_that_share_a_process_are_reported() {
         // Two blocks a round: the interval is too short, and often enough the reader is warned.
         let rates = rates(&plan(Effort::Quick), 0.0, 0.0, Noise::FreshProcesses, 150);
         assert!(

@@ -51,7 +51,7 @@ impl WarmingUp {
     pub fn next_stretch(&self) -> Option<Duration> {
         let left = self.rule.longest().saturating_sub(self.driven);
         let wanted = match self.rule {
-            Warmup::Told(length) => length,
+            Warmup::Fixed(length) => length,
             Warmup::UntilSteady { window, .. } if self.stretches == 0 => window * MIN_WINDOWS,
             // Where no reply ended in a whole stretch, replies take longer than it, and none will end in the next.
             Warmup::UntilSteady { .. } if !self.was_answered || self.is_steady() => return None,
@@ -83,7 +83,7 @@ impl WarmingUp {
     /// What the record says of it.
     pub fn record(&self, round: u32) -> WarmupRecord {
         let outcome = match self.rule {
-            Warmup::Told(_) => WarmupOutcome::AsTold,
+            Warmup::Fixed(_) => WarmupOutcome::Fixed,
             Warmup::UntilSteady { .. } if self.series.len() < WINDOWS_JUDGED => {
                 WarmupOutcome::TooFewReplies
             }
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drift_ends_at_the_longest_time_and_is_told() {
+    fn a_drift_ends_at_the_longest_time_and_is_reported() {
         for rate in [0.98_f64, 1.02] {
             let drift = |window: u32| Some(5e6 * rate.powi(window.cast_signed()));
             let took = check("drift", drift, WarmupOutcome::Unsteady);
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_that_outlast_a_stretch_end_the_warm_up_and_are_told_apart_from_unsteady_ones() {
+    fn replies_that_outlast_a_stretch_end_the_warm_up_and_are_distinguished_from_unsteady_ones() {
         let never = check("never", |_| None, WarmupOutcome::TooFewReplies);
         assert_eq!(never, RULE.shortest());
         let late = |window| (5..MIN_WINDOWS).contains(&window).then_some(5e6);
@@ -271,12 +271,12 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_was_told_is_driven_at_once_and_none_is_none() {
-        let told = Duration::from_millis(700);
-        let (record, stretches) = warm_up(Warmup::Told(told), |_| Some(5e6));
-        assert_eq!(stretches, [told]);
-        assert_eq!(record.outcome, WarmupOutcome::AsTold);
-        let (record, stretches) = warm_up(Warmup::Told(Duration::ZERO), |_| None);
+    fn a_length_that_was_reported_is_driven_at_once_and_none_is_none() {
+        let reported = Duration::from_millis(700);
+        let (record, stretches) = warm_up(Warmup::Fixed(reported), |_| Some(5e6));
+        assert_eq!(stretches, [reported]);
+        assert_eq!(record.outcome, WarmupOutcome::Fixed);
+        let (record, stretches) = warm_up(Warmup::Fixed(Duration::ZERO), |_| None);
         assert_eq!((record.duration_s, stretches.len()), (0.0, 0));
     }
 
@@ -304,7 +304,7 @@ mod tests {
         let fine = [
             of(0, WarmupOutcome::Steady, 9.0),
             of(1, WarmupOutcome::TooFewReplies, 9.0),
-            of(2, WarmupOutcome::AsTold, 9.0),
+            of(2, WarmupOutcome::Fixed, 9.0),
         ];
         assert_eq!(warning(&fine), None);
         let check = |more: &[WarmupRecord], warmup_s, rounds| {

@@ -411,8 +411,8 @@ mod tests {
     }
 
     #[test]
-    fn a_generator_that_lags_is_told_and_voids_what_is_mostly_lag() {
-        let told = judge(
+    fn a_generator_that_lags_is_reported_and_voids_what_is_mostly_lag() {
+        let reported = judge(
             open(),
             recorder(50 * MS, MS + MS / 100),
             0,
@@ -420,7 +420,7 @@ mod tests {
             Circumstances::default(),
         );
         assert_eq!(
-            (told.is_valid(), codes(&told)),
+            (reported.is_valid(), codes(&reported)),
             (true, "send_lag".to_owned())
         );
         let void = judge(open(), recorder(MS, MS / 2), 0, 0, Circumstances::default());
@@ -431,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn a_generator_frozen_once_is_told() {
+    fn a_generator_frozen_once_is_reported() {
         let mut frozen = recorder(5 * MS, 0);
         frozen.on_sent(200 * MS);
         let validity = judge(open(), frozen, 0, 0, Circumstances::default());
@@ -466,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_that_do_not_fit_the_times_are_told() {
+    fn counts_that_do_not_fit_the_times_are_reported() {
         // 2,000 requests a second of 5 ms each: 10 in flight.
         let counted = |in_flight: u32| {
             let mut recorder = recorder(5 * MS, 0);
@@ -486,7 +486,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_was_served_a_quarter_of_the_others_is_told() {
+    fn a_connection_that_was_served_a_quarter_of_the_others_is_reported() {
         let shared = |counts: [u64; 4]| {
             let connections = ConnectionCounts {
                 opened: 4,
@@ -609,9 +609,12 @@ mod tests {
             throttled_periods: Some(1),
             shared_core: true,
         };
-        let told = judge(open(), recorder(5 * MS, 0), 0, 0, around);
+        let reported = judge(open(), recorder(5 * MS, 0), 0, 0, around);
         let expected = "backend_late steal_time throttled shared_core";
-        assert_eq!((told.is_valid(), codes(&told)), (true, expected.to_owned()));
+        assert_eq!(
+            (reported.is_valid(), codes(&reported)),
+            (true, expected.to_owned())
+        );
         let late = Circumstances {
             backend_lateness: lateness(MS, 2 * MS),
             ..Circumstances::default()

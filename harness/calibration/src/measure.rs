@@ -294,12 +294,12 @@ impl Generator {
 
     /// Waits for its end, which an interrupt brings about, and reads what it printed.
     fn report(&mut self, interrupt: &Interrupt) -> Result<LoadReport, Failure> {
-        let mut is_told = false;
+        let mut is_signalled = false;
         let what = || "cannot read what `bench load` measured".to_owned();
         while self.0.try_wait().or_internal(what)?.is_none() {
-            if interrupt.is_asked() && !is_told {
+            if interrupt.is_asked() && !is_signalled {
                 self.signal(Signal::INT)?;
-                is_told = true;
+                is_signalled = true;
             }
             std::thread::sleep(LOOK_EVERY);
         }

@@ -70,8 +70,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("bench").join(FILE);
         let counted = |record: &RunRecord| {
-            let told = add(&path, record).unwrap();
-            told.map(|told| (told.different, told.runs))
+            let reported = add(&path, record).unwrap();
+            reported.map(|reported| (reported.different, reported.runs))
         };
         let alike = run("one", ComparisonVerdict::Equivalent);
         assert_eq!(counted(&alike), Some((0, 1)));

@@ -62,12 +62,12 @@ impl Page {
 
     /// A sentence whose beginning stands out: `head`, and then the rest.
     pub(crate) fn begin(self, style: Style, head: &str, rest: &str) -> String {
-        let told = self.wrap(&format!("{head}{rest}"), "");
+        let reported = self.wrap(&format!("{head}{rest}"), "");
         // A head that was broken stands out as far as its first line goes.
         let head = self.glyphs.text(head);
-        let (head, rest) = match told.strip_prefix(head.as_ref()) {
+        let (head, rest) = match reported.strip_prefix(head.as_ref()) {
             Some(rest) => (head.as_ref(), rest),
-            None => told.split_at(told.find('\n').unwrap_or(told.len())),
+            None => reported.split_at(reported.find('\n').unwrap_or(reported.len())),
         };
         format!("{style}{head}{style:#}{rest}")
     }

@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_is_as_long_as_it_is_told() {
+    fn a_bar_is_as_long_as_it_is_reported() {
         for (share, width, drawn) in [
             (0.0, 10, "[>       ]"),
             (0.5, 10, "[====>   ]"),
@@ -262,8 +262,8 @@ mod tests {
 
     #[test]
     fn durations_are_rounded_for_people() {
-        for (seconds, told) in [(0, "0 s"), (119, "119 s"), (120, "2 min"), (121, "3 min")] {
-            assert_eq!(approximate(Duration::from_secs(seconds)), told);
+        for (seconds, reported) in [(0, "0 s"), (119, "119 s"), (120, "2 min"), (121, "3 min")] {
+            assert_eq!(approximate(Duration::from_secs(seconds)), reported);
         }
     }
 }

@@ -18,7 +18,7 @@ use runner::steering::Steering;
 use runner::step_log::{RUNS, StepLog};
 use runner::stored::RUN;
 
-use crate::display::{Display, Face};
+use crate::display::{Display, DisplayMode};
 use crate::exit::Exit;
 use crate::picture::Format;
 
@@ -34,13 +34,13 @@ pub(crate) fn command() -> Vec<String> {
 /// Has something measured in sight of the user, and returns the log that it is kept in.
 pub(crate) fn in_sight<T>(
     request: &Request,
-    face: Face,
+    mode: DisplayMode,
     interrupt: Interrupt,
     mut log: StepLog,
     measure: impl FnOnce(&mut StepLog, &Steering, &mut dyn FnMut(RunEvent<'_>)) -> Result<T, Failure>,
 ) -> Result<(T, StepLog), Failure> {
     let steering = Steering::new(interrupt);
-    let mut display = Display::start(face, &request.pinning, &steering);
+    let mut display = Display::start(mode, &request.pinning, &steering);
     let measured = environment::allow_connections(request.sockets())
         .and_then(|()| measure(&mut log, &steering, &mut |event| display.on(&event)));
     match measured {
@@ -58,12 +58,12 @@ pub(crate) fn in_sight<T>(
 /// Measures a run in sight of the user.
 pub(crate) fn measured(
     request: &Request,
-    face: Face,
+    mode: DisplayMode,
     interrupt: Interrupt,
     log: StepLog,
     begin: Begin,
 ) -> Result<(Measured, StepLog), Failure> {
-    in_sight(request, face, interrupt, log, |log, steering, tell| {
+    in_sight(request, mode, interrupt, log, |log, steering, tell| {
         measure(request, begin, log, steering, tell)
     })
 }

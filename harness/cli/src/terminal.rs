@@ -24,7 +24,6 @@ use model::record::load_report::LoadReport;
 use model::record::run::RunRecord;
 use model::record::sweep::whole::SweepRecord;
 use model::record::target::TargetRecord;
-use model::units::{format_ns, significant};
 use model::words;
 use report::tables::{self, ComparisonRow, Room};
 use report::words::gate::{self, Tone};
@@ -113,8 +112,9 @@ fn details(record: &RunRecord, page: Page) -> Vec<Detail> {
         ("each kind of request", kinds),
         ("what the loops did", why_lines(record, page)),
     ];
-    let told = details.into_iter();
-    told.filter_map(|(what, text)| Some(Detail { what, text: text? }))
+    let reported = details.into_iter();
+    reported
+        .filter_map(|(what, text)| Some(Detail { what, text: text? }))
         .collect()
 }
 
@@ -136,11 +136,11 @@ fn text_with(
         .iter()
         .map(|sentence| format!("{BOLD}{}{BOLD:#}", page.wrap(sentence, "")))
         .collect();
-    let told = sentences::objectives(record).into_iter();
-    let told = told
+    let reported = sentences::objectives(record).into_iter();
+    let reported = reported
         .chain([sentences::belief(record)])
         .chain(sentences::aa(record));
-    lines.extend(told.map(|sentence| page.wrap(&sentence, "")));
+    lines.extend(reported.map(|sentence| page.wrap(&sentence, "")));
     let intervals = comparisons_table(record).filter(|_| !has_many_heads(record));
     lines.extend(intervals.map(|table| format!("\n{}", page.set(table))));
     lines.push(format!("\n{}", page.set(targets_table(record))));
@@ -170,12 +170,12 @@ fn text_with(
 
 /// What the loops did, a line a target.
 fn why_lines(record: &RunRecord, page: Page) -> Option<String> {
-    let told: Vec<String> = why::brief(record)
+    let reported: Vec<String> = why::brief(record)
         .iter()
         .map(|sentence| page.wrap(sentence, ""))
         .collect();
     let head = format!("{DIM}What the loops did:{DIM:#}");
-    (!told.is_empty()).then(|| format!("{head}\n{}", told.join("\n")))
+    (!reported.is_empty()).then(|| format!("{head}\n{}", reported.join("\n")))
 }
 
 /// How the times of each target spread: a row of bars each, on one axis, below a line that says what they are of. It says
@@ -288,7 +288,7 @@ fn gate_text(judged: &Gate) -> String {
         Outcome::Alarm => BAD,
     };
     let mut lines = vec![format!("{style}{}{style:#}", gate::headline(judged))];
-    lines.extend(gate::blind_spot(judged).map(|told| format!("{DIM}{told}{DIM:#}")));
+    lines.extend(gate::blind_spot(judged).map(|reported| format!("{DIM}{reported}{DIM:#}")));
     for judgement in &judged.scenarios {
         lines.push(format!(
             "\n{BOLD}{}{BOLD:#}: {}",
@@ -483,8 +483,8 @@ fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
 }
 
 /// Prints the comparison of two runs: how, the result, the figures, what differs, and what to beware of.
-pub(crate) fn show_between(told: &RunComparison) {
-    let mut lines = report::words::between::headlines(told);
+pub(crate) fn show_between(reported: &RunComparison) {
+    let mut lines = report::words::between::headlines(reported);
     if let Some(first) = lines.first_mut() {
         *first = format!("{DIM}{first}{DIM:#}");
     }
@@ -499,7 +499,7 @@ pub(crate) fn show_between(told: &RunComparison) {
         "detectable",
         "verdict",
     ]);
-    for row in report::tables::of_runs(told) {
+    for row in report::tables::of_runs(reported) {
         table.add_row([
             row.head,
             row.base,
@@ -510,18 +510,19 @@ pub(crate) fn show_between(told: &RunComparison) {
             row.verdict.to_owned(),
         ]);
     }
-    if !told.comparisons.is_empty() {
+    if !reported.comparisons.is_empty() {
         lines.push(format!("\n{}", table.trim_fmt()));
     }
-    lines.extend(report::words::between::runs(told).map(|runs| format!("\n{DIM}{runs}{DIM:#}")));
-    for difference in &told.differences {
+    lines
+        .extend(report::words::between::runs(reported).map(|runs| format!("\n{DIM}{runs}{DIM:#}")));
+    for difference in &reported.differences {
         lines.push(format!(
             "{WARN}Differs{WARN:#}: {}: {} in A, {} in B",
             difference.what, difference.base, difference.head
         ));
     }
     let page = Page::of(std::io::stdout());
-    lines.extend(warning_lines(&warnings::each(&told.warnings), page));
+    lines.extend(warning_lines(&warnings::each(&reported.warnings), page));
     anstream::println!("{}", lines.join("\n"));
 }
 
@@ -579,13 +580,13 @@ fn load_text(url: &str, report: &LoadReport, recording: &Recording, page: Page) 
     ]);
     lines.extend(spectrum(recording));
     lines.push(format!(
-        "\nGenerator    {:.0} % of {}, of which {:.0} % spinning{}",
-        generator.cpu_share * 100.0,
+        "\nGenerator    {} of {}, of which {} spinning{}",
+        figures::whole_percent(generator.cpu_share),
         figures::plural(u64::from(generator.threads), "thread", "threads"),
-        generator.spin_share * 100.0,
+        figures::whole_percent(generator.spin_share),
         generator
             .cpu_us_per_request
-            .map(|us| format!("; {} µs a request", significant(us)))
+            .map(|us| format!("; {} µs a request", figures::figure(us)))
             .unwrap_or_default()
     ));
     lines.extend(warning_lines(
@@ -605,7 +606,7 @@ fn connections(report: &LoadReport) -> String {
         .unwrap_or_default();
     let in_flight = report
         .in_flight_mean
-        .map(|mean| format!("; {} requests in flight on average", significant(mean)))
+        .map(|mean| format!("; {} requests in flight on average", figures::figure(mean)))
         .unwrap_or_default();
     format!(
         "{} opened, {} lost and opened again{served}{in_flight}",
@@ -656,7 +657,8 @@ const SPECTRUM: [u64; 11] = [
 /// The response time's percentiles, ever finer towards the end, as far as the samples carry them.
 fn spectrum(recording: &Recording) -> Vec<String> {
     let histogram = &recording.times[Clock::ResponseTime];
-    let line = |percent: f64, ns| format!("  {percent:>7.2} %  {:>9}", format_ns(ns));
+    let line =
+        |percent: f64, ns: u64| format!("  {percent:>7.2} %  {:>9}", figures::time(ns as f64));
     let carried = SPECTRUM.iter().map_while(|&per_10_000| {
         value_at(histogram, per_10_000).map(|ns| line(per_10_000 as f64 / 100.0, ns))
     });
@@ -892,9 +894,9 @@ mod tests {
             columns: Some(40),
             ..PAGE
         };
-        let told = "p99: coroutine (+15 %), callback-asyncio (+16 %), p50 12.3 ms.";
+        let reported = "p99: coroutine (+15 %), callback-asyncio (+16 %), p50 12.3 ms.";
         assert_eq!(
-            page.wrap(told, ""),
+            page.wrap(reported, ""),
             "p99: coroutine (+15 %), callback-asyncio\n(+16 %), p50 12.3 ms."
         );
     }

@@ -66,18 +66,18 @@ fn a_target_beside_itself_stands_apart_and_is_counted() {
             panic!("{:?}", target.warmups);
         };
         assert!(warmup.duration_s >= record.plan.warmup_s, "{warmup:?}");
-        assert_ne!(warmup.outcome, WarmupOutcome::AsTold);
+        assert_ne!(warmup.outcome, WarmupOutcome::Fixed);
     }
     let counted = u64::from(record.validity.is_valid());
     assert_eq!(aa.machine.map(|machine| machine.runs), Some(counted));
 
     // Another warm-up, and the same requests at the same times.
-    let told = run(dir.path(), &["-w", "100ms"]);
-    assert_eq!(told.targets[0].warmups[0].outcome, WarmupOutcome::AsTold);
-    assert_eq!(scheduled(&told.targets[0].epochs), arrivals);
-    let counted = counted + u64::from(told.validity.is_valid());
-    let machine = told.aa.unwrap().machine.unwrap();
+    let reported = run(dir.path(), &["-w", "100ms"]);
+    assert_eq!(reported.targets[0].warmups[0].outcome, WarmupOutcome::Fixed);
+    assert_eq!(scheduled(&reported.targets[0].epochs), arrivals);
+    let counted = counted + u64::from(reported.validity.is_valid());
+    let machine = reported.aa.unwrap().machine.unwrap();
     assert_eq!(machine.runs, counted);
-    let detectable = told.plan.detectable.unwrap();
+    let detectable = reported.plan.detectable.unwrap();
     assert!(detectable.assumed_deviation.is_some() || !detectable.runs.is_empty());
 }

@@ -74,7 +74,7 @@ fn trees(dir: &Path) -> usize {
 }
 
 #[test]
-fn a_build_that_fails_is_told_with_its_output_and_its_tree_is_removed() {
+fn a_build_that_fails_is_reported_with_its_output_and_its_tree_is_removed() {
     let dir = repository(r#"["sh", "-c", "pwd; echo no compiler here >&2; exit 7"]"#);
     let output = gate(dir.path(), &["--base-rev", "HEAD~1"]);
     let text = String::from_utf8(output.stderr).unwrap();

@@ -39,8 +39,8 @@ fn write_history(path: &Path, line: &HistoryLine, shift: f64, seed: u64) {
     std::fs::write(path, text).unwrap();
 }
 
-/// The first run of every change that is told of a history.
-fn told(path: &Path) -> Vec<usize> {
+/// The first run of every change that is reported a history.
+fn reported(path: &Path) -> Vec<usize> {
     let shown = bench(&["history", "--json", "--history", path.to_str().unwrap()]);
     assert!(shown.status.success(), "{shown:?}");
     let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
@@ -62,7 +62,7 @@ fn a_shift_of_five_per_cent_at_run_40_of_60_is_found_within_two_runs_in_most_his
     line.comparisons.truncate(1);
     let within_two = (0..60).filter(|&seed| {
         write_history(&path, &line, 1.05, seed);
-        told(&path).iter().any(|at| at.abs_diff(40) <= 2)
+        reported(&path).iter().any(|at| at.abs_diff(40) <= 2)
     });
     // Of 200 others that were made up alike, 193 were found and 152 within two runs: noise of 3 % hides a step of 5 % too
     // well for all. Of sixty, fewer than 36 would be a fault.
@@ -77,7 +77,7 @@ fn of_two_hundred_flat_histories_at_most_two_per_cent_are_flagged() {
     let line = HistoryLine::of(&samples::run_record(), None);
     let flagged = (0..200).filter(|seed| {
         write_history(&path, &line, 1.0, 1000 + seed);
-        !told(&path).is_empty()
+        !reported(&path).is_empty()
     });
     let flagged = flagged.count();
     assert!(flagged <= 4, "{flagged} of 200");

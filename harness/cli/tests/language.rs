@@ -41,6 +41,9 @@ const BANNED: &[(&str, &str)] = &[
     ("mended", "fixed, corrected"),
 ];
 
+/// What is not written in code either, beside these.
+const BANNED_IN_CODE: &[(&str, &str)] = &[("telling", "snapshot, or what is reported")];
+
 /// Where a banned word has to stand: the file, the word, and why.
 const ALLOWED: &[(&str, &str, &str)] = &[
     (
@@ -57,6 +60,26 @@ const ALLOWED: &[(&str, &str, &str)] = &[
         "harness/model/src/record/upgrade.rs",
         "cautions",
         "the key of records of version 1",
+    ),
+    (
+        "harness/model/src/record/warmup.rs",
+        "told",
+        "the name in earlier records",
+    ),
+];
+
+/// Where a banned word stands in code for the keys of earlier records.
+const ALLOWED_IN_CODE: &[(&str, &[&str])] = &[
+    ("harness/model/src/record/comparison.rs", &["MDE"]),
+    ("harness/model/src/record/sweep/step.rs", &["strain"]),
+    (
+        "harness/model/src/record/upgrade.rs",
+        &["caution", "cautions"],
+    ),
+    ("harness/model/src/record/warmup.rs", &["told"]),
+    (
+        "harness/model/tests/run_record.rs",
+        &["caution", "cautions", "MDE"],
     ),
 ];
 
@@ -101,6 +124,40 @@ fn users_read_plain_words() {
     assert!(wrong.is_empty(), "\n{wrong}");
 }
 
+/// Names and comments of the harness: identifiers count by their words.
+#[test]
+fn code_is_in_plain_words() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut wrong = String::new();
+    for (name, path) in below(&root, &["harness"]) {
+        let is_code = path.extension().is_some_and(|ending| ending == "rs");
+        if !is_code || name == "harness/cli/tests/language.rs" {
+            continue;
+        }
+        let allowed = ALLOWED_IN_CODE.iter().find(|(file, _)| *file == name);
+        let allowed = allowed.map_or(&[][..], |(_, words)| words);
+        let text = words_of_names(&fs::read_to_string(&path).unwrap());
+        for (word, instead) in BANNED.iter().chain(BANNED_IN_CODE) {
+            if text.contains(&spaced(word)) != allowed.contains(word) {
+                writeln!(
+                    wrong,
+                    "{name}: `{word}` (write: {instead}), or not there any more"
+                )
+                .unwrap();
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+#[test]
+fn the_words_of_a_name_are_those_between_its_humps_and_lines() {
+    assert_eq!(
+        words_of_names("fn is_told() -> WasHeld { // comes\n// to"),
+        " fn is told was held comes to "
+    );
+}
+
 #[test]
 fn banned_words_are_found_in_any_letters_and_only_whole() {
     let words = |text: &str| banned(text).map(|(word, _)| word).collect::<Vec<_>>();
@@ -124,20 +181,23 @@ fn of_a_source_its_strings_count_and_of_arguments_what_help_shows() {
 /// Files that users read something of, by their names from the root.
 fn files() -> Vec<(String, PathBuf)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    // Tests and their data quote what is shown; records of earlier versions are as they were.
+    let quotes = |name: &str| name.contains("/tests/") || name.contains("/snapshots/");
+    let mut files = below(&root, READ);
+    files.retain(|(name, _)| !quotes(name) && is_read(name));
+    files
+}
+
+/// All files below these, by their names from the root.
+fn below(root: &Path, names: &[&str]) -> Vec<(String, PathBuf)> {
     let mut files = Vec::new();
-    let mut waiting: Vec<PathBuf> = READ.iter().map(|name| root.join(name)).collect();
+    let mut waiting: Vec<PathBuf> = names.iter().map(|name| root.join(name)).collect();
     while let Some(path) = waiting.pop() {
-        let name = path.strip_prefix(&root).unwrap().display().to_string();
+        let name = path.strip_prefix(root).unwrap().display().to_string();
         if path.is_dir() {
-            // Tests and their data quote what is shown; records of earlier versions are as they were.
-            if !name.ends_with("/tests") && !name.ends_with("/snapshots") {
-                waiting.extend(
-                    fs::read_dir(&path)
-                        .unwrap()
-                        .map(|entry| entry.unwrap().path()),
-                );
-            }
-        } else if is_read(&name) {
+            let entries = fs::read_dir(&path).unwrap();
+            waiting.extend(entries.map(|entry| entry.unwrap().path()));
+        } else {
             files.push((name, path));
         }
     }
@@ -208,6 +268,20 @@ fn banned(text: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
         .iter()
         .filter(move |(word, _)| text.contains(&spaced(word)))
         .copied()
+}
+
+/// The words of code, names taken apart, as [`spaced`].
+fn words_of_names(code: &str) -> String {
+    let mut text = String::with_capacity(code.len());
+    let mut was_small = false;
+    for letter in code.chars() {
+        if letter == '_' || was_small && letter.is_uppercase() {
+            text.push(' ');
+        }
+        was_small = letter.is_lowercase() || letter.is_ascii_digit();
+        text.push(if letter == '_' { ' ' } else { letter });
+    }
+    spaced(&text)
 }
 
 /// The words of a text in small letters, between single spaces, one at each end.

@@ -10,10 +10,12 @@
 )]
 
 use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 
 use model::measured::loops::LoopRecord;
+use model::record::log::Log;
 use model::record::run::{Completion, RunRecord};
 use procfs::process::Process;
 use rustix::process::{Pid, Signal, kill_process};
@@ -140,16 +142,16 @@ fn a_run_writes_every_file_and_leaves_nothing_running() {
         let loops = target.server.loops.as_ref().unwrap();
         assert_eq!(loops.requests, target.report.requests.ok, "{}", target.name);
         assert!(loops.loop_lag_ns.is_some_and(|lag| lag.count > 0));
-        let told = target
+        let reported = target
             .epochs
             .iter()
             .map(|epoch| epoch.loops.as_ref().unwrap());
         let (turns, moves) = (loops.turns, loops.task_moves);
-        let sum = |of: fn(&LoopRecord) -> Option<u64>| told.clone().map(of).sum();
+        let sum = |of: fn(&LoopRecord) -> Option<u64>| reported.clone().map(of).sum();
         match target.name.as_str() {
             "callback" => {
                 assert_eq!((turns, moves), (sum(|loops| loops.turns), None));
-                assert!(loops.hold_ns.is_some_and(|hold| hold.count > 0));
+                assert!(loops.blocked_ns.is_some_and(|hold| hold.count > 0));
             }
             _ => assert_eq!((turns, moves), (None, sum(|loops| loops.task_moves))),
         }
@@ -189,7 +191,7 @@ fn killing_the_run_outright_leaves_no_server() {
 }
 
 #[test]
-fn a_server_that_is_killed_is_told_and_the_other_one_measured() {
+fn a_server_that_is_killed_is_reported_and_the_other_one_measured() {
     let (_dir, out) = scratch();
     let run = start_run("ping", &out, "4s");
     let servers = wait_until_measuring(&run);
@@ -377,7 +379,7 @@ fn load_prints_the_agreed_json() {
 }
 
 #[test]
-fn idle_connections_are_held_while_a_run_lasts_and_told_in_its_record() {
+fn idle_connections_are_held_while_a_run_lasts_and_reported_in_its_record() {
     let (dir, out) = scratch();
     let scenario = dir.path().join("quiet.toml");
     let source = "description = \"Mostly silence\"\nquestion = \"Is it there?\"\nconnections = 4\nidle_connections = 300\n\
@@ -550,7 +552,7 @@ fn of_what_a_loud_target_prints_the_last_is_shown() {
 }
 
 #[test]
-fn a_target_that_misbehaves_while_it_is_measured_is_told_of_and_one_that_only_is_loud_is_not() {
+fn a_target_that_misbehaves_while_it_is_measured_is_reported_of_and_one_that_only_is_loud_is_not() {
     let cases: [(&[&str], &str, Option<&str>); 5] = [
         // It floods its output, and is measured.
         (&["loud", "endless"], "", None),
@@ -562,7 +564,7 @@ fn a_target_that_misbehaves_while_it_is_measured_is_told_of_and_one_that_only_is
             "",
             Some("exit code 0; it left processes behind, which were killed: python"),
         ),
-        // It does not end when it is told to.
+        // It does not end when it is reported to.
         (
             &["family", "deaf"],
             "stop_timeout = '1s'",
@@ -628,4 +630,61 @@ fn killing_bench_outright_leaves_nothing_of_a_family() {
             started_by(id).is_empty().then_some(())
         });
     });
+}
+
+/// A program that a shell runs, in this directory.
+fn stand_in(dir: &Path, name: &str, script: &str) {
+    let path = dir.join(name);
+    std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn packages_that_are_set_up_first_are_no_part_of_the_time_that_a_run_takes() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().display();
+    stand_in(dir.path(), "node", "echo v24.0.0");
+    // As an installation that takes its time, and leaves when it was done.
+    stand_in(
+        dir.path(),
+        "npm",
+        &format!("sleep 2; date +%s.%N > {place}/installed"),
+    );
+    let manifest = r#"
+        command = "{bench}"
+        args = ["serve", "callback", "--port", "{port}", "--data-dir", "{data_dir}", "--pool", "{pool}"]
+        needs = "node"
+        runtime = "Node.js"
+        loop = "libuv"
+        workers = 1
+        version = ["{bench}", "--version"]
+    "#;
+    std::fs::write(dir.path().join("mine.toml"), manifest).unwrap();
+    let words = "run ping --quick -d 2s --rounds 1 -w 0s -t ./mine.toml --out run";
+    let mut command = bench(&words.split(' ').collect::<Vec<_>>());
+    command
+        .current_dir(dir.path())
+        .env("BENCH_NODE", dir.path().join("node"))
+        .env("XDG_CACHE_HOME", dir.path().join("cache"));
+    let output = end(command.spawn().unwrap());
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{output:?}");
+    let installed: f64 = std::fs::read_to_string(dir.path().join("installed"))
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    let log = std::fs::read(dir.path().join("run/steps.ndjson")).unwrap();
+    let site = Log::read(&log, "steps.ndjson").unwrap().site.unwrap();
+    // Of the moment that the time axis begins at, whole milliseconds are kept.
+    assert!(site.started_epoch_s + 0.001 >= installed);
+    let path = dir.path().join("run/run.json");
+    let written = std::fs::metadata(&path).unwrap().modified().unwrap();
+    let written = written.duration_since(std::time::UNIX_EPOCH).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let record = RunRecord::from_json(&text, "run.json").unwrap();
+    let end_s = site.started_epoch_s + record.elapsed_s;
+    assert!(
+        end_s <= written.as_secs_f64(),
+        "the set-up counts as measuring"
+    );
 }

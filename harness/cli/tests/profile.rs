@@ -1,4 +1,4 @@
-//! `bench run --profile syscalls` with stand-ins for strace: what it counts is told by name, and where it can't count, the run
+//! `bench run --profile syscalls` with stand-ins for strace: what it counts is reported by name, and where it can't count, the run
 //! says why and is whole all the same.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
@@ -15,7 +15,7 @@ use model::record::warning::Fact;
 const SCENARIO: &str = "description = \"Little\"\nquestion = \"Is it there?\"\nconnections = 4\n\
     [load]\narrival = \"open\"\nrate_per_s = 100\n[[requests]]\nroute = \"/plaintext\"\n";
 
-/// Attaches itself, and counts when it is told to end.
+/// Attaches itself, and counts when it is reported to end.
 const COUNTS: &str = r#"
 trap 'printf "%% time seconds usecs/call calls errors syscall\n99 0.1 1 3000 7 epoll_wait\n1 0.1 1 600 write\n"; exit 130' INT
 for pid in $(echo "$4" | tr , " "); do echo "strace: Process $pid attached" >&2; done
@@ -137,7 +137,7 @@ fn not_profiled(target: &TargetRecord) -> Option<(&str, &str)> {
 }
 
 #[test]
-fn what_strace_counts_is_told_a_request_and_by_name() {
+fn what_strace_counts_is_reported_a_request_and_by_name() {
     let target = measured(Strace::Counts);
     assert_eq!(not_profiled(target), None);
     let calls = target.server.syscalls.as_ref().unwrap();
@@ -163,7 +163,7 @@ fn a_run_that_was_killed_before_it_profiled_is_profiled_when_it_goes_on() {
 }
 
 #[test]
-fn a_strace_that_may_not_trace_is_told_with_the_setting_that_forbids_it() {
+fn a_strace_that_may_not_trace_is_reported_with_the_setting_that_forbids_it() {
     let target = measured(Strace::Refuses);
     assert_eq!(target.server.syscalls, None);
     let (why, remedy) = not_profiled(target).unwrap();
@@ -184,7 +184,7 @@ fn without_strace_the_package_is_named() {
 }
 
 #[test]
-fn a_strace_that_counts_nothing_is_told() {
+fn a_strace_that_counts_nothing_is_reported() {
     let target = measured(Strace::IsSilent);
     assert_eq!(target.server.syscalls, None);
     assert!(not_profiled(target).unwrap().0.contains("no table"));

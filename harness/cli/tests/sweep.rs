@@ -106,13 +106,13 @@ fn a_sweep_goes_up_and_down_and_says_what_it_found() {
     let (_dir, out) = scratch();
     let output = end(sweep(&out).spawn().unwrap());
     check_ended(&output);
-    let told = String::from_utf8(output.stdout).unwrap();
+    let reported = String::from_utf8(output.stdout).unwrap();
     check_whole(&out);
     let verdicts = report::words::sweep::verdicts(&record(&out));
     assert!(verdicts[0].starts_with("callback "), "{verdicts:?}");
     assert!(
-        verdicts.iter().all(|verdict| told.contains(verdict)),
-        "{told}"
+        verdicts.iter().all(|verdict| reported.contains(verdict)),
+        "{reported}"
     );
 
     let page = out.join("report.html");

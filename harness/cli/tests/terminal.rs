@@ -65,7 +65,7 @@ impl Seen {
         command.env("LC_ALL", "C.UTF-8");
         command.env("NO_COLOR", "1");
         let child = pair.slave.spawn_command(command).unwrap();
-        // Whoever opens a terminal that belongs to nobody must say that it is not to become theirs.
+        // Who opens a terminal that belongs to nobody must say that it is not to become theirs.
         let terminal = OpenOptions::new()
             .read(true)
             .write(true)

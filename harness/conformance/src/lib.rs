@@ -186,11 +186,11 @@ mod tests {
             claims_concurrency: false,
             is_strict: false,
         };
-        let mut told = Vec::new();
+        let mut reported = Vec::new();
         let outcomes = check(nobody, "test", needs, &mut |outcome| {
-            told.push(outcome.clone());
+            reported.push(outcome.clone());
         });
-        assert_eq!(told, outcomes);
+        assert_eq!(reported, outcomes);
         assert_eq!(outcomes.len(), MAX_UNANSWERED + 1);
         let (left_out, asked) = outcomes.split_last().unwrap();
         for outcome in asked {

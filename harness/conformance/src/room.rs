@@ -291,8 +291,8 @@ pub(super) fn farewell(
         let hearing = joined.map(|members| {
             let hear = |mut member: Member| {
                 scope.spawn(move || {
-                    let told = member.is_told(GOING_AWAY);
-                    told.map_err(|problem| problem.within(&member.name))
+                    let reported = member.is_reported(GOING_AWAY);
+                    reported.map_err(|problem| problem.within(&member.name))
                 })
             };
             members.into_iter().map(hear).collect::<Vec<_>>()
@@ -417,7 +417,7 @@ impl Member {
     }
 
     /// A Close frame with this code comes next, and the end of the connection once it is answered.
-    fn is_told(&mut self, code: u16) -> Result<(), Problem> {
+    fn is_reported(&mut self, code: u16) -> Result<(), Problem> {
         let said = loop {
             match self.ears.next(&mut self.wire)? {
                 Said::Text(_) => {}

@@ -790,13 +790,13 @@ impl Server {
         let loses = self.has(Fault::LosesAMessage) && members.messages == 99;
         let mut gone = Vec::new();
         for (i, member) in members.all.iter().enumerate() {
-            let is_told = match self.fault {
+            let is_reported = match self.fault {
                 Some(Fault::ForgetsTheSender) => member.id != id,
                 Some(Fault::TellsTheSenderOnly) => member.id == id,
                 Some(Fault::HasTwoRooms) => member.id % 2 == id % 2,
                 _ => !(loses && i == 0),
             };
-            if !is_told {
+            if !is_reported {
                 continue;
             }
             // Two messages at a time, and for every other member the other way round.

@@ -129,8 +129,8 @@ mod tests {
             (
                 right
                     .replace(
-                        r#""hold_us_counts":null"#,
-                        r#""hold_us_counts":[[1,2],[3,4]]"#,
+                        r#""blocked_us_counts":null"#,
+                        r#""blocked_us_counts":[[1,2],[3,4]]"#,
                     )
                     .replace(
                         r#""loop_work_us_counts":null"#,
@@ -140,14 +140,17 @@ mod tests {
             ),
             (
                 right.replace(
-                    r#""hold_us_counts":null"#,
-                    r#""hold_us_counts":[[3,2],[1,4]]"#,
+                    r#""blocked_us_counts":null"#,
+                    r#""blocked_us_counts":[[3,2],[1,4]]"#,
                 ),
-                Some("has hold_us_counts"),
+                Some("has blocked_us_counts"),
             ),
             (
-                right.replace(r#""hold_us_counts":null"#, r#""hold_us_counts":[[3]]"#),
-                Some("has hold_us_counts"),
+                right.replace(
+                    r#""blocked_us_counts":null"#,
+                    r#""blocked_us_counts":[[3]]"#,
+                ),
+                Some("has blocked_us_counts"),
             ),
             (
                 right.replace(
@@ -170,8 +173,8 @@ mod tests {
             ),
             (
                 right.replace(
-                    r#""loop_turns":1,"longest_hold_us":null,"#,
-                    r#""longest_hold_us":null,"loop_turns":1,"#,
+                    r#""loop_turns":1,"longest_blocked_us":null,"#,
+                    r#""longest_blocked_us":null,"loop_turns":1,"#,
                 ),
                 Some("has loop_turns in place 3 and not in place 2"),
             ),

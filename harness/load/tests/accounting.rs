@@ -722,7 +722,7 @@ fn what_was_never_sent_is_unfinished() {
 
 #[test]
 fn a_request_due_in_the_last_moment_is_still_sent() {
-    // At 100,000 a second some request always falls due between the last look at the schedule and its end.
+    // At 100,000 a second some request always is due between the last look at the schedule and its end.
     let arrival = Arrival::Open {
         rate: Rate::per_s(100_000.0).unwrap(),
         process: Process::Constant,
@@ -828,7 +828,7 @@ fn a_server_that_dies_leaves_errors_and_requests_that_were_never_sent() {
     )
     .unwrap();
     let accounting = recording.accounting;
-    // The four on the wire when it died are errors; what fell due afterwards found no connection.
+    // The four on the wire when it died are errors; what was due afterwards found no connection.
     assert_eq!(
         (
             accounting.scheduled,

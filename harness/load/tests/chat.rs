@@ -1,7 +1,7 @@
 //! A chat in rooms that lose, repeat, swap, change or swallow known messages, or throw a member out: the instrument must report
 //! exactly that.
 //!
-//! Which message is matched with which, and what is out of order, is told without sockets, in `messages`; here nothing asserts
+//! Which message is matched with which, and what is out of order, is reported without sockets, in `messages`; here nothing asserts
 //! on a time but that those given up are late.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
@@ -48,7 +48,7 @@ enum Odd {
     Swallows,
     /// Everyone gets what somebody else says, too.
     HasGuests,
-    /// It says it only once whoever sent it has answered a ping.
+    /// It says it only once its sender has answered a ping.
     Pings,
     /// That member is thrown out instead, once.
     ThrowsOut,
@@ -116,7 +116,7 @@ fn take_part(room: &Mutex<Room>, mut stream: TcpStream) {
         return;
     };
     {
-        // Whoever is told that it is in must be.
+        // Who is said to be in must be.
         let mut room = room.lock().unwrap();
         stream.write_all(&answer_to(&key)).unwrap();
         room.members.push(stream.try_clone().unwrap());
@@ -194,7 +194,7 @@ impl Room {
         };
         let mut members = self.members.iter_mut();
         let one = members.next().unwrap();
-        // One that has gone misses what it is told.
+        // One that has gone misses what it is reported.
         let _ = one.write_all(&early);
         for member in members {
             let _ = member.write_all(&others);

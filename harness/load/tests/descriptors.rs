@@ -29,7 +29,7 @@ fn connections_that_find_no_descriptor_are_counted_and_tried_again() {
     assert!(error.to_string().contains("ulimit -n"), "{error}");
 
     // Later it is a count. Each connection carries one request; after the first four there is no descriptor left, and what
-    // then falls due is never sent.
+    // then is due is never sent.
     let addr = server(Some(CONNECTIONS));
     let recording = check(addr, Duration::from_secs(1)).unwrap();
     setrlimit(Resource::Nofile, plenty).unwrap();

@@ -10,7 +10,7 @@ use std::num::NonZeroU32;
 use load::DriveError;
 use load::idle::Idle;
 
-/// Looks often enough for any kernel to have told its news, and stops as soon as `lost` are gone.
+/// Looks often enough for any kernel to have reported its news, and stops as soon as `lost` are gone.
 fn look_until(idle: &mut Idle, lost: u32) -> u32 {
     let looks = (0..1_000_000).map(|_| {
         std::thread::yield_now();

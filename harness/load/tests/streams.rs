@@ -1,6 +1,6 @@
 //! Streams of events at servers that lose, repeat or swap known ones: the instrument must report exactly that.
 //!
-//! How late gaps are read is told on virtual time, in `events`; here nothing asserts on a time but that late ones are.
+//! How late gaps are read is reported on virtual time, in `events`; here nothing asserts on a time but that late ones are.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 

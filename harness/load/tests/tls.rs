@@ -138,7 +138,7 @@ fn serve(
             return hear(&mut socket);
         }
         Habit::AnswerOnceThenHang { connections } if number >= connections => {
-            // Whoever gives up on it closes.
+            // Who gives up on it closes.
             return std::io::copy(&mut socket, &mut std::io::sink()).map(drop);
         }
         _ => {}

@@ -263,7 +263,7 @@ fn a_fixed_time_is_read_as_it_is_in_both_loops() {
 }
 
 #[test]
-fn two_kinds_of_request_are_told_apart_on_both_sides_of_their_step() {
+fn two_kinds_of_request_are_distinguished_on_both_sides_of_their_step() {
     for (arrival, connections) in [(constant(1000.0), 50), (Arrival::Closed, 10)] {
         let recording = simulate(
             behaviour("bimodal:nth=100,slow=100ms,fast=1ms"),
@@ -330,7 +330,7 @@ fn one_worker_reads_as_the_textbook_says_over_any_number_of_connections() {
 }
 
 #[test]
-fn constant_arrivals_are_told_from_poisson() {
+fn constant_arrivals_differ_from_poisson() {
     let recording = simulate(
         behaviour("queue:mean=500us,seed=1"),
         &load(constant(1000.0), 1000, 300),
@@ -394,7 +394,7 @@ fn an_overload_is_counted_to_the_last_request() {
 }
 
 #[test]
-fn a_frozen_generator_shows_in_response_time_and_send_lag_only_and_is_told() {
+fn a_frozen_generator_shows_in_response_time_and_send_lag_only_and_is_reported() {
     for (frozen_ms, seconds) in [(200, 10), (400, 20)] {
         let load = load(constant(1000.0), 1000, seconds);
         let server = behaviour("fixed:delay=5ms");
@@ -449,13 +449,13 @@ fn serve_and_drive(behaviour: Behaviour, load: &Load) -> (Recording, TruthStats)
             spin: false,
         };
         let driven = drive(load, &workload(addr), addr, &options, &Control::default());
-        let told = driven
+        let reported = driven
             .as_ref()
             .map(|recording| settled_books(addr, sent(recording)));
         stop.store(true, Ordering::Relaxed);
         server.join().unwrap().unwrap();
-        let told = told.unwrap();
-        (driven.unwrap(), told)
+        let reported = reported.unwrap();
+        (driven.unwrap(), reported)
     })
 }
 
@@ -485,7 +485,7 @@ fn settled_books(addr: SocketAddr, sent: u64) -> TruthStats {
     // Each look is a round trip through the server's loop, in which it reads what has come until then.
     (0..1000)
         .map(|_| books(addr))
-        .find(|told| told.arrived >= sent)
+        .find(|reported| reported.arrived >= sent)
         .unwrap_or_else(|| books(addr))
 }
 
@@ -514,20 +514,26 @@ fn generator_and_server_enter_the_same_requests() {
                 drain: Duration::from_secs(20),
                 ..load(arrival.clone(), 20, 20)
             };
-            let (recording, told) = serve_and_drive(behaviour(text), &load);
-            let what = format!("{text}, {}: {told:?}", arrival.name());
+            let (recording, reported) = serve_and_drive(behaviour(text), &load);
+            let what = format!("{text}, {}: {reported:?}", arrival.name());
             assert_eq!(
                 (recording.accounting.scheduled, recording.accounting.ok),
                 (300, 300),
                 "{what}"
             );
             assert_eq!(
-                (told.arrived, told.answered, told.abandoned, told.owed),
+                (
+                    reported.arrived,
+                    reported.answered,
+                    reported.abandoned,
+                    reported.owed
+                ),
                 (300, 300, 0, 0),
                 "{what}"
             );
             assert_eq!(
-                told.did_ns_counts
+                reported
+                    .did_ns_counts
                     .iter()
                     .map(|&(_, count)| count)
                     .sum::<u64>(),
@@ -544,7 +550,7 @@ fn an_overload_that_is_cut_leaves_no_request_unaccounted_for() {
         drain: Duration::ZERO,
         ..load(constant(1000.0), 20, 1)
     };
-    let (recording, told) = serve_and_drive(behaviour("queue:service=5ms"), &load);
+    let (recording, reported) = serve_and_drive(behaviour("queue:service=5ms"), &load);
     let accounting = recording.accounting;
     assert_eq!(
         (accounting.scheduled, accounting.error, accounting.timeout),
@@ -556,10 +562,17 @@ fn an_overload_that_is_cut_leaves_no_request_unaccounted_for() {
     );
     assert_eq!(recording.times[Clock::ResponseTime].len(), 1000);
     // What was sent has arrived, and what arrived beyond the answers was on the wire when the load ended.
-    assert_eq!(told.arrived, sent(&recording), "{told:?} {accounting:?}");
-    assert!(
-        told.answered >= accounting.ok && told.arrived - accounting.ok <= 20,
-        "{told:?} {accounting:?}"
+    assert_eq!(
+        reported.arrived,
+        sent(&recording),
+        "{reported:?} {accounting:?}"
     );
-    assert_eq!(told.arrived, told.answered + told.abandoned + told.owed);
+    assert!(
+        reported.answered >= accounting.ok && reported.arrived - accounting.ok <= 20,
+        "{reported:?} {accounting:?}"
+    );
+    assert_eq!(
+        reported.arrived,
+        reported.answered + reported.abandoned + reported.owed
+    );
 }

@@ -115,28 +115,6 @@ pub fn duration_ns(duration: Duration) -> Nanos {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A length of time for people: three significant digits and the unit that suits it (`31.2 µs`, `5.07 ms`, `1.20 s`).
-pub fn format_ns(ns: Nanos) -> String {
-    let value = ns as f64;
-    let (scaled, unit) = match ns {
-        0..1_000 => return format!("{ns} ns"),
-        1_000..999_500 => (value / 1e3, "µs"),
-        999_500..999_500_000 => (value / 1e6, "ms"),
-        _ => (value / 1e9, "s"),
-    };
-    format!("{} {unit}", significant(scaled))
-}
-
-/// Three significant digits for a value of at least 0.1, all integer digits for larger ones.
-pub fn significant(value: f64) -> String {
-    match value.abs() {
-        v if v >= 99.95 => format!("{value:.0}"),
-        v if v >= 9.995 => format!("{value:.1}"),
-        v if v >= 0.9995 || v == 0.0 => format!("{value:.2}"),
-        _ => format!("{value:.3}"),
-    }
-}
-
 /// What was wrong with a unit that somebody typed.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum UnitError {
@@ -242,24 +220,6 @@ mod tests {
             (100.0, "100/s"),
         ] {
             assert_eq!(Rate::per_s(per_s).unwrap().to_string(), text);
-        }
-    }
-
-    #[test]
-    fn times_for_people_have_three_digits_and_change_unit_where_they_would_need_four() {
-        let cases = [
-            (0, "0 ns"),
-            (999, "999 ns"),
-            (1_000, "1.00 µs"),
-            (31_240, "31.2 µs"),
-            (999_499, "999 µs"),
-            (999_500, "1.00 ms"),
-            (5_071_000, "5.07 ms"),
-            (999_500_000, "1.00 s"),
-            (61_000_000_000, "61.0 s"),
-        ];
-        for (ns, text) in cases {
-            assert_eq!(format_ns(ns), text);
         }
     }
 }

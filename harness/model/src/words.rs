@@ -51,8 +51,8 @@ mod tests {
             (1_000, "1,000 blocks"),
             (u64::MAX, "18,446,744,073,709,551,615 blocks"),
         ];
-        for (count, told) in cases {
-            assert_eq!(plural(count, "block", "blocks"), told);
+        for (count, reported) in cases {
+            assert_eq!(plural(count, "block", "blocks"), reported);
         }
     }
 
@@ -64,8 +64,8 @@ mod tests {
             (&["a", "b"], "a and b"),
             (&["a", "b", "c"], "a, b and c"),
         ];
-        for (parts, told) in cases {
-            assert_eq!(listed(parts), told);
+        for (parts, reported) in cases {
+            assert_eq!(listed(parts), reported);
         }
     }
 }

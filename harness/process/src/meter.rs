@@ -124,7 +124,7 @@ impl Tree {
 
     fn cpu_ns(&mut self) -> Nanos {
         let mut alive_ns = 0;
-        let mut told_ns = self.above.as_ref().map_or(0, Account::ended_children_ns);
+        let mut reported_ns = self.above.as_ref().map_or(0, Account::ended_children_ns);
         self.members.retain(|_, member| {
             // By the file first: it alone can't be another process's.
             let Some(stat) = member.account.read() else {
@@ -135,10 +135,10 @@ impl Tree {
             };
             member.cpu_ns = member.clock.and_then(read).unwrap_or(member.cpu_ns);
             alive_ns += member.cpu_ns;
-            told_ns += ended_children_ns(&stat);
+            reported_ns += ended_children_ns(&stat);
             true
         });
-        self.ended_cpu_ns = self.ended_cpu_ns.max(self.gone_cpu_ns).max(told_ns);
+        self.ended_cpu_ns = self.ended_cpu_ns.max(self.gone_cpu_ns).max(reported_ns);
         alive_ns + self.ended_cpu_ns
     }
 
@@ -152,8 +152,11 @@ impl Tree {
             .flatten();
         // A thread may end while it is read.
         let each = tasks.flatten().filter_map(|task| task.schedstat().ok());
-        let (ran_ns, waited_ns) = each.fold((0, 0), |(ran_ns, waited_ns), told| {
-            (ran_ns + told.sum_exec_runtime, waited_ns + told.run_delay)
+        let (ran_ns, waited_ns) = each.fold((0, 0), |(ran_ns, waited_ns), reported| {
+            (
+                ran_ns + reported.sum_exec_runtime,
+                waited_ns + reported.run_delay,
+            )
         });
         // Where it is not counted, all of it is zero, also what ran.
         (ran_ns > 0).then_some(waited_ns)
@@ -344,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_nobody_looked_at_counts_by_what_its_parent_was_told() {
+    fn a_child_that_nobody_looked_at_counts_by_what_its_parent_was_reported() {
         let program = "print('ready', flush=True); input()\n\
             for _ in range(4):\n\
             \x20   if (child := os.fork()) == 0:\n\

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use procfs::ProcError;
 use procfs::process::{Process, all_processes};
 
-/// Every living process below `pid`, parents before their children. One that forks meanwhile may be missed: whoever must
+/// Every living process below `pid`, parents before their children. One that forks meanwhile may be missed: who must
 /// see all of them looks again until nothing changes.
 pub fn descendants(pid: i32) -> Vec<i32> {
     walk(pid, children_by_task).unwrap_or_else(|_| {
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn who_listens_is_told_by_the_sockets_that_it_holds() {
+    fn who_listens_is_reported_by_the_sockets_that_it_holds() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let own = std::process::id().cast_signed();

@@ -24,7 +24,7 @@ use thiserror::Error;
 use crate::data_files;
 
 use crate::supervised::Program;
-use crate::version::version_told_by;
+use crate::version::version_reported_by;
 
 pub use release::Support;
 
@@ -527,7 +527,7 @@ fn version_of(program: &Path) -> Option<String> {
         args: vec!["--version".to_owned()],
         ..Program::default()
     };
-    version_told_by(&program).ok()
+    version_reported_by(&program).ok()
 }
 
 /// Where on the PATH a program is, so that another PATH later means no other interpreter.

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::launch::{Ready, Server, Service, own_path};
 use crate::setup::{self, SetUp};
 use crate::supervised::Program;
-use crate::version::version_told_by;
+use crate::version::version_reported_by;
 
 /// What all targets of a run are started with.
 #[derive(Debug)]
@@ -108,23 +108,23 @@ impl Starter {
             // The target fails, and says why.
             return BTreeMap::new();
         };
-        let told = manifest.versions.iter().filter_map(|(of, command)| {
+        let reported = manifest.versions.iter().filter_map(|(of, command)| {
             let mut words = command.iter().map(|word| word.fill(&values));
             let program = Program {
                 command: words.next()?,
                 args: words.collect(),
                 ..program(manifest, &values)
             };
-            let told = version_told_by(&program);
+            let reported = version_reported_by(&program);
             let warn = |why: &String| {
                 say(&format!(
                     "{}: the version of {of} is not known: {why}",
                     manifest.name
                 ));
             };
-            Some((of.clone(), told.inspect_err(warn).ok()?))
+            Some((of.clone(), reported.inspect_err(warn).ok()?))
         });
-        told.collect()
+        reported.collect()
     }
 
     fn cores(&self) -> u32 {

@@ -145,12 +145,12 @@ impl Strace {
 
 /// Name and version, as it tells them: `strace -- version 6.13`.
 pub fn version(program: &str) -> Result<String, NotCounted> {
-    let told = Command::new(program).arg("-V").output();
-    let told = told.map_err(|error| match error.kind() {
+    let reported = Command::new(program).arg("-V").output();
+    let reported = reported.map_err(|error| match error.kind() {
         ErrorKind::NotFound => NotCounted::Missing(program.to_owned()),
         _ => NotCounted::Refused(error.to_string()),
     })?;
-    let text = String::from_utf8_lossy(&told.stdout).into_owned();
+    let text = String::from_utf8_lossy(&reported.stdout).into_owned();
     let version = text
         .lines()
         .next()

@@ -1,7 +1,7 @@
 //! Between `bench` and every program that it starts: nothing that a program forks may outlive its run.
 //!
 //! `bench supervise` is a process of its own. Its standard input is one of a pair of sockets, whose other end only `bench`
-//! holds: there it hears what to do and tells what becomes of the program ([`Told`]). When that end is gone, so is `bench`, by whatever death,
+//! holds: there it hears what to do and tells what becomes of the program ([`Notice`]). When that end is gone, so is `bench`, by whatever death,
 //! and everything below is killed. It becomes the parent of whatever the program leaves behind
 //! (`PR_SET_CHILD_SUBREAPER`, prctl(2)), so that nothing can hide in a session or a group of its own. The program itself is
 //! tied to the supervisor, by a step in between that asks the kernel for SIGKILL on its parent's death and then becomes
@@ -51,7 +51,7 @@ const MAX_ORDER_BYTES: usize = 64;
 
 /// What a supervisor tells, a line each.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum Notice {
     /// The program was started, as this process.
     Started(i32),
     /// It ended so.
@@ -60,7 +60,7 @@ pub enum Told {
     Left(String),
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Started(pid) => write!(f, "started {pid}"),
@@ -71,7 +71,7 @@ impl fmt::Display for Told {
     }
 }
 
-impl FromStr for Told {
+impl FromStr for Notice {
     type Err = ();
 
     fn from_str(line: &str) -> Result<Self, ()> {
@@ -115,7 +115,7 @@ pub fn run(cpus: Option<&CpuList>, command: &[String]) -> Result<(), Failure> {
         .spawn()
         .or_internal(|| "cannot start a process".to_owned())?;
     let main = Pid::from_child(&child);
-    bench.tell(&Told::Started(child.id().cast_signed()));
+    bench.tell(&Notice::Started(child.id().cast_signed()));
     outlive(main, &mut bench).or_internal(|| format!("cannot wait for {program}"))?;
     Ok(())
 }
@@ -165,7 +165,7 @@ fn outlive(main: Pid, bench: &mut Bench) -> io::Result<()> {
             return kill_all(main);
         }
     };
-    bench.tell(&Told::Ended(status));
+    bench.tell(&Notice::Ended(status));
     // Without a program that serves there is nothing to wait for.
     let grace = if is_asked {
         LEFTOVER_GRACE
@@ -176,7 +176,7 @@ fn outlive(main: Pid, bench: &mut Bench) -> io::Result<()> {
     while !matches!(reap(main)?, Children::None) {
         let left = grace.saturating_sub(began.elapsed());
         if left.is_zero() || bench.is_gone() {
-            bench.tell(&Told::Left(names_of(&descendants(own_pid()))));
+            bench.tell(&Notice::Left(names_of(&descendants(own_pid()))));
             return kill_all(main);
         }
         bench.wait(Some(left))?;
@@ -278,9 +278,9 @@ impl Bench {
     }
 
     /// Tells `bench` something, if it is still there.
-    fn tell(&mut self, told: &Told) {
+    fn tell(&mut self, notice: &Notice) {
         // Few short lines fit into any socket's buffer; an error means that bench has left, which is seen at the next look.
-        let _ = self.socket.write_all(format!("{told}\n").as_bytes());
+        let _ = self.socket.write_all(format!("{notice}\n").as_bytes());
     }
 
     /// Waits until bench said something or left, or a child ended, or the time is over.
@@ -340,20 +340,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_told_is_heard() {
-        for told in [
-            Told::Started(4711),
-            Told::Ended(ExitStatus::from_raw(0)),
-            Told::Ended(ExitStatus::from_raw(3 << 8)),
-            Told::Ended(ExitStatus::from_raw(9)),
-            Told::Left("sleep (4712), python3 (4713)".to_owned()),
+    fn what_is_said_is_heard() {
+        for notice in [
+            Notice::Started(4711),
+            Notice::Ended(ExitStatus::from_raw(0)),
+            Notice::Ended(ExitStatus::from_raw(3 << 8)),
+            Notice::Ended(ExitStatus::from_raw(9)),
+            Notice::Left("sleep (4712), python3 (4713)".to_owned()),
         ] {
-            assert_eq!(told.to_string().parse(), Ok(told));
+            assert_eq!(notice.to_string().parse(), Ok(notice));
         }
-        let names = Told::Left("a\nb".to_owned()).to_string();
+        let names = Notice::Left("a\nb".to_owned()).to_string();
         assert_eq!(names.lines().count(), 1, "{names}");
         for line in ["", "started", "started x", "began 1"] {
-            assert_eq!(line.parse::<Told>(), Err(()), "{line}");
+            assert_eq!(line.parse::<Notice>(), Err(()), "{line}");
         }
     }
 

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::cores;
-use crate::supervise::{Told, order};
+use crate::supervise::{Notice, order};
 
 /// How many lines of a program's output are kept.
 pub const KEPT_LINES: usize = 20;
@@ -244,9 +244,9 @@ impl Fate {
         while let Some(Ok(line)) = lines.next() {
             let mut known = self.known();
             match line.parse() {
-                Ok(Told::Ended(status)) => known.ended = Some(status),
-                Ok(Told::Left(names)) => known.left = Some(names),
-                Ok(Told::Started(pid)) => known.pid = Some(pid),
+                Ok(Notice::Ended(status)) => known.ended = Some(status),
+                Ok(Notice::Left(names)) => known.left = Some(names),
+                Ok(Notice::Started(pid)) => known.pid = Some(pid),
                 Err(()) => {}
             }
             drop(known);
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_asked_to_end_may_end_by_that_signal_and_by_no_other() {
+    fn who_is_asked_to_end_may_end_by_that_signal_and_by_no_other() {
         check(0, true);
         check(15, true);
         check((128 + 15) << 8, true);

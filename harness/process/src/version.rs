@@ -9,7 +9,7 @@ use crate::supervised::{Program, Supervised, describe};
 const VERSION_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The first word with a version's look in what a command prints first.
-pub fn version_told_by(program: &Program) -> Result<String, String> {
+pub fn version_reported_by(program: &Program) -> Result<String, String> {
     let (said, lines) = mpsc::channel();
     let asked = Supervised::start(program, move |line| {
         // Nobody listens any more once the version is known.

@@ -148,24 +148,24 @@ fn two_runs(targets: usize, blocks: u32) -> [RunRecord; 2] {
 }
 
 fn compared([base, head]: &[RunRecord; 2], ask: &Ask) -> (RunComparison, String) {
-    let told = between(base, head, ask, &Policy::usual(1)).unwrap();
-    let svg = ratios_svg(&told, base, head).unwrap();
-    assert_eq!(ratios_svg(&told, base, head).unwrap(), svg);
+    let reported = between(base, head, ask, &Policy::usual(1)).unwrap();
+    let svg = ratios_svg(&reported, base, head).unwrap();
+    assert_eq!(ratios_svg(&reported, base, head).unwrap(), svg);
     assert!(
-        ratios_png(&told, base, head)
+        ratios_png(&reported, base, head)
             .unwrap()
             .starts_with(b"\x89PNG")
     );
-    (told, svg)
+    (reported, svg)
 }
 
 #[test]
 fn ratios_show_what_was_not_compared_and_why() {
-    let (told, svg) = compared(&two_runs(1, 3), &Ask::default());
+    let (reported, svg) = compared(&two_runs(1, 3), &Ask::default());
     let texts = texts(&svg);
     let of = |text: &str| texts.iter().filter(|found| *found == text).count();
-    assert!(told.comparisons.is_empty() && !told.left_out.is_empty());
-    assert_eq!(of("not compared"), told.left_out.len());
+    assert!(reported.comparisons.is_empty() && !reported.left_out.is_empty());
+    assert_eq!(of("not compared"), reported.left_out.len());
     assert!(
         texts
             .iter()
@@ -173,7 +173,7 @@ fn ratios_show_what_was_not_compared_and_why() {
         "{texts:?}"
     );
     let why = "too few blocks: 10 of the base and 3 of the head, and the test needs 4 of each";
-    assert_eq!(of(why), told.left_out.len());
+    assert_eq!(of(why), reported.left_out.len());
 
     let mut record = variations::two();
     record

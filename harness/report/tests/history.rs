@@ -44,7 +44,7 @@ fn made_up(runs: usize, targets: usize) -> Vec<Trend> {
 }
 
 #[test]
-fn a_change_is_told_in_words_and_in_a_table() {
+fn a_change_is_reported_in_words_and_in_a_table() {
     insta::assert_snapshot!("history-markdown", markdown(&made_up(30, 2)));
     insta::assert_snapshot!("history-short-markdown", markdown(&made_up(2, 1)));
     insta::assert_snapshot!("history-empty-markdown", markdown(&[]));

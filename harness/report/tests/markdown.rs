@@ -139,18 +139,18 @@ fn comparisons_of_runs_are_read_as_they_are_meant() {
             force: true,
             ..Ask::default()
         };
-        let Ok(told) = between(&base, &head, &ask, &Policy::usual(1)) else {
+        let Ok(reported) = between(&base, &head, &ask, &Policy::usual(1)) else {
             // A record of nothing has nothing to compare.
             assert!(head.targets.is_empty(), "{name}");
             continue;
         };
-        let tables = read(&report::markdown::between::markdown(&told));
+        let tables = read(&report::markdown::between::markdown(&reported));
         assert_eq!(
             tables.len(),
-            usize::from(!told.comparisons.is_empty()),
+            usize::from(!reported.comparisons.is_empty()),
             "{name}"
         );
-        for (comparison, row) in told
+        for (comparison, row) in reported
             .comparisons
             .iter()
             .zip(tables.iter().flat_map(|table| &table[1..]))

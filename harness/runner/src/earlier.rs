@@ -74,12 +74,12 @@ mod tests {
             environment: &record.environment,
         };
         let found = runs_like(dir.path(), &plan(), &likeness);
-        let told = analysis::detectable::detectable(&plan(), &found).unwrap();
+        let reported = analysis::detectable::detectable(&plan(), &found).unwrap();
         let expected: Vec<String> = (15..20)
             .rev()
             .map(|day| format!("202611{day}T120000Z-io-heavy"))
             .collect();
-        assert_eq!(told.runs, expected);
+        assert_eq!(reported.runs, expected);
         assert!(runs_like(&dir.path().join("nowhere"), &plan(), &likeness).is_empty());
     }
 

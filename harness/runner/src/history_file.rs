@@ -116,7 +116,7 @@ pub fn add(path: &Path, lines: Vec<HistoryLine>) -> Result<Added, HistoryFileErr
     } else if added.runs > 0 || added.torn.is_some() {
         append(&mut file, end as u64, &text).map_err(failed)?;
     }
-    // Dropping the file lets go of the lock.
+    // Dropping the file releases the lock.
     Ok(added)
 }
 
@@ -176,7 +176,7 @@ fn rewrite(path: &Path, text: &str) -> io::Result<()> {
         .prefix(".bench-")
         .tempfile_in(parent)?;
     draft.write_all(text.as_bytes())?;
-    // Temporary files are for their owner only; a history is for whoever could read it before.
+    // Temporary files are for their owner only; a history is for all who could read it before.
     let permissions = std::fs::metadata(path)?.permissions();
     draft.as_file().set_permissions(permissions)?;
     draft.as_file().sync_all()?;
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_interrupted_write_left_is_cut_off_and_told() {
+    fn what_an_interrupted_write_left_is_cut_off_and_reported() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("history.ndjson");
         add(&path, vec![numbered(0), numbered(1)]).unwrap();

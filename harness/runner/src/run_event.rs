@@ -31,7 +31,7 @@ pub enum RunEvent<'a> {
         design: Planned<'a>,
     },
     /// Something that takes time, or could not be found out, before the first round.
-    Said(&'a str),
+    Notice(&'a str),
     /// The servers of a round are being started.
     RoundStarted {
         /// The round.

@@ -1,6 +1,6 @@
 //! What may be said to a run while it goes, and what the drive that is under way says of itself.
 //!
-//! The runner and whoever shows it share this. Nothing here is touched by a generator thread: the counts come from the thread
+//! The runner and its display share this. Nothing here is touched by a generator thread: the counts come from the thread
 //! that watches a server anyway, ten times a second.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use process::interrupt::Interrupt;
 
-/// Shared between a run and whoever shows it. Cheap to read and to set at any moment.
+/// Shared between a run and its display. Cheap to read and to set at any moment.
 #[derive(Debug, Clone)]
 pub struct Steering {
     /// Whether to end.
@@ -26,7 +26,7 @@ struct Shared {
 /// What a drive has counted so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
-    /// Measured requests answered rightly.
+    /// Measured requests that succeeded.
     pub ok: u64,
     /// Measured requests that failed.
     pub failed: u64,
@@ -73,7 +73,7 @@ impl Steering {
 }
 
 impl Counts {
-    /// Answered rightly, a second; none where too little time has passed to tell.
+    /// Successes, a second; none where too little time has passed to tell.
     pub fn per_s(self) -> Option<f64> {
         (self.over >= SHORTEST_RATE).then(|| self.ok as f64 / self.over.as_secs_f64())
     }

@@ -164,7 +164,7 @@ impl Asked {
 }
 
 impl Answer {
-    /// What answers a route that is asked for rightly.
+    /// What answers a route that is asked for correctly.
     fn to(route: &Route, method: Method) -> Self {
         Self {
             status: USUAL_STATUS,

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use analysis::compare;
 use analysis::compare::Policy;
 use model::measured::accounting::Fate;
-use model::measured::loops::{Stretch, Telling};
+use model::measured::loops::{Snapshot, Stretch};
 use model::measured::recording::{
     ConnectionCounts, GeneratorUse, MessageCounts, Recorder, Recording, StreamCounts,
     empty_histogram,
@@ -272,21 +272,21 @@ fn stretch(name: &str, recording: &Recording, cpu_us_per_request: f64) -> Stretc
         json!({
             "loop_turns": ok * 3,
             "tasks_run": ok * 7,
-            "hold_us_counts": [[12, ok * 3 - 40], [150, 38], [1_900, 2]],
+            "blocked_us_counts": [[12, ok * 3 - 40], [150, 38], [1_900, 2]],
         })
     } else {
         json!({ "task_moves": ok / 20, "worker_parks": ok * 2 })
     };
-    let mut told = json!({
+    let mut reported = json!({
         "workers_busy_us": busy_us,
         "pool_queue_depth_max": 0,
         "loop_lag_us_counts": [[61, 9], [240, 2], [1_850, 1]],
         "pool_wait_us_counts": [],
         "loop_work_us_counts": { "/cpu": [], "/hash": [] },
     });
-    let members = told.as_object_mut().expect("it is written as one");
+    let members = reported.as_object_mut().expect("it is written as one");
     members.extend(own.as_object().cloned().unwrap_or_default());
-    let mut started = told.clone();
+    let mut started = reported.clone();
     for (_, value) in started.as_object_mut().expect("as above") {
         let zero = match &*value {
             Value::Number(_) => json!(0),
@@ -295,7 +295,7 @@ fn stretch(name: &str, recording: &Recording, cpu_us_per_request: f64) -> Stretc
         };
         *value = zero;
     }
-    let [before, after] = [started, told].map(|stats| Telling::read(&stats));
+    let [before, after] = [started, reported].map(|stats| Snapshot::read(&stats));
     Stretch::between(&before, &after, ok, recording.measured_ns).expect("it tells something")
 }
 

@@ -265,7 +265,7 @@ mod tests {
             let slack = if case.p_value < 0.05 {
                 4.0 * (case.p_value * (1.0 - case.p_value) / 1e3).sqrt() + 1e-3
             } else {
-                // Shuffling ended after twenty as good as this.
+                // Shuffling ended after twenty that are no worse than this.
                 case.p_value
             };
             assert!(
@@ -284,10 +284,13 @@ mod tests {
     #[test]
     fn a_shift_of_five_per_cent_at_run_40_is_found_there_in_noise_of_three() {
         let shift = 1.05_f64.ln();
-        let told = |seed| changes(&runs(60, 0.03, &[(40, shift)], seed), 0.01, seed);
-        let told: Vec<Vec<Change>> = (0..60).map(told).collect();
-        let found = told.iter().filter(|changes| !changes.is_empty()).count();
-        let nearest = told
+        let reported = |seed| changes(&runs(60, 0.03, &[(40, shift)], seed), 0.01, seed);
+        let reported: Vec<Vec<Change>> = (0..60).map(reported).collect();
+        let found = reported
+            .iter()
+            .filter(|changes| !changes.is_empty())
+            .count();
+        let nearest = reported
             .iter()
             .filter_map(|changes| changes.iter().min_by_key(|change| change.at.abs_diff(40)));
         let near = nearest.clone().filter(|change| change.at.abs_diff(40) <= 2);
@@ -319,13 +322,16 @@ mod tests {
     #[test]
     fn several_changes_are_found_in_their_order_with_their_effects() {
         let up_and_down = runs(60, 0.01, &[(20, 0.10), (35, -0.05)], 3);
-        let told = changes(&up_and_down, 0.01, 1);
-        let places: Vec<usize> = told.iter().map(|change| change.at).collect();
+        let reported = changes(&up_and_down, 0.01, 1);
+        let places: Vec<usize> = reported.iter().map(|change| change.at).collect();
         assert_eq!(places, [20, 35]);
-        assert!((told[0].effect - 0.10).abs() < 0.01 && (told[1].effect + 0.15).abs() < 0.01);
-        assert!(told.iter().all(|change| change.p_value <= 0.01));
         assert!(
-            told.iter()
+            (reported[0].effect - 0.10).abs() < 0.01 && (reported[1].effect + 0.15).abs() < 0.01
+        );
+        assert!(reported.iter().all(|change| change.p_value <= 0.01));
+        assert!(
+            reported
+                .iter()
                 .all(|change| change.interval.contains(change.effect))
         );
     }
@@ -347,8 +353,8 @@ mod tests {
             values
         };
         assert_eq!(changes(&step(5, MIN_VALUES - 6), 0.05, 1), []);
-        let told = changes(&step(7, 3), 0.05, 1);
-        assert_eq!((told.len(), told[0].at), (1, 7));
+        let reported = changes(&step(7, 3), 0.05, 1);
+        assert_eq!((reported.len(), reported[0].at), (1, 7));
         // Two alone could be chance: the nearest place that has three a side is reported, if any is.
         assert!(changes(&step(8, 2), 0.01, 1).is_empty());
     }
@@ -364,8 +370,8 @@ mod tests {
         for value in &mut long[300..] {
             *value += 0.1;
         }
-        let told = changes(&long, 0.05, 1);
-        assert_eq!((told.len(), told[0].at), (1, 300));
+        let reported = changes(&long, 0.05, 1);
+        assert_eq!((reported.len(), reported[0].at), (1, 300));
     }
 
     #[test]

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn sides_that_are_alike_are_told_apart_one_time_in_twenty_at_most() {
+    fn sides_that_are_alike_are_distinguished_one_time_in_twenty_at_most() {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(3);
         for (base, head) in [(6, 6), (5, 8), (12, 12)] {
             let runs = 400_u32;

@@ -157,25 +157,25 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_outside_is_told_with_its_size() {
+    fn a_slow_outside_is_reported_with_its_size() {
         for targets in [2, 3] {
-            let told = place_effect(&blocks(12, targets, 0.10, 0.01, 3), 1).unwrap();
-            assert!(told.p_value < 0.01, "{targets} targets: {told:?}");
+            let reported = place_effect(&blocks(12, targets, 0.10, 0.01, 3), 1).unwrap();
+            assert!(reported.p_value < 0.01, "{targets} targets: {reported:?}");
             assert!(
-                (told.range() - 0.10).abs() < 0.03,
-                "{targets} targets: {told:?}"
+                (reported.range() - 0.10).abs() < 0.03,
+                "{targets} targets: {reported:?}"
             );
-            assert!(told.effects[0] > told.effects[1], "{told:?}");
+            assert!(reported.effects[0] > reported.effects[1], "{reported:?}");
         }
     }
 
     #[test]
-    fn places_that_do_not_matter_are_told_one_time_in_twenty_at_most() {
+    fn places_that_do_not_matter_are_reported_one_time_in_twenty_at_most() {
         let runs = 300_u64;
         for targets in [2, 3] {
             let alarms = (0..runs).filter(|&run| {
                 let blocks = blocks(8, targets, 0.0, 0.05, 100 + run);
-                place_effect(&blocks, run).is_some_and(|told| told.p_value <= 0.05)
+                place_effect(&blocks, run).is_some_and(|reported| reported.p_value <= 0.05)
             });
             // 5 % and three standard errors.
             let alarms = alarms.count();
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_not_told_where_it_cannot_be_known() {
+    fn it_is_not_reported_where_it_cannot_be_known() {
         assert_eq!(place_effect(&[], 1), None);
         assert_eq!(
             place_effect(&blocks(MIN_BLOCKS - 1, 2, 0.0, 0.1, 1), 1),
@@ -200,7 +200,10 @@ mod tests {
 
     #[test]
     fn values_without_spread_have_no_effect() {
-        let told = place_effect(&blocks(8, 2, 0.0, 0.0, 1), 1).unwrap();
-        assert!(told.range() < 1e-12 && told.p_value > 0.99, "{told:?}");
+        let reported = place_effect(&blocks(8, 2, 0.0, 0.0, 1), 1).unwrap();
+        assert!(
+            reported.range() < 1e-12 && reported.p_value > 0.99,
+            "{reported:?}"
+        );
     }
 }

@@ -201,7 +201,10 @@ mod tests {
 
     #[test]
     fn equal_values_have_an_interval_of_no_length() {
-        let told = quantile_interval(&vec![counted(&[7; 20]); 10], 5_000, 0.05).unwrap();
-        assert_eq!((told.value, told.low, told.high), (7, 7, Some(7)));
+        let reported = quantile_interval(&vec![counted(&[7; 20]); 10], 5_000, 0.05).unwrap();
+        assert_eq!(
+            (reported.value, reported.low, reported.high),
+            (7, 7, Some(7))
+        );
     }
 }

@@ -110,8 +110,8 @@ mod tests {
     }
 
     #[test]
-    fn starts_that_matter_are_told_and_others_one_time_in_twenty_at_most() {
-        let told = |of_rounds: f64| {
+    fn starts_that_matter_are_reported_and_others_one_time_in_twenty_at_most() {
+        let reported = |of_rounds: f64| {
             let runs = 0..200_u64;
             runs.filter(|&run| {
                 round_effect(&rounds(5, 2, of_rounds, run), run)
@@ -122,8 +122,8 @@ mod tests {
             .count()
         };
         // 5 % and three standard errors.
-        assert!(told(0.0) <= 19, "{}", told(0.0));
-        assert!(told(0.05) >= 180, "{}", told(0.05));
+        assert!(reported(0.0) <= 19, "{}", reported(0.0));
+        assert!(reported(0.05) >= 180, "{}", reported(0.05));
     }
 
     #[test]

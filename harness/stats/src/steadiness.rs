@@ -173,14 +173,19 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_start_of_every_round_is_told_and_a_drift_is_not() {
-        let told = |count, excess, drift| warming(&rounds(count, excess, 0.01, drift, 4)).unwrap();
-        let slow = told(5, 0.2, 0.0);
+    fn a_slow_start_of_every_round_is_reported_and_a_drift_is_not() {
+        let reported =
+            |count, excess, drift| warming(&rounds(count, excess, 0.01, drift, 4)).unwrap();
+        let slow = reported(5, 0.2, 0.0);
         assert!(slow.p_value < 0.001, "{slow:?}");
         assert!((0.1..0.2).contains(&slow.excess), "{slow:?}");
-        assert!(told(2, 0.2, 0.0).p_value < 0.05, "{:?}", told(2, 0.2, 0.0));
+        assert!(
+            reported(2, 0.2, 0.0).p_value < 0.05,
+            "{:?}",
+            reported(2, 0.2, 0.0)
+        );
         for drift in [-0.03, 0.03] {
-            let drifting = told(5, 0.0, drift);
+            let drifting = reported(5, 0.0, drift);
             assert!(drifting.p_value > 0.05, "{drifting:?}");
         }
     }
@@ -202,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn without_two_rounds_of_two_nothing_is_told_and_without_spread_the_plain_truth() {
+    fn without_two_rounds_of_two_nothing_is_reported_and_without_spread_the_plain_truth() {
         assert_eq!(warming(&[vec![2.0, 1.0]]), None);
         assert_eq!(warming(&[vec![2.0], vec![1.0]]), None);
         let flat = warming(&[vec![1.0, 1.0], vec![1.0, 1.0]]).unwrap();

@@ -32,7 +32,7 @@ fn stats_tell_what_the_loop_tells_and_nothing_about_tasks() {
         for known in [r#""runtime":"libuv-shaped "#, r#""tasks_alive":null"#] {
             assert!(stats.contains(known), "{stats} should say {known}");
         }
-        for known in ["loop_turns", "longest_hold_us", "tasks_run"] {
+        for known in ["loop_turns", "longest_blocked_us", "tasks_run"] {
             assert!(stats.contains(&format!(r#""{known}":"#)), "{stats}");
             assert!(!stats.contains(&format!(r#""{known}":null"#)), "{stats}");
         }

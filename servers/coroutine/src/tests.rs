@@ -49,16 +49,16 @@ fn stats_tell_what_the_runtime_tells_and_nothing_else() {
         ][..],
         &[
             "loop_turns",
-            "longest_hold_us",
+            "longest_blocked_us",
             "tasks_run",
-            "hold_us_counts",
+            "blocked_us_counts",
         ][..],
     );
     let asyncio = (
         r#""runtime":"asyncio-shaped "#,
         &[
             "loop_turns",
-            "longest_hold_us",
+            "longest_blocked_us",
             "tasks_run",
             "tasks_alive",
             "run_queue_depth",
@@ -66,7 +66,7 @@ fn stats_tell_what_the_runtime_tells_and_nothing_else() {
             "workers_busy_us",
             "task_moves",
             "loop_lag_us_counts",
-            "hold_us_counts",
+            "blocked_us_counts",
             "pool_wait_us_counts",
             "loop_work_us_counts",
         ][..],
@@ -76,12 +76,12 @@ fn stats_tell_what_the_runtime_tells_and_nothing_else() {
         r#""runtime":"libuv-shaped "#,
         &[
             "loop_turns",
-            "longest_hold_us",
+            "longest_blocked_us",
             "tasks_run",
             "tasks_alive",
             "run_queue_depth",
             "workers_busy_us",
-            "hold_us_counts",
+            "blocked_us_counts",
         ][..],
         &["worker_parks"][..],
     );

@@ -29,7 +29,7 @@ def snapshot(services: Services, runtime: str) -> dict[str, Any]:
     return {
         "runtime": runtime,
         "loop_turns": None,
-        "longest_hold_us": None,
+        "longest_blocked_us": None,
         "loop_lag_us": services.lag.figures(),
         "pool_queue_depth": pool.queue_depth,
         "pool_queue_depth_max": pool.queue_depth_max,
@@ -40,7 +40,7 @@ def snapshot(services: Services, runtime: str) -> dict[str, Any]:
         "workers_busy_us": None,
         "task_moves": None,
         "loop_lag_us_counts": services.lag.counts(),
-        "hold_us_counts": None,
+        "blocked_us_counts": None,
         "pool_wait_us_counts": pool.waits.counts(),
         "loop_work_us_counts": services.held.counts(),
         "python": {

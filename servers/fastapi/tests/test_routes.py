@@ -178,8 +178,8 @@ class Routes(ServerTest):
         self.assertEqual((reply.status, reply.headers["content-type"]), (200, JSON))
         stats = json.loads(reply.body)
         members = (
-            "runtime loop_turns longest_hold_us loop_lag_us pool_queue_depth pool_queue_depth_max tasks_run tasks_alive "
-            "run_queue_depth worker_parks workers_busy_us task_moves loop_lag_us_counts hold_us_counts pool_wait_us_counts "
+            "runtime loop_turns longest_blocked_us loop_lag_us pool_queue_depth pool_queue_depth_max tasks_run tasks_alive "
+            "run_queue_depth worker_parks workers_busy_us task_moves loop_lag_us_counts blocked_us_counts pool_wait_us_counts "
             "loop_work_us_counts python"
         )
         self.assertEqual(list(stats), members.split())

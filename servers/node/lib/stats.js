@@ -41,7 +41,7 @@ export function renderStats(all) {
   return JSON.stringify({
     runtime: `Node.js ${process.versions.node}${all.length > 1 ? ' cluster' : ''}`,
     loop_turns: sum(({ turns }) => turns),
-    longest_hold_us: null,
+    longest_blocked_us: null,
     loop_lag_us: summarise(lags),
     // libuv does not tell how many jobs wait for its pool.
     pool_queue_depth: null,
@@ -54,7 +54,7 @@ export function renderStats(all) {
     task_moves: null,
     loop_lag_us_counts: lags,
     // Its monitor tells how late a timer was, and not for how long the loop was held.
-    hold_us_counts: null,
+    blocked_us_counts: null,
     pool_wait_us_counts: null,
     loop_work_us_counts: { '/cpu': work('/cpu'), '/hash': work('/hash') },
     node: {

@@ -207,7 +207,7 @@ test('stats have the contract’s members in order, then Node’s own', async ()
   assert.deepEqual(Object.keys(stats), [
     'runtime',
     'loop_turns',
-    'longest_hold_us',
+    'longest_blocked_us',
     'loop_lag_us',
     'pool_queue_depth',
     'pool_queue_depth_max',
@@ -218,7 +218,7 @@ test('stats have the contract’s members in order, then Node’s own', async ()
     'workers_busy_us',
     'task_moves',
     'loop_lag_us_counts',
-    'hold_us_counts',
+    'blocked_us_counts',
     'pool_wait_us_counts',
     'loop_work_us_counts',
     'node',

@@ -17,7 +17,7 @@ pub struct Stats {
     /// Turns of the loop.
     pub loop_turns: Option<u64>,
     /// Longest time, in microseconds, that callbacks ran between two polls, and the loop served nobody else.
-    pub longest_hold_us: Option<u64>,
+    pub longest_blocked_us: Option<u64>,
     /// How much later than asked for timers fired, sampled every [`crate::LAG_SAMPLE_MS`].
     pub loop_lag_us: Option<Lag>,
     /// Jobs that wait for a pool thread now.
@@ -39,7 +39,7 @@ pub struct Stats {
     /// What `loop_lag_us` is of.
     pub loop_lag_us_counts: Option<Counts>,
     /// For how long callbacks ran between two polls.
-    pub hold_us_counts: Option<Counts>,
+    pub blocked_us_counts: Option<Counts>,
     /// How long jobs waited for a pool thread.
     pub pool_wait_us_counts: Option<Counts>,
     /// For how long computations blocked the loop.
@@ -69,7 +69,7 @@ impl Stats {
             });
         }
         sum(&mut self.loop_turns, other.loop_turns);
-        most(&mut self.longest_hold_us, other.longest_hold_us);
+        most(&mut self.longest_blocked_us, other.longest_blocked_us);
         sum(&mut self.tasks_run, other.tasks_run);
         sum(&mut self.tasks_alive, other.tasks_alive);
         sum(&mut self.run_queue_depth, other.run_queue_depth);
@@ -81,7 +81,10 @@ impl Stats {
             other.loop_lag_us_counts.as_ref(),
         );
         self.loop_lag_us = self.loop_lag_us_counts.as_ref().and_then(Counts::lag);
-        counts(&mut self.hold_us_counts, other.hold_us_counts.as_ref());
+        counts(
+            &mut self.blocked_us_counts,
+            other.blocked_us_counts.as_ref(),
+        );
         counts(&mut self.early_us_counts, other.early_us_counts.as_ref());
         self.loop_work_us_counts = self
             .loop_work_us_counts
@@ -213,10 +216,10 @@ mod tests {
         assert_eq!(
             serde_json::to_string(&stats).unwrap(),
             concat!(
-                r#"{"runtime":"one","loop_turns":null,"longest_hold_us":null,"#,
+                r#"{"runtime":"one","loop_turns":null,"longest_blocked_us":null,"#,
                 r#""loop_lag_us":{"p50":1,"p99":2,"max":3},"pool_queue_depth":4,"pool_queue_depth_max":null,"#,
                 r#""tasks_run":null,"tasks_alive":null,"run_queue_depth":null,"worker_parks":null,"#,
-                r#""workers_busy_us":null,"task_moves":null,"loop_lag_us_counts":null,"hold_us_counts":null,"#,
+                r#""workers_busy_us":null,"task_moves":null,"loop_lag_us_counts":null,"blocked_us_counts":null,"#,
                 r#""pool_wait_us_counts":null,"loop_work_us_counts":null}"#,
             )
         );
@@ -262,7 +265,7 @@ mod tests {
             Stats {
                 runtime: "one",
                 loop_turns: Some(us),
-                longest_hold_us: Some(us),
+                longest_blocked_us: Some(us),
                 loop_lag_us_counts: Some(counts(&[(us, 99), (us * 10, 1)])),
                 loop_work_us_counts: Some(work),
                 ..Stats::default()
@@ -274,7 +277,7 @@ mod tests {
         };
         all.add(&one(3));
         assert_eq!(
-            (all.loop_turns, all.longest_hold_us, all.tasks_run),
+            (all.loop_turns, all.longest_blocked_us, all.tasks_run),
             (Some(8), Some(5), None)
         );
         assert_eq!(
@@ -287,6 +290,6 @@ mod tests {
         );
         let work = all.loop_work_us_counts.unwrap();
         assert_eq!(work.cpu, counts(&[(3, 1), (5, 1)]));
-        assert_eq!(all.hold_us_counts, None);
+        assert_eq!(all.blocked_us_counts, None);
     }
 }

@@ -105,7 +105,7 @@ fn an_alarm_takes_two_measurements_that_agree() {
 }
 
 #[test]
-fn a_disturbed_machine_is_told_and_raises_no_alarm() {
+fn a_disturbed_machine_is_reported_and_raises_no_alarm() {
     let same = || run(&[]);
     let slower = || run(&[(P50, 1.2)]);
     let bad = || disturbed(slower());
@@ -208,7 +208,7 @@ fn an_objective_is_a_bound_on_the_head_alone() {
 }
 
 #[test]
-fn what_could_not_be_told_is_inconclusive_and_no_alarm() {
+fn what_is_not_known_is_inconclusive_and_no_alarm() {
     let noisy = || {
         let mut record = run(&[]);
         for epoch in &mut record.targets[1].epochs {
@@ -302,10 +302,10 @@ fn earlier_runs_show_what_lies_beyond_their_own_spread() {
 
 #[test]
 fn earlier_runs_count_only_where_they_are_like_this_one_and_enough() {
-    let check = |lines: Vec<HistoryLine>, is_told: bool| {
+    let check = |lines: Vec<HistoryLine>, is_reported: bool| {
         let look = look_back(&now(1.2), &lines, &config(""));
-        assert_eq!(!look.alarms().is_empty(), is_told, "{look:#?}");
-        assert_eq!(look.not_compared.is_empty(), is_told);
+        assert_eq!(!look.alarms().is_empty(), is_reported, "{look:#?}");
+        assert_eq!(look.not_compared.is_empty(), is_reported);
     };
     check(earlier(MIN_BASELINE_RUNS, |_| ()), true);
     check(earlier(MIN_BASELINE_RUNS - 1, |_| ()), false);

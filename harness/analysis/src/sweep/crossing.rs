@@ -127,7 +127,7 @@ mod tests {
             ("+++", 2.0, Some(Side::Below)),
             ("--", 0.0, Some(Side::Above)),
             ("+", 0.0, Some(Side::Below)),
-            // As good as not having crossed.
+            // The same as not having crossed.
             ("-+", 0.0, Some(Side::Above)),
         ];
         for (epochs, at, side) in cases {

@@ -389,7 +389,7 @@ fn a_stall_that_ends_the_climb_early_costs_a_few_steps() {
 }
 
 #[test]
-fn a_server_that_remembers_an_overload_is_told_from_one_that_does_not() {
+fn a_server_that_remembers_an_overload_is_distinguished_from_one_that_does_not() {
     let servers = [Server::Remembering(8_000.0), Server::Hard(8_000.0)];
     for noise in [QUIET, NOISY] {
         let record = swept(&servers, noise, 3);

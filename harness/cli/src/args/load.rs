@@ -428,6 +428,30 @@ fn body(text: &str) -> Result<Vec<u8>, Failure> {
 mod tests {
     use super::*;
 
+    /// A number of requests used to be cut by the usual ten seconds.
+    #[test]
+    fn a_number_of_requests_without_a_time_is_ended_by_that_number_alone() {
+        #[derive(clap::Parser)]
+        struct Typed {
+            #[command(flatten)]
+            args: LoadArgs,
+        }
+        let seconds = Duration::from_secs;
+        for (typed, duration, drain, limit) in [
+            ("", DURATION, DRAIN, None),
+            ("-n 9", MAX_DURATION, seconds(7), Some(9)),
+            ("-n 9 -R 1", MAX_DURATION, seconds(7), Some(9)),
+            ("-n 9 -d 3s", seconds(3), seconds(7), Some(9)),
+            ("-d 3s", seconds(3), DRAIN, None),
+        ] {
+            let line = format!("load http://127.0.0.1:8080/ --timeout 7s {typed}");
+            let parsed = <Typed as clap::Parser>::try_parse_from(line.split_whitespace());
+            let load = parsed.unwrap().args.load();
+            assert_eq!((load.duration, load.drain), (duration, drain), "{typed}");
+            assert_eq!(load.request_limit, limit, "{typed}");
+        }
+    }
+
     #[test]
     fn headers_are_read_and_those_that_would_break_the_request_refused() {
         let read = |line: &str| headers(&[line.to_owned()]);

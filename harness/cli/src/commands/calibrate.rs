@@ -55,7 +55,7 @@ pub(crate) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
     })
 }
 
-/// Prints a result as it comes; to standard error where standard output is for JSON.
+/// Prints a result as it comes, on standard error where standard output is for JSON.
 fn print(text: &str, json: bool) {
     if json {
         anstream::eprintln!("{text}");

@@ -12,6 +12,7 @@ use process::environment;
 use process::failure::{Explain, Failure};
 use process::setup::{self, SetupError, State, Support};
 use process::strace::{self, NotCounted, STRACE};
+use report::words::figures;
 
 /// How long the machine is watched for stolen time and for the lateness of its timers.
 const WATCH: Duration = Duration::from_millis(500);
@@ -80,7 +81,7 @@ fn examine() -> Vec<Finding> {
     if let Some(steal) = steal {
         findings.push(finding(
             "time taken by the hypervisor",
-            format!("{:.1} % over {} ms", steal * 100.0, WATCH.as_millis()),
+            format!("{} over {} ms", figures::percent(steal), WATCH.as_millis()),
             steal >= analysis::warnings::NOTABLE_STEAL_SHARE,
             "compare CPU per request before latency, and use more rounds (--thorough)",
         ));
@@ -88,7 +89,7 @@ fn examine() -> Vec<Finding> {
     if let Some(average) = environment.load_average {
         findings.push(finding(
             "load average",
-            format!("{average:.2}"),
+            figures::figure(average),
             average > 0.5,
             "something else is running: stop it, or wait until it is done",
         ));
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn strace_is_told_with_what_is_missing() {
+    fn strace_is_reported_with_what_is_missing() {
         let there = || Ok("strace 6.13".to_owned());
         let missing = Err(NotCounted::Missing("strace".to_owned()));
         let broken = Err(NotCounted::Refused("exec format error".to_owned()));
@@ -284,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn an_interpreter_is_told_with_what_is_to_be_done_about_it() {
+    fn an_interpreter_is_reported_with_what_is_to_be_done_about_it() {
         let until = Support::Until(date(2027, 10, 31));
         let ended = Support::EndedOn(date(2026, 4, 30));
         let (python, node) = ("/usr/bin/python3", "/usr/bin/node");

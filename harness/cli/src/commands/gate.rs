@@ -16,7 +16,7 @@ use report::export::annotations::annotations;
 use report::export::junit::junit;
 
 use crate::args::gate::GateArgs;
-use crate::display::Face;
+use crate::display::DisplayMode;
 use crate::exit::Exit;
 use crate::git::{self, Stale, Worktree};
 use crate::named;
@@ -523,7 +523,7 @@ fn measured(
     let log = run_files::begin(&title, out.as_deref())?;
     let begin = Begin::New(title);
     let (measured, log) =
-        run_files::measured(request, Face::usual(), interrupt.clone(), log, begin)?;
+        run_files::measured(request, DisplayMode::usual(), interrupt.clone(), log, begin)?;
     run_files::write(&log, &measured, &[])?;
     anstream::eprintln!("Measured: {}", log.dir().display());
     let record = measured.record;

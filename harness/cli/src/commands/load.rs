@@ -12,7 +12,7 @@ use model::record::warning::Validity;
 use model::spec::load::Load;
 
 use crate::args::load::{LoadArgs, LoadRequest};
-use crate::display::Face;
+use crate::display::DisplayMode;
 use crate::display::live_line::LiveLine;
 use crate::exit::Exit;
 use crate::terminal::show_load;
@@ -36,7 +36,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         options,
     } = args.request()?;
     environment::allow_connections(load.connections.get().into())?;
-    let interrupt = Face::usual().catch_interrupt()?;
+    let interrupt = DisplayMode::usual().catch_interrupt()?;
     let ticks_before = environment::cpu_ticks();
     let throttled_before = environment::throttled_periods();
     let recording = drive(&load, &workload, &endpoint, &options, &interrupt)?;

@@ -9,7 +9,7 @@ use runner::request::Request;
 use runner::stored::read_run;
 
 use crate::args::rerun::RerunArgs;
-use crate::display::Face;
+use crate::display::DisplayMode;
 use crate::exit::Exit;
 use crate::run_files;
 use crate::terminal::{show_between, show_run};
@@ -20,9 +20,9 @@ pub(crate) fn run(args: &RerunArgs) -> Result<Exit, Failure> {
     let request = again(&before)?;
     let title = run_files::title(&request.scenario.name);
     let log = run_files::begin(&title, args.out.as_deref())?;
-    let face = Face::usual();
-    let interrupt = face.catch_interrupt()?;
-    let (measured, log) = run_files::measured(&request, face, interrupt, log, Begin::New(title))?;
+    let mode = DisplayMode::usual();
+    let interrupt = mode.catch_interrupt()?;
+    let (measured, log) = run_files::measured(&request, mode, interrupt, log, Begin::New(title))?;
     run_files::write(&log, &measured, &[])?;
     let after = &measured.record;
     show_run(after, log.dir(), false);

@@ -8,7 +8,7 @@ use runner::step_log::{self, StepLog};
 
 use crate::aa_history;
 use crate::args::run::RunArgs;
-use crate::display::Face;
+use crate::display::DisplayMode;
 use crate::exit::Exit;
 use crate::history_add;
 use crate::run_files;
@@ -16,7 +16,7 @@ use crate::terminal::{print_failure, show_run};
 
 /// Runs a scenario and writes its record, or goes on with a run that was cut off.
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
-    let face = Face::choose(args.tui)?;
+    let mode = DisplayMode::choose(args.tui)?;
     if let Some(dir) = &args.resume {
         let (log, lines) = StepLog::resume(dir)?;
         let kept = step_log::parse(&lines, dir)?;
@@ -28,24 +28,24 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
             )));
         }
         let request = Request::of(&kept.head)?;
-        return measured(args, face, &request, log, Begin::GoOn(Box::new(kept)));
+        return measured(args, mode, &request, log, Begin::GoOn(Box::new(kept)));
     }
     let request = args.request()?;
     let title = run_files::title(&request.scenario.name);
     let log = run_files::begin(&title, args.out.as_deref())?;
-    measured(args, face, &request, log, Begin::New(title))
+    measured(args, mode, &request, log, Begin::New(title))
 }
 
 /// Measures what is missing, and writes and shows the record.
 fn measured(
     args: &RunArgs,
-    face: Face,
+    mode: DisplayMode,
     request: &Request,
     log: StepLog,
     begin: Begin,
 ) -> Result<Exit, Failure> {
-    let interrupt = face.catch_interrupt()?;
-    let (mut measured, log) = run_files::measured(request, face, interrupt, log, begin)?;
+    let interrupt = mode.catch_interrupt()?;
+    let (mut measured, log) = run_files::measured(request, mode, interrupt, log, begin)?;
     // A run that was measured is not lost because its A/A comparison can't be counted.
     aa_history::count(&mut measured.record).unwrap_or_else(|failure| print_failure(&failure));
     run_files::write(&log, &measured, &args.chart)?;

@@ -9,7 +9,7 @@ use report::export::steps::steps_csv;
 use report::words::figures::plural;
 
 use crate::args::sweep::SweepArgs;
-use crate::display::Face;
+use crate::display::DisplayMode;
 use crate::exit::Exit;
 use crate::run_files;
 use crate::terminal::show_sweep;
@@ -58,11 +58,11 @@ fn measured(
     log: StepLog,
     begin: Begin,
 ) -> Result<Exit, Failure> {
-    let face = Face::usual();
-    let interrupt = face.catch_interrupt()?;
+    let mode = DisplayMode::usual();
+    let interrupt = mode.catch_interrupt()?;
     let (record, log) = run_files::in_sight(
         &asked.request,
-        face,
+        mode,
         interrupt,
         log,
         |log, steering, tell| sweep(asked, begin, log, steering, tell),

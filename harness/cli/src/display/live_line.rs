@@ -5,7 +5,7 @@ use std::time::Instant;
 use model::spec::load::Load;
 use report::words::figures;
 
-use super::Face;
+use super::DisplayMode;
 use crate::redrawn::{self, Redrawn, approximate, cut};
 
 /// The one line that `bench load` redraws while it runs.
@@ -21,7 +21,7 @@ impl LiveLine {
     pub(crate) fn new(load: &Load) -> Self {
         let rate = load.arrival.rate();
         Self {
-            line: Redrawn::new(Face::usual() == Face::Lines),
+            line: Redrawn::new(DisplayMode::usual() == DisplayMode::Lines),
             began: Instant::now(),
             kind: rate.map_or_else(|| "closed loop".to_owned(), |rate| rate.to_string()),
         }

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use anstyle::{AnsiColor, Style};
 use model::record::surroundings::Pinning;
 use model::spec::scenario::Scenario;
-use model::units::{duration_ns, format_ns};
+use model::units::duration_ns;
 use ratatui::crossterm::event::{self, Event};
 use report::words::{figures, sentences, sweep};
 
@@ -49,7 +49,7 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 
 /// How a run is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Face {
+pub(crate) enum DisplayMode {
     /// Not at all, but for what is said: standard error is no terminal.
     Quiet,
     /// By a line a round: the terminal can't go back to a line that it has shown.
@@ -60,7 +60,7 @@ pub(crate) enum Face {
     Full,
 }
 
-impl Face {
+impl DisplayMode {
     /// The one that suits the terminal.
     pub(crate) fn usual() -> Self {
         Self::choose(false).expect("only the full screen can't be had")
@@ -149,13 +149,13 @@ enum Surface {
 
 impl Display {
     /// A display that has shown nothing yet, for a run that measures on these cores.
-    pub(crate) fn start(face: Face, pinning: &Pinning, steering: &Steering) -> Self {
+    pub(crate) fn start(mode: DisplayMode, pinning: &Pinning, steering: &Steering) -> Self {
         let spare = cores::spare(&cores::available(), pinning);
-        let surface = match face {
-            Face::Quiet => Surface::Quiet,
-            Face::Rounds => Surface::Rounds,
-            Face::Lines => Surface::Lines(Redrawn::new(true)),
-            Face::Full => Surface::Full {
+        let surface = match mode {
+            DisplayMode::Quiet => Surface::Quiet,
+            DisplayMode::Rounds => Surface::Rounds,
+            DisplayMode::Lines => Surface::Lines(Redrawn::new(true)),
+            DisplayMode::Full => Surface::Full {
                 screen: None,
                 view: View::default(),
                 look: Look {
@@ -180,7 +180,7 @@ impl Display {
         } else {
             spare
         };
-        let is_redrawn = matches!(face, Face::Lines | Face::Full);
+        let is_redrawn = matches!(mode, DisplayMode::Lines | DisplayMode::Full);
         let drawer = is_redrawn.then(|| {
             let canvas = Arc::clone(&canvas);
             std::thread::Builder::new()
@@ -288,7 +288,7 @@ impl Canvas {
             self.begin();
         }
         match event {
-            RunEvent::Said(line) => self.say(DIM, line, ""),
+            RunEvent::Notice(line) => self.say(DIM, line, ""),
             RunEvent::CapacityMeasured { target, capacity } => {
                 let carries = figures::per_s(capacity.as_per_s());
                 self.say(
@@ -466,7 +466,7 @@ fn steps(design: Planned<'_>) -> String {
             "{} of {}, epochs of {} in alternation, about {}",
             figures::plural(plan.rounds.into(), "round", "rounds"),
             figures::plural(plan.blocks_per_round.into(), "block", "blocks"),
-            format_ns(duration_ns(plan.epoch)),
+            figures::time(duration_ns(plan.epoch) as f64),
             approximate(expected)
         ),
         Planned::Rates { plan, .. } => format!(
@@ -507,23 +507,23 @@ mod tests {
     #[test]
     fn the_terminal_decides_how_a_run_is_shown() {
         let cases = [
-            (false, true, true, "xterm-256color", Ok(Face::Lines)),
-            (false, true, false, "xterm-256color", Ok(Face::Lines)),
-            (false, true, true, "dumb", Ok(Face::Rounds)),
-            (false, true, true, "", Ok(Face::Rounds)),
-            (false, false, true, "xterm-256color", Ok(Face::Quiet)),
-            (true, true, true, "xterm-256color", Ok(Face::Full)),
+            (false, true, true, "xterm-256color", Ok(DisplayMode::Lines)),
+            (false, true, false, "xterm-256color", Ok(DisplayMode::Lines)),
+            (false, true, true, "dumb", Ok(DisplayMode::Rounds)),
+            (false, true, true, "", Ok(DisplayMode::Rounds)),
+            (false, false, true, "xterm-256color", Ok(DisplayMode::Quiet)),
+            (true, true, true, "xterm-256color", Ok(DisplayMode::Full)),
             (true, true, true, "dumb", Err("(TERM)")),
             (true, true, false, "xterm-256color", Err("no keys")),
             (true, false, true, "xterm-256color", Err("standard error")),
         ];
         for (wants_full, is_terminal, has_keys, term, expected) in cases {
             match (
-                Face::of(wants_full, is_terminal, || has_keys, term),
+                DisplayMode::of(wants_full, is_terminal, || has_keys, term),
                 expected,
             ) {
                 (Err(why), Err(part)) => assert!(why.contains(part), "{why}"),
-                (face, expected) => assert_eq!(face, expected, "{wants_full} {is_terminal} {term}"),
+                (mode, expected) => assert_eq!(mode, expected, "{wants_full} {is_terminal} {term}"),
             }
         }
     }

@@ -166,7 +166,7 @@ impl Progress {
     /// Something happened at `now`.
     pub(super) fn on(&mut self, event: &RunEvent<'_>, now: Duration) {
         match event {
-            RunEvent::Said(_) | RunEvent::Planned { .. } | RunEvent::CapacityMeasured { .. } => {}
+            RunEvent::Notice(_) | RunEvent::Planned { .. } | RunEvent::CapacityMeasured { .. } => {}
             RunEvent::RoundStarted { round } => {
                 self.round = *round;
                 self.epoch = self.done.min(self.epochs - 1);
@@ -374,7 +374,7 @@ impl Generator {
 impl Generator {
     /// In words.
     pub(super) fn words(&self) -> String {
-        let busy = format!("generator {:.0} % busy", self.busy * 100.0);
+        let busy = format!("generator {} busy", figures::whole_percent(self.busy));
         match self.against {
             None => format!("{busy}, on time"),
             Some(against) => format!("{busy}: {against}"),

@@ -621,7 +621,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_told_by_colour_and_no_locale_is_asked_for_too_much() {
+    fn nothing_is_reported_by_colour_and_no_locale_is_asked_for_too_much() {
         let (progress, now) = made_up::run(&PAIR, 13);
         let moment = Moment {
             now,

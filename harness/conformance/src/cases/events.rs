@@ -8,7 +8,7 @@ use crate::judge::{Expected, Framing};
 use crate::outcome::Group;
 use crate::script::Step;
 
-/// Streams that are as good as endless: days.
+/// Streams that are nearly endless: days.
 const ENDLESS: &str = "/events?n=10000&ms=60000";
 
 /// Streams that are served to their end, and how many events each has.

@@ -34,7 +34,7 @@ pub struct Idle {
 
 enum Place {
     Connecting(OwnedFd),
-    Held(#[expect(dead_code, reason = "a socket is open for as long as it is kept")] OwnedFd),
+    Open(#[expect(dead_code, reason = "a socket is open for as long as it is kept")] OwnedFd),
     Lost,
 }
 
@@ -126,11 +126,11 @@ impl Idle {
                 let Place::Connecting(socket) = std::mem::replace(place, Place::Lost) else {
                     unreachable!("it was connecting a moment ago")
                 };
-                *place = Place::Held(socket);
+                *place = Place::Open(socket);
                 self.opened += 1;
             }
             // An end, or bytes that nobody asked for: either way it is no idle connection any more.
-            if matches!(place, Place::Held(_)) && ready.is_readable() {
+            if matches!(place, Place::Open(_)) && ready.is_readable() {
                 *place = Place::Lost;
                 self.lost += 1;
             }

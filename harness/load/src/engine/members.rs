@@ -40,7 +40,7 @@ pub(crate) struct Members<'a> {
     /// Sessions whose handshake is not answered, those that wait longest first.
     greeting: Line,
     /// Members that could speak, but as many messages as may be are out already; longest first.
-    held: Line,
+    waiting: Line,
     /// Members in the room.
     joined: u32,
     /// The number of the first measured message, once it is sent.
@@ -76,8 +76,8 @@ enum At {
     /// It is in the room,
     /// and may speak: it stands among the free.
     Free,
-    /// and may not speak yet: it stands among those held.
-    Held,
+    /// and may not speak yet: it stands among those that wait.
+    Waiting,
     /// and waits for its own message.
     Speaking,
 }
@@ -100,7 +100,7 @@ impl<'a> Members<'a> {
             messages: Messages::new(share.connections, chat.message_bytes(), random.next_u64()),
             turns: turns.collect(),
             greeting: Line::new(share.connections),
-            held: Line::new(share.connections),
+            waiting: Line::new(share.connections),
             joined: 0,
             first_measured: None,
             refused: None,
@@ -136,8 +136,8 @@ impl<'a> Members<'a> {
     /// The member may speak, as far as messages may be out; in a closed loop it does at once.
     fn release<T: Transport>(&mut self, core: &mut Core<'_, T>, index: usize, now: Nanos) {
         if core.free.len() + self.messages.in_flight() >= MAX_IN_FLIGHT {
-            self.turns[index].at = At::Held;
-            self.held.push_back(index);
+            self.turns[index].at = At::Waiting;
+            self.waiting.push_back(index);
         } else if core.follows() {
             core.sessions[index].free_since_ns = now;
             let due_ns = core.clock.now();
@@ -149,8 +149,8 @@ impl<'a> Members<'a> {
     }
 
     /// A message is out no more: another one may be.
-    fn release_held<T: Transport>(&mut self, core: &mut Core<'_, T>, now: Nanos) {
-        if let Some(index) = self.held.pop_front() {
+    fn release_waiting<T: Transport>(&mut self, core: &mut Core<'_, T>, now: Nanos) {
+        if let Some(index) = self.waiting.pop_front() {
             self.release(core, index, now);
         }
     }
@@ -335,7 +335,7 @@ impl<'a> Members<'a> {
             }
             Err(kind) => recorder.on_error(kind, now),
         }
-        self.release_held(core, now);
+        self.release_waiting(core, now);
     }
 
     /// Gives up the message that is out longest; `is_over`: because the drive is, and not because it took too long. Returns
@@ -390,7 +390,7 @@ impl<'a> Members<'a> {
                 return self.fail_greeting(core, index, ErrorKind::UpgradeFailed, now);
             }
             At::Free => core.free.remove(index),
-            At::Held => self.held.remove(index),
+            At::Waiting => self.waiting.remove(index),
             At::Speaking => {}
         }
         self.joined -= 1;
@@ -403,7 +403,7 @@ impl<'a> Members<'a> {
         }
         self.settled = settled;
         // One of the free has gone, too.
-        self.release_held(core, now);
+        self.release_waiting(core, now);
     }
 
     /// The handshake failed; it is tried again.
@@ -497,7 +497,7 @@ impl<T: Transport> Protocol<T> for Members<'_> {
         {
             // A member that waits for its own message may speak again; what it awaits may come yet.
             let waiting = self.give_up_oldest(core, false, now);
-            self.release_held(core, now);
+            self.release_waiting(core, now);
             if let Some(index) = waiting {
                 self.release(core, index, now);
             }

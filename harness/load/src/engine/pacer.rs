@@ -24,14 +24,14 @@ pub struct Pacer {
     end_ns: Nanos,
 }
 
-/// What to do until the next request falls due.
+/// What to do until the next request is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
     /// Sleep at most this long, in nanoseconds.
     Sleep(Nanos),
     /// Look for replies without sleeping: the next request is due within [`SPIN_AHEAD_NS`], or a reply is awaited.
     Spin,
-    /// No further request will fall due.
+    /// No further request will be due.
     Done,
 }
 

@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_before_the_reply_is_told_from_an_end_within_it() {
+    fn an_end_before_the_reply_is_distinguished_from_an_end_within_it() {
         let mut exchange = Exchange::new();
         exchange.begin(Method::Get, &expect(b"hello"));
         assert_eq!(exchange.eof(&expect(b"hello")), Err(ErrorKind::Closed));

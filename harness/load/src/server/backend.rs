@@ -145,13 +145,16 @@ mod tests {
             .collect();
         let targets: Vec<&str> = calls.iter().map(String::as_str).chain(["/stats"]).collect();
         let (status, body) = started().ask(&targets).pop().unwrap();
-        let told: BackendStats = serde_json::from_str(&body).unwrap();
-        assert_eq!((status, told.calls), (200, 25));
-        assert!(told.lateness_ns.p50.is_some() && told.lateness_ns.max >= told.lateness_ns.p50);
+        let reported: BackendStats = serde_json::from_str(&body).unwrap();
+        assert_eq!((status, reported.calls), (200, 25));
+        assert!(
+            reported.lateness_ns.p50.is_some()
+                && reported.lateness_ns.max >= reported.lateness_ns.p50
+        );
     }
 
     #[test]
-    fn it_is_late_on_purpose_by_what_it_was_told() {
+    fn it_is_late_on_purpose_by_what_it_was_reported() {
         let due_ns = |late| {
             let mut backend = Backend {
                 late_ns: duration_ns(late),

@@ -96,7 +96,7 @@ impl Books {
         }
     }
 
-    fn told(&self) -> TruthStats {
+    fn stats(&self) -> TruthStats {
         let answered = self.did.len();
         TruthStats {
             behaviour: self.behaviour.to_string(),
@@ -133,7 +133,7 @@ impl Answerer for Books {
             "/stats" => Reply::Now {
                 status: 200,
                 content_type: JSON,
-                body: serde_json::to_vec(&self.told()).expect("plain numbers serialise"),
+                body: serde_json::to_vec(&self.stats()).expect("plain numbers serialise"),
             },
             _ => Reply::Now {
                 status: 404,
@@ -186,18 +186,30 @@ mod tests {
                 .iter()
                 .all(|reply| reply == &(200, "truth".to_owned()))
         );
-        let told = books(&running);
+        let reported = books(&running);
         assert_eq!(
-            (told.arrived, told.answered, told.abandoned, told.owed),
+            (
+                reported.arrived,
+                reported.answered,
+                reported.abandoned,
+                reported.owed
+            ),
             (30, 30, 0, 0)
         );
-        assert_eq!(told.behaviour, "bimodal:nth=3,slow=4ms,fast=1ms");
-        let count: u64 = told.did_ns_counts.iter().map(|&(_, count)| count).sum();
+        assert_eq!(reported.behaviour, "bimodal:nth=3,slow=4ms,fast=1ms");
+        let count: u64 = reported.did_ns_counts.iter().map(|&(_, count)| count).sum();
         assert_eq!(count, 30);
         // Ten slow ones and twenty fast ones, one after another on one connection.
-        assert!(told.span_ns >= 60_000_000, "{told:?}");
-        assert!(told.did_ns.mean >= told.meant_ns.mean, "{told:?}");
-        assert!(told.answered_per_s().is_some_and(|per_s| per_s <= 500.0));
+        assert!(reported.span_ns >= 60_000_000, "{reported:?}");
+        assert!(
+            reported.did_ns.mean >= reported.meant_ns.mean,
+            "{reported:?}"
+        );
+        assert!(
+            reported
+                .answered_per_s()
+                .is_some_and(|per_s| per_s <= 500.0)
+        );
     }
 
     #[test]
@@ -215,9 +227,14 @@ mod tests {
         // One peer has left, one waits still, and one got its answer.
         books.abandoned();
         books.did.record(1_000_000).unwrap();
-        let told = books.told();
+        let reported = books.stats();
         assert_eq!(
-            (told.arrived, told.answered, told.abandoned, told.owed),
+            (
+                reported.arrived,
+                reported.answered,
+                reported.abandoned,
+                reported.owed
+            ),
             (3, 1, 1, 1)
         );
     }
@@ -230,17 +247,17 @@ mod tests {
                 scope.spawn(|| running.ask(&["/"]));
             }
         });
-        let told = books(&running);
-        assert_eq!(told.answered, 3);
-        assert!(told.span_ns >= 30_000_000, "{told:?}");
+        let reported = books(&running);
+        assert_eq!(reported.answered, 3);
+        assert!(reported.span_ns >= 30_000_000, "{reported:?}");
     }
 
     #[test]
     fn what_it_does_not_know_is_404_and_in_no_books() {
         let running = serving("fixed:delay=1ms");
         assert_eq!(running.ask(&["/other"])[0].0, 404);
-        let told = books(&running);
-        assert_eq!((told.arrived, told.span_ns), (0, 0));
-        assert_eq!(told.answered_per_s(), None);
+        let reported = books(&running);
+        assert_eq!((reported.arrived, reported.span_ns), (0, 0));
+        assert_eq!(reported.answered_per_s(), None);
     }
 }

@@ -1,6 +1,6 @@
 //! What a server's loops did while it was measured, by what it tells of itself.
 //!
-//! A server that serves the work contract counts since its start, and tells at `GET /stats`. A [`Telling`] is one reading of
+//! A server that serves the work contract counts since its start, and tells at `GET /stats`. A [`Snapshot`] is one reading of
 //! that; two of them, before and after an epoch, make a [`Stretch`]; stretches add up, and are summed up in a [`LoopRecord`].
 //! This module knows what the members mean. It must never know when they are read, or from whom. What a server doesn't tell
 //! is absent, never zero.
@@ -27,7 +27,7 @@ const NANOS_PER_US: u64 = 1_000;
 /// One reading of `/stats`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
-pub struct Telling {
+pub struct Snapshot {
     counters: Counters,
     spans: Spans,
     pool_queue_depth_max: Option<u64>,
@@ -67,8 +67,8 @@ pub struct LoopRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub busy_share: Option<f64>,
     /// For how long a loop was blocked between two polls: one entry a turn.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hold_ns: Option<SpanRecord>,
+    #[serde(default, alias = "hold_ns", skip_serializing_if = "Option::is_none")]
+    pub blocked_ns: Option<SpanRecord>,
     /// How late timers of 100 ms fired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loop_lag_ns: Option<SpanRecord>,
@@ -109,7 +109,7 @@ impl SpanRecord {
     }
 }
 
-impl Telling {
+impl Snapshot {
     /// Reads what `/stats` said. Whatever is not as the contract says is treated as missing.
     pub fn read(stats: &Value) -> Self {
         let count = |name: &str| stats.get(name).and_then(Value::as_u64);
@@ -123,7 +123,7 @@ impl Telling {
                 busy_us: count("workers_busy_us"),
             },
             spans: Spans {
-                hold: times("hold_us_counts"),
+                blocked: times("blocked_us_counts"),
                 loop_lag: times("loop_lag_us_counts"),
                 pool_wait: times("pool_wait_us_counts"),
                 loop_work: stats.get("loop_work_us_counts").and_then(read_routes),
@@ -137,8 +137,8 @@ impl Stretch {
     /// What happened between two readings of one server, while it answered so many requests in so long. `None` where it reported
     /// nothing. A figure that fell meanwhile is none: somebody else answered.
     pub fn between(
-        before: &Telling,
-        after: &Telling,
+        before: &Snapshot,
+        after: &Snapshot,
         requests: u64,
         duration_ns: Nanos,
     ) -> Option<Self> {
@@ -191,7 +191,7 @@ impl Stretch {
             task_moves,
             worker_parks,
             busy_share: busy_us.map(|us| us as f64 * NANOS_PER_US as f64 / duration_ns),
-            hold_ns: self.spans.hold.as_ref().map(Times::record),
+            blocked_ns: self.spans.blocked.as_ref().map(Times::record),
             loop_lag_ns: self.spans.loop_lag.as_ref().map(Times::record),
             pool_queue_depth_mean: pool_wait_ns.map(|waits| waits.total_ns() / duration_ns),
             pool_wait_ns,
@@ -233,7 +233,7 @@ impl Counters {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 struct Spans {
-    hold: Option<Times>,
+    blocked: Option<Times>,
     loop_lag: Option<Times>,
     pool_wait: Option<Times>,
     loop_work: Option<BTreeMap<String, Times>>,
@@ -245,7 +245,7 @@ impl Spans {
             |one: &Option<Times>, other: &Option<Times>| both(one.as_ref()?, other.as_ref()?);
         let loop_work = self.loop_work.as_ref().zip(other.loop_work.as_ref());
         Self {
-            hold: each(&self.hold, &other.hold),
+            blocked: each(&self.blocked, &other.blocked),
             loop_lag: each(&self.loop_lag, &other.loop_lag),
             pool_wait: each(&self.pool_wait, &other.pool_wait),
             loop_work: loop_work.and_then(|(one, other)| {
@@ -351,7 +351,7 @@ mod tests {
     const MS: Nanos = 1_000_000;
 
     fn between(before: &Value, after: &Value) -> Option<LoopRecord> {
-        let [before, after] = [before, after].map(Telling::read);
+        let [before, after] = [before, after].map(Snapshot::read);
         Stretch::between(&before, &after, 100, 2_000 * MS).map(|stretch| stretch.record())
     }
 
@@ -360,22 +360,22 @@ mod tests {
         let before = json!({
             "runtime": "test", "loop_turns": 1_000, "workers_busy_us": 500_000, "tasks_run": null,
             "pool_queue_depth_max": 7,
-            "hold_us_counts": [[10, 990], [9_000, 10]],
+            "blocked_us_counts": [[10, 990], [9_000, 10]],
             "pool_wait_us_counts": [],
             "loop_work_us_counts": {"/cpu": [], "/hash": [[9_000, 10]]},
         });
         let after = json!({
             "runtime": "test", "loop_turns": 1_200, "workers_busy_us": 700_000, "tasks_run": null,
             "pool_queue_depth_max": 9,
-            "hold_us_counts": [[10, 1_170], [3_000, 20], [9_000, 10]],
+            "blocked_us_counts": [[10, 1_170], [3_000, 20], [9_000, 10]],
             "pool_wait_us_counts": [[4_000, 50]],
             "loop_work_us_counts": {"/cpu": [], "/hash": [[3_000, 20], [9_000, 10]]},
         });
-        let told = between(&before, &after).unwrap();
-        assert_eq!((told.turns, told.tasks_run), (Some(200), None));
-        assert_eq!(told.busy_share, Some(0.1));
+        let reported = between(&before, &after).unwrap();
+        assert_eq!((reported.turns, reported.tasks_run), (Some(200), None));
+        assert_eq!(reported.busy_share, Some(0.1));
         assert_eq!(
-            told.hold_ns,
+            reported.blocked_ns,
             Some(SpanRecord {
                 count: 200,
                 mean: Some(309_000),
@@ -386,11 +386,11 @@ mod tests {
                 max: Some(3 * MS),
             })
         );
-        assert_eq!(told.loop_lag_ns, None);
-        assert_eq!(told.pool_wait_ns.unwrap().count, 50);
-        assert_eq!(told.pool_queue_depth_mean, Some(0.1));
-        assert_eq!(told.pool_queue_depth_max, Some(9));
-        let work = told.loop_work_ns.unwrap();
+        assert_eq!(reported.loop_lag_ns, None);
+        assert_eq!(reported.pool_wait_ns.unwrap().count, 50);
+        assert_eq!(reported.pool_queue_depth_mean, Some(0.1));
+        assert_eq!(reported.pool_queue_depth_max, Some(9));
+        let work = reported.loop_work_ns.unwrap();
         assert_eq!(work["/cpu"], SpanRecord::default());
         assert_eq!((work["/hash"].count, work["/hash"].max), (20, Some(3 * MS)));
     }
@@ -398,36 +398,38 @@ mod tests {
     #[test]
     fn stretches_add_up_and_what_one_cannot_tell_is_unknown_of_all() {
         let stretch = |stats: &Value| {
-            let zero = json!({"loop_turns": 0, "task_moves": 0, "hold_us_counts": [], "pool_queue_depth_max": 0,
+            let zero = json!({"loop_turns": 0, "task_moves": 0, "blocked_us_counts": [], "pool_queue_depth_max": 0,
                 "loop_work_us_counts": {}});
-            let [zero, after] = [&zero, stats].map(Telling::read);
+            let [zero, after] = [&zero, stats].map(Snapshot::read);
             Stretch::between(&zero, &after, 10, MS).unwrap()
         };
         let one = stretch(
-            &json!({"loop_turns": 5, "task_moves": 1, "hold_us_counts": [[1, 5]],
+            &json!({"loop_turns": 5, "task_moves": 1, "blocked_us_counts": [[1, 5]],
             "pool_queue_depth_max": 3, "loop_work_us_counts": {"/cpu": [[7, 1]]}}),
         );
-        let other = stretch(&json!({"loop_turns": 6, "hold_us_counts": [[1, 4], [2, 2]],
-            "pool_queue_depth_max": 2, "loop_work_us_counts": {"/cpu": [[7, 2]], "/hash": [[8, 1]]}}));
+        let other = stretch(
+            &json!({"loop_turns": 6, "blocked_us_counts": [[1, 4], [2, 2]],
+            "pool_queue_depth_max": 2, "loop_work_us_counts": {"/cpu": [[7, 2]], "/hash": [[8, 1]]}}),
+        );
         let both = one.and(&other).record();
         assert_eq!((both.requests, both.turns), (20, Some(11)));
         assert_eq!(both.task_moves, None);
         assert_eq!(both.pool_queue_depth_max, Some(3));
-        let hold = both.hold_ns.unwrap();
-        assert_eq!((hold.count, hold.max), (11, Some(2_000)));
+        let blocked = both.blocked_ns.unwrap();
+        assert_eq!((blocked.count, blocked.max), (11, Some(2_000)));
         let work = both.loop_work_ns.unwrap();
         assert_eq!((work["/cpu"].count, work["/hash"].count), (3, 1));
     }
 
     #[test]
     fn what_fell_meanwhile_is_unknown_and_a_server_that_tells_nothing_has_no_record() {
-        let told = between(
-            &json!({"loop_turns": 9, "worker_parks": 2, "hold_us_counts": [[1, 5]]}),
-            &json!({"loop_turns": 8, "worker_parks": 3, "hold_us_counts": [[1, 4], [2, 9]]}),
+        let reported = between(
+            &json!({"loop_turns": 9, "worker_parks": 2, "blocked_us_counts": [[1, 5]]}),
+            &json!({"loop_turns": 8, "worker_parks": 3, "blocked_us_counts": [[1, 4], [2, 9]]}),
         )
         .unwrap();
         assert_eq!(
-            (told.turns, told.hold_ns, told.worker_parks),
+            (reported.turns, reported.blocked_ns, reported.worker_parks),
             (None, None, Some(1))
         );
         for silent in [json!({}), json!(null), json!([1]), json!({"uptime": 7})] {
@@ -438,28 +440,28 @@ mod tests {
     #[test]
     fn unknown_is_left_out_and_a_record_comes_back_as_it_went() {
         let counts = |n: u64| json!({"loop_turns": n, "loop_lag_us_counts": [[50, n]]});
-        let told = between(&counts(0), &counts(100)).unwrap();
-        let text = serde_json::to_string(&told).unwrap();
+        let reported = between(&counts(0), &counts(100)).unwrap();
+        let text = serde_json::to_string(&reported).unwrap();
         assert_eq!(
             text,
             r#"{"requests":100,"duration_s":2.0,"turns":100,"loop_lag_ns":{"count":100,"mean":50000,"p50":50000,"p99":null,"max":50000}}"#
         );
-        assert_eq!(serde_json::from_str::<LoopRecord>(&text).unwrap(), told);
+        assert_eq!(serde_json::from_str::<LoopRecord>(&text).unwrap(), reported);
     }
 
     #[test]
     fn lists_and_routes_are_read_up_to_their_bounds() {
         let counts = |pairs: usize| {
             let pairs: Vec<(usize, u64)> = (0..pairs).map(|us| (us, 1)).collect();
-            Telling::read(&json!({ "hold_us_counts": pairs }))
+            Snapshot::read(&json!({ "blocked_us_counts": pairs }))
                 .spans
-                .hold
+                .blocked
         };
         assert!(counts(MAX_COUNTS).is_some() && counts(MAX_COUNTS + 1).is_none());
         let routes = |names: Vec<String>| {
             let routes: serde_json::Map<String, Value> =
                 names.into_iter().map(|name| (name, json!([]))).collect();
-            Telling::read(&json!({ "loop_work_us_counts": routes }))
+            Snapshot::read(&json!({ "loop_work_us_counts": routes }))
                 .spans
                 .loop_work
         };
@@ -488,7 +490,7 @@ mod tests {
         let name = prop_oneof![
             Just("loop_turns"),
             Just("workers_busy_us"),
-            Just("hold_us_counts"),
+            Just("blocked_us_counts"),
             Just("pool_wait_us_counts"),
             Just("loop_work_us_counts"),
             Just("pool_queue_depth_max"),
@@ -499,7 +501,7 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_a_server_says_can_be_summed_up(one in any_json(), two in any_json(), three in any_json()) {
-            let [one, two, three] = [one, two, three].map(|stats| Telling::read(&stats));
+            let [one, two, three] = [one, two, three].map(|stats| Snapshot::read(&stats));
             let first = Stretch::between(&one, &two, 1, 1);
             let second = Stretch::between(&two, &three, u64::MAX, u64::MAX);
             if let (Some(first), Some(second)) = (first, second) {

@@ -903,7 +903,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_of_request_are_told_apart_and_stay_so_in_threads_and_epochs() {
+    fn kinds_of_request_are_distinguished_and_stay_so_in_threads_and_epochs() {
         let mut recorder = recorder();
         recorder.tell_apart(2);
         recorder.on_kind(0, Fate::Ok, 0, MS);
@@ -938,7 +938,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_kinds_are_told_apart_as_a_scenario_has() {
+    fn as_many_kinds_are_distinguished_as_a_scenario_has() {
         let mut at_limit = recorder();
         at_limit.tell_apart(MAX_REQUESTS);
         at_limit.on_kind(MAX_REQUESTS - 1, Fate::Ok, 0, MS);

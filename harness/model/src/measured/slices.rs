@@ -472,10 +472,10 @@ mod tests {
                 // A hair below, so that the last bit asks for no later rank.
                 let share = 100.0 * seen as f64 / fine.len() as f64 - 1e-9;
                 let exact_ns = fine.value_at_percentile(share) as f64;
-                let told_ns = middle_ns(value_ns);
+                let reported_ns = middle_ns(value_ns);
                 assert!(
-                    (told_ns - exact_ns).abs() <= 0.017 * exact_ns,
-                    "{clock:?}, {share} %: {told_ns} for {exact_ns}"
+                    (reported_ns - exact_ns).abs() <= 0.017 * exact_ns,
+                    "{clock:?}, {share} %: {reported_ns} for {exact_ns}"
                 );
             }
             assert!(slices.record().len() <= MAX_SLICES);

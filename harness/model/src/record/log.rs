@@ -420,9 +420,9 @@ mod tests {
     #[serde(untagged)]
     #[expect(dead_code, reason = "only its schema is looked at")]
     enum Line {
-        LogHead(LogHead),
-        LogSite(LogSite),
-        LogStep(LogStep),
+        Head(LogHead),
+        Site(LogSite),
+        Step(LogStep),
     }
 
     #[test]

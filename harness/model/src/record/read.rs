@@ -34,7 +34,7 @@ pub(crate) fn parse<T: DeserializeOwned>(
     let corrupt = |error: serde_json::Error| RecordError::Corrupt {
         of,
         file: file(),
-        line: error.line(),
+        line: Some(error.line()),
         what: error.to_string(),
     };
     let version = serde_json::from_str::<Versioned>(text)
@@ -52,7 +52,12 @@ pub(crate) fn parse<T: DeserializeOwned>(
     }
     let mut record: Value = serde_json::from_str(text).map_err(corrupt)?;
     upgrade::to_version_2(&mut record);
-    serde_json::from_value(record).map_err(corrupt)
+    serde_path_to_error::deserialize(record).map_err(|error| RecordError::Corrupt {
+        of,
+        file: file(),
+        line: None,
+        what: error.to_string(),
+    })
 }
 
 /// The one key that every version of a record has.
@@ -90,15 +95,16 @@ pub enum RecordError {
     },
     /// Not a record.
     #[error(
-        "{file}:{line}: this is no {of} record ({what}): check that it is the {of}.json of a {of}, and that nothing has changed it since"
+        "{file}{}: this is no {of} record ({what}): check that it is the {of}.json of a {of}, and that nothing has changed it since",
+        line.map_or_else(String::new, |line| format!(":{line}"))
     )]
     Corrupt {
         /// What it should be a record of.
         of: &'static str,
         /// The file.
         file: String,
-        /// The line, from 1; 0 where no line is to blame.
-        line: usize,
+        /// The line, from 1; none of a record of version 1, of which the reader says the place.
+        line: Option<usize>,
         /// What the reader says.
         what: String,
     },

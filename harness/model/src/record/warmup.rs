@@ -26,5 +26,6 @@ pub enum WarmupOutcome {
     /// Too few windows had a reply to tell.
     TooFewReplies,
     /// Its length was given.
-    AsTold,
+    #[serde(alias = "as_told")]
+    Fixed,
 }

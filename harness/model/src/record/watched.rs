@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::measured::loops::{Stretch, Telling};
+use crate::measured::loops::{Snapshot, Stretch};
 use crate::record::target::ServerSample;
 use crate::units::Nanos;
 
@@ -21,7 +21,7 @@ pub struct Watched {
     /// For how long its threads had waited for a core, before and after; `None` where the kernel doesn't count that.
     pub run_delays_ns: Option<(Nanos, Nanos)>,
     /// Its own counts, before and after; `None` where it has none.
-    pub counted: Option<(Telling, Telling)>,
+    pub counted: Option<(Snapshot, Snapshot)>,
     /// Its meters meanwhile.
     pub samples: Vec<(ServerSample, Reading)>,
 }

@@ -19,7 +19,7 @@ pub const MAX_REQUESTS: usize = 64;
 pub enum Arrival {
     /// The next request follows the previous reply on its connection: measures capacity.
     Closed,
-    /// Requests fall due on a schedule, whatever the server does: measures latency.
+    /// Requests are scheduled on a schedule, whatever the server does: measures latency.
     Open {
         /// Mean arrivals a second.
         rate: Rate,

@@ -220,7 +220,7 @@ impl Plan {
                     window: layout.window,
                     windows_max: layout.windows_max,
                 },
-                Warmup::Told,
+                Warmup::Fixed,
             ),
             targets: spec.targets,
             order: order(spec.targets, rounds * blocks_per_round, spec.seed),
@@ -567,7 +567,7 @@ mod tests {
             })
             .unwrap()
             .warmup,
-            Warmup::Told(Duration::from_secs(3))
+            Warmup::Fixed(Duration::from_secs(3))
         );
     }
 

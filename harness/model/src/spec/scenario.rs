@@ -120,7 +120,7 @@ pub struct Scenario {
 pub enum ArrivalSpec {
     /// The next request follows the previous reply: measures capacity.
     Closed,
-    /// Requests fall due on schedule: measures latency.
+    /// Requests are scheduled on schedule: measures latency.
     Open {
         /// How many a second.
         pace: Pace,
@@ -447,7 +447,7 @@ struct Raw {
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawLoad {
-    /// `closed`: the next request follows the reply. `open`: requests fall due on a schedule.
+    /// `closed`: the next request follows the reply. `open`: requests are scheduled on a schedule.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "RawArrival"))]
     arrival: Spanned<RawArrival>,
     /// The gaps of an open loop: `poisson` if left out.

@@ -113,7 +113,7 @@ impl Times {
     fn staged(profile: &Profile, warmup: Duration) -> Self {
         let lead_ns = duration_ns(warmup) as f64;
         Self::Staged {
-            // A whole number, so that the first constant arrival of the profile falls due at its beginning.
+            // A whole number, so that the first constant arrival of the profile is due at its beginning.
             lead: (profile.mean().as_per_s() * lead_ns / NANOS_PER_S as f64).round(),
             lead_ns,
             profile: profile.clone(),

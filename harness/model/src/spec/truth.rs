@@ -512,7 +512,7 @@ mod tests {
                 quantile,
             ) / 1e6
         };
-        // With 10 connections ten requests are answered a millisecond and one more falls due: nine off the backlog.
+        // With 10 connections ten requests are answered a millisecond and one more is due: nine off the backlog.
         check("p95", at(10, 0.95), 551.0, 1e-6);
         check("p99.9", at(10, 0.999), 992.0, 1e-6);
         check("p99.9", at(1000, 0.999), 991.01, 1e-6);

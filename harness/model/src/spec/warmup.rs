@@ -9,7 +9,7 @@ pub const MIN_WINDOWS: u32 = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Warmup {
     /// So long, whatever the target does.
-    Told(Duration),
+    Fixed(Duration),
     /// Until the target is found steady, [`MIN_WINDOWS`] at least.
     UntilSteady {
         /// The length of one window.
@@ -23,7 +23,7 @@ impl Warmup {
     /// What a target takes that is steady from the start.
     pub fn shortest(self) -> Duration {
         match self {
-            Self::Told(length) => length,
+            Self::Fixed(length) => length,
             Self::UntilSteady { window, .. } => window * MIN_WINDOWS,
         }
     }
@@ -31,7 +31,7 @@ impl Warmup {
     /// What one takes that never gets steady.
     pub fn longest(self) -> Duration {
         match self {
-            Self::Told(length) => length,
+            Self::Fixed(length) => length,
             Self::UntilSteady {
                 window,
                 windows_max,
@@ -42,7 +42,7 @@ impl Warmup {
     /// The length of one window of the time series, where there is one to be judged.
     pub fn window(self) -> Option<Duration> {
         match self {
-            Self::Told(_) => None,
+            Self::Fixed(_) => None,
             Self::UntilSteady { window, .. } => Some(window),
         }
     }

@@ -309,7 +309,7 @@ pub(super) fn panels<B: DrawingBackend>(
             top: top + CAPTION_HEIGHT,
             bottom: bottom - TICK_LABEL_HEIGHT,
         };
-        let told = PlotPanel::new(
+        let reported = PlotPanel::new(
             &plan.caption,
             &plan.note,
             (x, x_title),
@@ -317,7 +317,7 @@ pub(super) fn panels<B: DrawingBackend>(
             &plan.references,
         );
         let panel = Panel {
-            index: canvas.plot.begin(told),
+            index: canvas.plot.begin(reported),
             area,
             x: x.clone(),
             y: plan.y,

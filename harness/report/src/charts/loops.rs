@@ -60,7 +60,7 @@ static SMALL: [Small; 8] = [
         name: "Loop blocked",
         bar: "p99 of turns, and pale the longest",
         parts: &["p99", "longest"],
-        of: |target| to_the_largest(loops(target)?.hold_ns?, |hold| hold.p99),
+        of: |target| to_the_largest(loops(target)?.blocked_ns?, |hold| hold.p99),
         unit: Unit::Time,
     },
     Small {

@@ -63,7 +63,7 @@ pub(crate) struct Plot {
 
 impl Plot {
     /// Whether there is anything that a page could draw.
-    pub(crate) fn is_told(&self) -> bool {
+    pub(crate) fn has_data(&self) -> bool {
         let mut panels = self.panels.iter();
         panels.any(|panel| panel.series.iter().flatten().any(|line| !line.is_empty()))
     }
@@ -97,7 +97,7 @@ impl Plot {
     }
 
     /// Says what rows a panel has, which is turned for it: rows have places, one under the other, and values to the right.
-    pub(super) fn tell_rows(&mut self, panel: usize, shape: Shape, told: &Rows<'_>) {
+    pub(super) fn tell_rows(&mut self, panel: usize, shape: Shape, reported: &Rows<'_>) {
         let panel = &mut self.panels[panel];
         let row = |(place, values): (usize, &Option<Vec<Option<f64>>>)| {
             let values = values.as_ref()?.iter().map(|value| {
@@ -111,14 +111,14 @@ impl Plot {
             vec![rows.iter().enumerate().filter_map(row).collect()]
         };
         panel.shape = shape;
-        panel.series = told.targets.iter().map(rows).collect();
+        panel.series = reported.targets.iter().map(rows).collect();
         std::mem::swap(&mut panel.x, &mut panel.y);
-        (panel.x.low, panel.x.high) = (0.0, told.places.len() as f64);
+        (panel.x.low, panel.x.high) = (0.0, reported.places.len() as f64);
         panel.rows = Some(PlotRows {
-            places: told.places.iter().map(|place| legible(place)).collect(),
-            parts: told.parts.to_vec(),
-            marked: told.marked,
-            without: told.without,
+            places: reported.places.iter().map(|place| legible(place)).collect(),
+            parts: reported.parts.to_vec(),
+            marked: reported.marked,
+            without: reported.without,
         });
     }
 
@@ -342,7 +342,7 @@ fn rounded(value: f64, digits: i32) -> f64 {
         return value;
     }
     let scale = 10_f64.powi(digits - 1 - magnitude(value));
-    // A value so small that its scale is none is as good as zero.
+    // A value so small that its scale is none is nearly zero.
     if scale.is_finite() {
         (value * scale).round() / scale
     } else {
@@ -416,8 +416,8 @@ mod tests {
         let rows = Axis::rows(4, std::iter::empty());
         let mut plot = Plot::default();
         let panel = plot.begin(PlotPanel::new("", "", (&values, ""), &rows, &[]));
-        assert!(!plot.is_told());
-        let told = Rows {
+        assert!(!plot.has_data());
+        let reported = Rows {
             places: vec!["a\u{1b}".to_owned(), "b".to_owned()],
             parts: &["p50", "p99"],
             marked: 1,
@@ -427,10 +427,10 @@ mod tests {
                 vec![Some(Vec::new()), Some(vec![Some(f64::NAN), Some(2.0)])],
             ],
         };
-        plot.tell_rows(panel, Shape::Spans, &told);
-        assert!(plot.is_told());
-        let told = serde_json::to_value(&plot).unwrap();
-        let panel = &told["panels"][0];
+        plot.tell_rows(panel, Shape::Spans, &reported);
+        assert!(plot.has_data());
+        let reported = serde_json::to_value(&plot).unwrap();
+        let panel = &reported["panels"][0];
         assert_eq!(
             (
                 &panel["x"]["unit"],

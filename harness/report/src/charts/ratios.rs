@@ -1,6 +1,6 @@
 //! Each metric of a target as a ratio to another target's, with its interval: which is better, by how much, and how sure.
 //!
-//! What is drawn of one run and of two is the same, [`Held`]. Whatever was not compared has a row too, which says why: a chart
+//! What is drawn of one run and of two is the same, [`Compared`]. Whatever was not compared has a row too, which says why: a chart
 //! that left it out would look as if nothing were missing.
 
 use crate::words::warnings;
@@ -58,7 +58,7 @@ const COLUMNS: [f64; 3] = [60.0, 116.0, 140.0];
 const GAP: f64 = 9.0;
 
 /// Targets compared with others, as they are drawn.
-pub(super) struct Held<'a> {
+pub(super) struct Compared<'a> {
     workload: WorkloadKind,
     /// Ratios within 1/(1 + margin) and 1 + margin don't matter.
     margin: f64,
@@ -80,7 +80,7 @@ struct Pair<'a> {
 /// Why a metric was not compared.
 enum Why<'a> {
     /// It was reported when the others were compared.
-    Told(&'a Reason),
+    Missing(&'a Reason),
     /// A record tells only what was, and of whom.
     Between(&'a TargetRecord, &'a TargetRecord),
 }
@@ -91,7 +91,7 @@ pub(super) fn applies(record: &RunRecord) -> bool {
 }
 
 /// All other targets of a run against its first, which is compared with its second self too, where it has one.
-pub(super) fn of_run(record: &RunRecord) -> Held<'_> {
+pub(super) fn of_run(record: &RunRecord) -> Compared<'_> {
     let workload = record.workload();
     let second_self = record.aa.as_ref();
     let heads = record
@@ -125,7 +125,7 @@ pub(super) fn of_run(record: &RunRecord) -> Held<'_> {
             comparisons,
         })
     });
-    Held {
+    Compared {
         workload,
         margin: Policy::usual(record.seed).margin(),
         pairs: pairs.collect(),
@@ -138,7 +138,7 @@ pub(super) fn of_run(record: &RunRecord) -> Held<'_> {
 }
 
 /// The pairs of a comparison of two runs, or of targets of one.
-fn of_runs<'a>(told: &'a RunComparison, head: &RunRecord) -> Held<'a> {
+fn of_runs<'a>(reported: &'a RunComparison, head: &RunRecord) -> Compared<'a> {
     let mut pairs: Vec<Pair<'a>> = Vec::new();
     let mut pair_of = |of_base: &'a str, of_head: &'a str| {
         let known = pairs
@@ -156,26 +156,26 @@ fn of_runs<'a>(told: &'a RunComparison, head: &RunRecord) -> Held<'a> {
             pairs.len() - 1
         })
     };
-    let compared: Vec<usize> = told
+    let compared: Vec<usize> = reported
         .comparisons
         .iter()
         .map(|comparison| pair_of(&comparison.base, &comparison.head))
         .collect();
-    let left_out: Vec<usize> = told
+    let left_out: Vec<usize> = reported
         .left_out
         .iter()
         .map(|left_out| pair_of(&left_out.base, &left_out.head))
         .collect();
-    for (comparison, pair) in told.comparisons.iter().zip(compared) {
+    for (comparison, pair) in reported.comparisons.iter().zip(compared) {
         pairs[pair].comparisons.push(comparison);
     }
-    for (missing, pair) in told.left_out.iter().zip(left_out) {
-        let why = Why::Told(&missing.reason);
+    for (missing, pair) in reported.left_out.iter().zip(left_out) {
+        let why = Why::Missing(&missing.reason);
         pairs[pair].left_out.push((missing.metric, why));
     }
-    Held {
-        workload: told.workload,
-        margin: told.margin,
+    Compared {
+        workload: reported.workload,
+        margin: reported.margin,
         pairs,
         nothing: "No data: nothing could be compared",
     }
@@ -197,11 +197,15 @@ fn found<'a>(run: &'a RunRecord, name: &str, mark: &str) -> (Look, Option<&'a Ta
 
 /// Draws targets of two runs, or of one, as SVG.
 ///
-/// `base`, `head`: the records that `told` was made of.
-pub fn svg(told: &RunComparison, base: &RunRecord, head: &RunRecord) -> Result<String, ChartError> {
-    let pairs = of_runs(told, head);
-    let title = title(told);
-    let warning = warning(told)
+/// `base`, `head`: the records that `reported` was made of.
+pub fn svg(
+    reported: &RunComparison,
+    base: &RunRecord,
+    head: &RunRecord,
+) -> Result<String, ChartError> {
+    let pairs = of_runs(reported, head);
+    let title = title(reported);
+    let warning = warning(reported)
         .map(|warning| format!(" {warning}."))
         .unwrap_or_default();
     let description = format!(
@@ -209,33 +213,33 @@ pub fn svg(told: &RunComparison, base: &RunRecord, head: &RunRecord) -> Result<S
         words(&pairs).join("; ")
     );
     tall_document(NAME, &title, &description, height(&pairs), |backend| {
-        draw_runs(&mut Canvas::new(backend), told, base, head)
+        draw_runs(&mut Canvas::new(backend), reported, base, head)
     })
 }
 
 /// Draws the same as PNG.
 pub fn png(
-    told: &RunComparison,
+    reported: &RunComparison,
     base: &RunRecord,
     head: &RunRecord,
 ) -> Result<Vec<u8>, ChartError> {
-    let height = height(&of_runs(told, head));
+    let height = height(&of_runs(reported, head));
     tall_picture(NAME, height, |backend| {
-        draw_runs(&mut Canvas::new(backend), told, base, head)
+        draw_runs(&mut Canvas::new(backend), reported, base, head)
     })
 }
 
 fn draw_runs<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
-    told: &RunComparison,
+    reported: &RunComparison,
     base: &RunRecord,
     head: &RunRecord,
 ) -> Result<(), ChartError> {
-    let pairs = of_runs(told, head);
+    let pairs = of_runs(reported, head);
     let heading = Heading {
-        title: title(told),
-        circumstances: circumstances(told),
-        warning: warning(told),
+        title: title(reported),
+        circumstances: circumstances(reported),
+        warning: warning(reported),
     };
     let mut legend: Vec<Entry> = Vec::new();
     for pair in &pairs.pairs {
@@ -258,26 +262,26 @@ fn draw_runs<B: DrawingBackend>(
         .map_err(|refusal| refused(NAME, &refusal))
 }
 
-fn title(told: &RunComparison) -> String {
-    let question = match told.basis {
+fn title(reported: &RunComparison) -> String {
+    let question = match reported.basis {
         Basis::Paired => QUESTION,
         Basis::Reference | Basis::Unpaired => QUESTION_OF_TWO,
     };
-    format!("{question}, {}", told.scenario)
+    format!("{question}, {}", reported.scenario)
 }
 
 /// Load and runs in a line, and how they were compared.
-fn circumstances(told: &RunComparison) -> String {
-    let runs = crate::words::between::runs(told).unwrap_or_else(|| told.base_run.clone());
-    let reference = told.reference.as_ref();
+fn circumstances(reported: &RunComparison) -> String {
+    let runs = crate::words::between::runs(reported).unwrap_or_else(|| reported.base_run.clone());
+    let reference = reported.reference.as_ref();
     let reference = reference.map(|name| format!("by their ratios to {name}"));
-    let parts = [Some(told.load.clone()), Some(runs), reference];
+    let parts = [Some(reported.load.clone()), Some(runs), reference];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
 /// What a reader should know before believing it, the gravest first. What could not be compared has rows of its own.
-fn warning(told: &RunComparison) -> Option<String> {
-    let further = told
+fn warning(reported: &RunComparison) -> Option<String> {
+    let further = reported
         .warnings
         .iter()
         .filter(|warning| warning.code() != "not_compared");
@@ -304,7 +308,7 @@ impl Why<'_> {
     /// The reason for a metric, in a row whose label has named it.
     fn text(&self, metric: Metric) -> String {
         match self {
-            Self::Told(reason) => why_not(reason),
+            Self::Missing(reason) => why_not(reason),
             Self::Between(base, head) => {
                 let (of_base, of_head) = paired_blocks(&base.epochs, &head.epochs, metric);
                 match compare(&of_base, &of_head, metric, &Policy::usual(0)) {
@@ -316,7 +320,7 @@ impl Why<'_> {
     }
 }
 
-impl Held<'_> {
+impl Compared<'_> {
     /// What came of a target, in words; none where nothing did.
     pub(super) fn figures(&self, name: &str) -> Option<Figures> {
         let of_head = || self.pairs.iter().filter(|pair| pair.head == name);
@@ -327,7 +331,7 @@ impl Held<'_> {
         let mut reasons = of_head().flat_map(|pair| &pair.left_out);
         let full = if !verdicts.is_empty() {
             tally(&verdicts)
-        } else if reasons.any(|(_, why)| matches!(why, Why::Told(_))) {
+        } else if reasons.any(|(_, why)| matches!(why, Why::Missing(_))) {
             "not compared".to_owned()
         } else if self.pairs.iter().any(|pair| pair.base == name) {
             "compared against".to_owned()
@@ -431,16 +435,16 @@ impl<'a> Row<'a> {
 }
 
 /// The chart in words, for readers who can't see it: a sentence a row, without its stop.
-pub(super) fn words(held: &Held<'_>) -> Vec<String> {
-    let of_pairs = held.pairs.iter().flat_map(|pair| {
-        let compared = pair.comparisons.iter().map(|comparison| {
+pub(super) fn words(compared: &Compared<'_>) -> Vec<String> {
+    let of_pairs = compared.pairs.iter().flat_map(|pair| {
+        let drawn = pair.comparisons.iter().map(|comparison| {
             let Comparison {
                 ratio,
                 ci_low,
                 ci_high,
                 ..
             } = **comparison;
-            let name = sentences::short_name(comparison.metric, held.workload);
+            let name = sentences::short_name(comparison.metric, compared.workload);
             format!(
                 "{} against {}, {name}: {} ({}), {}",
                 pair.head,
@@ -451,14 +455,14 @@ pub(super) fn words(held: &Held<'_>) -> Vec<String> {
             )
         });
         let left_out = pair.left_out.iter().map(|(metric, _)| {
-            let name = sentences::short_name(*metric, held.workload);
+            let name = sentences::short_name(*metric, compared.workload);
             format!("{} against {}, {name}: not compared", pair.head, pair.base)
         });
-        compared.chain(left_out).collect::<Vec<String>>()
+        drawn.chain(left_out).collect::<Vec<String>>()
     });
     let words: Vec<String> = of_pairs.collect();
     if words.is_empty() {
-        vec![held.nothing.to_owned()]
+        vec![compared.nothing.to_owned()]
     } else {
         words
     }
@@ -490,8 +494,8 @@ fn tally(verdicts: &[ComparisonVerdict]) -> String {
 }
 
 /// The height of a chart that has room for every row, in nominal pixels.
-pub(super) fn height(held: &Held<'_>) -> f64 {
-    let panels = [true, false].map(|lower| held.rows(lower).len().min(ROWS_MAX));
+pub(super) fn height(compared: &Compared<'_>) -> f64 {
+    let panels = [true, false].map(|lower| compared.rows(lower).len().min(ROWS_MAX));
     let panels = panels.iter().filter(|rows| **rows > 0);
     let panels: f64 = panels.map(|rows| *rows as f64 * ROW + PANEL_EDGES).sum();
     (SURROUNDINGS + panels).max(HEIGHT)
@@ -501,11 +505,11 @@ pub(super) fn height(held: &Held<'_>) -> f64 {
 pub(super) fn draw<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
     room: Area,
-    held: &Held<'_>,
+    compared: &Compared<'_>,
 ) -> Result<(), Refusal> {
     let mut sides: Vec<(bool, Vec<Row<'_>>)> = [true, false]
         .into_iter()
-        .map(|lower| (lower, held.rows(lower)))
+        .map(|lower| (lower, compared.rows(lower)))
         .filter(|(_, rows)| !rows.is_empty())
         .collect();
     if sides.is_empty() {
@@ -517,10 +521,10 @@ pub(super) fn draw<B: DrawingBackend>(
     };
     let plans = sides
         .iter()
-        .map(|(lower, rows)| plan(held, *lower, rows))
+        .map(|(lower, rows)| plan(compared, *lower, rows))
         .collect();
-    let x = axis(held);
-    let against = match (held.base(), held.pairs.as_slice()) {
+    let x = axis(compared);
+    let against = match (compared.base(), compared.pairs.as_slice()) {
         (Some(base), [pair]) => format!("Ratio of {} to {base}", pair.head),
         (Some(base), _) => format!("Ratio to {base}"),
         (None, _) => "Ratio".to_owned(),
@@ -528,7 +532,7 @@ pub(super) fn draw<B: DrawingBackend>(
     let title = format!(
         "{against}, {}; grey: less than {} apart, too little to matter",
         x.scale_name(),
-        percent(held.margin)
+        percent(compared.margin)
     );
     let face = Type::new(12.0, QUIET);
     let panels = panels(
@@ -538,12 +542,12 @@ pub(super) fn draw<B: DrawingBackend>(
         &fitted(&title, face, beside.right - beside.left),
         plans,
     )?;
-    if held.pairs.is_empty() {
-        return panels[0].say(canvas, held.nothing);
+    if compared.pairs.is_empty() {
+        return panels[0].say(canvas, compared.nothing);
     }
     column_heads(canvas, &panels[0], beside.right)?;
     for ((_, rows), panel) in sides.iter().zip(&panels) {
-        ground(canvas, panel, held.margin)?;
+        ground(canvas, panel, compared.margin)?;
         for (index, row) in rows.iter().take(ROWS_MAX).enumerate() {
             let y = panel.at_y(panel.y.row(index));
             match row {
@@ -563,7 +567,7 @@ pub(super) fn draw<B: DrawingBackend>(
     Ok(())
 }
 
-fn plan(held: &Held<'_>, lower_is_better: bool, rows: &[Row<'_>]) -> PanelPlan {
+fn plan(compared: &Compared<'_>, lower_is_better: bool, rows: &[Row<'_>]) -> PanelPlan {
     let shown = rows.len().min(ROWS_MAX);
     let labels = rows[..shown].iter().enumerate();
     let face = Type::new(12.0, QUIET);
@@ -573,7 +577,7 @@ fn plan(held: &Held<'_>, lower_is_better: bool, rows: &[Row<'_>]) -> PanelPlan {
     } else {
         ("Higher is better", "right")
     };
-    let who = match held.pairs.as_slice() {
+    let who = match compared.pairs.as_slice() {
         [] => String::new(),
         [pair] => format!("{side} of 1, {} is better", fitted(pair.head, face, 160.0)),
         _ => format!("{side} of 1, the target is better"),
@@ -595,11 +599,11 @@ fn plan(held: &Held<'_>, lower_is_better: bool, rows: &[Row<'_>]) -> PanelPlan {
 }
 
 /// An axis that holds the band and every interval, as far as [`RATIO_MAX`].
-fn axis(held: &Held<'_>) -> Axis {
-    let comparisons = held.pairs.iter().flat_map(|pair| &pair.comparisons);
+fn axis(compared: &Compared<'_>) -> Axis {
+    let comparisons = compared.pairs.iter().flat_map(|pair| &pair.comparisons);
     let ends = comparisons
         .flat_map(|comparison| [comparison.ci_low, comparison.ci_high, comparison.ratio]);
-    let edge = 1.0 + held.margin;
+    let edge = 1.0 + compared.margin;
     // A little beyond the band, so that it is seen to end.
     let start = (edge.powf(-1.5), edge.powf(1.5));
     let (low, high) = ends

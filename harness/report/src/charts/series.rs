@@ -38,10 +38,10 @@ pub(super) fn latency<B: DrawingBackend>(
     looks: &[Look],
 ) -> Result<(), Refusal> {
     let workload = record.workload();
-    let told = |interval: &IntervalRecord| interval.times(workload.clock());
-    let median = |interval: &IntervalRecord| told(interval).p50.map(|ns| ns as f64);
+    let reported = |interval: &IntervalRecord| interval.times(workload.clock());
+    let median = |interval: &IntervalRecord| reported(interval).p50.map(|ns| ns as f64);
     let tail = tail(record);
-    let tails = |interval: &IntervalRecord| tail.of(told(interval)).map(|ns| ns as f64);
+    let tails = |interval: &IntervalRecord| tail.of(reported(interval)).map(|ns| ns as f64);
     let axis = |values: Vec<f64>| {
         let low = values.iter().copied().fold(f64::INFINITY, f64::min);
         let high = values.iter().copied().fold(0.0, f64::max);

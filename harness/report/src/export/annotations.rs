@@ -22,16 +22,16 @@ pub fn annotations(findings: &[Finding]) -> String {
             .iter()
             .filter(|finding| finding.outcome == outcome)
             .collect();
-        let told = if of_kind.len() > MAX_PER_KIND {
+        let reported = if of_kind.len() > MAX_PER_KIND {
             MAX_PER_KIND - 1
         } else {
             of_kind.len()
         };
-        for finding in &of_kind[..told] {
+        for finding in &of_kind[..reported] {
             let title = format!("{}: {}", finding.group, finding.name);
             text += &line(command, finding.file.as_deref(), &title, &finding.detail);
         }
-        let unshown = of_kind.len() - told;
+        let unshown = of_kind.len() - reported;
         if unshown > 0 {
             let title = format!("and {unshown} more");
             let detail = "GitHub shows ten of a kind: the step summary has them all";
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn ten_of_a_kind_are_told_and_an_eleventh_makes_two_unshown() {
+    fn ten_of_a_kind_are_reported_and_an_eleventh_makes_two_unshown() {
         let lines = |count| {
             let findings = vec![finding(Outcome::Failed, "p99", "Slower."); count];
             annotations(&findings)

@@ -20,7 +20,7 @@ use crate::tables::{
     self, AccountingRow, ClockRow, ComparisonRow, KindRow, Room, SpreadRow, Targets,
 };
 use crate::words::sentences;
-use crate::words::why::{self, Told};
+use crate::words::why::{self, Explanation};
 
 /// Writes a report of one run or of several, one after the other: `report.html`.
 pub fn html(records: &[RunRecord]) -> Result<String, HtmlError> {
@@ -68,7 +68,7 @@ struct Run {
     counted: &'static str,
     clocks: Vec<ClockRow>,
     charts: Vec<Figure>,
-    why: Vec<Told>,
+    why: Vec<Explanation>,
     comparisons: Vec<ComparisonRow>,
     spread: Vec<SpreadRow>,
     accounting: Vec<AccountingRow>,
@@ -100,7 +100,7 @@ fn run(record: &RunRecord) -> Result<(Run, LiveRun), HtmlError> {
         kinds: tables::kinds(record),
         clocks: tables::clocks(record),
         charts,
-        why: why::told(record),
+        why: why::reported(record),
         comparisons: tables::comparisons(record),
         spread: tables::spread(record),
         accounting: tables::accounting(record),

@@ -194,7 +194,7 @@ impl Figure {
         (svg, plot): (String, Plot),
         live: &mut LiveRun,
     ) -> Self {
-        if plot.is_told() {
+        if plot.has_data() {
             let title = legible(title);
             live.charts.insert(stem, LiveChart { title, plot });
         }

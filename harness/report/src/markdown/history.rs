@@ -16,7 +16,7 @@ pub fn markdown(trends: &[Trend]) -> String {
             .iter()
             .map(move |shift| sentence(trend, shift))
     });
-    let changes: Vec<String> = changes.map(|told| plain(&told)).collect();
+    let changes: Vec<String> = changes.map(|reported| plain(&reported)).collect();
     blocks.push(match changes.len() {
         0 => "**No change found.**".to_owned(),
         count => format!("**{} found.**", plural(count as u64, "change", "changes")),

@@ -22,11 +22,11 @@ pub fn markdown(record: &RunRecord) -> String {
         blocks.push(plain(&record.scenario.question));
     }
     blocks.push(format!("**{}**", sentences::belief(record)));
-    let told = sentences::headlines(record)
+    let reported = sentences::headlines(record)
         .into_iter()
         .chain(sentences::objectives(record))
         .chain(sentences::aa(record));
-    blocks.push(list(told.map(|sentence| plain(&sentence))));
+    blocks.push(list(reported.map(|sentence| plain(&sentence))));
     blocks.push(comparisons(record));
     blocks.push(targets(record));
     blocks.push(kinds(record));
@@ -76,13 +76,17 @@ fn kinds(record: &RunRecord) -> String {
 
 /// What the loops did; nothing where that is not known.
 fn loops(record: &RunRecord) -> Vec<String> {
-    let told = why::told(record);
-    if told.is_empty() {
+    let reported = why::reported(record);
+    if reported.is_empty() {
         return Vec::new();
     }
-    let items = told
-        .iter()
-        .map(|told| plain(&format!("{}: {}", told.name, told.sentences.join(" "))));
+    let items = reported.iter().map(|reported| {
+        plain(&format!(
+            "{}: {}",
+            reported.name,
+            reported.sentences.join(" ")
+        ))
+    });
     vec!["**What the loops did**".to_owned(), list(items)]
 }
 

@@ -349,9 +349,10 @@ pub fn comparisons(record: &RunRecord) -> Vec<ComparisonRow> {
 }
 
 /// A row for each comparison.
-pub fn of_runs(told: &RunComparison) -> Vec<ComparisonRow> {
-    let rows = told.comparisons.iter();
-    rows.map(|each| comparison(each, told.workload)).collect()
+pub fn of_runs(reported: &RunComparison) -> Vec<ComparisonRow> {
+    let rows = reported.comparisons.iter();
+    rows.map(|each| comparison(each, reported.workload))
+        .collect()
 }
 
 /// A comparison as a row.
@@ -533,7 +534,7 @@ pub(crate) fn circumstances(record: &RunRecord) -> Vec<(&'static str, String)> {
     facts.extend(machine(&record.environment, &record.pinning));
     facts.extend(record.backend.as_ref().map(backend));
     let warmups = record.targets.iter().filter_map(warmed_up);
-    facts.extend(warmups.map(|told| ("warm-up a round", told)));
+    facts.extend(warmups.map(|reported| ("warm-up a round", reported)));
     for target in &record.targets {
         let generator = &target.report.generator;
         let per_request = generator
@@ -575,8 +576,8 @@ pub(crate) fn sweep_circumstances(record: &SweepRecord) -> Vec<(&'static str, St
     ];
     let targets = plan.targets.iter();
     facts.extend(targets.map(|target| {
-        let told = format!("{}, {}", target.name, target.manifest.legend());
-        ("target", told)
+        let reported = format!("{}, {}", target.name, target.manifest.legend());
+        ("target", reported)
     }));
     facts.extend(machine(&plan.environment, &plan.pinning));
     facts.extend(record.backend.as_ref().map(backend));
@@ -705,13 +706,14 @@ mod tests {
         let columns = shown(&record, Room::Screen);
         assert_eq!(columns[4..], ["CPU/stream", "memory", "gap p99"]);
         let first = record.targets[0].report.times(Clock::FirstEventTime);
-        let told = |record: &RunRecord| targets(record, Room::Screen).rows[0].figures[1].clone();
-        assert_eq!(told(&record), time(first.p99.unwrap() as f64));
+        let reported =
+            |record: &RunRecord| targets(record, Room::Screen).rows[0].figures[1].clone();
+        assert_eq!(reported(&record), time(first.p99.unwrap() as f64));
         for target in &mut record.targets {
             target.report.workload = WorkloadKind::Requests;
         }
         assert!(shown(&record, Room::Screen).contains(&"first p99".to_owned()));
-        assert_ne!(told(&record), time(first.p99.unwrap() as f64));
+        assert_ne!(reported(&record), time(first.p99.unwrap() as f64));
     }
 
     #[test]

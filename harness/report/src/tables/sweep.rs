@@ -202,7 +202,7 @@ pub(crate) fn step_rows(record: &SweepRecord) -> Vec<[String; 11]> {
                 .map_or_else(|| NONE.to_owned(), percent),
             epoch
                 .standing
-                .map_or_else(|| NONE.to_owned(), |told| standing(told).to_owned()),
+                .map_or_else(|| NONE.to_owned(), |reported| standing(reported).to_owned()),
         ]
     };
     let steps = record.steps.iter();

@@ -7,20 +7,20 @@ use analysis::between::{BASE_MARK, Basis, HEAD_MARK, RunComparison};
 use crate::words::sentences;
 
 /// How it was compared, and then what it came to, a sentence each.
-pub fn headlines(told: &RunComparison) -> Vec<String> {
-    let verdicts = sentences::told(told.workload).flat_map(|metric| {
-        let of_metric = told
+pub fn headlines(reported: &RunComparison) -> Vec<String> {
+    let verdicts = sentences::reported(reported.workload).flat_map(|metric| {
+        let of_metric = reported
             .comparisons
             .iter()
             .filter(move |comparison| comparison.metric == metric);
-        of_metric.map(|comparison| sentences::sentence(comparison, told.workload))
+        of_metric.map(|comparison| sentences::sentence(comparison, reported.workload))
     });
-    std::iter::once(basis(told)).chain(verdicts).collect()
+    std::iter::once(basis(reported)).chain(verdicts).collect()
 }
 
 /// How it was compared, in a sentence or two.
-pub fn basis(told: &RunComparison) -> String {
-    match (told.basis, &told.reference) {
+pub fn basis(reported: &RunComparison) -> String {
+    match (reported.basis, &reported.reference) {
         (Basis::Reference, Some(reference)) => format!(
             "Compared by their ratios to {reference}, which both runs measured beside them: what the machine did between the runs cancels."
         ),
@@ -33,9 +33,12 @@ pub fn basis(told: &RunComparison) -> String {
 }
 
 /// Which run is which; none where there is only one.
-pub fn runs(told: &RunComparison) -> Option<String> {
-    (told.basis != Basis::Paired).then(|| {
-        let sides = [(BASE_MARK, &told.base_run), (HEAD_MARK, &told.head_run)];
+pub fn runs(reported: &RunComparison) -> Option<String> {
+    (reported.basis != Basis::Paired).then(|| {
+        let sides = [
+            (BASE_MARK, &reported.base_run),
+            (HEAD_MARK, &reported.head_run),
+        ];
         sides
             .map(|(mark, run)| format!("{mark} is {run}"))
             .join(", ")

@@ -56,6 +56,11 @@ pub fn percent(share: f64) -> String {
     format!("{} %", separated(percent, decimals))
 }
 
+/// A share as a whole percentage: `0.183` is `18 %`.
+pub fn whole_percent(share: f64) -> String {
+    format!("{} %", separated(share * 100.0, 0))
+}
+
 /// Bytes as mebibytes: `45.2 MiB`.
 pub fn mib(bytes: f64) -> String {
     format!("{} MiB", figure(bytes / BYTES_PER_MIB))

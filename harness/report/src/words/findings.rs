@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_or_cannot_be_told_says_so() {
+    fn what_fails_or_is_not_known_says_so() {
         let mut record = run_record();
         record.scenario.objectives[0].at_most_ns = 1;
         record.targets[1]

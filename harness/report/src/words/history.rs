@@ -50,11 +50,11 @@ pub fn verdict(trend: &Trend) -> String {
         }
         [] => "no change found".to_owned(),
         changes => {
-            let told = changes.iter().map(|shift| {
+            let reported = changes.iter().map(|shift| {
                 let size = sentences::change(shift.ratio);
                 format!("{size} with {}: {}", run(shift), turn(shift.turn))
             });
-            told.collect::<Vec<_>>().join("; ")
+            reported.collect::<Vec<_>>().join("; ")
         }
     }
 }

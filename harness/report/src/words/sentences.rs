@@ -21,7 +21,9 @@ use model::spec::load::Connect;
 use model::spec::scenario::ObjectiveRecord;
 use model::words::listed;
 
-use crate::words::figures::{count, figure, mib, per_s, percentile, plural, separated, time};
+use crate::words::figures::{
+    count, figure, mib, per_s, percentile, plural, separated, time, whole_percent,
+};
 
 /// From this ratio on, and from its inverse down, people say `2.40×` rather than `140 % more`.
 const TIMES_FROM: f64 = 2.0;
@@ -74,8 +76,8 @@ pub fn sentence(comparison: &Comparison, workload: WorkloadKind) -> String {
 
 /// The metrics that answer most questions: what is timed, throughput, CPU and memory. Service time is in the tables: where the
 /// generator was not at fault it says what response time says.
-pub(crate) fn told(workload: WorkloadKind) -> impl Iterator<Item = Metric> {
-    let is_told = |metric: &Metric| {
+pub(crate) fn reported(workload: WorkloadKind) -> impl Iterator<Item = Metric> {
+    let is_shown = |metric: &Metric| {
         !matches!(
             metric,
             Metric::Time(Clock::ServiceTime, Rank::P50 | Rank::P99)
@@ -84,7 +86,7 @@ pub(crate) fn told(workload: WorkloadKind) -> impl Iterator<Item = Metric> {
     Metric::of_workload(workload)
         .iter()
         .copied()
-        .filter(is_told)
+        .filter(is_shown)
 }
 
 /// The comparisons that answer most questions. The record's table has the rest.
@@ -93,7 +95,7 @@ pub(crate) fn told(workload: WorkloadKind) -> impl Iterator<Item = Metric> {
 /// sentence for each pair would bury what matters.
 pub fn headlines(record: &RunRecord) -> Vec<String> {
     let workload = record.workload();
-    let each = told(workload).filter_map(|metric| match of(record, metric).as_slice() {
+    let each = reported(workload).filter_map(|metric| match of(record, metric).as_slice() {
         [] => None,
         [one] => Some(sentence(one, workload)),
         many => Some(grouped(name, workload, &against(many[0]), many)),
@@ -105,10 +107,12 @@ pub fn headlines(record: &RunRecord) -> Vec<String> {
 /// in one what is not known.
 pub fn verdicts(record: &RunRecord) -> Vec<String> {
     let workload = record.workload();
-    let of_each: Vec<Vec<&Comparison>> = told(workload).map(|metric| of(record, metric)).collect();
+    let of_each: Vec<Vec<&Comparison>> = reported(workload)
+        .map(|metric| of(record, metric))
+        .collect();
     if of_each.iter().any(|comparisons| comparisons.len() > 1) {
         let compared = of_each.iter().filter(|comparisons| !comparisons.is_empty());
-        let told = compared.enumerate().map(|(number, comparisons)| {
+        let reported = compared.enumerate().map(|(number, comparisons)| {
             // Against whom is said once.
             let against = if number == 0 {
                 against(comparisons[0])
@@ -117,13 +121,13 @@ pub fn verdicts(record: &RunRecord) -> Vec<String> {
             };
             grouped(short_name, workload, &against, comparisons)
         });
-        return told.collect();
+        return reported.collect();
     }
-    let told = || of_each.iter().flatten().copied();
-    let differences = told()
+    let reported = || of_each.iter().flatten().copied();
+    let differences = reported()
         .filter(|comparison| comparison.verdict.is_different())
         .map(|comparison| format!("{}.", claim(comparison, workload, short_name, "")));
-    let alike = told().filter(|comparison| !comparison.verdict.is_different());
+    let alike = reported().filter(|comparison| !comparison.verdict.is_different());
     let lists = by_verdict(alike).into_iter().map(|(word, members)| {
         let named = members.iter().map(|member| {
             let name = short_name(member.metric, workload);
@@ -335,7 +339,7 @@ pub fn objectives(record: &RunRecord) -> Vec<String> {
 
 /// What a plan can detect, before it is measured, and what that is based on.
 pub fn foresight(record: &DetectableRecord) -> String {
-    let power = format!("four times in five ({:.0} % power)", POWER * 100.0);
+    let power = format!("four times in five ({} power)", whole_percent(POWER));
     if let Some(deviation) = record.assumed_deviation {
         let largest = record.metrics.values().copied().fold(0.0, f64::max);
         return format!(
@@ -450,16 +454,19 @@ fn objective(bound: &ObjectiveRecord, workload: WorkloadKind, targets: &[TargetR
         ("missed by", missed),
         (want.as_str(), unknown),
     ];
-    let told = groups.into_iter().filter(|(_, names)| !names.is_empty());
-    let told: Vec<String> = told
+    let reported = groups.into_iter().filter(|(_, names)| !names.is_empty());
+    let reported: Vec<String> = reported
         .map(|(fate, names)| format!("{fate} {}", names.join(", ")))
         .collect();
-    let told = if told.is_empty() {
+    let reported = if reported.is_empty() {
         "no target was measured against it".to_owned()
     } else {
-        told.join("; ")
+        reported.join("; ")
     };
-    format!("{}: {told}.", capitalised(objective_words(bound, workload)))
+    format!(
+        "{}: {reported}.",
+        capitalised(objective_words(bound, workload))
+    )
 }
 
 /// `objective p99 ≤ 40.0 ms`, and of which time where it is not the response time.
@@ -723,7 +730,7 @@ mod tests {
     use samples::run_record;
 
     #[test]
-    fn what_a_plan_detects_is_told_with_what_that_is_based_on() {
+    fn what_a_plan_detects_is_reported_with_what_that_is_based_on() {
         let effects = [0.0513, 0.1, 0.021].into_iter();
         let names = [
             "response_time_ns_p50",
@@ -755,7 +762,7 @@ mod tests {
     }
 
     #[test]
-    fn a_target_against_itself_is_told_apart_from_all_comparisons() {
+    fn a_target_against_itself_is_distinguished_from_all_comparisons() {
         let mut record = run_record();
         assert!(aa(&record).is_empty());
         let headlines_before = headlines(&record);
@@ -863,7 +870,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slight_difference_is_told_with_why_it_is_no_more() {
+    fn a_slight_difference_is_reported_with_why_it_is_no_more() {
         check(
             Metric::RESPONSE_TIME_P50,
             [1.03, 1.029, 1.031],
@@ -881,7 +888,7 @@ mod tests {
     }
 
     #[test]
-    fn streams_are_told_of_as_streams() {
+    fn streams_are_reported_of_as_streams() {
         check_of(
             WorkloadKind::Streams,
             Metric::Time(Clock::FirstEventTime, Rank::P50),
@@ -913,7 +920,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chat_is_told_of_by_its_messages() {
+    fn a_chat_is_reported_of_by_its_messages() {
         check_of(
             WorkloadKind::Messages,
             Metric::Time(Clock::DeliveryTime, Rank::P99),
@@ -985,11 +992,11 @@ mod tests {
             percentile: "p99".to_owned(),
             at_most_ns: 100_000_000,
         }];
-        let told = objectives(&record);
+        let reported = objectives(&record);
         assert!(
-            told[0].starts_with("SLO p99 of first event time ≤ 100 ms: met by callback ("),
+            reported[0].starts_with("SLO p99 of first event time ≤ 100 ms: met by callback ("),
             "{}",
-            told[0]
+            reported[0]
         );
     }
 
@@ -1102,19 +1109,19 @@ mod tests {
             .get_mut(&Clock::ResponseTime)
             .unwrap()
             .p99_99 = None;
-        let told = objectives(&record);
+        let reported = objectives(&record);
         assert!(
-            told[0].starts_with("SLO p50 ≤ 1.00 s: met by callback ("),
+            reported[0].starts_with("SLO p50 ≤ 1.00 s: met by callback ("),
             "{}",
-            told[0]
+            reported[0]
         );
         assert!(
-            told[1].starts_with("SLO p50 ≤ 1.00 µs: missed by callback ("),
+            reported[1].starts_with("SLO p50 ≤ 1.00 µs: missed by callback ("),
             "{}",
-            told[1]
+            reported[1]
         );
         assert_eq!(
-            told[2],
+            reported[2],
             "SLO p99.99 ≤ 1.00 µs: unknown (too few requests) of callback."
         );
         record.targets.clear();

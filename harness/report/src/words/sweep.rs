@@ -385,7 +385,7 @@ mod tests {
     #[test]
     fn what_knees_compare_to_says_how_sure_that_is() {
         use ComparisonVerdict::{Equivalent, Inconclusive, Slower};
-        let told = samples::sweep_record().comparisons.remove(0);
+        let reported = samples::sweep_record().comparisons.remove(0);
         for ([ratio, ci_low, ci_high], verdict, words) in [
             (
                 [0.9, 0.88, 0.92],
@@ -415,14 +415,14 @@ mod tests {
                 "No difference found between what coroutine and callback sustain (95 % interval: −19 to +16 %).",
             ),
         ] {
-            let told = Comparison {
+            let reported = Comparison {
                 ratio,
                 ci_low,
                 ci_high,
                 verdict,
-                ..told.clone()
+                ..reported.clone()
             };
-            assert_eq!(comparison(&told), words);
+            assert_eq!(comparison(&reported), words);
         }
     }
 }

@@ -10,11 +10,11 @@ use model::measured::accounting::ErrorKind;
 use model::record::comparison::{NotCompared, Reason};
 use model::record::run::RunRecord;
 use model::record::warning::{Fact, REACHED_SHARE, SATURATED_SHARE, Warning};
-use model::units::{Nanos, format_ns};
+use model::units::Nanos;
 use model::words::{count, listed, plural};
 use stats::nearest_rank::MIN_SAMPLES_BEYOND;
 
-use super::figures::{per_s, percentile};
+use super::figures::{per_s, percentile, time};
 use super::terms;
 
 /// What to do where there is too little to compare.
@@ -206,7 +206,7 @@ fn parts(fact: &Fact) -> (&str, String, String, String) {
         Fact::BackendLate { p50_ns, p99_ns } => row(
             "the backend answered late",
             lag(*p50_ns, *p99_ns, None),
-            format!("threshold p99 {}", format_ns(NOTABLE_BACKEND_P99_NS)),
+            format!("threshold p99 {}", nanos(NOTABLE_BACKEND_P99_NS)),
             "every target waited for it alike, so compare ratios; for absolute times lower the rate, or give it a core of its \
              own with --load-cpus",
         ),
@@ -584,14 +584,18 @@ fn requests(number: u64) -> String {
     plural(number, "request", "requests")
 }
 
+fn nanos(ns: Nanos) -> String {
+    time(ns as f64)
+}
+
 fn share(share: f64, digits: usize) -> String {
     format!("{:.digits$} %", share * 100.0)
 }
 
 fn lag(p50_ns: Nanos, p99_ns: Option<Nanos>, max_ns: Option<Nanos>) -> String {
-    let mut parts = vec![format!("median {}", format_ns(p50_ns))];
-    parts.extend(p99_ns.map(|p99_ns| format!("p99 {}", format_ns(p99_ns))));
-    parts.extend(max_ns.map(|max_ns| format!("worst {}", format_ns(max_ns))));
+    let mut parts = vec![format!("median {}", nanos(p50_ns))];
+    parts.extend(p99_ns.map(|p99_ns| format!("p99 {}", nanos(p99_ns))));
+    parts.extend(max_ns.map(|max_ns| format!("worst {}", nanos(max_ns))));
     parts.join(", ")
 }
 
@@ -602,15 +606,15 @@ fn lag_threshold(p50_ns: Nanos, timed_p50_ns: Nanos) -> String {
     if voids {
         format!(
             "thresholds: median {} and {} of the measured median, {}",
-            format_ns(VOIDING_LAG_P50_NS),
+            nanos(VOIDING_LAG_P50_NS),
             share(VOIDING_LAG_SHARE, 0),
-            format_ns(timed_p50_ns)
+            nanos(timed_p50_ns)
         )
     } else {
         format!(
             "thresholds: p99 {}, worst {}",
-            format_ns(NOTABLE_LAG_P99_NS),
-            format_ns(NOTABLE_LAG_MAX_NS)
+            nanos(NOTABLE_LAG_P99_NS),
+            nanos(NOTABLE_LAG_MAX_NS)
         )
     }
 }

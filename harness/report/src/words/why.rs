@@ -1,4 +1,4 @@
-//! What explains the latencies, in words: what held the loops, how long the pool queued, what the kernel did.
+//! What explains the latencies, in words: what blocked the loops, how long the pool queued, what the kernel did.
 //!
 //! Every sentence is a figure of the record and says no more than that figure does: that two things happened in one run makes
 //! neither the other's cause. What a runtime doesn't tell is named, once. How to read it, runtime by runtime, is in
@@ -25,7 +25,7 @@ const NAMED_CALLS_MIN: f64 = 0.01;
 
 /// What is said of one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
+pub struct Explanation {
     /// Whose loops.
     pub name: String,
     /// What they did, a sentence each.
@@ -34,18 +34,18 @@ pub struct Told {
 
 /// What the loops of each target did. Empty for a record that knows nothing of any: an earlier one, or one of servers that tell
 /// nothing and that nobody could watch.
-pub fn told(record: &RunRecord) -> Vec<Told> {
+pub fn reported(record: &RunRecord) -> Vec<Explanation> {
     if !record.targets.iter().any(is_known) {
         return Vec::new();
     }
     let mix = &record.scenario.requests;
     let targets = record.targets.iter();
     targets
-        .map(|target| Told {
+        .map(|target| Explanation {
             name: target.name.clone(),
             sentences: sentences(target, mix),
         })
-        .filter(|told| !told.sentences.is_empty())
+        .filter(|reported| !reported.sentences.is_empty())
         .collect()
 }
 
@@ -73,7 +73,7 @@ fn workers(target: &TargetRecord) -> u32 {
 
 fn brief_of(loops: &LoopRecord, workers: u32, mix: &[RequestRecord]) -> Vec<String> {
     let longest_work = works(loops, mix).max_by_key(|(_, work)| work.max);
-    let held = match (loops.hold_ns.and_then(|hold| hold.max), longest_work) {
+    let blocked = match (loops.blocked_ns.and_then(|hold| hold.max), longest_work) {
         (Some(most), Some((who, work))) => {
             let own = work.max.map(|ns| time(ns as f64)).unwrap_or_default();
             Some(format!(
@@ -104,7 +104,7 @@ fn brief_of(loops: &LoopRecord, workers: u32, mix: &[RequestRecord]) -> Vec<Stri
         .task_moves
         .filter(|_| workers > 1)
         .map(|moves| format!("{} moves a request", a_request(moves as f64, loops)));
-    [held, lag, pool, moves].into_iter().flatten().collect()
+    [blocked, lag, pool, moves].into_iter().flatten().collect()
 }
 
 fn sentences(target: &TargetRecord, mix: &[RequestRecord]) -> Vec<String> {
@@ -112,7 +112,7 @@ fn sentences(target: &TargetRecord, mix: &[RequestRecord]) -> Vec<String> {
     let mut said = Vec::new();
     match &target.server.loops {
         Some(loops) => {
-            said.extend(held(loops, workers));
+            said.extend(blocked(loops, workers));
             said.extend(works(loops, mix).filter_map(|(who, work)| worked(&who, &work, loops)));
             said.extend(lag(loops));
             said.extend(pool(loops));
@@ -133,14 +133,14 @@ fn sentences(target: &TargetRecord, mix: &[RequestRecord]) -> Vec<String> {
             .server
             .loops
             .as_ref()
-            .and_then(|loops| untold(loops, workers)),
+            .and_then(|loops| unknown(loops, workers)),
     );
     said
 }
 
 /// `Its loop was busy 11.9 % of the time and turned 14,472 times, 1.03 a request; it was blocked for 5.12 ms at most, 99 of 100
 /// turns for no more than 210 µs.`
-fn held(loops: &LoopRecord, workers: u32) -> Option<String> {
+fn blocked(loops: &LoopRecord, workers: u32) -> Option<String> {
     let is_one = workers == 1;
     let busy = loops.busy_share.map(|share| {
         let each = percent(share / f64::from(workers));
@@ -158,7 +158,7 @@ fn held(loops: &LoopRecord, workers: u32) -> Option<String> {
         )
     });
     let did: Vec<String> = [busy, turned].into_iter().flatten().collect();
-    let held = loops.hold_ns.and_then(|hold| {
+    let blocked = loops.blocked_ns.and_then(|hold| {
         let most = time(hold.max? as f64);
         let typical = hold.p99.map_or_else(String::new, |p99| {
             format!(", 99 of 100 turns for no more than {}", time(p99 as f64))
@@ -171,12 +171,12 @@ fn held(loops: &LoopRecord, workers: u32) -> Option<String> {
         ("Its loops", "one of them")
     };
     let did = (!did.is_empty()).then(|| format!("{its} {}", did.join(" and ")));
-    match (did, held) {
+    match (did, blocked) {
         (None, None) => None,
         (Some(did), None) => Some(format!("{did}.")),
-        (Some(did), Some(held)) => Some(format!("{did}; {it} {held}.")),
-        (None, Some(held)) if is_one => Some(format!("Its loop {held}.")),
-        (None, Some(held)) => Some(format!("One of its loops {held}.")),
+        (Some(did), Some(blocked)) => Some(format!("{did}; {it} {blocked}.")),
+        (None, Some(blocked)) if is_one => Some(format!("Its loop {blocked}.")),
+        (None, Some(blocked)) => Some(format!("One of its loops {blocked}.")),
     }
 }
 
@@ -208,7 +208,7 @@ fn who_asked(route: &str, mix: &[RequestRecord]) -> String {
 /// `GET /hash/6144 blocked a loop 723 times, for 3.10 ms on average and 5.08 ms at most: 91.0 % of all blocked time.`
 fn worked(who: &str, work: &SpanRecord, loops: &LoopRecord) -> Option<String> {
     let (mean, most) = work.mean.zip(work.max)?;
-    let all_ns = loops.hold_ns.map(|hold| hold.total_ns());
+    let all_ns = loops.blocked_ns.map(|hold| hold.total_ns());
     // Both are rounded, so the part may come out larger than the whole.
     let share = all_ns.filter(|&all_ns| all_ns > 0.0).map(|all_ns| {
         format!(
@@ -346,10 +346,10 @@ fn called(calls: &SyscallRecord) -> String {
 }
 
 /// What a runtime keeps to itself.
-fn untold(loops: &LoopRecord, workers: u32) -> Option<String> {
+fn unknown(loops: &LoopRecord, workers: u32) -> Option<String> {
     let unknown = [
         (loops.turns.is_none(), "how often its loop turned"),
-        (loops.hold_ns.is_none(), "for how long it was blocked"),
+        (loops.blocked_ns.is_none(), "for how long it was blocked"),
         (loops.loop_lag_ns.is_none(), "how late its timers were"),
         (loops.pool_wait_ns.is_none(), "how long its pool queued"),
         (
@@ -402,7 +402,7 @@ mod tests {
             task_moves: Some(500),
             worker_parks: Some(9_000),
             busy_share: Some(0.12),
-            hold_ns: Some(span(12_500, [190 * US, 30 * US, 3_100 * US, 6_200 * US])),
+            blocked_ns: Some(span(12_500, [190 * US, 30 * US, 3_100 * US, 6_200 * US])),
             loop_lag_ns: Some(span(240, [150 * US, 62 * US, 0, 3_300 * US])),
             pool_wait_ns: Some(span(900, [900 * US, 42 * US, 24_100 * US, 53 * MS])),
             pool_queue_depth_mean: Some(0.0405),
@@ -435,16 +435,16 @@ mod tests {
             mix(&["GET /json", "GET /hash/6144", "GET /hash/32768?offload=1"]);
         record.targets[0].manifest.workers = workers;
         record.targets[0].server = server;
-        let told = told(&record);
-        let sentences: Vec<&str> = told
+        let reported = reported(&record);
+        let sentences: Vec<&str> = reported
             .iter()
-            .flat_map(|told| &told.sentences)
+            .flat_map(|reported| &reported.sentences)
             .map(String::as_str)
             .collect();
         assert_eq!(sentences, expected);
     }
 
-    fn telling(loops: LoopRecord) -> ServerRecord {
+    fn snapshot(loops: LoopRecord) -> ServerRecord {
         ServerRecord {
             loops: Some(loops),
             ..ServerRecord::default()
@@ -452,7 +452,7 @@ mod tests {
     }
 
     #[test]
-    fn a_loop_that_tells_everything_is_told_of_in_a_few_sentences() {
+    fn a_loop_that_tells_everything_is_reported_of_in_a_few_sentences() {
         let server = ServerRecord {
             cpu_us_per_request: Some(50.0),
             cpu_user_share: Some(0.6),
@@ -470,7 +470,7 @@ mod tests {
                 600,
                 200.0,
             ),
-            ..telling(whole())
+            ..snapshot(whole())
         };
         check(
             server,
@@ -491,7 +491,7 @@ mod tests {
     }
 
     #[test]
-    fn several_workers_are_told_of_together_and_what_moved_between_them() {
+    fn several_workers_are_reported_of_together_and_what_moved_between_them() {
         let workers = LoopRecord {
             pool_wait_ns: Some(SpanRecord::default()),
             loop_work_ns: None,
@@ -499,7 +499,7 @@ mod tests {
             ..whole()
         };
         check(
-            telling(workers.clone()),
+            snapshot(workers.clone()),
             2,
             &[
                 "Its loops were busy 6.0 % of the time on average and turned 12,500 times, 1.25 a request; one of them was blocked for 6.20 ms at most, 99 of 100 turns for no more than 3.10 ms.",
@@ -508,7 +508,7 @@ mod tests {
             ],
         );
         check(
-            telling(LoopRecord {
+            snapshot(LoopRecord {
                 task_moves: Some(0),
                 turns: None,
                 busy_share: None,
@@ -531,7 +531,7 @@ mod tests {
             ..LoopRecord::default()
         };
         check(
-            telling(only_lag),
+            snapshot(only_lag),
             1,
             &[
                 "Timers came 300 µs late at most, of 8 looked at.",
@@ -562,7 +562,7 @@ mod tests {
     }
 
     #[test]
-    fn who_held_the_loop_is_the_request_where_there_is_but_one() {
+    fn who_blocked_the_loop_is_the_request_where_there_is_but_one() {
         for (route, requests, expected) in [
             ("/hash", &["GET /json", "GET /hash/1"][..], "GET /hash/1"),
             (
@@ -591,7 +591,7 @@ mod tests {
         let mut record = samples::run_record();
         record.scenario.requests = mix(&["GET /hash/6144"]);
         record.targets.truncate(1);
-        record.targets[0].server = telling(whole());
+        record.targets[0].server = snapshot(whole());
         assert_eq!(
             brief(&record),
             [
@@ -600,8 +600,8 @@ mod tests {
             ]
         );
         record.targets[0].manifest.workers = 2;
-        record.targets[0].server = telling(LoopRecord {
-            hold_ns: None,
+        record.targets[0].server = snapshot(LoopRecord {
+            blocked_ns: None,
             loop_lag_ns: None,
             pool_wait_ns: None,
             ..whole()
@@ -614,7 +614,7 @@ mod tests {
         );
         record.targets[0].server.loops = None;
         assert!(brief(&record).is_empty());
-        record.targets[0].server = telling(whole());
+        record.targets[0].server = snapshot(whole());
         let target = record.targets[0].clone();
         record.targets = vec![target; BRIEF_TARGETS_MAX];
         assert_eq!(brief(&record).len(), BRIEF_TARGETS_MAX);

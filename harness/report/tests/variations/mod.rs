@@ -54,7 +54,7 @@ pub fn two() -> RunRecord {
     SAMPLE.clone()
 }
 
-/// Streams of events, which are told by their first event, with an objective that bounds it.
+/// Streams of events, which are reported by their first event, with an objective that bounds it.
 pub fn streams() -> RunRecord {
     static SAMPLE: LazyLock<RunRecord> = LazyLock::new(samples::stream_record);
     let mut record = SAMPLE.clone();
@@ -65,7 +65,7 @@ pub fn streams() -> RunRecord {
     record
 }
 
-/// A chat, which is told by the time until everybody has a message.
+/// A chat, which is reported by the time until everybody has a message.
 pub fn chat() -> RunRecord {
     static SAMPLE: LazyLock<RunRecord> = LazyLock::new(samples::chat_record);
     SAMPLE.clone()

@@ -16,7 +16,7 @@ use super::profile;
 use super::record::{self, Measured};
 use super::run::{Run, time_to_hold_idle};
 use super::site::Machine;
-use super::subject::Subject;
+use super::target_state::TargetState;
 use crate::request::Request;
 use crate::run_event::{Planned, RunEvent};
 use crate::steering::Steering;
@@ -37,7 +37,7 @@ pub fn measure(
         log,
         steering,
         tell,
-        |run, subjects, book, (_, site)| {
+        |run, states, book, (_, site)| {
             (run.tell)(RunEvent::Planned {
                 scenario: &request.scenario,
                 targets: &request.targets,
@@ -52,7 +52,7 @@ pub fn measure(
                 plan: &request.plan,
                 has_profile: request.profile.is_some(),
             });
-            engine::measure(run, subjects, &mut blocks, book)
+            engine::measure(run, states, &mut blocks, book)
         },
     )?;
     Ok(record::of(request, kept))
@@ -78,35 +78,35 @@ impl Measurement for Blocks<'_> {
     fn turn(
         &mut self,
         run: &mut Run<'_>,
-        subject: &mut Subject<'_>,
+        state: &mut TargetState<'_>,
         (step, turn): (&Step, &Turn),
         load: &Load,
         _: &Machine,
     ) {
         let Some(trial) = turn.trial else {
-            return run.profile(load, subject);
+            return run.profile(load, state);
         };
-        let before = run.stats(subject);
-        let Some(mut driven) = run.drive(load, subject) else {
+        let before = run.stats(state);
+        let Some(mut driven) = run.drive(load, state) else {
             return;
         };
-        let after = run.stats(subject);
-        let stats = after
+        let after = run.stats(state);
+        let others = after
             .as_ref()
             .or(before.as_ref())
-            .map(|(_, stats)| stats.clone());
+            .map(|(_, others)| others.clone());
         driven.watched.counted = before
             .zip(after)
             .map(|((before, _), (after, _))| (before, after));
         let is_whole = !run.steering.interrupt.is_asked() && driven.ended.is_none();
         let workload = WorkloadKind::of(&driven.recording);
         let times = Times::of(&driven.recording.times[workload.clock()]);
-        subject.note(Note::Epoch(Box::new(EpochTaken {
+        state.note(Note::Epoch(Box::new(EpochTaken {
             trial,
             is_whole,
             recording: driven.recording,
             watched: driven.watched,
-            stats,
+            stats: others,
         })));
         if is_whole {
             (run.tell)(RunEvent::EpochEnded {
@@ -115,15 +115,21 @@ impl Measurement for Blocks<'_> {
                 median_ns: times.p50,
                 workload,
                 load,
-                so_far: subject.so_far(),
+                so_far: state.so_far(),
             });
         }
         if let Some(how) = driven.ended {
-            run.fail(subject, format!("it ended while it was measured: {how}"));
+            run.fail(state, format!("it ended while it was measured: {how}"));
         }
     }
 
-    fn measured(&mut self, _: &Known, _: &[Subject<'_>], step: &Step, _: Duration) -> StepResult {
+    fn measured(
+        &mut self,
+        _: &Known,
+        _: &[TargetState<'_>],
+        step: &Step,
+        _: Duration,
+    ) -> StepResult {
         match step.place {
             Place::Block(block) => StepResult::Block(block),
             Place::Profile => StepResult::Profile,

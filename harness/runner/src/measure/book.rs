@@ -8,7 +8,7 @@ use process::failure::Failure;
 use super::known::Known;
 use super::run::Run;
 use super::site::Machine;
-use super::subject::Subject;
+use super::target_state::TargetState;
 use crate::step_log::StepLog;
 
 /// Where what is measured is kept, and what is known of it.
@@ -36,14 +36,11 @@ impl<'a> Book<'a> {
     }
 
     /// What became known since the line before.
-    fn line(&self, run: &Run<'_>, subjects: &mut [Subject<'_>]) -> LogStep {
-        let notes = subjects
-            .iter_mut()
-            .enumerate()
-            .flat_map(|(index, subject)| {
-                let notes = subject.take_notes().into_iter();
-                notes.map(move |note| (index, note))
-            });
+    fn line(&self, run: &Run<'_>, states: &mut [TargetState<'_>]) -> LogStep {
+        let notes = states.iter_mut().enumerate().flat_map(|(index, state)| {
+            let notes = state.take_notes().into_iter();
+            notes.map(move |note| (index, note))
+        });
         LogStep {
             measured: None,
             is_whole: true,
@@ -69,14 +66,14 @@ impl<'a> Book<'a> {
     pub(super) fn keep(
         &mut self,
         run: &Run<'_>,
-        subjects: &mut [Subject<'_>],
+        states: &mut [TargetState<'_>],
         measured: Option<StepResult>,
         is_whole: bool,
     ) -> Result<(), Failure> {
         let line = LogStep {
             measured,
             is_whole,
-            ..self.line(run, subjects)
+            ..self.line(run, states)
         };
         self.write(line)
     }
@@ -90,11 +87,11 @@ impl<'a> Book<'a> {
     pub(super) fn end(
         mut self,
         run: &Run<'_>,
-        subjects: &mut [Subject<'_>],
+        states: &mut [TargetState<'_>],
         ending: Ending,
     ) -> Result<Known, Failure> {
         let stopped = self.machine.stop_backend(&run.client);
-        let mut line = self.line(run, subjects);
+        let mut line = self.line(run, states);
         match stopped {
             Ok(backend) => line.part.backend = backend,
             Err(how) => line.part.backend_failed = Some(how),

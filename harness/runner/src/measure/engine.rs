@@ -11,7 +11,7 @@ use super::book::Book;
 use super::known::Known;
 use super::run::Run;
 use super::site::Machine;
-use super::subject::Subject;
+use super::target_state::TargetState;
 use crate::run_event::RunEvent;
 
 /// What a run and a sweep have each of its own.
@@ -23,7 +23,7 @@ pub(super) trait Measurement {
     fn turn(
         &mut self,
         run: &mut Run<'_>,
-        subject: &mut Subject<'_>,
+        state: &mut TargetState<'_>,
         at: (&Step, &Turn),
         load: &Load,
         machine: &Machine,
@@ -33,7 +33,7 @@ pub(super) trait Measurement {
     fn measured(
         &mut self,
         known: &Known,
-        subjects: &[Subject<'_>],
+        states: &[TargetState<'_>],
         step: &Step,
         elapsed: Duration,
     ) -> StepResult;
@@ -45,7 +45,7 @@ pub(super) trait Measurement {
 /// Measures until nothing comes next.
 pub(super) fn measure(
     run: &mut Run<'_>,
-    subjects: &mut [Subject<'_>],
+    states: &mut [TargetState<'_>],
     measurement: &mut impl Measurement,
     book: &mut Book<'_>,
 ) -> Result<Ending, Failure> {
@@ -60,7 +60,7 @@ pub(super) fn measure(
             Next::Done => break Ending::Complete,
             Next::TimeIsUp => break Ending::TimeIsUp,
         };
-        let has_failed = |member: &usize| subjects[*member].failure.is_some();
+        let has_failed = |member: &usize| states[*member].failure.is_some();
         if step.members.iter().all(has_failed) {
             break Ending::Complete;
         }
@@ -68,38 +68,38 @@ pub(super) fn measure(
         if round != Some(step.round) {
             if round.is_some() {
                 book.before_stop(run);
-                run.stop_all(subjects);
+                run.stop_all(states);
                 run.rest_where_asked();
             }
-            run.begin_round(step.round, &step.members, subjects);
+            run.begin_round(step.round, &step.members, states);
             round = Some(step.round);
         }
         let load = Load {
             duration: step.epoch,
-            ..run.load_at(step.rate, &mut book.known.capacity, subjects)
+            ..run.load_at(step.rate, &mut book.known.capacity, states)
         };
         if !is_warm {
             // Also what cooled down while the run rested, every target of it.
-            run.warm_up_all(step.round, &load, subjects);
+            run.warm_up_all(step.round, &load, states);
         }
         let mut is_whole = true;
         for turn in &step.turns {
-            let subject = &mut subjects[turn.target];
+            let state = &mut states[turn.target];
             if run.steering.interrupt.is_asked() {
                 is_whole = false;
-            } else if subject.failure.is_none() {
+            } else if state.failure.is_none() {
                 let load = Load {
                     seed: turn.seed,
                     ..load.clone()
                 };
                 (run.tell)(RunEvent::EpochStarted { step: &step, turn });
-                measurement.turn(run, subject, (&step, turn), &load, &book.machine);
+                measurement.turn(run, state, (&step, turn), &load, &book.machine);
             }
         }
         is_whole &= !run.steering.interrupt.is_asked();
         let measured =
-            is_whole.then(|| measurement.measured(&book.known, subjects, &step, begun.elapsed()));
-        book.keep(run, subjects, measured, is_whole)?;
+            is_whole.then(|| measurement.measured(&book.known, states, &step, begun.elapsed()));
+        book.keep(run, states, measured, is_whole)?;
         if is_whole {
             measurement.kept(run, &book.known);
         }
@@ -107,6 +107,6 @@ pub(super) fn measure(
     if round.is_some() {
         book.before_stop(run);
     }
-    run.stop_all(subjects);
+    run.stop_all(states);
     Ok(ending)
 }

@@ -12,7 +12,7 @@ use super::book::Book;
 use super::known::Known;
 use super::run::Run;
 use super::site::Site;
-use super::subject::Subject;
+use super::target_state::TargetState;
 use crate::request::Request;
 use crate::run_event::RunEvent;
 use crate::steering::Steering;
@@ -40,7 +40,7 @@ pub enum Begin {
 pub(super) struct Kept<'a> {
     pub(super) head: LogHead,
     pub(super) site: LogSite,
-    pub(super) subjects: Vec<Subject<'a>>,
+    pub(super) states: Vec<TargetState<'a>>,
     pub(super) known: Known,
 }
 
@@ -55,7 +55,7 @@ pub(super) fn measured<'a>(
     tell: &mut dyn FnMut(RunEvent<'_>),
     drive: impl FnOnce(
         &mut Run<'_>,
-        &mut [Subject<'_>],
+        &mut [TargetState<'_>],
         &mut Book<'_>,
         (&LogHead, &LogSite),
     ) -> Result<Ending, Failure>,
@@ -86,10 +86,10 @@ pub(super) fn measured<'a>(
         site
     };
     let targets = request.targets.iter().zip(&site.targets);
-    let mut subjects: Vec<Subject<'_>> = targets
-        .map(|(spec, manifest)| Subject::new(spec, manifest.clone()))
+    let mut states: Vec<TargetState<'_>> = targets
+        .map(|(spec, manifest)| TargetState::new(spec, manifest.clone()))
         .collect();
-    let (mut known, whole_bytes) = Known::read(kept.steps, &mut subjects);
+    let (mut known, whole_bytes) = Known::read(kept.steps, &mut states);
     log.cut(whole_bytes.unwrap_or(kept.head_bytes))?;
     if known.ended.is_none() {
         let here = if let Some(here) = prepared {
@@ -103,13 +103,13 @@ pub(super) fn measured<'a>(
         let before = Duration::from_secs_f64(known.part().elapsed_s);
         let (machine, mut run) = here.around(request, before, steering, tell);
         let mut book = Book::new(known, log, machine);
-        let ending = drive(&mut run, &mut subjects, &mut book, (&kept.head, &site))?;
-        known = book.end(&run, &mut subjects, ending)?;
+        let ending = drive(&mut run, &mut states, &mut book, (&kept.head, &site))?;
+        known = book.end(&run, &mut states, ending)?;
     }
     Ok(Kept {
         head: kept.head,
         site,
-        subjects,
+        states,
         known,
     })
 }

@@ -5,7 +5,7 @@ use model::record::log::{Ending, LogStep, Part, StepResult};
 use model::record::sweep::step::StepRecord;
 use model::units::Rate;
 
-use super::subject::Subject;
+use super::target_state::TargetState;
 
 /// What is known of a measurement as a whole; its targets know the rest.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ impl Known {
     /// Reads what was kept, up to a step that was cut short, and says how many bytes of the log that is, where there is a step.
     pub(super) fn read(
         steps: Vec<(LogStep, usize)>,
-        subjects: &mut [Subject<'_>],
+        states: &mut [TargetState<'_>],
     ) -> (Self, Option<usize>) {
         let (mut known, mut whole_bytes) = (Self::default(), None);
         for (step, end) in steps {
@@ -35,7 +35,7 @@ impl Known {
                 break;
             }
             for (target, note) in &step.notes {
-                subjects[*target].apply(note);
+                states[*target].apply(note);
             }
             whole_bytes = Some(end);
             known.add(step);

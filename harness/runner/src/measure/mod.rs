@@ -9,7 +9,7 @@ mod profile;
 pub mod record;
 mod run;
 mod site;
-mod subject;
 pub mod sweep;
+mod target_state;
 mod warmup;
 mod watch;

@@ -15,7 +15,7 @@ use model::units::Rate;
 use spec::Route;
 
 use super::run::Run;
-use super::subject::Subject;
+use super::target_state::TargetState;
 use crate::request::Request;
 use process::process_tree::descendants;
 use process::strace::{STRACE, Strace};
@@ -31,12 +31,12 @@ const MAX_CONNECTIONS: NonZeroU32 = NonZeroU32::new(8).expect("8 is not zero");
 
 impl Run<'_> {
     /// Profiles a target that is still there; says why where that can't be done.
-    pub(super) fn profile(&mut self, load: &Load, subject: &mut Subject<'_>) {
-        let Some(process) = &subject.process else {
+    pub(super) fn profile(&mut self, load: &Load, state: &mut TargetState<'_>) {
+        let Some(process) = &state.process else {
             return;
         };
         let Some(server) = &process.server else {
-            return subject.note(not_profiled(
+            return state.note(not_profiled(
                 "it ran already, and is not ours to trace",
                 "have bench start it: see docs/targets.md",
             ));
@@ -59,20 +59,20 @@ impl Run<'_> {
                 let ok = recording.accounting.ok;
                 let record = SyscallRecord::of(&counts, counted_by, ok, rate.as_per_s());
                 if record.is_none() {
-                    subject.note(not_profiled(
+                    state.note(not_profiled(
                         "it answered nothing meanwhile",
                         "being traced slows a server: run it again on a machine that is less busy",
                     ));
                 }
                 if let Some(record) = record {
-                    subject.note(Note::Syscalls(Box::new(record)));
+                    state.note(Note::Syscalls(Box::new(record)));
                 }
             }
-            Ok((_, _, _, Err(error))) => subject.note(not_profiled(
+            Ok((_, _, _, Err(error))) => state.note(not_profiled(
                 &format!("load could not be driven: {error}"),
                 "its other figures were measured before and are whole",
             )),
-            Err(error) => subject.note(not_profiled(&error.to_string(), error.advice())),
+            Err(error) => state.note(not_profiled(&error.to_string(), error.advice())),
         }
     }
 

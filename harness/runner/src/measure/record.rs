@@ -30,7 +30,7 @@ pub(super) fn of(request: &Request, kept: Kept<'_>) -> Measured {
     let Kept {
         head,
         site,
-        subjects,
+        states,
         known,
     } = kept;
     let spec = &request.arrival;
@@ -39,9 +39,9 @@ pub(super) fn of(request: &Request, kept: Kept<'_>) -> Measured {
     let arrival = arrival.ok().filter(|_| is_found);
     let load = request.load(arrival.unwrap_or(Arrival::Closed));
     let scenario = request.scenario.record();
-    let (mut targets, recordings): (Vec<TargetRecord>, Vec<Recording>) = subjects
+    let (mut targets, recordings): (Vec<TargetRecord>, Vec<Recording>) = states
         .into_iter()
-        .map(|subject| subject.into_record(&load, &scenario.requests))
+        .map(|state| state.into_record(&load, &scenario.requests))
         .unzip();
     let part = known.part();
     let has_failed =

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use load::idle::MAX_OPENED_PER_S;
 use load::{Control, Options, Workload};
-use model::measured::loops::Telling;
+use model::measured::loops::Snapshot;
 use model::measured::recording::Recording;
 use model::record::log::Note;
 use model::record::watched::Watched;
@@ -24,7 +24,7 @@ use process::launch::Server;
 use process::meter::Meters;
 use process::starting::{self, Starter};
 
-use super::subject::{Process, Subject};
+use super::target_state::{Process, TargetState};
 use super::watch::watch;
 use process::holder::Holder;
 
@@ -99,45 +99,45 @@ impl Run<'_> {
         &mut self,
         round: u32,
         members: &[usize],
-        subjects: &mut [Subject<'_>],
+        states: &mut [TargetState<'_>],
     ) {
         (self.tell)(RunEvent::RoundStarted { round });
         // Some may run already: those by which it was found at which rate to begin.
         let mut started = members.to_vec();
-        started.retain(|&member| subjects[member].process.is_none());
+        started.retain(|&member| states[member].process.is_none());
         for &member in &started {
-            self.start(&mut subjects[member]);
+            self.start(&mut states[member]);
         }
         for &member in &started {
-            self.hold_idle(&mut subjects[member]);
+            self.hold_idle(&mut states[member]);
         }
     }
 
     /// Ends all servers.
-    pub(super) fn stop_all(&mut self, subjects: &mut [Subject<'_>]) {
-        for subject in subjects {
-            self.stop(subject);
+    pub(super) fn stop_all(&mut self, states: &mut [TargetState<'_>]) {
+        for state in states {
+            self.stop(state);
         }
     }
 
     /// Starts a target and makes sure that it answers every route of the scenario correctly.
-    pub(super) fn start(&mut self, subject: &mut Subject<'_>) {
-        if subject.failure.is_some() || self.steering.interrupt.is_asked() {
+    pub(super) fn start(&mut self, state: &mut TargetState<'_>) {
+        if state.failure.is_some() || self.steering.interrupt.is_asked() {
             return;
         }
-        match self.launch(subject) {
+        match self.launch(state) {
             Ok(process) => {
                 let wrong = self
                     .request
                     .routes
                     .each()
                     .find_map(|asked| self.expect(&process, asked).err());
-                subject.process = Some(process);
+                state.process = Some(process);
                 if let Some(what) = wrong {
-                    self.fail(subject, what);
+                    self.fail(state, what);
                 }
             }
-            Err(what) => self.fail(subject, what),
+            Err(what) => self.fail(state, what),
         }
     }
 
@@ -169,8 +169,8 @@ impl Run<'_> {
         })
     }
 
-    fn launch(&self, subject: &Subject<'_>) -> Result<Process, String> {
-        let manifest = match &subject.spec.kind {
+    fn launch(&self, state: &TargetState<'_>) -> Result<Process, String> {
+        let manifest = match &state.spec.kind {
             Kind::Url(url) => {
                 let addr = starting::resolve(url)?;
                 return Ok(Process {
@@ -182,7 +182,7 @@ impl Run<'_> {
             }
             Kind::Launched(manifest) => manifest,
         };
-        let server = self.starter.launch(manifest, subject.spec.pool)?;
+        let server = self.starter.launch(manifest, state.spec.pool)?;
         let addr = server.addr;
         Ok(Process {
             server: Some(server),
@@ -193,16 +193,16 @@ impl Run<'_> {
     }
 
     /// Opens a target's idle connections and reads what they cost it. They stay open until the round ends, in the epochs of
-    /// the other targets too: opening ten thousand for each epoch would leave the closing of the last ones to whoever is
+    /// the other targets too: opening ten thousand for each epoch would leave the closing of the last ones to the one that is
     /// measured next, and a server whose allocator keeps what they held could be asked for their price only once.
-    pub(super) fn hold_idle(&mut self, subject: &mut Subject<'_>) {
+    pub(super) fn hold_idle(&mut self, state: &mut TargetState<'_>) {
         let Some(count) = self.request.scenario.idle_connections else {
             return;
         };
-        if subject.failure.is_some() || self.steering.interrupt.is_asked() {
+        if state.failure.is_some() || self.steering.interrupt.is_asked() {
             return;
         }
-        let Some(process) = &mut subject.process else {
+        let Some(process) = &mut state.process else {
             return;
         };
         let meters = process.server.as_ref().map(Server::meters);
@@ -214,13 +214,13 @@ impl Run<'_> {
                 let opened = idle.opened();
                 process.idle = Some(idle);
                 let after = settled();
-                subject.note(Note::IdleOpened {
+                state.note(Note::IdleOpened {
                     opened,
                     rss_bytes: before.zip(after),
                 });
             }
             Ok(None) => {}
-            Err(what) => self.fail(subject, format!("it has no idle connections: {what}")),
+            Err(what) => self.fail(state, format!("it has no idle connections: {what}")),
         }
     }
 
@@ -234,14 +234,14 @@ impl Run<'_> {
         &mut self,
         rate: Option<Rate>,
         capacity: &mut Option<Rate>,
-        subjects: &mut [Subject<'_>],
+        states: &mut [TargetState<'_>],
     ) -> Load {
         let spec = &self.request.arrival;
         if let Some(rate) = rate {
             return self.request.load(spec.at_rate(rate));
         }
         if spec.needs_capacity() && capacity.is_none() {
-            *capacity = self.find_capacity(subjects);
+            *capacity = self.find_capacity(states);
         }
         let arrival = spec.at_capacity(capacity.unwrap_or_else(any_rate));
         self.request
@@ -249,31 +249,31 @@ impl Run<'_> {
     }
 
     /// What the weakest target carries; none where it was not found out.
-    pub(super) fn find_capacity(&mut self, subjects: &mut [Subject<'_>]) -> Option<Rate> {
+    pub(super) fn find_capacity(&mut self, states: &mut [TargetState<'_>]) -> Option<Rate> {
         let mut weakest: Option<Rate> = None;
-        for subject in subjects {
-            if self.steering.interrupt.is_asked() || subject.failure.is_some() {
+        for state in states {
+            if self.steering.interrupt.is_asked() || state.failure.is_some() {
                 continue;
             }
-            let Some(process) = &subject.process else {
+            let Some(process) = &state.process else {
                 continue;
             };
             match self.probe_capacity(&process.workload, process.addr) {
                 Ok(capacity) => {
                     (self.tell)(RunEvent::CapacityMeasured {
-                        target: &subject.spec.name,
+                        target: &state.spec.name,
                         capacity,
                     });
                     let is_weaker = weakest.is_none_or(|weakest| capacity < weakest);
                     weakest = if is_weaker { Some(capacity) } else { weakest };
                 }
-                Err(what) => self.fail(subject, what),
+                Err(what) => self.fail(state, what),
             }
         }
         weakest
     }
 
-    /// How many requests a second a target answers in a closed loop, or why that can't be told.
+    /// How many requests a second a target answers in a closed loop, or why that is not known.
     fn probe_capacity(&self, workload: &Workload, addr: SocketAddr) -> Result<Rate, String> {
         let mut duration = CAPACITY_PROBE;
         loop {
@@ -303,19 +303,22 @@ impl Run<'_> {
 
     /// What a target counts of itself, asked between two epochs, when nothing is measured, and the rest of its `/stats`. One that
     /// never answered is not asked again: it may be none of ours, and take its time to say so.
-    pub(super) fn stats(&self, subject: &mut Subject<'_>) -> Option<(Telling, serde_json::Value)> {
-        let process = subject.process.as_ref().filter(|_| subject.has_stats)?;
-        let Some(stats) = self.client.stats(process.addr) else {
-            subject.has_stats = subject.cost.stats.is_some();
+    pub(super) fn stats(
+        &self,
+        state: &mut TargetState<'_>,
+    ) -> Option<(Snapshot, serde_json::Value)> {
+        let process = state.process.as_ref().filter(|_| state.has_stats)?;
+        let Some(reply) = self.client.stats(process.addr) else {
+            state.has_stats = state.cost.stats.is_some();
             return None;
         };
-        let telling = Telling::read(&stats);
-        Some((telling, without_counts(stats)))
+        let snapshot = Snapshot::read(&reply);
+        Some((snapshot, without_counts(reply)))
     }
 
     /// Drives load at a target, if it is there, and notes its failure where that can't be done.
-    pub(super) fn drive(&mut self, load: &Load, subject: &mut Subject<'_>) -> Option<Driven> {
-        let process = subject.process.as_ref()?;
+    pub(super) fn drive(&mut self, load: &Load, state: &mut TargetState<'_>) -> Option<Driven> {
+        let process = state.process.as_ref()?;
         let meters = process.server.as_ref().map(Server::meters);
         let options = self.options();
         let (driven, watched) = watch(meters.as_ref(), self.started, self.steering, |control| {
@@ -330,42 +333,42 @@ impl Run<'_> {
                     ended,
                 });
             }
-            (Err(error), Some(how)) => self.fail(subject, format!("it had ended ({how}): {error}")),
-            (Err(error), None) => self.fail(subject, error.to_string()),
+            (Err(error), Some(how)) => self.fail(state, format!("it had ended ({how}): {error}")),
+            (Err(error), None) => self.fail(state, error.to_string()),
         }
         None
     }
 
     /// Notes that a target failed, with its last output, and ends it.
-    pub(super) fn fail(&mut self, subject: &mut Subject<'_>, what: String) {
-        let server = subject.process.take().and_then(|process| process.server);
+    pub(super) fn fail(&mut self, state: &mut TargetState<'_>, what: String) {
+        let server = state.process.take().and_then(|process| process.server);
         let last_output = server.as_ref().map(Server::last_output).unwrap_or_default();
         if let Some(server) = server {
             server.stop();
         }
-        self.note_failure(subject, what, last_output);
+        self.note_failure(state, what, last_output);
     }
 
-    fn note_failure(&mut self, subject: &mut Subject<'_>, what: String, last_output: String) {
+    fn note_failure(&mut self, state: &mut TargetState<'_>, what: String, last_output: String) {
         let failure = model::record::target::Failure { what, last_output };
         (self.tell)(RunEvent::TargetFailed {
-            target: &subject.spec.name,
+            target: &state.spec.name,
             failure: &failure,
         });
-        subject.note(Note::Failed(failure));
+        state.note(Note::Failed(failure));
     }
 
     /// Ends a target.
-    pub(super) fn stop(&mut self, subject: &mut Subject<'_>) {
-        let Some(process) = &mut subject.process else {
+    pub(super) fn stop(&mut self, state: &mut TargetState<'_>) {
+        let Some(process) = &mut state.process else {
             return;
         };
         let lost = process.idle_lost();
         process.idle = None;
         if lost > 0 {
-            subject.note(Note::IdleLost(lost));
+            state.note(Note::IdleLost(lost));
         }
-        let Some(process) = &mut subject.process else {
+        let Some(process) = &mut state.process else {
             return;
         };
         let Some(server) = process.server.take() else {
@@ -373,13 +376,13 @@ impl Run<'_> {
         };
         if let Some(how) = server.ended() {
             process.server = Some(server);
-            return self.fail(subject, format!("it ended between two epochs: {how}"));
+            return self.fail(state, format!("it ended between two epochs: {how}"));
         }
         let last_output = server.last_output();
-        subject.process = None;
+        state.process = None;
         if let Some(how) = server.stop() {
             self.note_failure(
-                subject,
+                state,
                 format!("it did not end in order: {how}"),
                 last_output,
             );

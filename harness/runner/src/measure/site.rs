@@ -56,7 +56,7 @@ impl Site {
             &request.targets,
             &request.pinning,
             backend.as_ref().map(|backend| backend.addr),
-            &mut |line| tell(RunEvent::Said(line)),
+            &mut |line| tell(RunEvent::Notice(line)),
         )?;
         // Not before: the packages of a target that is measured for the first time may take minutes to install.
         let started = Instant::now();
@@ -84,7 +84,7 @@ impl Site {
         request: &Request,
         tell: &mut dyn FnMut(RunEvent<'_>),
     ) -> Vec<Manifest> {
-        let mut say = |line: &str| tell(RunEvent::Said(line));
+        let mut say = |line: &str| tell(RunEvent::Notice(line));
         let targets = request.targets.iter();
         targets
             .map(|spec| self.starter.identity(spec, &mut say))

@@ -28,7 +28,7 @@ use super::kept::{self, Begin, Kept};
 use super::known::Known;
 use super::run::{Driven, Run};
 use super::site::{Machine, circumstances};
-use super::subject::Subject;
+use super::target_state::TargetState;
 use crate::request::Request;
 use crate::run_event::{Planned, RunEvent, SoFar};
 use crate::steering::Steering;
@@ -106,9 +106,9 @@ pub fn sweep(
         log,
         steering,
         tell,
-        |run, subjects, book, (head, site)| {
+        |run, states, book, (head, site)| {
             if request.arrival.needs_capacity() && book.known.capacity.is_none() {
-                find_capacity(run, subjects, book)?;
+                find_capacity(run, states, book)?;
             }
             let plan = plan(asked, head, site, &book.known);
             check(plan.design.ladder.from_per_s, ask)?;
@@ -126,7 +126,7 @@ pub fn sweep(
                 had: book.known.rates.len(),
                 epochs: Vec::new(),
             };
-            engine::measure(run, subjects, &mut rates, book)
+            engine::measure(run, states, &mut rates, book)
         },
     )?;
     Ok(record(asked, kept))
@@ -188,7 +188,7 @@ fn record(asked: &SweepRequest, kept: Kept<'_>) -> SweepRecord {
         voids: warning.voids && matches!(warning.fact, Fact::BackendFailed { .. }),
         ..warning
     });
-    let late = late_failures(&kept.subjects, &kept.known.rates);
+    let late = late_failures(&kept.states, &kept.known.rates);
     let ended = Ended {
         interrupted: kept.known.is_interrupted(),
         time_was_up: kept.known.ended == Some(Ending::TimeIsUp),
@@ -201,12 +201,12 @@ fn record(asked: &SweepRequest, kept: Kept<'_>) -> SweepRecord {
 /// Measures what the weakest target carries, and keeps it.
 fn find_capacity(
     run: &mut Run<'_>,
-    subjects: &mut [Subject<'_>],
+    states: &mut [TargetState<'_>],
     book: &mut Book<'_>,
 ) -> Result<(), Failure> {
-    let all: Vec<usize> = (0..subjects.len()).collect();
-    run.begin_round(CLIMB, &all, subjects);
-    book.known.capacity = run.find_capacity(subjects);
+    let all: Vec<usize> = (0..states.len()).collect();
+    run.begin_round(CLIMB, &all, states);
+    book.known.capacity = run.find_capacity(states);
     if run.steering.interrupt.is_asked() {
         return Err(Failure {
             kind: process::failure::Kind::Interrupted,
@@ -214,26 +214,26 @@ fn find_capacity(
         });
     }
     if book.known.capacity.is_none() {
-        let failed = subjects.iter().filter_map(|subject| {
-            let failure = subject.failure.as_ref()?;
-            Some(format!("{}: {}", subject.spec.name, failure.what))
+        let failed = states.iter().filter_map(|state| {
+            let failure = state.failure.as_ref()?;
+            Some(format!("{}: {}", state.spec.name, failure.what))
         });
         let failed = failed.collect::<Vec<_>>().join("; ");
         return Err(Failure::target(miette::miette!("{failed}")));
     }
-    book.keep(run, subjects, None, true)
+    book.keep(run, states, None, true)
 }
 
 /// Targets that failed after their last step.
-fn late_failures(subjects: &[Subject<'_>], steps: &[StepRecord]) -> Vec<Warning> {
-    let late = subjects.iter().filter_map(|subject| {
-        let what = &subject.failure.as_ref()?.what;
-        failure(steps, &subject.spec.name).is_none().then(|| {
+fn late_failures(states: &[TargetState<'_>], steps: &[StepRecord]) -> Vec<Warning> {
+    let late = states.iter().filter_map(|state| {
+        let what = &state.failure.as_ref()?.what;
+        failure(steps, &state.spec.name).is_none().then(|| {
             let fact = Fact::TargetFailed {
                 what: what.clone(),
                 at_the_end: true,
             };
-            Warning::note(fact).about(&subject.spec.name)
+            Warning::note(fact).about(&state.spec.name)
         })
     });
     late.collect()
@@ -256,23 +256,23 @@ impl Measurement for Rates<'_> {
     fn turn(
         &mut self,
         run: &mut Run<'_>,
-        subject: &mut Subject<'_>,
+        state: &mut TargetState<'_>,
         (step, turn): (&Step, &Turn),
         load: &Load,
         machine: &Machine,
     ) {
         let (before_ns, begun) = (machine.backend_cpu_ns(), Instant::now());
-        let Some(driven) = run.drive(load, subject) else {
+        let Some(driven) = run.drive(load, state) else {
             return;
         };
         let wall_ns = duration_ns(begun.elapsed()).max(1);
         let backend_ns = machine.backend_cpu_ns().saturating_sub(before_ns);
         if let Some(how) = driven.ended {
-            return run.fail(subject, format!("it ended while it was measured: {how}"));
+            return run.fail(state, format!("it ended while it was measured: {how}"));
         }
         let cores = run.request.pinning.load_cpus.len();
         let backend_share = backend_ns as f64 / wall_ns as f64;
-        let epoch = epoch_of(&subject.spec.name, &driven, backend_share, cores);
+        let epoch = epoch_of(&state.spec.name, &driven, backend_share, cores);
         (run.tell)(RunEvent::EpochEnded {
             step,
             turn,
@@ -292,7 +292,7 @@ impl Measurement for Rates<'_> {
     fn measured(
         &mut self,
         known: &Known,
-        subjects: &[Subject<'_>],
+        states: &[TargetState<'_>],
         step: &Step,
         elapsed: Duration,
     ) -> StepResult {
@@ -300,10 +300,10 @@ impl Measurement for Rates<'_> {
             unreachable!("a sweep has nothing but rates");
         };
         let epochs = std::mem::take(&mut self.epochs);
-        let failures = subjects.iter().filter_map(|subject| {
-            let target = subject.spec.name.clone();
+        let failures = states.iter().filter_map(|state| {
+            let target = state.spec.name.clone();
             let is_new = failure(&known.rates, &target).is_none();
-            let failure = subject.failure.clone().filter(|_| is_new)?;
+            let failure = state.failure.clone().filter(|_| is_new)?;
             Some(StepFailure { target, failure })
         });
         let failures: Vec<StepFailure> = failures.collect();

@@ -39,7 +39,7 @@ pub(super) fn watch<T>(
     drive: impl FnOnce(&Control) -> T,
 ) -> (T, Watched) {
     let marks = Arc::new(Mutex::new(Marks::default()));
-    // Not among the marks: whoever reads them may be interrupted there, and a generator thread would wait for it.
+    // Not among the marks: who reads them may be interrupted there, and a generator thread would wait for it.
     let measuring_since_ns = Arc::new(AtomicU64::new(0));
     let control = Control::watching({
         let marks = Arc::clone(&marks);

@@ -83,12 +83,12 @@ impl EventLoop for Asyncio {
         Stats {
             runtime: concat!("asyncio-shaped ", env!("CARGO_PKG_VERSION")),
             loop_turns: Some(metrics.turns),
-            longest_hold_us: Some(metrics.longest_hold_ns / 1_000),
+            longest_blocked_us: Some(metrics.longest_blocked_ns / 1_000),
             tasks_run: Some(metrics.handles_run),
             run_queue_depth: u64::try_from(self.event_loop.ready_len()).ok(),
             worker_parks: Some(metrics.parks),
             workers_busy_us: Some(metrics.busy_ns / 1_000),
-            hold_us_counts: Some(serving::counts(&metrics.hold_ns, 1_000)),
+            blocked_us_counts: Some(serving::counts(&metrics.blocked_ns, 1_000)),
             ..Stats::default()
         }
     }

@@ -32,12 +32,12 @@ impl Runtime for Libuv {
         Stats {
             runtime: concat!("libuv-shaped ", env!("CARGO_PKG_VERSION")),
             loop_turns: Some(metrics.turns),
-            longest_hold_us: Some(metrics.longest_hold_ns / 1_000),
+            longest_blocked_us: Some(metrics.longest_blocked_ns / 1_000),
             tasks_run: Some(metrics.callbacks),
             tasks_alive: u64::try_from(libuv::tasks_alive()).ok(),
             run_queue_depth: u64::try_from(libuv::ready_len()).ok(),
-            workers_busy_us: Some(metrics.held_ns / 1_000),
-            hold_us_counts: Some(serving::counts(&metrics.hold_ns, 1_000)),
+            workers_busy_us: Some(metrics.busy_ns / 1_000),
+            blocked_us_counts: Some(serving::counts(&metrics.blocked_ns, 1_000)),
             ..Stats::default()
         }
     }

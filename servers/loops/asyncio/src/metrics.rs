@@ -14,9 +14,9 @@ pub struct Metrics {
     pub handles_run: u64,
     /// The longest that the loop was held between the end of one select and the start of the next, in nanoseconds. While
     /// it is held nobody else is served.
-    pub longest_hold_ns: u64,
+    pub longest_blocked_ns: u64,
     /// For how long it was held so, in nanoseconds, to two significant digits.
-    pub hold_ns: Histogram<u64>,
+    pub blocked_ns: Histogram<u64>,
     /// How punctual callbacks that were called for at a time were.
     pub timers: Punctuality,
     /// Times that a server paused accepting because no connection could be accepted (descriptors or memory ran out).
@@ -36,8 +36,8 @@ impl Metrics {
         Self {
             turns: 0,
             handles_run: 0,
-            longest_hold_ns: 0,
-            hold_ns: histogram_ns(),
+            longest_blocked_ns: 0,
+            blocked_ns: histogram_ns(),
             timers: Punctuality::default(),
             accept_pauses: 0,
             parks: 0,
@@ -50,9 +50,9 @@ impl Metrics {
     /// A turn begins, and selects; `parks` is whether it may wait.
     pub(crate) fn on_select(&mut self, now_ns: u64, parks: bool) {
         self.turns += 1;
-        let hold_ns = now_ns.saturating_sub(self.selected_ns);
-        self.longest_hold_ns = self.longest_hold_ns.max(hold_ns);
-        self.hold_ns.saturating_record(hold_ns);
+        let blocked_ns = now_ns.saturating_sub(self.selected_ns);
+        self.longest_blocked_ns = self.longest_blocked_ns.max(blocked_ns);
+        self.blocked_ns.saturating_record(blocked_ns);
         if parks {
             self.parks += 1;
             self.busy_ns += now_ns.saturating_sub(self.parked_ns);
@@ -83,13 +83,13 @@ mod tests {
         }
         let told = (
             metrics.turns,
-            metrics.longest_hold_ns,
+            metrics.longest_blocked_ns,
             metrics.parks,
             metrics.busy_ns,
         );
         assert_eq!(told, (3, 30, 2, 10 + 40));
         let holds: Vec<u64> = metrics
-            .hold_ns
+            .blocked_ns
             .iter_recorded()
             .map(|held| held.value_iterated_to())
             .collect();

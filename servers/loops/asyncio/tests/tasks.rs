@@ -137,7 +137,7 @@ fn the_loop_says_what_it_did() {
         (5, 10, 1)
     );
     assert_eq!(
-        (metrics.longest_hold_ns, metrics.busy_ns),
+        (metrics.longest_blocked_ns, metrics.busy_ns),
         (30_000_000, 30_000_000)
     );
     assert_eq!(runner.event_loop().time(), SECOND);

@@ -14,11 +14,11 @@ pub struct Metrics {
     pub callbacks: u64,
     /// For how long the loop was held between the end of one poll and the start of the next, in nanoseconds,
     /// to two significant digits. While it is held nobody else is served.
-    pub hold_ns: Histogram<u64>,
+    pub blocked_ns: Histogram<u64>,
     /// All holds together, in nanoseconds: for how long the loop was busy.
-    pub held_ns: u64,
+    pub busy_ns: u64,
     /// The longest hold, in nanoseconds, exactly.
-    pub longest_hold_ns: u64,
+    pub longest_blocked_ns: u64,
     /// By how much timers were found due after or before their due times.
     pub timers: Punctuality,
     /// Times that accepting paused because no connection could be accepted (descriptors or memory ran out).
@@ -30,17 +30,17 @@ impl Metrics {
         Self {
             turns: 0,
             callbacks: 0,
-            hold_ns: histogram_ns(),
-            held_ns: 0,
-            longest_hold_ns: 0,
+            blocked_ns: histogram_ns(),
+            busy_ns: 0,
+            longest_blocked_ns: 0,
             timers: Punctuality::default(),
             accept_pauses: 0,
         }
     }
 
-    pub(crate) fn record_hold(&mut self, hold_ns: u64) {
-        self.hold_ns.saturating_record(hold_ns);
-        self.held_ns += hold_ns;
-        self.longest_hold_ns = self.longest_hold_ns.max(hold_ns);
+    pub(crate) fn record_hold(&mut self, blocked_ns: u64) {
+        self.blocked_ns.saturating_record(blocked_ns);
+        self.busy_ns += blocked_ns;
+        self.longest_blocked_ns = self.longest_blocked_ns.max(blocked_ns);
     }
 }

@@ -1,7 +1,7 @@
-//! A rate of arrivals that changes over time, and when each arrival of it falls due.
+//! A rate of arrivals that changes over time, and when each arrival of it is due.
 //!
 //! With λ(t) the rate at time t, Λ(t) = ∫λ counts the arrivals expected by then. Its inverse carries a process of unit
-//! rate over to one of rate λ, exactly and without steps: arrival k of a constant process falls due at Λ⁻¹(k), and the
+//! rate over to one of rate λ, exactly and without steps: arrival k of a constant process is due at Λ⁻¹(k), and the
 //! arrivals s₁ < s₂ < … of a Poisson process of unit rate at Λ⁻¹(s₁), Λ⁻¹(s₂), … (Çinlar, *Introduction to Stochastic
 //! Processes*, 1975, chapter 4). The alternative is thinning (Lewis and Shedler, *Naval Research Logistics Quarterly* 26,
 //! 1979): it needs no inverse, but draws arrivals only to drop them, and has nothing to say about constant ones.

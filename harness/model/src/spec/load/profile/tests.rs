@@ -113,7 +113,7 @@ fn a_burst_stage_may_end_within_a_period() {
 }
 
 #[test]
-fn an_arrival_falls_due_after_a_silence_and_never_in_it() {
+fn an_arrival_is_due_after_a_silence_and_never_in_it() {
     let profile =
         Profile::new(&[step(0.0, SECOND), step(10.0, SECOND), step(0.0, SECOND)]).unwrap();
     let due_ms = |count| profile.inverse(count) / 1e6;
@@ -275,7 +275,7 @@ proptest! {
     }
 
     #[test]
-    fn later_arrivals_fall_due_later(profile in profiles(), rounds in 0.0..3.0_f64, more in 0.0..1.0_f64) {
+    fn later_arrivals_are_due_later(profile in profiles(), rounds in 0.0..3.0_f64, more in 0.0..1.0_f64) {
         let (one, other) = (rounds * profile.0.arrivals, (rounds + more) * profile.0.arrivals);
         // But for the last digits of a square root.
         prop_assert!(profile.inverse(one) <= profile.inverse(other) * (1.0 + 1e-12));

@@ -213,7 +213,7 @@ fn every_signal_is_read_by_its_name() {
 }
 
 #[test]
-fn a_port_may_be_told_by_the_environment_alone() {
+fn a_port_may_be_reported_by_the_environment_alone() {
     let source = SMALLEST.replace("args = [\"{port}\"]", "env = { PORT = \"{port}\" }");
     assert!(parse(&source).is_ok());
     let source = SMALLEST.replace("args = [\"{port}\"]", "env = { PORT = \"{{port}}\" }");

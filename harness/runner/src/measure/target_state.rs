@@ -30,7 +30,7 @@ use process::holder::Holder;
 use process::launch::Server;
 
 /// A target and what has been measured of it so far.
-pub(super) struct Subject<'a> {
+pub(super) struct TargetState<'a> {
     pub(super) spec: &'a TargetSpec,
     pub(super) manifest: Manifest,
     pub(super) process: Option<Process>,
@@ -94,7 +94,7 @@ pub(super) struct Cost {
     is_known: bool,
 }
 
-impl<'a> Subject<'a> {
+impl<'a> TargetState<'a> {
     pub(super) fn new(spec: &'a TargetSpec, manifest: Manifest) -> Self {
         Self {
             spec,
