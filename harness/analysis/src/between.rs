@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::compare;
-use crate::compare::{MAX_BLOCKS, Policy, block_values, compare_pair, holm};
+use crate::compare::{MAX_BLOCKS, Policy, block_values, compare_pair};
 use crate::history::load_of;
 use model::measured::workload::WorkloadKind;
 use model::names;
@@ -430,17 +430,10 @@ fn compare_apart(
             .collect(),
     };
     let (of_base, of_head) = reference.unzip();
-    let mut compared = Vec::new();
-    let mut not_compared = Vec::new();
-    for &metric in Metric::of_workload(workload) {
+    compare::each_metric(workload, policy, |metric| {
         let (base, head) = (logs(base, of_base, metric), logs(head, of_head, metric));
-        match compare_unpaired(&base, &head, metric, policy) {
-            Ok(comparison) => compared.push(comparison),
-            Err(reason) => not_compared.push(reason),
-        }
-    }
-    holm(&mut compared, policy);
-    (compared, not_compared)
+        compare_unpaired(&base, &head, metric, policy)
+    })
 }
 
 /// Compares one metric of two sides that no pairing ties together.

@@ -159,11 +159,22 @@ pub fn compare_pair(
     workload: WorkloadKind,
     policy: &Policy,
 ) -> (Vec<Comparison>, Vec<NotCompared>) {
+    each_metric(workload, policy, |metric| {
+        let (base_blocks, head_blocks) = paired_blocks(base, head, metric);
+        compare(&base_blocks, &head_blocks, metric, policy)
+    })
+}
+
+/// Compares metric by metric, with the p-values adjusted over the metrics: the comparisons, and what could not be compared.
+pub(crate) fn each_metric(
+    workload: WorkloadKind,
+    policy: &Policy,
+    compare: impl Fn(Metric) -> Result<Comparison, NotCompared>,
+) -> (Vec<Comparison>, Vec<NotCompared>) {
     let mut compared = Vec::new();
     let mut not_compared = Vec::new();
     for &metric in Metric::of_workload(workload) {
-        let (base_blocks, head_blocks) = paired_blocks(base, head, metric);
-        match compare(&base_blocks, &head_blocks, metric, policy) {
+        match compare(metric) {
             Ok(comparison) => compared.push(comparison),
             Err(reason) => not_compared.push(reason),
         }

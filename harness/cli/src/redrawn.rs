@@ -167,12 +167,13 @@ pub(crate) fn bar(share: f64, width: usize) -> String {
     format!("[{}{head}{}]", "=".repeat(full), " ".repeat(rest))
 }
 
+/// Whole characters of a length.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a share of the width of a screen"
 )]
-fn whole(length: f64) -> usize {
+pub(crate) fn whole(length: f64) -> usize {
     length as usize
 }
 

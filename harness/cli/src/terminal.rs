@@ -52,17 +52,20 @@ const WARN: Style = AnsiColor::Yellow.on_default();
 /// Prints the result of a run: the verdict first, then the figures, what to beware of, and where the files are. With
 /// `json`, standard output gets the record and standard error the rest.
 pub(crate) fn show_run(record: &RunRecord, place: &Path, json: bool) {
-    let page = if json {
-        Page::of(std::io::stderr())
-    } else {
-        Page::of(std::io::stdout())
-    };
-    let text = run_text(record, place, page);
+    show(
+        json,
+        || record.to_json(),
+        |page| run_text(record, place, page),
+    );
+}
+
+/// Prints a text for people; with `json`, on standard error, and the record on standard output.
+fn show(json: bool, record: impl Fn() -> String, text: impl Fn(Page) -> String) {
     if json {
-        anstream::eprintln!("{text}");
-        anstream::println!("{}", record.to_json());
+        anstream::eprintln!("{}", text(Page::of(std::io::stderr())));
+        anstream::println!("{}", record());
     } else {
-        anstream::println!("{text}");
+        anstream::println!("{}", text(Page::of(std::io::stdout())));
     }
 }
 
@@ -219,18 +222,11 @@ fn counts(encoded: &str) -> Counts {
 /// Prints the result of a sweep: the verdict first, then the figures, what to beware of, and where the files are. With `json`,
 /// standard output gets the record and standard error the rest.
 pub(crate) fn show_sweep(record: &SweepRecord, place: &Path, json: bool) {
-    let page = if json {
-        Page::of(std::io::stderr())
-    } else {
-        Page::of(std::io::stdout())
-    };
-    let text = sweep_text(record, place, page);
-    if json {
-        anstream::eprintln!("{text}");
-        anstream::println!("{}", record.to_json());
-    } else {
-        anstream::println!("{text}");
-    }
+    show(
+        json,
+        || record.to_json(),
+        |page| sweep_text(record, place, page),
+    );
 }
 
 /// The result of a sweep as text.

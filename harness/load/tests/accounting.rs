@@ -187,8 +187,7 @@ fn post(addr: SocketAddr, load: &Load) -> Recording {
     let body = vec![0; BIG_BODY_BYTES];
     let host = addr.to_string();
     let request = Request::new(Method::Post, "/", &host, &[], Some(&body), expect);
-    let workload = Workload::new(vec![request]);
-    drive(load, &workload, addr, &options(), &Control::default()).unwrap()
+    driven(&Workload::new(vec![request]), addr, load)
 }
 
 fn options() -> Options {
@@ -200,7 +199,7 @@ fn options() -> Options {
 
 fn check(habit: Habit, load: &Load) -> Recording {
     let addr = server(habit);
-    let recording = drive(load, &workload(addr), addr, &options(), &Control::default()).unwrap();
+    let recording = driven(&workload(addr), addr, &load);
     assert!(
         recording.accounting.balances(),
         "{:?}",
@@ -245,17 +244,10 @@ fn right_answers_are_counted_once_in_both_loops() {
 }
 
 #[test]
-fn kinds_of_request_have_ledgers_of_their_own() {
+fn kinds_of_request_have_accounts_of_their_own() {
     let addr = server(Habit::Say(GOOD));
     let load = load(open(2000.0), 7, Some(400));
-    let recording = drive(
-        &load,
-        &two_kinds(addr),
-        addr,
-        &options(),
-        &Control::default(),
-    )
-    .unwrap();
+    let recording = driven(&two_kinds(addr), addr, &load);
     let [right, wrong] = &recording.kinds[..] else {
         panic!("there are two kinds, not {:?}", recording.kinds)
     };
@@ -276,14 +268,7 @@ fn what_was_never_sent_is_of_a_kind_as_well() {
         drain: Duration::ZERO,
         ..load(open(2000.0), 1, None)
     };
-    let recording = drive(
-        &load,
-        &two_kinds(addr),
-        addr,
-        &options(),
-        &Control::default(),
-    )
-    .unwrap();
+    let recording = driven(&two_kinds(addr), addr, &load);
     assert!(recording.accounting.unfinished > 100);
     let unfinished: Vec<u64> = recording
         .kinds
@@ -376,14 +361,7 @@ fn a_connection_that_is_closed_as_soon_as_it_is_open_is_not_opened_again_at_once
         drain: Duration::ZERO,
         ..load(constant(1.0), 1, None)
     };
-    let recording = drive(
-        &load,
-        &workload(addr),
-        addr,
-        &options(),
-        &Control::default(),
-    )
-    .unwrap();
+    let recording = driven(&workload(addr), addr, &load);
     let counts = recording.connections;
     // The first, the next after the one that carried the request that is due at once, and others 100, 200 and 400 ms later.
     assert!((2..=5).contains(&counts.opened), "{counts:?}");
@@ -448,23 +426,9 @@ fn warm_up_connections_are_in_no_connect_time() {
     let load = per_request(Load {
         warmup: Duration::from_millis(100),
         duration: Duration::from_millis(100),
-        ..load(
-            Arrival::Open {
-                rate: Rate::per_s(500.0).unwrap(),
-                process: Process::Constant,
-            },
-            50,
-            None,
-        )
+        ..load(constant(500.0), 50, None)
     });
-    let recording = drive(
-        &load,
-        &workload(addr),
-        addr,
-        &options(),
-        &Control::default(),
-    )
-    .unwrap();
+    let recording = driven(&workload(addr), addr, &load);
     assert_eq!(
         (recording.accounting.ok, recording.connections.opened),
         (50, 100)
@@ -495,14 +459,7 @@ fn a_request_that_finds_nobody_has_failed_and_is_not_tried_again() {
         drain: Duration::ZERO,
         ..load(Arrival::Closed, 2, Some(25))
     });
-    let recording = drive(
-        &load,
-        &workload(addr),
-        addr,
-        &options(),
-        &Control::default(),
-    )
-    .unwrap();
+    let recording = driven(&workload(addr), addr, &load);
     let accounting = recording.accounting;
     assert!(accounting.balances(), "{accounting:?}");
     assert_eq!(
@@ -631,14 +588,7 @@ fn a_closed_loop_counts_the_time_of_the_replies_that_it_counts() {
         duration: Duration::from_millis(10),
         ..load(Arrival::Closed, 1, None)
     };
-    let recording = drive(
-        &load,
-        &workload(addr),
-        addr,
-        &options(),
-        &Control::default(),
-    )
-    .unwrap();
+    let recording = driven(&workload(addr), addr, &load);
     assert_eq!(recording.accounting.ok, 1);
     // The connection was busy all the time: its reply can't have taken longer than it is said to have been waited for.
     assert!(recording.measured_ns <= 10_000_000);
@@ -693,14 +643,7 @@ fn what_was_never_sent_is_unfinished() {
     let load = Load {
         duration: Duration::from_millis(200),
         drain: Duration::ZERO,
-        ..load(
-            Arrival::Open {
-                rate: Rate::per_s(1000.0).unwrap(),
-                process: Process::Constant,
-            },
-            2,
-            None,
-        )
+        ..load(constant(1000.0), 2, None)
     };
     let recording = check(Habit::Ignore, &load);
     // One request a millisecond for 200 ms: two of them on the wire, the others never sent, all of them accounted for.
@@ -723,24 +666,14 @@ fn what_was_never_sent_is_unfinished() {
 #[test]
 fn a_request_due_in_the_last_moment_is_still_sent() {
     // At 100,000 a second some request always is due between the last look at the schedule and its end.
-    let arrival = Arrival::Open {
-        rate: Rate::per_s(100_000.0).unwrap(),
-        process: Process::Constant,
-    };
+    let arrival = constant(100_000.0);
     let addr = server(Habit::Say(GOOD));
     let load = Load {
         duration: Duration::from_millis(1),
         ..load(arrival, 100, None)
     };
     for _ in 0..20 {
-        let recording = drive(
-            &load,
-            &workload(addr),
-            addr,
-            &options(),
-            &Control::default(),
-        )
-        .unwrap();
+        let recording = driven(&workload(addr), addr, &load);
         assert_eq!(
             (recording.accounting.scheduled, recording.accounting.ok),
             (100, 100)
@@ -781,23 +714,9 @@ fn warm_up_is_driven_and_forgotten() {
     let load = Load {
         warmup: Duration::from_millis(100),
         duration: Duration::from_millis(100),
-        ..load(
-            Arrival::Open {
-                rate: Rate::per_s(500.0).unwrap(),
-                process: Process::Constant,
-            },
-            4,
-            None,
-        )
+        ..load(constant(500.0), 4, None)
     };
-    let recording = drive(
-        &load,
-        &workload(addr),
-        addr,
-        &options(),
-        &Control::default(),
-    )
-    .unwrap();
+    let recording = driven(&workload(addr), addr, &load);
     assert_eq!(
         (recording.accounting.scheduled, recording.accounting.ok),
         (50, 50)
@@ -810,23 +729,9 @@ fn a_server_that_dies_leaves_errors_and_requests_that_were_never_sent() {
     let load = Load {
         duration: Duration::from_secs(1),
         drain: Duration::ZERO,
-        ..load(
-            Arrival::Open {
-                rate: Rate::per_s(1000.0).unwrap(),
-                process: Process::Constant,
-            },
-            4,
-            None,
-        )
+        ..load(constant(1000.0), 4, None)
     };
-    let recording = drive(
-        &load,
-        &workload(addr),
-        addr,
-        &options(),
-        &Control::default(),
-    )
-    .unwrap();
+    let recording = driven(&workload(addr), addr, &load);
     let accounting = recording.accounting;
     // The four on the wire when it died are errors; what was due afterwards found no connection.
     assert_eq!(

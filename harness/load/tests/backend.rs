@@ -11,6 +11,10 @@ use std::time::Duration;
 use load::backend;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use descriptor_limit::limit_that_leaves;
+
+mod descriptor_limit;
+
 const CALLERS: u32 = 4;
 
 /// Far longer than an answer takes: a backend that has ended fails the test instead of holding it up.
@@ -50,16 +54,4 @@ fn a_backend_without_descriptors_lives_and_accepts_once_there_are_some() {
         serving.join().unwrap().unwrap();
         assert_eq!(answered, [true; CALLERS as usize]);
     });
-}
-
-/// The limit under which so many descriptors can still be opened. It bounds their numbers, not how many there are, and
-/// the caller of this test may have left open ones with high numbers and gaps below.
-fn limit_that_leaves(free: usize) -> u64 {
-    let open: Vec<u64> = std::fs::read_dir("/proc/self/fd")
-        .unwrap()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect();
-    // The descriptor that read the directory counts as open here and is closed again: one more than asked for is free.
-    let last = (0..).filter(|number| !open.contains(number)).nth(free - 1);
-    last.expect("numbers have no end") + 1
 }

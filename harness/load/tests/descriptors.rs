@@ -15,6 +15,10 @@ use model::spec::load::{Arrival, Connect, Load, Process};
 use model::units::Rate;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use descriptor_limit::limit_that_leaves;
+
+mod descriptor_limit;
+
 const CONNECTIONS: u32 = 4;
 
 #[test]
@@ -113,16 +117,4 @@ fn check(addr: SocketAddr, duration: Duration) -> Result<Recording, DriveError> 
 
 fn limit_to(current: Option<u64>, limit: Rlimit) {
     setrlimit(Resource::Nofile, Rlimit { current, ..limit }).unwrap();
-}
-
-/// The limit under which so many descriptors can still be opened. It bounds their numbers, not how many there are, and
-/// the caller of this test may have left open ones with high numbers and gaps below.
-fn limit_that_leaves(free: usize) -> u64 {
-    let open: Vec<u64> = std::fs::read_dir("/proc/self/fd")
-        .unwrap()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect();
-    // The descriptor that read the directory counts as open here and is closed again: one more than asked for is free.
-    let last = (0..).filter(|number| !open.contains(number)).nth(free - 1);
-    last.expect("numbers have no end") + 1
 }

@@ -44,6 +44,13 @@ pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
+/// The same as part of an error: ` (did you mean …?)`, or nothing.
+pub fn hint(nearest: Option<&str>) -> String {
+    nearest
+        .map(|nearest| format!(" (did you mean `{nearest}`?)"))
+        .unwrap_or_default()
+}
+
 /// What people may quote back at us, cut so that an error stays readable.
 pub fn shortened(text: &str) -> String {
     if text.chars().count() <= MAX_NAME_BYTES {

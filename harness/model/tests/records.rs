@@ -44,3 +44,31 @@ fn a_record_of_every_earlier_shape_is_read_with_all_that_it_holds() {
         );
     }
 }
+
+#[test]
+fn a_damaged_record_of_version_1_names_the_place_and_one_of_now_the_line() {
+    let (_, text) = EARLIER[0];
+    let damaged = text.replace("\"elapsed_s\": 64.25", "\"elapsed_s\": \"long\"");
+    let error = RunRecord::from_json(&damaged, "old/run.json").unwrap_err();
+    let words = "old/run.json: this is no run record (elapsed_s: invalid type: string \"long\", expected f64)";
+    assert!(error.to_string().starts_with(words), "{error}");
+    let now = RunRecord::from_json(text, "run.json").unwrap().to_json();
+    let damaged = now.replace("\"elapsed_s\": 64.25", "\"elapsed_s\": \"long\"");
+    let line = damaged
+        .lines()
+        .position(|line| line.contains("\"long\""))
+        .unwrap()
+        + 1;
+    let error = RunRecord::from_json(&damaged, "run.json").unwrap_err();
+    let words = format!("run.json:{line}: this is no run record");
+    assert!(error.to_string().starts_with(&words), "{error}");
+}
+
+#[test]
+fn what_was_called_hold_is_read_as_blocked_time() {
+    let (commit, text) = EARLIER[7];
+    assert!(text.contains("\"hold_ns\""));
+    let record = RunRecord::from_json(text, commit).unwrap();
+    let loops = record.targets[0].server.loops.as_ref().unwrap();
+    assert!(loops.blocked_ns.is_some());
+}

@@ -53,9 +53,7 @@ fn selected(cases: Vec<Case>, wanted: &[String]) -> Result<Vec<Case>, Failure> {
     let known: Vec<&str> = cases.iter().map(|case| case.name).collect();
     for name in wanted {
         if !known.contains(&name.as_str()) {
-            let nearest = names::nearest(name, known.iter().copied())
-                .map(|near| format!(" (did you mean `{near}`?)"))
-                .unwrap_or_default();
+            let nearest = names::hint(names::nearest(name, known.iter().copied()));
             return Err(Failure::usage(miette::miette!(
                 "no truth is called `{}`{nearest}; known are {}",
                 name.escape_debug(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use analysis::between::{Ask, ReferenceAsk};
 use clap::Args as ClapArgs;
 
+use crate::args::shared::FormArgs;
 use crate::picture::Picture;
 
 #[derive(Debug, ClapArgs)]
@@ -67,13 +68,8 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) chart: Option<Picture>,
 
-    /// Print the comparison as JSON.
-    #[arg(long, conflicts_with = "markdown")]
-    pub(crate) json: bool,
-
-    /// Print the comparison as Markdown.
-    #[arg(long)]
-    pub(crate) markdown: bool,
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
 }
 
 impl CompareArgs {

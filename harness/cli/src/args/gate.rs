@@ -7,12 +7,11 @@ use model::spec::plan::Effort;
 use process::failure::Failure;
 use runner::request::Choices;
 
-use crate::args::shared::PlaceArgs;
+use crate::args::shared::{EffortArgs, FormArgs, PlaceArgs};
 
 #[derive(Debug, ClapArgs)]
 #[command(
     group = ArgGroup::new("against").args(["base_rev", "base_command", "baseline"]).required(true),
-    group = ArgGroup::new("gate_effort").args(["quick", "thorough"]),
     override_usage = "bench gate [OPTIONS] --base-rev <REV>\n       bench gate [OPTIONS] --base-command <COMMAND>\n       bench gate [OPTIONS] --baseline <FILE|DIR>",
     after_long_help = "Examples:
   bench gate --base-rev origin/main                build and measure that revision
@@ -22,7 +21,8 @@ use crate::args::shared::PlaceArgs;
 
 bench.toml names the scenarios, the target, its build command, and for each metric the margin and the direction \
 that counts as worse. Base and head are measured in turns on the same machine, so that its noise affects both. A \
-regression must be found in two measurements to fail the gate; an invalid measurement is repeated once.
+regression must be found in two measurements to fail the gate; an invalid measurement is repeated once. --quick and \
+--thorough go before what bench.toml says.
 
 Exit codes:
   0    no regression, or no base (an empty or zero revision)
@@ -32,10 +32,6 @@ Exit codes:
   5    a build or a target failed
   99   regression, SLO not met, or more failed requests
   130  interrupted"
-)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag as it is typed; `commands::gate` says what they mean"
 )]
 pub(crate) struct GateArgs {
     /// Configuration: what is measured, and what must not get worse.
@@ -60,13 +56,8 @@ pub(crate) struct GateArgs {
     #[arg(long, value_name = "DIR", requires = "base_rev")]
     pub(crate) base_dir: Option<PathBuf>,
 
-    /// About 20 seconds a scenario, whatever bench.toml says.
-    #[arg(long)]
-    pub(crate) quick: bool,
-
-    /// Several minutes a scenario, whatever bench.toml says.
-    #[arg(long)]
-    pub(crate) thorough: bool,
+    #[command(flatten)]
+    pub(crate) effort: EffortArgs,
 
     /// Exit with code 4 if the result is inconclusive.
     #[arg(long)]
@@ -94,24 +85,15 @@ pub(crate) struct GateArgs {
     #[arg(long)]
     pub(crate) github: bool,
 
-    /// Print the result as JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-
-    /// Print the result as Markdown.
-    #[arg(long, conflicts_with = "json")]
-    pub(crate) markdown: bool,
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
 }
 
 impl GateArgs {
     /// How it is measured; `effort` is what the configuration says.
     pub(crate) fn choices(&self, effort: Effort) -> Result<Choices, Failure> {
-        let effort = match (self.quick, self.thorough) {
-            (true, _) => Effort::Quick,
-            (_, true) => Effort::Thorough,
-            _ => effort,
-        };
-        Ok(Choices::usual(effort, self.seed, self.place.pinning()?))
+        let pinning = self.place.pinning()?;
+        Ok(Choices::usual(self.effort.or(effort), self.seed, pinning))
     }
 }
 

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Subcommand};
+use model::record::metric::Metric;
 use runner::history_file::HISTORY;
+
+use crate::args::shared::FormArgs;
 
 #[derive(Debug, ClapArgs)]
 #[command(
@@ -69,18 +72,13 @@ pub(crate) struct HistoryShowArgs {
     pub(crate) scenario: Vec<String>,
 
     /// Only this metric, by its name in JSON. May be repeated.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) metric: Vec<String>,
+    #[arg(long, value_name = "NAME", value_parser = Metric::named)]
+    pub(crate) metric: Vec<Metric>,
 
     /// Draw a chart of each figure into this directory, as SVG and PNG.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 
-    /// Print as JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-
-    /// Print as Markdown.
-    #[arg(long, conflicts_with = "json")]
-    pub(crate) markdown: bool,
+    #[command(flatten)]
+    pub(crate) form: FormArgs,
 }

@@ -1,6 +1,6 @@
 //! The arguments of `bench report`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 use report::charts::Chart;
@@ -33,4 +33,26 @@ pub(crate) struct ReportArgs {
     /// [default: all that the run has data for]
     #[arg(long, value_name = "NAME[,NAME…]", value_delimiter = ',', value_parser = charts(), conflicts_with_all = ["output", "markdown"])]
     pub(crate) chart: Vec<Chart>,
+}
+
+/// What is made of records.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Output<'a> {
+    /// A summary, printed.
+    Markdown,
+    /// One page.
+    Page(&'a Path),
+    /// What belongs beside a record, with these charts or with all.
+    Beside(&'a [Chart]),
+}
+
+impl ReportArgs {
+    /// What is made.
+    pub(crate) fn output(&self) -> Output<'_> {
+        match &self.output {
+            _ if self.markdown => Output::Markdown,
+            Some(path) => Output::Page(path),
+            None => Output::Beside(&self.chart),
+        }
+    }
 }

@@ -14,11 +14,10 @@ use process::failure::Failure;
 use report::charts::Chart;
 use runner::request::{Choices, Profile, Request};
 
-use crate::args::shared::{ExperimentArgs, PlaceArgs, charts};
+use crate::args::shared::{EffortArgs, ExperimentArgs, PlaceArgs, charts};
 
 #[derive(Debug, ClapArgs)]
 #[command(
-    group = ArgGroup::new("effort").args(["quick", "thorough"]),
     group = ArgGroup::new("what").args(["named", "scenario", "resume"]).required(true).multiple(true),
     override_usage = "bench run [OPTIONS] <SCENARIO>\n       bench run [OPTIONS] --resume <DIR>",
     after_long_help = "Examples:
@@ -34,10 +33,6 @@ use crate::args::shared::{ExperimentArgs, PlaceArgs, charts};
 
 All targets get the same seeded load and take turns (A B B A) in short samples; their processes are restarted several \
 times. The record, charts and a report go to results/runs/<time>-<scenario>/."
-)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag as it is typed; `RunArgs::request` says what they mean"
 )]
 pub(crate) struct RunArgs {
     #[command(flatten)]
@@ -69,13 +64,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N")]
     pub(crate) rounds: Option<NonZeroU32>,
 
-    /// About 20 seconds for two targets; wider intervals.
-    #[arg(long)]
-    pub(crate) quick: bool,
-
-    /// Several minutes; narrower intervals.
-    #[arg(long)]
-    pub(crate) thorough: bool,
+    #[command(flatten)]
+    pub(crate) effort: EffortArgs,
 
     /// Measure the first target twice, as two targets: a difference between them is a false alarm. The rate of false alarms
     /// on this machine is kept in bench's cache directory and reported.
@@ -139,11 +129,7 @@ impl RunArgs {
             targets.push(second_self(&targets[0])?);
             target::unique(&targets).map_err(Failure::usage_of)?;
         }
-        let effort = match (self.quick, self.thorough) {
-            (true, _) => Effort::Quick,
-            (_, true) => Effort::Thorough,
-            _ => Effort::Default,
-        };
+        let effort = self.effort.or(Effort::Default);
         let choices = Choices {
             connections: self.connections,
             rate: self.rate,

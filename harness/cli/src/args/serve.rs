@@ -4,9 +4,18 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use calibration::measure::TRUTH;
+use callback::Loops;
 use clap::{Args as ClapArgs, ValueEnum};
+use coroutine::Scheduler;
+use model::names;
 use model::spec::truth::Behaviour;
 use model::units::parse_duration;
+use process::cores;
+use process::failure::Failure;
+
+/// The name of the upstream backend among the servers.
+pub(crate) const BACKEND: &str = "backend";
 
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:
@@ -73,4 +82,108 @@ pub(crate) enum TimerRule {
     NeverEarly,
     /// As the loop that it is shaped after: libuv cuts off fractions of milliseconds, asyncio fires at the due time, tokio rounds up.
     Own,
+}
+
+/// What is served.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Server {
+    /// Replies at known times.
+    Truth {
+        /// When.
+        behaviour: Behaviour,
+        /// Whether it may busy-wait.
+        spin: bool,
+    },
+    /// What `/upstream` calls.
+    Backend {
+        /// How much later than requested it replies.
+        late: Duration,
+    },
+    /// A reference server, with so many workers.
+    Reference(Model, NonZeroUsize),
+}
+
+/// A reference server of this workspace.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Model {
+    Callback(Loops),
+    Coroutine(Scheduler),
+}
+
+/// The reference servers by the names of their targets.
+const MODELS: &[(&str, Model)] = &[
+    ("callback", Model::Callback(Loops::One)),
+    ("callback-asyncio", Model::Callback(Loops::Asyncio)),
+    ("callback-cluster", Model::Callback(Loops::Cluster)),
+    ("coroutine", Model::Coroutine(Scheduler::MultiThread)),
+    (
+        "coroutine-single",
+        Model::Coroutine(Scheduler::CurrentThread),
+    ),
+    ("coroutine-asyncio", Model::Coroutine(Scheduler::Asyncio)),
+    ("coroutine-libuv", Model::Coroutine(Scheduler::Libuv)),
+];
+
+impl Model {
+    /// Whether its number of workers can be set; the others have one by nature.
+    fn has_workers(self) -> bool {
+        matches!(
+            self,
+            Self::Callback(Loops::Cluster) | Self::Coroutine(Scheduler::MultiThread)
+        )
+    }
+}
+
+impl ServeArgs {
+    /// The server that was named, with the options that it has.
+    pub(crate) fn server(&self) -> Result<Server, Failure> {
+        let name = self.name.as_str();
+        self.only_for("--late", self.late.is_some(), BACKEND)?;
+        self.only_for("--behaviour", self.behaviour.is_some(), TRUTH)?;
+        if self.timer_rule == TimerRule::Own && [BACKEND, TRUTH].contains(&name) {
+            return Err(Failure::usage(miette::miette!(
+                help =
+                    "leave --timer-rule out, or start a reference server, as `bench serve callback`",
+                "--timer-rule is for reference servers, not for {name}"
+            )));
+        }
+        if let Some(behaviour) = self.behaviour {
+            let spin = self.spin;
+            return Ok(Server::Truth { behaviour, spin });
+        }
+        if name == BACKEND {
+            let late = self.late.unwrap_or_default();
+            return Ok(Server::Backend { late });
+        }
+        let known = MODELS.iter().find(|(known, _)| *known == name);
+        let &(_, model) = known.ok_or_else(|| {
+            let mut known: Vec<&str> = MODELS.iter().map(|(name, _)| *name).collect();
+            known.extend([BACKEND, TRUTH]);
+            let meant = names::hint(names::nearest(name, known.iter().copied()));
+            Failure::usage(miette::miette!(
+                help = "targets in other languages are started by `bench run` and `bench check`",
+                "this program has no server called `{name}`{meant}; it has {}",
+                known.join(", ")
+            ))
+        })?;
+        let cores = NonZeroUsize::new(cores::available().len()).unwrap_or(NonZeroUsize::MIN);
+        let workers = if model.has_workers() {
+            self.workers.unwrap_or(cores)
+        } else {
+            NonZeroUsize::MIN
+        };
+        Ok(Server::Reference(model, workers))
+    }
+
+    /// An option that only one server has.
+    fn only_for(&self, option: &str, is_given: bool, server: &str) -> Result<(), Failure> {
+        if !is_given || self.name == server {
+            return Ok(());
+        }
+        Err(Failure::usage(miette::miette!(
+            help = format!("leave {option} out, or start `bench serve {server}`"),
+            "{option} is for {server}, not for {}",
+            self.name
+        )))
+    }
 }

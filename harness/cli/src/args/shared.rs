@@ -3,6 +3,7 @@
 use clap::Args as ClapArgs;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use model::record::surroundings::Pinning;
+use model::spec::plan::Effort;
 use model::spec::scenario::Scenario;
 use model::spec::target;
 use model::spec::target::TargetSpec;
@@ -10,6 +11,7 @@ use model::spec::target::pools::Pools;
 use process::cores::{self, CpuList};
 use process::failure::Failure;
 use report::charts::Chart;
+use serde::Serialize;
 
 use crate::named;
 
@@ -86,6 +88,61 @@ impl PlaceArgs {
     pub(crate) fn pinning(&self) -> Result<Pinning, Failure> {
         let (servers, load) = (self.server_cpus.as_ref(), self.load_cpus.as_ref());
         cores::divide(&cores::available(), servers, load).map_err(Failure::usage_of)
+    }
+}
+
+/// How much time measuring takes, where a flag says so.
+#[derive(Debug, Clone, ClapArgs)]
+#[group(multiple = false)]
+pub(crate) struct EffortArgs {
+    /// About 20 seconds for two targets; wider intervals.
+    #[arg(long)]
+    quick: bool,
+
+    /// Several minutes; narrower intervals.
+    #[arg(long)]
+    thorough: bool,
+}
+
+impl EffortArgs {
+    /// What the flags say, or `usual`.
+    pub(crate) fn or(&self, usual: Effort) -> Effort {
+        match (self.quick, self.thorough) {
+            (true, _) => Effort::Quick,
+            (_, true) => Effort::Thorough,
+            _ => usual,
+        }
+    }
+}
+
+/// In which form a result is printed.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct FormArgs {
+    /// Print as JSON.
+    #[arg(long)]
+    json: bool,
+
+    /// Print as Markdown.
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+}
+
+impl FormArgs {
+    /// Prints a result in the form that was asked for.
+    pub(crate) fn print(
+        &self,
+        result: &impl Serialize,
+        markdown: impl FnOnce() -> String,
+        show: impl FnOnce(),
+    ) {
+        if self.json {
+            let json = serde_json::to_string_pretty(result).expect("a result is plain data");
+            anstream::println!("{json}");
+        } else if self.markdown {
+            anstream::print!("{}", markdown());
+        } else {
+            show();
+        }
     }
 }
 

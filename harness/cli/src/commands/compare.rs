@@ -26,14 +26,9 @@ pub(crate) fn run(args: &CompareArgs) -> Result<Exit, Failure> {
         )?;
         picture.write(&bytes)?;
     }
-    if args.json {
-        let json = serde_json::to_string_pretty(&compared).expect("a comparison is plain data");
-        anstream::println!("{json}");
-    } else if args.markdown {
-        anstream::print!("{}", report::markdown::between::markdown(&compared));
-    } else {
-        show_between(&compared);
-    }
+    let markdown = || report::markdown::between::markdown(&compared);
+    args.form
+        .print(&compared, markdown, || show_between(&compared));
     Ok(if args.require_verdict && lacks_verdict(&compared) {
         Exit::Inconclusive
     } else {

@@ -547,14 +547,8 @@ fn measured(
 
 /// Tells everybody who listens: the terminal or who reads JSON or Markdown, a CI service that reads JUnit, and GitHub.
 fn tell(args: &GateArgs, judged: &Gate) -> Result<(), Failure> {
-    if args.json {
-        let json = serde_json::to_string_pretty(judged).expect("a judgement is plain data");
-        anstream::println!("{json}");
-    } else if args.markdown {
-        anstream::print!("{}", report::markdown::gate::markdown(judged));
-    } else {
-        show_gate(judged);
-    }
+    let markdown = || report::markdown::gate::markdown(judged);
+    args.form.print(judged, markdown, || show_gate(judged));
     let findings = report::words::gate::findings(judged);
     if let Some(path) = &args.junit {
         std::fs::write(path, junit("bench gate", &findings)).or_usage(
@@ -568,7 +562,7 @@ fn tell(args: &GateArgs, judged: &Gate) -> Result<(), Failure> {
         anstream::eprint!("{}", annotations(&findings));
     }
     match summary {
-        Some(path) => append(Path::new(&path), &report::markdown::gate::markdown(judged)).or_usage(
+        Some(path) => append(Path::new(&path), &markdown()).or_usage(
             || format!("cannot write the step summary to {}", path.display()),
             "let GITHUB_STEP_SUMMARY name a writable file, or unset it",
         ),

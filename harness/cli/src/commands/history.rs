@@ -6,7 +6,6 @@ use std::path::Path;
 use analysis::history::trend::{Trend, trends};
 use analysis::history::{History, HistoryLine, Tail};
 use model::names;
-use model::record::metric::Metric;
 use model::words::plural;
 use report::charts;
 use report::words::history;
@@ -68,10 +67,6 @@ struct Shown<'a> {
 }
 
 fn show(args: &HistoryShowArgs) -> Result<Exit, Failure> {
-    let metrics = args.metric.iter().map(|name| Metric::named(name));
-    let metrics: Vec<Metric> = metrics
-        .collect::<Result<_, _>>()
-        .map_err(Failure::usage_of)?;
     let (history, tail) = history_file::read(&args.history).map_err(|error| {
         Failure::usage(miette::miette!(
             help = "`bench history add RUN` and `bench run --history FILE` make one",
@@ -93,7 +88,7 @@ fn show(args: &HistoryShowArgs) -> Result<Exit, Failure> {
         );
     }
     let is_asked_for = |trend: &Trend| {
-        (metrics.is_empty() || metrics.contains(&trend.key.metric))
+        (args.metric.is_empty() || args.metric.contains(&trend.key.metric))
             && (args.scenario.is_empty() || args.scenario.contains(&trend.key.scenario))
     };
     let mut trends = trends(&history, SEED);
@@ -101,22 +96,18 @@ fn show(args: &HistoryShowArgs) -> Result<Exit, Failure> {
     if let Some(dir) = &args.out {
         draw(&trends, dir)?;
     }
-    let runs_invalid = invalid(&history);
-    if args.json {
-        let shown = Shown {
-            schema_version: 1,
-            runs: history.lines().len(),
-            runs_invalid,
-            torn_bytes,
-            trends: &trends,
-        };
-        let json = serde_json::to_string_pretty(&shown).expect("trends are plain data");
-        anstream::println!("{json}");
-    } else if args.markdown {
-        anstream::print!("{}", report::markdown::history::markdown(&trends));
-    } else {
-        show_history(&trends, history.lines().len(), runs_invalid);
-    }
+    let shown = Shown {
+        schema_version: 1,
+        runs: history.lines().len(),
+        runs_invalid: history.lines().iter().filter(|line| !line.valid).count(),
+        torn_bytes,
+        trends: &trends,
+    };
+    args.form.print(
+        &shown,
+        || report::markdown::history::markdown(&trends),
+        || show_history(&trends, shown.runs, shown.runs_invalid),
+    );
     Ok(Exit::Success)
 }
 
@@ -127,19 +118,13 @@ fn check_scenario(name: &str, history: &History) -> Result<(), Failure> {
     if known.contains(name) {
         return Ok(());
     }
-    let meant = names::nearest(name, known.iter().copied())
-        .map(|meant| format!(" (did you mean `{meant}`?)"))
-        .unwrap_or_default();
+    let meant = names::hint(names::nearest(name, known.iter().copied()));
     let known: Vec<&str> = known.into_iter().collect();
     Err(Failure::usage(miette::miette!(
         "the history has no run of a scenario called `{}`{meant}; it has {}",
         names::shortened(name),
         known.join(", ")
     )))
-}
-
-fn invalid(history: &History) -> usize {
-    history.lines().iter().filter(|line| !line.valid).count()
 }
 
 /// Draws a chart of every trend into a directory, as SVG and as PNG.

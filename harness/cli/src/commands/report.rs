@@ -7,7 +7,7 @@ use model::record::run::RunRecord;
 use model::record::sweep::whole::SweepRecord;
 use report::charts::Chart;
 
-use crate::args::report::ReportArgs;
+use crate::args::report::{Output, ReportArgs};
 use crate::exit::Exit;
 use crate::run_files::write_pictures;
 use process::failure::{Explain, Failure};
@@ -22,44 +22,43 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     let stored = args.runs.iter().map(|named| stored::read(named));
     let stored = stored.collect::<Result<Vec<_>, _>>()?;
     if let ([Stored::Sweep(record)], [named]) = (stored.as_slice(), args.runs.as_slice()) {
-        return of_sweep(args, record, named);
+        return of_sweep(args.output(), record, named);
     }
     let records = stored.into_iter().zip(&args.runs);
     let records = records.map(|(stored, named)| stored.run(named));
     let records = records.collect::<Result<Vec<_>, _>>()?;
-    if args.markdown {
-        for record in &records {
-            anstream::println!("{}", report::markdown::markdown(record));
+    match (args.output(), records.as_slice()) {
+        (Output::Markdown, records) => {
+            for record in records {
+                anstream::println!("{}", report::markdown::markdown(record));
+            }
         }
-        return Ok(Exit::Success);
-    }
-    if !args.chart.is_empty() && records.len() > 1 {
-        return Err(Failure::usage(miette::miette!(
-            help = "draw each with `bench chart`, or leave --chart out",
-            "--chart chooses what is drawn beside one run, and here are {}",
-            records.len()
-        )));
-    }
-    match (&args.output, records.as_slice()) {
-        (Some(output), records) => write_one(records, output)?,
-        (None, [record]) => draw_again(record, &args.chart, &args.runs[0])?,
-        (None, records) => write_one(records, Path::new(OF_SEVERAL))?,
+        (Output::Page(output), records) => write_one(records, output)?,
+        (Output::Beside(charts), [record]) => draw_again(record, charts, &args.runs[0])?,
+        (Output::Beside([]), records) => write_one(records, Path::new(OF_SEVERAL))?,
+        (Output::Beside(_), records) => {
+            return Err(Failure::usage(miette::miette!(
+                help = "draw each with `bench chart`, or leave --chart out",
+                "--chart chooses what is drawn beside one run, and here are {}",
+                records.len()
+            )));
+        }
     }
     Ok(Exit::Success)
 }
 
 /// The report of a sweep, which has a page of its own.
-fn of_sweep(args: &ReportArgs, record: &SweepRecord, named: &Path) -> Result<Exit, Failure> {
-    if args.markdown || !args.chart.is_empty() {
-        return Err(Failure::usage(miette::miette!(
-            help = "draw its chart with `bench chart`, and its page without these",
-            "{} is a sweep, which has one chart and no summary as Markdown",
-            named.display()
-        )));
-    }
-    let output = match &args.output {
-        Some(output) => output.clone(),
-        None => beside(named, "-o")?.join("report.html"),
+fn of_sweep(output: Output<'_>, record: &SweepRecord, named: &Path) -> Result<Exit, Failure> {
+    let output = match output {
+        Output::Page(output) => output.to_owned(),
+        Output::Beside([]) => beside(named, "-o")?.join("report.html"),
+        Output::Markdown | Output::Beside(_) => {
+            return Err(Failure::usage(miette::miette!(
+                help = "draw its chart with `bench chart`, and its page without these",
+                "{} is a sweep, which has one chart and no summary as Markdown",
+                named.display()
+            )));
+        }
     };
     let html =
         report::html::sweep_html(record).or_internal(|| "cannot write the report".to_owned())?;

@@ -21,7 +21,7 @@ use super::line::place_words;
 use super::moment::Moment;
 use super::progress::{Generator, NINES, Progress, STEPS_PER_NINE, Stage, Target};
 use crate::glyphs::{self, Glyphs};
-use crate::redrawn::{bar, cut};
+use crate::redrawn::{bar, cut, whole};
 use crate::spread::Spread;
 
 /// The smallest window that shows more than the two lines.
@@ -362,7 +362,7 @@ fn draw_side_by_side(frame: &mut Frame<'_>, area: Rect, progress: &Progress, loo
         let bars = spread.heights.iter().enumerate().map(|(index, heights)| {
             let length = (heights[bin] * width as f64).ceil();
             let mark = MARKS[index].to_string();
-            let bar = mark.repeat(short(length).min(width));
+            let bar = mark.repeat(whole(length).min(width));
             Span::styled(format!(" {bar:width$}"), style(index, look))
         });
         let row = std::iter::once(Span::raw(format!("{time:>from$}"))).chain(bars);
@@ -376,15 +376,6 @@ const TIME_COLUMNS: u16 = 8;
 
 fn plural(progress: &Progress) -> String {
     format!("{}s", terms::time(progress.workload))
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a share of the width of a screen"
-)]
-fn short(length: f64) -> usize {
-    length as usize
 }
 
 /// The figures of every target; where there are more than rows, those around the one that is driven.

@@ -178,11 +178,6 @@ impl LoadReport {
         self.times_ns.get(&clock).copied().unwrap_or_default()
     }
 
-    /// The percentiles of what the workload is about.
-    pub fn workload_times(&self) -> Times {
-        self.times(self.workload.clock())
-    }
-
     /// The same with each kind of request by itself. `requests`: what they are called, in the order of the mix.
     #[must_use]
     pub fn by_request(self, requests: &[RequestRecord], recording: &Recording) -> Self {

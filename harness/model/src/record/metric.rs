@@ -153,7 +153,7 @@ impl schemars::JsonSchema for Metric {
 
 /// A name that no metric has.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("no metric is called `{name}`{}; known are {}", nearest.map(|nearest| format!(" (did you mean `{nearest}`?)")).unwrap_or_default(), Metric::all().into_iter().map(Metric::name).collect::<Vec<_>>().join(", "))]
+#[error("no metric is called `{name}`{}; known are {}", names::hint(*nearest), Metric::all().into_iter().map(Metric::name).collect::<Vec<_>>().join(", "))]
 pub struct UnknownMetric {
     /// The name asked for.
     pub name: String,

@@ -373,7 +373,7 @@ impl ArrivalSpec {
 
 /// A name that no built-in scenario has.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("no scenario is called `{name}`{}; known are {}, and any TOML file", hint(*nearest), built_in_names())]
+#[error("no scenario is called `{name}`{}; known are {}, and any TOML file", names::hint(*nearest), built_in_names())]
 pub struct UnknownScenario {
     /// The name asked for.
     pub name: String,
@@ -388,12 +388,6 @@ impl UnknownScenario {
             nearest: names::nearest(name, BUILT_IN.iter().map(|(known, _)| *known)),
         }
     }
-}
-
-fn hint(nearest: Option<&str>) -> String {
-    nearest
-        .map(|nearest| format!(" (did you mean `{nearest}`?)"))
-        .unwrap_or_default()
 }
 
 fn built_in_names() -> String {

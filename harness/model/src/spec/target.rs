@@ -314,7 +314,7 @@ impl FromStr for BaseUrl {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TargetError {
     /// No such target.
-    #[error("no target is called `{name}`{}; known are {}, all of them as `{ALL}`, this program's as `{REFERENCE}`, a manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already", hint(*nearest), built_in_names())]
+    #[error("no target is called `{name}`{}; known are {}, all of them as `{ALL}`, this program's as `{REFERENCE}`, a manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already", names::hint(*nearest), built_in_names())]
     Unknown {
         /// The name asked for.
         name: String,
@@ -364,12 +364,6 @@ pub enum TargetError {
         /// What the second one is.
         kind: String,
     },
-}
-
-fn hint(nearest: Option<&str>) -> String {
-    nearest
-        .map(|nearest| format!(" (did you mean `{nearest}`?)"))
-        .unwrap_or_default()
 }
 
 fn built_in_names() -> String {

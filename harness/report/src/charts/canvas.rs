@@ -157,11 +157,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
         colour: RGBColor,
         opacity: f64,
     ) -> Result<(), Refusal> {
-        let style = ShapeStyle {
-            color: colour.mix(opacity),
-            filled: true,
-            stroke_width: 0,
-        };
+        let style = filled(colour, opacity);
         refused(
             self.backend
                 .fill_polygon(corners.iter().copied().map(place), &style),
@@ -176,11 +172,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
         colour: RGBColor,
         opacity: f64,
     ) -> Result<(), Refusal> {
-        let style = ShapeStyle {
-            color: colour.mix(opacity),
-            filled: true,
-            stroke_width: 0,
-        };
+        let style = filled(colour, opacity);
         refused(
             self.backend
                 .draw_rect(place(upper_left), place(lower_right), &style, true),
@@ -195,11 +187,7 @@ impl<'a, B: DrawingBackend> Canvas<'a, B> {
         colour: RGBColor,
         opacity: f64,
     ) -> Result<(), Refusal> {
-        let style = ShapeStyle {
-            color: colour.mix(opacity),
-            filled: true,
-            stroke_width: 0,
-        };
+        let style = filled(colour, opacity);
         refused(
             self.backend
                 .draw_circle(place(at), length(radius).max(1), &style, true),
@@ -360,6 +348,14 @@ fn dashes(points: &[Point], pattern: &[f64]) -> Vec<Vec<Point>> {
         pieces.push(piece);
     }
     pieces
+}
+
+fn filled(colour: RGBColor, opacity: f64) -> ShapeStyle {
+    ShapeStyle {
+        color: colour.mix(opacity),
+        filled: true,
+        stroke_width: 0,
+    }
 }
 
 fn refused<E: std::fmt::Display>(result: Result<(), E>) -> Result<(), Refusal> {
