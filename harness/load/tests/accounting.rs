@@ -197,9 +197,13 @@ fn options() -> Options {
     }
 }
 
+fn driven(workload: &Workload, addr: SocketAddr, load: &Load) -> Recording {
+    drive(load, workload, addr, &options(), &Control::default()).unwrap()
+}
+
 fn check(habit: Habit, load: &Load) -> Recording {
     let addr = server(habit);
-    let recording = driven(&workload(addr), addr, &load);
+    let recording = driven(&workload(addr), addr, load);
     assert!(
         recording.accounting.balances(),
         "{:?}",

@@ -19,10 +19,6 @@ use crate::picture::Picture;
 The machine may have changed between two runs. If both runs have a target that did not change (the reference), the \
 other targets are compared by their ratio to it, which cancels such changes; without a reference they are part of the \
 difference, and the output says so. Measuring both in one run is better.")]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag that may be typed"
-)]
 pub(crate) struct CompareArgs {
     /// The run of the base: a directory, or a run.json.
     #[arg(value_name = "A")]
