@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_was_reported_is_driven_at_once_and_none_is_none() {
+    fn a_length_that_was_given_is_driven_at_once_and_none_is_none() {
         let reported = Duration::from_millis(700);
         let (record, stretches) = warm_up(Warmup::Fixed(reported), |_| Some(5e6));
         assert_eq!(stretches, [reported]);

@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bar_is_as_long_as_it_is_reported() {
+    fn a_bar_is_as_long_as_it_should_be() {
         for (share, width, drawn) in [
             (0.0, 10, "[>       ]"),
             (0.5, 10, "[====>   ]"),

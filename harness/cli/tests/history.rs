@@ -39,7 +39,7 @@ fn write_history(path: &Path, line: &HistoryLine, shift: f64, seed: u64) {
     std::fs::write(path, text).unwrap();
 }
 
-/// The first run of every change that is reported a history.
+/// The first run of every change that is reported of a history.
 fn reported(path: &Path) -> Vec<usize> {
     let shown = bench(&["history", "--json", "--history", path.to_str().unwrap()]);
     assert!(shown.status.success(), "{shown:?}");

@@ -61,11 +61,6 @@ const ALLOWED: &[(&str, &str, &str)] = &[
         "cautions",
         "the key of records of version 1",
     ),
-    (
-        "harness/model/src/record/warmup.rs",
-        "told",
-        "the name in earlier records",
-    ),
 ];
 
 /// Where a banned word stands in code for the keys of earlier records.

@@ -564,7 +564,7 @@ fn a_target_that_misbehaves_while_it_is_measured_is_reported_of_and_one_that_onl
             "",
             Some("exit code 0; it left processes behind, which were killed: python"),
         ),
-        // It does not end when it is reported to.
+        // It does not end when it is asked to.
         (
             &["family", "deaf"],
             "stop_timeout = '1s'",
@@ -651,6 +651,7 @@ fn packages_that_are_set_up_first_are_no_part_of_the_time_that_a_run_takes() {
         &format!("sleep 2; date +%s.%N > {place}/installed"),
     );
     let manifest = r#"
+        description = "a server of ours that wants packages"
         command = "{bench}"
         args = ["serve", "callback", "--port", "{port}", "--data-dir", "{data_dir}", "--pool", "{pool}"]
         needs = "node"

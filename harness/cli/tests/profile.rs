@@ -15,7 +15,7 @@ use model::record::warning::Fact;
 const SCENARIO: &str = "description = \"Little\"\nquestion = \"Is it there?\"\nconnections = 4\n\
     [load]\narrival = \"open\"\nrate_per_s = 100\n[[requests]]\nroute = \"/plaintext\"\n";
 
-/// Attaches itself, and counts when it is reported to end.
+/// Attaches itself, and counts until it is asked to end.
 const COUNTS: &str = r#"
 trap 'printf "%% time seconds usecs/call calls errors syscall\n99 0.1 1 3000 7 epoll_wait\n1 0.1 1 600 write\n"; exit 130' INT
 for pid in $(echo "$4" | tr , " "); do echo "strace: Process $pid attached" >&2; done

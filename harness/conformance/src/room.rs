@@ -291,7 +291,7 @@ pub(super) fn farewell(
         let hearing = joined.map(|members| {
             let hear = |mut member: Member| {
                 scope.spawn(move || {
-                    let reported = member.is_reported(GOING_AWAY);
+                    let reported = member.hears_close(GOING_AWAY);
                     reported.map_err(|problem| problem.within(&member.name))
                 })
             };
@@ -417,7 +417,7 @@ impl Member {
     }
 
     /// A Close frame with this code comes next, and the end of the connection once it is answered.
-    fn is_reported(&mut self, code: u16) -> Result<(), Problem> {
+    fn hears_close(&mut self, code: u16) -> Result<(), Problem> {
         let said = loop {
             match self.ears.next(&mut self.wire)? {
                 Said::Text(_) => {}

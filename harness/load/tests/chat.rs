@@ -194,7 +194,7 @@ impl Room {
         };
         let mut members = self.members.iter_mut();
         let one = members.next().unwrap();
-        // One that has gone misses what it is reported.
+        // One that has gone misses what is said.
         let _ = one.write_all(&early);
         for member in members {
             let _ = member.write_all(&others);

@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_that_nobody_looked_at_counts_by_what_its_parent_was_reported() {
+    fn a_child_that_nobody_looked_at_counts_in_its_parents_account() {
         let program = "print('ready', flush=True); input()\n\
             for _ in range(4):\n\
             \x20   if (child := os.fork()) == 0:\n\

@@ -243,7 +243,7 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
         }
     }
 
-    /// What need not be done at every turn: time-outs, connections to open, intervals, and snapshot how it goes.
+    /// What need not be done at every turn: time-outs, connections to open, intervals, and saying how it goes.
     fn keep_house(&mut self, now: Nanos) {
         self.open_pending(now);
         if now < self.next_housekeeping_ns {

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_late_on_purpose_by_what_it_was_reported() {
+    fn it_is_late_on_purpose_by_as_much_as_asked() {
         let due_ns = |late| {
             let mut backend = Backend {
                 late_ns: duration_ns(late),

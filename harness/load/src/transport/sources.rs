@@ -1,7 +1,7 @@
 //! Which local address a connection leaves from. Pure.
 //!
 //! A TCP connection differs from others by its two addresses and two ports, so that from one address to one server no more
-//! connections exist than there are local ports, those in `TIME_WAIT` included: 28,232 unless the system is reported otherwise.
+//! connections exist than there are local ports, those in `TIME_WAIT` included: 28,232 unless the system is set otherwise.
 //! On the loopback, however, all of 127.0.0.0/8 is ours. Before the ports of one address run out the next one is used.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

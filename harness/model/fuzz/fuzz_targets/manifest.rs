@@ -43,7 +43,7 @@ fuzz_target!(|source: &str| {
         .chain(manifest.env.values());
     assert!(
         filled.into_iter().any(|template| template.fill(&values).contains("8080")),
-        "it is reported its port"
+        "it is given its port"
     );
     for index in 0..manifest.differences.len() {
         let error = manifest.difference_error(index, "message", "help");
