@@ -142,8 +142,7 @@ impl ServeArgs {
         self.only_for("--behaviour", self.behaviour.is_some(), TRUTH)?;
         if self.timer_rule == TimerRule::Own && [BACKEND, TRUTH].contains(&name) {
             return Err(Failure::usage(miette::miette!(
-                help =
-                    "leave --timer-rule out, or start a reference server, as `bench serve callback`",
+                help = "leave --timer-rule out, or start a reference server, as `bench serve callback`",
                 "--timer-rule is for reference servers, not for {name}"
             )));
         }
