@@ -661,7 +661,7 @@ fn packages_that_are_set_up_first_are_no_part_of_the_time_that_a_run_takes() {
         version = ["{bench}", "--version"]
     "#;
     std::fs::write(dir.path().join("mine.toml"), manifest).unwrap();
-    let words = "run ping --quick -d 2s --rounds 1 -w 0s -t ./mine.toml --out run";
+    let words = "run ping --quick -d 4s --rounds 1 -w 0s -t ./mine.toml --out run";
     let mut command = bench(&words.split(' ').collect::<Vec<_>>());
     command
         .current_dir(dir.path())
