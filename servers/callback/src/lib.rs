@@ -13,8 +13,8 @@
 //! | `room` | the chat's room, over all loops |
 //! | `upstream` | kept-alive connections to the backend |
 //! | `census` | what all loops have done |
-//! | `heartbeat` | loop lag, the date, limits |
-//! | `stop` | what ends the loops: signals |
+//! | `heartbeat` | loop lag, the date, limits, signals |
+//! | `stop` | what ends the loops |
 
 #![allow(
     clippy::disallowed_methods,
@@ -83,7 +83,9 @@ pub fn serve(
     loops: Loops,
     on_listening: impl FnOnce(SocketAddr),
 ) -> io::Result<()> {
-    serve_until(settings, loops, on_listening, stop::on_signal)
+    serve_until(settings, loops, on_listening, |stopper| {
+        stop::on_signal(&stopper)
+    })
 }
 
 /// [`serve`], with the reason to stop as a parameter. `arrange_stop` is called before `on_listening`, so that a caller that waits
@@ -288,7 +290,7 @@ impl<L: EventLoop> Server<L> {
         itself
             .listener
             .set(Some(event_loop.listen(listener, accept)?));
-        heartbeat::start(event_loop, &itself);
+        heartbeat::start(event_loop, &itself, stopper.clone());
         itself.census.start(event_loop, &itself);
         let server = Rc::clone(&itself);
         stopper.add(event_loop.add_wake(move |event_loop| server.stop(event_loop)));

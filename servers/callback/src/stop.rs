@@ -3,11 +3,11 @@
 //! Knows signals and how to wake loops. Must never know what a loop does about it.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
 
 use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::{Handle, Signals};
+use signal_hook::{SigId, flag, low_level};
 
 use crate::event_loop::Wake;
 
@@ -15,6 +15,7 @@ use crate::event_loop::Wake;
 #[derive(Clone, Default)]
 pub(crate) struct Stopper {
     shared: Arc<Mutex<Shared>>,
+    signalled: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
@@ -32,6 +33,11 @@ impl Stopper {
         shared.loops.push(wake);
     }
 
+    /// Whether a signal has come.
+    pub(crate) fn is_signalled(&self) -> bool {
+        self.signalled.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn stop(&self) {
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         shared.stopped = true;
@@ -42,35 +48,24 @@ impl Stopper {
 }
 
 /// Stops the server at the first SIGTERM or SIGINT, for as long as the guard lives. Later ones change nothing: the grace is
-/// running.
-pub(crate) fn on_signal(stopper: Stopper) -> io::Result<SignalGuard> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
-    let handle = signals.handle();
-    let waiter = thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(move || {
-            for _ in signals.forever() {
-                stopper.stop();
-            }
-        })?;
-    Ok(SignalGuard {
-        handle,
-        waiter: Some(waiter),
-    })
+/// running. Loops look for it at each beat: a thread that waited for signals would have the process be one of several threads,
+/// whose system calls cost two atomic operations each (glibc's points of cancellation).
+pub(crate) fn on_signal(stopper: &Stopper) -> io::Result<SignalGuard> {
+    let mut guard = SignalGuard(Vec::new());
+    for signal in [SIGTERM, SIGINT] {
+        let asked = Arc::clone(&stopper.signalled);
+        guard.0.push(flag::register(signal, asked)?);
+    }
+    Ok(guard)
 }
 
-/// Ends the thread that waits for signals when dropped.
-pub(crate) struct SignalGuard {
-    handle: Handle,
-    /// None only while it is being dropped.
-    waiter: Option<JoinHandle<()>>,
-}
+/// Catches no more signals when dropped.
+pub(crate) struct SignalGuard(Vec<SigId>);
 
 impl Drop for SignalGuard {
     fn drop(&mut self) {
-        self.handle.close();
-        if let Some(waiter) = self.waiter.take() {
-            waiter.join().expect("waiting for signals doesn't panic");
+        for signal in self.0.drain(..) {
+            low_level::unregister(signal);
         }
     }
 }

@@ -211,8 +211,11 @@ impl<'a, R: Runtime> Connection<'a, R> {
 
     /// Waits for something that a request needs. Fails where the client resets the connection meanwhile: nothing is worth waiting
     /// for then.
-    pub(crate) async fn wait<T>(&mut self, work: impl Future<Output = T>) -> io::Result<T> {
-        let mut work = pin!(work);
+    /// The work is pinned by the caller: moved into here, there would be room for it twice.
+    pub(crate) async fn wait<T>(
+        &mut self,
+        mut work: Pin<&mut impl Future<Output = T>>,
+    ) -> io::Result<T> {
         poll_fn(|cx| {
             loop {
                 if let Poll::Ready(done) = work.as_mut().poll(cx) {
@@ -278,9 +281,10 @@ impl<'a, R: Runtime> Connection<'a, R> {
                     Poll::Ready(Ok(bytes)) => written += bytes,
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => {
-                        let left = rest.len();
-                        let progress = u32::try_from(left).unwrap_or(u32::MAX);
-                        return queued.wait(&self.place, left, progress).map(Err);
+                        // The buffer is kept as a whole until all of it is taken.
+                        let progress = u32::try_from(written).unwrap_or(u32::MAX);
+                        let kept = self.out.len();
+                        return queued.wait(&self.place, kept, progress).map(Err);
                     }
                 }
             }

@@ -11,6 +11,7 @@ mod sleep;
 mod upstream;
 
 use std::io;
+use std::pin::pin;
 
 use spec::{Answer, Asked};
 
@@ -28,14 +29,14 @@ pub(crate) async fn serve<R: Runtime>(
     let server = client.server;
     let answer = match asked {
         Asked::Answer(answer) => answer,
-        Asked::Sleep { ms } => client.wait(sleep::answer::<R>(ms)).await?,
+        Asked::Sleep { ms } => client.wait(pin!(sleep::answer::<R>(ms))).await?,
         Asked::Upstream { calls, ms, mode } => {
-            let answer = upstream::answer(server, calls, ms, mode);
+            let answer = pin!(upstream::answer(server, calls, ms, mode));
             client.wait(answer).await?
         }
-        Asked::File { kib } => client.wait(file::answer(server, kib)).await?,
+        Asked::File { kib } => client.wait(pin!(file::answer(server, kib))).await?,
         Asked::Compute { work, offload } => {
-            let answer = compute::answer(server, work, offload);
+            let answer = pin!(compute::answer(server, work, offload));
             client.wait(answer).await?
         }
         Asked::Events(events) => return events::stream(client, events).await,

@@ -4,6 +4,7 @@
 //! [`spec::Exchange`]'s.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -46,7 +47,9 @@ impl<R: Runtime> Upstream<R> {
     /// Makes one call, and gives the number that it was answered. Dropped on the way, it closes its connection, on which a reply may still come.
     pub(crate) async fn call(&self, call: Call) -> Result<u64, UpstreamError> {
         let limit = Duration::from_millis(call.limit_ms());
-        R::timeout(limit, self.try_call(call))
+        // Pinned here: moved into the time limit, there would be room for it several times.
+        let trying = pin!(self.try_call(call));
+        R::timeout(limit, trying)
             .await
             .unwrap_or(Err(UpstreamError::Silent))
     }
