@@ -52,15 +52,6 @@ def idle(port: int, count: int) -> list[Client]:
     return clients
 
 
-def hold_waiting(port: int, count: int) -> None:
-    """Connections whose requests wait, until the server ends."""
-    HELD.extend(waiting(port, count))
-
-
-# Closed by the end of their server.
-HELD: list[Client] = []
-
-
 def waiting(port: int, count: int) -> list[Client]:
     """Connections whose request waits for a timer."""
     clients = idle(port, count)

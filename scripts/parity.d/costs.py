@@ -1,4 +1,4 @@
-"""What a request costs in user space: instructions, allocations, atomic operations, and bytes copied. Told by valgrind.
+"""What a request costs in user space: instructions, allocations, atomic operations, and bytes copied. Counted by valgrind.
 
 One server runs under callgrind through all exercises; its counters are dumped between them. An allocation is a call of malloc, calloc,
 realloc or aligned_alloc; an atomic operation is an executed instruction that locks the bus, as the disassembly has it.
@@ -183,15 +183,17 @@ def asked(exercise: Exercise, count: int):  # type: ignore[no-untyped-def]
 
 
 def dhat(bench: Path, name: str, upstream: int, mode: str, use) -> dict:  # type: ignore[no-untyped-def, type-arg]
-    """What dhat says of a server that was used so."""
+    """What dhat says of a server that was used so; connections that the use gives stay open to the server's end."""
     valgrind = tool("valgrind", "install it (Debian: apt-get install valgrind)")
     with tempfile.TemporaryDirectory() as directory:
         out = Path(directory) / "out.json"
         under = [valgrind, "--quiet", "--tool=dhat", f"--mode={mode}", f"--dhat-out-file={out}"]
         with serving(bench, name, upstream, under) as server:
-            use(server.port)
+            held = use(server.port) or []
             server.process.terminate()
             server.process.wait(60)
+            for client in held:
+                client.socket.close()
         return json.loads(out.read_text())
 
 

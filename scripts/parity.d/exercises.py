@@ -11,18 +11,20 @@ from fleet import Client, Member, expect, order
 
 @dataclass(frozen=True)
 class Exercise:
-    """One request. `marks` is what its first bytes look like when a server reads them; what is `racy` depends on which thread is quicker."""
+    """One request. `marks` is what its first bytes look like when a server reads them. One that is `timed` waits for others: how often the loop
+    turns meanwhile depends on how quick they are.
+    """
 
     name: str
     ask: Callable[[Client], object]
     marks: str
-    racy: bool = False
+    timed: bool = False
     open: Callable[[int], Client] = Client
 
 
-def getting(target: str, racy: bool = False) -> Exercise:
+def getting(target: str, timed: bool = False) -> Exercise:
     """A GET request."""
-    return Exercise(f"GET {target}", lambda client: client.get(target), f'"GET {target[:6]}', racy)
+    return Exercise(f"GET {target}", lambda client: client.get(target), f'"GET {target[:6]}', timed)
 
 
 def say(client: Client) -> None:
@@ -36,13 +38,13 @@ def say(client: Client) -> None:
 EXERCISES = [
     getting("/plaintext"),
     getting("/json"),
-    getting("/sleep/1"),
-    getting("/upstream?calls=2&ms=0"),
-    getting("/upstream?calls=2&ms=0&mode=par"),
-    getting("/file/16", racy=True),
+    getting("/sleep/1", timed=True),
+    getting("/upstream?calls=2&ms=0", timed=True),
+    getting("/upstream?calls=2&ms=0&mode=par", timed=True),
+    getting("/file/16", timed=True),
     getting("/cpu/1000"),
-    getting("/cpu/1000?offload=1", racy=True),
-    getting("/events?n=3&ms=1"),
+    getting("/cpu/1000?offload=1", timed=True),
+    getting("/events?n=3&ms=1", timed=True),
     Exercise("POST /orders", lambda client: expect(client.ask(order()), "an order"), '"POST /o'),
     Exercise("a message of the chat", say, '"\\201', open=Member),
 ]

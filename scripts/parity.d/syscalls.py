@@ -1,8 +1,8 @@
-"""System calls by name: of a request, of a connection, of a stall, and after errors of accept. Told by strace.
+"""System calls by name: of a request, of a connection, of a stall, and after errors of accept. Seen by strace.
 
 A server is traced as it serves; each request is one after the other, so that what lies between the readings of two requests is what one of
-them takes, the wait for the next one included. What most requests take is what counts: a heartbeat comes between now and then. `futex`
-and what yields a core is left out, since it depends on which thread is quicker.
+them takes, the wait for the next one included. What most requests take is what counts: a heartbeat comes between now and then. What depends on
+which thread is quicker is left out, as `futex` is, and where a request waits for others, how often the loop polls meanwhile.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from processes import Server, started
 
 REQUESTS = 24
 LEFT_OUT = {"futex", "sched_yield", "clock_gettime", "restart_syscall", "exit", "madvise", "munmap", "mprotect"}
-RACING = LEFT_OUT | {"mmap", "brk", "set_robust_list", "rt_sigprocmask", "sched_getaffinity", "sigaltstack", "prctl", "gettid", "rseq", "clone3"}
+TIMED = LEFT_OUT | {"epoll_wait", "mmap", "brk", "set_robust_list", "rt_sigprocmask", "sched_getaffinity", "sigaltstack", "prctl", "gettid", "rseq", "clone3"}
 READS = {"read", "recvfrom", "recvmsg", "readv"}
-SENDS = {"write", "sendto", "sendmsg", "writev"}
+# Of bytes to a client; `write` wakes loops.
+SENDS = {"sendto", "sendmsg", "writev"}
 STALLED_FILES = 16
 FILE_BYTES = 1024 * 1024
 QUIET_S = 0.3
@@ -49,7 +50,7 @@ class Call:
 
 
 def parse(trace: str) -> list[Call]:
-    """Reads the output of `strace -f -ttt`. A call that another thread's interrupts stands where it began, with what it came to.
+    """Reads the output of `strace -f -ttt`. A call that another thread's interrupts stands where it began, with its result.
 
     >>> calls = parse('''7 1.5 recvfrom(9, "GET", 4, 0) = 3
     ... 7 1.6 epoll_wait(3,  <unfinished ...>
@@ -136,7 +137,7 @@ def of_a_request(server: Server, exercise: Exercise) -> str:
             for _ in range(REQUESTS):
                 exercise.ask(client)
             groups = split(
-                calls(), lambda call: call.name in READS and exercise.marks in call.text, RACING if exercise.racy else LEFT_OUT
+                calls(), lambda call: call.name in READS and exercise.marks in call.text, TIMED if exercise.timed else LEFT_OUT
             )
     if len(groups) < REQUESTS // 2:
         raise Failed(f"{server.name}: strace saw only {len(groups)} of {REQUESTS} requests of {exercise.name}")
@@ -151,7 +152,7 @@ def of_a_connection(server: Server) -> str:
                 client.get("/plaintext")
         # The last one's end is seen, too.
         time.sleep(QUIET_S)
-        groups = split(calls(), lambda call: call.name.startswith("accept") and call.failed is None, LEFT_OUT)
+        groups = split(calls(), lambda call: call.name.startswith("accept") and call.failed is None, TIMED)
     return usual(groups)
 
 
@@ -159,9 +160,9 @@ def of_a_stall(server: Server) -> str:
     """What is tried for a client that reads nothing, until it reads again: sends that the kernel refused because there was no room."""
     with Client(server.port, little_room=True) as client, traced(server) as calls:
         client.send(get("/file/1024") * STALLED_FILES)
-        seen = -1
-        while seen != (seen := sum(call.name in SENDS for call in calls())):
-            time.sleep(QUIET_S)
+        # More than the kernel takes: the last answers are not begun while nobody reads.
+        wait_until(lambda: any(call.name in SENDS for call in calls()), f"{server.name} sends")
+        time.sleep(QUIET_S)
         refused = sum(call.name in SENDS and call.failed == "EAGAIN" for call in calls())
         stalled_calls = sum(call.name in READS and '"GET /file' in call.text for call in calls())
         for _ in range(STALLED_FILES):
