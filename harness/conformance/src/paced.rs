@@ -4,6 +4,7 @@
 //! stands still, so that there is a second attempt with far longer gaps; the second can't.
 
 use std::net::SocketAddr;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use http1::Method;
@@ -55,12 +56,33 @@ pub(super) fn play(framing: Framing, addr: SocketAddr, host: &str) -> Result<(),
     )))
 }
 
-/// How many sleeps are asked for, one after the other, and how long each is: they begin at any fraction of a millisecond.
-const SLEEPS: u32 = 20;
+/// How many sleep at once, how often, and for how long: they begin at any fraction of a millisecond, and each wakes the loop in the
+/// middle of the others' sleeps.
+const SLEEPERS: u32 = 8;
+const SLEEPS: u32 = 12;
 const SLEEP_MS: u32 = 10;
+
+/// How much later than the one before each sleeper begins.
+const APART: Duration = Duration::from_micros(1_300);
 
 /// Asks for sleeps, and looks whether one is answered by more than `early` before its time. What is late may be the machine's doing.
 pub(super) fn sleep(early: Duration, addr: SocketAddr, host: &str) -> Result<(), Problem> {
+    thread::scope(|scope| {
+        let sleeper = |number| {
+            scope.spawn(move || {
+                thread::sleep(APART * number);
+                sleep_often(early, addr, host)
+            })
+        };
+        let sleepers: Vec<_> = (0..SLEEPERS).map(sleeper).collect();
+        let outcomes = sleepers
+            .into_iter()
+            .map(|sleeper| sleeper.join().expect("a sleeper's panic is the check's"));
+        outcomes.fold(Ok(()), Result::and)
+    })
+}
+
+fn sleep_often(early: Duration, addr: SocketAddr, host: &str) -> Result<(), Problem> {
     let mut wire = Wire::open(addr, Instant::now() + CASE_TIMEOUT)?;
     let route = Route::Sleep { ms: SLEEP_MS };
     let expected = Expected::served(Method::Get, route);
