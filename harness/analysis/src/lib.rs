@@ -9,6 +9,7 @@ pub mod between;
 pub mod compare;
 pub mod design;
 pub mod detectable;
+pub mod effects;
 pub mod gate;
 pub mod history;
 pub mod simulate;

@@ -78,6 +78,7 @@ impl Starter {
                 event_loop: "unknown".to_owned(),
                 workers: 0,
                 pool_threads: 0,
+                factors: None,
                 source: String::new(),
             },
             Kind::Launched(manifest) => {
@@ -91,6 +92,7 @@ impl Starter {
                     event_loop: manifest.event_loop.clone(),
                     workers: manifest.workers_on(self.cores()),
                     pool_threads: target.pool,
+                    factors: manifest.factors,
                     source: manifest.source.clone(),
                 }
             }

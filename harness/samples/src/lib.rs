@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use analysis::compare;
 use analysis::compare::Policy;
+use analysis::effects;
 use model::measured::accounting::Fate;
 use model::measured::loops::{Snapshot, Stretch};
 use model::measured::recording::{
@@ -39,7 +40,7 @@ use model::spec::plan::{Effort, Plan, PlanSpec, Trial};
 use model::spec::scenario::RequestRecord;
 use model::spec::scenario::Scenario;
 use model::spec::schedule::Schedule;
-use model::spec::target::DEFAULT_PAIR;
+use model::spec::target::{DEFAULT_PAIR, REFERENCE_TARGETS};
 use model::units::{Nanos, Rate, duration_ns};
 
 use made_up::{Character, SEED, built_in, character, environment, normal, whole_number};
@@ -67,12 +68,21 @@ route = "/chat"
 
 /// A whole run of the built-in scenario `io-heavy` on `callback` and `coroutine`: ten blocks, no failures. Always the same.
 pub fn run_record() -> RunRecord {
-    record_of(&built_in("io-heavy"), WorkloadKind::Requests)
+    record_of(&built_in("io-heavy"), WorkloadKind::Requests, &DEFAULT_PAIR)
+}
+
+/// The same on all reference servers, of which coroutines cost more, and more yet on the asyncio-shaped loop.
+pub fn reference_record() -> RunRecord {
+    record_of(
+        &built_in("io-heavy"),
+        WorkloadKind::Requests,
+        &REFERENCE_TARGETS,
+    )
 }
 
 /// The same of the scenario `stream`, long enough for the 99th percentile of each epoch.
 pub fn stream_record() -> RunRecord {
-    record_of(&built_in("stream"), WorkloadKind::Streams)
+    record_of(&built_in("stream"), WorkloadKind::Streams, &DEFAULT_PAIR)
 }
 
 /// The same of a chat of twenty members.
@@ -80,10 +90,11 @@ pub fn chat_record() -> RunRecord {
     record_of(
         &Scenario::parse(CHAT, "chat.toml").expect("it is a scenario"),
         WorkloadKind::Messages,
+        &DEFAULT_PAIR,
     )
 }
 
-fn record_of(scenario: &Scenario, workload: WorkloadKind) -> RunRecord {
+fn record_of(scenario: &Scenario, workload: WorkloadKind, names: &[&str]) -> RunRecord {
     let spec = PlanSpec {
         // Two blocks a round, so that both are distinguished wherever they are shown.
         rounds: Some(5),
@@ -91,7 +102,7 @@ fn record_of(scenario: &Scenario, workload: WorkloadKind) -> RunRecord {
             WorkloadKind::Requests | WorkloadKind::Messages => None,
             WorkloadKind::Streams => Some(Duration::from_mins(1)),
         },
-        ..PlanSpec::new(Effort::Default, DEFAULT_PAIR.len(), SEED)
+        ..PlanSpec::new(Effort::Default, names.len(), SEED)
     };
     let plan = Plan::new(&spec).expect("the default plan is possible");
     let arrival = scenario
@@ -117,7 +128,7 @@ fn record_of(scenario: &Scenario, workload: WorkloadKind) -> RunRecord {
         requests.clear();
     }
     let targets: Vec<TargetRecord> = (0..)
-        .zip(DEFAULT_PAIR)
+        .zip(names)
         .map(|(index, name)| {
             target(
                 index,
@@ -132,7 +143,9 @@ fn record_of(scenario: &Scenario, workload: WorkloadKind) -> RunRecord {
             )
         })
         .collect();
-    let (comparisons, _) = compare::compare_targets(&targets, &Policy::usual(SEED));
+    let policy = Policy::usual(SEED);
+    let (comparisons, _) = compare::compare_targets(&targets, &policy);
+    let effects = effects::effects(&targets, &policy);
     RunRecord {
         schema_version: SCHEMA_VERSION,
         id: format!("2026-11-23T10-15-00Z-{}", scenario.name),
@@ -162,6 +175,7 @@ fn record_of(scenario: &Scenario, workload: WorkloadKind) -> RunRecord {
         targets,
         backend: (workload == WorkloadKind::Requests).then(backend),
         comparisons,
+        effects,
         aa: None,
         validity: Validity::of(Vec::new()),
     }
@@ -428,22 +442,25 @@ mod tests {
 
     #[test]
     fn the_sample_is_whole_and_always_the_same() {
-        check(WorkloadKind::Requests, &run_record());
-        check(WorkloadKind::Streams, &stream_record());
-        check(WorkloadKind::Messages, &chat_record());
+        check(WorkloadKind::Requests, &run_record(), &DEFAULT_PAIR);
+        check(WorkloadKind::Streams, &stream_record(), &DEFAULT_PAIR);
+        check(WorkloadKind::Messages, &chat_record(), &DEFAULT_PAIR);
+        let reference = reference_record();
+        check(WorkloadKind::Requests, &reference, &REFERENCE_TARGETS);
+        assert_eq!(reference.effects.len(), 5);
         assert_eq!(run_record(), run_record());
     }
 
-    fn check(workload: WorkloadKind, record: &RunRecord) {
+    fn check(workload: WorkloadKind, record: &RunRecord, targets: &[&str]) {
         let names: Vec<&str> = record
             .targets
             .iter()
             .map(|target| target.name.as_str())
             .collect();
-        assert_eq!(names, DEFAULT_PAIR);
+        assert_eq!(names, targets);
         assert_eq!(
             record.comparisons.len(),
-            model::record::metric::Metric::of_workload(workload).len()
+            (targets.len() - 1) * model::record::metric::Metric::of_workload(workload).len()
         );
         for target in &record.targets {
             assert!(target.report.requests.balances());

@@ -8,6 +8,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use model::record::surroundings::Environment;
 use model::record::target::Manifest;
 use model::spec::scenario::Scenario;
+use model::spec::target::TargetSpec;
 
 pub(crate) const SEED: u64 = 1;
 
@@ -33,6 +34,9 @@ pub(crate) fn character(name: &str) -> Character {
         event_loop: event_loop.to_owned(),
         workers: 1,
         pool_threads: 4,
+        factors: TargetSpec::parse(name)
+            .ok()
+            .and_then(|target| target.kind.manifest()?.factors),
         versions: BTreeMap::new(),
         source: String::new(),
     };
@@ -43,6 +47,27 @@ pub(crate) fn character(name: &str) -> Character {
             rss_bytes: 6.1e6,
             run_queue_mean: 0.012,
             manifest: manifest("evloop", "0.1.0", "evloop on mio"),
+        },
+        "callback-asyncio" => Character {
+            overhead_ms: 0.22,
+            cpu_us_per_request: 47.0,
+            rss_bytes: 6.2e6,
+            run_queue_mean: 0.013,
+            manifest: manifest("mio", "1.2.0", "asyncio-style loop"),
+        },
+        "coroutine-libuv" => Character {
+            overhead_ms: 0.22,
+            cpu_us_per_request: 44.0,
+            rss_bytes: 6.9e6,
+            run_queue_mean: 0.014,
+            manifest: manifest("mio", "1.2.0", "libuv-style loop"),
+        },
+        "coroutine-asyncio" => Character {
+            overhead_ms: 0.25,
+            cpu_us_per_request: 60.0,
+            rss_bytes: 7.1e6,
+            run_queue_mean: 0.021,
+            manifest: manifest("mio", "1.2.0", "asyncio-style loop"),
         },
         _ => Character {
             overhead_ms: 0.28,

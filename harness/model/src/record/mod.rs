@@ -3,6 +3,7 @@
 pub mod aa;
 pub mod comparison;
 pub mod detectable;
+pub mod effect;
 pub mod experiment;
 pub mod load_report;
 pub mod log;

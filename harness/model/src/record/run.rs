@@ -9,6 +9,7 @@ use crate::measured::workload::WorkloadKind;
 use crate::record::aa::AaRecord;
 use crate::record::comparison::Comparison;
 use crate::record::detectable::DetectableRecord;
+use crate::record::effect::EffectRecord;
 use crate::record::experiment::ExperimentRecord;
 use crate::record::read::{self, RecordError};
 use crate::record::surroundings::{BackendRecord, CalibrationRecord, Environment, Pinning};
@@ -57,6 +58,9 @@ pub struct RunRecord {
     pub backend: Option<BackendRecord>,
     /// Every target against the first, metric by metric.
     pub comparisons: Vec<Comparison>,
+    /// What the factors do that the targets vary in; left out where no target says what it has of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<EffectRecord>,
     /// The first target against itself; left out where that was not asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aa: Option<AaRecord>,

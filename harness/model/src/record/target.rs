@@ -16,6 +16,7 @@ use crate::measured::syscalls::SyscallRecord;
 use crate::record::load_report::LoadReport;
 use crate::record::metric;
 use crate::record::warmup::WarmupRecord;
+use crate::spec::factors::Factors;
 use crate::spec::plan::Trial;
 use crate::units::NANOS_PER_S;
 
@@ -68,6 +69,9 @@ pub struct Manifest {
     pub workers: u32,
     /// Threads of the pool for blocking work.
     pub pool_threads: u32,
+    /// What it has of each factor of the experiment; left out where its manifest doesn't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factors: Option<Factors>,
     /// The TOML that says how it was started; empty where it ran already.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub source: String,

@@ -1,5 +1,6 @@
 //! What people write and ask for: scenarios, targets, loads, plans.
 
+pub mod factors;
 pub mod load;
 pub mod plan;
 pub mod scenario;

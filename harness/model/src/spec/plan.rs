@@ -410,6 +410,7 @@ pub enum PlanError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::target::REFERENCE_TARGETS;
 
     fn spec(effort: Effort, targets: usize) -> PlanSpec {
         PlanSpec::new(effort, targets, 1)
@@ -457,20 +458,27 @@ mod tests {
 
     #[test]
     fn a_block_of_many_is_an_order_and_its_mirror_and_every_place_comes_round() {
-        let plan = Plan::new(&PlanSpec {
-            rounds: Some(6),
-            ..spec(Effort::Default, 3)
-        })
-        .unwrap();
-        for three in plan.order().chunks_exact(3) {
-            for place in 0..3 {
-                let mut there: Vec<usize> = three.iter().map(|block| block[place]).collect();
-                there.sort_unstable();
-                assert_eq!(there, [0, 1, 2]);
+        for targets in [3, REFERENCE_TARGETS.len()] {
+            let all: Vec<usize> = (0..targets).collect();
+            let plan = Plan::new(&PlanSpec {
+                rounds: Some(2 * u32::try_from(targets).unwrap()),
+                ..spec(Effort::Default, targets)
+            })
+            .unwrap();
+            assert_eq!(plan.order().len() % targets, 0);
+            for blocks in plan.order().chunks_exact(targets) {
+                for place in 0..targets {
+                    let mut there: Vec<usize> = blocks.iter().map(|block| block[place]).collect();
+                    there.sort_unstable();
+                    assert_eq!(there, all);
+                }
             }
-        }
-        for block in plan.order() {
-            assert!(block.iter().eq(block.iter().rev()), "{block:?}");
+            for block in plan.order() {
+                let mut half = block[..targets].to_vec();
+                half.sort_unstable();
+                assert_eq!(half, all, "every target once in each half");
+                assert!(block.iter().eq(block.iter().rev()), "{block:?}");
+            }
         }
     }
 

@@ -419,6 +419,11 @@ mod tests {
         let reference = TargetSpec::parse_each(REFERENCE).unwrap();
         let names: Vec<_> = reference.iter().map(|target| &*target.name).collect();
         assert_eq!(names, REFERENCE_TARGETS);
+        // All but the cluster have a place in the experiment, and none has another's.
+        let factors = |target: &TargetSpec| target.kind.manifest()?.factors;
+        let places: BTreeSet<_> = reference.iter().filter_map(factors).collect();
+        assert_eq!(places.len(), REFERENCE_TARGETS.len() - 1);
+        assert_eq!(reference.last().and_then(factors), None);
     }
 
     #[test]

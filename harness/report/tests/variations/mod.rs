@@ -44,6 +44,7 @@ pub fn all() -> Vec<(&'static str, RunRecord)> {
         ("close", close()),
         ("streams", streams()),
         ("chat", chat()),
+        ("reference", reference()),
     ]
 }
 
@@ -68,6 +69,12 @@ pub fn streams() -> RunRecord {
 /// A chat, which is reported by the time until everybody has a message.
 pub fn chat() -> RunRecord {
     static SAMPLE: LazyLock<RunRecord> = LazyLock::new(samples::chat_record);
+    SAMPLE.clone()
+}
+
+/// The reference servers, which end with effects.
+pub fn reference() -> RunRecord {
+    static SAMPLE: LazyLock<RunRecord> = LazyLock::new(samples::reference_record);
     SAMPLE.clone()
 }
 
@@ -137,6 +144,7 @@ pub fn eleven() -> RunRecord {
             event_loop: event_loop.to_owned(),
             workers,
             pool_threads: 4,
+            factors: None,
             versions: BTreeMap::new(),
             source: String::new(),
         };

@@ -2,6 +2,7 @@
 
 use analysis::compare::{self, Policy};
 use analysis::design;
+use analysis::effects;
 use model::measured::recording::Recording;
 use model::record::aa::AaRecord;
 use model::record::read::SCHEMA_VERSION;
@@ -51,6 +52,7 @@ pub(super) fn of(request: &Request, kept: Kept<'_>) -> Measured {
     let aa_target = request.aa.then(|| targets.pop()).flatten();
     let policy = Policy::usual(request.plan.seed);
     let (comparisons, not_compared) = compare::compare_targets(&targets, &policy);
+    let effects = effects::effects(&targets, &policy);
     let aa = aa_target.map(|target| compare_with_itself(&targets[0], target, &policy));
     let completion = completion(known.is_interrupted(), has_failed);
     let warnings = [
@@ -85,6 +87,7 @@ pub(super) fn of(request: &Request, kept: Kept<'_>) -> Measured {
         targets,
         backend: part.backend,
         comparisons,
+        effects,
         aa,
     };
     Measured {

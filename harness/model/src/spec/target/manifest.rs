@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use crate::names;
+use crate::spec::factors::Factors;
 use crate::spec::toml_source::{SourceError, Text};
 
 /// The longest manifest that is read.
@@ -75,6 +76,8 @@ pub struct Manifest {
     pub claims_concurrency: bool,
     /// It reads HTTP as strictly as this workspace's own servers do.
     pub strict_http: bool,
+    /// What it has of each factor of the experiment, if it is part of one.
+    pub factors: Option<Factors>,
     /// Cases of the check that it can't pass, and why.
     pub differences: Vec<Difference>,
     /// The TOML it was read from.
@@ -176,6 +179,7 @@ impl Manifest {
             needs: raw.needs,
             claims_concurrency: raw.claims_concurrency.unwrap_or(true),
             strict_http: raw.strict_http.unwrap_or(false),
+            factors: raw.factors,
             differences: differences(&text, &raw.differences)?,
             source: source.to_owned(),
             file_name: file_name.to_owned(),
@@ -384,6 +388,7 @@ struct Raw {
     needs: Option<Needs>,
     claims_concurrency: Option<bool>,
     strict_http: Option<bool>,
+    factors: Option<Factors>,
     #[serde(default = "nothing")]
     differences: Spanned<Vec<RawDifference>>,
 }
