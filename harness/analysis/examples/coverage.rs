@@ -12,8 +12,10 @@
 
 use std::process::ExitCode;
 
-use analysis::simulate::{Noise, Series, history_rates, rates};
+use analysis::simulate::{Noise, Series, effect_rates, history_rates, rates};
+use model::spec::factors::{EventLoop, Factors, Style};
 use model::spec::plan::{Effort, Plan, PlanSpec};
+use model::spec::target::REFERENCE_TARGETS;
 
 /// The difference that is to be found, beside none, as a logarithm.
 const EFFECT: f64 = 0.10;
@@ -23,8 +25,9 @@ const WARMING: f64 = 0.3;
 /// Prints a table of so many runs a line.
 type Table = fn(u32);
 
-const TABLES: [(&str, Table); 3] = [
+const TABLES: [(&str, Table); 4] = [
     ("comparisons", comparisons),
+    ("effects", effects),
     ("quantiles", quantiles),
     ("histories", histories),
 ];
@@ -63,7 +66,7 @@ fn comparisons(runs: u32) {
         "cold found",
     ]);
     for effort in [Effort::Quick, Effort::Default, Effort::Thorough] {
-        let plan = plan(effort);
+        let plan = plan_of(effort, 2);
         for noise in Noise::ALL {
             let alike = rates(&plan, 0.0, 0.0, noise, runs);
             let apart = rates(&plan, EFFECT, 0.0, noise, runs);
@@ -81,6 +84,55 @@ fn comparisons(runs: u32) {
                 cold.unsteady,
             ];
             line(&[effort.name(), noise.name()], &shares);
+        }
+    }
+}
+
+/// Effects of the reference servers: of none, and where coroutines cost more, twice as much of it on the asyncio-shaped loop as on
+/// the libuv-shaped one.
+fn effects(runs: u32) {
+    head(&[
+        "plan",
+        "noise",
+        "effect",
+        "covered",
+        "called different alike",
+        "covered apart",
+        "found",
+    ]);
+    let apart = |factors: Factors| match factors {
+        Factors {
+            style: Style::Callbacks,
+            ..
+        } => 0.0,
+        Factors {
+            event_loop: EventLoop::Asyncio,
+            ..
+        } => 2.0 * EFFECT,
+        _ => EFFECT,
+    };
+    for effort in [Effort::Quick, Effort::Default, Effort::Thorough] {
+        let plan = plan_of(effort, REFERENCE_TARGETS.len());
+        for noise in Noise::ALL {
+            let (alike, any_alike) = effect_rates(&plan, |_| 0.0, noise, runs);
+            let (apart, _) = effect_rates(&plan, apart, noise, runs);
+            for (effect, alike) in alike {
+                let apart = apart[&effect];
+                let shares = [
+                    alike.covered,
+                    alike.called_different,
+                    apart.covered,
+                    apart.first_called_different,
+                ];
+                let name = effect.name();
+                line(&[effort.name(), noise.name(), name], &shares);
+            }
+            println!(
+                "| {} | {} | any | | {:.1} | | |",
+                effort.name(),
+                noise.name(),
+                any_alike * 100.0
+            );
         }
     }
 }
@@ -137,6 +189,6 @@ fn line(names: &[&str], shares: &[f64]) {
     println!("| {} |", cells.join(" | "));
 }
 
-fn plan(effort: Effort) -> Plan {
-    Plan::new(&PlanSpec::new(effort, 2, 1)).expect("the usual plan of a pair is possible")
+fn plan_of(effort: Effort, targets: usize) -> Plan {
+    Plan::new(&PlanSpec::new(effort, targets, 1)).expect("the usual plan of a few is possible")
 }

@@ -4,6 +4,8 @@
 //! remembers, in the order of a real plan. Nothing here was measured. Each kind of noise is one that shared machines show,
 //! exaggerated rather than tamed, so that a verdict that holds here holds there.
 
+use std::collections::BTreeMap;
+
 use rand::{Rng, RngExt, SeedableRng};
 use rand_distr::{Distribution, StandardNormal, StudentT};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -11,12 +13,16 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 use crate::compare;
 use crate::compare::Policy;
 use crate::design;
+use crate::effects::{Placed, effects_of};
 use model::measured::accounting::Accounting;
 use model::measured::workload::WorkloadKind;
 use model::record::comparison::Comparison;
+use model::record::effect::Effect;
 use model::record::metric::Metric;
 use model::record::target::EpochRecord;
+use model::spec::factors::Factors;
 use model::spec::plan::Plan;
+use model::spec::target::{REFERENCE, TargetSpec};
 use model::units::Nanos;
 use stats::bootstrap::bca;
 use stats::change::changes;
@@ -90,6 +96,9 @@ const LEVEL: f64 = 1e6;
 const SIMULATED: WorkloadKind = WorkloadKind::Requests;
 /// The standard deviation that every epoch has of its own.
 const OWN: f64 = 0.03;
+/// Keeps the chance of the machine apart from that of a plan of the same seed: an order that goes with the noise would be no order by
+/// chance.
+const MACHINE: u64 = 0x6d61_6368_696e_6500;
 
 /// The epochs that a plan measures, a list a target. Targets are counted from 0 and go on as long as `levels`.
 ///
@@ -102,7 +111,7 @@ pub fn epochs(
     noise: Noise,
     seed: u64,
 ) -> Vec<Vec<EpochRecord>> {
-    let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(seed ^ MACHINE);
     let mut machine = Machine::new(noise, plan.len());
     let mut epochs: Vec<Vec<EpochRecord>> = vec![Vec::new(); levels.len()];
     let mut starts = vec![(u32::MAX, 0.0, 0_u32); levels.len()];
@@ -316,10 +325,6 @@ pub fn rates(plan: &Plan, level: f64, warming: f64, noise: Noise, runs: u32) -> 
         let alone = sign_flip(&differences, policy.alpha(), seed);
         let warnings = design::warnings(&[("a", base), ("b", head)], SIMULATED, seed);
         let has = |code| warnings.iter().any(|warning| warning.code() == code);
-        // Slightly, too.
-        let different = |comparison: &Comparison| {
-            comparison.verdict.is_different() || comparison.slight().is_some()
-        };
         let each = [
             (&mut rates.covered, alone.interval.contains(level)),
             (
@@ -329,11 +334,11 @@ pub fn rates(plan: &Plan, level: f64, warming: f64, noise: Noise, runs: u32) -> 
             (&mut rates.rejected, alone.p_value <= policy.alpha()),
             (
                 &mut rates.called_different,
-                comparisons.iter().any(different),
+                comparisons.iter().any(is_called_different),
             ),
             (
                 &mut rates.first_called_different,
-                comparisons.first().is_some_and(different),
+                comparisons.first().is_some_and(is_called_different),
             ),
             (&mut rates.unsteady, has("not_warm")),
             (&mut rates.place_matters, has("place_matters")),
@@ -348,6 +353,72 @@ pub fn rates(plan: &Plan, level: f64, warming: f64, noise: Noise, runs: u32) -> 
             / f64::from(runs);
     }
     rates
+}
+
+/// How often an effect was judged correctly over many runs of the reference servers.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct EffectRates {
+    /// Share of runs whose interval holds the true ratio of the first metric.
+    pub covered: f64,
+    /// Share of runs in which any metric is called different, as a run record would say it.
+    pub called_different: f64,
+    /// Share of runs in which the first metric is.
+    pub first_called_different: f64,
+}
+
+/// Computes the effects of made-up runs of the reference servers whose truth is known, run after run: the rates of each effect, and the
+/// share of runs in which any of them is called different in any metric.
+///
+/// `plan`: of all reference servers. `level`: the true difference of logarithms of a server, by what it has of the factors. Other
+/// arguments as for [`epochs`].
+pub fn effect_rates(
+    plan: &Plan,
+    level: impl Fn(Factors) -> f64,
+    noise: Noise,
+    runs: u32,
+) -> (BTreeMap<Effect, EffectRates>, f64) {
+    let reference = TargetSpec::parse_each(REFERENCE).expect("the reference servers are built in");
+    let factors = |target: &TargetSpec| target.kind.manifest()?.factors;
+    // One without its place in the experiment takes its turns in the plan, and no more.
+    let levels: Vec<f64> = reference
+        .iter()
+        .map(|target| factors(target).map_or(0.0, &level))
+        .collect();
+    let level_of = |name: &String| {
+        let mut targets = reference.iter().zip(&levels);
+        let found = targets.find(|(target, _)| target.name == *name);
+        *found.expect("an effect is of targets of the run").1
+    };
+    let first = Metric::of_workload(SIMULATED)[0];
+    let share = |is_so: bool| f64::from(u8::from(is_so)) / f64::from(runs);
+    let mut rates = BTreeMap::<Effect, EffectRates>::new();
+    let mut any_called_different = 0.0;
+    for seed in (0..runs).map(u64::from) {
+        let epochs = epochs(&plan.reseeded(seed), &levels, 0.0, noise, seed);
+        let placed = reference.iter().zip(&epochs);
+        let placed: Vec<Placed<'_>> = placed
+            .filter_map(|(target, epochs)| Some((&*target.name, factors(target)?, &**epochs)))
+            .collect();
+        let mut is_any_different = false;
+        for effect in effects_of(&placed, SIMULATED, &Policy::usual(seed)) {
+            let truth = effect.weights.iter();
+            let truth: f64 = truth.map(|(name, weight)| weight * level_of(name)).sum();
+            let first = effect.of(first).expect("made-up blocks have every metric");
+            let is_different = effect.comparisons.iter().any(is_called_different);
+            is_any_different |= is_different;
+            let rates = rates.entry(effect.effect).or_default();
+            rates.covered += share((first.ci_low.ln()..=first.ci_high.ln()).contains(&truth));
+            rates.called_different += share(is_different);
+            rates.first_called_different += share(is_called_different(first));
+        }
+        any_called_different += share(is_any_different);
+    }
+    (rates, any_called_different)
+}
+
+/// Whether a run record says that the sides differ, be it a little.
+fn is_called_different(comparison: &Comparison) -> bool {
+    comparison.verdict.is_different() || comparison.slight().is_some()
 }
 
 /// How often changes in made-up histories were found correctly.
@@ -403,7 +474,9 @@ pub fn history_rates(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::spec::factors::Style;
     use model::spec::plan::{Effort, PlanSpec};
+    use model::spec::target::REFERENCE_TARGETS;
 
     fn plan(effort: Effort) -> Plan {
         Plan::new(&PlanSpec::new(effort, 2, 1)).unwrap()
@@ -448,6 +521,44 @@ mod tests {
             rates.covered < 0.95 && rates.rounds_differ > 0.1,
             "{rates:?}"
         );
+    }
+
+    fn reference_plan(effort: Effort) -> Plan {
+        Plan::new(&PlanSpec::new(effort, REFERENCE_TARGETS.len(), 1)).unwrap()
+    }
+
+    #[test]
+    fn effects_are_covered_and_none_is_called_where_there_is_none_under_any_noise() {
+        let runs = 300;
+        for noise in Noise::ALL {
+            let plan = reference_plan(Effort::Default);
+            let (rates, _) = effect_rates(&plan, |_| 0.0, noise, runs);
+            assert_eq!(rates.len(), 5, "every effect");
+            for (effect, rates) in rates {
+                let what = format!("{}: {effect:?} not covered", noise.name());
+                at_most_five_per_cent(1.0 - rates.covered, runs, &what);
+                let what = format!("{}: {effect:?} called", noise.name());
+                at_most_five_per_cent(rates.called_different, runs, &what);
+            }
+        }
+    }
+
+    #[test]
+    fn an_effect_is_found_and_the_others_are_not_called_for_it() {
+        let coroutines_cost = |factors: Factors| match factors.style {
+            Style::Callbacks => 0.0,
+            Style::Coroutines => 0.10,
+        };
+        let plan = reference_plan(Effort::Default);
+        let (rates, _) = effect_rates(&plan, coroutines_cost, Noise::Drift, 40);
+        for (effect, rates) in rates {
+            let share = rates.first_called_different;
+            let is_right = match effect {
+                Effect::Style => share >= 0.95,
+                _ => share <= 0.05,
+            };
+            assert!(is_right, "{effect:?}: {rates:?}");
+        }
     }
 
     #[test]
