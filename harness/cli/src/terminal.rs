@@ -27,7 +27,7 @@ use model::record::target::TargetRecord;
 use model::words;
 use report::tables::{self, ComparisonRow, Room};
 use report::words::gate::{self, Tone};
-use report::words::{figures, history, sentences, sweep, why};
+use report::words::{effects, figures, history, sentences, sweep, why};
 use serde::Serialize;
 
 use crate::page::{Page, USUAL_WIDTH, WIDTH};
@@ -112,6 +112,10 @@ fn details(record: &RunRecord, page: Page) -> Vec<Detail> {
     };
     let details = [
         ("every interval", intervals.map(|table| page.set(table))),
+        (
+            "the intervals of effects",
+            effects_table(record).map(|table| page.set(table)),
+        ),
         ("each kind of request", kinds),
         ("what the loops did", why_lines(record, page)),
     ];
@@ -154,6 +158,12 @@ fn text_with(
     if !warnings.is_empty() {
         lines.push(String::new());
         lines.extend(warnings);
+    }
+    let effects = effects::sentences(record);
+    let is_apart = is_apart || !effects.is_empty();
+    if !effects.is_empty() {
+        lines.push(String::new());
+        lines.extend(effects.iter().map(|sentence| page.wrap(sentence, "")));
     }
     if is_apart {
         lines.push(String::new());
@@ -363,31 +373,42 @@ fn quoted(words: &[String]) -> String {
 /// of the response times.
 fn comparisons_table(record: &RunRecord) -> Option<Table> {
     let all = tables::comparisons(record);
-    let rows: Vec<&ComparisonRow> = all.iter().filter(|row| is_news(row, &all)).collect();
-    let base = rows.first()?.base.clone();
+    let base = &all.first()?.base;
+    let head = |name: &str| format!("{name} / {base}");
     let heads = record.targets.len().saturating_sub(1);
+    let pair = head(&all[0].head);
+    let is_pair = heads == 1 && pair.chars().count() <= PAIR_WIDTH_MAX;
+    let title = if is_pair { pair } else { head("each") };
+    Some(ratios_table(&title, !is_pair, &all))
+}
+
+/// Every effect, one a row, each named above its rows; none where there are none.
+fn effects_table(record: &RunRecord) -> Option<Table> {
+    let all = tables::effects(record);
+    (!all.is_empty()).then(|| ratios_table("effect", true, &all))
+}
+
+/// Comparisons below a title, one a row. `are_named`: whether each head is named above its rows.
+fn ratios_table(title: &str, are_named: bool, all: &[ComparisonRow]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_width(WIDTH);
-    let figures = ["difference", "95 % interval", "detectable", "verdict"];
-    let head = |name: &str| format!("{name} / {base}");
+    table.set_header([
+        title,
+        "difference",
+        "95 % interval",
+        "detectable",
+        "verdict",
+    ]);
     let mut named = "";
-    let pair = head(&rows[0].head);
-    let is_pair = heads == 1 && pair.chars().count() <= PAIR_WIDTH_MAX;
-    if is_pair {
-        named = &rows[0].head;
-        table.set_header([pair.as_str()].into_iter().chain(figures));
-    } else {
-        table.set_header([head("each").as_str()].into_iter().chain(figures));
-    }
-    for row in rows {
-        if row.head != named {
+    for row in all.iter().filter(|row| is_news(row, all)) {
+        if are_named && row.head != named {
             named = &row.head;
             table.add_row([named]);
         }
-        let metric = if is_pair {
-            row.short.clone()
-        } else {
+        let metric = if are_named {
             format!("  {}", row.short)
+        } else {
+            row.short.clone()
         };
         table.add_row([
             metric.as_str(),
@@ -398,7 +419,7 @@ fn comparisons_table(record: &RunRecord) -> Option<Table> {
         ]);
     }
     align_right(&mut table, 1..4);
-    Some(table)
+    table
 }
 
 /// Whether a row says what its counterpart, for service times that of response times, does not.
@@ -844,6 +865,13 @@ mod tests {
             }));
         insta::assert_snapshot!("three", screen(&record));
         insta::assert_snapshot!("three-whole", screen_on(&record, ENDLESS));
+    }
+
+    #[test]
+    fn the_end_of_a_run_of_the_experiment_ends_with_its_effects() {
+        let text = screen(&samples::reference_record());
+        fits(&text);
+        insta::assert_snapshot!("reference", text);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use model::record::run::RunRecord;
 use report::charts::Chart;
 use report::html::html;
 use report::markdown::markdown;
+use report::tables;
 use roxmltree::{Document, ParsingOptions};
 
 /// Parses a report, which but for its script is written so that it is XML too, and checks what must hold for every one.
@@ -130,6 +131,25 @@ fn the_same_records_give_the_same_bytes() {
 }
 
 #[test]
+fn a_run_of_the_experiment_has_its_effects_below_the_comparisons() {
+    let page = html(&[variations::reference()]).unwrap();
+    let place = |text: &str| {
+        page.find(text)
+            .unwrap_or_else(|| panic!("{text} is not there"))
+    };
+    assert!(place("aria-label=\"Comparisons\"") < place("aria-label=\"Effects\""));
+    assert!(place("aria-label=\"Effects\"") < place("<h2>Request accounting</h2>"));
+    for row in tables::effects(&variations::reference()) {
+        place(&format!(
+            "<td>{}</td><td class=\"n\">{}</td>",
+            row.verdict, row.change
+        ));
+    }
+    let two = html(&[variations::two()]).unwrap();
+    assert!(!two.contains("aria-label=\"Effects\""));
+}
+
+#[test]
 fn several_runs_share_a_page_with_a_list_of_them() {
     let page = html(&[variations::two(), variations::invalid()]).unwrap();
     check(&page);
@@ -205,7 +225,15 @@ fn pages_read_as_reviewed() {
 #[test]
 fn summaries_read_as_reviewed() {
     let cases = [
-        "two", "eleven", "failures", "failed", "empty", "invalid", "streams", "chat",
+        "two",
+        "eleven",
+        "failures",
+        "failed",
+        "empty",
+        "invalid",
+        "streams",
+        "chat",
+        "reference",
     ];
     for (name, record) in variations::all()
         .into_iter()

@@ -16,6 +16,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use model::percentiles::PERCENTILES;
+use model::record::comparison::Comparison;
 use model::record::run::RunRecord;
 use model::record::target::TargetRecord;
 use model::units::NANOS_PER_S;
@@ -147,6 +148,12 @@ fn families(record: &RunRecord) -> Vec<Family> {
             Some(Unit::Ratios),
             comparisons(record),
         ),
+        gauges(
+            "bench_effect",
+            "What a factor of the experiment does to a metric, and the ends of its 95 % interval",
+            Some(Unit::Ratios),
+            effects(record),
+        ),
     ];
     let has_samples = |family: &Family| match &family.samples {
         Samples::Gauges(samples) => !samples.is_empty(),
@@ -200,23 +207,44 @@ fn fates(record: &RunRecord) -> Vec<(Labels, u64)> {
 
 fn comparisons(record: &RunRecord) -> Vec<(Labels, f64)> {
     let samples = record.comparisons.iter().flat_map(|comparison| {
-        let figures = [
-            ("ratio", comparison.ratio),
-            ("ci_low", comparison.ci_low),
-            ("ci_high", comparison.ci_high),
+        let sides = [
+            ("base", comparison.base.clone()),
+            ("head", comparison.head.clone()),
         ];
-        figures.map(|(figure, value)| {
-            let labels = vec![
-                ("scenario", record.scenario.name.clone()),
-                ("base", comparison.base.clone()),
-                ("head", comparison.head.clone()),
-                ("metric", comparison.metric.name().to_owned()),
-                ("figure", figure.to_owned()),
-            ];
-            (labels, value)
-        })
+        ratio(record, comparison, &sides)
     });
-    samples.filter(|(_, value)| value.is_finite()).collect()
+    samples.collect()
+}
+
+fn effects(record: &RunRecord) -> Vec<(Labels, f64)> {
+    let samples = record.effects.iter().flat_map(|of| {
+        let effect = [("effect", of.effect.name().to_owned())];
+        let comparisons = of.comparisons.iter();
+        comparisons.flat_map(move |comparison| ratio(record, comparison, &effect))
+    });
+    samples.collect()
+}
+
+/// The samples of a ratio and its interval. `labels`: what it is of.
+fn ratio(
+    record: &RunRecord,
+    comparison: &Comparison,
+    labels: &[(&'static str, String)],
+) -> Vec<(Labels, f64)> {
+    let figures = [
+        ("ratio", comparison.ratio),
+        ("ci_low", comparison.ci_low),
+        ("ci_high", comparison.ci_high),
+    ];
+    let finite = figures.into_iter().filter(|(_, value)| value.is_finite());
+    let samples = finite.map(|(figure, value)| {
+        let mut all = vec![("scenario", record.scenario.name.clone())];
+        all.extend(labels.iter().cloned());
+        all.push(("metric", comparison.metric.name().to_owned()));
+        all.push(("figure", figure.to_owned()));
+        (all, value)
+    });
+    samples.collect()
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use crate::charts::{Chart, ChartError, PlotTarget, svg_and_plot};
 use crate::tables::{
     self, AccountingRow, ClockRow, ComparisonRow, KindRow, Room, SpreadRow, Targets,
 };
+use crate::words::effects;
 use crate::words::sentences;
 use crate::words::why::{self, Explanation};
 
@@ -70,6 +71,8 @@ struct Run {
     charts: Vec<Figure>,
     why: Vec<Explanation>,
     comparisons: Vec<ComparisonRow>,
+    effects: Vec<ComparisonRow>,
+    effects_in_words: Vec<String>,
     spread: Vec<SpreadRow>,
     accounting: Vec<AccountingRow>,
     how: How,
@@ -102,6 +105,8 @@ fn run(record: &RunRecord) -> Result<(Run, LiveRun), HtmlError> {
         charts,
         why: why::reported(record),
         comparisons: tables::comparisons(record),
+        effects: tables::effects(record),
+        effects_in_words: effects::sentences(record),
         spread: tables::spread(record),
         accounting: tables::accounting(record),
         how: How::of(

@@ -4,10 +4,10 @@ use crate::words::warnings;
 use model::record::run::RunRecord;
 
 use super::text::{MAX_STEP_SUMMARY_BYTES, cut, list, plain};
-use crate::tables::{self, Room, Targets, command_line};
-use crate::words::sentences;
+use crate::tables::{self, ComparisonRow, Room, Targets, command_line};
 use crate::words::text::legible;
 use crate::words::why;
+use crate::words::{self, sentences};
 
 /// [`markdown`] as a step's summary: no longer than [`MAX_STEP_SUMMARY_BYTES`], and where it is cut it says so.
 pub fn step_summary(record: &RunRecord) -> String {
@@ -31,6 +31,7 @@ pub fn markdown(record: &RunRecord) -> String {
     blocks.push(targets(record));
     blocks.push(kinds(record));
     blocks.extend(loops(record));
+    blocks.extend(effects(record));
     blocks.push(list(troubles(record).into_iter()));
     blocks.push(plain(&circumstances(record)));
     // One line without a line break, indented: no text can end such a block.
@@ -90,14 +91,34 @@ fn loops(record: &RunRecord) -> Vec<String> {
     vec!["**What the loops did**".to_owned(), list(items)]
 }
 
+/// What the factors do; nothing where the targets are no experiment.
+fn effects(record: &RunRecord) -> Vec<String> {
+    let rows = tables::effects(record);
+    if rows.is_empty() {
+        return Vec::new();
+    }
+    let said = words::effects::sentences(record);
+    vec![
+        "**Effects**".to_owned(),
+        list(said.iter().map(|sentence| plain(sentence))),
+        compared(["effect", "ratio of"], rows),
+    ]
+}
+
 fn comparisons(record: &RunRecord) -> String {
     let rows = tables::comparisons(record);
     if rows.is_empty() {
         return String::new();
     }
+    compared(["target", "against"], rows)
+}
+
+/// A table of comparisons. `named`: what stands above the names of heads and bases.
+fn compared(named: [&str; 2], rows: Vec<ComparisonRow>) -> String {
+    let [head, base] = named;
     let head = [
-        "target",
-        "against",
+        head,
+        base,
         "metric",
         "verdict",
         "difference",

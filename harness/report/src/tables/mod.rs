@@ -21,7 +21,7 @@ use crate::look::colours;
 use crate::words::figures::{
     NONE, count, figure, kib, maybe_time, mib, per_s, percent, plural, seconds, time,
 };
-use crate::words::sentences;
+use crate::words::{effects, sentences};
 
 /// How much room a table has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -346,6 +346,41 @@ pub fn comparisons(record: &RunRecord) -> Vec<ComparisonRow> {
     let workload = record.workload();
     let rows = record.comparisons.iter();
     rows.map(|each| comparison(each, workload)).collect()
+}
+
+/// A row for each effect and metric, those that were not compared included; heads are what effects are called, and bases what their
+/// ratios are of.
+pub fn effects(record: &RunRecord) -> Vec<ComparisonRow> {
+    let workload = record.workload();
+    let rows = record.effects.iter().flat_map(|of| {
+        let compared = of.comparisons.iter();
+        let compared = compared.map(|each| comparison(each, workload));
+        let left_out = of.not_compared.iter();
+        let left_out = left_out.map(|each| not_compared(each.metric, workload));
+        compared.chain(left_out).map(|row| ComparisonRow {
+            head: effects::title(of.effect).to_owned(),
+            base: effects::ratio_of(of.effect).to_owned(),
+            ..row
+        })
+    });
+    rows.collect()
+}
+
+/// The row of what was not compared.
+fn not_compared(metric: Metric, workload: WorkloadKind) -> ComparisonRow {
+    let none = || NONE.to_owned();
+    ComparisonRow {
+        head: String::new(),
+        base: String::new(),
+        metric: sentences::name(metric, workload),
+        short: sentences::short_name(metric, workload),
+        change: none(),
+        interval: none(),
+        p_value: none(),
+        detectable: none(),
+        blocks: none(),
+        verdict: "not compared",
+    }
 }
 
 /// A row for each comparison.

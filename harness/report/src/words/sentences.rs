@@ -187,19 +187,24 @@ fn grouped(
     against: &str,
     comparisons: &[&Comparison],
 ) -> String {
-    let groups = by_verdict(comparisons.iter().copied());
-    let groups = groups.into_iter().map(|(word, members)| {
-        let members: Vec<String> = members
-            .iter()
-            .map(|member| format!("{} ({})", member.head, change(member.ratio)))
-            .collect();
+    let label = |member: &Comparison| format!("{} ({})", member.head, change(member.ratio));
+    let groups = by_verdict_with(comparisons.iter().copied(), label);
+    let name = capitalised(name(comparisons[0].metric, workload));
+    format!("{name}{against}: {groups}.")
+}
+
+/// Comparisons by their verdicts: `less: a (−18 %); more: b (+22 %)`.
+///
+/// `label`: how each stands there.
+pub(crate) fn by_verdict_with<'a>(
+    comparisons: impl Iterator<Item = &'a Comparison>,
+    label: impl Fn(&Comparison) -> String,
+) -> String {
+    let groups = by_verdict(comparisons).into_iter().map(|(word, members)| {
+        let members: Vec<String> = members.iter().map(|member| label(member)).collect();
         format!("{word}: {}", members.join(", "))
     });
-    let name = capitalised(name(comparisons[0].metric, workload));
-    format!(
-        "{name}{against}: {}.",
-        groups.collect::<Vec<_>>().join("; ")
-    )
+    groups.collect::<Vec<_>>().join("; ")
 }
 
 /// The same with a capital letter: what begins a sentence, or a title.
