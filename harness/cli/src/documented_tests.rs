@@ -83,6 +83,49 @@ fn every_command_that_the_documents_show_is_taken() {
     assert!(count > 20, "only {count} command lines were found");
 }
 
+/// The blocks of Rust that a page quotes, each with the file of this project that the last link before it names.
+fn quotes(page: &str) -> Vec<(&str, &str)> {
+    let mut found = Vec::new();
+    let mut rest = page;
+    while let Some((before, after)) = rest.split_once("```rust\n") {
+        let (_, link) = before
+            .rsplit_once("](../")
+            .expect("a link to a file stands before it");
+        let (file, _) = link.split_once(')').expect("the link ends");
+        let (quoted, after) = after.split_once("```").expect("the block ends");
+        found.push((file, quoted));
+        rest = after;
+    }
+    found
+}
+
+#[test]
+fn the_code_that_pages_quote_is_the_code_in_the_tree() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut count = 0;
+    for page in pages() {
+        let text = std::fs::read_to_string(&page).expect("it can be read");
+        for (file, quoted) in quotes(&text) {
+            count += 1;
+            let source = std::fs::read_to_string(root.join(file));
+            let source = source.unwrap_or_else(|error| panic!("{file}: {error}"));
+            assert!(
+                source.contains(quoted),
+                "{} quotes what is not in {file}: quote it anew:\n{quoted}",
+                page.display()
+            );
+        }
+    }
+    assert!(count >= 8, "only {count} quotes were found");
+}
+
+#[test]
+fn a_quote_is_of_the_file_that_is_linked_last() {
+    let page =
+        "[`a.rs`](../a.rs), [`b.rs`](../src/b.rs)\n\n```rust\nfn b() {}\n```\n```sh\nls\n```\n";
+    assert_eq!(quotes(page), [("src/b.rs", "fn b() {}\n")]);
+}
+
 /// The program and every command that it shows, with their subcommands.
 fn shown() -> Vec<Command> {
     let mut program = Args::command();
