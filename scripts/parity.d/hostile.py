@@ -26,7 +26,7 @@ from pathlib import Path
 import fleet
 from builds import bench_binary
 from conversation import EXIT_FAILED, EXIT_FINE, positive_int, say
-from manifests import launch_command
+from manifests import DATA, launch_command
 from processes import Server, running, tree_of
 
 CLIENTS = 500
@@ -120,12 +120,17 @@ def started(bench: Path, name: str, upstream: int) -> Iterator[Server]:
         with fleet.serving(bench, name, upstream) as server:
             yield server
         return
+    # A reference server writes the files of /file where they are missing.
+    with running("callback", [str(bench), "serve", "callback", "--port", "0", "--data-dir", str(DATA)]):
+        pass
     with running(name, launch_command(name, bench)) as server:
         yield server
 
 
 def tried(server: Server, attack: Callable[[int, int], Attack], clients: int, is_short: bool) -> Outcome:
     """Measures another client alone and beside the slow ones, and waits for their end."""
+    with fleet.Client(server.port) as client:
+        client.get("/file/1024")
     alone_ms = p99_ms(server.port, ALONE_S)
     most = Most(server)
     with attack(server.port, clients) as slow:
