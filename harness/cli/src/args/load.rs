@@ -13,7 +13,8 @@ use process::cores::CpuList;
 use process::failure::{Explain, Failure};
 use process::{cores, files};
 use runner::workload;
-use url::Url;
+
+use crate::args::address::Address;
 
 /// How long to measure, where neither a time nor a number of requests was asked for.
 const DURATION: Duration = Duration::from_secs(10);
@@ -45,7 +46,10 @@ With -R the loop is open: requests are sent on a schedule, whatever the server d
 the scheduled time. This measures latency. Connections are opened before the first request; connect and TLS \
 handshake times are reported separately.")]
 pub(crate) struct LoadArgs {
-    /// What to request, as http://host:port/path?query, or https://.
+    /// What to request, as http://host:port/path?query, or https://
+    ///
+    /// Without a scheme it is http. The path is sent as typed. `user:password@` before the host is sent as Basic
+    /// authentication.
     #[arg(value_name = "URL")]
     pub(crate) url: String,
 
@@ -136,6 +140,8 @@ pub(crate) struct LoadArgs {
 /// What is loaded, and how.
 #[derive(Debug)]
 pub(crate) struct LoadRequest {
+    /// What is requested, as it is sent and may be printed: without a password.
+    pub(crate) shown: String,
     /// How much, when, and for how long.
     pub(crate) load: Load,
     /// Where it is sent.
@@ -149,8 +155,9 @@ pub(crate) struct LoadRequest {
 impl LoadArgs {
     /// What is loaded, and how; an address that has several is asked which of them listens.
     pub(crate) fn request(&self) -> Result<LoadRequest, Failure> {
-        let (endpoint, workload) = self.requested()?;
+        let (shown, endpoint, workload) = self.requested()?;
         Ok(LoadRequest {
+            shown,
             load: self.load(),
             endpoint,
             workload,
@@ -220,31 +227,13 @@ impl LoadArgs {
         Ok(Options { cpus, spin })
     }
 
-    /// Where to send what.
-    fn requested(&self) -> Result<(Endpoint, Workload), Failure> {
-        let help = "write it as http://host:port/path or https://host:port/path";
-        let url =
-            Url::parse(&self.url).or_usage(|| format!("`{}` is not a URL", self.url), help)?;
-        let is_secured = match url.scheme() {
-            "http" => false,
-            "https" => true,
-            other => {
-                return Err(Failure::usage(miette::miette!(
-                    help = help,
-                    "`{}` has the scheme {other}, and only http and https are loaded",
-                    self.url
-                )));
-            }
-        };
-        let host = url.host_str().ok_or_else(|| {
-            Failure::usage(miette::miette!(help = help, "`{}` names no host", self.url))
-        })?;
-        let port = url
-            .port_or_known_default()
-            .expect("http and https have ports of their own");
+    /// Where to send what, in words and as it is done.
+    fn requested(&self) -> Result<(String, Endpoint, Workload), Failure> {
+        let address = Address::parse(&self.url)?;
+        let host = &address.host;
         // A URL writes an IPv6 address in brackets; the resolver wants it without.
         let name = host.trim_start_matches('[').trim_end_matches(']');
-        let addrs: Vec<SocketAddr> = (name, port)
+        let addrs: Vec<SocketAddr> = (name, address.port)
             .to_socket_addrs()
             .or_usage(|| format!("cannot resolve {host}"), "check the host's name")?
             .collect();
@@ -254,18 +243,17 @@ impl LoadArgs {
                 "{host} has no address"
             ))
         })?;
-        let tls = self.tls(name, is_secured)?;
-        let authority = url
-            .port()
-            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        let target = url.query().map_or_else(
-            || url.path().to_owned(),
-            |query| format!("{}?{query}", url.path()),
-        );
+        let tls = self.tls(name, &address)?;
         let headers = headers(&self.header)?;
+        let is_authorized = headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
+        // A header that was typed replaces the one of the URL, as with curl.
+        let authorization = address.authorization.as_deref().filter(|_| !is_authorized);
         let headers: Vec<(&str, &str)> = headers
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
+            .chain(authorization.map(|value| ("Authorization", value)))
             .chain(workload::connection(self.connect()))
             .collect();
         let body = self.body.as_deref().map(body).transpose()?;
@@ -275,17 +263,21 @@ impl LoadArgs {
         };
         let request = Request::new(
             self.method.into(),
-            &target,
-            &authority,
+            &address.target,
+            &address.authority,
             &headers,
             body.as_deref(),
             expect,
         );
-        Ok((Endpoint { addr, tls }, Workload::new(vec![request])))
+        Ok((
+            address.to_string(),
+            Endpoint { addr, tls },
+            Workload::new(vec![request]),
+        ))
     }
 
     /// TLS as the arguments want it; none for plain http, where they must not ask for it.
-    fn tls(&self, host: &str, is_secured: bool) -> Result<Option<Tls>, Failure> {
+    fn tls(&self, host: &str, address: &Address) -> Result<Option<Tls>, Failure> {
         let trust = match &self.cacert {
             _ if self.insecure => Trust::Anyone,
             None => Trust::System,
@@ -294,13 +286,12 @@ impl LoadArgs {
                 "name a PEM file with the authority that signed the server's certificate",
             )?),
         };
-        if !is_secured {
+        if !address.is_secured {
             return match trust {
                 Trust::System => Ok(None),
                 Trust::Only(_) | Trust::Anyone => Err(Failure::usage(miette::miette!(
                     help = "write https://, or leave --cacert and --insecure out",
-                    "`{}` is plain http, which has no certificates",
-                    self.url
+                    "`{address}` is plain http, which has no certificates"
                 ))),
             };
         }

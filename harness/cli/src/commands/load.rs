@@ -30,6 +30,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         die_with(parent)?;
     }
     let LoadRequest {
+        shown,
         load,
         endpoint,
         workload,
@@ -56,7 +57,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         .concat(),
     );
     let report = LoadReport::of(&load, &recording, validity);
-    show_load(&args.url, &report, &recording, args.json);
+    show_load(&shown, &report, &recording, args.json);
     Ok(match &report {
         _ if interrupt.is_asked() => Exit::Interrupted,
         report if report.requests.scheduled > 0 && report.requests.ok == 0 => Exit::TargetFailed,
