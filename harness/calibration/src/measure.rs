@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use http1::Method;
 use load::truth::{BODY, TruthStats};
 use load::{Control, Expect, ExpectBody, Options, Phase, Request, Workload};
 use model::measured::recording::Recording;
@@ -189,7 +188,7 @@ fn drive(case: &Case, server: &Server, rig: &Rig<'_>) -> Result<(Recording, Nano
         body: ExpectBody::Exact(BODY.to_vec()),
     };
     let host = server.addr.to_string();
-    let request = Request::new(Method::Get, "/", &host, &[], None, expect);
+    let request = Request::new("GET", "/", &host, &[], None, expect);
     let workload = Workload::new(vec![request]);
     let options = Options {
         cpus: rig.pinning.load_cpus.clone(),

@@ -17,7 +17,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http1::Method;
 use load::{Control, DriveError, Expect, ExpectBody, Options, Phase, Request, Workload, drive};
 use model::measured::accounting::ErrorKind;
 use model::measured::recording::{EndedBy, Recording};
@@ -160,7 +159,7 @@ fn workload(addr: SocketAddr) -> Workload {
 
 fn request(addr: SocketAddr, expect: Expect) -> Request {
     let host = addr.to_string();
-    Request::new(Method::Get, "/", &host, &[], None, expect)
+    Request::new("GET", "/", &host, &[], None, expect)
 }
 
 /// Three requests whose answer is expected to one for which it is not.
@@ -186,7 +185,7 @@ fn post(addr: SocketAddr, load: &Load) -> Recording {
     };
     let body = vec![0; BIG_BODY_BYTES];
     let host = addr.to_string();
-    let request = Request::new(Method::Post, "/", &host, &[], Some(&body), expect);
+    let request = Request::new("POST", "/", &host, &[], Some(&body), expect);
     driven(&Workload::new(vec![request]), addr, load)
 }
 

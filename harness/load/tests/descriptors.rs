@@ -7,7 +7,6 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use http1::Method;
 use load::{Control, DriveError, Expect, ExpectBody, Options, Request, Workload, drive};
 use model::measured::accounting::ErrorKind;
 use model::measured::recording::Recording;
@@ -101,7 +100,7 @@ fn check(addr: SocketAddr, duration: Duration) -> Result<Recording, DriveError> 
         status: Some(200),
         body: ExpectBody::Any,
     };
-    let request = Request::new(Method::Get, "/", &addr.to_string(), &[], None, expect);
+    let request = Request::new("GET", "/", &addr.to_string(), &[], None, expect);
     let options = Options {
         cpus: Vec::new(),
         spin: false,

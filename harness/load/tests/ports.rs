@@ -14,7 +14,6 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http1::Method;
 use load::{Control, DriveError, Expect, ExpectBody, Options, Request, Workload, backend, drive};
 use model::measured::recording::Recording;
 use model::spec::load::{Arrival, Connect, Load};
@@ -141,14 +140,7 @@ fn drive_at(listen: &str, load: &Load, others: u32) -> (Result<Recording, DriveE
         Connect::Once => &[],
         Connect::PerRequest => &[("Connection", "close")],
     };
-    let request = Request::new(
-        Method::Get,
-        "/call/7?ms=0",
-        "backend",
-        headers,
-        None,
-        expect,
-    );
+    let request = Request::new("GET", "/call/7?ms=0", "backend", headers, None, expect);
     let options = Options {
         cpus: Vec::new(),
         spin: false,

@@ -8,7 +8,6 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http1::Method;
 use load::{Control, Expect, ExpectBody, Options, Request, Workload, backend, drive};
 use model::spec::load::{Arrival, Connect, Load, Process};
 use model::units::Rate;
@@ -28,7 +27,7 @@ fn two_thousand_connections_each_carry_their_requests() {
         status: Some(200),
         body: ExpectBody::Exact(b"7".to_vec()),
     };
-    let request = Request::new(Method::Get, "/call/7?ms=0", "backend", &[], None, expect);
+    let request = Request::new("GET", "/call/7?ms=0", "backend", &[], None, expect);
     let load = Load {
         arrival: Arrival::Open {
             rate: Rate::per_s(4_000.0).unwrap(),

@@ -11,7 +11,6 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use http1::Method;
 use load::{Control, Expect, ExpectBody, Options, Request, Workload, drive};
 use model::measured::accounting::ErrorKind;
 use model::measured::recording::{Recording, StreamCounts};
@@ -99,7 +98,7 @@ fn check(odd: Odd, timeout: Duration) -> Recording {
         },
     };
     let request = Request::new(
-        Method::Get,
+        "GET",
         "/events?n=5&ms=1",
         &addr.to_string(),
         &[],

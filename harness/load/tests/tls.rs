@@ -12,7 +12,6 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http1::Method;
 use load::CONNECT_TIMEOUT;
 use load::HandshakeError;
 use load::{
@@ -209,7 +208,7 @@ fn check(addr: SocketAddr, trust: &Trust, load: &Load) -> Result<Recording, Driv
         status: Some(200),
         body: ExpectBody::Exact(body()),
     };
-    let request = Request::new(Method::Get, "/", "localhost", &[], None, expect);
+    let request = Request::new("GET", "/", "localhost", &[], None, expect);
     let endpoint = Endpoint {
         addr,
         tls: Some(Tls::new("localhost", trust).unwrap()),

@@ -18,7 +18,6 @@ use std::time::Duration;
 
 use analysis::warnings;
 use hdrhistogram::Histogram;
-use http1::Method;
 use load::pacer::{Pacer, Wait};
 use load::truth::{BODY, TruthStats};
 use load::{Control, Expect, ExpectBody, Options, Request, Workload, drive};
@@ -465,14 +464,7 @@ fn workload(addr: SocketAddr) -> Workload {
         body: ExpectBody::Exact(BODY.to_vec()),
     };
     let host = addr.to_string();
-    Workload::new(vec![Request::new(
-        Method::Get,
-        "/",
-        &host,
-        &[],
-        None,
-        expect,
-    )])
+    Workload::new(vec![Request::new("GET", "/", &host, &[], None, expect)])
 }
 
 /// Requests that left the generator.

@@ -122,15 +122,18 @@ impl Asked {
     /// What a control request asks, `target` being where its route is.
     pub fn question<'a>(&'a self, target: &'a str) -> Question<'a> {
         Question {
-            method: self
-                .method
-                .as_str()
-                .expect("a scenario's methods have names"),
+            method: self.method(),
             target,
             body: self.body.as_ref(),
             status: self.answer.status,
             reply: self.answer.body.as_deref(),
         }
+    }
+
+    fn method(&self) -> &'static str {
+        self.method
+            .as_str()
+            .expect("a scenario's methods have names")
     }
 
     fn request(&self, host: &str, connect: Connect) -> Request {
@@ -152,7 +155,7 @@ impl Asked {
         };
         let body = self.body.as_ref().map(|body| body.text.as_bytes());
         Request::new(
-            self.method,
+            self.method(),
             &self.route.target(),
             host,
             &headers,

@@ -33,17 +33,16 @@ use crate::body::Body;
 use crate::encode;
 use crate::fault::Fault;
 use crate::head;
-use crate::message::{Method, is_authority, is_origin_form};
+use crate::message::{Method, is_authority, is_origin_form, is_token};
 use crate::state::{Event, Role, State, next};
 use crate::{MAX_HEAD_BYTES, MAX_INTERIM_HEADS};
 
 pub use crate::body::BodyLength;
 pub use crate::head::ReplyHead;
 
-/// Appends a request. With a body, or for `POST` and `PUT` even without (RFC 9110 §8.6), `Content-Length` is added.
+/// Appends a request of a method that has a name; otherwise as [`encode_request_of`].
 ///
-/// Panics on [`Method::Other`], on a target that is not [`is_origin_form`], on a host that is not [`is_authority`], and on
-/// a field that would split the head or is written here anyway: a caller that took these from a user checks them there.
+/// Panics on [`Method::Other`], which stands for no one spelling.
 pub fn encode_request(
     method: Method,
     target: &str,
@@ -53,17 +52,34 @@ pub fn encode_request(
     out: &mut Vec<u8>,
 ) {
     let token = method.as_str().expect("Method::Other has no spelling");
+    encode_request_of(token, target, host, headers, body, out);
+}
+
+/// Appends a request of any method. With a body, or for `POST` and `PUT` even without (RFC 9110 §8.6), `Content-Length` is
+/// added.
+///
+/// Panics on a method that is not [`is_token`], on a target that is not [`is_origin_form`], on a host that is not [`is_authority`], and on
+/// a field that would split the head or is written here anyway: a caller that took these from a user checks them there.
+pub fn encode_request_of(
+    method: &str,
+    target: &str,
+    host: &str,
+    headers: &[(&str, &str)],
+    body: Option<&[u8]>,
+    out: &mut Vec<u8>,
+) {
+    assert!(is_token(method), "{method:?} is not a token");
     assert!(
         is_origin_form(target),
         "{target:?} is not a path with a query in visible ASCII"
     );
     assert!(is_authority(host), "{host:?} is not a host and port");
-    for part in [token, " ", target, " HTTP/1.1\r\nHost: ", host, "\r\n"] {
+    for part in [method, " ", target, " HTTP/1.1\r\nHost: ", host, "\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }
     encode::fields(headers, out);
     let body = match (body, method) {
-        (None, Method::Post | Method::Put) => Some(&[][..]),
+        (None, "POST" | "PUT") => Some(&[][..]),
         (body, _) => body,
     };
     if let Some(body) = body {

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use crate::Date;
 use crate::fault::Fault;
-use crate::message::{is_token_byte, is_value_byte};
+use crate::message::{is_token, is_value_byte};
 use crate::response::{Response, ResponseHead};
 use crate::{MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, MAX_TRAILER_BYTES};
 
@@ -166,10 +166,7 @@ pub(crate) fn refusal(fault: Fault, with_body: bool, date: &Date, out: &mut Vec<
 /// Appends header fields, one a line. Panics on what would split the head, and on what is written here anyway.
 pub(crate) fn fields(fields: &[(&str, &str)], out: &mut Vec<u8>) {
     for (name, value) in fields {
-        assert!(
-            !name.is_empty() && name.bytes().all(is_token_byte),
-            "field name {name:?} is not a token"
-        );
+        assert!(is_token(name), "field name {name:?} is not a token");
         assert!(
             value.bytes().all(is_value_byte),
             "the value of {name} holds a control character: {value:?}"

@@ -45,7 +45,7 @@ pub mod server;
 mod state;
 
 pub use date::{BadDate, Date};
-pub use message::{Method, Version, WebSocketKey, is_authority, is_origin_form};
+pub use message::{Method, Version, WebSocketKey, is_authority, is_origin_form, is_token};
 
 /// Longest head, request line or status line included: longer ones are answered 431 (as Node and hyper bound theirs,
 /// at 16 KiB and about 400 KiB).

@@ -25,7 +25,7 @@ pub enum Method {
 
 impl Method {
     /// The method a request line spells.
-    pub(crate) fn from_token(token: &str) -> Self {
+    pub fn from_token(token: &str) -> Self {
         match token {
             "GET" => Self::Get,
             "HEAD" => Self::Head,
@@ -104,6 +104,11 @@ pub fn is_origin_form(target: &str) -> bool {
 /// information.
 pub fn is_authority(host: &str) -> bool {
     host.bytes().all(is_authority_byte)
+}
+
+/// Whether `text` is a token, as a method and the name of a field must be (RFC 9110 §5.6.2).
+pub fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(is_token_byte)
 }
 
 /// Whether every byte may stand in a request target. Laxer than RFC 3986 in one way, as browsers are: visible ASCII that

@@ -31,6 +31,11 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Largest file of certificates, in bytes.
 const MAX_CACERT_BYTES: usize = 4 * 1024 * 1024;
 
+/// Methods whose case is mistyped: of RFC 9110 §9.1, RFC 5789 and the draft of QUERY.
+const METHODS: [&str; 9] = [
+    "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "QUERY",
+];
+
 /// Largest request body, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
 
@@ -64,7 +69,7 @@ pub(crate) struct LoadArgs {
     /// How long to measure
     ///
     /// [default: 10s, or until all requests of -n are answered]
-    #[arg(long, short, visible_short_alias = 'z', value_name = "TIME", value_parser = parse_duration)]
+    #[arg(long, short, visible_short_alias = 'z', value_name = "TIME", value_parser = parse_measured)]
     pub(crate) duration: Option<Duration>,
 
     /// Warm-up: load before the measurement, not recorded.
@@ -87,11 +92,13 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "5s")]
     pub(crate) timeout: Duration,
 
-    /// Request method.
-    #[arg(long, short = 'X', value_name = "METHOD", default_value = "GET")]
-    pub(crate) method: MethodName,
+    /// Request method
+    ///
+    /// [default: GET, or POST with -D]
+    #[arg(long, short = 'X', value_name = "METHOD", value_parser = parse_method)]
+    pub(crate) method: Option<String>,
 
-    /// A request header, as `Name: value`. May be repeated.
+    /// A request header, as `Name: value`; `Host` replaces the host of the URL there. May be repeated.
     #[arg(long, short = 'H', value_name = "NAME: VALUE")]
     pub(crate) header: Vec<String>,
 
@@ -142,6 +149,8 @@ pub(crate) struct LoadArgs {
 pub(crate) struct LoadRequest {
     /// What is requested, as it is sent and may be printed: without a password.
     pub(crate) shown: String,
+    /// What is probably missing in what was typed.
+    pub(crate) hint: Option<&'static str>,
     /// How much, when, and for how long.
     pub(crate) load: Load,
     /// Where it is sent.
@@ -155,12 +164,80 @@ pub(crate) struct LoadRequest {
 impl LoadArgs {
     /// What is loaded, and how; an address that has several is asked which of them listens.
     pub(crate) fn request(&self) -> Result<LoadRequest, Failure> {
-        let (shown, endpoint, workload) = self.requested()?;
+        let address = Address::parse(&self.url)?;
+        // A URL writes an IPv6 address in brackets; the resolver wants it without.
+        let name = address.host.trim_start_matches('[').trim_end_matches(']');
+        let addrs: Vec<SocketAddr> = (name, address.port)
+            .to_socket_addrs()
+            .or_usage(|| format!("cannot resolve {name}"), "check the host's name")?
+            .collect();
+        let addr = choose(&addrs).ok_or_else(|| {
+            Failure::usage(miette::miette!(
+                help = "check the host's name",
+                "{name} has no address"
+            ))
+        })?;
+        let tls = self.tls(name, &address)?;
+        let (hosts, headers): (Vec<_>, Vec<_>) = headers(&self.header)?
+            .into_iter()
+            .partition(|(name, _)| name.eq_ignore_ascii_case("host"));
+        let host = match hosts.as_slice() {
+            [] => &address.authority,
+            [(_, host)] => host,
+            [_, _, ..] => {
+                return Err(Failure::usage(miette::miette!(
+                    help = "leave all but one out",
+                    "a request has one Host (RFC 9112 §3.2), and {} are given",
+                    hosts.len()
+                )));
+            }
+        };
+        let has = |wanted: &str| {
+            headers
+                .iter()
+                .any(|(name, _)| name.eq_ignore_ascii_case(wanted))
+        };
+        // A header that was typed replaces the one of the URL, as with curl.
+        let authorization = address
+            .authorization
+            .as_deref()
+            .filter(|_| !has("authorization"));
+        let body = self.body.as_deref().map(body).transpose()?;
+        let hint = (body.as_deref().is_some_and(looks_like_json) && !has("content-type")).then_some(
+            "The body looks like JSON and is sent without a Content-Type: add -H 'Content-Type: application/json'.",
+        );
+        let method = self.method.as_deref().unwrap_or(match body {
+            Some(_) => "POST",
+            None => "GET",
+        });
+        let headers: Vec<(&str, &str)> = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .chain(authorization.map(|value| ("Authorization", value)))
+            .chain(workload::connection(self.connect()))
+            .collect();
+        let expect = Expect {
+            status: self.expect_status,
+            body: ExpectBody::Any,
+        };
+        let request = Request::new(
+            method,
+            &address.target,
+            host,
+            &headers,
+            body.as_deref(),
+            expect,
+        );
+        let shown = match method {
+            "GET" => address.to_string(),
+            method => format!("{method} {address}"),
+        };
         Ok(LoadRequest {
             shown,
+            hint,
             load: self.load(),
-            endpoint,
-            workload,
+            endpoint: Endpoint { addr, tls },
+            workload: Workload::new(vec![request]),
             options: self.options()?,
         })
     }
@@ -227,55 +304,6 @@ impl LoadArgs {
         Ok(Options { cpus, spin })
     }
 
-    /// Where to send what, in words and as it is done.
-    fn requested(&self) -> Result<(String, Endpoint, Workload), Failure> {
-        let address = Address::parse(&self.url)?;
-        let host = &address.host;
-        // A URL writes an IPv6 address in brackets; the resolver wants it without.
-        let name = host.trim_start_matches('[').trim_end_matches(']');
-        let addrs: Vec<SocketAddr> = (name, address.port)
-            .to_socket_addrs()
-            .or_usage(|| format!("cannot resolve {host}"), "check the host's name")?
-            .collect();
-        let addr = choose(&addrs).ok_or_else(|| {
-            Failure::usage(miette::miette!(
-                help = "check the host's name",
-                "{host} has no address"
-            ))
-        })?;
-        let tls = self.tls(name, &address)?;
-        let headers = headers(&self.header)?;
-        let is_authorized = headers
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case("authorization"));
-        // A header that was typed replaces the one of the URL, as with curl.
-        let authorization = address.authorization.as_deref().filter(|_| !is_authorized);
-        let headers: Vec<(&str, &str)> = headers
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .chain(authorization.map(|value| ("Authorization", value)))
-            .chain(workload::connection(self.connect()))
-            .collect();
-        let body = self.body.as_deref().map(body).transpose()?;
-        let expect = Expect {
-            status: self.expect_status,
-            body: ExpectBody::Any,
-        };
-        let request = Request::new(
-            self.method.into(),
-            &address.target,
-            &address.authority,
-            &headers,
-            body.as_deref(),
-            expect,
-        );
-        Ok((
-            address.to_string(),
-            Endpoint { addr, tls },
-            Workload::new(vec![request]),
-        ))
-    }
-
     /// TLS as the arguments want it; none for plain http, where they must not ask for it.
     fn tls(&self, host: &str, address: &Address) -> Result<Option<Tls>, Failure> {
         let trust = match &self.cacert {
@@ -325,31 +353,6 @@ impl From<ArrivalName> for Process {
     }
 }
 
-/// The request methods that can be loaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "UPPER")]
-pub(crate) enum MethodName {
-    Get,
-    Head,
-    Post,
-    Put,
-    Delete,
-    Options,
-}
-
-impl From<MethodName> for http1::Method {
-    fn from(name: MethodName) -> Self {
-        match name {
-            MethodName::Get => Self::Get,
-            MethodName::Head => Self::Head,
-            MethodName::Post => Self::Post,
-            MethodName::Put => Self::Put,
-            MethodName::Delete => Self::Delete,
-            MethodName::Options => Self::Options,
-        }
-    }
-}
-
 /// When the load generator busy-waits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SpinChoice {
@@ -383,9 +386,7 @@ fn headers(lines: &[String]) -> Result<Vec<(String, String)>, Failure> {
                 ))
             };
             let (name, value) = line.split_once(':').ok_or_else(|| bad("it has no colon"))?;
-            let is_token =
-                |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-            if name.is_empty() || !name.bytes().all(is_token) {
+            if !http1::is_token(name) {
                 return Err(bad("its name is not a token (RFC 9110 §5.1)"));
             }
             if !value
@@ -394,14 +395,72 @@ fn headers(lines: &[String]) -> Result<Vec<(String, String)>, Failure> {
             {
                 return Err(bad("its value has a control character (RFC 9110 §5.5)"));
             }
-            if ["host", "content-length", "transfer-encoding", "connection"]
-                .contains(&name.to_ascii_lowercase().as_str())
-            {
-                return Err(bad("this one is written by bench itself"));
-            }
-            Ok((name.to_owned(), value.trim().to_owned()))
+            let value = value.trim();
+            check_reserved(&name.to_ascii_lowercase(), value)?;
+            Ok((name.to_owned(), value.to_owned()))
         })
         .collect()
+}
+
+/// Refuses the headers that frame a request or end a connection, which bench writes itself, and a `Host` that can't be one.
+///
+/// `name`: in lower case.
+fn check_reserved(name: &str, value: &str) -> Result<(), Failure> {
+    let help = match name {
+        "host" if value.is_empty() || !http1::is_authority(value) => {
+            "write a host and perhaps a port, as in -H 'Host: example.test:8080'"
+        }
+        "connection" if value.eq_ignore_ascii_case("close") => {
+            "use --disable-keepalive: it opens a connection for each request"
+        }
+        "connection" if value.eq_ignore_ascii_case("keep-alive") => {
+            "leave it out: connections are kept open unless --disable-keepalive is given"
+        }
+        "connection" => "leave it out: requests that change the protocol are not loaded",
+        "content-length" => "leave it out: bench counts the bytes of the body that -D gives",
+        "transfer-encoding" => {
+            "leave it out: bench sends the body of -D whole, with its Content-Length"
+        }
+        _ => return Ok(()),
+    };
+    Err(Failure::usage(miette::miette!(
+        help = help,
+        "`{name}: {value}` cannot be sent with -H"
+    )))
+}
+
+/// A method as typed: any token but `CONNECT`, and none that differs only by case from a well-known one.
+fn parse_method(text: &str) -> Result<String, String> {
+    let upper = text.to_ascii_uppercase();
+    if !http1::is_token(text) {
+        Err("a method is one word, as GET (RFC 9110 §9.1)".to_owned())
+    } else if upper == "CONNECT" {
+        Err("it opens a tunnel, which is not loaded".to_owned())
+    } else if upper != text && METHODS.contains(&upper.as_str()) {
+        Err(format!(
+            "the case of a method matters (RFC 9110 §9.1): did you mean {upper}?"
+        ))
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// How long to measure; what looks like a body is answered with the option that takes one: curl and hey call it -d.
+fn parse_measured(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|error| {
+        if text.starts_with(['{', '[', '@']) || text.contains('=') {
+            "-d is how long to measure: give a request body with -D".to_owned()
+        } else {
+            error.to_string()
+        }
+    })
+}
+
+/// Whether a body is probably JSON: it is read as such by many a server only with its `Content-Type`.
+fn looks_like_json(body: &[u8]) -> bool {
+    let body = body.trim_ascii();
+    let ends = body.first().zip(body.last());
+    matches!(ends, Some((b'{', b'}') | (b'[', b']')))
 }
 
 /// The body as text, or `@FILE`.
@@ -419,14 +478,34 @@ fn body(text: &str) -> Result<Vec<u8>, Failure> {
 mod tests {
     use super::*;
 
-    /// A number of requests used to be cut by the usual ten seconds.
-    #[test]
-    fn a_number_of_requests_without_a_time_is_ended_by_that_number_alone() {
+    fn parsed(line: &str) -> LoadArgs {
         #[derive(clap::Parser)]
         struct Typed {
             #[command(flatten)]
             args: LoadArgs,
         }
+        let parsed = <Typed as clap::Parser>::try_parse_from(line.split_whitespace());
+        parsed.unwrap().args
+    }
+
+    /// The arguments as typed behind an address.
+    fn args(typed: &str) -> LoadArgs {
+        parsed(&format!("load http://127.0.0.1:1/ {typed}"))
+    }
+
+    /// What goes over the wire.
+    fn sent_in(args: &LoadArgs) -> String {
+        let request = args.request().unwrap();
+        String::from_utf8(request.workload.requests()[0].bytes.clone()).unwrap()
+    }
+
+    fn sent_by(typed: &str) -> String {
+        sent_in(&args(typed))
+    }
+
+    /// A number of requests used to be cut by the usual ten seconds.
+    #[test]
+    fn a_number_of_requests_without_a_time_is_ended_by_that_number_alone() {
         let seconds = Duration::from_secs;
         for (typed, duration, drain, limit) in [
             ("", DURATION, DRAIN, None),
@@ -435,9 +514,7 @@ mod tests {
             ("-n 9 -d 3s", seconds(3), seconds(7), Some(9)),
             ("-d 3s", seconds(3), DRAIN, None),
         ] {
-            let line = format!("load http://127.0.0.1:8080/ --timeout 7s {typed}");
-            let parsed = <Typed as clap::Parser>::try_parse_from(line.split_whitespace());
-            let load = parsed.unwrap().args.load();
+            let load = args(&format!("--timeout 7s {typed}")).load();
             assert_eq!((load.duration, load.drain), (duration, drain), "{typed}");
             assert_eq!(load.request_limit, limit, "{typed}");
         }
@@ -455,11 +532,119 @@ mod tests {
             ": empty",
             "bad name: x",
             "X: a\r\nY: b",
-            "Host: other",
-            "content-length: 3",
+            "Host: a/b",
+            "Host:",
         ] {
             assert!(read(line).is_err(), "{line}");
         }
+    }
+
+    /// `-H 'Host: …'` was "not a header", with the help to write it as it was written.
+    #[test]
+    fn a_host_header_replaces_that_of_the_url() {
+        for (typed, sent) in [
+            ("", "Host: 127.0.0.1:1\r\n"),
+            ("--header=Host:a.test", "Host: a.test\r\n"),
+            ("--header=hOST:a.test:8", "Host: a.test:8\r\n"),
+        ] {
+            let text = sent_by(typed);
+            assert!(text.contains(sent), "{typed}: {text}");
+            assert_eq!(text.to_lowercase().matches("host:").count(), 1, "{text}");
+        }
+        let twice = args("--header=Host:a --header=Host:b").request();
+        assert!(twice.is_err());
+    }
+
+    /// It was said to be no header at all.
+    #[test]
+    fn a_header_that_bench_writes_is_refused_with_the_option_that_sets_it() {
+        for (line, remedy) in [
+            ("Connection: close", "--disable-keepalive"),
+            ("connection: Keep-Alive", "leave it out"),
+            ("Connection: Upgrade", "leave it out"),
+            ("Content-Length: 3", "-D"),
+            ("Transfer-Encoding: chunked", "-D"),
+            ("Host: a/b", "-H 'Host: example.test:8080'"),
+        ] {
+            let failure = headers(&[line.to_owned()]).unwrap_err();
+            let help = failure.report.help().unwrap().to_string();
+            assert!(help.contains(remedy), "{line}: {help}");
+            assert!(!failure.report.to_string().contains("not a header"));
+        }
+    }
+
+    /// A body alone was sent with GET, where curl and hey take POST.
+    #[test]
+    fn a_body_without_a_method_is_posted() {
+        for (typed, line) in [
+            ("", "GET / "),
+            ("-D x", "POST / "),
+            ("-D x -X PUT", "PUT / "),
+            ("-D x -X GET", "GET / "),
+            ("-X PATCH", "PATCH / "),
+            ("-X QUERY", "QUERY / "),
+        ] {
+            let text = sent_by(typed);
+            assert!(text.starts_with(line), "{typed}: {text}");
+        }
+        assert_eq!(
+            args("-D x").request().unwrap().shown,
+            "POST http://127.0.0.1:1/"
+        );
+    }
+
+    #[test]
+    fn json_without_a_content_type_gets_a_hint() {
+        for (typed, is_hinted) in [
+            ("-D {\"a\":1}", true),
+            ("-D []", true),
+            ("-D {} --header=content-TYPE:text/plain", false),
+            ("-D a=1", false),
+            ("-D {", false),
+            ("", false),
+        ] {
+            let hint = args(typed).request().unwrap().hint;
+            assert_eq!(hint.is_some(), is_hinted, "{typed}");
+        }
+    }
+
+    /// Six methods could be measured, and `post` was not recognized.
+    #[test]
+    fn any_method_is_taken_and_a_mistyped_case_is_named() {
+        for good in ["GET", "PATCH", "QUERY", "purge", "M-SEARCH"] {
+            assert_eq!(parse_method(good).as_deref(), Ok(good));
+        }
+        for (bad, words) in [
+            ("post", "did you mean POST?"),
+            ("Patch", "did you mean PATCH?"),
+            ("CONNECT", "tunnel"),
+            ("", "one word"),
+            ("GET /", "one word"),
+        ] {
+            assert!(parse_method(bad).unwrap_err().contains(words), "{bad}");
+        }
+    }
+
+    /// `-d '{}'` was "not a duration", without a word of -D.
+    #[test]
+    fn a_body_given_as_duration_names_the_option_for_bodies() {
+        for text in ["{}", "[1]", "@file", "a=1"] {
+            assert!(parse_measured(text).unwrap_err().contains("-D"), "{text}");
+        }
+        assert!(parse_measured("10x").unwrap_err().contains("10x"));
+    }
+
+    /// User and password of the URL were dropped; a header that is typed goes before them.
+    #[test]
+    fn credentials_of_the_url_are_sent_unless_a_header_has_others() {
+        let sent = |typed: &str| {
+            let line = format!("load a:b@127.0.0.1:1 {typed}");
+            sent_in(&parsed(&line))
+        };
+        assert!(sent("").contains("Authorization: Basic YTpi\r\n"));
+        let text = sent("--header=authorization:x");
+        assert!(text.contains("authorization: x\r\n"), "{text}");
+        assert!(!text.contains("Basic"), "{text}");
     }
 
     #[test]

@@ -31,11 +31,15 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     }
     let LoadRequest {
         shown,
+        hint,
         load,
         endpoint,
         workload,
         options,
     } = args.request()?;
+    if let Some(hint) = hint {
+        anstream::eprintln!("{hint}");
+    }
     environment::allow_connections(load.connections.get().into())?;
     let interrupt = DisplayMode::usual().catch_interrupt()?;
     let ticks_before = environment::cpu_ticks();

@@ -1,7 +1,7 @@
 //! What is said: requests as bytes, made before the run, and what each must be answered with; or a chat.
 
 use http1::Method;
-use http1::client::encode_request;
+use http1::client::encode_request_of;
 use model::units::Nanos;
 use websocket::MAX_MESSAGE_BYTES;
 
@@ -114,9 +114,9 @@ pub enum ExpectBody {
 }
 
 impl Request {
-    /// A request for `target` (path and query) at `host` (for the Host header), with extra headers and a body.
+    /// A request of any `method` for `target` (path and query) at `host` (for the Host header), with extra headers and a body.
     pub fn new(
-        method: Method,
+        method: &str,
         target: &str,
         host: &str,
         headers: &[(&str, &str)],
@@ -124,10 +124,10 @@ impl Request {
         expect: Expect,
     ) -> Self {
         let mut bytes = Vec::new();
-        encode_request(method, target, host, headers, body, &mut bytes);
+        encode_request_of(method, target, host, headers, body, &mut bytes);
         Self {
             bytes,
-            method,
+            method: Method::from_token(method),
             weight: 1,
             expect,
         }
