@@ -3,8 +3,6 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use etcetera::BaseStrategy;
-
 use crate::failure::{Explain, Failure};
 
 /// Where the files are unless the user says otherwise: `data` in this program's cache directory.
@@ -12,26 +10,36 @@ pub fn default_dir() -> Result<PathBuf, Failure> {
     Ok(cache_dir()?.join("data"))
 }
 
-/// Where this program keeps what it can make again: `bench` in the cache directory of this system.
+/// Where this program keeps what it can make again: `bench` in the user's cache directory (XDG Base Directory Specification:
+/// `$XDG_CACHE_HOME`, else `$HOME/.cache`).
 pub fn cache_dir() -> Result<PathBuf, Failure> {
-    let strategy = etcetera::choose_base_strategy().or_usage(
-        || "cannot find a cache directory for the data files".to_owned(),
-        "set HOME or XDG_CACHE_HOME, or name a directory with --data-dir",
-    )?;
-    Ok(strategy.cache_dir().join("bench"))
+    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    cache_of(variable("XDG_CACHE_HOME"), variable("HOME")).ok_or_else(|| {
+        let help = format!("{HELP}; HOME, below which it would be otherwise, is not set");
+        Failure::usage(miette::miette!(help = help, "there is no cache directory"))
+    })
+}
+
+/// What to do where the cache can't be had.
+const HELP: &str = "set XDG_CACHE_HOME to a directory that you may write to";
+
+/// Paths that are not absolute are to be ignored (XDG Base Directory Specification, *Basics*).
+fn cache_of(cache: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
+    let absolute = |path: Option<PathBuf>| path.filter(|path| path.is_absolute());
+    let cache = absolute(cache).or_else(|| Some(absolute(home)?.join(".cache")));
+    Some(cache?.join("bench"))
 }
 
 /// Makes every data file that is missing or has the wrong length.
 pub fn prepare(dir: &Path) -> Result<(), Failure> {
     let explain = || format!("cannot make the data files in {}", dir.display());
-    let help = "name a writable directory with --data-dir, or set XDG_CACHE_HOME";
-    std::fs::create_dir_all(dir).or_usage(explain, help)?;
+    std::fs::create_dir_all(dir).or_usage(explain, HELP)?;
     for kib in spec::FILE_SIZES_KIB {
         let path = dir.join(spec::file_name(kib));
         let is_there =
             std::fs::metadata(&path).is_ok_and(|metadata| metadata.len() == u64::from(kib) * 1024);
         if !is_there {
-            write_whole(dir, &path, &spec::file_bytes(kib)).or_usage(explain, help)?;
+            write_whole(dir, &path, &spec::file_bytes(kib)).or_usage(explain, HELP)?;
         }
     }
     Ok(())
@@ -72,6 +80,21 @@ mod tests {
             std::fs::read_dir(dir.path()).unwrap().count(),
             spec::FILE_SIZES_KIB.len()
         );
+    }
+
+    #[test]
+    fn the_cache_is_found_without_a_home() {
+        let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
+        for (cache, home, expected) in [
+            ("/c", "/h", "/c/bench"),
+            ("/c", "", "/c/bench"),
+            ("", "/h", "/h/.cache/bench"),
+            ("relative", "/h", "/h/.cache/bench"),
+            ("relative", "", ""),
+            ("", "", ""),
+        ] {
+            assert_eq!(cache_of(path(cache), path(home)), path(expected));
+        }
     }
 
     #[test]

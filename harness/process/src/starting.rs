@@ -34,8 +34,14 @@ impl Starter {
         upstream: Option<SocketAddr>,
         say: &mut dyn FnMut(&str),
     ) -> Result<Self, Failure> {
-        let data_dir = data_files::default_dir()?;
-        data_files::prepare(&data_dir)?;
+        let mut manifests = targets.iter().filter_map(|target| target.kind.manifest());
+        let data_dir = if manifests.any(Manifest::reads_files) {
+            let dir = data_files::default_dir()?;
+            data_files::prepare(&dir)?;
+            dir
+        } else {
+            PathBuf::new()
+        };
         let needs = targets
             .iter()
             .filter_map(|target| target.kind.manifest()?.needs);

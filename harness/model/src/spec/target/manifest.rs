@@ -251,6 +251,11 @@ impl Manifest {
         )
     }
 
+    /// Whether it is started with the directory of the files that `/file/{kib}` reads.
+    pub fn reads_files(&self) -> bool {
+        self.names(Placeholder::DataDir)
+    }
+
     fn names(&self, placeholder: Placeholder) -> bool {
         let hole = Piece::Hole(placeholder);
         std::iter::once(&self.command)
