@@ -37,9 +37,17 @@ pub fn read_text(path: &Path, limit_bytes: usize) -> io::Result<String> {
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// Writes a file, making the directory that it is in; a reader meanwhile meets what was there before, or the whole.
+/// Writes a file, making the directory that it is in; a reader meanwhile meets what was there before, or the whole. A link is
+/// followed, and what is no regular file (a pipe, `/dev/stdout`) is written to as it is.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
+    if std::fs::metadata(path).is_ok_and(|file| !file.is_file() && !file.is_dir()) {
+        return std::fs::OpenOptions::new()
+            .write(true)
+            .open(path)?
+            .write_all(bytes);
+    }
+    let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -51,6 +59,8 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .permissions(std::fs::Permissions::from_mode(0o644))
         .tempfile_in(parent)?;
     draft.write_all(bytes)?;
+    // The name must not be there before what it names is.
+    draft.as_file().sync_data()?;
     draft.persist(path)?;
     Ok(())
 }
@@ -67,6 +77,27 @@ mod tests {
         assert_eq!(
             read(file.path(), 4).unwrap_err().kind(),
             io::ErrorKind::FileTooLarge
+        );
+    }
+
+    #[test]
+    fn what_is_written_anew_stays_whole_and_where_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("a/file"), dir.path().join("link"));
+        replace(&file, b"one").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        replace(&link, b"two").unwrap();
+        assert_eq!(std::fs::read(&file).unwrap(), b"two");
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(std::fs::read_dir(dir.path().join("a")).unwrap().count(), 1);
+        // What is no file is nothing to put another in the place of.
+        let error = replace(dir.path(), b"x").unwrap_err();
+        assert!(dir.path().is_dir(), "{error}");
+        replace(Path::new("/dev/null"), b"x").unwrap();
+        assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+        assert_eq!(
+            replace(Path::new("/dev/full"), b"x").unwrap_err().kind(),
+            io::ErrorKind::StorageFull
         );
     }
 

@@ -1,0 +1,70 @@
+//! What is printed. A reader that has gone (`| head`, a terminal that was closed) gets no more and costs nothing; a disk that is
+//! full is named once, at the end, and makes the exit code 1. Nothing that was measured is lost by it.
+
+use std::fmt::Arguments;
+use std::io::{self, ErrorKind, Write};
+use std::sync::Mutex;
+
+use crate::exit::Exit;
+
+/// Why standard output takes no more; none as long as it does.
+static REFUSED: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// Prints to standard output, as `println!` does.
+macro_rules! say {
+    ($($what:tt)*) => { $crate::output::print(format_args!("{}\n", format_args!($($what)*))) };
+}
+/// Prints to standard output without a line feed.
+macro_rules! put {
+    ($($what:tt)*) => { $crate::output::print(format_args!($($what)*)) };
+}
+/// Prints to standard error, as `eprintln!` does. Where that takes nothing, there is nobody to tell.
+macro_rules! note {
+    ($($what:tt)*) => { $crate::output::notice(format_args!("{}\n", format_args!($($what)*))) };
+}
+/// Prints to standard error without a line feed.
+macro_rules! note_part {
+    ($($what:tt)*) => { $crate::output::notice(format_args!($($what)*)) };
+}
+pub(crate) use {note, note_part, put, say};
+
+/// What the macros print with.
+pub(crate) fn print(text: Arguments<'_>) {
+    keep(anstream::stdout().write_fmt(text));
+}
+
+/// The same, on standard error.
+pub(crate) fn notice(text: Arguments<'_>) {
+    let _ = anstream::stderr().write_fmt(text);
+}
+
+/// Writes what another library makes, all of it or what standard output takes.
+pub(crate) fn bytes(bytes: &[u8]) {
+    keep(io::stdout().write_all(bytes));
+}
+
+fn keep(written: io::Result<()>) {
+    if let Err(error) = written {
+        let mut refused = REFUSED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        refused.get_or_insert(error);
+    }
+}
+
+/// What the program exits with that would exit with `exit`: it says so where its output could not be written.
+pub(crate) fn finish(exit: Exit) -> Exit {
+    keep(io::stdout().flush());
+    let refused = REFUSED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    match &*refused {
+        Some(error) if !nobody_reads(error) => {
+            note!("cannot write to standard output: {error}");
+            if matches!(exit, Exit::Success) { Exit::Internal } else { exit }
+        }
+        _ => exit,
+    }
+}
+
+/// A pipe whose reader has gone, or a terminal that was closed.
+pub(crate) fn nobody_reads(error: &io::Error) -> bool {
+    const EIO: i32 = 5;
+    error.kind() == ErrorKind::BrokenPipe || error.raw_os_error() == Some(EIO)
+}
