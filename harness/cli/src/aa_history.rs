@@ -1,6 +1,7 @@
 //! This machine's A/A comparisons, kept from run to run in the cache directory: by them it is known how often a difference is
 //! called where there is none.
 
+use crate::output::note;
 use std::path::Path;
 
 use analysis::aa;
@@ -38,7 +39,7 @@ fn add(path: &Path, record: &RunRecord) -> Result<Option<FalseAlarms>, HistoryFi
     let host = line.host.clone();
     let added = history_file::add(path, vec![line])?;
     if let Some(words) = added.cut_off(path) {
-        anstream::eprintln!("{words}");
+        note!("{words}");
     }
     Ok(Some(aa::false_alarms(&added.history, &host)))
 }

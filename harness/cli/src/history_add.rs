@@ -8,12 +8,13 @@ use process::failure::Failure;
 use runner::history_file;
 
 use crate::git;
+use crate::output::note;
 
 /// Adds a run that has just been measured, and says so; one that is not whole is left out, aloud.
 pub(crate) fn add_measured(path: &Path, record: &RunRecord) -> Result<(), Failure> {
     match not_whole(record) {
         Some(why) => {
-            anstream::eprintln!("Not added to {}: {why}.", path.display());
+            note!("Not added to {}: {why}.", path.display());
             Ok(())
         }
         None => append(
@@ -27,7 +28,7 @@ pub(crate) fn add_measured(path: &Path, record: &RunRecord) -> Result<(), Failur
 pub(crate) fn append(path: &Path, lines: Vec<HistoryLine>) -> Result<(), Failure> {
     let added = history_file::add(path, lines).map_err(Failure::usage_of)?;
     if let Some(words) = added.cut_off(path) {
-        anstream::eprintln!("{words}");
+        note!("{words}");
     }
     let total = added.history.lines().len();
     let added = match added.runs {
@@ -37,7 +38,7 @@ pub(crate) fn append(path: &Path, lines: Vec<HistoryLine>) -> Result<(), Failure
             report::words::figures::plural(runs as u64, "run", "runs")
         ),
     };
-    anstream::eprintln!("{}: {added} {total}.", path.display());
+    note!("{}: {added} {total}.", path.display());
     Ok(())
 }
 

@@ -20,6 +20,7 @@ mod glossary;
 mod glyphs;
 mod history_add;
 mod named;
+mod output;
 mod page;
 mod picture;
 mod redrawn;
@@ -43,7 +44,7 @@ fn main() -> std::process::ExitCode {
         terminal::print_failure(&failure);
         failure.kind.into()
     });
-    exit.into()
+    output::finish(exit).into()
 }
 
 fn run(command: Command) -> Result<Exit, Failure> {

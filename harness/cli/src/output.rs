@@ -45,7 +45,9 @@ pub(crate) fn bytes(bytes: &[u8]) {
 
 fn keep(written: io::Result<()>) {
     if let Err(error) = written {
-        let mut refused = REFUSED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut refused = REFUSED
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         refused.get_or_insert(error);
     }
 }
@@ -53,11 +55,17 @@ fn keep(written: io::Result<()>) {
 /// What the program exits with that would exit with `exit`: it says so where its output could not be written.
 pub(crate) fn finish(exit: Exit) -> Exit {
     keep(io::stdout().flush());
-    let refused = REFUSED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let refused = REFUSED
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     match &*refused {
         Some(error) if !nobody_reads(error) => {
             note!("cannot write to standard output: {error}");
-            if matches!(exit, Exit::Success) { Exit::Internal } else { exit }
+            if matches!(exit, Exit::Success) {
+                Exit::Internal
+            } else {
+                exit
+            }
         }
         _ => exit,
     }

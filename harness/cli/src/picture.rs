@@ -1,5 +1,6 @@
 //! Files of charts: how one is drawn follows from how it is called.
 
+use crate::output::note;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -7,6 +8,7 @@ use clap::ValueEnum;
 use report::charts::ChartError;
 
 use process::failure::{Explain, Failure};
+use process::files;
 
 /// How a chart is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -75,11 +77,11 @@ impl FromStr for Picture {
 impl Picture {
     /// Writes what was drawn, and says where.
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
-        std::fs::write(&self.path, bytes).or_usage(
+        files::replace(&self.path, bytes).or_usage(
             || format!("cannot write {}", self.path.display()),
             "name a file in a directory that you may write to",
         )?;
-        anstream::eprintln!("{}", self.path.display());
+        note!("{}", self.path.display());
         Ok(())
     }
 }

@@ -30,6 +30,7 @@ use report::words::gate::{self, Tone};
 use report::words::{effects, figures, history, sentences, sweep, why};
 use serde::Serialize;
 
+use crate::output::{note, say};
 use crate::page::{Page, USUAL_WIDTH, WIDTH};
 use crate::spread::Spread;
 use process::failure::Failure;
@@ -62,10 +63,10 @@ pub(crate) fn show_run(record: &RunRecord, place: &Path, json: bool) {
 /// Prints a text for people; with `json`, on standard error, and the record on standard output.
 fn show(json: bool, record: impl Fn() -> String, text: impl Fn(Page) -> String) {
     if json {
-        anstream::eprintln!("{}", text(Page::of(std::io::stderr())));
-        anstream::println!("{}", record());
+        note!("{}", text(Page::of(std::io::stderr())));
+        say!("{}", record());
     } else {
-        anstream::println!("{}", text(Page::of(std::io::stdout())));
+        say!("{}", text(Page::of(std::io::stdout())));
     }
 }
 
@@ -284,7 +285,7 @@ fn sweep_text(record: &SweepRecord, place: &Path, page: Page) -> String {
 
 /// Prints the result of a gate: the whole in a sentence, then each scenario, the gravest first.
 pub(crate) fn show_gate(judged: &Gate) {
-    anstream::println!("{}", gate_text(judged));
+    say!("{}", gate_text(judged));
 }
 
 fn gate_text(judged: &Gate) -> String {
@@ -316,7 +317,7 @@ fn gate_text(judged: &Gate) -> String {
 
 /// Prints a history: its changes first, then where every figure stands.
 pub(crate) fn show_history(trends: &[Trend], runs: usize, invalid: usize) {
-    anstream::println!("{}", history_text(trends, runs, invalid));
+    say!("{}", history_text(trends, runs, invalid));
 }
 
 fn history_text(trends: &[Trend], runs: usize, invalid: usize) -> String {
@@ -540,7 +541,7 @@ pub(crate) fn show_between(reported: &RunComparison) {
     }
     let page = Page::of(std::io::stdout());
     lines.extend(warning_lines(&warnings::each(&reported.warnings), page));
-    anstream::println!("{}", lines.join("\n"));
+    say!("{}", lines.join("\n"));
 }
 
 /// What a reader should know, each with what to do about it.
@@ -562,10 +563,10 @@ fn warning_lines(warnings: &[Shown], page: Page) -> Vec<String> {
 pub(crate) fn show_load(url: &str, report: &LoadReport, recording: &Recording, json: bool) {
     if json {
         let json = serde_json::to_string_pretty(report).expect("a report is plain data");
-        anstream::println!("{json}");
+        say!("{json}");
     } else {
         let page = Page::of(std::io::stdout());
-        anstream::println!("{}", load_text(url, report, recording, page));
+        say!("{}", load_text(url, report, recording, page));
     }
 }
 
@@ -691,7 +692,7 @@ pub(crate) fn print_columns(rows: &[(String, String)]) {
         .max()
         .unwrap_or(0);
     for (name, description) in rows {
-        anstream::println!("{}", format!("  {name:width$}  {description}").trim_end());
+        say!("{}", format!("  {name:width$}  {description}").trim_end());
     }
 }
 
@@ -719,13 +720,13 @@ pub(crate) fn print_findings(findings: &[Finding]) {
         } else {
             (GOOD, "ok  ")
         };
-        anstream::println!(
+        say!(
             "{style}{word}{style:#}  {:width$}  {}",
             finding.what,
             finding.found
         );
         if let Some(advice) = finding.advice {
-            anstream::println!("      {:width$}  {DIM}{advice}{DIM:#}", "");
+            say!("      {:width$}  {DIM}{advice}{DIM:#}", "");
         }
     }
 }
@@ -744,7 +745,7 @@ pub(crate) fn set_error_layout() {
 
 /// Prints an error with its place and remedy.
 pub(crate) fn print_failure(failure: &Failure) {
-    anstream::eprintln!("{:?}", failure.report);
+    note!("{:?}", failure.report);
 }
 
 #[cfg(test)]

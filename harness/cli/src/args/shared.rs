@@ -14,6 +14,7 @@ use report::charts::Chart;
 use serde::Serialize;
 
 use crate::named;
+use crate::output::{put, say};
 
 /// What is measured: a scenario, and targets.
 #[derive(Debug, Clone, ClapArgs)]
@@ -137,9 +138,9 @@ impl FormArgs {
     ) {
         if self.json {
             let json = serde_json::to_string_pretty(result).expect("a result is plain data");
-            anstream::println!("{json}");
+            say!("{json}");
         } else if self.markdown {
-            anstream::print!("{}", markdown());
+            put!("{}", markdown());
         } else {
             show();
         }

@@ -2,6 +2,7 @@
 
 use crate::args::calibrate::CalibrateArgs;
 use crate::exit::Exit;
+use crate::output::{note, put, say};
 use calibration::measure::{Rig, measure};
 use calibration::result::{Calibration, keep, to_json};
 use calibration::show::{case_text, end_text, start_text};
@@ -29,7 +30,7 @@ pub(crate) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
         client: &client,
         interrupt: &interrupt,
     };
-    anstream::eprintln!("{}", start_text(&cases, &pinning));
+    note!("{}", start_text(&cases, &pinning));
     let mut results = Vec::new();
     for case in &cases {
         let Some(result) = measure(case, &rig)? else {
@@ -46,7 +47,7 @@ pub(crate) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
         .transpose()?;
     print(&end_text(&calibration, place.as_deref()), args.json);
     if args.json {
-        anstream::print!("{}", to_json(&calibration));
+        put!("{}", to_json(&calibration));
     }
     Ok(if calibration.failed == 0 {
         Exit::Success
@@ -58,8 +59,8 @@ pub(crate) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
 /// Prints a result as it comes, on standard error where standard output is for JSON.
 fn print(text: &str, json: bool) {
     if json {
-        anstream::eprintln!("{text}");
+        note!("{text}");
     } else {
-        anstream::println!("{text}");
+        say!("{text}");
     }
 }

@@ -1,13 +1,12 @@
 //! `bench chart`: charts of a run or a sweep, drawn again from its record.
 
-use std::io::Write;
-
 use model::record::run::RunRecord;
 use model::record::sweep::whole::SweepRecord;
 use report::charts::{self, Chart};
 
 use crate::args::chart::{ChartArgs, Place};
 use crate::exit::Exit;
+use crate::output;
 use crate::picture::{Format, Picture};
 use crate::run_files::charts_of;
 use process::failure::{Explain, Failure};
@@ -20,8 +19,7 @@ pub(crate) fn run(args: &ChartArgs) -> Result<Exit, Failure> {
     match args.place(drawings.len())? {
         Place::Stdout(format) => {
             // Not through the printing that knows colours: a picture's bytes are none.
-            let written = std::io::stdout().write_all(&drawings[0].draw(format)?);
-            written.or_internal(|| "cannot write to standard output".to_owned())?;
+            output::bytes(&drawings[0].draw(format)?);
         }
         Place::File(picture) => picture.write(&drawings[0].draw(picture.format)?)?,
         Place::Dir(dir, formats) => {

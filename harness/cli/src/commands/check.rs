@@ -8,6 +8,7 @@ use model::spec::target::{Difference, Kind, TargetSpec};
 use crate::args::check::CheckArgs;
 use crate::exit::Exit;
 use crate::named::targets;
+use crate::output::{note, say};
 use conformance::{Group, Needs, Outcome};
 use process::cores;
 use process::failure::{Explain, Failure};
@@ -29,7 +30,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
             0 => String::new(),
             count => format!(", {count} differ"),
         };
-        anstream::println!(
+        say!(
             "{BOLD}{}: {} passed{differ}, {} failed{BOLD:#}",
             target.name,
             tally.passed,
@@ -66,7 +67,7 @@ impl Site {
         let upstream = backend.as_ref().map(|backend| backend.addr);
         Ok(Self {
             starter: Starter::new(targets, &pinning, upstream, &mut |line| {
-                anstream::eprintln!("{line}");
+                note!("{line}");
             })?,
             _backend: backend,
         })
@@ -85,7 +86,7 @@ struct Tally {
 fn check_target(target: &TargetSpec, site: &Site) -> Tally {
     match &target.kind {
         Kind::Url(url) => {
-            anstream::println!("{BOLD}{}{BOLD:#} at {url}", target.name);
+            say!("{BOLD}{}{BOLD:#} at {url}", target.name);
             // What it was started with is not known, nor what it promises.
             let needs = Needs {
                 has_upstream: false,
@@ -96,7 +97,7 @@ fn check_target(target: &TargetSpec, site: &Site) -> Tally {
                 Ok(addr) => {
                     let tally = check_addr(addr, &url.authority(), needs, &[], None::<fn()>);
                     // What was not started here is not stopped here.
-                    anstream::println!(
+                    say!(
                         "  – {:11} not asked of a server that runs already",
                         Group::Stop
                     );
@@ -113,11 +114,11 @@ fn check_target(target: &TargetSpec, site: &Site) -> Tally {
             };
             match site.starter.launch(manifest, target.pool) {
                 Ok(server) => {
-                    anstream::println!("{BOLD}{}{BOLD:#} at http://{}", target.name, server.addr);
+                    say!("{BOLD}{}{BOLD:#} at http://{}", target.name, server.addr);
                     check_launched(server, needs, &manifest.differences)
                 }
                 Err(what) => {
-                    anstream::println!("{BOLD}{}{BOLD:#}", target.name);
+                    say!("{BOLD}{}{BOLD:#}", target.name);
                     print_failure(&what)
                 }
             }
@@ -238,15 +239,15 @@ fn print_group(outcomes: &[Outcome], differences: &[Difference]) {
         differ: count(|verdict| matches!(verdict, Verdict::Differs { .. })),
         failed: count(|verdict| matches!(verdict, Verdict::Failed { .. })),
     };
-    anstream::println!("  {}", group_line(group, tally));
+    say!("  {}", group_line(group, tally));
     for outcome in outcomes {
         // By its id, which `bench list cases` lists as well.
         let case = outcome.id();
         match verdict(outcome, differences) {
             Verdict::Passed => {}
-            Verdict::Differs { why } => anstream::println!("      ~ differs: {case}: {why}"),
+            Verdict::Differs { why } => say!("      ~ differs: {case}: {why}"),
             Verdict::Failed { problem } => {
-                anstream::println!("      {BAD}✗ failed{BAD:#} {case}: {problem}");
+                say!("      {BAD}✗ failed{BAD:#} {case}: {problem}");
             }
         }
     }
@@ -272,7 +273,7 @@ fn group_line(group: Group, tally: Tally) -> String {
 /// A failure of the target as a whole.
 fn print_failure(what: &str) -> Tally {
     let what = what.trim_end().replace('\n', "\n        ");
-    anstream::println!("  {BAD}✗ failed{BAD:#} {what}");
+    say!("  {BAD}✗ failed{BAD:#} {what}");
     Tally {
         failed: 1,
         ..Tally::default()

@@ -6,6 +6,7 @@ use model::spec::target::Needs;
 
 use crate::args::doctor::DoctorArgs;
 use crate::exit::Exit;
+use crate::output::say;
 use crate::terminal::{Finding, print_findings};
 use process::cores;
 use process::environment;
@@ -32,7 +33,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
     if args.json {
         let json = serde_json::to_string_pretty(&findings)
             .or_internal(|| "cannot write JSON".to_owned())?;
-        anstream::println!("{json}");
+        say!("{json}");
     } else {
         print_findings(&findings);
     }

@@ -5,6 +5,7 @@ use textwrap::Options;
 use crate::args::explain::ExplainArgs;
 use crate::exit::Exit;
 use crate::glossary::{self, find, see_also};
+use crate::output::say;
 use process::failure::Failure;
 
 /// Columns of a line of prose.
@@ -30,5 +31,5 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
 /// Prints a paragraph, its lines after the first indented.
 fn print(text: &str) {
     let hanging = Options::new(WIDTH).subsequent_indent("  ");
-    anstream::println!("{}", textwrap::fill(text, hanging));
+    say!("{}", textwrap::fill(text, hanging));
 }

@@ -13,8 +13,9 @@ use report::words::findings;
 
 use crate::args::export::{ExportArgs, Format};
 use crate::exit::Exit;
+use crate::output::put;
 use process::failure::{Explain, Failure};
-use process::files::STDIN;
+use process::files::{self, STDIN};
 use runner::stored::read_run;
 
 /// Writes a run in one format.
@@ -22,9 +23,9 @@ pub(crate) fn run(args: &ExportArgs) -> Result<Exit, Failure> {
     let record = read_run(&args.run)?;
     let text = encoded(&record, args.format)?;
     if args.output == Path::new(STDIN) {
-        anstream::print!("{text}");
+        put!("{text}");
     } else {
-        std::fs::write(&args.output, text).or_usage(
+        files::replace(&args.output, text.as_bytes()).or_usage(
             || format!("cannot write {}", args.output.display()),
             "name a writable file with -o",
         )?;

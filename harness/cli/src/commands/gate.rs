@@ -20,6 +20,7 @@ use crate::display::DisplayMode;
 use crate::exit::Exit;
 use crate::git::{self, Stale, Worktree};
 use crate::named;
+use crate::output::{note, note_part};
 use crate::run_files;
 use crate::terminal::show_gate;
 use process::failure::{Explain, Failure};
@@ -67,7 +68,7 @@ enum Base {
 /// Judges the head.
 pub(crate) fn run(args: &GateArgs) -> Result<Exit, Failure> {
     if args.base_rev.as_deref().is_some_and(is_no_revision) {
-        anstream::eprintln!(
+        note!(
             "There is no base: a new branch, and what no push started, has no revision before it. Nothing is judged."
         );
         return Ok(Exit::Success);
@@ -267,12 +268,12 @@ fn base_of_revision(
     })?;
     let revision = git::short(&root, &commit);
     match git::stale(&root, &commit) {
-        Some(Stale::MergedInto(commits)) => anstream::eprintln!(
+        Some(Stale::MergedInto(commits)) => note!(
             "HEAD is a merge into a branch that is {} further than {name}: what they changed counts as the head's. \
              --base-rev HEAD^1 compares without them.",
             plural(commits.into(), "commit", "commits")
         ),
-        Some(Stale::Behind(commits)) => anstream::eprintln!(
+        Some(Stale::Behind(commits)) => note!(
             "HEAD lacks {} of {name}: what they changed counts as if the head had taken it back. Merge or rebase first, or \
              compare with `git merge-base HEAD {name}`.",
             plural(commits.into(), "commit", "commits")
@@ -284,7 +285,7 @@ fn base_of_revision(
         "see what git says; with --base-dir, name a directory that only bench uses",
     )?;
     if let Some(file) = tree.pointer() {
-        anstream::eprintln!(
+        note!(
             "{file} of the base is a Git LFS pointer, not the file: install git-lfs, or measure without it."
         );
     }
@@ -330,7 +331,7 @@ fn base_target(
     };
     let place = tree.root().join(&below);
     if !place.exists() {
-        anstream::eprintln!(
+        note!(
             "The base has no {}: it is started by the head's.",
             below.display()
         );
@@ -373,7 +374,7 @@ fn build(
     };
     let line =
         shlex::try_join(command.iter().map(String::as_str)).unwrap_or_else(|_| command.join(" "));
-    anstream::eprintln!("Building the {what} in {}: {line}", root.display());
+    note!("Building the {what} in {}: {line}", root.display());
     let program = Program {
         command: program.clone(),
         args: args.to_vec(),
@@ -485,7 +486,7 @@ fn judge(
             return Ok(Ok(judgement));
         }
         if let Some(last) = looks.last() {
-            anstream::eprintln!("{}", why_again(last));
+            note!("{}", why_again(last));
         }
         // Other arrivals in another order: what only this order found is not found again.
         let number = looks.len() as u64;
@@ -525,7 +526,7 @@ fn measured(
     let (measured, log) =
         run_files::measured(request, DisplayMode::usual(), interrupt.clone(), log, begin)?;
     run_files::write(&log, &measured, &[])?;
-    anstream::eprintln!("Measured: {}", log.dir().display());
+    note!("Measured: {}", log.dir().display());
     let record = measured.record;
     Ok(match record.completion {
         Completion::Complete => Ok(record),
@@ -533,7 +534,7 @@ fn measured(
         Completion::TargetFailed => {
             for target in &record.targets {
                 if let Some(failure) = &target.failure {
-                    anstream::eprintln!(
+                    note!(
                         "{} failed, so nothing is judged: {}",
                         target.name,
                         failure.what
@@ -551,7 +552,7 @@ fn tell(args: &GateArgs, judged: &Gate) -> Result<(), Failure> {
     args.form.print(judged, markdown, || show_gate(judged));
     let findings = report::words::gate::findings(judged);
     if let Some(path) = &args.junit {
-        std::fs::write(path, junit("bench gate", &findings)).or_usage(
+        files::replace(path, junit("bench gate", &findings).as_bytes()).or_usage(
             || format!("cannot write {}", path.display()),
             "name a writable file with --junit",
         )?;
@@ -559,7 +560,7 @@ fn tell(args: &GateArgs, judged: &Gate) -> Result<(), Failure> {
     let summary = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty());
     if args.github || summary.is_some() {
         // The runner reads them on standard error as well, and standard output stays data.
-        anstream::eprint!("{}", annotations(&findings));
+        note_part!("{}", annotations(&findings));
     }
     match summary {
         Some(path) => append(Path::new(&path), &markdown()).or_usage(

@@ -15,8 +15,10 @@ use crate::args::history::{HistoryAddArgs, HistoryArgs, HistoryCommand, HistoryS
 use crate::exit::Exit;
 use crate::git;
 use crate::history_add::{append, not_whole};
+use crate::output::note;
 use crate::terminal::show_history;
 use process::failure::{Explain, Failure};
+use process::files;
 use runner::history_file;
 use runner::stored::read_run;
 
@@ -81,7 +83,7 @@ fn show(args: &HistoryShowArgs) -> Result<Exit, Failure> {
         Tail::Whole | Tail::Unended => None,
     };
     if let Some(bytes) = torn_bytes {
-        anstream::eprintln!(
+        note!(
             "{}: its end, {} of a run that was never written whole, is left out.",
             args.history.display(),
             plural(bytes as u64, "byte", "bytes")
@@ -140,10 +142,10 @@ fn draw(trends: &[Trend], dir: &Path) -> Result<(), Failure> {
         let png = charts::trend_png(trend).or_internal(drawn)?;
         for (ending, bytes) in [("svg", svg.as_bytes()), ("png", &png)] {
             let path = dir.join(format!("{stem}.{ending}"));
-            std::fs::write(path, bytes).or_usage(cannot_write, help)?;
+            files::replace(&path, bytes).or_usage(cannot_write, help)?;
         }
     }
-    anstream::eprintln!(
+    note!(
         "{} in {}",
         report::words::figures::plural(trends.len() as u64, "chart", "charts"),
         dir.display()

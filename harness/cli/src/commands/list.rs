@@ -5,6 +5,7 @@ use model::spec::target::{BUILT_IN as TARGETS, TargetSpec};
 
 use crate::args::list::{ListArgs, Listing};
 use crate::exit::Exit;
+use crate::output::say;
 use crate::terminal::print_columns;
 use process::failure::Failure;
 
@@ -17,7 +18,7 @@ pub(crate) fn run(args: &ListArgs) -> Result<Exit, Failure> {
     for (index, &listing) in listings.iter().enumerate() {
         if args.what.is_none() {
             let gap = if index == 0 { "" } else { "\n" };
-            anstream::println!("{gap}{}:", title(listing));
+            say!("{gap}{}:", title(listing));
         }
         print_columns(&rows(listing)?);
     }

@@ -9,6 +9,7 @@ use clap_mangen::Man;
 use crate::args::Args;
 use crate::args::man::ManArgs;
 use crate::exit::Exit;
+use crate::output::note;
 use process::failure::{Explain, Failure};
 
 /// Writes a page for the program and one for each command that is shown.
@@ -20,7 +21,7 @@ pub(crate) fn run(args: &ManArgs) -> Result<Exit, Failure> {
         || format!("cannot write manual pages to {}", args.out.display()),
         "name a directory that you may write to with --out",
     )?;
-    anstream::eprintln!("man -l {}", args.out.join("bench.1").display());
+    note!("man -l {}", args.out.join("bench.1").display());
     Ok(Exit::Success)
 }
 

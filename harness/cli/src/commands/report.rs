@@ -9,9 +9,10 @@ use report::charts::Chart;
 
 use crate::args::report::{Output, ReportArgs};
 use crate::exit::Exit;
+use crate::output::{put, say};
 use crate::run_files::write_pictures;
 use process::failure::{Explain, Failure};
-use process::files::STDIN;
+use process::files::{self, STDIN};
 use runner::stored::{self, Stored, beside};
 
 /// Where several runs are reported, by default: they have no directory in common.
@@ -30,7 +31,7 @@ pub(crate) fn run(args: &ReportArgs) -> Result<Exit, Failure> {
     match (args.output(), records.as_slice()) {
         (Output::Markdown, records) => {
             for record in records {
-                anstream::println!("{}", report::markdown::markdown(record));
+                say!("{}", report::markdown::markdown(record));
             }
         }
         (Output::Page(output), records) => write_one(records, output)?,
@@ -74,14 +75,14 @@ fn write_one(records: &[RunRecord], output: &Path) -> Result<(), Failure> {
 
 fn write_page(html: &str, output: &Path) -> Result<(), Failure> {
     if output == Path::new(STDIN) {
-        anstream::print!("{html}");
+        put!("{html}");
         return Ok(());
     }
-    std::fs::write(output, html).or_usage(
+    files::replace(output, html.as_bytes()).or_usage(
         || format!("cannot write {}", output.display()),
         "name a writable file with -o",
     )?;
-    anstream::println!("{}", output.display());
+    say!("{}", output.display());
     Ok(())
 }
 
@@ -90,15 +91,11 @@ fn draw_again(record: &RunRecord, charts: &[Chart], run: &Path) -> Result<(), Fa
     let dir = beside(run, "-o")?;
     write_pictures(record, charts, |name, bytes| {
         let path = dir.join(name);
-        let written = path
-            .parent()
-            .map_or(Ok(()), std::fs::create_dir_all)
-            .and_then(|()| std::fs::write(&path, bytes));
-        written.or_usage(
+        files::replace(&path, bytes).or_usage(
             || format!("cannot write {}", path.display()),
             "name a writable file with -o",
         )
     })?;
-    anstream::println!("{}", dir.join("report.html").display());
+    say!("{}", dir.join("report.html").display());
     Ok(())
 }

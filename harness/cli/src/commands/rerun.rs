@@ -11,6 +11,7 @@ use runner::stored::read_run;
 use crate::args::rerun::RerunArgs;
 use crate::display::DisplayMode;
 use crate::exit::Exit;
+use crate::output::{note, say};
 use crate::run_files;
 use crate::terminal::{show_between, show_run};
 
@@ -28,9 +29,7 @@ pub(crate) fn run(args: &RerunArgs) -> Result<Exit, Failure> {
     show_run(after, log.dir(), false);
     let exit = run_files::exit_of(after.completion, &after.validity);
     if exit != Exit::Success && !args.force {
-        anstream::eprintln!(
-            "Not compared with the run before: see above (--force compares all the same)."
-        );
+        note!("Not compared with the run before: see above (--force compares all the same).");
         return Ok(exit);
     }
     let policy = Policy::usual(before.seed);
@@ -42,7 +41,7 @@ pub(crate) fn run(args: &RerunArgs) -> Result<Exit, Failure> {
         force: args.force,
     };
     let compared = between(&before, after, &ask, &policy).map_err(Failure::usage_of)?;
-    anstream::println!();
+    say!("");
     show_between(&compared);
     Ok(exit)
 }

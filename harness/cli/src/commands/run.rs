@@ -11,6 +11,7 @@ use crate::args::run::RunArgs;
 use crate::display::DisplayMode;
 use crate::exit::Exit;
 use crate::history_add;
+use crate::output::note;
 use crate::run_files;
 use crate::terminal::{print_failure, show_run};
 
@@ -51,7 +52,7 @@ fn measured(
     run_files::write(&log, &measured, &args.chart)?;
     let record = &measured.record;
     if let Some(kept) = sentences::kept(record) {
-        anstream::eprintln!("{kept}");
+        note!("{kept}");
     }
     show_run(record, log.dir(), args.json);
     if let Some(path) = &args.history {

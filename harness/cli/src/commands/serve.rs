@@ -10,6 +10,7 @@ use spec::Settings;
 
 use crate::args::serve::{Model, ServeArgs, Server, TimerRule};
 use crate::exit::Exit;
+use crate::output::say;
 use process::data_files;
 use process::failure::{Explain, Failure};
 use process::launch::LISTENING;
@@ -77,7 +78,7 @@ fn serve_own(
 
 /// The line that `bench run`, and everybody's scripts, wait for.
 fn announce(addr: SocketAddr) {
-    anstream::println!("{LISTENING}{addr}");
+    say!("{LISTENING}{addr}");
 }
 
 fn cannot_serve(name: &str, addr: SocketAddr, error: &io::Error) -> Failure {

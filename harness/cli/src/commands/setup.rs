@@ -7,6 +7,7 @@ use model::spec::target::{BUILT_IN, Needs};
 use crate::args::setup::SetupArgs;
 use crate::exit::Exit;
 use crate::named::targets;
+use crate::output::note;
 use crate::terminal::print_columns;
 use process::failure::Failure;
 use process::setup;
@@ -29,7 +30,7 @@ pub(crate) fn run(args: &SetupArgs) -> Result<Exit, Failure> {
         .filter_map(|target| target.kind.manifest()?.needs)
         .collect();
     if needs.is_empty() {
-        anstream::eprintln!("these targets are part of this program: there is nothing to set up");
+        note!("these targets are part of this program: there is nothing to set up");
     }
     let mut rows = Vec::new();
     let mut exit = Exit::Success;
@@ -54,7 +55,7 @@ fn state(needs: Needs) -> (&'static str, String) {
 
 /// What was made.
 fn made(needs: Needs, exit: &mut Exit) -> (&'static str, String) {
-    let state = setup::prepare(needs, &mut |line| anstream::eprintln!("{line}")).and_then(|made| {
+    let state = setup::prepare(needs, &mut |line| note!("{line}")).and_then(|made| {
         let found = setup::interpreter(needs)?;
         let version = setup::described(needs, &found);
         Ok(format!("{version}, ready in {}", made.dir.display()))

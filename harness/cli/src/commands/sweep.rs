@@ -11,6 +11,7 @@ use report::words::figures::plural;
 use crate::args::sweep::SweepArgs;
 use crate::display::DisplayMode;
 use crate::exit::Exit;
+use crate::output::note;
 use crate::run_files;
 use crate::terminal::show_sweep;
 use process::failure::{Explain, Failure};
@@ -46,7 +47,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
     } else {
         let kept = step_log::parse(&lines, &dir)?;
         let steps = plural(kept.steps.len() as u64, "line", "lines");
-        anstream::eprintln!("going on with {}: {steps} kept before", dir.display());
+        note!("going on with {}: {steps} kept before", dir.display());
         Begin::GoOn(Box::new(kept))
     };
     measured(args, &asked, log, begin)

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::args::version_of::VersionOfArgs;
 use crate::exit::Exit;
+use crate::output::say;
 use process::failure::Failure;
 
 /// The versions that this program was built with.
@@ -19,7 +20,7 @@ pub(crate) fn run(args: &VersionOfArgs) -> Result<Exit, Failure> {
             args.name
         ))
     })?;
-    anstream::println!("{version}");
+    say!("{version}");
     Ok(Exit::Success)
 }
 

@@ -27,6 +27,7 @@ use ratatui::crossterm::event::{self, Event};
 use report::words::{figures, sentences, sweep};
 
 use crate::glyphs::Glyphs;
+use crate::output::note;
 use crate::page::Page;
 use crate::redrawn::{self, REDRAW_EVERY, Redrawn, approximate};
 use process::cores;
@@ -353,7 +354,7 @@ impl Canvas {
             Surface::Full { screen, said, .. } => {
                 *screen = None;
                 for line in said.drain(..) {
-                    anstream::eprintln!("{line}");
+                    note!("{line}");
                 }
             }
         }
@@ -364,11 +365,11 @@ impl Canvas {
     fn say(&mut self, style: Style, head: &str, rest: &str) {
         let line = Page::of(std::io::stderr()).begin(style, head, rest);
         match &mut self.surface {
-            Surface::Quiet | Surface::Rounds => anstream::eprintln!("{line}"),
-            Surface::Lines(redrawn) => redrawn.above(|| anstream::eprintln!("{line}")),
+            Surface::Quiet | Surface::Rounds => note!("{line}"),
+            Surface::Lines(redrawn) => redrawn.above(|| note!("{line}")),
             Surface::Full { screen, said, .. } => {
                 if screen.is_none() {
-                    anstream::eprintln!("{line}");
+                    note!("{line}");
                 } else {
                     said.push(line);
                 }
