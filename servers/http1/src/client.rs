@@ -35,7 +35,7 @@ use crate::fault::Fault;
 use crate::head;
 use crate::message::{Method, is_authority, is_origin_form, is_token};
 use crate::state::{Event, Role, State, next};
-use crate::{MAX_HEAD_BYTES, MAX_INTERIM_HEADS};
+use crate::{MAX_INTERIM_HEADS, MAX_REPLY_HEAD_BYTES};
 
 pub use crate::body::BodyLength;
 pub use crate::head::ReplyHead;
@@ -146,8 +146,8 @@ pub enum ReplyError {
     /// A transfer coding other than `chunked`, which was not asked for.
     #[error("the reply has a transfer coding other than chunked")]
     UnknownCoding,
-    /// No end of the head within [`MAX_HEAD_BYTES`].
-    #[error("the reply's head is longer than {MAX_HEAD_BYTES} bytes")]
+    /// No end of the head within [`MAX_REPLY_HEAD_BYTES`].
+    #[error("the reply's head is longer than {MAX_REPLY_HEAD_BYTES} bytes")]
     HeadTooLarge,
     /// More than [`crate::MAX_HEADERS`].
     #[error("the reply's head has more than {} fields", crate::MAX_HEADERS)]
@@ -176,6 +176,16 @@ pub enum ReplyError {
     /// Asked to read on after an error.
     #[error("the reply already failed; open a new connection")]
     AlreadyFailed,
+}
+
+impl ReplyError {
+    /// What is wrong, where it is clear that the reply is.
+    pub fn what(&self) -> alloc::string::String {
+        match self {
+            Self::Malformed { what } => (*what).into(),
+            error => alloc::format!("{error}"),
+        }
+    }
 }
 
 impl ReplyDecoder {
@@ -226,7 +236,8 @@ impl ReplyDecoder {
         loop {
             let rest = &input[skipped..];
             let old = self.head_scanned.min(rest.len());
-            let is_news = old == 0 || rest[old..].contains(&b'\n') || rest.len() >= MAX_HEAD_BYTES;
+            let is_news =
+                old == 0 || rest[old..].contains(&b'\n') || rest.len() >= MAX_REPLY_HEAD_BYTES;
             let head = if is_news {
                 head::parse_reply(rest, self.request_method)
             } else {

@@ -13,7 +13,7 @@ use crate::fault::Fault;
 use crate::message::{
     Method, Version, WebSocketKey, has_only_target_bytes, is_authority_byte, is_token_byte,
 };
-use crate::{MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_HEADERS};
+use crate::{MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_HEADERS, MAX_REPLY_HEAD_BYTES};
 
 /// A request head, with places as offsets into the input it was read from.
 #[derive(Clone, Copy, Debug)]
@@ -65,14 +65,16 @@ pub(crate) fn parse_request(input: &[u8]) -> Result<Option<RequestHead>, Fault> 
         }
         Some(_) => {}
     }
-    parse_lines(input, parse_request_lines)
+    parse_lines(input, MAX_HEAD_BYTES, parse_request_lines)
 }
 
 /// Reads the reply head at the front of `input`, and says how long it is. `None`: it is not complete.
 pub(crate) fn parse_reply(input: &[u8], to: Method) -> Result<Option<(usize, ReplyHead)>, Fault> {
     match input.first() {
         None => Ok(None),
-        Some(b'H') => parse_lines(input, |input| parse_reply_lines(input, to)),
+        Some(b'H') => parse_lines(input, MAX_REPLY_HEAD_BYTES, |input| {
+            parse_reply_lines(input, to)
+        }),
         Some(_) => Err(Fault::Malformed("the reply does not start with HTTP/")),
     }
 }
@@ -101,17 +103,18 @@ pub(crate) fn parse_upgrade(head: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Lets `parse` loose on `input` as far as a head may reach, and believes its errors only about complete lines.
+/// Lets `parse` loose on `input` as far as a head may reach, `max_bytes`, and believes its errors only about complete lines.
 fn parse_lines<T>(
     input: &[u8],
+    max_bytes: usize,
     parse: impl Fn(&[u8]) -> Result<Option<T>, Fault>,
 ) -> Result<Option<T>, Fault> {
-    let input = &input[..input.len().min(MAX_HEAD_BYTES)];
+    let input = &input[..input.len().min(max_bytes)];
     let read = parse(input).or_else(|_| match input.iter().rposition(|byte| *byte == b'\n') {
         Some(last_line_end) => parse(&input[..=last_line_end]),
         None => Ok(None),
     })?;
-    if read.is_none() && input.len() == MAX_HEAD_BYTES {
+    if read.is_none() && input.len() == max_bytes {
         return Err(Fault::HeadTooLarge);
     }
     Ok(read)

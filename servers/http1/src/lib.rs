@@ -68,5 +68,8 @@ pub const MAX_TRAILER_BYTES: usize = 8 * 1024;
 pub const MAX_PIPELINED_BYTES: usize = 64 * 1024;
 /// Input buffer an idle connection may keep; what a large request needed beyond it is given back.
 pub const MAX_IDLE_CAPACITY_BYTES: usize = 8 * 1024;
-/// Most interim (1xx) heads skipped before a reply.
-pub const MAX_INTERIM_HEADS: usize = 8;
+/// Longest head of a reply: long policies and many cookies are sent by servers, and a client has to take them (curl's
+/// bound is 300 KiB).
+pub const MAX_REPLY_HEAD_BYTES: usize = 64 * 1024;
+/// Most interim (1xx) heads skipped before a reply: a server that is busy may send `102 Processing` again and again.
+pub const MAX_INTERIM_HEADS: usize = 1024;

@@ -4,7 +4,8 @@ use http1::client::ReplyError;
 use http1::server::{Connection, Poll, Response};
 use http1::{
     Date, MAX_BODY_BYTES, MAX_CHUNK_EXTENSION_BYTES, MAX_EMPTY_LINES, MAX_HEAD_BYTES, MAX_HEADERS,
-    MAX_IDLE_CAPACITY_BYTES, MAX_INTERIM_HEADS, MAX_PIPELINED_BYTES, MAX_TRAILER_BYTES, Method,
+    MAX_IDLE_CAPACITY_BYTES, MAX_INTERIM_HEADS, MAX_PIPELINED_BYTES, MAX_REPLY_HEAD_BYTES,
+    MAX_TRAILER_BYTES, Method,
 };
 
 use super::replay::{End, ReadEnd, Served, cut, read, serve};
@@ -79,7 +80,7 @@ fn heads() {
     check(MAX_HEAD_BYTES, 431, |bytes| {
         padded("GET / HTTP/1.1\r\nHost: x\r\n", bytes)
     });
-    check_reply(MAX_HEAD_BYTES, ReplyError::HeadTooLarge, |bytes| {
+    check_reply(MAX_REPLY_HEAD_BYTES, ReplyError::HeadTooLarge, |bytes| {
         padded("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n", bytes)
     });
 }
