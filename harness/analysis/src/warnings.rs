@@ -1,13 +1,15 @@
 //! Whether a measurement may be believed, and what to do where it may not.
 
-use model::measured::accounting::ErrorKind;
+use std::collections::BTreeMap;
+
+use model::measured::accounting::{Accounting, ErrorKind};
 use model::measured::clock::Clock;
-use model::measured::recording::Recording;
+use model::measured::recording::{EndedBy, Recording};
 use model::measured::summary::{Summary, Times, value_at};
 use model::measured::workload::WorkloadKind;
 use model::record::warning::{Fact, REACHED_SHARE, SATURATED_SHARE, Warning};
-use model::spec::load::{Arrival, Connect, Load};
-use model::units::Nanos;
+use model::spec::load::{Arrival, Connect, Load, Process};
+use model::units::{NANOS_PER_S, Nanos};
 
 /// The generator's own lag at the 99th percentile from which on it is worth a warning.
 pub const NOTABLE_LAG_P99_NS: Nanos = 1_000_000;
@@ -33,6 +35,19 @@ pub const NOTABLE_STEAL_SHARE: f64 = 0.02;
 
 /// Requests a connection, on average, from which on their fair division can be judged.
 pub const FAIR_REQUESTS_PER_CONNECTION: u64 = 20;
+
+/// Where no request failed and a connection carried this many, one that carried none waited that many turns in vain: requests go
+/// to the connection that is free longest.
+pub const UNSERVED_TURNS: u64 = 5;
+
+/// A target that failed more than this share of the scheduled requests failed: its figures are those of errors.
+pub const MOST_FAILED_SHARE: f64 = 0.5;
+
+/// A measurement whose last success lies before this share of it is mostly of a target that was gone.
+pub const STOPPED_SHARE: f64 = 0.5;
+
+/// How many standard deviations the number of random arrivals may be off before the rate counts as missed.
+pub const RANDOM_ARRIVALS_SIGMA: f64 = 4.0;
 
 /// A connection that carried less than this share of the average was treated unfairly.
 pub const FAIR_SHARE: f64 = 0.25;
@@ -66,7 +81,7 @@ pub fn assess(load: &Load, recording: &Recording) -> Vec<Warning> {
         saturated(load, recording),
         lagging(load, recording),
         rate_missed(load, recording),
-        failures(recording),
+        failures(load, recording),
         unfinished(recording),
         nothing_scheduled(recording),
         connections(load, recording),
@@ -158,28 +173,109 @@ fn rate_missed(load: &Load, recording: &Recording) -> Option<Warning> {
     let accounting = &recording.accounting;
     let answered = accounting.scheduled - accounting.unfinished;
     let answered_share = answered as f64 / accounting.scheduled.max(1) as f64;
-    (accounting.scheduled > 0 && answered_share < REACHED_SHARE).then(|| {
+    let sent_per_s = fell_behind(load, recording);
+    let is_missed =
+        accounting.scheduled > 0 && answered_share < REACHED_SHARE || sent_per_s.is_some();
+    is_missed.then(|| {
         Warning::note(Fact::RateMissed {
             rate_per_s: rate.as_per_s(),
             answered_share,
+            sent_per_s,
         })
     })
+}
+
+/// Requests a second, where their number was set and they took longer than the schedule meant and the slowest of them needed.
+fn fell_behind(load: &Load, recording: &Recording) -> Option<f64> {
+    let Arrival::Open { rate, process } = load.arrival else {
+        return None;
+    };
+    if recording.ended_by != EndedBy::Requests || load.request_limit.is_none() {
+        return None;
+    }
+    let number = recording.accounting.scheduled as f64;
+    let late = match process {
+        Process::Constant => 0.0,
+        Process::Poisson => RANDOM_ARRIVALS_SIGMA * number.sqrt(),
+    };
+    let slowest_s = recording.times[Clock::ServiceTime].max() as f64 / NANOS_PER_S as f64;
+    let meant_s = (number + late) / rate.as_per_s() + slowest_s;
+    let measured_s = recording.measured_ns as f64 / NANOS_PER_S as f64;
+    (meant_s < REACHED_SHARE * measured_s).then(|| number / measured_s)
 }
 
 fn nothing_scheduled(recording: &Recording) -> Option<Warning> {
     (recording.accounting.scheduled == 0).then(|| Warning::void(Fact::NothingScheduled))
 }
 
-/// Where no request succeeded there is no figure of the target's, so failures and unfinished requests then void the measurement.
-fn failures(recording: &Recording) -> Option<Warning> {
+/// Whether most requests failed: then the target did, and its figures are those of its errors.
+pub fn most_failed(accounting: &Accounting) -> bool {
+    accounting.failed() as f64 > MOST_FAILED_SHARE * accounting.scheduled as f64
+}
+
+/// Where most requests failed the figures are of the others, and void.
+fn failures(load: &Load, recording: &Recording) -> Option<Warning> {
     let accounting = &recording.accounting;
     (accounting.failed() > 0).then(|| Warning {
-        voids: accounting.ok == 0,
+        voids: accounting.ok == 0 || most_failed(accounting),
         ..Warning::note(Fact::Failures {
             failed: accounting.failed(),
             scheduled: accounting.scheduled,
             timeouts: accounting.timeout,
-            kinds: recording.errors.kinds.clone(),
+            // Where connections are opened once, none of them is a request.
+            kinds: kinds(recording, |kind| {
+                load.connect == Connect::PerRequest || !kind.is_connect()
+            }),
+            statuses: recording.errors.statuses.clone(),
+            malformed: recording.errors.malformed.clone(),
+            tls: !recording.times[Clock::HandshakeTime].is_empty(),
+        })
+    })
+}
+
+/// Failures of the kinds that are asked for.
+fn kinds(
+    recording: &Recording,
+    is_asked_for: impl Fn(ErrorKind) -> bool,
+) -> BTreeMap<ErrorKind, u64> {
+    let kinds = recording.errors.kinds.iter();
+    kinds
+        .filter(|(kind, _)| is_asked_for(**kind))
+        .map(|(&kind, &count)| (kind, count))
+        .collect()
+}
+
+/// A target that is gone for half of the time has the throughput of the other half only. Of one drive.
+pub fn stopped_answering(recording: &Recording) -> Option<Warning> {
+    let last = recording
+        .intervals
+        .iter()
+        .rev()
+        .find(|interval| interval.ok > 0)?;
+    let after_ns = last.start_ns + last.length_ns;
+    let Accounting { unfinished, .. } = recording.accounting;
+    let missing = recording.accounting.failed() + recording.errors.connect + unfinished;
+    let in_s = |ns: Nanos| ns as f64 / NANOS_PER_S as f64;
+    let is_gone = missing > 0 && after_ns as f64 <= STOPPED_SHARE * recording.measured_ns as f64;
+    is_gone.then(|| {
+        Warning::void(Fact::StoppedAnswering {
+            after_s: in_s(after_ns),
+            measured_s: in_s(recording.measured_ns),
+        })
+    })
+}
+
+/// Replies that redirect elsewhere count as a success where no status was asked for, and measure another page than was meant.
+pub fn redirected(recording: &Recording) -> Option<Warning> {
+    let statuses: BTreeMap<u16, u64> = recording
+        .statuses
+        .range(300..400)
+        .map(|(&status, &count)| (status, count))
+        .collect();
+    (!statuses.is_empty()).then(|| {
+        Warning::note(Fact::Redirected {
+            statuses,
+            ok: recording.accounting.ok,
         })
     })
 }
@@ -201,7 +297,13 @@ fn connections(load: &Load, recording: &Recording) -> Option<Warning> {
         return None;
     }
     let (lost, not_opened) = (recording.connections.lost, recording.errors.connect);
-    (lost > 0 || not_opened > 0).then(|| Warning::note(Fact::Connections { lost, not_opened }))
+    (lost > 0 || not_opened > 0).then(|| {
+        Warning::note(Fact::Connections {
+            lost,
+            not_opened,
+            kinds: kinds(recording, ErrorKind::is_connect),
+        })
+    })
 }
 
 /// Where each request opens its own connection, running out of them here is no failure of the server.
@@ -227,15 +329,18 @@ fn idle_lost(recording: &Recording) -> Option<Warning> {
 fn unfair(recording: &Recording) -> Option<Warning> {
     let counts = recording.connections;
     let served = counts.served?;
-    let mean = recording.accounting.ok as f64
-        / counts.opened.saturating_sub(counts.reopened).max(1) as f64;
-    let is_judged = mean >= FAIR_REQUESTS_PER_CONNECTION as f64;
-    (is_judged && (served.min as f64) < FAIR_SHARE * mean).then(|| {
+    let mean = recording.accounting.ok as f64 / counts.places.max(1) as f64;
+    let is_less =
+        mean >= FAIR_REQUESTS_PER_CONNECTION as f64 && (served.min as f64) < FAIR_SHARE * mean;
+    let is_none =
+        served.min == 0 && served.max >= UNSERVED_TURNS && recording.accounting.error == 0;
+    (is_less || is_none).then(|| {
         Warning::note(Fact::Unfair {
             fewest: served.min,
             most: served.max,
             mean,
             never_served: counts.never_served,
+            connections: counts.places,
         })
     })
 }
@@ -298,7 +403,6 @@ mod tests {
     use super::*;
     use model::measured::recording::{ConnectionCounts, GeneratorUse, Recorder, Served};
     use model::record::warning::Validity;
-    use model::spec::load::Process;
     use model::units::Rate;
     use std::time::Duration;
 
@@ -461,6 +565,9 @@ mod tests {
             scheduled: 2_032,
             timeouts: 1,
             kinds: [(ErrorKind::WrongBody, 1)].into(),
+            statuses: BTreeMap::new(),
+            malformed: BTreeMap::new(),
+            tls: false,
         };
         assert_eq!(validity.warnings[1].fact, expected);
     }
@@ -490,6 +597,7 @@ mod tests {
         let shared = |counts: [u64; 4]| {
             let connections = ConnectionCounts {
                 opened: 4,
+                places: 4,
                 never_served: counts.iter().filter(|&&count| count == 0).count() as u64,
                 served: Served::of(counts),
                 ..ConnectionCounts::default()
@@ -506,6 +614,144 @@ mod tests {
         assert_eq!(shared([125, 625, 625, 625]), "");
         assert_eq!(shared([124, 625, 625, 626]), "unfair");
         assert_eq!(shared([0, 666, 667, 667]), "unfair");
+    }
+
+    /// What is said of one drive where `ok` requests succeeded on connections that carried `counts` of them.
+    fn served(ok: u64, failed: u64, counts: &[u64], lost: u64) -> Recording {
+        let mut recorder = Recorder::new(0, 100 * MS);
+        recorder.on_scheduled(ok + failed);
+        (0..ok).for_each(|at_ns| recorder.on_ok(at_ns, at_ns, at_ns + MS));
+        (0..failed).for_each(|_| recorder.on_error(ErrorKind::Closed, 900 * MS));
+        let connections = ConnectionCounts {
+            opened: counts.len() as u64,
+            reopened: lost,
+            lost,
+            places: counts.len() as u64,
+            never_served: counts.iter().filter(|&&count| count == 0).count() as u64,
+            served: Served::of(counts.iter().copied()),
+            ..ConnectionCounts::default()
+        };
+        recorder.finish(1_000 * MS, connections, GeneratorUse::default())
+    }
+
+    #[test]
+    fn connections_that_are_never_served_are_said_however_few_requests_there_are() {
+        let check = |most: u64, failed, expected: Option<u64>| {
+            let warning = unfair(&served(2 * most, failed, &[most, most, 0, 0, 0], 0));
+            let never = warning.map(|warning| match warning.fact {
+                Fact::Unfair {
+                    never_served,
+                    connections,
+                    ..
+                } => {
+                    assert_eq!(connections, 5);
+                    never_served
+                }
+                other => panic!("{other:?}"),
+            });
+            assert_eq!(never, expected, "{most} on two of five");
+        };
+        check(UNSERVED_TURNS, 0, Some(3));
+        check(UNSERVED_TURNS - 1, 0, None);
+        check(UNSERVED_TURNS, 1, None);
+    }
+
+    #[test]
+    fn connections_that_were_lost_do_not_make_others_look_unfair() {
+        // A server that dies after 2,000 replies over 8 connections.
+        assert_eq!(unfair(&served(2_000, 8, &[250; 8], 9)), None);
+    }
+
+    #[test]
+    fn a_target_that_dies_midway_is_said_and_voids_the_measurement() {
+        // The replies come within the first two intervals of 100 ms.
+        let judged = |measured_ms: Nanos, failed: u64| {
+            let mut recorder = Recorder::new(0, 100 * MS);
+            recorder.on_scheduled(1 + failed);
+            recorder.on_ok(0, 0, 150 * MS);
+            (0..failed).for_each(|_| recorder.on_error(ErrorKind::Closed, 160 * MS));
+            let generator = GeneratorUse::default();
+            let recording =
+                recorder.finish(measured_ms * MS, ConnectionCounts::default(), generator);
+            stopped_answering(&recording)
+        };
+        assert_eq!(judged(399, 1), None);
+        assert_eq!(judged(400, 0), None);
+        let expected = Fact::StoppedAnswering {
+            after_s: 0.2,
+            measured_s: 0.4,
+        };
+        assert_eq!(judged(400, 1), Some(Warning::void(expected)));
+    }
+
+    #[test]
+    fn most_requests_failed_where_more_than_half_did() {
+        let is_void = |ok: u64, error: u64| {
+            let recording = served(ok, error, &[ok], 0);
+            failures(&load(open()), &recording).unwrap().voids
+        };
+        assert!(!is_void(50, 50) && is_void(49, 51) && is_void(0, 1));
+    }
+
+    #[test]
+    fn connections_that_could_not_be_opened_are_no_part_of_the_failed_requests() {
+        let mut recorder = recorder(5 * MS, 0);
+        recorder.on_scheduled(1);
+        recorder.on_error(ErrorKind::Closed, 900 * MS);
+        (0..472).for_each(|_| recorder.on_connect_failed(ErrorKind::Refused));
+        let validity = judge(open(), recorder, 0, 0, Circumstances::default());
+        let kinds: Vec<_> = validity
+            .warnings
+            .iter()
+            .filter_map(|warning| match &warning.fact {
+                Fact::Failures { kinds, .. } | Fact::Connections { kinds, .. } => Some(kinds),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(
+            kinds,
+            [
+                &BTreeMap::from([(ErrorKind::Closed, 1)]),
+                &BTreeMap::from([(ErrorKind::Refused, 472)])
+            ]
+        );
+    }
+
+    #[test]
+    fn redirects_that_count_as_a_success_are_named() {
+        let mut recorder = recorder(5 * MS, 0);
+        (0..3).for_each(|_| recorder.on_status(302, false));
+        recorder.on_status(200, false);
+        let generator = GeneratorUse::default();
+        let recording = recorder.finish(1_000 * MS, ConnectionCounts::default(), generator);
+        let expected = Fact::Redirected {
+            statuses: BTreeMap::from([(302, 3)]),
+            ok: 2_000,
+        };
+        assert_eq!(redirected(&recording), Some(Warning::note(expected)));
+    }
+
+    #[test]
+    fn a_number_of_requests_that_took_longer_than_scheduled_missed_the_rate() {
+        // 20 requests at 2,000/s are scheduled in 10 ms, and each takes 5 ms.
+        let judged = |process, measured_ms: Nanos| {
+            let arrival = Arrival::Open {
+                rate: Rate::per_s(2000.0).unwrap(),
+                process,
+            };
+            let load = Load {
+                request_limit: Some(20),
+                ..load(arrival)
+            };
+            let mut recorder = Recorder::new(0, 1_000 * MS);
+            recorder.on_scheduled(20);
+            (0..20).for_each(|_| recorder.on_ok(0, 0, 5 * MS));
+            let counts = ConnectionCounts::default();
+            let recording = recorder.finish(measured_ms * MS, counts, GeneratorUse::default());
+            rate_missed(&load, &recording).is_some()
+        };
+        assert!(!judged(Process::Constant, 15) && judged(Process::Constant, 16));
+        assert!(!judged(Process::Poisson, 23) && judged(Process::Poisson, 25));
     }
 
     #[test]

@@ -27,7 +27,7 @@ use model::record::target::TargetRecord;
 use model::words;
 use report::tables::{self, ComparisonRow, Room};
 use report::words::gate::{self, Tone};
-use report::words::{effects, figures, history, sentences, sweep, why};
+use report::words::{effects, failures, figures, history, sentences, sweep, why};
 use serde::Serialize;
 
 use crate::output::{note, say};
@@ -590,6 +590,12 @@ fn load_text(url: &str, report: &LoadReport, recording: &Recording, page: Page) 
         ),
     ];
     lines.extend(sentences::ended_early(report).map(|ended| format!("             {ended}")));
+    if !report.statuses.is_empty() {
+        lines.push(format!(
+            "Replies      {}",
+            failures::with_statuses(&report.statuses)
+        ));
+    }
     lines.extend([
         format!("Throughput   {}", figures::per_s(report.throughput_per_s)),
         format!("Connections  {}\n", connections(report)),
@@ -626,10 +632,20 @@ fn connections(report: &LoadReport) -> String {
         .in_flight_mean
         .map(|mean| format!("; {} requests in flight on average", figures::figure(mean)))
         .unwrap_or_default();
-    format!(
-        "{} opened, {} lost and opened again{served}{in_flight}",
-        counts.opened, counts.reopened
-    )
+    let announced = counts.reopened - counts.lost - counts.given_up;
+    let mut parts = vec![format!("{} opened", counts.opened)];
+    let ended = [
+        (counts.lost, "lost"),
+        (counts.given_up, "closed by bench"),
+        (announced, "closed as announced"),
+    ];
+    parts.extend(
+        ended
+            .iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, how)| format!("{number} {how}")),
+    );
+    format!("{}{served}{in_flight}", parts.join(", "))
 }
 
 /// The clocks, one a row; that of TLS where there is TLS.

@@ -334,11 +334,72 @@ fn every_way_to_fail_has_its_own_count() {
 }
 
 #[test]
+fn a_server_that_refuses_is_known_by_its_statuses() {
+    let refusing = Habit::Say(b"HTTP/1.1 429 Slow Down\r\nContent-Length: 2\r\n\r\nno");
+    let recording = check(refusing, &load(Arrival::Closed, 3, Some(30)));
+    let statuses = BTreeMap::from([(429, 30)]);
+    assert_eq!(
+        (&recording.statuses, &recording.errors.statuses),
+        (&statuses, &statuses)
+    );
+    let right = check(Habit::Say(GOOD), &load(Arrival::Closed, 3, Some(30)));
+    assert_eq!(right.statuses, BTreeMap::from([(200, 30)]));
+    assert!(right.errors.statuses.is_empty());
+    let body_cut_short = Habit::SayAndClose(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel");
+    let short = check(body_cut_short, &load(Arrival::Closed, 3, Some(30)));
+    assert_eq!(short.statuses, BTreeMap::from([(200, 30)]));
+    assert!(short.errors.statuses.is_empty());
+}
+
+#[test]
+fn a_malformed_reply_is_known_by_what_is_wrong_with_it_and_closed_by_the_generator() {
+    for (reply, why) in [
+        (
+            &b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello"[..],
+            "a line ends in LF without CR",
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello!",
+            "bytes came after its end",
+        ),
+        (
+            b"\x15\x03\x01\x00\x02\x02\x46",
+            "it is TLS, not HTTP: write https://",
+        ),
+    ] {
+        let recording = check(Habit::Say(reply), &load(Arrival::Closed, 3, Some(30)));
+        let malformed = BTreeMap::from([(why.to_owned(), 30)]);
+        assert_eq!(recording.errors.malformed, malformed);
+        let counts = recording.connections;
+        assert_eq!((counts.given_up, counts.lost), (30, 0), "{why}");
+    }
+}
+
+#[test]
+fn connections_that_end_are_counted_by_who_ended_them() {
+    let counts = |habit, load: &Load| {
+        let counts = check(habit, load).connections;
+        (counts.reopened, counts.lost, counts.given_up)
+    };
+    let closed = |requests| load(Arrival::Closed, 1, Some(requests));
+    let announced = Habit::SayAndClose(
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello",
+    );
+    assert_eq!(counts(announced, &closed(3)), (3, 0, 0));
+    assert_eq!(counts(Habit::Reset, &closed(3)), (3, 3, 0));
+    let impatient = Load {
+        timeout: Duration::from_millis(50),
+        ..closed(3)
+    };
+    assert_eq!(counts(Habit::Ignore, &impatient), (3, 0, 3));
+}
+
+#[test]
 fn a_reply_before_its_request_was_all_sent_counts_and_ends_the_connection() {
     let recording = post(server(Habit::Say(GOOD)), &load(Arrival::Closed, 2, Some(6)));
     assert_eq!(recording.accounting.ok, 6, "{:?}", recording.errors);
     let counts = recording.connections;
-    assert_eq!((counts.reopened, counts.lost), (6, 0));
+    assert_eq!((counts.reopened, counts.lost, counts.given_up), (6, 0, 6));
 }
 
 #[test]

@@ -19,6 +19,9 @@ use crate::args::address::Address;
 /// How long to measure, where neither a time nor a number of requests was asked for.
 const DURATION: Duration = Duration::from_secs(10);
 
+/// The shortest time that can be measured.
+const MIN_DURATION: Duration = Duration::from_millis(1);
+
 /// How long replies may still come after the last scheduled request.
 const DRAIN: Duration = Duration::from_secs(1);
 
@@ -89,7 +92,7 @@ pub(crate) struct LoadArgs {
     pub(crate) arrival: ArrivalName,
 
     /// Time after which an unanswered request has failed.
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "5s")]
+    #[arg(long, value_name = "TIME", value_parser = time_out, default_value = "5s")]
     pub(crate) timeout: Duration,
 
     /// Request method
@@ -142,6 +145,17 @@ pub(crate) struct LoadArgs {
     /// End when this process ends. Set by `bench calibrate`.
     #[arg(long, value_name = "PID", hide = true)]
     pub(crate) parent: Option<i32>,
+}
+
+/// How long a reply may take: not nothing.
+fn time_out(text: &str) -> Result<Duration, String> {
+    let duration = parse_duration(text).map_err(|error| error.to_string())?;
+    if duration.is_zero() {
+        return Err(
+            "every request would time out at once: give 1h to wait for every reply".to_owned(),
+        );
+    }
+    Ok(duration)
 }
 
 /// What is loaded, and how.
@@ -445,15 +459,23 @@ fn parse_method(text: &str) -> Result<String, String> {
     }
 }
 
-/// How long to measure; what looks like a body is answered with the option that takes one: curl and hey call it -d.
+/// How long to measure, at least [`MIN_DURATION`]; what looks like a body is answered with the option that takes one: curl and
+/// hey call it -d.
 fn parse_measured(text: &str) -> Result<Duration, String> {
-    parse_duration(text).map_err(|error| {
+    let duration = parse_duration(text).map_err(|error| {
         if text.starts_with(['{', '[', '@']) || text.contains('=') {
             "-d is how long to measure: give a request body with -D".to_owned()
         } else {
             error.to_string()
         }
-    })
+    })?;
+    if duration < MIN_DURATION {
+        let min_ms = MIN_DURATION.as_millis();
+        return Err(format!(
+            "nothing can be measured in so short a time: give at least {min_ms}ms"
+        ));
+    }
+    Ok(duration)
 }
 
 /// Whether a body is probably JSON: it is read as such by many a server only with its `Content-Type`.
@@ -663,6 +685,16 @@ mod tests {
         ] {
             assert_eq!(choose(&addrs), chosen, "{addrs:?}");
         }
+    }
+
+    #[test]
+    fn no_time_to_measure_or_to_wait_is_refused_with_what_to_write() {
+        assert_eq!(parse_measured("1ms"), Ok(MIN_DURATION));
+        for text in ["0s", "0", "999us"] {
+            assert!(parse_measured(text).unwrap_err().contains("1ms"), "{text}");
+        }
+        assert_eq!(time_out("1ns"), Ok(Duration::from_nanos(1)));
+        assert!(time_out("0").unwrap_err().contains("1h"));
     }
 
     #[test]

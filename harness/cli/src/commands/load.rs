@@ -8,7 +8,7 @@ use analysis::warnings::Circumstances;
 use load::{Control, Endpoint, Options, Workload};
 use model::measured::recording::Recording;
 use model::record::load_report::LoadReport;
-use model::record::warning::Validity;
+use model::record::warning::{Fact, Validity, Warning};
 use model::spec::load::Load;
 
 use crate::args::load::{LoadArgs, LoadRequest};
@@ -57,6 +57,14 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         [
             warnings::assess(&load, &recording),
             circumstances.warnings(),
+            warnings::stopped_answering(&recording)
+                .into_iter()
+                .collect(),
+            // Who asks for a status gets that one or a failure.
+            warnings::redirected(&recording)
+                .filter(|_| args.expect_status.is_none())
+                .into_iter()
+                .collect(),
         ]
         .concat(),
     );
@@ -64,10 +72,19 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     show_load(&shown, &report, &recording, args.json);
     Ok(match &report {
         _ if interrupt.is_asked() => Exit::Interrupted,
-        report if report.requests.scheduled > 0 && report.requests.ok == 0 => Exit::TargetFailed,
+        report if has_failed(report) => Exit::TargetFailed,
         report if !report.validity.is_valid() => Exit::Invalid,
         _ => Exit::Success,
     })
+}
+
+/// Whether the target failed: it answered nothing, most requests failed, or it stopped answering.
+fn has_failed(report: &LoadReport) -> bool {
+    let requests = &report.requests;
+    let has_stopped = |warning: &Warning| matches!(warning.fact, Fact::StoppedAnswering { .. });
+    requests.scheduled > 0 && requests.ok == 0
+        || warnings::most_failed(requests)
+        || report.validity.warnings.iter().any(has_stopped)
 }
 
 /// Drives the load on a thread of its own, while this one watches for Ctrl-C and draws the live line.

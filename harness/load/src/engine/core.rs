@@ -171,7 +171,10 @@ impl<'a, T: Transport> Core<'a, T> {
             remaining: limit / threads + u64::from(thread < limit % threads),
             // Until the schedule begins nothing is recorded but connections.
             recorders: Recorders::new(load),
-            connections: ConnectionCounts::default(),
+            connections: ConnectionCounts {
+                places: u64::from(share.connections),
+                ..ConnectionCounts::default()
+            },
             timeout_ns: duration_ns(load.timeout),
         })
     }
@@ -321,6 +324,7 @@ impl<T: Transport> Core<'_, T> {
     pub(super) fn reopen(&mut self, index: usize, ended: Ended, now: Nanos) {
         self.connections.reopened += 1;
         self.connections.lost += u64::from(ended == Ended::Lost);
+        self.connections.given_up += u64::from(ended == Ended::GivenUp);
         self.close(index);
         self.open_later(index, now);
     }

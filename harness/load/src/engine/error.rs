@@ -37,6 +37,22 @@ pub enum DriveError {
         /// What the system said last.
         source: io::Error,
     },
+    /// Connections ended before they were used.
+    #[error(
+        "could keep only {opened} of {wanted} connections to {addr} open: the server closed connections {ended} times before a \
+         request was sent; look at its own output, at its limit of connections, and, over TLS, whether it wants a client \
+         certificate, which bench does not send"
+    )]
+    Unkept {
+        /// Where to.
+        addr: SocketAddr,
+        /// How many were open in the end.
+        opened: u32,
+        /// How many were wanted by this thread.
+        wanted: u32,
+        /// How many ended.
+        ended: u64,
+    },
     /// The connections were established, and the TLS handshake failed.
     #[error("the TLS handshake with {addr} failed: {source}; {}", .source.remedy())]
     Handshake {
@@ -100,7 +116,7 @@ fn connect_remedy(error: &io::Error) -> &'static str {
             "no file descriptor is free: lower the number of connections, or raise the limit with `ulimit -n`"
         }
         _ if error.kind() == io::ErrorKind::TimedOut => {
-            "it accepts too slowly: lower the number of connections, or look at its backlog"
+            "it accepts too slowly: lower the number of connections (-c 1 where it serves one after the other), or look at its backlog"
         }
         _ => "check the address, and the way there",
     }

@@ -213,7 +213,7 @@ impl<'a> Members<'a> {
                 Ok(0) | Err(RecvError::Lost) => {
                     return self.lose(core, index, UpgradeError::Closed, arrived_ns);
                 }
-                Err(RecvError::Malformed) => {
+                Err(RecvError::Malformed | RecvError::Alert(_)) => {
                     return self.lose(core, index, UpgradeError::Malformed, arrived_ns);
                 }
                 Ok(count) => {

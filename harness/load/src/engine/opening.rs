@@ -8,12 +8,12 @@ use std::io;
 use model::units::{Nanos, duration_ns};
 use rustix::io::Errno;
 
-use crate::engine::core::{HOUSEKEEPING_NS, Link, OpenError, Opened, Stage};
+use crate::engine::core::{HOUSEKEEPING_NS, Link, OpenError, Opened, Session, Stage};
 use crate::engine::error::{CONNECT_TIMEOUT, DriveError, time_to_open};
 use crate::engine::protocol::Protocol;
 use crate::engine::worker::Worker;
 use crate::transport::dial::{self, MAX_CONNECTING};
-use crate::transport::link::Transport;
+use crate::transport::link::{HandshakeError, Transport};
 
 /// Most attempts in one turn of the loop: where all of them fail at once, requests that are due must not wait for them.
 const MAX_ATTEMPTS_A_TURN: u32 = 128;
@@ -52,12 +52,7 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
             }
             let now = self.core.clock.now();
             if now >= deadline_ns {
-                return Err(DriveError::Connect {
-                    addr: common.addr,
-                    opened,
-                    wanted,
-                    source: io::ErrorKind::TimedOut.into(),
-                });
+                return Err(self.opened_too_few(opened, wanted));
             }
             if let Some(why) = self.open_pending(now) {
                 return Err(failed(why));
@@ -69,6 +64,32 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
                     return Err(failed(why));
                 }
             }
+        }
+    }
+
+    /// Why no more than so many connections were open in time.
+    fn opened_too_few(&self, opened: u32, wanted: u32) -> DriveError {
+        let addr = self.core.common.addr;
+        let is_shaking = |session: &Session<T>| matches!(session.stage, Stage::Handshaking { .. });
+        match self.core.connections.reopened {
+            0 if opened == 0 && self.core.sessions.iter().any(is_shaking) => {
+                DriveError::Handshake {
+                    addr,
+                    source: HandshakeError::TimedOut,
+                }
+            }
+            0 => DriveError::Connect {
+                addr,
+                opened,
+                wanted,
+                source: io::ErrorKind::TimedOut.into(),
+            },
+            ended => DriveError::Unkept {
+                addr,
+                opened,
+                wanted,
+                ended,
+            },
         }
     }
 
@@ -139,15 +160,19 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
     /// Gives attempts up that took too long.
     pub(super) fn time_out_opening(&mut self, now: Nanos) {
         while let Some(index) = self.core.opening.front() {
-            let (Stage::Connecting { since_ns } | Stage::Handshaking { since_ns, .. }) =
-                self.core.sessions[index].stage
-            else {
-                unreachable!("only sessions that are being opened stand in line for it")
+            let (since_ns, why) = match self.core.sessions[index].stage {
+                Stage::Connecting { since_ns } => (since_ns, OpenError::System(Errno::TIMEDOUT)),
+                Stage::Handshaking { since_ns, .. } => {
+                    (since_ns, OpenError::Handshake(HandshakeError::TimedOut))
+                }
+                Stage::Closed | Stage::Open => {
+                    unreachable!("only sessions that are being opened stand in line for it")
+                }
             };
             if since_ns + duration_ns(CONNECT_TIMEOUT) > now {
                 break;
             }
-            self.open_failed(index, OpenError::System(Errno::TIMEDOUT), now);
+            self.open_failed(index, why, now);
         }
     }
 

@@ -18,7 +18,7 @@ use crate::engine::core::{Core, Ended, Opened};
 use crate::engine::protocol::Protocol;
 use crate::line::Line;
 use crate::protocol::events::Moment;
-use crate::protocol::exchange::{Exchange, Progress};
+use crate::protocol::exchange::{Exchange, Malformation, Progress};
 use crate::protocol::upgrade::UpgradeError;
 use crate::protocol::workload::{ExpectBody, Request};
 use crate::reactor::Ready;
@@ -224,7 +224,14 @@ impl<'a> Requests<'a> {
                 Err(RecvError::WouldBlock | RecvError::Lost) => {
                     (Err(ErrorKind::Reset), Some(Ended::Lost))
                 }
-                Err(RecvError::Malformed) => (Err(ErrorKind::Malformed), Some(Ended::GivenUp)),
+                Err(RecvError::Alert(description)) => {
+                    let why = Malformation::Alert(description);
+                    (Err(exchange.fail(why)), Some(Ended::Lost))
+                }
+                Err(RecvError::Malformed) => {
+                    let why = Malformation::Undecryptable;
+                    (Err(exchange.fail(why)), Some(Ended::GivenUp))
+                }
             };
             return self.complete(core, index, fate, ended, arrived_ns);
         }
@@ -246,6 +253,13 @@ impl<'a> Requests<'a> {
         }
         self.count_stream(core, index, sent, true, now);
         let recorder = core.recorders.for_due(sent.due_ns);
+        let exchange = &self.turns[index].exchange;
+        if let Some(status) = exchange.status() {
+            recorder.on_status(status, fate == Err(ErrorKind::Status));
+        }
+        if let Some(why) = exchange.malformation() {
+            recorder.on_malformed(&why.to_string());
+        }
         match fate {
             Ok(()) => {
                 recorder.on_first_byte(sent.until_first_byte_ns(now));

@@ -1,9 +1,11 @@
 //! One request and its reply: bytes in, a fate out. No socket and no clock.
 
 use http1::Method;
-use http1::client::{Part, ReplyDecoder};
+use http1::client::{Part, ReplyDecoder, ReplyError};
 use model::measured::accounting::ErrorKind;
 use model::units::Nanos;
+use rustls::AlertDescription;
+use thiserror::Error;
 
 use crate::protocol::events::{EventStream, Moment};
 use crate::protocol::workload::{Expect, ExpectBody};
@@ -25,8 +27,45 @@ pub struct Exchange {
     /// The first thing found wrong; the rest of the reply is still read, to keep the connection in step.
     wrong: Option<ErrorKind>,
     started: bool,
+    /// The status of its head, once that has come.
+    status: Option<u16>,
+    /// What is wrong with it, where it is malformed.
+    malformation: Option<Malformation>,
     /// The body, where it is a stream of events.
     events: EventStream,
+}
+
+/// What is wrong with a reply that is malformed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Malformation {
+    /// The decoder can't read it.
+    #[error("{}", .0.what())]
+    Unreadable(ReplyError),
+    /// More came than the reply.
+    #[error("bytes came after its end")]
+    Excess,
+    /// A record of TLS (RFC 8446 §5.1).
+    #[error("it is TLS, not HTTP: write https://")]
+    Tls,
+    /// The frame with which a server begins HTTP/2 (RFC 9113 §3.4).
+    #[error("it is HTTP/2, which bench does not speak")]
+    Http2,
+    /// The server ended TLS with an alert.
+    #[error("{}", alert(*.0))]
+    Alert(AlertDescription),
+    /// What came is no TLS.
+    #[error("it can't be decrypted")]
+    Undecryptable,
+}
+
+/// What a server means with the alert that ends a connection.
+fn alert(description: AlertDescription) -> String {
+    match description {
+        AlertDescription::CertificateRequired => {
+            "the server wants a client certificate, which bench does not send".to_owned()
+        }
+        description => format!("the server ended TLS with the alert {description:?}"),
+    }
 }
 
 /// How far a reply has come.
@@ -53,6 +92,8 @@ impl Exchange {
             body_bytes: 0,
             wrong: None,
             started: false,
+            status: None,
+            malformation: None,
             events: EventStream::new(),
         }
     }
@@ -68,6 +109,24 @@ impl Exchange {
         self.body_bytes = 0;
         self.wrong = None;
         self.started = false;
+        self.status = None;
+        self.malformation = None;
+    }
+
+    /// The status of the reply, once its head has come.
+    pub fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// What is wrong with the reply, where its fate is [`ErrorKind::Malformed`].
+    pub fn malformation(&self) -> Option<Malformation> {
+        self.malformation
+    }
+
+    /// The reply can't be read any further.
+    pub fn fail(&mut self, why: Malformation) -> ErrorKind {
+        self.malformation = Some(why);
+        ErrorKind::Malformed
     }
 
     /// The stream of events that the reply is, where it must be one.
@@ -118,20 +177,25 @@ impl Exchange {
     ) -> (usize, Progress) {
         let mut consumed = 0;
         loop {
-            let Ok((count, part)) = self.decoder.decode(&bytes[consumed..]) else {
-                return (
-                    bytes.len(),
-                    Progress::Done {
-                        fate: Err(ErrorKind::Malformed),
-                        reusable: false,
-                    },
-                );
+            let (count, part) = match self.decoder.decode(&bytes[consumed..]) {
+                Ok(decoded) => decoded,
+                Err(error) => {
+                    let why = match (self.status, &bytes[consumed..]) {
+                        (None, [20..=23, ..]) => Malformation::Tls,
+                        (None, [0, 0, _, 4, ..]) => Malformation::Http2,
+                        _ => Malformation::Unreadable(error),
+                    };
+                    let fate = Err(self.fail(why));
+                    let reusable = false;
+                    return (bytes.len(), Progress::Done { fate, reusable });
+                }
             };
             consumed += count;
             match part {
                 Part::NeedInput => return (consumed, Progress::NeedInput),
                 Part::Head(head) => {
                     self.keep_alive = head.keep_alive;
+                    self.status = Some(head.status);
                     if !expect.accepts(head.status) {
                         self.wrong = Some(ErrorKind::Status);
                     }
@@ -189,10 +253,9 @@ impl Exchange {
         match progress {
             Progress::Done { fate, .. } if !self.pending.is_empty() => {
                 self.pending.clear();
-                Progress::Done {
-                    fate: fate.and(Err(ErrorKind::Malformed)),
-                    reusable: false,
-                }
+                let reusable = false;
+                let fate = fate.and_then(|()| Err(self.fail(Malformation::Excess)));
+                Progress::Done { fate, reusable }
             }
             other => other,
         }
@@ -308,6 +371,49 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn why_a_reply_is_malformed_is_known() {
+        let cases: [(&[u8], &str); 6] = [
+            (
+                b"HTTP/1.1 200 OK\nContent-Length: 5\n\nhello",
+                "a line ends in LF without CR",
+            ),
+            (
+                b"SSH-2.0-OpenSSH_9.9\r\n",
+                "the reply does not start with HTTP/",
+            ),
+            (
+                b"HTTP/2.0 200 OK\r\n\r\n",
+                "the reply is neither HTTP/1.1 nor HTTP/1.0",
+            ),
+            (
+                b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello!",
+                "bytes came after its end",
+            ),
+            (
+                &[0x15, 3, 1, 0, 2, 2, 70],
+                "it is TLS, not HTTP: write https://",
+            ),
+            (
+                &[0, 0, 18, 4, 0, 0, 0, 0, 0],
+                "it is HTTP/2, which bench does not speak",
+            ),
+        ];
+        for (reply, why) in cases {
+            let mut exchange = Exchange::new();
+            let expect = expect(b"hello");
+            exchange.begin(Method::Get, &expect);
+            let progress = receive(&mut exchange, reply, &expect);
+            assert_eq!(progress, done(Err(ErrorKind::Malformed), false), "{why}");
+            let said = exchange.malformation().map(|why| why.to_string());
+            assert_eq!(said.as_deref(), Some(why));
+            exchange.begin(Method::Get, &expect);
+            assert_eq!((exchange.malformation(), exchange.status()), (None, None));
+        }
+        let wanted = Malformation::Alert(AlertDescription::CertificateRequired).to_string();
+        assert!(wanted.contains("client certificate"), "{wanted}");
     }
 
     #[test]

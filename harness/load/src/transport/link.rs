@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError};
 use thiserror::Error;
 
 /// What a connection does with bytes, over a socket that does not block.
@@ -47,6 +47,8 @@ pub(crate) enum RecvError {
     WouldBlock,
     /// The connection is lost.
     Lost,
+    /// The peer ended TLS with an alert.
+    Alert(AlertDescription),
     /// The peer sent what no peer may send.
     Malformed,
 }
@@ -57,6 +59,9 @@ pub enum HandshakeError {
     /// One side refused the other.
     #[error("{0}")]
     Refused(rustls::Error),
+    /// The server did not go on with it in time.
+    #[error("the server did not go on with it in time")]
+    TimedOut,
     /// The server went away.
     #[error("the server closed the connection during the handshake")]
     Closed,
@@ -80,8 +85,16 @@ impl HandshakeError {
             Self::Refused(rustls::Error::InvalidCertificate(_)) => {
                 "look at the server's certificate, or pass --insecure to believe any"
             }
-            Self::Refused(rustls::Error::InvalidMessage(_)) | Self::Closed => {
+            Self::Refused(rustls::Error::InvalidMessage(_)) | Self::Closed | Self::TimedOut => {
                 "check that this port speaks https; if it speaks plain http, write http://"
+            }
+            Self::Refused(rustls::Error::AlertReceived(
+                AlertDescription::NoApplicationProtocol,
+            )) => "it speaks no HTTP/1.1, only HTTP/2 perhaps, and bench speaks HTTP/1.1",
+            Self::Refused(rustls::Error::AlertReceived(
+                AlertDescription::CertificateRequired | AlertDescription::HandshakeFailure,
+            )) => {
+                "it may want a client certificate, which bench does not send, or TLS older than 1.2"
             }
             Self::Refused(_) | Self::System(_) => "look at the server's own output",
         }

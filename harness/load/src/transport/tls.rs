@@ -182,7 +182,10 @@ impl Transport for Secured {
             let processed = self.0.process_new_packets();
             // An alert, or the answer to a new key. What can't leave now leaves with the next request.
             self.flush(socket).ok();
-            processed.map_err(|_| RecvError::Malformed)?;
+            processed.map_err(|error| match error {
+                rustls::Error::AlertReceived(description) => RecvError::Alert(description),
+                _ => RecvError::Malformed,
+            })?;
         }
     }
 

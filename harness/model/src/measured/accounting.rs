@@ -138,6 +138,20 @@ impl ErrorKind {
 }
 
 impl ErrorKind {
+    /// Whether it is a connection that failed, before anything was sent over it.
+    pub fn is_connect(self) -> bool {
+        matches!(
+            self,
+            Self::Refused
+                | Self::AddrNotAvailable
+                | Self::TooManyFiles
+                | Self::ConnectTimeout
+                | Self::ConnectFailed
+                | Self::TlsFailed
+                | Self::UpgradeFailed
+        )
+    }
+
     /// The kind in words that follow a number: `3 with another status`.
     pub fn words(self) -> &'static str {
         match self {
@@ -182,6 +196,12 @@ pub struct ErrorCounts {
     pub body: u64,
     /// The same failures by kind; kinds that did not occur are left out.
     pub kinds: BTreeMap<ErrorKind, u64>,
+    /// `status` by the status that came instead. Only 100 to 599 are statuses, so there are at most 500.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub statuses: BTreeMap<u16, u64>,
+    /// Malformed replies by what was wrong with them, in the decoder's words, which are finite in number.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub malformed: BTreeMap<String, u64>,
 }
 
 impl ErrorCounts {
@@ -191,8 +211,18 @@ impl ErrorCounts {
         *self.kinds.entry(kind).or_default() += 1;
     }
 
+    /// Counts what was wrong with a malformed reply.
+    pub fn count_malformed(&mut self, why: &str) {
+        match self.malformed.get_mut(why) {
+            Some(count) => *count += 1,
+            None => drop(self.malformed.insert(why.to_owned(), 1)),
+        }
+    }
+
     /// Adds another count.
     pub fn merge(&mut self, other: &Self) {
+        add_each(&mut self.statuses, &other.statuses);
+        add_each(&mut self.malformed, &other.malformed);
         for (&kind, &count) in &other.kinds {
             *self.group(kind) += count;
             *self.kinds.entry(kind).or_default() += count;
@@ -201,25 +231,18 @@ impl ErrorCounts {
 
     fn group(&mut self, kind: ErrorKind) -> &mut u64 {
         match kind {
-            ErrorKind::Refused
-            | ErrorKind::AddrNotAvailable
-            | ErrorKind::TooManyFiles
-            | ErrorKind::ConnectTimeout
-            | ErrorKind::ConnectFailed
-            | ErrorKind::TlsFailed
-            | ErrorKind::UpgradeFailed => &mut self.connect,
+            kind if kind.is_connect() => &mut self.connect,
             ErrorKind::Reset | ErrorKind::Closed => &mut self.reset,
             ErrorKind::Status => &mut self.status,
-            ErrorKind::ShortBody
-            | ErrorKind::WrongBody
-            | ErrorKind::Malformed
-            | ErrorKind::EventsLost
-            | ErrorKind::EventsDuplicated
-            | ErrorKind::EventsOutOfOrder
-            | ErrorKind::DeliveriesLost
-            | ErrorKind::DeliveriesDuplicated
-            | ErrorKind::DeliveriesOutOfOrder => &mut self.body,
+            _ => &mut self.body,
         }
+    }
+}
+
+/// Adds counts by their keys.
+pub(crate) fn add_each<K: Ord + Clone>(ours: &mut BTreeMap<K, u64>, theirs: &BTreeMap<K, u64>) {
+    for (key, count) in theirs {
+        *ours.entry(key.clone()).or_default() += count;
     }
 }
 
@@ -241,6 +264,24 @@ mod tests {
             (14, 4, 2, 18)
         );
         assert!(twice.kinds.values().all(|&count| count == 2));
+    }
+
+    #[test]
+    fn statuses_and_what_was_malformed_add_up() {
+        let mut one = ErrorCounts::default();
+        one.count_malformed("CR without LF");
+        one.statuses.insert(404, 1);
+        let mut both = one.clone();
+        both.count_malformed("CR without LF");
+        both.count_malformed("no status");
+        both.merge(&one);
+        let malformed: Vec<(&str, u64)> = both
+            .malformed
+            .iter()
+            .map(|(why, &count)| (why.as_str(), count))
+            .collect();
+        assert_eq!(malformed, [("CR without LF", 3), ("no status", 1)]);
+        assert_eq!(both.statuses, BTreeMap::from([(404, 2)]));
     }
 
     #[test]

@@ -5,8 +5,9 @@
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-use crate::measured::accounting::{Accounting, ErrorCounts, ErrorKind, Fate};
+use crate::measured::accounting::{Accounting, ErrorCounts, ErrorKind, Fate, add_each};
 use crate::measured::clock::{Clock, Clocks};
 use crate::measured::histogram;
 pub use crate::measured::histogram::{MAX_RECORDABLE_NS, SIGNIFICANT_DIGITS, empty_histogram};
@@ -44,6 +45,10 @@ pub struct Recording {
     pub accounting: Accounting,
     /// Failures by kind.
     pub errors: ErrorCounts,
+    /// Replies by their status, those of requests that failed after it included. Only 100 to 599 are statuses, so there are
+    /// at most 500.
+    #[serde(default)]
+    pub statuses: BTreeMap<u16, u64>,
     /// The same requests kind by kind, in the order of the mix; empty where there is but one kind.
     pub kinds: Vec<KindRecording>,
     /// Connections over the whole drive, its warm-up included.
@@ -102,6 +107,12 @@ pub struct ConnectionCounts {
     pub reopened: u64,
     /// Those of them that the peer had closed or reset without having announced it.
     pub lost: u64,
+    /// Those of them that the generator had closed: after a time-out, a malformed reply, or a request sent in part.
+    #[serde(default)]
+    pub given_up: u64,
+    /// How many there were to be at a time, each counted once a drive.
+    #[serde(default)]
+    pub places: u64,
     /// Connections that never carried a measured reply.
     pub never_served: u64,
     /// How evenly measured replies fell on the connections; none where there was no connection.
@@ -241,6 +252,8 @@ impl ConnectionCounts {
         self.opened += other.opened;
         self.reopened += other.reopened;
         self.lost += other.lost;
+        self.given_up += other.given_up;
+        self.places += other.places;
         self.never_served += other.never_served;
         self.idle += other.idle;
         self.idle_lost += other.idle_lost;
@@ -317,6 +330,7 @@ impl Recording {
             messages: MessageCounts::default(),
             accounting: Accounting::default(),
             errors: ErrorCounts::default(),
+            statuses: BTreeMap::new(),
             kinds: Vec::new(),
             connections: ConnectionCounts::default(),
             in_flight: InFlight::default(),
@@ -388,6 +402,7 @@ impl Recording {
         self.ended_by = self.ended_by.max(other.ended_by);
         self.accounting.merge(&other.accounting);
         self.errors.merge(&other.errors);
+        add_each(&mut self.statuses, &other.statuses);
         if self.kinds.is_empty() {
             self.kinds.clone_from(&other.kinds);
         } else {
@@ -642,6 +657,19 @@ impl Recorder {
         self.recording.accounting.error += 1;
         self.current.failed += 1;
         self.recording.errors.count(kind);
+    }
+
+    /// The reply to a request that has met its fate had this status; `is_wrong`: and should have had another.
+    pub fn on_status(&mut self, status: u16, is_wrong: bool) {
+        *self.recording.statuses.entry(status).or_default() += 1;
+        if is_wrong {
+            *self.recording.errors.statuses.entry(status).or_default() += 1;
+        }
+    }
+
+    /// A request failed because this was wrong with its reply.
+    pub fn on_malformed(&mut self, why: &str) {
+        self.recording.errors.count_malformed(why);
     }
 
     /// An attempt to connect failed; no request is concerned.

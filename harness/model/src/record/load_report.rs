@@ -30,6 +30,9 @@ pub struct LoadReport {
     pub requests: Accounting,
     /// Failures by group and kind.
     pub errors: ErrorCounts,
+    /// Replies by their status, those of requests that failed after it included; empty in older records.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub statuses: BTreeMap<u16, u64>,
     /// Requests that succeeded, a second.
     pub throughput_per_s: f64,
     /// The percentiles of each clock that has values.
@@ -137,6 +140,7 @@ impl LoadReport {
             ended_by: Some(recording.ended_by),
             requests: recording.accounting,
             errors: recording.errors.clone(),
+            statuses: recording.statuses.clone(),
             throughput_per_s: summary.throughput_per_s,
             times_ns: recording
                 .times
@@ -159,6 +163,7 @@ impl LoadReport {
                 opened: recording.connections.opened,
                 reopened: recording.connections.reopened,
                 lost: recording.connections.lost,
+                given_up: recording.connections.given_up,
                 never_served: recording.connections.never_served,
                 served_min: recording.connections.served.map(|served| served.min),
                 served_max: recording.connections.served.map(|served| served.max),
@@ -250,6 +255,10 @@ pub struct ConnectionRecord {
     /// Those of them that the target had closed or reset without having announced it.
     #[serde(default)]
     pub lost: u64,
+    /// Those of them that bench had closed: after a time-out, a malformed reply, or a request sent in part. The rest the
+    /// target had announced.
+    #[serde(default)]
+    pub given_up: u64,
     /// Never carried a measured reply.
     pub never_served: u64,
     /// Measured replies of the connection that carried fewest; `null` where they were not counted.

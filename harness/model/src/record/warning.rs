@@ -138,6 +138,10 @@ pub enum Fact {
         rate_per_s: f64,
         /// Share of the scheduled requests that were answered.
         answered_share: f64,
+        /// Requests a second that were sent, where their number was set and they took longer than the schedule meant;
+        /// otherwise left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sent_per_s: Option<f64>,
     },
     /// The backend answered later than it should have.
     BackendLate {
@@ -173,6 +177,29 @@ pub enum Fact {
         timeouts: u64,
         /// Errors by kind.
         kinds: BTreeMap<ErrorKind, u64>,
+        /// Those with another status than expected, by the status that came; empty in older records.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        statuses: BTreeMap<u16, u64>,
+        /// Those with a malformed reply, by what was wrong with it; empty in older records.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        malformed: BTreeMap<String, u64>,
+        /// Whether connections were secured by TLS.
+        #[serde(default)]
+        tls: bool,
+    },
+    /// No request succeeded in the later half of the measurement.
+    StoppedAnswering {
+        /// When the last success was, at the latest, in seconds since the start of the measurement.
+        after_s: f64,
+        /// How long it was, in seconds.
+        measured_s: f64,
+    },
+    /// Replies that redirect elsewhere counted as a success, because no status was asked for.
+    Redirected {
+        /// How many, by their status.
+        statuses: BTreeMap<u16, u64>,
+        /// Of so many that succeeded.
+        ok: u64,
     },
     /// Requests were unfinished at the end and stand in the percentiles as lower bounds.
     Unfinished {
@@ -187,6 +214,9 @@ pub enum Fact {
         lost: u64,
         /// Attempts that failed.
         not_opened: u64,
+        /// They by kind; empty in older records.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        kinds: BTreeMap<ErrorKind, u64>,
     },
     /// Idle connections were lost.
     IdleLost {
@@ -279,6 +309,9 @@ pub enum Fact {
         mean: f64,
         /// Connections that carried none.
         never_served: u64,
+        /// Of so many; 0 in older records.
+        #[serde(default)]
+        connections: u64,
     },
     /// System calls were asked for and could not be counted.
     NotProfiled {

@@ -5,6 +5,7 @@
 
 pub mod between;
 pub mod effects;
+pub mod failures;
 pub mod figures;
 pub mod findings;
 pub mod gate;

@@ -6,7 +6,6 @@ use analysis::warnings::{
     NOTABLE_BACKEND_P99_NS, NOTABLE_LAG_MAX_NS, NOTABLE_LAG_P99_NS, NOTABLE_STEAL_SHARE,
     VOIDING_LAG_P50_NS, VOIDING_LAG_SHARE,
 };
-use model::measured::accounting::ErrorKind;
 use model::record::comparison::{NotCompared, Reason};
 use model::record::run::RunRecord;
 use model::record::warning::{Fact, REACHED_SHARE, SATURATED_SHARE, Warning};
@@ -14,6 +13,7 @@ use model::units::Nanos;
 use model::words::{count, listed, plural};
 use stats::nearest_rank::MIN_SAMPLES_BEYOND;
 
+use super::failures;
 use super::figures::{per_s, percentile, time};
 use super::terms;
 
@@ -192,16 +192,22 @@ fn parts(fact: &Fact) -> (&str, String, String, String) {
         Fact::RateMissed {
             rate_per_s,
             answered_share,
+            sent_per_s,
         } => row(
             "the scheduled rate was not reached",
-            format!(
-                "{} of the requests were answered at {}",
-                share(*answered_share, 1),
-                per_s(*rate_per_s)
-            ),
+            match sent_per_s {
+                Some(sent_per_s) => {
+                    format!("{} instead of {}", per_s(*sent_per_s), per_s(*rate_per_s))
+                }
+                None => format!(
+                    "{} of the requests were answered at {}",
+                    share(*answered_share, 1),
+                    per_s(*rate_per_s)
+                ),
+            },
             format!("threshold {}", share(REACHED_SHARE, 0)),
-            "the target does not sustain this rate with these connections: lower -R; raise -c only where replies are slow and \
-             the server has time",
+            "the target does not sustain this rate over these connections: lower -R; more connections (-c) help only where it \
+             serves all of them at a time",
         ),
         Fact::BackendLate { p50_ns, p99_ns } => row(
             "the backend answered late",
@@ -239,12 +245,15 @@ fn parts(fact: &Fact) -> (&str, String, String, String) {
             scheduled,
             timeouts,
             kinds,
+            statuses,
+            malformed,
+            tls: _,
         } => {
             let kinds = kinds
                 .iter()
-                .map(|(kind, number)| format!("{} {}", count(*number), error_kind(*kind)))
+                .map(|(kind, number)| failures::of_kind(*kind, *number, statuses, malformed))
                 .chain((*timeouts > 0).then(|| format!("{} timed out", count(*timeouts))));
-            row(
+            (
                 "requests failed",
                 format!(
                     "{} of {}: {}",
@@ -253,7 +262,33 @@ fn parts(fact: &Fact) -> (&str, String, String, String) {
                     kinds.collect::<Vec<_>>().join(", ")
                 ),
                 none(),
-                "percentiles leave errors out and hold timeouts as lower bounds: read them beside the failures",
+                format!(
+                    "{}; percentiles leave errors out and hold timeouts as lower bounds: read them beside the failures",
+                    failures::remedy(fact)
+                ),
+            )
+        }
+        Fact::StoppedAnswering {
+            after_s,
+            measured_s,
+        } => row(
+            "the target stopped answering",
+            format!("no request succeeded after the first {after_s:.1} s of {measured_s:.1} s"),
+            none(),
+            "throughput is an average with the time in which nothing was answered: look at the target's own output",
+        ),
+        Fact::Redirected { statuses, ok } => {
+            let redirected: u64 = statuses.values().sum();
+            row(
+                "replies that redirect elsewhere counted as a success",
+                format!(
+                    "{} of {}, {}",
+                    count(redirected),
+                    plural(*ok, "reply", "replies"),
+                    failures::with_statuses(statuses)
+                ),
+                none(),
+                "measure the address that they name (curl -i shows it), or say that this status is meant with --expect-status",
             )
         }
         Fact::Unfinished {
@@ -265,12 +300,35 @@ fn parts(fact: &Fact) -> (&str, String, String, String) {
             none(),
             "true percentiles are at least as high as those shown",
         ),
-        Fact::Connections { lost, not_opened } => row(
-            "connections",
-            format!("{} lost, {} not opened", count(*lost), count(*not_opened)),
-            none(),
-            "look at the target's own output: it closed connections, or is short of descriptors or backlog",
-        ),
+        Fact::Connections {
+            lost,
+            not_opened,
+            kinds,
+        } => {
+            let why = kinds
+                .iter()
+                .map(|(kind, number)| format!("{} {}", count(*number), kind.words()));
+            let parts: Vec<String> = (*lost > 0)
+                .then(|| format!("{} lost", count(*lost)))
+                .into_iter()
+                .chain(
+                    (kinds.is_empty() && *not_opened > 0)
+                        .then(|| format!("{} not opened", count(*not_opened))),
+                )
+                .chain(why)
+                .collect();
+            row(
+                "connections",
+                parts.join(", "),
+                none(),
+                if *not_opened > 0 {
+                    "the target ended, or accepts too slowly: look at its own output, its limit of descriptors and its backlog"
+                } else {
+                    "the target closed them without announcing it: if it has a time limit for idle connections, raise that \
+                     limit or use --disable-keepalive; otherwise look at its own output"
+                },
+            )
+        }
         Fact::IdleLost { lost, idle } => row(
             "idle connections were lost",
             format!("{} of {}", count(*lost), count(*idle)),
@@ -401,8 +459,33 @@ fn parts(fact: &Fact) -> (&str, String, String, String) {
         Fact::Unfair {
             fewest,
             most,
+            mean: _,
+            never_served: never_served @ 1..,
+            connections: connections @ 1..,
+        } => {
+            let served = connections.saturating_sub(*never_served);
+            (
+                "connections were served unevenly",
+                format!(
+                    "only {} of {} were served, from {} to {} requests each",
+                    count(served),
+                    plural(*connections, "connection", "connections"),
+                    count(*fewest),
+                    count(*most)
+                ),
+                none(),
+                format!(
+                    "the target serves so many connections at a time and lets the others wait: measure with -c {served}, and \
+                     with --disable-keepalive where each request shall have its turn"
+                ),
+            )
+        }
+        Fact::Unfair {
+            fewest,
+            most,
             mean,
             never_served,
+            connections: _,
         } => row(
             "connections were served unevenly",
             format!(
@@ -573,11 +656,6 @@ fn remedy(reason: &Reason) -> &'static str {
         Reason::TooFewRuns { .. } => "add runs",
         Reason::TooManyBlocks { .. } => "take fewer --rounds",
     }
-}
-
-/// A kind of error in words that follow a number: `3 with another status`.
-pub fn error_kind(kind: ErrorKind) -> &'static str {
-    kind.words()
 }
 
 fn requests(number: u64) -> String {

@@ -1,0 +1,246 @@
+//! Failures of requests in words: what the target did, and what to do about it.
+
+use std::collections::BTreeMap;
+
+use model::measured::accounting::ErrorKind;
+use model::record::warning::Fact;
+use model::words::{count, listed};
+
+/// Most statuses, and most reasons why replies were malformed, that one sentence names; the rest are a number.
+pub const MAX_NAMED: usize = 5;
+
+/// What became of the failed requests of a kind: `52 with status 404 and 48 with status 503`.
+pub fn of_kind(
+    kind: ErrorKind,
+    number: u64,
+    statuses: &BTreeMap<u16, u64>,
+    malformed: &BTreeMap<String, u64>,
+) -> String {
+    match kind {
+        ErrorKind::Status if !statuses.is_empty() => with_statuses(statuses),
+        ErrorKind::Malformed if !malformed.is_empty() => {
+            let each = most(malformed).map(|(why, times)| match malformed.len() {
+                1 => why.clone(),
+                _ => format!("{} × {why}", count(times)),
+            });
+            let each: Vec<String> = each.collect();
+            format!("{} {}: {}", count(number), kind.words(), each.join(", "))
+        }
+        kind => format!("{} {}", count(number), kind.words()),
+    }
+}
+
+/// Replies by their status: `48 with status 200 and 52 with status 404`.
+pub fn with_statuses(statuses: &BTreeMap<u16, u64>) -> String {
+    let named: u64 = most(statuses).map(|(_, times)| times).sum();
+    let others = statuses.values().sum::<u64>() - named;
+    let each = most(statuses)
+        .map(|(status, times)| format!("{} with status {status}", count(times)))
+        .chain((others > 0).then(|| format!("{} with others", count(others))));
+    listed(&each.collect::<Vec<_>>())
+}
+
+/// The most frequent, most of them first, [`MAX_NAMED`] at most.
+fn most<K: Ord>(counts: &BTreeMap<K, u64>) -> impl Iterator<Item = (&K, u64)> {
+    let mut counts: Vec<(&K, u64)> = counts.iter().map(|(key, &times)| (key, times)).collect();
+    counts.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
+    counts.into_iter().take(MAX_NAMED)
+}
+
+/// What to do about failures: about the most frequent kind of them. Nothing for other facts.
+pub fn remedy(fact: &Fact) -> &'static str {
+    let Fact::Failures {
+        failed,
+        scheduled,
+        timeouts,
+        kinds,
+        statuses,
+        tls,
+        ..
+    } = fact
+    else {
+        return "";
+    };
+    let kind = kinds.iter().max_by_key(|(_, times)| **times);
+    let status = most(statuses).next().map(|(status, _)| *status);
+    match kind {
+        Some((_, times)) if times < timeouts => of_timeouts(),
+        None => of_timeouts(),
+        Some((ErrorKind::Status, _)) => status.map_or("look at its replies", of_status),
+        Some((ErrorKind::Closed | ErrorKind::Reset, _)) if failed == scheduled && !tls => {
+            "check that this port speaks plain http; if it speaks TLS, write https://"
+        }
+        Some((kind, _)) => of(*kind),
+    }
+}
+
+fn of_timeouts() -> &'static str {
+    "if the target serves so many connections one after the other, lower -c; if its replies are only slow, raise --timeout"
+}
+
+fn of_status(status: u16) -> &'static str {
+    match status {
+        300..=399 => "measure the address that the reply names (curl -i shows it)",
+        401 | 403 => "send what the target asks for, as with -H 'Authorization: …'",
+        404 | 410 => "check the path",
+        405 => "check the method (-X)",
+        408 | 429 | 503 => "the target limits what it serves: lower -R or -c, or raise its limit",
+        411..=415 | 422 | 431 => "check the request's body and headers (-D, -H)",
+        400 | 421 => {
+            "check the host's name, the path and the headers: the target refuses the request"
+        }
+        500..=599 => "look at the target's own output",
+        _ => "say which status is meant with --expect-status",
+    }
+}
+
+fn of(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Refused => "nobody listened there any more: look at the target's own output",
+        ErrorKind::AddrNotAvailable | ErrorKind::TooManyFiles => {
+            "it is the load generator that ran out"
+        }
+        ErrorKind::ConnectTimeout => {
+            "the target accepts too slowly: lower -c, or raise its backlog"
+        }
+        ErrorKind::Closed | ErrorKind::Reset => {
+            "the target closed connections without announcing it: look at its own output, or, if it has a time limit for \
+             idle connections, raise that limit or use --disable-keepalive"
+        }
+        ErrorKind::Malformed => "compare with what curl -v shows",
+        ErrorKind::TlsFailed => "look at the target's own output, or at what curl -v shows",
+        ErrorKind::ConnectFailed
+        | ErrorKind::UpgradeFailed
+        | ErrorKind::Status
+        | ErrorKind::ShortBody
+        | ErrorKind::WrongBody
+        | ErrorKind::EventsLost
+        | ErrorKind::EventsDuplicated
+        | ErrorKind::EventsOutOfOrder
+        | ErrorKind::DeliveriesLost
+        | ErrorKind::DeliveriesDuplicated
+        | ErrorKind::DeliveriesOutOfOrder => "look at the target's own output",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failures(kinds: &[(ErrorKind, u64)], timeouts: u64, statuses: &[(u16, u64)]) -> Fact {
+        let failed = kinds.iter().map(|(_, times)| times).sum::<u64>() + timeouts;
+        Fact::Failures {
+            failed,
+            scheduled: failed,
+            timeouts,
+            kinds: kinds.iter().copied().collect(),
+            statuses: statuses.iter().copied().collect(),
+            malformed: BTreeMap::new(),
+            tls: false,
+        }
+    }
+
+    #[test]
+    fn statuses_are_named_most_frequent_first_and_no_more_than_a_few() {
+        let check = |statuses: &[(u16, u64)], expected: &str| {
+            assert_eq!(with_statuses(&statuses.iter().copied().collect()), expected);
+        };
+        check(&[(503, 1)], "1 with status 503");
+        check(
+            &[(404, 52), (429, 53), (503, 48)],
+            "53 with status 429, 52 with status 404 and 48 with status 503",
+        );
+        let many: Vec<(u16, u64)> = (400..405).map(|status| (status, 2)).collect();
+        let limit = with_statuses(&many.iter().copied().collect());
+        assert!(
+            limit.ends_with("2 with status 403 and 2 with status 404"),
+            "{limit}"
+        );
+        let more: Vec<(u16, u64)> = (400..408).map(|status| (status, 2)).collect();
+        let beyond = with_statuses(&more.iter().copied().collect());
+        assert!(
+            beyond.ends_with("2 with status 404 and 6 with others"),
+            "{beyond}"
+        );
+    }
+
+    #[test]
+    fn why_replies_were_malformed_is_said() {
+        let said = |malformed: &[(&str, u64)]| {
+            let malformed: BTreeMap<String, u64> = malformed
+                .iter()
+                .map(|(why, times)| ((*why).to_owned(), *times))
+                .collect();
+            of_kind(
+                ErrorKind::Malformed,
+                malformed.values().sum(),
+                &BTreeMap::new(),
+                &malformed,
+            )
+        };
+        assert_eq!(
+            said(&[("CR without LF", 5)]),
+            "5 with a malformed reply: CR without LF"
+        );
+        assert_eq!(
+            said(&[("a", 1), ("b", 2)]),
+            "3 with a malformed reply: 2 × b, 1 × a"
+        );
+        assert_eq!(said(&[]), "0 with a malformed reply");
+    }
+
+    #[test]
+    fn every_cause_has_its_own_remedy() {
+        let cases = [
+            (failures(&[(ErrorKind::Closed, 3)], 0, &[]), "https://"),
+            (failures(&[(ErrorKind::Closed, 3)], 4, &[]), "--timeout"),
+            (failures(&[], 4, &[]), "lower -c"),
+            (
+                failures(&[(ErrorKind::Status, 3)], 0, &[(404, 3)]),
+                "the path",
+            ),
+            (
+                failures(&[(ErrorKind::Status, 3)], 0, &[(401, 2), (404, 1)]),
+                "-H",
+            ),
+            (
+                failures(&[(ErrorKind::Status, 3)], 0, &[(429, 3)]),
+                "lower -R",
+            ),
+            (
+                failures(&[(ErrorKind::Status, 3)], 0, &[(302, 3)]),
+                "curl -i",
+            ),
+            (failures(&[(ErrorKind::Status, 3)], 0, &[]), "its replies"),
+            (failures(&[(ErrorKind::Refused, 3)], 0, &[]), "listened"),
+        ];
+        for (fact, part) in cases {
+            assert!(remedy(&fact).contains(part), "{fact:?}: {}", remedy(&fact));
+        }
+        let Fact::Failures {
+            kinds,
+            statuses,
+            malformed,
+            ..
+        } = failures(&[(ErrorKind::Closed, 3)], 0, &[])
+        else {
+            unreachable!("made so")
+        };
+        let some = Fact::Failures {
+            failed: 3,
+            scheduled: 4,
+            timeouts: 0,
+            kinds,
+            statuses,
+            malformed,
+            tls: false,
+        };
+        assert!(remedy(&some).contains("--disable-keepalive"), "{some:?}");
+        for kind in ErrorKind::ALL {
+            assert!(!of(kind).is_empty() && !of(kind).contains("raise -c"));
+        }
+        for status in 300..=599 {
+            assert!(!of_status(status).contains("raise -c"));
+        }
+    }
+}
