@@ -36,7 +36,7 @@ use process::failure::Failure;
 use process::supervise;
 
 fn main() -> std::process::ExitCode {
-    let args = Args::parse();
+    let args = Args::try_parse().unwrap_or_else(|error| args::other_tools::explained(error).exit());
     args.color.apply();
     terminal::set_error_layout();
     let outcome = run(args.command);

@@ -35,7 +35,7 @@ fn named(text: &str) -> Result<Vec<TargetSpec>, Failure> {
         || format!("cannot read the target {what}"),
         "see `bench list targets`, or name a TOML file as docs/targets.md shows",
     )?;
-    let manifest = Manifest::parse(&source, what).map_err(Failure::usage)?;
+    let manifest = Manifest::parse_as(alias, &source, what).map_err(Failure::usage)?;
     check_differences(&manifest)?;
     let name = alias.map_or_else(|| manifest.name.clone(), str::to_owned);
     let target = TargetSpec::of_manifest(&name, manifest).map_err(Failure::usage_of)?;

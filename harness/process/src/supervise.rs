@@ -129,9 +129,20 @@ pub fn become_tied(parent: i32, command: &[String]) -> Result<Infallible, Failur
     // Returns only where it failed.
     let error = Command::new(program).args(rest).exec();
     Err(Failure::target(miette::miette!(
-        help = "see that the program exists and may be executed, or name it by its whole path",
+        help = start_help(program),
         "cannot start {program}: {error}"
     )))
+}
+
+/// What to do about a program that could not be started.
+fn start_help(program: &str) -> &'static str {
+    if program.starts_with('~') || program.contains('$') {
+        "nothing expands `~` or `$HOME` in a command: name the program by its whole path"
+    } else if program.contains(char::is_whitespace) {
+        "`command` names the program alone: put each of its arguments into `args`"
+    } else {
+        "see that the program exists and may be executed, or name it by its whole path"
+    }
 }
 
 /// Has the kernel kill this process when its parent does, however that does.
@@ -338,6 +349,19 @@ impl Bench {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// It was only said that there is no such file.
+    #[test]
+    fn a_command_that_a_shell_would_have_expanded_is_named_as_such() {
+        for (program, words) in [
+            ("~/x", "nothing expands"),
+            ("$HOME/x", "nothing expands"),
+            ("python3 target.py", "into `args`"),
+            ("/usr/bin/x", "whole path"),
+        ] {
+            assert!(start_help(program).contains(words), "{program}");
+        }
+    }
 
     #[test]
     fn what_is_said_is_heard() {

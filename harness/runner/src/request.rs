@@ -274,7 +274,8 @@ fn target(origin: &OriginRecord, source: &str) -> Result<TargetSpec, Failure> {
         TargetSpec::parse_url(&format!("{}={url}", origin.name))
     } else {
         let file = origin.manifest_file.as_deref().unwrap_or_default();
-        let manifest = target::Manifest::parse(source, file).map_err(Failure::usage)?;
+        let manifest =
+            target::Manifest::parse_as(Some(&origin.name), source, file).map_err(Failure::usage)?;
         TargetSpec::of_manifest(&origin.name, manifest)
     };
     let target = target.map_err(Failure::usage_of)?;

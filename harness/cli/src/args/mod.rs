@@ -15,6 +15,7 @@ pub(crate) mod hold;
 pub(crate) mod list;
 pub(crate) mod load;
 pub(crate) mod man;
+pub(crate) mod other_tools;
 pub(crate) mod report;
 pub(crate) mod rerun;
 pub(crate) mod run;

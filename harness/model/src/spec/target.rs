@@ -243,10 +243,11 @@ impl fmt::Display for BaseUrl {
 impl FromStr for BaseUrl {
     type Err = TargetError;
 
-    /// `http://host`, `http://host:port`, `http://[::1]:port`, each with or without a slash at the end.
+    /// `http://host`, `http://host:port`, `http://[::1]:port`, each with or without `http://` and a slash at the end.
     fn from_str(text: &str) -> Result<Self, TargetError> {
         let error = |why| TargetError::Url {
-            text: names::shortened(text),
+            // What stands before an `@` may be a password.
+            text: names::shortened(text.rsplit_once('@').map_or(text, |(_, rest)| rest)),
             why,
         };
         let rest = match text.split_once("://") {
@@ -254,7 +255,8 @@ impl FromStr for BaseUrl {
             Some(("https", _)) => {
                 return Err(error("HTTPS is not spoken: name the plain HTTP port"));
             }
-            _ => return Err(error("it begins with http://")),
+            None => text,
+            Some(_) => return Err(error("only http:// is measured")),
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if authority.contains(['/', '?', '#']) {
@@ -263,7 +265,7 @@ impl FromStr for BaseUrl {
             ));
         }
         if authority.contains('@') {
-            return Err(error("user names and passwords are not sent"));
+            return Err(error("leave user name and password out: they are not sent"));
         }
         let (host, port) = match authority.strip_prefix('[') {
             Some(bracketed) => {
@@ -341,7 +343,7 @@ pub enum TargetError {
         text: String,
     },
     /// An address that can't be one.
-    #[error("`{text}` can't be measured: {why}, as in `http://127.0.0.1:8080`")]
+    #[error("`{text}` can't be measured: {why}; write it as in `http://127.0.0.1:8080`")]
     Url {
         /// What was typed.
         text: String,
@@ -461,6 +463,9 @@ mod tests {
             ("http://localhost", "http://localhost:80"),
             ("http://[::1]:65535", "http://[::1]:65535"),
             ("http://[::1]", "http://[::1]:80"),
+            ("localhost:8080", "http://localhost:8080"),
+            ("127.0.0.1:8080/", "http://127.0.0.1:8080"),
+            ("[::1]", "http://[::1]:80"),
         ];
         for (text, url) in cases {
             assert_eq!(
@@ -474,7 +479,8 @@ mod tests {
         let too_long = format!("http://{}", "h".repeat(MAX_HOST_BYTES + 1));
         for text in [
             "",
-            "127.0.0.1:8080",
+            ":8080",
+            "unix:/x",
             "https://x",
             "ftp://x",
             "http://",
@@ -497,6 +503,14 @@ mod tests {
                 matches!(text.parse::<BaseUrl>(), Err(TargetError::Url { .. })),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn a_password_is_never_repeated() {
+        for text in ["http://u:secret@x", "u:secret@x", "http://u:secret/@x"] {
+            let error = text.parse::<BaseUrl>().unwrap_err().to_string();
+            assert!(!error.contains("secret"), "{error}");
         }
     }
 

@@ -148,6 +148,15 @@ impl Manifest {
     ///
     /// `file_name`: where the source came from, as people would find it again; its stem names the target.
     pub fn parse(source: &str, file_name: &str) -> Result<Self, SourceError> {
+        Self::parse_as(None, source, file_name)
+    }
+
+    /// Reads a manifest; `alias` names the target where the stem of the file can't be a name, as of `./MyServer.toml`.
+    pub fn parse_as(
+        alias: Option<&str>,
+        source: &str,
+        file_name: &str,
+    ) -> Result<Self, SourceError> {
         let text = text(source, file_name);
         if source.len() > MAX_SOURCE_BYTES {
             let what = format!(
@@ -163,7 +172,9 @@ impl Manifest {
             needs: raw.needs,
         };
         let manifest = Self {
-            name: text.name("target")?,
+            name: text
+                .name("target")
+                .or_else(|error| alias.map(str::to_owned).ok_or(error))?,
             description: words(&text, "description", &raw.description, MAX_SENTENCE_CHARS)?,
             runtime: words(&text, "runtime", &raw.runtime, MAX_LABEL_CHARS)?,
             event_loop: words(&text, "loop", &raw.event_loop, MAX_LABEL_CHARS)?,

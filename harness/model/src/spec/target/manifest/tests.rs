@@ -206,6 +206,16 @@ fn what_is_wrong_is_named_with_its_line_and_the_remedy() {
     assert!(error.to_string().contains("can't be a name"), "{error}");
 }
 
+/// `mine=./MyServer.toml` was refused because of its file's name, though a name was given.
+#[test]
+fn an_alias_names_a_target_whose_file_cannot() {
+    for (file, name) in [("./MyServer.toml", "mine"), ("./server.toml", "server")] {
+        let manifest = Manifest::parse_as(Some("mine"), SMALLEST, file).unwrap();
+        assert_eq!(manifest.name, name);
+        assert_eq!(manifest.file_name, file);
+    }
+}
+
 #[test]
 fn every_signal_is_read_by_its_name() {
     for name in [
