@@ -15,6 +15,7 @@ use crate::args::load::{LoadArgs, LoadRequest};
 use crate::display::DisplayMode;
 use crate::display::live_line::LiveLine;
 use crate::exit::Exit;
+use crate::output::note;
 use crate::terminal::show_load;
 use process::environment;
 use process::failure::Failure;
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         options,
     } = args.request()?;
     if let Some(hint) = hint {
-        anstream::eprintln!("{hint}");
+        note!("{hint}");
     }
     environment::allow_connections(load.connections.get().into())?;
     let interrupt = DisplayMode::usual().catch_interrupt()?;
