@@ -37,7 +37,7 @@ pub fn read_text(path: &Path, limit_bytes: usize) -> io::Result<String> {
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
-/// Writes a file, making the directory that it is in; a reader meanwhile meets what was there before, or the whole. A link is
+/// Writes a file into a directory that is there; a reader meanwhile meets what was there before, or the whole. A link is
 /// followed, and what is no regular file (a pipe, `/dev/stdout`) is written to as it is.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
@@ -52,7 +52,8 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    std::fs::create_dir_all(parent)?;
+    // Its error names no draft, which would mean nothing to the reader.
+    std::fs::metadata(parent)?;
     let mut draft = tempfile::Builder::new()
         .prefix(DRAFT)
         // Temporary files are for their owner only; results are for everybody who may read their directory.
@@ -84,6 +85,9 @@ mod tests {
     fn what_is_written_anew_stays_whole_and_where_it_was() {
         let dir = tempfile::tempdir().unwrap();
         let (file, link) = (dir.path().join("a/file"), dir.path().join("link"));
+        let missing = replace(&file, b"one").unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+        std::fs::create_dir(dir.path().join("a")).unwrap();
         replace(&file, b"one").unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
         replace(&link, b"two").unwrap();

@@ -114,7 +114,9 @@ impl StepLog {
 
     /// Writes a file beside the log; a reader meets the old one or the new, never half of it.
     pub fn write_beside(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-        files::replace(&self.dir.join(name), bytes)
+        let path = self.dir.join(name);
+        std::fs::create_dir_all(path.parent().unwrap_or(&self.dir))
+            .and_then(|()| files::replace(&path, bytes))
             .or_internal(|| format!("cannot write {name} in {}", self.dir.display()))
     }
 

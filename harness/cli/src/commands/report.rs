@@ -91,7 +91,11 @@ fn draw_again(record: &RunRecord, charts: &[Chart], run: &Path) -> Result<(), Fa
     let dir = beside(run, "-o")?;
     write_pictures(record, charts, |name, bytes| {
         let path = dir.join(name);
-        files::replace(&path, bytes).or_usage(
+        let written = path
+            .parent()
+            .map_or(Ok(()), std::fs::create_dir_all)
+            .and_then(|()| files::replace(&path, bytes));
+        written.or_usage(
             || format!("cannot write {}", path.display()),
             "name a writable file with -o",
         )
