@@ -1,8 +1,32 @@
 //! The accounting: every request is accounted for, exactly once.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Reads counts by status. The keys of JSON are text, which serde takes for numbers only where no other type is tried before.
+pub(crate) fn by_status<'de, D: Deserializer<'de>>(
+    source: D,
+) -> Result<BTreeMap<u16, u64>, D::Error> {
+    let counts = BTreeMap::<String, u64>::deserialize(source)?;
+    let each = counts.into_iter().map(|(status, count)| {
+        let known = status
+            .parse()
+            .ok()
+            .filter(|status| STATUSES.contains(status));
+        let status = known.ok_or_else(|| {
+            let known = format!("a status from {} to {}", STATUSES.start(), STATUSES.end());
+            D::Error::invalid_value(Unexpected::Str(&status), &known.as_str())
+        })?;
+        Ok((status, count))
+    });
+    each.collect()
+}
+
+/// What is a status (RFC 9110 §15).
+const STATUSES: RangeInclusive<u16> = 100..=599;
 
 /// What became of the requests that were scheduled while the load was measured.
 ///
@@ -197,7 +221,11 @@ pub struct ErrorCounts {
     /// The same failures by kind; kinds that did not occur are left out.
     pub kinds: BTreeMap<ErrorKind, u64>,
     /// `status` by the status that came instead. Only 100 to 599 are statuses, so there are at most 500.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "by_status"
+    )]
     pub statuses: BTreeMap<u16, u64>,
     /// Malformed replies by what was wrong with them, in the decoder's words, which are finite in number.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -264,6 +292,32 @@ mod tests {
             (14, 4, 2, 18)
         );
         assert!(twice.kinds.values().all(|&count| count == 2));
+    }
+
+    #[test]
+    fn counts_by_status_are_read_wherever_they_stand() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Whole {
+            #[serde(flatten)]
+            part: Part,
+        }
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Part {
+            #[serde(deserialize_with = "by_status")]
+            statuses: BTreeMap<u16, u64>,
+        }
+        let read = |text: &str| {
+            serde_json::from_str::<Whole>(&format!(r#"{{"statuses":{text}}}"#))
+                .map(|whole| whole.part.statuses)
+        };
+        let both = read(r#"{"100":1,"599":2}"#).unwrap();
+        assert_eq!(both, BTreeMap::from([(100, 1), (599, 2)]));
+        for wrong in ["99", "600", "x", "-1", "65536"] {
+            let error = read(&format!(r#"{{"{wrong}":1}}"#))
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains("a status from 100 to 599"), "{error}");
+        }
     }
 
     #[test]

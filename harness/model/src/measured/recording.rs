@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use crate::measured::accounting::{Accounting, ErrorCounts, ErrorKind, Fate, add_each};
+use crate::measured::accounting::{Accounting, ErrorCounts, ErrorKind, Fate, add_each, by_status};
 use crate::measured::clock::{Clock, Clocks};
 use crate::measured::histogram;
 pub use crate::measured::histogram::{MAX_RECORDABLE_NS, SIGNIFICANT_DIGITS, empty_histogram};
@@ -47,7 +47,7 @@ pub struct Recording {
     pub errors: ErrorCounts,
     /// Replies by their status, those of requests that failed after it included. Only 100 to 599 are statuses, so there are
     /// at most 500.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "by_status")]
     pub statuses: BTreeMap<u16, u64>,
     /// The same requests kind by kind, in the order of the mix; empty where there is but one kind.
     pub kinds: Vec<KindRecording>,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::measured::accounting::{Accounting, ErrorCounts};
+use crate::measured::accounting::{Accounting, ErrorCounts, by_status};
 use crate::measured::clock::Clock;
 use crate::measured::recording::{EndedBy, Recording};
 use crate::measured::summary::{Summary, Times};
@@ -31,7 +31,11 @@ pub struct LoadReport {
     /// Failures by group and kind.
     pub errors: ErrorCounts,
     /// Replies by their status, those of requests that failed after it included; empty in older records.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "by_status"
+    )]
     pub statuses: BTreeMap<u16, u64>,
     /// Requests that succeeded, a second.
     pub throughput_per_s: f64,

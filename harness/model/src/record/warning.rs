@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
-use crate::measured::accounting::ErrorKind;
+use crate::measured::accounting::{ErrorKind, by_status};
 use crate::measured::workload::WorkloadKind;
 use crate::record::comparison::Reason;
 use crate::record::metric::Metric;
@@ -178,7 +178,11 @@ pub enum Fact {
         /// Errors by kind.
         kinds: BTreeMap<ErrorKind, u64>,
         /// Those with another status than expected, by the status that came; empty in older records.
-        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        #[serde(
+            default,
+            skip_serializing_if = "BTreeMap::is_empty",
+            deserialize_with = "by_status"
+        )]
         statuses: BTreeMap<u16, u64>,
         /// Those with a malformed reply, by what was wrong with it; empty in older records.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -197,6 +201,7 @@ pub enum Fact {
     /// Replies that redirect elsewhere counted as a success, because no status was asked for.
     Redirected {
         /// How many, by their status.
+        #[serde(deserialize_with = "by_status")]
         statuses: BTreeMap<u16, u64>,
         /// Of so many that succeeded.
         ok: u64,
