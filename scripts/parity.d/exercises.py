@@ -46,5 +46,5 @@ EXERCISES = [
     getting("/cpu/1000?offload=1", timed=True),
     getting("/events?n=3&ms=1", timed=True),
     Exercise("POST /orders", lambda client: expect(client.ask(order()), "an order"), '"POST /o'),
-    Exercise("a message of the chat", say, '"\\201', open=Member),
+    Exercise("a message of the chat", say, '"\\201', timed=True, open=Member),
 ]
