@@ -27,7 +27,7 @@ class Row:
 
     name: str
     values: dict[str, str | float]
-    # Words that are the same on every machine, so that the published page can be held against them.
+    # Words that are the same on every machine, so that the published page can be compared with them.
     is_fixed: bool = True
 
     def differs(self, pair: Sequence[str]) -> bool:

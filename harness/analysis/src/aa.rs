@@ -36,7 +36,7 @@ pub fn false_alarms(history: &History, host: &str) -> FalseAlarms {
     }
 }
 
-/// What the machine's A/A history keeps of a run; nothing of one that was without, or that did not come to its end.
+/// What the machine's A/A history keeps of a run; nothing of one that was without, or is not complete.
 pub fn history_line(record: &RunRecord) -> Option<HistoryLine> {
     let aa = record.aa.as_ref()?;
     let first = record.targets.first()?;
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_come_to_its_end_is_not_kept() {
+    fn what_is_not_complete_is_not_kept() {
         let mut record = run(ComparisonVerdict::Equivalent);
         record.completion = Completion::Interrupted;
         assert_eq!(history_line(&record), None);

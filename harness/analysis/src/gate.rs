@@ -41,7 +41,7 @@ pub const HEAD: &str = "head";
 /// The version of a gate's JSON. It grows when a key changes its meaning or goes away, not when one is added.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// What a gate came to.
+/// The outcome of a gate.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Gate {
     /// [`SCHEMA_VERSION`].

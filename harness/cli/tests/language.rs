@@ -37,12 +37,18 @@ const BANNED: &[(&str, &str)] = &[
     ("whoever", "who, or the noun"),
     ("lets go of", "releases"),
     ("comes to", "is"),
+    ("come to its end", "end, be complete"),
+    ("came to", "was, the outcome of"),
+    ("target carries", "target sustains"),
     ("mend", "fix, correct"),
     ("mended", "fixed, corrected"),
 ];
 
 /// What is not written in code either, beside these.
 const BANNED_IN_CODE: &[(&str, &str)] = &[("telling", "snapshot, or what is reported")];
+
+/// Names of types that say nothing of what they are.
+const BANNED_NAMES: &[&str] = &["Talk", "Said", "Telling", "Face", "Subject"];
 
 /// Where a banned word has to stand: the file, the word, and why.
 const ALLOWED: &[(&str, &str, &str)] = &[
@@ -131,7 +137,14 @@ fn code_is_in_plain_words() {
         }
         let allowed = ALLOWED_IN_CODE.iter().find(|(file, _)| *file == name);
         let allowed = allowed.map_or(&[][..], |(_, words)| words);
-        let text = words_of_names(&fs::read_to_string(&path).unwrap());
+        let source = fs::read_to_string(&path).unwrap();
+        for name_in_code in source.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+        {
+            if BANNED_NAMES.contains(&name_in_code) {
+                writeln!(wrong, "{name}: `{name_in_code}` is no name").unwrap();
+            }
+        }
+        let text = words_of_names(&source);
         for (word, instead) in BANNED.iter().chain(BANNED_IN_CODE) {
             if text.contains(&spaced(word)) != allowed.contains(word) {
                 writeln!(

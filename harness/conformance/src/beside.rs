@@ -13,7 +13,7 @@ use spec::Route;
 use crate::judge::{Expected, Framing, event};
 use crate::outcome::CASE_TIMEOUT;
 use crate::problem::Problem;
-use crate::wire::{Said, Wire};
+use crate::wire::{Received, Wire};
 
 /// How many quick requests follow each other, each on a new connection. The first may overtake a busy one that has only
 /// just arrived; one of the others would find the server held up.
@@ -137,8 +137,8 @@ impl Exchange {
 
     fn read(&self, wire: &mut Wire) -> Result<(), Problem> {
         match wire.next(Method::Get)? {
-            Said::Reply(reply) => self.expected.judge(&reply),
-            Said::End => Err(self.expected.closed_instead()),
+            Received::Reply(reply) => self.expected.judge(&reply),
+            Received::End => Err(self.expected.closed_instead()),
         }
     }
 }

@@ -14,7 +14,7 @@ use spec::{FILE_SIZES_KIB, Route};
 use crate::beside::{Busy, Occupation, Quick};
 use crate::judge::{Accept, Expected, Framing};
 use crate::outcome::{Group, Needs};
-use crate::room::{Deaf, Flood, Talk};
+use crate::room::{Conversation, Deaf, Flood};
 use crate::script::{Refusal, Step, Turn};
 
 mod chat;
@@ -46,7 +46,7 @@ pub(super) enum Script {
     /// Sleeps, none of which may be answered by more than this before its time.
     Punctual(Duration),
     /// A chat in which everybody talks at once.
-    Talk(Talk),
+    Conversation(Conversation),
     /// A chat with one who does not listen.
     Deaf(Deaf),
     /// A chat with one who sends nothing but pings.

@@ -115,7 +115,9 @@ fn play(case: &Case, addr: SocketAddr, host: &str) -> Result<(), Problem> {
         Script::Beside(busy) => beside::play(busy, addr, host)?,
         Script::Paced(framing) => paced::play(*framing, addr, host)?,
         Script::Punctual(early) => paced::sleep(*early, addr, host)?,
-        Script::Talk(talk) => room::talk(*talk, &case.name, addr, host)?,
+        Script::Conversation(conversation) => {
+            room::converse(*conversation, &case.name, addr, host)?
+        }
         Script::Deaf(deaf) => room::deaf(*deaf, &case.name, addr, host)?,
         Script::Flood(flood) => room::flood(*flood, &case.name, addr, host)?,
     }

@@ -13,7 +13,7 @@ use spec::Route;
 use crate::judge::{Expected, Framing, events};
 use crate::outcome::CASE_TIMEOUT;
 use crate::problem::Problem;
-use crate::wire::{Said, Wire};
+use crate::wire::{Received, Wire};
 
 /// How many events there are: enough that those between the first and the last are looked at as well.
 const EVENTS: u32 = 4;
@@ -92,8 +92,8 @@ fn sleep_often(early: Duration, addr: SocketAddr, host: &str) -> Result<(), Prob
         let begin = Instant::now();
         wire.send(request.as_bytes())?;
         match wire.next(Method::Get)? {
-            Said::Reply(reply) => expected.judge(&reply)?,
-            Said::End => return Err(expected.closed_instead()),
+            Received::Reply(reply) => expected.judge(&reply)?,
+            Received::End => return Err(expected.closed_instead()),
         }
         let took = begin.elapsed();
         if took + early < due {
@@ -123,8 +123,8 @@ fn arrivals(
     wire.send(request.as_bytes())?;
     let expected = Expected::events(Method::Get, EVENTS, framing);
     let reply = match wire.next(Method::Get)? {
-        Said::Reply(reply) => reply,
-        Said::End => return Err(expected.closed_instead()),
+        Received::Reply(reply) => reply,
+        Received::End => return Err(expected.closed_instead()),
     };
     expected.judge(&reply)?;
     let arrival = |event| {

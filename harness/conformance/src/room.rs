@@ -13,14 +13,14 @@ use crate::outcome::CASE_TIMEOUT;
 use crate::problem::{Problem, difference, shown};
 use crate::script::tag;
 use crate::websocket::{
-    Ears, MAX_CONTROL_BYTES, PING, Said, close_answer, frame, handshake, header, judge_upgrade,
+    Ears, MAX_CONTROL_BYTES, PING, Received, close_answer, frame, handshake, header, judge_upgrade,
     key, text,
 };
 use crate::wire::{self, Heard, Wire};
 
 /// Some talk all at once, the others listen.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Talk {
+pub(super) struct Conversation {
     pub(super) speakers: usize,
     pub(super) listeners: usize,
     /// How many messages each speaker says, all before it reads any. With those of the others, fewer than may wait.
@@ -79,13 +79,23 @@ const LAST_MEMBERS: usize = 8;
 const GOING_AWAY: u16 = 1001;
 
 /// Every member must hear all messages, in the same order, and those of one speaker in the order in which they were said.
-pub(super) fn talk(talk: Talk, case: &str, addr: SocketAddr, host: &str) -> Result<(), Problem> {
+pub(super) fn converse(
+    conversation: Conversation,
+    case: &str,
+    addr: SocketAddr,
+    host: &str,
+) -> Result<(), Problem> {
     let tag = tag(case);
-    let mut members = join_all(talk.speakers + talk.listeners, &tag, addr, host)?;
-    let said: Vec<Vec<String>> = (0..talk.speakers)
+    let mut members = join_all(
+        conversation.speakers + conversation.listeners,
+        &tag,
+        addr,
+        host,
+    )?;
+    let said: Vec<Vec<String>> = (0..conversation.speakers)
         .map(|speaker| {
             let message = |number| format!("{tag}{number} of {}", name(speaker));
-            (0..talk.messages).map(message).collect()
+            (0..conversation.messages).map(message).collect()
         })
         .collect();
     thread::scope(|scope| {
@@ -100,18 +110,18 @@ pub(super) fn talk(talk: Talk, case: &str, addr: SocketAddr, host: &str) -> Resu
             .into_iter()
             .try_for_each(|speaker| speaker.join().expect("speaking does not panic"))
     })?;
-    let count = talk.speakers * talk.messages;
+    let count = conversation.speakers * conversation.messages;
     let hear_all = |member: &mut Member| {
         let heard: Result<Vec<_>, _> = (0..count).map(|_| member.hear()).collect();
         let at = |problem: Problem| problem.within(&member.name);
         heard.map_err(at)
     };
     let heard: Vec<_> = members.iter_mut().map(hear_all).collect::<Result<_, _>>()?;
-    judge_talk(&said, &heard)
+    judge_conversation(&said, &heard)
 }
 
 /// Whether each member heard what was said.
-fn judge_talk(said: &[Vec<String>], heard: &[Vec<String>]) -> Result<(), Problem> {
+fn judge_conversation(said: &[Vec<String>], heard: &[Vec<String>]) -> Result<(), Problem> {
     for (member, words) in heard.iter().enumerate() {
         for (speaker, said) in said.iter().enumerate() {
             let by_speaker: Vec<_> = words.iter().filter(|word| said.contains(word)).collect();
@@ -324,8 +334,8 @@ fn join_all(count: usize, tag: &str, addr: SocketAddr, host: &str) -> Result<Vec
         let mut wire = Wire::open(addr, deadline)?;
         wire.send(&handshake(host, &key, ""))?;
         match wire.next(Method::Get)? {
-            wire::Said::Reply(reply) => judge_upgrade(&reply, &key)?,
-            wire::Said::End => {
+            wire::Received::Reply(reply) => judge_upgrade(&reply, &key)?,
+            wire::Received::End => {
                 return Err(Problem::wrong(
                     "expected 101, but the server closed the connection without a reply".to_owned(),
                 ));
@@ -350,9 +360,9 @@ impl Member {
     fn hear(&mut self) -> Result<String, Problem> {
         loop {
             match self.ears.next(&mut self.wire)? {
-                Said::Text(word) if word.starts_with(&self.tag) => return Ok(word),
+                Received::Text(word) if word.starts_with(&self.tag) => return Ok(word),
                 // Late words of another case.
-                Said::Text(_) => {}
+                Received::Text(_) => {}
                 other => {
                     return Err(Problem::wrong(format!("expected a message, got {other}")));
                 }
@@ -380,7 +390,7 @@ impl Member {
         let mut unanswered = pings.iter();
         loop {
             match self.ears.next(&mut self.wire) {
-                Ok(Said::Pong(payload)) => {
+                Ok(Received::Pong(payload)) => {
                     if !unanswered.any(|ping| ping.as_bytes() == payload) {
                         return Err(Problem::wrong(format!(
                             "the pong {} answers no ping that was still to be answered",
@@ -391,8 +401,8 @@ impl Member {
                         return Ok(());
                     }
                 }
-                Ok(Said::Text(_)) => {}
-                Ok(Said::Close(_) | Said::End) => return Ok(()),
+                Ok(Received::Text(_)) => {}
+                Ok(Received::Close(_) | Received::End) => return Ok(()),
                 Err(problem) if !problem.is_silence && self.wire.is_ended() => return Ok(()),
                 Err(problem) => {
                     let left = unanswered.len();
@@ -407,9 +417,9 @@ impl Member {
         let mut pongs = 0;
         loop {
             match self.ears.next(&mut self.wire) {
-                Ok(Said::Pong(_)) => pongs += 1,
-                Ok(Said::Text(_)) => {}
-                Ok(Said::Close(_) | Said::End) => return Ok(pongs),
+                Ok(Received::Pong(_)) => pongs += 1,
+                Ok(Received::Text(_)) => {}
+                Ok(Received::Close(_) | Received::End) => return Ok(pongs),
                 Err(problem) if problem.is_silence || self.wire.is_ended() => return Ok(pongs),
                 Err(problem) => return Err(problem),
             }
@@ -420,14 +430,14 @@ impl Member {
     fn hears_close(&mut self, code: u16) -> Result<(), Problem> {
         let said = loop {
             match self.ears.next(&mut self.wire)? {
-                Said::Text(_) => {}
+                Received::Text(_) => {}
                 said => break said,
             }
         };
-        if said != Said::Close(code) {
+        if said != Received::Close(code) {
             return Err(Problem::wrong(format!(
                 "expected {}, got {said}",
-                Said::Close(code)
+                Received::Close(code)
             )));
         }
         self.wire.send(&close_answer(code))?;
@@ -448,14 +458,14 @@ impl Member {
         let last = format!("{}{} ", self.tag, messages - 1);
         loop {
             match self.ears.next(&mut self.wire) {
-                Ok(Said::Text(word)) if word.starts_with(&last) => {
+                Ok(Received::Text(word)) if word.starts_with(&last) => {
                     return Err(Problem::wrong(format!(
                         "a member that let {messages} messages of {UNREAD_BYTES} bytes wait was not disconnected; the last it heard was {}",
                         shown(word.as_bytes())
                     )));
                 }
-                Ok(Said::Text(_) | Said::Pong(_)) => {}
-                Ok(Said::Close(_) | Said::End) => return Ok(()),
+                Ok(Received::Text(_) | Received::Pong(_)) => {}
+                Ok(Received::Close(_) | Received::End) => return Ok(()),
                 // It may end anywhere, also within a frame.
                 Err(problem) if !problem.is_silence && self.wire.is_ended() => return Ok(()),
                 Err(problem) => return Err(problem),
@@ -502,7 +512,7 @@ mod tests {
             ),
         ] {
             let heard = heard.map(words);
-            let got = judge_talk(&said, &heard).map_err(|problem| problem.text);
+            let got = judge_conversation(&said, &heard).map_err(|problem| problem.text);
             match problem {
                 None => assert_eq!(got, Ok(())),
                 Some(part) => assert!(got.as_ref().unwrap_err().contains(part), "{got:?}"),

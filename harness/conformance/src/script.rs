@@ -16,7 +16,7 @@ use crate::judge::{Expected, judge_served, one_of};
 use crate::outcome::CASE_TIMEOUT;
 use crate::problem::{Problem, difference, shown};
 use crate::websocket::{self, Ears, NO_CODE};
-use crate::wire::{Heard, Reply, Said, Wire};
+use crate::wire::{Heard, Received, Reply, Wire};
 
 /// Pause between the pieces of a request, so that the server sees each by itself: nothing relies on it, but without it
 /// the kernel would mostly hand several over at once.
@@ -236,8 +236,8 @@ impl Line {
             Step::Listen => must_say(&mut self.wire)?,
             Step::Leave => return Ok(Flow::Over),
             Step::Upgraded(key) => match self.wire.next(Method::Get)? {
-                Said::Reply(reply) => websocket::judge_upgrade(&reply, key)?,
-                Said::End => {
+                Received::Reply(reply) => websocket::judge_upgrade(&reply, key)?,
+                Received::End => {
                     return Err(Problem::wrong(
                         "expected 101, but the server closed the connection without a reply"
                             .to_owned(),
@@ -262,25 +262,27 @@ impl Line {
             _ => problem.within(&format!("reply {reply} of {replies}")),
         };
         match self.wire.next(expected.to).map_err(at)? {
-            Said::Reply(reply) => {
+            Received::Reply(reply) => {
                 expected.judge(&reply).map_err(at)?;
                 self.last = Some(reply);
                 Ok(Flow::On)
             }
-            Said::End if !or_end => Err(at(expected.closed_instead())),
-            Said::End if self.last.as_ref().is_some_and(promises_more) => Err(at(Problem::wrong(
-                "the connection was closed, though the reply before said keep-alive".to_owned(),
-            ))),
-            Said::End => Ok(Flow::Over),
+            Received::End if !or_end => Err(at(expected.closed_instead())),
+            Received::End if self.last.as_ref().is_some_and(promises_more) => {
+                Err(at(Problem::wrong(
+                    "the connection was closed, though the reply before said keep-alive".to_owned(),
+                )))
+            }
+            Received::End => Ok(Flow::Over),
         }
     }
 
     fn hear(&mut self, text: &str) -> Result<(), Problem> {
         loop {
             match self.ears.next(&mut self.wire)? {
-                websocket::Said::Text(heard) if heard == text => return Ok(()),
-                websocket::Said::Text(heard) if self.is_from_elsewhere(&heard) => {}
-                websocket::Said::Text(heard) => {
+                websocket::Received::Text(heard) if heard == text => return Ok(()),
+                websocket::Received::Text(heard) if self.is_from_elsewhere(&heard) => {}
+                websocket::Received::Text(heard) => {
                     return Err(Problem::wrong(format!(
                         "the message is wrong: {}",
                         difference(text.as_bytes(), heard.as_bytes())
@@ -294,14 +296,14 @@ impl Line {
     fn pong(&mut self, payload: &[u8]) -> Result<(), Problem> {
         loop {
             match self.ears.next(&mut self.wire)? {
-                websocket::Said::Pong(heard) if heard == payload => return Ok(()),
-                websocket::Said::Pong(heard) => {
+                websocket::Received::Pong(heard) if heard == payload => return Ok(()),
+                websocket::Received::Pong(heard) => {
                     return Err(Problem::wrong(format!(
                         "the pong is wrong: {}",
                         difference(payload, &heard)
                     )));
                 }
-                websocket::Said::Text(heard) if self.is_from_elsewhere(&heard) => {}
+                websocket::Received::Text(heard) if self.is_from_elsewhere(&heard) => {}
                 other => return Err(said_instead("a pong", &other)),
             }
         }
@@ -310,14 +312,17 @@ impl Line {
     fn end(&mut self, ending: &Ending) -> Result<(), Problem> {
         let code = loop {
             match self.ears.next(&mut self.wire)? {
-                websocket::Said::Close(code) => break code,
-                websocket::Said::End if ending.or_disconnect => return Ok(()),
-                websocket::Said::Text(heard) if self.is_from_elsewhere(&heard) => {}
+                websocket::Received::Close(code) => break code,
+                websocket::Received::End if ending.or_disconnect => return Ok(()),
+                websocket::Received::Text(heard) if self.is_from_elsewhere(&heard) => {}
                 other => return Err(said_instead(&ending.shown(), &other)),
             }
         };
         if !ending.codes.contains(&code) {
-            return Err(said_instead(&ending.shown(), &websocket::Said::Close(code)));
+            return Err(said_instead(
+                &ending.shown(),
+                &websocket::Received::Close(code),
+            ));
         }
         if !ending.is_answer {
             self.wire.send(&websocket::close_answer(code))?;
@@ -341,7 +346,7 @@ impl Line {
     }
 }
 
-fn said_instead(expected: &str, said: &websocket::Said) -> Problem {
+fn said_instead(expected: &str, said: &websocket::Received) -> Problem {
     Problem::wrong(format!("expected {expected}, got {said}"))
 }
 
@@ -374,7 +379,7 @@ impl Refusal {
     /// Reads the answer to bad input. Then asks for [`PROBE`]: whatever comes between is a reply to a request that the
     /// server has found in the bad input, and must not be a good one.
     fn play(&self, wire: &mut Wire, host: &str) -> Result<(), Problem> {
-        let Said::Reply(reply) = hear_out(wire)? else {
+        let Received::Reply(reply) = hear_out(wire)? else {
             return Ok(());
         };
         self.judge(&reply)?;
@@ -387,11 +392,11 @@ impl Refusal {
         }
         for _ in 0..MAX_REPLIES_AFTER {
             match hear_out(wire)? {
-                Said::End => return Ok(()),
-                Said::Reply(reply) if is_probe(&reply) => return Ok(()),
+                Received::End => return Ok(()),
+                Received::Reply(reply) if is_probe(&reply) => return Ok(()),
                 // The rest of the bad input, refused as well.
-                Said::Reply(reply) if reply.status >= 400 => {}
-                Said::Reply(reply) => {
+                Received::Reply(reply) if reply.status >= 400 => {}
+                Received::Reply(reply) => {
                     return Err(Problem::wrong(format!(
                         "a part of the bad input was answered as a request of its own: {}",
                         reply.shown()
@@ -424,7 +429,7 @@ impl Refusal {
 }
 
 /// What is said to bad input. To a server that says nothing, the end of the input is sent, and then it must say or close.
-fn hear_out(wire: &mut Wire) -> Result<Said, Problem> {
+fn hear_out(wire: &mut Wire) -> Result<Received, Problem> {
     if wire.listen(SILENCE_LIMIT)? == Heard::Silence {
         wire.finish_sending();
     }
@@ -462,8 +467,8 @@ fn must_end(wire: &mut Wire) -> Result<(), Problem> {
         )),
         Heard::End => Ok(()),
         Heard::Bytes => match wire.next(Method::Get)? {
-            Said::End => Ok(()),
-            Said::Reply(reply) => Err(Problem::wrong(format!(
+            Received::End => Ok(()),
+            Received::Reply(reply) => Err(Problem::wrong(format!(
                 "expected the server to close the connection, got another reply: {}",
                 reply.shown()
             ))),

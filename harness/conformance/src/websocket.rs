@@ -138,7 +138,7 @@ pub(super) fn frame(header: &FrameHeader, payload: &[u8]) -> Vec<u8> {
 
 /// What a server may say next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Said {
+pub(super) enum Received {
     /// A message, whole.
     Text(String),
     Pong(Vec<u8>),
@@ -148,7 +148,7 @@ pub(super) enum Said {
     End,
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for Received {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => write!(f, "a message of {}", shown(text.as_bytes())),
@@ -168,10 +168,10 @@ pub(super) struct Ears {
 
 impl Ears {
     /// What the server says next; pings are answered on the way. Every frame of a server's is held to RFC 6455 §5.
-    pub(super) fn next(&mut self, wire: &mut Wire) -> Result<Said, Problem> {
+    pub(super) fn next(&mut self, wire: &mut Wire) -> Result<Received, Problem> {
         loop {
             let Some(Frame { header, payload }) = next_frame(wire)? else {
-                return Ok(Said::End);
+                return Ok(Received::End);
             };
             let is_control = matches!(header.opcode, OpCode::Control(_));
             if is_control && (!header.is_final || payload.len() > MAX_CONTROL_BYTES) {
@@ -187,9 +187,9 @@ impl Ears {
                 }
                 (PONG, begun) => {
                     self.begun = begun;
-                    return Ok(Said::Pong(payload));
+                    return Ok(Received::Pong(payload));
                 }
-                (CLOSE, _) => return Ok(Said::Close(close_code(&payload)?)),
+                (CLOSE, _) => return Ok(Received::Close(close_code(&payload)?)),
                 (TEXT, None) => self.begun = Some(payload),
                 (CONTINUE, Some(begun)) => self.begun = Some([begun, payload].concat()),
                 (opcode, begun) => {
@@ -205,12 +205,14 @@ impl Ears {
             }
             if !is_control && header.is_final {
                 let message = self.begun.take().unwrap_or_default();
-                return String::from_utf8(message).map(Said::Text).map_err(|error| {
-                    Problem::wrong(format!(
-                        "the server sent a message of text that is no UTF-8: {}",
-                        shown(error.as_bytes())
-                    ))
-                });
+                return String::from_utf8(message)
+                    .map(Received::Text)
+                    .map_err(|error| {
+                        Problem::wrong(format!(
+                            "the server sent a message of text that is no UTF-8: {}",
+                            shown(error.as_bytes())
+                        ))
+                    });
             }
         }
     }
@@ -316,7 +318,7 @@ mod tests {
     use crate::outcome::CASE_TIMEOUT;
 
     /// What is heard of a server that says this, and then closes.
-    fn heard(said: &[u8]) -> Result<Vec<Said>, String> {
+    fn heard(said: &[u8]) -> Result<Vec<Received>, String> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let addr = listener.local_addr().unwrap();
         let said = said.to_vec();
@@ -332,7 +334,7 @@ mod tests {
         let mut all = Vec::new();
         loop {
             match ears.next(&mut wire).map_err(|problem| problem.text)? {
-                Said::End => break,
+                Received::End => break,
                 said => all.push(said),
             }
         }
@@ -384,17 +386,17 @@ mod tests {
         assert_eq!(
             heard(&said.concat()).unwrap(),
             [
-                Said::Text("one".to_owned()),
-                Said::Pong(b"pong".to_vec()),
-                Said::Text("two".to_owned()),
-                Said::Text(String::new()),
-                Said::Text(long),
-                Said::Close(1000),
+                Received::Text("one".to_owned()),
+                Received::Pong(b"pong".to_vec()),
+                Received::Text("two".to_owned()),
+                Received::Text(String::new()),
+                Received::Text(long),
+                Received::Close(1000),
             ]
         );
         assert_eq!(
             heard(&unmasked(&header(CLOSE), b"")).unwrap(),
-            [Said::Close(NO_CODE)]
+            [Received::Close(NO_CODE)]
         );
     }
 

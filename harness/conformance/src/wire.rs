@@ -49,7 +49,7 @@ pub(super) struct Reply {
 
 /// What a server may say next.
 #[derive(Debug)]
-pub(super) enum Said {
+pub(super) enum Received {
     Reply(Reply),
     /// It closed the connection, or reset it, with no byte more.
     End,
@@ -153,7 +153,7 @@ impl Wire {
     }
 
     /// The next reply, to a request of `method`; interim ones are skipped.
-    pub(super) fn next(&mut self, method: Method) -> Result<Said, Problem> {
+    pub(super) fn next(&mut self, method: Method) -> Result<Received, Problem> {
         let mut decoder = ReplyDecoder::new(method);
         let mut reply: Option<Reply> = None;
         loop {
@@ -184,7 +184,7 @@ impl Wire {
             let is_whole = part == Part::End;
             self.received.drain(..consumed);
             if let Some(reply) = reply.take_if(|_| is_whole) {
-                return Ok(Said::Reply(reply));
+                return Ok(Received::Reply(reply));
             }
             if reply
                 .as_ref()
@@ -198,13 +198,13 @@ impl Wire {
                 match (self.hear(self.deadline)?, reply.take()) {
                     (Heard::Bytes, begun) => reply = begun,
                     (Heard::Silence, begun) => return Err(self.silence(begun.is_some())),
-                    (Heard::End, None) if self.received.is_empty() => return Ok(Said::End),
+                    (Heard::End, None) if self.received.is_empty() => return Ok(Received::End),
                     (Heard::End, begun) => {
                         decoder
                             .eof()
                             .map_err(|error| unreadable(error, &self.received))?;
                         let reply = begun.expect("only a body may end with the connection");
-                        return Ok(Said::Reply(reply));
+                        return Ok(Received::Reply(reply));
                     }
                 }
             }

@@ -37,11 +37,11 @@ pub enum RunEvent<'a> {
         /// The round.
         round: u32,
     },
-    /// What a target can carry was measured, to find the rate of the load.
+    /// What a target sustains was measured, to find the rate of the load.
     CapacityMeasured {
         /// The target.
         target: &'a str,
-        /// What it carries.
+        /// What it sustains.
         capacity: Rate,
     },
     /// A target is being warmed up.

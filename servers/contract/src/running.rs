@@ -100,7 +100,7 @@ impl Running {
     pub fn join(self) {
         match self.ended.recv_timeout(PATIENCE) {
             Ok(outcome) => outcome.unwrap(),
-            Err(mpsc::RecvTimeoutError::Timeout) => panic!("the server does not come to its end"),
+            Err(mpsc::RecvTimeoutError::Timeout) => panic!("the server does not end"),
             // It panicked, which joining tells.
             Err(mpsc::RecvTimeoutError::Disconnected) => {}
         }

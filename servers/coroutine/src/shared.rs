@@ -23,7 +23,7 @@ impl<T: Send> Shared<T> for Mutex<T> {
     }
 
     fn with<O>(&self, act: impl FnOnce(&mut T) -> O) -> O {
-        // What panics with the lock held is a bug that ends the server; until then the value is what it was.
+        // What panics while it is locked is a bug that ends the server; until then the value is what it was.
         act(&mut self.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -150,7 +150,7 @@ fn own_warnings(
     warnings
 }
 
-/// The steps with what their epochs came to.
+/// The steps with the outcomes of their epochs.
 fn judged(mut steps: Vec<StepRecord>, bounds: &[ObjectiveRecord]) -> Vec<StepRecord> {
     for epoch in steps.iter_mut().flat_map(|step| &mut step.epochs) {
         let (standing, slo_share) = objective::judge(epoch, bounds);

@@ -1,4 +1,4 @@
-//! What the passes come to: the knee with its interval, whether the way down differs from the way up, and whose knee is
+//! What the passes show: the knee with its interval, whether the way down differs from the way up, and whose knee is
 //! higher.
 //!
 //! Every pass gives one figure of the knee in rungs, that is, on a logarithmic scale. The unit is the round: what its processes

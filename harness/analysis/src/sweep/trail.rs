@@ -3,7 +3,7 @@
 use model::record::sweep::pass::Pass;
 use model::record::sweep::step::Standing;
 
-/// What one epoch at one rung came to, for one target.
+/// The outcome of one epoch at one rung, for one target.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Visit {
     /// [`CLIMB`](model::record::sweep::pass::CLIMB), or a round around the knee.

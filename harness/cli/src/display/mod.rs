@@ -291,10 +291,10 @@ impl Canvas {
         match event {
             RunEvent::Notice(line) => self.say(DIM, line, ""),
             RunEvent::CapacityMeasured { target, capacity } => {
-                let carries = figures::per_s(capacity.as_per_s());
+                let rate = figures::per_s(capacity.as_per_s());
                 self.say(
                     DIM,
-                    &format!("{target} sustains {carries} in a closed loop"),
+                    &format!("{target} sustains {rate} in a closed loop"),
                     "",
                 );
             }

@@ -8,7 +8,7 @@ use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use crate::cases::{Asking, Case, Script, alone, not_allowed};
 use crate::judge::{Accept, Expected};
 use crate::outcome::Group;
-use crate::room::{Deaf, Flood, Talk};
+use crate::room::{Conversation, Deaf, Flood};
 use crate::script::{Ending, Refusal, Step, Turn, tag};
 use crate::websocket::{
     BINARY, CHAT, CLOSE, CONTINUE, MAX_CONTROL_BYTES, NO_CODE, PING, PONG, TEXT, VERSION, close,
@@ -623,7 +623,7 @@ impl Asking<'_> {
             crowd.into_case(),
             case(
                 "two who talk at once are heard in one order",
-                Script::Talk(Talk {
+                Script::Conversation(Conversation {
                     speakers: 2,
                     listeners: 2,
                     messages: 250,
@@ -631,7 +631,7 @@ impl Asking<'_> {
             ),
             case(
                 "eight who talk at once are heard in one order",
-                Script::Talk(Talk {
+                Script::Conversation(Conversation {
                     speakers: 8,
                     listeners: 0,
                     messages: 100,

@@ -108,7 +108,7 @@ pub(super) enum Stage {
     Connecting {
         since_ns: Nanos,
     },
-    /// The system is connected; both sides come to terms.
+    /// The system is connected; both sides negotiate.
     Handshaking {
         since_ns: Nanos,
         established_ns: Nanos,

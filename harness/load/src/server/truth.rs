@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn one_worker_serves_those_who_came_together_one_after_another() {
+    fn one_worker_serves_those_that_arrive_together_one_after_another() {
         let running = serving("queue:service=10ms");
         std::thread::scope(|scope| {
             for _ in 0..3 {

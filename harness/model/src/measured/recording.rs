@@ -359,7 +359,7 @@ impl Recording {
         self.generator.threads += other.generator.threads;
         self.measured_ns = self.measured_ns.max(other.measured_ns);
         self.overtime_ns += other.overtime_ns;
-        // Threads may have come to different lengths; each is a multiple of every shorter one.
+        // Threads may have reached different lengths; each is a multiple of every shorter one.
         let length_ns = [&self.intervals, &other.intervals]
             .into_iter()
             .filter_map(|intervals| intervals.first())

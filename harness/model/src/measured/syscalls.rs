@@ -26,7 +26,7 @@ pub struct SyscallRecord {
 }
 
 impl SyscallRecord {
-    /// What so many requests came to; `None` without a request.
+    /// The average of so many requests; `None` without a request.
     pub fn of(
         counts: &BTreeMap<String, u64>,
         counted_by: String,

@@ -80,7 +80,7 @@ pub struct SweepAsk {
 pub enum SweepFrom {
     /// At so many requests a second.
     RatePerS(f64),
-    /// At this share of what the weakest target carries, which is measured first.
+    /// At this share of what the weakest target sustains, which is measured first.
     CapacityShare(f64),
 }
 
@@ -110,7 +110,7 @@ pub struct LogStep {
     pub measured: Option<StepResult>,
     /// Whether the step was measured to its end. One that was cut short is measured again where the measurement continues.
     pub is_whole: bool,
-    /// What the weakest target carries, where that had to be measured.
+    /// What the weakest target sustains, where that had to be measured.
     pub capacity_per_s: Option<f64>,
     /// What became known of which target.
     pub notes: Vec<(usize, Note)>,

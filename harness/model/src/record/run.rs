@@ -32,7 +32,7 @@ pub struct RunRecord {
     pub started_at: String,
     /// How long it took, set-up included, in seconds.
     pub elapsed_s: f64,
-    /// Whether it came to its end.
+    /// Whether it is complete.
     pub completion: Completion,
     /// The command that repeats it, word by word.
     pub command: Vec<String>,
@@ -113,7 +113,7 @@ pub fn workload_of(targets: &[TargetRecord]) -> WorkloadKind {
     each.max().unwrap_or_default()
 }
 
-/// Whether a run came to its end.
+/// Whether a run is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]

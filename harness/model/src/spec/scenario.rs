@@ -317,7 +317,7 @@ impl Scenario {
 }
 
 impl ArrivalSpec {
-    /// The arrivals for targets of which the weaker one carries `capacity` (looked at only where they are a share of it).
+    /// The arrivals for targets of which the weaker one sustains `capacity` (looked at only where they are a share of it).
     pub fn at_capacity(&self, capacity: Rate) -> Result<Arrival, UnitError> {
         let Self::Open { pace, process } = self else {
             return Ok(Arrival::Closed);
@@ -450,7 +450,7 @@ struct RawLoad {
     /// Requests a second of an open loop.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<f64>"))]
     rate_per_s: Option<Spanned<f64>>,
-    /// A share of what the weaker target carries, which is measured first.
+    /// A share of what the weaker target sustains, which is measured first.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<f64>"))]
     capacity_share: Option<Spanned<f64>>,
     /// A rate that changes.

@@ -2,7 +2,7 @@
 //!
 //! Pure functions from a record or a recording to text. HdrHistogram's formats are written as its Java library writes
 //! them, so that its tools (`HistogramLogProcessor`, the plotter) read them. What CI services read has a module a format; those
-//! that tell what passed and what failed take [`Finding`](crate::finding::Finding)s, which a run, a comparison and a gate all come to.
+//! that tell what passed and what failed take [`Finding`](crate::finding::Finding)s, which runs, comparisons and gates all have.
 
 pub mod annotations;
 pub mod bencher;

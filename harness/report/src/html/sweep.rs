@@ -1,4 +1,4 @@
-//! The report of a sweep: how much load each target carries, in words, on the chart, and step by step.
+//! The report of a sweep: how much load each target sustains, in words, on the chart, and step by step.
 //!
 //! It has the shell of a run's report, and the parts that say the same of both.
 

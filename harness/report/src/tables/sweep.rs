@@ -153,7 +153,7 @@ fn is_beyond(point: &CurvePoint) -> bool {
     point.within * 2 <= point.epochs
 }
 
-/// What the steps of a place came to: `within`, `2 of 3 within, 1 with the generator full`.
+/// The outcome of the steps of a place: `within`, `2 of 3 within, 1 with the generator full`.
 fn judged(point: &CurvePoint) -> String {
     if point.within == point.epochs {
         return "within".to_owned();

@@ -6,7 +6,7 @@ use analysis::between::{BASE_MARK, Basis, HEAD_MARK, RunComparison};
 
 use crate::words::sentences;
 
-/// How it was compared, and then what it came to, a sentence each.
+/// How it was compared, and then the outcome, a sentence each.
 pub fn headlines(reported: &RunComparison) -> Vec<String> {
     let verdicts = sentences::reported(reported.workload).flat_map(|metric| {
         let of_metric = reported

@@ -1,4 +1,4 @@
-//! What a gate came to, in words: for a terminal, a step's summary and findings alike.
+//! The outcome of a gate in words: for a terminal, a step's summary and findings alike.
 //!
 //! It knows how a judgement is said. It must never make one: verdicts and alarms come from `analysis`.
 
@@ -31,7 +31,7 @@ pub enum Tone {
 
 /// One thing that a scenario's judgement says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct Statement {
     /// What it is about: `response_time_ns_p99`, `objective p99`, `measurement`. Unique within its scenario.
     pub name: String,
     /// How it is meant.
@@ -52,13 +52,13 @@ pub fn headline(gate: &Gate) -> String {
         || "The head".to_owned(),
         |head| format!("The head ({head})"),
     );
-    let came_to = match gate.outcome {
+    let outcome = match gate.outcome {
         Outcome::Passed => "is not worse than",
         Outcome::Inconclusive => "is not found worse, but not everything could be decided, against",
         Outcome::Invalid => "could not be judged, since the machine was disturbed, against",
         Outcome::Alarm => "is worse than it may be, against",
     };
-    format!("{head} {came_to} {against}.")
+    format!("{head} {outcome} {against}.")
 }
 
 /// How a scenario came out, in a word or two.
@@ -72,7 +72,7 @@ pub fn outcome(outcome: Outcome) -> &'static str {
 }
 
 /// What a scenario's judgement says, the gravest first.
-pub fn said(judgement: &Judgement) -> Vec<Said> {
+pub fn said(judgement: &Judgement) -> Vec<Statement> {
     let mut said = measurements(judgement);
     let valid: Vec<&Look> = judgement
         .measurements
@@ -87,7 +87,7 @@ pub fn said(judgement: &Judgement) -> Vec<Said> {
                 .iter()
                 .map(|judged| metric(judgement, judged, last.workload, before)),
         );
-        said.extend(last.not_compared.iter().map(|why| Said {
+        said.extend(last.not_compared.iter().map(|why| Statement {
             name: why.metric.name().to_owned(),
             tone: Tone::Warning,
             text: format!("{}.", capitalised(warnings::not_compared(why))),
@@ -103,7 +103,7 @@ pub fn said(judgement: &Judgement) -> Vec<Said> {
 }
 
 /// How often it was measured, and why more than once.
-fn measurements(judgement: &Judgement) -> Vec<Said> {
+fn measurements(judgement: &Judgement) -> Vec<Statement> {
     let workload = judgement
         .measurements
         .iter()
@@ -114,7 +114,7 @@ fn measurements(judgement: &Judgement) -> Vec<Said> {
     let disturbed: Vec<String> = invalid
         .map(|look| {
             let why = match look.invalid_because.as_slice() {
-                [] => "it did not come to its end".to_owned(),
+                [] => "it did not end as planned".to_owned(),
                 reasons => {
                     let reasons = warnings::each(reasons).into_iter();
                     reasons
@@ -142,7 +142,7 @@ fn measurements(judgement: &Judgement) -> Vec<Said> {
     let text = texts.join(" ");
     let name = "measurement".to_owned();
     (!text.is_empty())
-        .then_some(Said { name, tone, text })
+        .then_some(Statement { name, tone, text })
         .into_iter()
         .collect()
 }
@@ -152,7 +152,7 @@ fn metric(
     judged: &JudgedMetric,
     workload: WorkloadKind,
     before: Option<&Look>,
-) -> Said {
+) -> Statement {
     let comparison = &judged.comparison;
     let is_alarm = judgement.alarms.iter().any(|what| {
         matches!(what, What::Worse(metric) | What::Better(metric) if *metric == comparison.metric)
@@ -180,7 +180,7 @@ fn metric(
     if judged.alarm == Alarm::Never && comparison.verdict.is_different() {
         text += " It is reported only, and raises no alarm.";
     }
-    Said {
+    Statement {
         name: comparison.metric.name().to_owned(),
         tone,
         text,
@@ -188,7 +188,7 @@ fn metric(
 }
 
 /// How many requests failed, of the head's and of the base's.
-fn errors(judgement: &Judgement, judged: &JudgedErrors) -> Said {
+fn errors(judgement: &Judgement, judged: &JudgedErrors) -> Statement {
     let JudgedErrors {
         head,
         base,
@@ -221,7 +221,7 @@ fn errors(judgement: &Judgement, judged: &JudgedErrors) -> Said {
     } else {
         (Tone::Plain, "No request of the head failed.".to_owned())
     };
-    Said {
+    Statement {
         name: "errors".to_owned(),
         tone,
         text,
@@ -233,7 +233,7 @@ fn share(share: f64) -> String {
     format!("{} %", figure(share * 100.0))
 }
 
-fn objective(judgement: &Judgement, judged: &JudgedObjective) -> Said {
+fn objective(judgement: &Judgement, judged: &JudgedObjective) -> Statement {
     let is_alarm = judgement
         .alarms
         .contains(&What::Objective(judged.percentile));
@@ -267,7 +267,7 @@ fn objective(judgement: &Judgement, judged: &JudgedObjective) -> Said {
             format!("SLO {bound} is met: the head took {head}{base}."),
         ),
     };
-    Said {
+    Statement {
         name: format!("SLO {}", judged.percentile),
         tone,
         text,

@@ -1,4 +1,4 @@
-//! What figures come to, in words: one wording for the terminal, the HTML report and the Markdown summary.
+//! What figures mean, in words: one wording for the terminal, the HTML report and the Markdown summary.
 //!
 //! This module knows how a comparison is said. It must never decide one: verdicts, intervals and warnings are in the record.
 

@@ -1,4 +1,4 @@
-//! A sweep in words: how much load each target carries within the objective, and what it is that it does not carry more.
+//! A sweep in words: how much load each target sustains within its SLO, and what keeps it from more.
 //!
 //! One wording for the terminal and the chart. This module knows how a knee is said; it must never decide where one is.
 
@@ -64,7 +64,7 @@ pub fn origin(record: &SweepRecord) -> String {
             "{UNLOADED_MULTIPLE}× the p99 of the fastest target at {}, since none was given",
             per_s(record.plan.design.ladder.from_per_s)
         ),
-        None => "the first step came to nothing".to_owned(),
+        None => "the first step measured nothing".to_owned(),
     };
     format!("SLO: {} ({whose}).", within(record))
 }

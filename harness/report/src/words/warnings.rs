@@ -118,14 +118,14 @@ fn together(group: &[(Option<&str>, &Warning)]) -> Shown {
 }
 
 /// The parts of a warning: `what: figures (threshold)`.
-struct Said {
+struct Wording {
     what: String,
     figures: String,
     threshold: String,
     advice: String,
 }
 
-impl Said {
+impl Wording {
     fn limit(&self) -> String {
         if self.threshold.is_empty() {
             String::new()
@@ -144,9 +144,9 @@ impl Said {
     }
 }
 
-fn said(fact: &Fact) -> Said {
+fn said(fact: &Fact) -> Wording {
     let (what, figures, threshold, advice) = parts(fact);
-    Said {
+    Wording {
         what: what.to_owned(),
         figures,
         threshold,

@@ -14,7 +14,7 @@ pub(super) struct Known {
     pub(super) places: Vec<Place>,
     /// Those of a sweep.
     pub(super) rates: Vec<StepRecord>,
-    /// What the weakest target carries, where that was measured.
+    /// What the weakest target sustains, where that was measured.
     pub(super) capacity: Option<Rate>,
     /// What each process saw of the machine.
     pub(super) parts: Vec<Part>,
@@ -68,7 +68,7 @@ impl Known {
         parts.reduce(Part::and).unwrap_or_default()
     }
 
-    /// Whether it has not come to its end.
+    /// Whether it is not complete.
     pub(super) fn is_interrupted(&self) -> bool {
         matches!(self.ended, None | Some(Ending::Interrupted))
     }

@@ -248,7 +248,7 @@ impl Run<'_> {
             .load(arrival.expect("a share of a rate is a rate"))
     }
 
-    /// What the weakest target carries; none where it was not found out.
+    /// What the weakest target sustains; none where it was not found out.
     pub(super) fn find_capacity(&mut self, states: &mut [TargetState<'_>]) -> Option<Rate> {
         let mut weakest: Option<Rate> = None;
         for state in states {

@@ -198,7 +198,7 @@ fn record(asked: &SweepRequest, kept: Kept<'_>) -> SweepRecord {
     analysis::sweep::record(plan, kept.known.rates, ended)
 }
 
-/// Measures what the weakest target carries, and keeps it.
+/// Measures what the weakest target sustains, and keeps it.
 fn find_capacity(
     run: &mut Run<'_>,
     states: &mut [TargetState<'_>],
@@ -333,7 +333,7 @@ impl Measurement for Rates<'_> {
     }
 }
 
-/// What one drive came to. `backend_share`: of a core, that the backend used meanwhile. `cores`: of the load.
+/// The outcome of one drive. `backend_share`: of a core, that the backend used meanwhile. `cores`: of the load.
 fn epoch_of(target: &str, driven: &Driven, backend_share: f64, cores: usize) -> StepEpoch {
     let recording = &driven.recording;
     let workload = WorkloadKind::of(recording);

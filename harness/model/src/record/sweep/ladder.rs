@@ -19,7 +19,7 @@ pub const RUNGS_PER_DOUBLING: i32 = 60;
 pub const PACE: i32 = 5;
 /// The highest rate that is offered unless set otherwise: beyond it no generator of this kind is the lesser limit.
 pub const HIGHEST_RATE_PER_S: f64 = 1e6;
-/// How far below its beginning a sweep looks for a rate that a target carries: to a 32nd.
+/// How far below its beginning a sweep looks for a rate that a target sustains: to a 32nd.
 pub const LOWEST_RUNG: i32 = -5 * RUNGS_PER_DOUBLING;
 /// The shortest epoch of a round.
 pub const EPOCH: Duration = Duration::from_millis(1500);
@@ -95,7 +95,7 @@ impl Ladder {
     /// How long an epoch on a rung must be to be judged; none where that is longer than [`MAX_EPOCH`].
     ///
     /// It holds the requests that the objectives' percentiles need. And it is so long that offering a pace more than a target
-    /// carries shows: what then waits for it grows by that share of the epoch, which has to outgrow the bound.
+    /// sustains shows: what then waits for it grows by that share of the epoch, which has to outgrow the bound.
     pub fn epoch(
         &self,
         rung: i32,

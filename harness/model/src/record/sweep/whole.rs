@@ -24,11 +24,11 @@ pub struct SweepRecord {
     pub plan: SweepPlan,
     /// How long it measured, in seconds, all interruptions left out.
     pub elapsed_s: f64,
-    /// Whether it came to its end.
+    /// Whether it is complete.
     pub completion: Completion,
     /// Whether that end was its limit of time.
     pub time_was_up: bool,
-    /// What targets had to keep within; `null` where the first step came to nothing.
+    /// What targets had to keep within; `null` where the first step measured nothing.
     pub objective: Option<SweepObjective>,
     /// What came out, for each target.
     pub results: Vec<TargetResult>,

@@ -37,7 +37,7 @@ pub enum Waiter {
     Callback(Rc<dyn Fn()>),
 }
 
-/// What a read or a write came to.
+/// The outcome of a read or a write.
 #[derive(Debug)]
 pub struct Tried<T> {
     /// What was read, or how much was written.
