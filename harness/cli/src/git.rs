@@ -86,7 +86,7 @@ struct Temporary {
     repository: PathBuf,
     dir: PathBuf,
     /// Locked until the process ends, however it ends.
-    _lock: Option<File>,
+    _lock: File,
 }
 
 impl Temporary {
@@ -101,7 +101,7 @@ impl Temporary {
         Ok(Self {
             repository: repository.to_owned(),
             dir,
-            _lock: Some(lock),
+            _lock: lock,
         })
     }
 }

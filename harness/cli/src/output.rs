@@ -5,6 +5,8 @@ use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};
 use std::sync::Mutex;
 
+use rustix::io::Errno;
+
 use crate::exit::Exit;
 
 /// Why standard output takes no more; none as long as it does.
@@ -71,8 +73,12 @@ pub(crate) fn finish(exit: Exit) -> Exit {
     }
 }
 
-/// A pipe whose reader has gone, or a terminal that was closed.
-pub(crate) fn nobody_reads(error: &io::Error) -> bool {
-    const EIO: i32 = 5;
-    error.kind() == ErrorKind::BrokenPipe || error.raw_os_error() == Some(EIO)
+/// A pipe whose reader has gone, or a terminal that was closed, of which Linux says what it says of a broken disk.
+fn nobody_reads(error: &io::Error) -> bool {
+    let is_device = || {
+        rustix::fs::fstat(io::stdout())
+            .is_ok_and(|file| rustix::fs::FileType::from_raw_mode(file.st_mode).is_char_device())
+    };
+    let is_input_output = error.raw_os_error() == Some(Errno::IO.raw_os_error());
+    error.kind() == ErrorKind::BrokenPipe || (is_input_output && is_device())
 }

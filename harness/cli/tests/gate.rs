@@ -7,8 +7,9 @@
     reason = "it waits for what another process does, and a helper of a test may fail it"
 )]
 
-use std::path::Path;
-use std::process::{Command, Output};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output};
+use std::time::Duration;
 
 const MANIFEST: &str = "description = \"Made up.\"\nruntime = \"Python\"\nloop = \"none\"\ncommand = \"./server\"\nargs = [\"{port}\"]\n";
 
@@ -303,30 +304,33 @@ fn a_tree_whose_disk_is_away_stays_registered() {
     assert_eq!(git(&tree, &["status", "--short"]), "");
 }
 
+/// A gate that builds its base in a tree of its own until it is ended, and the directory of that tree.
+fn building(dir: &Path, temporary: &Path) -> (Child, PathBuf) {
+    let gate = Command::new(env!("CARGO_BIN_EXE_bench"))
+        .args(["gate", "--base-rev", "HEAD~1"])
+        .current_dir(dir)
+        .env("TMPDIR", temporary)
+        .spawn()
+        .unwrap();
+    for _ in 0..LOOKS {
+        let entries = std::fs::read_dir(temporary).unwrap();
+        let mut dirs = entries.map(|entry| entry.unwrap().path());
+        if let Some(dir) = dirs.find(|dir| dir.join("base/started").exists()) {
+            return (gate, dir);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("no build began");
+}
+
+/// How often it is looked whether a build has begun: for a minute and a half.
+const LOOKS: u32 = 4_500;
+
 #[test]
 fn what_a_killed_gate_left_is_removed_by_the_next() {
     let dir = repository(r#"["sh", "-c", "touch started; sleep 60"]"#);
     let temporary = tempfile::tempdir().unwrap();
-    let mut killed = Command::new(env!("CARGO_BIN_EXE_bench"))
-        .args(["gate", "--base-rev", "HEAD~1"])
-        .current_dir(dir.path())
-        .env("TMPDIR", temporary.path())
-        .spawn()
-        .unwrap();
-    let made = || {
-        let entries = std::fs::read_dir(temporary.path()).unwrap();
-        let mut dirs = entries.map(|entry| entry.unwrap().path());
-        dirs.find(|dir| {
-            dir.file_name()
-                .unwrap()
-                .to_string_lossy()
-                .starts_with("bench-base-")
-        })
-    };
-    while !made().is_some_and(|dir| dir.join("base/started").exists()) {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    let left = made().unwrap();
+    let (mut killed, left) = building(dir.path(), temporary.path());
     // One that is in use is nobody's to remove.
     std::fs::write(
         dir.path().join("bench.toml"),
@@ -347,20 +351,7 @@ fn what_a_killed_gate_left_is_removed_by_the_next() {
 fn a_second_interrupt_leaves_no_tree_behind() {
     let dir = repository(r#"["sh", "-c", "touch started; trap '' INT TERM; sleep 60"]"#);
     let temporary = tempfile::tempdir().unwrap();
-    let mut gate = Command::new(env!("CARGO_BIN_EXE_bench"))
-        .args(["gate", "--base-rev", "HEAD~1"])
-        .current_dir(dir.path())
-        .env("TMPDIR", temporary.path())
-        .spawn()
-        .unwrap();
-    let is_building = || {
-        let entries = std::fs::read_dir(temporary.path()).unwrap();
-        let mut dirs = entries.map(|entry| entry.unwrap().path());
-        dirs.any(|dir| dir.join("base/started").exists())
-    };
-    while !is_building() {
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    let (mut gate, tree) = building(dir.path(), temporary.path());
     let ask = || {
         Command::new("kill")
             .args(["-INT", &gate.id().to_string()])
@@ -372,7 +363,7 @@ fn a_second_interrupt_leaves_no_tree_behind() {
     let _ = ask();
     assert_eq!(gate.wait().unwrap().code(), Some(130));
     assert_eq!(trees(dir.path()), 1);
-    assert!(!is_building());
+    assert!(!tree.exists());
 }
 
 #[test]

@@ -40,6 +40,7 @@ pub fn read_text(path: &Path, limit_bytes: usize) -> io::Result<String> {
 /// Writes a file into a directory that is there; a reader meanwhile meets what was there before, or the whole. A link is
 /// followed, and what is no regular file (a pipe, `/dev/stdout`) is written to as it is.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::fs::Permissions;
     use std::os::unix::fs::PermissionsExt;
     if std::fs::metadata(path).is_ok_and(|file| !file.is_file() && !file.is_dir()) {
         return std::fs::OpenOptions::new()
@@ -47,6 +48,9 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
             .open(path)?
             .write_all(bytes);
     }
+    // Results are for everybody who may read their directory, and what is private stays so.
+    let there = std::fs::metadata(path);
+    let permissions = there.map_or(Permissions::from_mode(0o644), |file| file.permissions());
     let path = &std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -56,8 +60,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     std::fs::metadata(parent)?;
     let mut draft = tempfile::Builder::new()
         .prefix(DRAFT)
-        // Temporary files are for their owner only; results are for everybody who may read their directory.
-        .permissions(std::fs::Permissions::from_mode(0o644))
+        .permissions(permissions)
         .tempfile_in(parent)?;
     draft.write_all(bytes)?;
     // The name must not be there before what it names is.
@@ -69,6 +72,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_file_is_read_up_to_its_limit_and_not_beyond() {
@@ -90,7 +94,10 @@ mod tests {
         std::fs::create_dir(dir.path().join("a")).unwrap();
         replace(&file, b"one").unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
         replace(&link, b"two").unwrap();
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
         assert_eq!(std::fs::read(&file).unwrap(), b"two");
         assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(std::fs::read_dir(dir.path().join("a")).unwrap().count(), 1);
