@@ -116,7 +116,7 @@ fn play(case: &Case, addr: SocketAddr, host: &str) -> Result<(), Problem> {
         Script::Paced(framing) => paced::play(*framing, addr, host)?,
         Script::Punctual(early) => paced::sleep(*early, addr, host)?,
         Script::Conversation(conversation) => {
-            room::converse(*conversation, &case.name, addr, host)?
+            room::converse(*conversation, &case.name, addr, host)?;
         }
         Script::Deaf(deaf) => room::deaf(*deaf, &case.name, addr, host)?,
         Script::Flood(flood) => room::flood(*flood, &case.name, addr, host)?,
