@@ -306,7 +306,7 @@ fn a_tree_whose_disk_is_away_stays_registered() {
 
 /// A gate that builds its base in a tree of its own until it is ended, and the directory of that tree.
 fn building(dir: &Path, temporary: &Path) -> (Child, PathBuf) {
-    let gate = Command::new(env!("CARGO_BIN_EXE_bench"))
+    let mut gate = Command::new(env!("CARGO_BIN_EXE_bench"))
         .args(["gate", "--base-rev", "HEAD~1"])
         .current_dir(dir)
         .env("TMPDIR", temporary)
@@ -320,6 +320,8 @@ fn building(dir: &Path, temporary: &Path) -> (Child, PathBuf) {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
+    gate.kill().unwrap();
+    gate.wait().unwrap();
     panic!("no build began");
 }
 
