@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from builds import ROOT
 from conversation import Unavailable
+from processes import Server, running
 
 MANIFESTS = ROOT / "servers" / "targets"
 TARGETS = sorted(path.stem for path in MANIFESTS.glob("*.toml"))
@@ -36,6 +38,17 @@ def launch_command(name: str, bench: Path) -> list[str]:
         **(set_up(name, manifest["needs"], bench) if "needs" in manifest else {}),
     }
     return filled(manifest, values)
+
+
+@contextmanager
+def serving(name: str, bench: Path) -> Iterator[Server]:
+    """This target on a free port, for as long as the block lasts, with the files of `/file` in their place."""
+    if not DATA.exists():
+        # A reference server writes them.
+        with running("callback", [str(bench), "serve", "callback", "--port", "0", "--data-dir", str(DATA)]):
+            pass
+    with running(name, launch_command(name, bench)) as server:
+        yield server
 
 
 def filled(manifest: Mapping, values: Mapping[str, str]) -> list[str]:
