@@ -5,9 +5,10 @@
 
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from bench_server.bounds import MAX_HEAD_BYTES
+from bench_server.upgrade_order import OrderedUpgradeProtocol
 
 # `GET /path HTTP/1.1\r\n` has so many bytes beside the method and the path, a field so many beside its name and value,
 # and the head ends with an empty line.
@@ -20,7 +21,7 @@ class HeadTooLong(Exception):
     """Raised inside the parser, which then gives up."""
 
 
-class LimitedHttpToolsProtocol(HttpToolsProtocol):
+class LimitedHttpToolsProtocol(OrderedUpgradeProtocol):
     """Answers heads over the bound with 431 and closes the connection.
 
     The parser does not say where in a piece of input a head begins. So two counts are kept: what the head has at most,

@@ -105,6 +105,17 @@ impl Asking<'_> {
             .joins(GUEST)
             .says(GUEST, "hello")
             .hears(GUEST, "hello");
+        let pipelined = {
+            let key = key(GUEST);
+            let mut requests = self.get("/sleep/50");
+            requests.extend(handshake(self.host, &key, ""));
+            self.room("a handshake pipelined behind a request")
+                .turn(GUEST, Step::Send(requests))
+                .turn(GUEST, Step::Reply(self.served(Method::Get, "/sleep/50")))
+                .turn(GUEST, Step::Upgraded(key))
+                .says(GUEST, "hello")
+                .hears(GUEST, "hello")
+        };
         [
             with("a handshake", ""),
             with(
@@ -131,6 +142,7 @@ impl Asking<'_> {
             ),
             in_pieces,
             behind,
+            pipelined,
         ]
         .map(Room::into_case)
         .into()
