@@ -76,7 +76,7 @@ pub enum Loops {
 /// [`Settings::grace_ms`] at most) and returns. `on_listening` gets the bound address once connections are accepted.
 /// Computation that is under way in a pool then is waited for; what only waits there is dropped.
 ///
-/// Fails where a loop can't be made, the address can't be bound or the signals can't be caught. Whatever happens to a
+/// Fails where a loop or its thread can't be made, the address can't be bound or the signals can't be caught. Whatever happens to a
 /// single connection is no failure of the server.
 pub fn serve(
     settings: &Settings,
@@ -99,6 +99,8 @@ fn serve_until<G>(
     let mut listeners = serving::bind(settings, loops.count(settings))?;
     let addr = listeners[0].local_addr()?;
     let stopper = Stopper::default();
+    // Of one loop none: with the first that ever ran, system calls cost two atomic operations more (glibc's points of cancellation).
+    serving::try_threads(loops.count(settings) - 1)?;
     let shared = Shared::new(settings);
     let _guard = arrange_stop(stopper.clone())?;
     on_listening(addr);

@@ -9,7 +9,7 @@
 //! | file | what |
 //! |---|---|
 //! | `cases` | the contract, one function a case: `requests`, `orders`, `streams`, `chat`, `limits` |
-//! | `signals` | the part of it that needs a process to itself |
+//! | `signals`, `threads` | the parts of it that need a process to themselves |
 //! | `running` | a server on a thread |
 //! | `client` | a connection that blocks |
 //! | `member` | the same as a WebSocket |
@@ -27,12 +27,14 @@ mod client;
 mod member;
 mod running;
 mod signals;
+mod threads;
 
 pub use backend::Backend;
 pub use client::{Client, Reply};
 pub use member::Member;
 pub use running::{Running, Serve, Stop};
 pub use signals::check_signals;
+pub use threads::check_thread_limit;
 
 list! {
     requests {

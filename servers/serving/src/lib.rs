@@ -7,6 +7,7 @@
 //! | `listener` | binding, and what follows an error of `accept` |
 //! | `date` | the date of answers, written once a second on each thread |
 //! | `timers` | by which rule a loop's timers fire, and how punctual they are |
+//! | `threads` | whether a server can have its threads |
 //! | `work` | the parts of routes that block (a file, a computation), and the pool for them |
 
 #![allow(
@@ -16,11 +17,13 @@
 
 mod date;
 mod listener;
+mod threads;
 mod timers;
 mod work;
 
 pub use date::{date, now_s};
 pub use listener::{accept_retry, bind};
 pub use reactor::Pool;
+pub use threads::try_threads;
 pub use timers::{LagRecorder, counts, timer_rule};
 pub use work::{read_file, time, with_pool};

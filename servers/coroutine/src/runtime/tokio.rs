@@ -40,7 +40,11 @@ impl Runtime for Tokio {
 
     fn run<F: Future>(self, settings: &Settings, _: &Pool, main: F) -> io::Result<F::Output> {
         let mut builder = match self {
-            Self::MultiThread => Builder::new_multi_thread(),
+            Self::MultiThread => {
+                // tokio panics where it can't start its workers.
+                serving::try_threads(settings.workers.get())?;
+                Builder::new_multi_thread()
+            }
             Self::CurrentThread => Builder::new_current_thread(),
         };
         let runtime = builder
