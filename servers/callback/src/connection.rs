@@ -341,8 +341,7 @@ impl<L: EventLoop> Connection<L> {
             if state.out.is_empty() {
                 return;
             }
-            let queued_bytes = event_loop.write(&self.tcp, &state.out);
-            state.out.clear();
+            let queued_bytes = event_loop.write(&self.tcp, &mut state.out);
             state.out.shrink_to(KEPT_OUTPUT_BYTES);
             if queued_bytes == 0 && state.queued_bytes == 0 {
                 return;
@@ -512,7 +511,8 @@ impl<L: EventLoop> Request<L> {
         &self.client.server
     }
 
-    fn is_open(&self) -> bool {
+    /// Whether it waits for its answer, and its client is there.
+    pub(crate) fn is_open(&self) -> bool {
         let state = self.client.state.borrow();
         state.busy && state.request == self.number
     }
@@ -555,19 +555,23 @@ impl<L: EventLoop> Request<L> {
         self.client.state.borrow_mut().calls.push(ticket);
     }
 
-    /// Answers it with what `work` gives on a thread of the pool.
+    /// Answers it with what `work` gives on a thread of the pool, and calls `then`. Whether the pool has taken the work: else it is
+    /// answered so, and nothing is called.
     pub(crate) fn answer_from_pool(
         &self,
         event_loop: &mut L,
         work: impl FnOnce() -> Answer + Send + 'static,
-    ) {
+        then: impl FnOnce(&mut L) + 'static,
+    ) -> bool {
         let later = self.clone();
         let queued = event_loop.queue_work(work, move |event_loop, answer| {
             later.answer(event_loop, &answer);
+            then(event_loop);
         });
         if queued.is_err() {
             self.fail(event_loop, &Failure::Pool);
         }
+        queued.is_ok()
     }
 
     /// Has `callback` called after so many milliseconds. What a stream has given so far is on its way before; where its client has

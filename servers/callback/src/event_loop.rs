@@ -104,8 +104,9 @@ pub(crate) trait EventLoop: Sized + 'static {
     /// Reads on.
     fn read_resume(&mut self, tcp: &Self::Tcp);
 
-    /// Sends bytes: what the socket takes at once, and the rest as it can. How many wait for that then.
-    fn write(&mut self, tcp: &Self::Tcp, bytes: &[u8]) -> usize;
+    /// Sends what is in the buffer, which is empty then: what the socket takes at once, and the rest as it can. How many bytes wait for
+    /// that then.
+    fn write(&mut self, tcp: &Self::Tcp, buffer: &mut Vec<u8>) -> usize;
 
     /// How many bytes the socket has not taken.
     fn queued_bytes(&self, tcp: &Self::Tcp) -> usize;

@@ -12,6 +12,7 @@
 //! | `routes` | what each route does, a file each |
 //! | `room` | the chat's room, over all loops |
 //! | `upstream` | kept-alive connections to the backend |
+//! | `semaphore` | so many at once |
 //! | `census` | what all loops have done |
 //! | `heartbeat` | loop lag, the date, limits, signals |
 //! | `stop` | what ends the loops |
@@ -27,6 +28,7 @@ mod event_loop;
 mod heartbeat;
 mod room;
 mod routes;
+mod semaphore;
 mod stop;
 mod upstream;
 
@@ -56,6 +58,7 @@ use crate::census::{Census, LocalCensus};
 use crate::connection::Connection;
 use crate::event_loop::{Asyncio, EventLoop};
 use crate::room::{LocalRoom, SharedRoom};
+use crate::semaphore::Semaphore;
 use crate::stop::Stopper;
 use crate::upstream::Upstream;
 
@@ -96,11 +99,11 @@ fn serve_until<G>(
     on_listening: impl FnOnce(SocketAddr),
     arrange_stop: impl FnOnce(Stopper) -> io::Result<G>,
 ) -> io::Result<()> {
+    // Of one loop none: with the first that ever ran, system calls cost two atomic operations more (glibc's points of cancellation).
+    serving::try_threads(loops.count(settings) - 1)?;
     let mut listeners = serving::bind(settings, loops.count(settings))?;
     let addr = listeners[0].local_addr()?;
     let stopper = Stopper::default();
-    // Of one loop none: with the first that ever ran, system calls cost two atomic operations more (glibc's points of cancellation).
-    serving::try_threads(loops.count(settings) - 1)?;
     let shared = Shared::new(settings);
     let _guard = arrange_stop(stopper.clone())?;
     on_listening(addr);
@@ -223,6 +226,8 @@ struct Server<L: EventLoop> {
     queued_bytes: Cell<usize>,
     /// None where the settings name none; `/upstream` then fails.
     upstream: Option<Rc<Upstream<L>>>,
+    /// Who reads a large file, or has read it and not yet handed it to its connection.
+    large_files: Semaphore<L>,
     room: LocalRoom<L>,
     census: LocalCensus<L>,
     pool: Pool,
@@ -263,6 +268,7 @@ impl<L: EventLoop> Server<L> {
             round: Cell::default(),
             queued_bytes: Cell::default(),
             upstream: settings.upstream.map(upstream),
+            large_files: Semaphore::new(share(settings.pool_threads.get())),
             room: LocalRoom::new(shared.room.clone()),
             census: LocalCensus::new(shared.census.clone()),
             pool: shared.pool.clone(),
@@ -310,6 +316,7 @@ impl<L: EventLoop> Server<L> {
             connection.close(event_loop);
         }
         self.room.let_go();
+        self.large_files.let_go();
         if let Some(upstream) = &self.upstream {
             upstream.let_go();
         }

@@ -337,10 +337,9 @@ impl<L: EventLoop> Connection<L> {
             asked.deadline_ms.saturating_sub(event_loop.now_ms()),
         );
         let mut out = self.out.borrow_mut();
-        out.clear();
         self.exchange.borrow_mut().begin(asked.call, host, &mut out);
         self.asked.set(Some(asked));
-        event_loop.write(self.tcp(), &out);
+        event_loop.write(self.tcp(), &mut out);
     }
 }
 

@@ -133,6 +133,8 @@ struct Server<R: Runtime> {
     clients: Arc<Clients<R>>,
     /// None where the settings name none; `/upstream` then fails.
     upstream: Option<Upstream<R>>,
+    /// Who reads a large file, or has read it and not yet handed it to its connection.
+    large_files: R::Semaphore,
     pool: Pool,
     room: Room<R>,
     lag: R::Shared<LagRecorder>,
@@ -156,6 +158,7 @@ impl<R: Runtime> Server<R> {
             upstream: settings
                 .upstream
                 .map(|addr| Upstream::new(addr, settings.nodelay, MAX_UPSTREAM_CONNECTIONS)),
+            large_files: R::semaphore(settings.pool_threads.get()),
             pool,
             room: Room::new(),
             lag: Shared::new(LagRecorder::default()),

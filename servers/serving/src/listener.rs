@@ -7,6 +7,11 @@ use reactor::{AfterAcceptError, after_accept_error};
 use socket2::{Domain, Protocol, Socket, Type};
 use spec::{Settings, accept_retry_ms};
 
+/// So many bytes that were written and not sent the kernel keeps for a connection (`TCP_NOTSENT_LOWAT`), and not up to 4 MiB
+/// (`net.ipv4.tcp_wmem`): a few hundred clients that don't read would fill what it has for all connections (`net.ipv4.tcp_mem`), and what
+/// is in its hands no limit of ours counts. What a connection sends at a time is far less.
+const MAX_UNSENT_BYTES: u32 = 128 * 1024;
+
 /// So many listening sockets on one address with the options of the settings; the error names the address.
 pub fn bind(settings: &Settings, count: usize) -> io::Result<Vec<TcpListener>> {
     let mut addr = settings.addr;
@@ -33,6 +38,8 @@ fn bind_one(addr: SocketAddr, backlog: u32, reuse_port: bool) -> io::Result<TcpL
         socket.set_reuse_port(true)?;
     }
     socket.set_nonblocking(true)?;
+    // Connections have it from the socket that they are accepted on.
+    socket.set_tcp_notsent_lowat(MAX_UNSENT_BYTES)?;
     socket.bind(&addr.into())?;
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     Ok(socket.into())
@@ -63,6 +70,17 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn the_kernel_keeps_little_that_is_not_sent() {
+        let listener = bind(&Settings::new(([127, 0, 0, 1], 0).into()), 1)
+            .unwrap()
+            .remove(0);
+        let _client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        listener.set_nonblocking(false).unwrap();
+        let accepted = Socket::from(listener.accept().unwrap().0);
+        assert_eq!(accepted.tcp_notsent_lowat().unwrap(), MAX_UNSENT_BYTES);
     }
 
     #[test]

@@ -18,6 +18,13 @@ pub const CALL_EXTRA_MS: u32 = 10_000;
 /// Answers to pipelined requests leave in one write, but no more than about this many bytes are gathered first.
 pub const MAX_BATCH_BYTES: usize = 64 * 1024;
 
+/// Whether a file of so many KiB is more than goes out together. Of such files a server reads as many at once as its pool has threads, and
+/// begins the next when one has been handed to its client's connection: what many clients ask for at once is then never handed over in
+/// one turn, nor all of it in memory.
+pub fn is_large_file(kib: u32) -> bool {
+    kib as usize * 1024 > MAX_BATCH_BYTES
+}
+
 /// An output buffer that grew beyond this many bytes (for a file) is given back once it has been written.
 pub const KEPT_OUTPUT_BYTES: usize = 64 * 1024;
 

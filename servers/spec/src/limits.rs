@@ -160,8 +160,9 @@ pub struct Round {
     next: usize,
 }
 
-/// Places looked at in each beat at least: small servers are looked at whole.
-const MIN_SHARE: usize = 256;
+/// Places looked at in each beat at least: small servers are looked at whole. No more of them, since those found late together are closed
+/// together, and a connection whose client reads nothing has a MiB to give back.
+const MIN_SHARE: usize = 32;
 
 impl Round {
     /// The places to be looked at now, where there are `places`.

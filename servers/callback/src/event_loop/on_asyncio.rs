@@ -225,14 +225,15 @@ impl EventLoop for Asyncio {
         }
     }
 
-    fn write(&mut self, tcp: &Rc<Connection>, bytes: &[u8]) -> usize {
+    fn write(&mut self, tcp: &Rc<Connection>, buffer: &mut Vec<u8>) -> usize {
         if let Some(transport) = tcp.transport.get() {
             if !tcp.is_closed.get() {
-                transport.write(bytes);
+                transport.write(buffer);
             }
         } else {
-            tcp.early.borrow_mut().extend_from_slice(bytes);
+            tcp.early.borrow_mut().extend_from_slice(buffer);
         }
+        buffer.clear();
         self.queued_bytes(tcp)
     }
 

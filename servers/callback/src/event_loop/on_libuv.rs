@@ -131,8 +131,8 @@ impl EventLoop for Loop {
         Loop::read_resume(self, *tcp);
     }
 
-    fn write(&mut self, tcp: &libuv::Tcp, bytes: &[u8]) -> usize {
-        Loop::write(self, *tcp, bytes)
+    fn write(&mut self, tcp: &libuv::Tcp, buffer: &mut Vec<u8>) -> usize {
+        Loop::write(self, *tcp, buffer)
     }
 
     fn queued_bytes(&self, tcp: &libuv::Tcp) -> usize {

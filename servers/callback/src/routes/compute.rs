@@ -12,7 +12,8 @@ pub(super) fn begin<L: EventLoop>(
     offload: bool,
 ) {
     if offload {
-        return request.answer_from_pool(event_loop, move || Answer::computed(work.run()));
+        request.answer_from_pool(event_loop, move || Answer::computed(work.run()), |_| ());
+        return;
     }
     // Blocks the loop, and every connection on it: that is what the route is for.
     let (answer, us) = serving::time(work);

@@ -56,7 +56,7 @@ fn echo(event_loop: &mut Loop, tcp: Tcp) {
     });
     event_loop.read_start(tcp, |event_loop, tcp, read| match read {
         Read::Data(bytes) => {
-            if event_loop.write(tcp, bytes) > MAX_QUEUED_BYTES {
+            if event_loop.write(tcp, &mut bytes.to_vec()) > MAX_QUEUED_BYTES {
                 event_loop.read_stop(tcp);
             }
         }

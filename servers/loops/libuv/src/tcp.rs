@@ -102,14 +102,16 @@ impl Loop {
         self.handles.set_active(Handle::Tcp(tcp), true);
     }
 
-    /// Sends `bytes`: what the socket takes at once, and the rest as it can. Returns how many bytes are queued now; a caller
-    /// who cares for memory stops at some number of them until [`Loop::on_drained`] calls.
-    pub fn write(&mut self, tcp: Tcp, bytes: &[u8]) -> usize {
+    /// Sends what is in `buffer`, which is empty then: what the socket takes at once, and the rest as it can. A large rest is not copied, but
+    /// the buffer taken over. Returns how many bytes are queued now; a caller who cares for memory stops at some number of them until
+    /// [`Loop::on_drained`] calls.
+    pub fn write(&mut self, tcp: Tcp, buffer: &mut Vec<u8>) -> usize {
         let Some(state) = self.handles.tcps.open_mut(tcp.0) else {
+            buffer.clear();
             return 0;
         };
         match &mut state.stream {
-            Some(stream) => state.writes.offer(stream, bytes),
+            Some(stream) => state.writes.offer(stream, buffer),
             None => state.writes.fail(&io::ErrorKind::NotConnected.into()),
         }
         let queued = state.writes.len();
@@ -130,7 +132,7 @@ impl Loop {
         bytes: &[u8],
         on_written: impl FnOnce(&mut Loop, io::Result<()>) + 'static,
     ) -> usize {
-        let queued = self.write(tcp, bytes);
+        let queued = self.write(tcp, &mut bytes.to_vec());
         if let Some(state) = self.handles.tcps.open_mut(tcp.0) {
             state.writes.wait(Box::new(on_written));
             if state.writes.has_news() {

@@ -36,21 +36,21 @@ impl WriteQueue {
         }
     }
 
-    /// Writes `bytes`, or what the socket takes of them, and queues the rest. After a failure it drops them.
-    pub(crate) fn offer(&mut self, socket: &mut impl Write, bytes: &[u8]) {
-        if self.failure.is_some() || bytes.is_empty() {
-            return;
+    /// Writes what is in `buffer`, or what the socket takes of it, and queues the rest: it is empty then. After a failure that is dropped.
+    pub(crate) fn offer(&mut self, socket: &mut impl Write, buffer: &mut Vec<u8>) {
+        if self.failure.is_none() && !buffer.is_empty() {
+            self.offered_total += buffer.len() as u64;
+            let taken = if self.blocked || !self.is_empty() {
+                0
+            } else {
+                self.try_write(socket, buffer)
+            };
+            if taken < buffer.len() && self.failure.is_none() {
+                self.backlog.take_over(buffer, taken);
+                self.drain_untold = true;
+            }
         }
-        self.offered_total += bytes.len() as u64;
-        let taken = if self.blocked || !self.is_empty() {
-            0
-        } else {
-            self.try_write(socket, bytes)
-        };
-        if taken < bytes.len() && self.failure.is_none() {
-            self.backlog.push(&bytes[taken..]);
-            self.drain_untold = true;
-        }
+        buffer.clear();
     }
 
     /// The socket can be written to again: sends what it takes.
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn a_write_that_fits_leaves_nothing_to_tell() {
         let mut queue = WriteQueue::default();
-        queue.offer(&mut socket(&[]), b"hello");
+        queue.offer(&mut socket(&[]), &mut b"hello".to_vec());
         assert!(queue.is_settled() && !queue.has_news());
     }
 
@@ -239,7 +239,7 @@ mod tests {
     fn a_failure_drops_what_is_queued_and_is_told_once() {
         let mut queue = WriteQueue::default();
         let mut socket = socket(&[Some(2), None]);
-        queue.offer(&mut socket, b"hello");
+        queue.offer(&mut socket, &mut b"hello".to_vec());
         assert_eq!(queue.len(), 3);
         queue.unblock(&mut socket);
         assert!(queue.is_empty() && queue.has_news());
@@ -248,7 +248,7 @@ mod tests {
             io::ErrorKind::BrokenPipe
         );
         assert!(queue.take_drained().is_none());
-        queue.offer(&mut socket, b"more");
+        queue.offer(&mut socket, &mut b"more".to_vec());
         assert_eq!(
             (queue.len(), socket.taken.as_slice()),
             (0, b"he".as_slice())
@@ -264,7 +264,7 @@ mod tests {
             let mut queue = WriteQueue::default();
             let mut socket = socket(&rooms);
             for (turn, bytes) in writes.iter().enumerate() {
-                queue.offer(&mut socket, bytes);
+                queue.offer(&mut socket, &mut bytes.clone());
                 if turn % 3 == 0 && queue.is_blocked() {
                     queue.unblock(&mut socket);
                 }

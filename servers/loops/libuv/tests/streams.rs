@@ -18,7 +18,7 @@ use std::time::Duration;
 fn an_echo_server_echoes() {
     let (mut event_loop, addr) = serve_once(|event_loop, tcp| {
         event_loop.read_start(tcp, |event_loop, tcp, read| match read {
-            Read::Data(bytes) => _ = event_loop.write(tcp, bytes),
+            Read::Data(bytes) => _ = event_loop.write(tcp, &mut bytes.to_vec()),
             Read::End => event_loop.shutdown(tcp, move |event_loop, outcome| {
                 outcome.unwrap();
                 event_loop.close(tcp);
@@ -122,7 +122,7 @@ fn a_peer_that_has_shut_its_side_still_gets_its_answer() {
             Read::Data(bytes) => question.extend_from_slice(bytes),
             Read::End => {
                 question.reverse();
-                event_loop.write(tcp, &question);
+                event_loop.write(tcp, &mut question.clone());
                 event_loop.shutdown(tcp, move |event_loop, outcome| {
                     outcome.unwrap();
                     event_loop.close(tcp);
@@ -219,7 +219,10 @@ fn a_stream_closed_inside_its_own_callback_is_gone_and_its_key_harmless() {
 }
 
 fn use_everything(event_loop: &mut Loop, stale: Tcp) {
-    assert_eq!(event_loop.write(stale, b"nobody reads this"), 0);
+    assert_eq!(
+        event_loop.write(stale, &mut b"nobody reads this".to_vec()),
+        0
+    );
     event_loop.write_then(stale, b"nor this", |_, _| panic!("a stale stream"));
     event_loop.shutdown(stale, |_, _| panic!("a stale stream"));
     event_loop.read_start(stale, |_, _, _| panic!("a stale stream"));
@@ -247,7 +250,7 @@ fn what_arrives_while_reading_is_stopped_is_read_on_resuming() {
             Read::Data(bytes) => {
                 seen.borrow_mut().extend_from_slice(bytes);
                 event_loop.read_stop(tcp);
-                event_loop.write(tcp, b"more");
+                event_loop.write(tcp, &mut b"more".to_vec());
             }
             Read::End => {
                 event_loop.close(tcp);
@@ -301,7 +304,7 @@ fn connecting_tells_success_and_sends_what_was_written_before() {
         outcome.unwrap();
         seen.set(true);
     });
-    assert_eq!(event_loop.write(tcp, b"early"), 5);
+    assert_eq!(event_loop.write(tcp, &mut b"early".to_vec()), 5);
     event_loop.shutdown(tcp, move |event_loop, outcome| {
         outcome.unwrap();
         event_loop.close(tcp);
