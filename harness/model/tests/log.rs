@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
 
+use std::sync::LazyLock;
+
 use model::record::experiment::{ExperimentRecord, OriginRecord};
 use model::record::log::{
     LOG_VERSION, Log, LogError, LogHead, LogSite, LogStep, Note, Part, StepResult,
@@ -162,11 +164,13 @@ fn logs_that_differ_say_in_what() {
     assert_eq!(here.difference(&now, &here.targets), Some("bench"));
 }
 
+/// A log without a step: made once, since a sample record takes a while.
+static WHOLE: LazyLock<String> = LazyLock::new(|| line(&head()) + &line(&site()));
+
 proptest! {
     #[test]
     fn a_log_of_any_bytes_is_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300), cut in any::<prop::sample::Index>()) {
-        let whole = line(&head()) + &line(&site());
-        let mut text = whole.as_bytes()[..cut.index(whole.len() + 1)].to_vec();
+        let mut text = WHOLE.as_bytes()[..cut.index(WHOLE.len() + 1)].to_vec();
         text.extend(&bytes);
         // Neither may panic; what is read has its whole lines counted.
         if let Ok(log) = Log::read(&text, "steps.ndjson") {

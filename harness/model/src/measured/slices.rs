@@ -483,6 +483,9 @@ mod tests {
     }
 
     proptest! {
+        // Each case makes and adds up several recordings, of some megabytes.
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
         #[test]
         fn the_whole_is_the_sum_of_all_slices(
             epochs in prop::collection::vec(
@@ -500,7 +503,9 @@ mod tests {
             let epochs: Vec<Recording> = epochs.iter().map(|epoch| recorded(epoch)).collect();
             check_whole(&epochs);
         }
+    }
 
+    proptest! {
         #[test]
         fn what_is_written_is_read(
             counts in prop::collection::btree_map(0..=bucket_of(MAX_RECORDABLE_NS), 1_u64..1 << 40, 0..300),

@@ -15,9 +15,7 @@ use model::record::run::RunRecord;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use program::{bench, end, signal, wait_for};
-
-mod program;
+use crate::program::{bench, end, signal, wait_for};
 
 /// Starts `bench` with a cache directory of its own.
 fn start(args: &[&str], cache: &Path) -> Child {

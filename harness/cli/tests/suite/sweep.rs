@@ -19,9 +19,7 @@ use model::record::sweep::step::StepRecord;
 use model::record::sweep::whole::SweepRecord;
 use rustix::process::Signal;
 
-use program::{bench, end, signal, wait_for};
-
-mod program;
+use crate::program::{bench, end, signal, wait_for};
 
 /// A sweep into `out`: two rates, up and down, of two targets, and at most one round around the knee.
 fn sweep(out: &Path) -> Command {

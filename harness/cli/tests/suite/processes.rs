@@ -20,9 +20,7 @@ use model::record::run::{Completion, RunRecord};
 use procfs::process::Process;
 use rustix::process::{Pid, Signal, kill_process};
 
-use program::{bench, end, signal, wait_for};
-
-mod program;
+use crate::program::{bench, end, signal, wait_for};
 
 /// A run of `scenario` into `out`, long enough to be disturbed.
 fn start_run(scenario: &str, out: &Path, duration: &str) -> Child {

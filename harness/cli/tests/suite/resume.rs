@@ -18,9 +18,7 @@ use rand::{RngExt as _, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rustix::process::Signal;
 
-use program::{bench, end, signal, wait_for};
-
-mod program;
+use crate::program::{bench, end, signal, wait_for};
 
 /// Moments that are tried unless somebody wants more.
 const KILLS: u64 = 2;
