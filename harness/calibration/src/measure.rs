@@ -184,7 +184,7 @@ fn threads(pinning: &Pinning, load: &Load) -> u32 {
 /// no core though it could have run.
 fn drive(case: &Case, server: &Server, rig: &Rig<'_>) -> Result<(Recording, Nanos), Failure> {
     let expect = Expect {
-        status: Some(200),
+        statuses: vec![200..=200],
         body: ExpectBody::Exact(BODY.to_vec()),
     };
     let host = server.addr.to_string();

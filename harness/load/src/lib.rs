@@ -36,7 +36,7 @@ pub use engine::drive::{Endpoint, Options, drive};
 pub use engine::error::{CONNECT_TIMEOUT, CONNECT_TIMEOUT_EACH, DriveError};
 pub use engine::{idle, pacer};
 pub use protocol::upgrade::UpgradeError;
-pub use protocol::workload::{Chat, Expect, ExpectBody, Request, Workload};
+pub use protocol::workload::{Chat, Expect, ExpectBody, Request, SUCCESS_OR_REDIRECT, Workload};
 pub use server::{backend, truth};
 pub use transport::link::HandshakeError;
 pub use transport::tls::{Tls, TlsError, Trust};

@@ -151,7 +151,7 @@ fn constant(per_s: f64) -> Arrival {
 
 fn workload(addr: SocketAddr) -> Workload {
     let expect = Expect {
-        status: Some(200),
+        statuses: vec![200..=200],
         body: ExpectBody::Exact(b"hello".to_vec()),
     };
     Workload::new(vec![request(addr, expect)])
@@ -165,7 +165,7 @@ fn request(addr: SocketAddr, expect: Expect) -> Request {
 /// Three requests whose answer is expected to one for which it is not.
 fn two_kinds(addr: SocketAddr) -> Workload {
     let expect = |body: &[u8]| Expect {
-        status: Some(200),
+        statuses: vec![200..=200],
         body: ExpectBody::Exact(body.to_vec()),
     };
     Workload::new(vec![
@@ -180,7 +180,7 @@ const BIG_BODY_BYTES: usize = 16 * 1024 * 1024;
 /// Drives requests with a big body.
 fn post(addr: SocketAddr, load: &Load) -> Recording {
     let expect = Expect {
-        status: Some(200),
+        statuses: vec![200..=200],
         body: ExpectBody::Any,
     };
     let body = vec![0; BIG_BODY_BYTES];

@@ -97,7 +97,7 @@ fn check(addr: SocketAddr, duration: Duration) -> Result<Recording, DriveError> 
         seed: 1,
     };
     let expect = Expect {
-        status: Some(200),
+        statuses: vec![200..=200],
         body: ExpectBody::Any,
     };
     let request = Request::new("GET", "/", &addr.to_string(), &[], None, expect);

@@ -133,7 +133,7 @@ fn drive_at(listen: &str, load: &Load, others: u32) -> (Result<Recording, DriveE
         .map(|_| TcpStream::connect(addr).unwrap())
         .collect();
     let expect = Expect {
-        status: Some(200),
+        statuses: vec![200..=200],
         body: ExpectBody::Exact(b"7".to_vec()),
     };
     let headers: &[(&str, &str)] = match load.connect {

@@ -24,7 +24,7 @@ fn two_thousand_connections_each_carry_their_requests() {
     let listener = backend::bind(SocketAddr::from(([127, 0, 0, 1], 0)), BACKLOG).unwrap();
     let addr = listener.local_addr().unwrap();
     let expect = Expect {
-        status: Some(200),
+        statuses: vec![200..=200],
         body: ExpectBody::Exact(b"7".to_vec()),
     };
     let request = Request::new("GET", "/call/7?ms=0", "backend", &[], None, expect);

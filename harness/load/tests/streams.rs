@@ -91,7 +91,7 @@ fn check(odd: Odd, timeout: Duration) -> Recording {
         seed: 1,
     };
     let expect = Expect {
-        status: Some(200),
+        statuses: vec![200..=200],
         body: ExpectBody::Events {
             count: EVENTS,
             gap_ns: GAP_NS,

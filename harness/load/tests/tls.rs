@@ -205,7 +205,7 @@ fn load(arrival: Arrival, requests: Option<u64>) -> Load {
 /// Drives load at a server that calls itself `localhost`.
 fn check(addr: SocketAddr, trust: &Trust, load: &Load) -> Result<Recording, DriveError> {
     let expect = Expect {
-        status: Some(200),
+        statuses: vec![200..=200],
         body: ExpectBody::Exact(body()),
     };
     let request = Request::new("GET", "/", "localhost", &[], None, expect);

@@ -460,7 +460,7 @@ fn serve_and_drive(behaviour: Behaviour, load: &Load) -> (Recording, TruthStats)
 
 fn workload(addr: SocketAddr) -> Workload {
     let expect = Expect {
-        status: Some(200),
+        statuses: vec![200..=200],
         body: ExpectBody::Exact(BODY.to_vec()),
     };
     let host = addr.to_string();

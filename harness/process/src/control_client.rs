@@ -2,10 +2,12 @@
 
 use std::io::Read;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
-use model::spec::scenario::Body;
+use model::record::warning::Answered;
 use reqwest::blocking::Client;
+use reqwest::header::HOST;
 
 use crate::failure::{Explain, Failure};
 
@@ -26,10 +28,14 @@ pub struct Question<'a> {
     pub method: &'a str,
     /// Its target in origin form (RFC 9112 §3.2.1).
     pub target: &'a str,
+    /// The host that it names; `None` for the address it is sent to.
+    pub host: Option<&'a str>,
+    /// Its headers beside those that are sent anyway: name and value.
+    pub headers: &'a [(String, String)],
     /// Its body, if it has one.
-    pub body: Option<&'a Body>,
-    /// The status that must come back.
-    pub status: u16,
+    pub body: Option<&'a str>,
+    /// The statuses of which one must come back.
+    pub statuses: &'a [RangeInclusive<u16>],
     /// The body that must come back, where that is known.
     pub reply: Option<&'a [u8]>,
 }
@@ -61,26 +67,31 @@ impl ControlClient {
             .or_internal(|| "cannot make an HTTP client".to_owned())
     }
 
-    /// Sends a request once and says what is wrong with the answer.
-    pub fn expect(&self, addr: SocketAddr, question: &Question<'_>) -> Result<(), String> {
+    /// Sends a request once and says what came back, or what is wrong with it.
+    pub fn expect(&self, addr: SocketAddr, question: &Question<'_>) -> Result<Answered, String> {
         let Question { method, target, .. } = question;
         let what = format!("{method} {target}");
         let failed = |error: reqwest::Error| format!("{what} failed: {}", causes(&error));
         let named = reqwest::Method::from_bytes(method.as_bytes())
             .map_err(|error| format!("{what} can't be asked: {error}"))?;
         let mut request = self.client.request(named, format!("http://{addr}{target}"));
+        let host = question.host.map(|host| (HOST.as_str(), host));
+        let headers = question.headers.iter();
+        let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
+        for (name, value) in headers.chain(host) {
+            request = request.header(name, value);
+        }
         if let Some(body) = question.body {
-            request = request
-                .header(reqwest::header::CONTENT_TYPE, &body.content_type)
-                .body(body.text.clone());
+            request = request.body(body.to_owned());
         }
         let begin = Instant::now();
         let reply = request.send().map_err(failed)?;
         let status = reply.status().as_u16();
-        if status != question.status {
+        let is_right = |range: &RangeInclusive<u16>| range.contains(&status);
+        if !question.statuses.iter().any(is_right) {
             return Err(format!(
                 "{what} must be answered with status {}, not {status}",
-                question.status
+                named_statuses(question.statuses)
             ));
         }
         let got =
@@ -91,7 +102,10 @@ impl ControlClient {
                 shown(expected),
                 shown(&got)
             )),
-            _ => Ok(()),
+            _ => Ok(Answered {
+                status,
+                bytes: got.len() as u64,
+            }),
         }
     }
 
@@ -157,6 +171,17 @@ fn causes(error: &dyn std::error::Error) -> String {
     text
 }
 
+/// Statuses for people: `200`, `201 or 404`, `200 to 299`.
+fn named_statuses(statuses: &[RangeInclusive<u16>]) -> String {
+    let named = statuses
+        .iter()
+        .map(|range| match (range.start(), range.end()) {
+            (one, other) if one == other => one.to_string(),
+            (first, last) => format!("{first} to {last}"),
+        });
+    named.collect::<Vec<_>>().join(" or ")
+}
+
 /// A body for people: its length and how it begins.
 fn shown(body: &[u8]) -> String {
     let text: String = body
@@ -209,7 +234,9 @@ mod tests {
             method: "GET",
             target: "/",
             body: None,
-            status: 200,
+            host: None,
+            headers: &[],
+            statuses: &[200..=200],
             reply: None,
         };
         let why = client.expect(addr, &question).unwrap_err();

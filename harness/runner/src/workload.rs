@@ -1,17 +1,20 @@
 //! From a scenario's requests to bytes on the wire and the replies that they must get.
 
 use std::borrow::Cow;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use http1::Method;
 use load::{Chat, Expect, ExpectBody, Request, Workload};
 use model::names;
 use model::spec::load::Connect;
-use model::spec::scenario::{Body, RequestSpec, Scenario, ScenarioError, USUAL_STATUS};
+use model::spec::scenario::{Asks, RequestSpec, Scenario, ScenarioError, USUAL_STATUS};
 use spec::{MAX_UPSTREAM_CONNECTIONS, Mode, Route, order_answer};
 
 use process::control_client::Question;
 use process::failure::Failure;
+
+use crate::own::{self, HeaderError};
 
 /// Nanoseconds in a millisecond, in which routes count.
 const NANOS_PER_MS: u64 = 1_000_000;
@@ -22,6 +25,9 @@ const NOT_JSON: u16 = 400;
 /// How a connection that becomes a WebSocket is answered.
 const SWITCHING_PROTOCOLS: u16 = 101;
 
+/// The statuses of a success (RFC 9110, section 15.3): what a path of the user's own must answer unless the scenario says more.
+const SUCCESS: RangeInclusive<u16> = 200..=299;
+
 /// How long a chat's messages are where the scenario doesn't say: a short sentence.
 const USUAL_MESSAGE_BYTES: u32 = 64;
 
@@ -29,17 +35,19 @@ const USUAL_MESSAGE_BYTES: u32 = 64;
 #[derive(Debug, Clone)]
 pub struct Routes(Vec<Asked>);
 
-/// One kind of request, and what the contract says of its answer.
+/// One kind of request, and what must come back.
 #[derive(Debug, Clone)]
 pub struct Asked {
-    /// Its method.
-    pub method: Method,
-    /// Its route.
-    pub route: Route,
-    /// Its body, if it has one.
-    pub body: Option<Body>,
-    /// What must come back.
-    pub answer: Answer,
+    method: String,
+    /// Path and query, as they are sent.
+    target: String,
+    /// The route of the contract; none for a path of the user's own.
+    route: Option<Route>,
+    /// The host that is named instead of the target's own.
+    host: Option<String>,
+    headers: Vec<(String, String)>,
+    body: Option<String>,
+    answer: Answer,
     /// How long messages are, where this is a chat.
     message_bytes: u32,
     weight: u32,
@@ -47,16 +55,16 @@ pub struct Asked {
 
 /// What must come back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
-    /// The status.
-    pub status: u16,
+struct Answer {
+    /// The statuses of which it has one.
+    statuses: Vec<RangeInclusive<u16>>,
     /// The body, where the contract says it.
-    pub body: Option<Vec<u8>>,
+    body: Option<Vec<u8>>,
 }
 
 impl Routes {
-    /// Reads the requests of a scenario; one that no target serves, or that the contract answers otherwise, is an error at
-    /// its line.
+    /// Reads the requests of a scenario; one that no target serves, that the contract answers otherwise, or that can't be sent is
+    /// an error at its line.
     pub fn of(scenario: &Scenario) -> Result<Self, Failure> {
         let asked = scenario
             .requests
@@ -68,13 +76,13 @@ impl Routes {
 
     /// Whether some request needs the upstream backend.
     pub fn need_backend(&self) -> bool {
-        self.each()
-            .any(|asked| matches!(asked.route, Route::Upstream { .. }))
+        self.routes()
+            .any(|route| matches!(route, Route::Upstream { .. }))
     }
 
     /// Sockets that the busiest process holds under this many connections: a server's own, and those to the backend.
     pub fn sockets(&self, connections: u32) -> u64 {
-        let calls = |asked: &Asked| match asked.route {
+        let calls = |route: Route| match route {
             Route::Upstream {
                 mode: Mode::Parallel,
                 calls,
@@ -86,7 +94,7 @@ impl Routes {
             } => 1,
             _ => 0,
         };
-        let calls_at_once = self.each().map(calls).max().unwrap_or_default();
+        let calls_at_once = self.routes().map(calls).max().unwrap_or_default();
         let most = MAX_UPSTREAM_CONNECTIONS as u64;
         u64::from(connections) + (u64::from(connections) * calls_at_once).min(most)
     }
@@ -94,7 +102,7 @@ impl Routes {
     /// How long the longest stream of events takes: as long as its last request is waited for after the last arrival, beside
     /// what every request is.
     pub fn longest_stream(&self) -> Duration {
-        let lengths = self.each().map(|asked| length(&asked.route));
+        let lengths = self.routes().map(|route| length(&route));
         lengths.max().unwrap_or_default()
     }
 
@@ -103,14 +111,19 @@ impl Routes {
         self.0.iter()
     }
 
+    /// The routes of the contract among them.
+    pub fn routes(&self) -> impl Iterator<Item = Route> {
+        self.each().filter_map(|asked| asked.route)
+    }
+
     /// Whether connections are members of a chat.
     pub fn are_chat(&self) -> bool {
-        self.each().any(|asked| asked.route == Route::Chat)
+        self.each().any(Asked::is_chat)
     }
 
     /// The requests as they are sent to `host`, or the chat that is held there.
     pub fn workload(&self, host: &str, connect: Connect) -> Workload {
-        if let Some(chat) = self.each().find(|asked| asked.route == Route::Chat) {
+        if let Some(chat) = self.each().find(|asked| asked.is_chat()) {
             return Chat::new(host, chat.message_bytes as usize).into();
         }
         let requests = self.each().map(|asked| asked.request(host, connect));
@@ -119,47 +132,54 @@ impl Routes {
 }
 
 impl Asked {
-    /// What a control request asks, `target` being where its route is.
-    pub fn question<'a>(&'a self, target: &'a str) -> Question<'a> {
+    /// Whether its connections are members of a chat.
+    pub fn is_chat(&self) -> bool {
+        self.route == Some(Route::Chat)
+    }
+
+    /// Whether it asks for a path of the user's own.
+    pub fn is_own(&self) -> bool {
+        self.route.is_none()
+    }
+
+    /// The same as a control request.
+    pub fn question(&self) -> Question<'_> {
         Question {
-            method: self.method(),
-            target,
-            body: self.body.as_ref(),
-            status: self.answer.status,
+            method: &self.method,
+            target: &self.target,
+            host: self.host.as_deref(),
+            headers: &self.headers,
+            body: self.body.as_deref(),
+            statuses: &self.answer.statuses,
             reply: self.answer.body.as_deref(),
         }
     }
 
-    fn method(&self) -> &'static str {
-        self.method
-            .as_str()
-            .expect("a scenario's methods have names")
-    }
-
     fn request(&self, host: &str, connect: Connect) -> Request {
-        let body_type = self
-            .body
+        let headers = self
+            .headers
             .iter()
-            .map(|body| ("Content-Type", body.content_type.as_str()));
-        let headers: Vec<(&str, &str)> = body_type.chain(connection(connect)).collect();
+            .map(|(name, value)| (name.as_str(), value.as_str()));
+        let headers: Vec<(&str, &str)> = headers.chain(connection(connect)).collect();
         let expect = Expect {
-            status: Some(self.answer.status),
+            statuses: self.answer.statuses.clone(),
             body: match (self.route, &self.answer.body) {
-                (Route::Events { n, ms }, Some(body)) if !body.is_empty() => ExpectBody::Events {
-                    count: n,
-                    gap_ns: u64::from(ms) * NANOS_PER_MS,
-                },
+                (Some(Route::Events { n, ms }), Some(body)) if !body.is_empty() => {
+                    ExpectBody::Events {
+                        count: n,
+                        gap_ns: u64::from(ms) * NANOS_PER_MS,
+                    }
+                }
                 (_, Some(body)) => ExpectBody::Exact(body.clone()),
                 (_, None) => ExpectBody::Any,
             },
         };
-        let body = self.body.as_ref().map(|body| body.text.as_bytes());
         Request::new(
-            self.method(),
-            &self.route.target(),
-            host,
+            &self.method,
+            &self.target,
+            self.host.as_deref().unwrap_or(host),
             &headers,
-            body,
+            self.body.as_deref().map(str::as_bytes),
             expect,
         )
         .with_weight(self.weight)
@@ -167,29 +187,50 @@ impl Asked {
 }
 
 impl Answer {
+    /// This status, with this body where it is known.
+    fn new(status: u16, body: Option<Vec<u8>>) -> Self {
+        Self {
+            statuses: vec![status..=status],
+            body,
+        }
+    }
+
     /// What answers a route that is asked for correctly.
     fn to(route: &Route, method: Method) -> Self {
-        Self {
-            status: USUAL_STATUS,
-            body: match method {
-                Method::Head => Some(Vec::new()),
-                _ => route.expected_body().map(Cow::into_owned),
-            },
-        }
+        let body = match method {
+            Method::Head => Some(Vec::new()),
+            _ => route.expected_body().map(Cow::into_owned),
+        };
+        Self::new(USUAL_STATUS, body)
     }
 
     /// What answers an order. Where it is not even JSON, targets say so in words of their own.
     fn to_order(order: &[u8]) -> Self {
         let answer = order_answer(order);
+        let is_known = answer.status != NOT_JSON;
+        Self::new(answer.status, is_known.then(|| answer.body.into_owned()))
+    }
+
+    /// What a path of the user's own must answer: one of these statuses, or a success where there are none.
+    fn of_own(statuses: &[u16]) -> Self {
+        let statuses = match statuses {
+            [] => vec![SUCCESS],
+            some => some.iter().map(|&status| status..=status).collect(),
+        };
         Self {
-            status: answer.status,
-            body: (answer.status != NOT_JSON).then(|| answer.body.into_owned()),
+            statuses,
+            body: None,
         }
+    }
+
+    /// The status that the contract names.
+    fn status(&self) -> u16 {
+        *self.statuses[0].start()
     }
 
     /// Why it is no other, where its body says so.
     fn reason(&self) -> Option<String> {
-        let refused = self.status != USUAL_STATUS;
+        let refused = self.status() != USUAL_STATUS;
         let body = self.body.as_deref().filter(|_| refused)?;
         Some(String::from_utf8_lossy(body).into_owned())
     }
@@ -224,25 +265,85 @@ pub fn connection(connect: Connect) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// What a request asks for and must get, by the contract.
+/// What a request asks for and must get.
 fn asked(scenario: &Scenario, index: usize, spec: &RequestSpec) -> Result<Asked, ScenarioError> {
+    match &spec.asks {
+        Asks::Route(route) => by_contract(scenario, index, spec, route),
+        Asks::Path(path) => own(scenario, index, spec, path),
+    }
+}
+
+/// A request for a path of the user's own.
+fn own(
+    scenario: &Scenario,
+    index: usize,
+    spec: &RequestSpec,
+    path: &str,
+) -> Result<Asked, ScenarioError> {
     let refuse = |key: &str, message: &str, help: &str| {
         Err(scenario.request_error(index, key, message, help))
     };
-    let route = match Route::parse(&spec.route) {
+    if spec.message_bytes.is_some() {
+        let message = "`message_bytes` is for the route /chat";
+        return refuse("message_bytes", message, "remove it");
+    }
+    let method = match own::method(&spec.method) {
+        Ok(method) => method,
+        Err(why) => {
+            let message = format!("`{}` can't be sent: {why}", names::shortened(&spec.method));
+            return refuse("method", &message, "write it as in `method = \"PATCH\"`");
+        }
+    };
+    let lines = spec.headers.iter().map(|line| own::header(line));
+    let headers = lines
+        .collect::<Result<Vec<_>, _>>()
+        .and_then(|mut headers| own::take_host(&mut headers).map(|host| (host, headers)));
+    let (host, mut headers) = match headers {
+        Ok(headers) => headers,
+        Err(HeaderError { what, help }) => return refuse("headers", &what, help),
+    };
+    if let Some(body) = &spec.body
+        && !own::has(&headers, "content-type")
+    {
+        headers.push(("Content-Type".to_owned(), body.content_type.clone()));
+    }
+    Ok(Asked {
+        method,
+        target: path.to_owned(),
+        route: None,
+        host,
+        headers,
+        body: spec.body.as_ref().map(|body| body.text.clone()),
+        answer: Answer::of_own(&spec.expect_status),
+        message_bytes: 0,
+        weight: spec.weight.get(),
+    })
+}
+
+/// A request for a route, which the contract answers.
+fn by_contract(
+    scenario: &Scenario,
+    index: usize,
+    spec: &RequestSpec,
+    asked: &str,
+) -> Result<Asked, ScenarioError> {
+    let refuse = |key: &str, message: &str, help: &str| {
+        Err(scenario.request_error(index, key, message, help))
+    };
+    let route = match Route::parse(asked) {
         Ok(route) => route,
-        Err(error) => return refuse("route", &error.to_string(), &hint(&spec.route)),
+        Err(error) => return refuse("route", &error.to_string(), &hint(asked)),
     };
     let method = method(&spec.method);
     if !route.takes(method) {
-        let message = format!("{} does not take {}", spec.route, spec.method);
+        let message = format!("{asked} does not take {}", spec.method);
         return refuse("method", &message, &format!("it takes {}", route.allow()));
     }
     if route == Route::Chat {
         return chat(scenario, index, spec);
     }
     if spec.message_bytes.is_some() {
-        let message = format!("`message_bytes` means nothing with {}", spec.route);
+        let message = format!("`message_bytes` means nothing with {asked}");
         return refuse("message_bytes", &message, "remove it");
     }
     if length(&route) >= scenario.timeout {
@@ -261,12 +362,18 @@ fn asked(scenario: &Scenario, index: usize, spec: &RequestSpec) -> Result<Asked,
         (Route::Orders, Some(body)) => Answer::to_order(body.text.as_bytes()),
         _ => Answer::to(&route, method),
     };
-    if spec.expect_status != answer.status {
-        let (right, wrong) = (answer.status, spec.expect_status);
+    let right = answer.status();
+    let expected = match spec.expect_status.as_slice() {
+        [] => &[USUAL_STATUS][..],
+        some => some,
+    };
+    if expected != [right] {
+        let wrong: Vec<String> = expected.iter().map(u16::to_string).collect();
         let why = answer.reason().map(|reason| format!(" ({reason})"));
         let message = format!(
-            "this is answered {right}{}, not {wrong}",
-            why.unwrap_or_default()
+            "this is answered {right}{}, not {}",
+            why.unwrap_or_default(),
+            wrong.join(" or ")
         );
         let help = if right == USUAL_STATUS {
             "leave `expect_status` out".to_owned()
@@ -275,10 +382,16 @@ fn asked(scenario: &Scenario, index: usize, spec: &RequestSpec) -> Result<Asked,
         };
         return refuse("expect_status", &message, &help);
     }
+    let content_type = spec.body.iter().map(|body| body.content_type.clone());
     Ok(Asked {
-        method,
-        route,
-        body: spec.body.clone(),
+        method: spec.method.clone(),
+        target: route.target(),
+        route: Some(route),
+        host: None,
+        headers: content_type
+            .map(|value| ("Content-Type".to_owned(), value))
+            .collect(),
+        body: spec.body.as_ref().map(|body| body.text.clone()),
         answer,
         message_bytes: 0,
         weight: spec.weight.get(),
@@ -303,18 +416,18 @@ fn chat(scenario: &Scenario, index: usize, spec: &RequestSpec) -> Result<Asked, 
         let message = format!("/chat is joined with GET, not with {}", spec.method);
         return refuse("method", &message, "leave `method` out");
     }
-    if spec.expect_status != USUAL_STATUS {
+    if !spec.expect_status.is_empty() {
         let message = "`expect_status` means nothing with /chat";
         return refuse("expect_status", message, "remove it");
     }
     Ok(Asked {
-        method: Method::Get,
-        route: Route::Chat,
+        method: spec.method.clone(),
+        target: Route::Chat.target(),
+        route: Some(Route::Chat),
+        host: None,
+        headers: Vec::new(),
         body: None,
-        answer: Answer {
-            status: SWITCHING_PROTOCOLS,
-            body: None,
-        },
+        answer: Answer::new(SWITCHING_PROTOCOLS, None),
         message_bytes: spec.message_bytes.unwrap_or(USUAL_MESSAGE_BYTES),
         weight: spec.weight.get(),
     })
@@ -326,7 +439,7 @@ fn hint(route: &str) -> String {
     let known: Vec<String> = Route::KNOWN.iter().map(|route| first(route)).collect();
     let meant = names::nearest(&first(route), known.iter().map(String::as_str))
         .filter(|meant| *meant != first(route));
-    let list = "`bench list routes` shows what every target serves";
+    let list = "`bench list routes` shows what every target serves; write `path` instead of `route` for one of your own";
     meant.map_or_else(
         || list.to_owned(),
         |meant| format!("did you mean `/{meant}`? {list}"),
@@ -505,7 +618,7 @@ mod tests {
             .each()
             .map(|asked| {
                 let body = asked.answer.body.clone().unwrap();
-                (asked.answer.status, String::from_utf8(body).unwrap())
+                (asked.answer.status(), String::from_utf8(body).unwrap())
             })
             .collect();
         let items = |count: u32| format!("\"item_count\":{count},");

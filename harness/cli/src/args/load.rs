@@ -6,12 +6,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use load::{Endpoint, Expect, ExpectBody, Options, Request, Tls, Trust, Workload};
+use load::{
+    Endpoint, Expect, ExpectBody, Options, Request, SUCCESS_OR_REDIRECT, Tls, Trust, Workload,
+};
 use model::spec::load::{Arrival, Connect, Load, Process};
 use model::units::{MAX_DURATION, Rate, parse_duration};
 use process::cores::CpuList;
 use process::failure::{Explain, Failure};
 use process::{cores, files};
+use runner::own::{self, HeaderError};
 use runner::workload;
 
 use crate::args::address::Address;
@@ -33,11 +36,6 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Largest file of certificates, in bytes.
 const MAX_CACERT_BYTES: usize = 4 * 1024 * 1024;
-
-/// Methods whose case is mistyped: of RFC 9110 §9.1, RFC 5789 and the draft of QUERY.
-const METHODS: [&str; 9] = [
-    "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "QUERY",
-];
 
 /// Largest request body, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
@@ -98,7 +96,7 @@ pub(crate) struct LoadArgs {
     /// Request method
     ///
     /// [default: GET, or POST with -D]
-    #[arg(long, short = 'X', value_name = "METHOD", value_parser = parse_method)]
+    #[arg(long, short = 'X', value_name = "METHOD", value_parser = own::method)]
     pub(crate) method: Option<String>,
 
     /// A request header, as `Name: value`; `Host` replaces the host of the URL there. May be repeated.
@@ -192,32 +190,16 @@ impl LoadArgs {
             ))
         })?;
         let tls = self.tls(name, &address)?;
-        let (hosts, headers): (Vec<_>, Vec<_>) = headers(&self.header)?
-            .into_iter()
-            .partition(|(name, _)| name.eq_ignore_ascii_case("host"));
-        let host = match hosts.as_slice() {
-            [] => &address.authority,
-            [(_, host)] => host,
-            [_, _, ..] => {
-                return Err(Failure::usage(miette::miette!(
-                    help = "leave all but one out",
-                    "a request has one Host (RFC 9112 §3.2), and {} are given",
-                    hosts.len()
-                )));
-            }
-        };
-        let has = |wanted: &str| {
-            headers
-                .iter()
-                .any(|(name, _)| name.eq_ignore_ascii_case(wanted))
-        };
+        let mut headers = headers(&self.header)?;
+        let host = own::take_host(&mut headers).map_err(refused)?;
+        let host = host.as_ref().unwrap_or(&address.authority);
         // A header that was typed replaces the one of the URL, as with curl.
         let authorization = address
             .authorization
             .as_deref()
-            .filter(|_| !has("authorization"));
+            .filter(|_| !own::has(&headers, "authorization"));
         let body = self.body.as_deref().map(body).transpose()?;
-        let hint = (body.as_deref().is_some_and(looks_like_json) && !has("content-type")).then_some(
+        let hint = (body.as_deref().is_some_and(looks_like_json) && !own::has(&headers, "content-type")).then_some(
             "The body looks like JSON and is sent without a Content-Type: add -H 'Content-Type: application/json'.",
         );
         let method = self.method.as_deref().unwrap_or(match body {
@@ -231,7 +213,10 @@ impl LoadArgs {
             .chain(workload::connection(self.connect()))
             .collect();
         let expect = Expect {
-            status: self.expect_status,
+            statuses: vec![
+                self.expect_status
+                    .map_or(SUCCESS_OR_REDIRECT, |status| status..=status),
+            ],
             body: ExpectBody::Any,
         };
         let request = Request::new(
@@ -388,75 +373,14 @@ fn choose(addrs: &[SocketAddr]) -> Option<SocketAddr> {
     }
 }
 
+/// Names and values of headers as typed.
 fn headers(lines: &[String]) -> Result<Vec<(String, String)>, Failure> {
-    lines
-        .iter()
-        .map(|line| {
-            let bad = |why: &str| {
-                Failure::usage(miette::miette!(
-                    help = "write it as -H 'Name: value'",
-                    "`{}` is not a header: {why}",
-                    line.escape_debug()
-                ))
-            };
-            let (name, value) = line.split_once(':').ok_or_else(|| bad("it has no colon"))?;
-            if !http1::is_token(name) {
-                return Err(bad("its name is not a token (RFC 9110 §5.1)"));
-            }
-            if !value
-                .bytes()
-                .all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
-            {
-                return Err(bad("its value has a control character (RFC 9110 §5.5)"));
-            }
-            let value = value.trim();
-            check_reserved(&name.to_ascii_lowercase(), value)?;
-            Ok((name.to_owned(), value.to_owned()))
-        })
-        .collect()
+    let headers = lines.iter().map(|line| own::header(line));
+    headers.collect::<Result<_, _>>().map_err(refused)
 }
 
-/// Refuses the headers that frame a request or end a connection, which bench writes itself, and a `Host` that can't be one.
-///
-/// `name`: in lower case.
-fn check_reserved(name: &str, value: &str) -> Result<(), Failure> {
-    let help = match name {
-        "host" if value.is_empty() || !http1::is_authority(value) => {
-            "write a host and perhaps a port, as in -H 'Host: example.test:8080'"
-        }
-        "connection" if value.eq_ignore_ascii_case("close") => {
-            "use --disable-keepalive: it opens a connection for each request"
-        }
-        "connection" if value.eq_ignore_ascii_case("keep-alive") => {
-            "leave it out: connections are kept open unless --disable-keepalive is given"
-        }
-        "connection" => "leave it out: requests that change the protocol are not loaded",
-        "content-length" => "leave it out: bench counts the bytes of the body that -D gives",
-        "transfer-encoding" => {
-            "leave it out: bench sends the body of -D whole, with its Content-Length"
-        }
-        _ => return Ok(()),
-    };
-    Err(Failure::usage(miette::miette!(
-        help = help,
-        "`{name}: {value}` cannot be sent with -H"
-    )))
-}
-
-/// A method as typed: any token but `CONNECT`, and none that differs only by case from a well-known one.
-fn parse_method(text: &str) -> Result<String, String> {
-    let upper = text.to_ascii_uppercase();
-    if !http1::is_token(text) {
-        Err("a method is one word, as GET (RFC 9110 §9.1)".to_owned())
-    } else if upper == "CONNECT" {
-        Err("it opens a tunnel, which is not loaded".to_owned())
-    } else if upper != text && METHODS.contains(&upper.as_str()) {
-        Err(format!(
-            "the case of a method matters (RFC 9110 §9.1): did you mean {upper}?"
-        ))
-    } else {
-        Ok(text.to_owned())
-    }
+fn refused(HeaderError { what, help }: HeaderError) -> Failure {
+    Failure::usage(miette::miette!(help = help, "{what}"))
 }
 
 /// How long to measure, at least [`MIN_DURATION`]; what looks like a body is answered with the option that takes one: curl and
@@ -577,24 +501,6 @@ mod tests {
         assert!(twice.is_err());
     }
 
-    /// It was said to be no header at all.
-    #[test]
-    fn a_header_that_bench_writes_is_refused_with_the_option_that_sets_it() {
-        for (line, remedy) in [
-            ("Connection: close", "--disable-keepalive"),
-            ("connection: Keep-Alive", "leave it out"),
-            ("Connection: Upgrade", "leave it out"),
-            ("Content-Length: 3", "-D"),
-            ("Transfer-Encoding: chunked", "-D"),
-            ("Host: a/b", "-H 'Host: example.test:8080'"),
-        ] {
-            let failure = headers(&[line.to_owned()]).unwrap_err();
-            let help = failure.report.help().unwrap().to_string();
-            assert!(help.contains(remedy), "{line}: {help}");
-            assert!(!failure.report.to_string().contains("not a header"));
-        }
-    }
-
     /// A body alone was sent with GET, where curl and hey take POST.
     #[test]
     fn a_body_without_a_method_is_posted() {
@@ -627,23 +533,6 @@ mod tests {
         ] {
             let hint = args(typed).request().unwrap().hint;
             assert_eq!(hint.is_some(), is_hinted, "{typed}");
-        }
-    }
-
-    /// Six methods could be measured, and `post` was not recognized.
-    #[test]
-    fn any_method_is_taken_and_a_mistyped_case_is_named() {
-        for good in ["GET", "PATCH", "QUERY", "purge", "M-SEARCH"] {
-            assert_eq!(parse_method(good).as_deref(), Ok(good));
-        }
-        for (bad, words) in [
-            ("post", "did you mean POST?"),
-            ("Patch", "did you mean PATCH?"),
-            ("CONNECT", "tunnel"),
-            ("", "one word"),
-            ("GET /", "one word"),
-        ] {
-            assert!(parse_method(bad).unwrap_err().contains(words), "{bad}");
         }
     }
 

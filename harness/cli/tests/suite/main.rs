@@ -9,6 +9,7 @@ mod gate;
 mod history;
 mod language;
 mod outputs;
+mod own_requests;
 mod pictures;
 mod processes;
 mod profile;

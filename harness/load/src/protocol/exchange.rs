@@ -271,21 +271,19 @@ impl Default for Exchange {
 impl Expect {
     /// Whether this status is what must come back.
     pub fn accepts(&self, status: u16) -> bool {
-        match self.status {
-            Some(expected) => status == expected,
-            None => (200..400).contains(&status),
-        }
+        self.statuses.iter().any(|range| range.contains(&status))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::workload::SUCCESS_OR_REDIRECT;
     use proptest::prelude::*;
 
     fn expect(body: &[u8]) -> Expect {
         Expect {
-            status: Some(200),
+            statuses: vec![200..=200],
             body: ExpectBody::Exact(body.to_vec()),
         }
     }
@@ -338,7 +336,7 @@ mod tests {
     #[test]
     fn a_stream_of_events_is_checked_as_it_comes() {
         let events = Expect {
-            status: Some(200),
+            statuses: vec![200..=200],
             body: ExpectBody::Events {
                 count: 2,
                 gap_ns: 0,
@@ -482,7 +480,7 @@ mod tests {
     #[test]
     fn any_success_or_redirection_will_do_where_the_answer_is_not_known() {
         let expect = Expect {
-            status: None,
+            statuses: vec![SUCCESS_OR_REDIRECT],
             body: ExpectBody::Any,
         };
         let accepted: Vec<u16> = [199, 200, 204, 301, 399, 400, 500]

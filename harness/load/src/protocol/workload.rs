@@ -1,5 +1,7 @@
 //! What is said: requests as bytes, made before the run, and what each must be answered with; or a chat.
 
+use std::ops::RangeInclusive;
+
 use http1::Method;
 use http1::client::encode_request_of;
 use model::units::Nanos;
@@ -88,11 +90,14 @@ pub struct Request {
     pub expect: Expect,
 }
 
+/// Statuses of a success and of a redirect (RFC 9110, section 15).
+pub const SUCCESS_OR_REDIRECT: RangeInclusive<u16> = 200..=399;
+
 /// What a reply must be. Anything else is an error of a named kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expect {
-    /// The status; `None` takes any from 200 to 399, for addresses whose answers are not known beforehand.
-    pub status: Option<u16>,
+    /// The statuses of which it has one, as ranges; [`SUCCESS_OR_REDIRECT`] for addresses whose answers are not known beforehand.
+    pub statuses: Vec<RangeInclusive<u16>>,
     /// The body.
     pub body: ExpectBody,
 }

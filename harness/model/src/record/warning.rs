@@ -108,6 +108,16 @@ impl Warning {
     }
 }
 
+/// What came back for a request, before anything was measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+pub struct Answered {
+    /// The status.
+    pub status: u16,
+    /// Bytes of the body.
+    pub bytes: u64,
+}
+
 /// What is so. `code` in records; times are in nanoseconds, shares from 0 to 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, IntoStaticStr)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
@@ -205,6 +215,17 @@ pub enum Fact {
         statuses: BTreeMap<u16, u64>,
         /// Of so many that succeeded.
         ok: u64,
+    },
+    /// A request of the scenario's own is answered otherwise than by another target: they may not do the same work.
+    AnswersDiffer {
+        /// The request: `GET /api/users/42`.
+        request: String,
+        /// How the target answered it.
+        answered: Answered,
+        /// The other target.
+        base: String,
+        /// How that one answered it.
+        base_answered: Answered,
     },
     /// Requests were unfinished at the end and stand in the percentiles as lower bounds.
     Unfinished {

@@ -63,13 +63,17 @@ pub const MAX_CONNECTIONS: u32 = 65_535;
 pub const MAX_IDLE_CONNECTIONS: u32 = MAX_CONNECTIONS;
 /// The largest weight of a request: a share of one in a million still has a spelling.
 pub const MAX_WEIGHT: u32 = 1_000_000;
-/// The longest route.
+/// The longest route, and the longest path with its query.
 pub const MAX_ROUTE_BYTES: usize = 2048;
+/// The most headers that a request may add to those that are sent anyway.
+pub const MAX_HEADERS: usize = 64;
+/// The most statuses that may count as a right answer of one request.
+pub const MAX_EXPECTED: usize = 16;
 /// How long a request may stay unanswered where the scenario doesn't say.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The longest time that a scenario may allow for an answer.
 pub const MAX_TIMEOUT: Duration = Duration::from_mins(10);
-/// The methods that a request may use.
+/// The methods that a request for a route may use.
 pub const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"];
 /// The methods of which a request carries a body: of the others a server may ignore or refuse one (RFC 9110, section 9.3).
 pub const METHODS_WITH_BODY: [&str; 2] = ["POST", "PUT"];
@@ -144,22 +148,42 @@ pub enum Pace {
 /// One kind of request in the mix.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestSpec {
-    /// One of [`METHODS`].
+    /// One of [`METHODS`] for a route; as typed for a path of one's own, where the caller checks it.
     pub method: String,
-    /// Path and query, as `/upstream?calls=3&ms=5`. Whether any target serves it is not known here.
-    pub route: String,
-    /// What is sent after the head: only with one of [`METHODS_WITH_BODY`], and bounded by [`MAX_SOURCE_BYTES`].
+    /// What it asks for.
+    pub asks: Asks,
+    /// Headers beside those that are sent anyway, as typed: `Name: value`. Only with a path of one's own, at most
+    /// [`MAX_HEADERS`]; the caller checks them.
+    pub headers: Vec<String>,
+    /// What is sent after the head, bounded by [`MAX_SOURCE_BYTES`]; to a route only with one of [`METHODS_WITH_BODY`].
     pub body: Option<Body>,
     /// How long the messages of a chat are, from [`MIN_MESSAGE_BYTES`] to [`MAX_MESSAGE_BYTES`], where the scenario says so.
     pub message_bytes: Option<u32>,
     /// Its weight among the others, at most [`MAX_WEIGHT`].
     pub weight: NonZeroU32,
-    /// The status that the right answer has.
-    pub expect_status: u16,
-    /// The line that the route stands on, from 1.
+    /// The statuses that a right answer may have, at most [`MAX_EXPECTED`]; empty where the scenario doesn't say.
+    pub expect_status: Vec<u16>,
+    /// The line that the route or path stands on, from 1.
     pub line: u32,
-    /// Where the values of its keys stand in the source, in bytes; that of `route` comes first.
+    /// Where the values of its keys stand in the source, in bytes; that of `route` or `path` comes first.
     places: Vec<(&'static str, Range<usize>)>,
+}
+
+/// What a request asks for: path and query, as `/upstream?calls=3&ms=5`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asks {
+    /// One of the routes of the contract, which says what must come back. Whether there is such a route is not known here.
+    Route(String),
+    /// A path of the user's own service, sent as typed.
+    Path(String),
+}
+
+impl Asks {
+    /// Path and query.
+    pub fn target(&self) -> &str {
+        let (Self::Route(target) | Self::Path(target)) = self;
+        target
+    }
 }
 
 /// The body of a request.
@@ -167,7 +191,7 @@ pub struct RequestSpec {
 pub struct Body {
     /// Its bytes, as they are sent.
     pub text: String,
-    /// What the header `Content-Type` says of it.
+    /// What the header `Content-Type` says of it, unless the request's own headers do.
     pub content_type: String,
 }
 
@@ -183,12 +207,13 @@ impl RequestSpec {
             .message_bytes
             .map(|bytes| format!(", messages of {bytes} bytes"))
             .unwrap_or_default();
-        let status = if self.expect_status == USUAL_STATUS {
-            String::new()
-        } else {
-            format!(", to be answered {}", self.expect_status)
+        let statuses: Vec<String> = self.expect_status.iter().map(u16::to_string).collect();
+        let status = match self.expect_status.as_slice() {
+            [] | [USUAL_STATUS] => String::new(),
+            _ => format!(", to be answered {}", statuses.join(" or ")),
         };
-        format!("{} {}{body}{messages}{status}", self.method, self.route)
+        let target = self.asks.target();
+        format!("{} {target}{body}{messages}{status}", self.method)
     }
 
     fn place(&self, key: &str) -> Range<usize> {
@@ -262,7 +287,7 @@ impl Scenario {
             .expect("every built-in scenario is parsed by a test"))
     }
 
-    /// The error of a request that the caller, who knows the routes, refused, in the same look as every other error of a scenario.
+    /// The error of a request that the caller, who knows the routes and HTTP, refused, in the same look as every other error of a scenario.
     ///
     /// `request_index`: which of `requests`; `key`: the key whose value is to blame, or that of the route where the key is
     /// not there; `message`: what is wrong; `help`: what to do about it.
@@ -431,7 +456,7 @@ struct Raw {
     load: Spanned<RawLoad>,
     /// What is sent: one table for each kind of request.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Vec<RawRequest>", length(min = 1, max = MAX_REQUESTS)))]
-    requests: Spanned<Vec<RawRequest>>,
+    requests: Spanned<Vec<Spanned<RawRequest>>>,
     /// What the answers must keep to: the longest that a percentile of what is timed may be: response time, or
     /// first event or delivery time where most requests are for streams or messages.
     objective: Option<RawObjective>,
@@ -476,16 +501,22 @@ enum RawArrival {
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct RawRequest {
-    /// Path and query, as in `/sleep/5`.
-    #[cfg_attr(any(test, feature = "schema"), schemars(with = "String"))]
-    route: Spanned<String>,
-    /// `GET` if left out.
+    /// Path and query of a route that every target serves, as in `/sleep/5`.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    route: Option<Spanned<String>>,
+    /// Path and query of your own service, as in `/api/users/42`; instead of `route`.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    path: Option<Spanned<String>>,
+    /// `GET` if left out; with `path` any method.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
     method: Option<Spanned<String>>,
+    /// Headers beside those that are sent anyway, as in `["Accept: application/json"]`; only with `path`.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<Vec<String>>", length(max = MAX_HEADERS)))]
+    headers: Option<Spanned<Vec<String>>>,
     /// What is posted.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
     body: Option<Spanned<String>>,
-    /// What the body is: `application/json` if left out.
+    /// What the body is: `application/json` if left out, and if no header says it.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
     content_type: Option<Spanned<String>>,
     /// How long the messages of `/chat` are: 64 if left out.
@@ -494,12 +525,18 @@ struct RawRequest {
     /// Its share among the others: 1 if left out.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<i64>", range(min = 1, max = MAX_WEIGHT)))]
     weight: Option<Spanned<i64>>,
-    /// The status of the right answer: 200 if left out.
-    #[cfg_attr(
-        any(test, feature = "schema"),
-        schemars(with = "Option<i64>", range(min = 200, max = 599))
-    )]
-    expect_status: Option<Spanned<i64>>,
+    /// The status of the right answer, or several as in `[200, 404]`: if left out, 200 of a route, and any from 200 to 299 of
+    /// a path of your own.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<RawStatus>"))]
+    expect_status: Option<Spanned<RawStatus>>,
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[serde(untagged, expecting = "a status as 200, or several as [200, 404]")]
+enum RawStatus {
+    One(i64),
+    Several(Vec<i64>),
 }
 
 /// One optional bound a percentile; a test holds the fields against [`PERCENTILES`].
@@ -658,7 +695,7 @@ fn pace(text: &Text<'_>, load: &RawLoad) -> Result<Pace, ScenarioError> {
 
 fn requests(
     text: &Text<'_>,
-    requests: &Spanned<Vec<RawRequest>>,
+    requests: &Spanned<Vec<Spanned<RawRequest>>>,
 ) -> Result<Vec<RequestSpec>, ScenarioError> {
     let count = requests.get_ref().len();
     if count == 0 || count > MAX_REQUESTS {
@@ -666,42 +703,117 @@ fn requests(
         return Err(text.error(
             requests.span(),
             what,
-            "write one `[[requests]]` table with a `route` for each kind",
+            "write one `[[requests]]` table with a `route` or a `path` for each kind",
         ));
     }
     requests
         .get_ref()
         .iter()
-        .map(|raw| request(text, raw))
+        .map(|raw| request(text, raw.get_ref(), raw.span()))
         .collect()
 }
 
-fn request(text: &Text<'_>, raw: &RawRequest) -> Result<RequestSpec, ScenarioError> {
+/// One kind of request. `table`: where it stands.
+fn request(
+    text: &Text<'_>,
+    raw: &RawRequest,
+    table: Range<usize>,
+) -> Result<RequestSpec, ScenarioError> {
     let weight = raw.weight.as_ref().map_or(Ok(1), |weight| {
         whole(text, "weight", weight, 1, i64::from(MAX_WEIGHT))
     })?;
-    let (first, last) = (i64::from(*STATUSES.start()), i64::from(*STATUSES.end()));
-    let expect_status = raw
-        .expect_status
-        .as_ref()
-        .map_or(Ok(u32::from(USUAL_STATUS)), |status| {
-            whole(text, "expect_status", status, first, last)
-        })?;
     let message_bytes = raw.message_bytes.as_ref().map(|bytes| {
         let range = [MIN_MESSAGE_BYTES, MAX_MESSAGE_BYTES].map(i64::from);
         whole(text, "message_bytes", bytes, range[0], range[1])
     });
-    let method = method(text, raw.method.as_ref())?;
+    let (asks, place) = match (&raw.route, &raw.path) {
+        (Some(route), None) => (Asks::Route(target(text, "route", route)?), route),
+        (None, Some(path)) => (Asks::Path(target(text, "path", path)?), path),
+        (Some(_), Some(path)) => {
+            let what = "`route` and `path` both say what to ask for";
+            let help =
+                "keep `route` for one that every target serves, or `path` for one of your own";
+            return Err(text.error(path.span(), what, help));
+        }
+        (None, None) => {
+            let what = "a request needs a `path`, or the `route` that it asks for";
+            let help = "write `path = \"/api/users/42\"` for one of your own; `bench list routes` shows those that every target serves";
+            return Err(text.error(table, what, help));
+        }
+    };
+    let is_own = matches!(asks, Asks::Path(_));
+    let method = method(text, raw.method.as_ref(), is_own)?;
     Ok(RequestSpec {
-        route: route(text, &raw.route)?,
-        body: body(text, raw, &method)?,
+        asks,
+        headers: headers(text, raw.headers.as_ref(), is_own)?,
+        body: body(text, raw, &method, is_own)?,
         method,
         message_bytes: message_bytes.transpose()?,
         weight: NonZeroU32::new(weight).expect("the range begins at 1"),
-        expect_status: u16::try_from(expect_status).expect("the range ends at 599"),
-        line: text.place(raw.route.span().start).0,
+        expect_status: expect_status(text, raw.expect_status.as_ref())?,
+        line: text.place(place.span().start).0,
         places: raw.places(),
     })
+}
+
+fn expect_status(
+    text: &Text<'_>,
+    value: Option<&Spanned<RawStatus>>,
+) -> Result<Vec<u16>, ScenarioError> {
+    let Some(value) = value else {
+        return Ok(Vec::new());
+    };
+    let one;
+    let statuses = match value.get_ref() {
+        RawStatus::One(status) => {
+            one = [*status];
+            &one[..]
+        }
+        RawStatus::Several(statuses) => statuses,
+    };
+    if statuses.is_empty() || statuses.len() > MAX_EXPECTED {
+        let what = format!(
+            "`expect_status` has 1 to {MAX_EXPECTED} statuses, not {}",
+            statuses.len()
+        );
+        let help = "write those of a right answer, as in `expect_status = [200, 404]`";
+        return Err(text.error(value.span(), what, help));
+    }
+    let (first, last) = (i64::from(*STATUSES.start()), i64::from(*STATUSES.end()));
+    let checked = statuses.iter().map(|&status| {
+        let status = Spanned::new(value.span(), status);
+        whole(text, "expect_status", &status, first, last)
+            .map(|status| u16::try_from(status).expect("the range ends at 599"))
+    });
+    checked.collect()
+}
+
+fn headers(
+    text: &Text<'_>,
+    value: Option<&Spanned<Vec<String>>>,
+    is_own: bool,
+) -> Result<Vec<String>, ScenarioError> {
+    let Some(value) = value else {
+        return Ok(Vec::new());
+    };
+    let headers = value.get_ref();
+    if !is_own {
+        let what =
+            "`headers` go with a `path` of your own: a route is asked for as its contract says";
+        return Err(text.error(
+            value.span(),
+            what,
+            "write `path` instead of `route`, or remove `headers`",
+        ));
+    }
+    if headers.len() > MAX_HEADERS {
+        let what = format!(
+            "a request has at most {MAX_HEADERS} headers of its own, not {}",
+            headers.len()
+        );
+        return Err(text.error(value.span(), what, "leave some out"));
+    }
+    Ok(headers.clone())
 }
 
 impl RawRequest {
@@ -713,8 +825,10 @@ impl RawRequest {
             value.map(|value| (key, value.span()))
         }
         [
-            place("route", Some(&self.route)),
+            place("route", self.route.as_ref()),
+            place("path", self.path.as_ref()),
             place("method", self.method.as_ref()),
+            place("headers", self.headers.as_ref()),
             place("body", self.body.as_ref()),
             place("content_type", self.content_type.as_ref()),
             place("message_bytes", self.message_bytes.as_ref()),
@@ -727,7 +841,12 @@ impl RawRequest {
     }
 }
 
-fn body(text: &Text<'_>, raw: &RawRequest, method: &str) -> Result<Option<Body>, ScenarioError> {
+fn body(
+    text: &Text<'_>,
+    raw: &RawRequest,
+    method: &str,
+    is_own: bool,
+) -> Result<Option<Body>, ScenarioError> {
     let Some(body) = &raw.body else {
         return match &raw.content_type {
             None => Ok(None),
@@ -738,7 +857,7 @@ fn body(text: &Text<'_>, raw: &RawRequest, method: &str) -> Result<Option<Body>,
             )),
         };
     };
-    if !METHODS_WITH_BODY.contains(&method) {
+    if !is_own && !METHODS_WITH_BODY.contains(&method) {
         return Err(text.error(
             body.span(),
             format!("`body` means nothing with {method}"),
@@ -770,12 +889,16 @@ fn content_type(text: &Text<'_>, value: Option<&Spanned<String>>) -> Result<Stri
     Err(text.error(value.span(), what, help))
 }
 
-fn method(text: &Text<'_>, value: Option<&Spanned<String>>) -> Result<String, ScenarioError> {
+fn method(
+    text: &Text<'_>,
+    value: Option<&Spanned<String>>,
+    is_own: bool,
+) -> Result<String, ScenarioError> {
     let Some(value) = value else {
         return Ok("GET".to_owned());
     };
     let method = value.get_ref();
-    if METHODS.contains(&method.as_str()) {
+    if is_own || METHODS.contains(&method.as_str()) {
         return Ok(method.clone());
     }
     let known = METHODS.map(str::to_owned).to_vec();
@@ -794,29 +917,27 @@ fn method(text: &Text<'_>, value: Option<&Spanned<String>>) -> Result<String, Sc
     ))
 }
 
-fn route(text: &Text<'_>, value: &Spanned<String>) -> Result<String, ScenarioError> {
-    let route = value.get_ref();
+/// Path and query under `key`.
+fn target(text: &Text<'_>, key: &str, value: &Spanned<String>) -> Result<String, ScenarioError> {
+    let target = value.get_ref();
     let error = |what: String| {
-        Err(text.error(
-            value.span(),
-            what,
-            "write path and query, percent-encoded, as in `route = \"/sleep/5\"`",
-        ))
+        let help = format!("write path and query, percent-encoded, as in `{key} = \"/sleep/5\"`");
+        Err(text.error(value.span(), what, help))
     };
-    if route.len() > MAX_ROUTE_BYTES {
+    if target.len() > MAX_ROUTE_BYTES {
         return error(format!(
-            "the route has {} bytes; the limit is {MAX_ROUTE_BYTES}",
-            route.len()
+            "the {key} has {} bytes; the limit is {MAX_ROUTE_BYTES}",
+            target.len()
         ));
     }
-    if !route.starts_with('/') {
-        return error("a route begins with `/`".to_owned());
+    if !target.starts_with('/') {
+        return error(format!("a {key} begins with `/`"));
     }
     // What may stand in a request line (RFC 9112, section 3.2.1): no space, no control character, no fragment, and
     // anything beyond ASCII is percent-encoded.
-    match route.chars().find(|&c| !c.is_ascii_graphic() || c == '#') {
-        Some(bad) => error(format!("{bad:?} can't stand in a route")),
-        None => Ok(route.clone()),
+    match target.chars().find(|&c| !c.is_ascii_graphic() || c == '#') {
+        Some(bad) => error(format!("{bad:?} can't stand in a {key}")),
+        None => Ok(target.clone()),
     }
 }
 

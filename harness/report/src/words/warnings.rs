@@ -8,7 +8,7 @@ use analysis::warnings::{
 };
 use model::record::comparison::{NotCompared, Reason};
 use model::record::run::RunRecord;
-use model::record::warning::{Fact, REACHED_SHARE, SATURATED_SHARE, Warning};
+use model::record::warning::{Answered, Fact, REACHED_SHARE, SATURATED_SHARE, Warning};
 use model::units::Nanos;
 use model::words::{count, listed, plural};
 use stats::nearest_rank::MIN_SAMPLES_BEYOND;
@@ -291,6 +291,21 @@ fn parts(fact: &Fact) -> (&str, String, String, String) {
                 "measure the address that they name (curl -i shows it), or say that this status is meant with --expect-status",
             )
         }
+        Fact::AnswersDiffer {
+            request,
+            answered,
+            base,
+            base_answered,
+        } => row(
+            "another answer than the other target's: they may not do the same work",
+            format!(
+                "{request}: {}, and {base} {}",
+                words_of(*answered),
+                words_of(*base_answered)
+            ),
+            none(),
+            "compare both answers (curl -i), and make the targets answer alike",
+        ),
         Fact::Unfinished {
             unfinished,
             scheduled,
@@ -656,6 +671,12 @@ fn remedy(reason: &Reason) -> &'static str {
         Reason::TooFewRuns { .. } => "add runs",
         Reason::TooManyBlocks { .. } => "take fewer --rounds",
     }
+}
+
+/// Status and length of an answer: `200 with 1,234 bytes`.
+fn words_of(answered: Answered) -> String {
+    let bytes = plural(answered.bytes, "byte", "bytes");
+    format!("{} with {bytes}", answered.status)
 }
 
 fn requests(number: u64) -> String {

@@ -81,7 +81,7 @@ impl Run<'_> {
         let own = load.arrival.rate();
         let rate = own.filter(|&own| own < most).unwrap_or(most);
         let lasts = |route: &Route| matches!(route, Route::Chat | Route::Events { .. });
-        let is_long = self.request.routes.each().any(|asked| lasts(&asked.route));
+        let is_long = self.request.routes.routes().any(|route| lasts(&route));
         let load = Load {
             arrival: Arrival::Open {
                 rate,

@@ -1,5 +1,6 @@
 //! What is done to targets: they are started, warmed up, driven and stopped.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
@@ -9,16 +10,15 @@ use load::{Control, Options, Workload};
 use model::measured::loops::Snapshot;
 use model::measured::recording::Recording;
 use model::record::log::Note;
+use model::record::warning::{Answered, Fact, Warning};
 use model::record::watched::Watched;
 use model::spec::load::{Arrival, Load};
 use model::spec::target::Kind;
 use model::units::{NANOS_PER_S, Rate};
-use spec::Route;
 
 use crate::request::Request;
 use crate::run_event::RunEvent;
 use crate::steering::Steering;
-use crate::workload::Asked;
 use process::control_client::ControlClient;
 use process::launch::Server;
 use process::meter::Meters;
@@ -46,6 +46,9 @@ const SETTLE_LOOKS: u32 = 30;
 /// How often a run that rests looks whether it is to go on.
 const REST_LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// Bytes by which the lengths of two answers may differ whatever they are: a date, a name, an id.
+const SMALL_ANSWER_BYTES: u64 = 256;
+
 /// A rate where none is asked for.
 pub(super) fn any_rate() -> Rate {
     Rate::per_s(1.0).expect("1 is a rate")
@@ -67,6 +70,8 @@ pub(super) struct Run<'a> {
     pub(super) client: ControlClient,
     pub(super) starter: Starter,
     pub(super) spin: bool,
+    /// How each of the scenario's own requests was answered by the target that was asked first, with the target's name.
+    pub(super) answers: BTreeMap<usize, (String, Answered)>,
     pub(super) tell: &'a mut dyn FnMut(RunEvent<'_>),
 }
 
@@ -127,13 +132,9 @@ impl Run<'_> {
         }
         match self.launch(state) {
             Ok(process) => {
-                let wrong = self
-                    .request
-                    .routes
-                    .each()
-                    .find_map(|asked| self.expect(&process, asked).err());
+                let asked = self.ask(&process, state);
                 state.process = Some(process);
-                if let Some(what) = wrong {
+                if let Err(what) = asked {
                     self.fail(state, what);
                 }
             }
@@ -141,12 +142,42 @@ impl Run<'_> {
         }
     }
 
-    /// Asks for a route once and says what is wrong with the answer.
-    fn expect(&self, process: &Process, asked: &Asked) -> Result<(), String> {
-        if asked.route != Route::Chat {
-            let target = asked.route.target();
-            return self.client.expect(process.addr, &asked.question(&target));
+    /// Sends each request once, and says what is wrong with the first answer that is; those to the user's own requests are
+    /// compared with the other targets'.
+    fn ask(&mut self, process: &Process, state: &mut TargetState<'_>) -> Result<(), String> {
+        let request = self.request;
+        for (index, asked) in request.routes.each().enumerate() {
+            if asked.is_chat() {
+                self.speak(process)?;
+                continue;
+            }
+            let answered = self.client.expect(process.addr, &asked.question())?;
+            if !asked.is_own() {
+                continue;
+            }
+            let name = &state.spec.name;
+            let (base, base_answered) = self
+                .answers
+                .entry(index)
+                .or_insert_with(|| (name.clone(), answered));
+            if answers_differ(answered, *base_answered) {
+                let differs = Warning::note(Fact::AnswersDiffer {
+                    request: request.scenario.requests[index].words(),
+                    answered,
+                    base: base.clone(),
+                    base_answered: *base_answered,
+                });
+                // Processes are started again for every round.
+                if !state.warnings.contains(&differs) {
+                    state.note(Note::Warning(differs));
+                }
+            }
         }
+        Ok(())
+    }
+
+    /// Says a message in the chat, which must come back.
+    fn speak(&self, process: &Process) -> Result<(), String> {
         // One member, who must hear what it says.
         let load = Load {
             connections: NonZeroU32::MIN,
@@ -390,6 +421,13 @@ impl Run<'_> {
     }
 }
 
+/// Whether two answers are so unlike that the targets may not do the same work: by their status, or since one is more than twice
+/// as long as the other, [`SMALL_ANSWER_BYTES`] aside.
+fn answers_differ(one: Answered, other: Answered) -> bool {
+    let (less, more) = (one.bytes.min(other.bytes), one.bytes.max(other.bytes));
+    one.status != other.status || more > 2 * less + SMALL_ANSWER_BYTES
+}
+
 /// Without the lists of counts, which a record sums up.
 fn without_counts(mut stats: serde_json::Value) -> serde_json::Value {
     if let Some(members) = stats.as_object_mut() {
@@ -425,4 +463,26 @@ fn settled_rss_bytes(meters: &Meters) -> Option<u64> {
         last = now;
     }
     Some(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_of_another_status_or_class_of_length_differ() {
+        let answered = |status, bytes| Answered { status, bytes };
+        let base = answered(200, 1_000);
+        for (other, differs) in [
+            (answered(200, 1_000), false),
+            (answered(201, 1_000), true),
+            (answered(200, 2_256), false),
+            (answered(200, 2_257), true),
+            (answered(200, 372), false),
+            (answered(200, 371), true),
+        ] {
+            assert_eq!(answers_differ(base, other), differs, "{other:?}");
+            assert_eq!(answers_differ(other, base), differs, "{other:?}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! What stands around the targets while they are measured.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -126,6 +127,7 @@ impl Site {
             client: self.client,
             starter: self.starter,
             spin: self.spin,
+            answers: BTreeMap::new(),
             tell,
         };
         (self.machine, run)

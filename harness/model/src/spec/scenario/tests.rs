@@ -79,11 +79,11 @@ fn a_scenario_is_read_whole() {
     assert_eq!(
         (
             second.method.as_str(),
-            second.route.as_str(),
-            second.expect_status,
+            &second.asks,
+            second.expect_status.as_slice(),
             second.line
         ),
-        ("HEAD", "/missing", 404, 16)
+        ("HEAD", &Asks::Route("/missing".to_owned()), &[404][..], 16)
     );
     assert_eq!(&SOURCE[second.place("route")], "\"/missing\"");
     assert_eq!(&SOURCE[second.place("expect_status")], "404");
@@ -133,9 +133,9 @@ fn what_is_left_out_has_a_default() {
         (
             request.method.as_str(),
             request.weight.get(),
-            request.expect_status
+            request.expect_status.as_slice()
         ),
-        ("GET", 1, 200)
+        ("GET", 1, &[][..])
     );
     assert_eq!(scenario.objectives, []);
 }
@@ -455,6 +455,45 @@ fn a_body_is_sent_as_it_is_written() {
     with(&format!("body = \"\"\ncontent_type = \"{longest}\"\n"));
 }
 
+/// Nobody could measure an endpoint of their own: only routes of the contract were known.
+#[test]
+fn a_request_may_ask_for_a_path_of_ones_own() {
+    let own = "path = \"/api/users/42?full=1\"\nmethod = \"PATCH\"\nheaders = [\"Accept: text/plain\", \"Cookie: a=b\"]\nbody = \"{}\"\n";
+    let request = |status: &str| {
+        let scenario = check_fits("route = \"/sleep/5\"\n", &format!("{own}{status}"));
+        scenario.requests[0].clone()
+    };
+    let one = request("");
+    assert_eq!(one.asks, Asks::Path("/api/users/42?full=1".to_owned()));
+    assert_eq!(one.headers, ["Accept: text/plain", "Cookie: a=b"]);
+    assert_eq!((one.expect_status.as_slice(), one.line), (&[][..], 12));
+    assert_eq!(one.words(), "PATCH /api/users/42?full=1, 2 bytes");
+    let several = request("expect_status = [200, 404]\n");
+    assert_eq!(several.expect_status, [200, 404]);
+    assert!(several.words().ends_with("to be answered 200 or 404"));
+}
+
+#[test]
+fn the_bounds_of_a_request_of_ones_own_are_kept() {
+    let own = |more: &str| {
+        parse(&edited(
+            "route = \"/sleep/5\"\n",
+            &format!("path = \"/\"\n{more}\n"),
+        ))
+    };
+    let list = |item: &str, count: usize| vec![item; count].join(", ");
+    for (key, item, most) in [
+        ("headers", "\"A: b\"", MAX_HEADERS),
+        ("expect_status", "200", MAX_EXPECTED),
+    ] {
+        let with = |count| own(&format!("{key} = [{}]", list(item, count)));
+        assert!(with(most).is_ok(), "{key}");
+        let error = with(most + 1).unwrap_err();
+        assert!(error.what().contains(&most.to_string()), "{}", error.what());
+    }
+    assert!(own("expect_status = []").is_err());
+}
+
 #[test]
 fn a_terminal_sees_the_line_and_the_help() {
     let error = parse(&edited("arrival", "arival")).unwrap_err();
@@ -539,7 +578,7 @@ const UNKNOWN: &[Mistake] = &[
         "weight",
         "wieght",
         "13:1: unknown key `wieght`",
-        "did you mean `weight`? Known here: `route`, `method`, `body`, `content_type`, `message_bytes`, `weight`, `expect_status`",
+        "did you mean `weight`? Known here: `route`, `path`, `method`, `headers`, `body`, `content_type`, `message_bytes`, `weight`, `expect_status`",
     ),
     (
         "p99 =",
