@@ -79,7 +79,8 @@ impl ControlClient {
         let headers = question.headers.iter();
         let headers = headers.map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in headers.chain(host) {
-            request = request.header(name, value);
+            // As bytes: a text may hold no more than ASCII here.
+            request = request.header(name, value.as_bytes());
         }
         if let Some(body) = question.body {
             request = request.body(body.to_owned());

@@ -1,4 +1,4 @@
-//! `bench` as people run it: each file starts the program and looks at what comes out.
+//! `bench` as people run it, a file for each thing that they do; `architecture` and `language` read the sources of the workspace instead.
 
 mod aa;
 mod architecture;

@@ -25,12 +25,12 @@ rate_per_s = 100
 [[requests]]
 path = "/api/%2e/users/42?a=b|c"
 method = "PATCH"
-headers = ["Host: api.example.test", "X-Two: 1", "X-Two: 2"]
+headers = ["Host: api.example.test", "X-Two: 1", "X-Two: é"]
 body = "{}"
 expect_status = [200, 404]
 "#;
 
-/// A server whose every answer has this status and so many bytes.
+/// A server whose every answer has this status and so many bytes, each one byte more than the one before.
 struct Server {
     url: String,
     /// All requests, head and body.
@@ -54,13 +54,17 @@ impl Server {
 }
 
 fn answer(mut connection: TcpStream, status: u16, bytes: usize, seen: &Mutex<Vec<String>>) {
-    let body = "x".repeat(bytes);
-    let reply = format!("HTTP/1.1 {status} Some\r\nContent-Length: {bytes}\r\n\r\n{body}");
     let mut buffer = [0; 4096];
     // Every request here comes whole, in one segment.
     while let Ok(length @ 1..) = connection.read(&mut buffer) {
         let text = String::from_utf8_lossy(&buffer[..length]).into_owned();
-        seen.lock().unwrap().push(text);
+        let bytes = {
+            let mut seen = seen.lock().unwrap();
+            seen.push(text);
+            bytes + seen.len()
+        };
+        let body = "x".repeat(bytes);
+        let reply = format!("HTTP/1.1 {status} Some\r\nContent-Length: {bytes}\r\n\r\n{body}");
         if connection.write_all(reply.as_bytes()).is_err() {
             return;
         }
@@ -73,7 +77,7 @@ fn run(servers: &[(&str, &Server)]) -> (Output, RunRecord) {
     let scenario = dir.path().join("own.toml");
     std::fs::write(&scenario, SCENARIO).unwrap();
     let out = dir.path().join("run");
-    let mut command = bench(&["run", "-d", "4s", "--rounds", "1", "-w", "100ms"]);
+    let mut command = bench(&["run", "-d", "4s", "--rounds", "2", "-w", "100ms"]);
     command.arg("--scenario").arg(&scenario);
     command.arg("--out").arg(&out);
     for (name, server) in servers {
@@ -93,7 +97,7 @@ fn a_request_of_ones_own_is_sent_as_it_is_written() {
     let requests = &target.report.requests;
     assert!(requests.ok > 0 && requests.error == 0, "{requests:?}");
     let seen = server.seen.lock().unwrap();
-    let expected = "PATCH /api/%2e/users/42?a=b|c HTTP/1.1\r\nHost: api.example.test\r\nX-Two: 1\r\nX-Two: 2\r\n\
+    let expected = "PATCH /api/%2e/users/42?a=b|c HTTP/1.1\r\nHost: api.example.test\r\nX-Two: 1\r\nX-Two: é\r\n\
                     Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
     let sent = seen.iter().filter(|text| *text == expected).count() as u64;
     assert!(
@@ -123,21 +127,15 @@ fn unlike_answers_are_named_and_a_wrong_status_fails_the_target() {
             .contains("must be answered with status 200 or 404, not 500"),
         "{failure:?}"
     );
-    let differs = long
-        .report
-        .validity
-        .warnings
-        .iter()
-        .find_map(|warning| match &warning.fact {
-            Fact::AnswersDiffer {
-                base,
-                answered,
-                base_answered,
-                ..
-            } => Some((base.as_str(), answered.bytes, base_answered.bytes)),
+    // Once, although both are asked again in the second round and answer with other lengths.
+    let warnings = long.report.validity.warnings.iter();
+    let differs: Vec<&str> = warnings
+        .filter_map(|warning| match &warning.fact {
+            Fact::AnswersDiffer { base, .. } => Some(base.as_str()),
             _ => None,
-        });
-    assert_eq!(differs, Some(("short", 5_000, 10)));
+        })
+        .collect();
+    assert_eq!(differs, ["short"]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("they may not do the same work"), "{text}");
 }

@@ -167,8 +167,12 @@ impl Run<'_> {
                     base: base.clone(),
                     base_answered: *base_answered,
                 });
-                // Processes are started again for every round.
-                if !state.warnings.contains(&differs) {
+                // Processes are started again for every round, and lengths may vary.
+                if !state
+                    .warnings
+                    .iter()
+                    .any(|known| is_same_finding(known, &differs))
+                {
                     state.note(Note::Warning(differs));
                 }
             }
@@ -418,6 +422,16 @@ impl Run<'_> {
                 last_output,
             );
         }
+    }
+}
+
+/// Whether two warnings are of unlike answers to one request.
+fn is_same_finding(one: &Warning, other: &Warning) -> bool {
+    match (&one.fact, &other.fact) {
+        (Fact::AnswersDiffer { request: one, .. }, Fact::AnswersDiffer { request: other, .. }) => {
+            one == other
+        }
+        _ => false,
     }
 }
 
