@@ -196,12 +196,14 @@ const MARKERS: [Marker; BUILT_IN.len()] = [
 
 /// The looks of the targets of one run, in their order. A built-in name always looks the same. A variant of one, as
 /// `callback-pool-40`, takes what is free of its family's looks, `callback`'s own first. Any other, and a variant past those,
-/// takes the free look whose colour the fewest have. Only past sixty do looks repeat.
+/// takes the free look whose colour the fewest have, once all variants have theirs. Only past sixty do looks repeat.
 pub(crate) fn looks(names: &[&str]) -> Vec<Look> {
     let mut taken: Vec<Option<Look>> = names.iter().map(|name| fixed(name)).collect();
-    for (index, name) in names.iter().enumerate() {
-        if taken[index].is_none() {
-            taken[index] = Some(free(name, &taken));
+    for is_variant in [true, false] {
+        for (index, name) in names.iter().enumerate() {
+            if taken[index].is_none() && family(name).next().is_some() == is_variant {
+                taken[index] = Some(free(name, &taken));
+            }
         }
     }
     taken.into_iter().flatten().collect()
@@ -317,6 +319,14 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// Both were green: the first took it as nobody had it, the second as a variant of `node`.
+    #[test]
+    fn a_target_leaves_a_variant_beside_it_the_colour_of_its_family() {
+        let looks = looks(&["python-users", "node-users"]);
+        assert_eq!(looks[1].colour, GREEN);
+        assert_ne!(looks[0].colour, GREEN);
     }
 
     #[test]
