@@ -13,10 +13,12 @@ use model::record::run::RunRecord;
 use model::record::target::EpochRecord;
 use model::record::warmup::WarmupOutcome;
 
+use crate::program;
+
 /// Runs the first target beside itself, with a cache directory of its own.
 fn run(dir: &Path, warmup: &[&str]) -> RunRecord {
     let out = tempfile::tempdir_in(dir).unwrap();
-    let status = Command::new(env!("CARGO_BIN_EXE_bench"))
+    let status = Command::new(program::path())
         .args(["run", "--scenario", "timers", "-d", "4s", "--rounds", "1"])
         .args(["--target", "callback", "--aa", "--out"])
         .arg(out.path())

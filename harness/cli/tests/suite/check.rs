@@ -14,6 +14,8 @@ use std::thread;
 
 use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
 
+use crate::program;
+
 /// The groups of cases, in their order, but for the one that is asked only of servers that are started here.
 const GROUPS: [&str; 13] = [
     "routes",
@@ -175,7 +177,7 @@ fn check(args: &[&str]) -> (i32, String) {
 }
 
 fn bench(command: &str, cache: impl AsRef<Path>, args: &[&str]) -> Command {
-    let mut bench = Command::new(env!("CARGO_BIN_EXE_bench"));
+    let mut bench = Command::new(program::path());
     bench
         .arg(command)
         .args(args)

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
 use std::time::Duration;
 
+use crate::program;
+
 const MANIFEST: &str = "description = \"Made up.\"\nruntime = \"Python\"\nloop = \"none\"\ncommand = \"./server\"\nargs = [\"{port}\"]\n";
 
 fn git(dir: &Path, args: &[&str]) -> String {
@@ -43,7 +45,7 @@ fn repository(build: &str) -> tempfile::TempDir {
 }
 
 fn gate(dir: &Path, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_bench"))
+    Command::new(program::path())
         .arg("gate")
         .args(args)
         .current_dir(dir)
@@ -274,7 +276,7 @@ fn a_gate_in_a_hook_leaves_the_index_that_is_committed_alone() {
         git(tree, &["add", "."]);
         let before = git(tree, &["status", "--short"]);
         assert_eq!(before, "M  mine.toml\nA  new\n");
-        let output = Command::new(env!("CARGO_BIN_EXE_bench"))
+        let output = Command::new(program::path())
             .args(["gate", "--base-rev", "HEAD~1"])
             .current_dir(tree)
             .envs(variables)
@@ -306,7 +308,7 @@ fn a_tree_whose_disk_is_away_stays_registered() {
 
 /// A gate that builds its base in a tree of its own until it is ended, and the directory of that tree.
 fn building(dir: &Path, temporary: &Path) -> (Child, PathBuf) {
-    let mut gate = Command::new(env!("CARGO_BIN_EXE_bench"))
+    let mut gate = Command::new(program::path())
         .args(["gate", "--base-rev", "HEAD~1"])
         .current_dir(dir)
         .env("TMPDIR", temporary)
@@ -480,9 +482,10 @@ fn a_stale_base_is_named_before_it_is_measured() {
 fn runs_that_were_made_as_documented_are_a_baseline() {
     let dir = repository("[\"true\"]");
     let dir = dir.path();
-    let bench = env!("CARGO_BIN_EXE_bench");
+    let bench = program::path();
     let manifest = format!(
-        "description = \"Made up.\"\nruntime = \"Rust\"\nloop = \"libuv\"\ncommand = \"{bench}\"\nargs = [\"serve\", \"callback\", \"--port\", \"{{port}}\"]\n"
+        "description = \"Made up.\"\nruntime = \"Rust\"\nloop = \"libuv\"\ncommand = \"{}\"\nargs = [\"serve\", \"callback\", \"--port\", \"{{port}}\"]\n",
+        bench.display()
     );
     std::fs::write(dir.join("mine.toml"), manifest).unwrap();
     let run = Command::new(bench)

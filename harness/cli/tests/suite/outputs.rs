@@ -9,6 +9,8 @@
 use std::fs::{File, OpenOptions};
 use std::process::{Command, Output, Stdio};
 
+use crate::program;
+
 /// Commands that print by themselves, by libraries and by pieces, and how they end where all is well.
 const COMMANDS: &[&[&str]] = &[
     &["list", "scenarios"],
@@ -40,7 +42,7 @@ fn bench(args: &[&str]) -> Command {
         std::fs::write(draft.path(), samples::run_record().to_json()).unwrap();
         draft.persist(record).unwrap();
     }
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
+    let mut command = Command::new(program::path());
     command.args(args).current_dir(dir);
     command
 }

@@ -13,9 +13,11 @@ use std::process::{Command, Output, Stdio};
 
 use model::record::run::RunRecord;
 
+use crate::program;
+
 /// Runs the program in a directory, with this on its standard input.
 fn bench(dir: &Path, args: &[&str], input: &str) -> Output {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_bench"))
+    let mut child = Command::new(program::path())
         .args(args)
         .current_dir(dir)
         .env("NO_COLOR", "1")

@@ -12,6 +12,8 @@ use model::record::run::{Completion, RunRecord};
 use model::record::target::TargetRecord;
 use model::record::warning::Fact;
 
+use crate::program;
+
 const SCENARIO: &str = "description = \"Little\"\nquestion = \"Is it there?\"\nconnections = 4\n\
     [load]\narrival = \"open\"\nrate_per_s = 100\n[[requests]]\nroute = \"/plaintext\"\n";
 
@@ -109,7 +111,7 @@ fn bench(strace: Strace, dir: &Path) -> Command {
         }
         None => dir.display().to_string(),
     };
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
+    let mut command = Command::new(program::path());
     command.env("PATH", path);
     command
 }

@@ -7,6 +7,7 @@
     reason = "helpers of tests may fail them, and wait for other processes"
 )]
 
+use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,9 +16,15 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Longest wait for anything: far more than a busy machine needs.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// Where `bench` is: `BENCH_PROGRAM` names another than the one that cargo built for the tests, the released one say.
+pub(crate) fn path() -> PathBuf {
+    std::env::var_os("BENCH_PROGRAM")
+        .map_or_else(|| env!("CARGO_BIN_EXE_bench").into(), PathBuf::from)
+}
+
 /// `bench` with these arguments, without colours, and with what it prints kept.
 pub(crate) fn bench(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
+    let mut command = Command::new(path());
     command
         .args(args)
         .env("NO_COLOR", "1")

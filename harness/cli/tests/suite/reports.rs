@@ -5,6 +5,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::program;
+
 /// Runs `bench report` on the sample's record, once for each of `runs`, and returns the paths that it prints.
 fn check(runs: &[&str], options: &[&str], printed: &str, written: &[&str]) {
     let directory = tempfile::tempdir().unwrap();
@@ -13,7 +15,7 @@ fn check(runs: &[&str], options: &[&str], printed: &str, written: &[&str]) {
         std::fs::create_dir_all(&run).unwrap();
         std::fs::write(run.join("run.json"), samples::run_record().to_json()).unwrap();
     }
-    let output = Command::new(env!("CARGO_BIN_EXE_bench"))
+    let output = Command::new(program::path())
         .current_dir(directory.path())
         .arg("report")
         .args(runs)

@@ -11,6 +11,8 @@ use std::process::{Command, Output};
 
 use model::record::run::{Completion, RunRecord};
 
+use crate::program;
+
 const SCENARIO: &str = "description = \"Little\"\nquestion = \"Is it there?\"\nconnections = 4\n\
     [load]\narrival = \"open\"\nrate_per_s = 200\n[[requests]]\nroute = \"/plaintext\"\n";
 
@@ -27,7 +29,7 @@ workers = 1
 const SEED: &str = "4711";
 
 fn check(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bench"));
+    let mut command = Command::new(program::path());
     let output = command.args(args).env("NO_COLOR", "1").output().unwrap();
     println!("{}", String::from_utf8_lossy(&output.stderr));
     output

@@ -21,6 +21,8 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{LocalModes, tcgetattr};
 
+use crate::program;
+
 /// Longest wait for anything: far more than a busy machine needs.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -57,7 +59,7 @@ impl Seen {
             ..PtySize::default()
         };
         let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_bench"));
+        let mut command = CommandBuilder::new(program::path());
         command.args(["run", "--scenario", "ping", "-w", "0s"]);
         command.args(args);
         command.cwd(dir.path());

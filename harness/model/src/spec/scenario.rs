@@ -252,10 +252,19 @@ impl Scenario {
         let name = text.name("scenario")?;
         let raw: Raw = toml::from_str(source).map_err(|error| text.toml_error(&error))?;
         let timeout = timeout(&text, raw.timeout.as_ref())?;
+        let requests = requests(&text, &raw.requests)?;
+        let description = match &raw.description {
+            Some(description) => sentence(&text, "description", description)?,
+            None => kinds_in_words(&requests),
+        };
+        let question = match &raw.question {
+            Some(question) => sentence(&text, "question", question)?,
+            None => description.clone(),
+        };
         Ok(Self {
             name,
-            description: sentence(&text, "description", &raw.description)?,
-            question: sentence(&text, "question", &raw.question)?,
+            description,
+            question,
             arrival: arrival(&text, &raw.load)?,
             connections: connections(&text, "connections", &raw.connections, MAX_CONNECTIONS)?,
             idle_connections: raw
@@ -270,7 +279,7 @@ impl Scenario {
                 .as_ref()
                 .map_or(Connect::Once, |connect| *connect.get_ref()),
             timeout,
-            requests: requests(&text, &raw.requests)?,
+            requests,
             objectives: objectives(&text, raw.objective.as_ref(), timeout)?,
             source: source.to_owned(),
             file_name: file_name.to_owned(),
@@ -436,12 +445,12 @@ fn built_in_names() -> String {
 )]
 #[serde(deny_unknown_fields)]
 struct Raw {
-    /// What it does, in a sentence.
-    #[cfg_attr(any(test, feature = "schema"), schemars(with = "String"))]
-    description: Spanned<String>,
-    /// The question it answers; it stands above every result.
-    #[cfg_attr(any(test, feature = "schema"), schemars(with = "String"))]
-    question: Spanned<String>,
+    /// What it does, in a sentence; its requests if left out.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    description: Option<Spanned<String>>,
+    /// The question it answers; it stands above every result, and is the description if left out.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    question: Option<Spanned<String>>,
     /// Connections kept open; with `connect = "per_request"`, how many may be open at a time.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "i64", range(min = 1, max = MAX_CONNECTIONS)))]
     connections: Spanned<i64>,
@@ -583,6 +592,16 @@ fn sentence(text: &Text<'_>, key: &str, value: &Spanned<String>) -> Result<Strin
         return Err(text.error(value.span(), format!("`{key}` is empty"), help));
     }
     Ok(trimmed.to_owned())
+}
+
+/// The first of the requests in words, and how many there are beside them.
+fn kinds_in_words(requests: &[RequestSpec]) -> String {
+    const NAMED: usize = 3;
+    let named: Vec<String> = requests.iter().take(NAMED).map(RequestSpec::words).collect();
+    match requests.len().saturating_sub(NAMED) {
+        0 => named.join("; "),
+        more => format!("{}; and {more} more", named.join("; ")),
+    }
 }
 
 fn connections(

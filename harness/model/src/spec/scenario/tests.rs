@@ -115,9 +115,13 @@ fn a_scenario_is_read_whole() {
 
 #[test]
 fn what_is_left_out_has_a_default() {
-    let source = "description = \"d\"\nquestion = \"q\"\nconnections = 1\n[load]\narrival = \"open\"\ncapacity_share = 0.5\n\
-                  [[requests]]\nroute = \"/\"\n";
+    let source = "connections = 1\n[load]\narrival = \"open\"\ncapacity_share = 0.5\n[[requests]]\nroute = \"/\"\n";
     let scenario = parse(source).unwrap();
+    assert_eq!(scenario.description, "GET /");
+    assert_eq!(scenario.question, "GET /");
+    let many = format!("{source}{}", "[[requests]]\nroute = \"/a\"\n".repeat(4));
+    let description = parse(&many).unwrap().description;
+    assert_eq!(description, "GET /; GET /a; GET /a; and 2 more");
     assert_eq!(scenario.timeout, DEFAULT_TIMEOUT);
     assert_eq!(scenario.connect, Connect::Once);
     assert_eq!(scenario.idle_connections, None);
