@@ -597,7 +597,11 @@ fn sentence(text: &Text<'_>, key: &str, value: &Spanned<String>) -> Result<Strin
 /// The first of the requests in words, and how many there are beside them.
 fn kinds_in_words(requests: &[RequestSpec]) -> String {
     const NAMED: usize = 3;
-    let named: Vec<String> = requests.iter().take(NAMED).map(RequestSpec::words).collect();
+    let named: Vec<String> = requests
+        .iter()
+        .take(NAMED)
+        .map(RequestSpec::words)
+        .collect();
     match requests.len().saturating_sub(NAMED) {
         0 => named.join("; "),
         more => format!("{}; and {more} more", named.join("; ")),
