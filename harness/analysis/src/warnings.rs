@@ -7,6 +7,7 @@ use model::measured::clock::Clock;
 use model::measured::recording::{EndedBy, Recording};
 use model::measured::summary::{Summary, Times, value_at};
 use model::measured::workload::WorkloadKind;
+use model::percentiles::PERCENTILES;
 use model::record::warning::{Fact, REACHED_SHARE, SATURATED_SHARE, Warning};
 use model::spec::load::{Arrival, Connect, Load, Process};
 use model::units::{NANOS_PER_S, Nanos};
@@ -23,6 +24,12 @@ pub const VOIDING_LAG_P50_NS: Nanos = 100_000;
 
 /// See [`VOIDING_LAG_P50_NS`].
 pub const VOIDING_LAG_SHARE: f64 = 0.25;
+
+/// The share of a percentile that the generator's own lag may be before it is worth a warning.
+pub const NOTABLE_LAG_SHARE: f64 = 0.05;
+
+/// The share of replies without a stamp of the kernel's clock from which on it is worth a warning.
+pub const NOTABLE_UNSTAMPED_SHARE: f64 = 0.01;
 
 /// Backend lateness at the 99th percentile that is worth a warning.
 pub const NOTABLE_BACKEND_P99_NS: Nanos = 1_000_000;
@@ -79,7 +86,8 @@ pub struct Circumstances {
 pub fn assess(load: &Load, recording: &Recording) -> Vec<Warning> {
     let warnings = [
         saturated(load, recording),
-        lagging(load, recording),
+        lagging(load, recording).or_else(|| lag_share(load, recording)),
+        receive_clock(recording),
         rate_missed(load, recording),
         failures(load, recording),
         unfinished(recording),
@@ -148,6 +156,47 @@ fn lagging(load: &Load, recording: &Recording) -> Option<Warning> {
             p99_ns,
             max_ns: lag.max(),
             timed_p50_ns,
+        })
+    })
+}
+
+/// Percentiles of what is timed of which the lag may be a notable part. In a closed loop requests are sent when they are scheduled.
+fn lag_share(load: &Load, recording: &Recording) -> Option<Warning> {
+    if load.arrival == Arrival::Closed {
+        return None;
+    }
+    let workload = WorkloadKind::of(recording);
+    let lag = Times::of(&recording.times[Clock::GeneratorLag]);
+    let timed = Times::of(&recording.times[workload.clock()]);
+    let kernel = recording.receive.kernel;
+    let counted = if kernel { 1.0 } else { 2.0 };
+    let shares: BTreeMap<String, f64> = PERCENTILES
+        .iter()
+        .filter_map(|percentile| {
+            let (lag_ns, timed_ns) = lag
+                .named(percentile.name)
+                .zip(timed.named(percentile.name))?;
+            let share = (counted * lag_ns as f64 / timed_ns.max(1) as f64).min(1.0);
+            (share > NOTABLE_LAG_SHARE).then(|| (percentile.name.to_owned(), share))
+        })
+        .collect();
+    (!shares.is_empty()).then(|| {
+        Warning::note(Fact::LagShare {
+            shares,
+            workload,
+            kernel,
+        })
+    })
+}
+
+fn receive_clock(recording: &Recording) -> Option<Warning> {
+    let receive = recording.receive;
+    let stamped = recording.times[Clock::ReceiveLag].len();
+    let unstamped_share = receive.unstamped as f64 / (receive.unstamped + stamped).max(1) as f64;
+    (unstamped_share > NOTABLE_UNSTAMPED_SHARE || receive.clock_steps > 0).then(|| {
+        Warning::note(Fact::ReceiveClock {
+            unstamped_share,
+            clock_steps: receive.clock_steps,
         })
     })
 }
@@ -354,7 +403,15 @@ fn littles_law(recording: &Recording) -> Option<Warning> {
         return None;
     }
     let service_time = &recording.times[Clock::ServiceTime];
-    let mean_ns = service_time.mean();
+    // A request is counted until its reply is read. Receive lags of a chat are those of deliveries, many to a message.
+    let lag_ns = match WorkloadKind::of(recording) {
+        WorkloadKind::Messages => 0.0,
+        WorkloadKind::Requests | WorkloadKind::Streams => {
+            let lag = &recording.times[Clock::ReceiveLag];
+            lag.mean() * lag.len() as f64 / service_time.len().max(1) as f64
+        }
+    };
+    let mean_ns = service_time.mean() + lag_ns;
     let expected = mean_ns * service_time.len() as f64 / recording.measured_ns as f64;
     let ends = 2.0 * mean_ns / recording.measured_ns as f64;
     let tolerance = LITTLES_LAW_TOLERANCE + ends;
@@ -401,7 +458,7 @@ fn too_few_samples(recording: &Recording) -> Option<Warning> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::measured::recording::{ConnectionCounts, GeneratorUse, Recorder, Served};
+    use model::measured::recording::{ConnectionCounts, GeneratorUse, InFlight, Recorder, Served};
     use model::record::warning::Validity;
     use model::units::Rate;
     use std::time::Duration;
@@ -481,6 +538,70 @@ mod tests {
             validity.is_valid() && codes(&validity).is_empty(),
             "{validity:?}"
         );
+    }
+
+    /// Requests of 1 ms, each sent after this lag, with what is known of their stamps.
+    fn lagging_by(lag_ns: Nanos, kernel: bool, unstamped: u64, clock_steps: u64) -> Recording {
+        let mut recording = recorder(MS, lag_ns).finish(
+            1_000 * MS,
+            ConnectionCounts::default(),
+            GeneratorUse::default(),
+        );
+        recording.receive.kernel = kernel;
+        recording.receive.unstamped = unstamped;
+        recording.receive.clock_steps = clock_steps;
+        recording
+    }
+
+    #[test]
+    fn percentiles_that_lag_could_change_by_more_than_5_percent_are_named() {
+        let shares = |lag_ns, kernel| {
+            let warning = lag_share(&load(open()), &lagging_by(lag_ns, kernel, 0, 0));
+            warning.map(|warning| match warning.fact {
+                Fact::LagShare { shares, .. } => shares["p50"],
+                fact => panic!("{fact:?}"),
+            })
+        };
+        assert_eq!(shares(45_000, true), None);
+        assert!((shares(60_000, true).unwrap() - 0.06).abs() < 0.01);
+        // Where the generator's own clock says when replies arrive, it reads as late as it sends.
+        assert_eq!(shares(20_000, false), None);
+        assert!((shares(45_000, false).unwrap() - 0.09).abs() < 0.01);
+        assert_eq!(
+            lag_share(&load(Arrival::Closed), &lagging_by(MS, true, 0, 0)),
+            None
+        );
+    }
+
+    #[test]
+    fn replies_without_a_stamp_and_steps_of_the_clock_are_reported() {
+        let stamped = |unstamped, clock_steps| {
+            let mut recording = lagging_by(0, true, unstamped, clock_steps);
+            recording.times[Clock::ReceiveLag]
+                .record_n(1_000, 990)
+                .unwrap();
+            receive_clock(&recording).map(|warning| warning.code().to_owned())
+        };
+        assert_eq!(stamped(10, 0), None);
+        assert_eq!(stamped(11, 0).as_deref(), Some("receive_clock"));
+        assert_eq!(stamped(0, 1).as_deref(), Some("receive_clock"));
+        assert_eq!(receive_clock(&lagging_by(0, false, 0, 0)), None);
+    }
+
+    #[test]
+    fn littles_law_counts_a_request_until_its_reply_is_read() {
+        let mut recording = lagging_by(0, true, 0, 0);
+        recording.in_flight = InFlight {
+            samples: LITTLES_LAW_MIN_SAMPLES,
+            mean: 6.0,
+        };
+        assert!(littles_law(&recording).is_some());
+        // Two thousand a second, each for 1 ms on its way and 2 ms in the queue of its socket.
+        let sent = recording.times[Clock::ServiceTime].len();
+        recording.times[Clock::ReceiveLag]
+            .record_n(2 * MS, sent)
+            .unwrap();
+        assert_eq!(littles_law(&recording), None);
     }
 
     #[test]

@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use load::truth::{BODY, TruthStats};
-use load::{Control, Expect, ExpectBody, Options, Phase, Request, Workload};
+use load::{Control, Expect, ExpectBody, Options, Phase, Request, Spin, Workload};
 use model::measured::recording::Recording;
 use model::record::load_report::LoadReport;
 use model::record::surroundings::Pinning;
-use model::spec::load::Load;
+use model::spec::load::{Load, ReceiveClock};
 use model::units::{Nanos, duration_ns};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::case::{Case, Expectation};
+use crate::case::{Case, Expectation, Generator};
 use crate::figure::Reading;
 use crate::result::{CaseResult, FigureResult, Machine};
 use crate::verdict::{Evidence, judge};
@@ -143,12 +143,12 @@ fn observe(case: &Case, rig: &Rig<'_>) -> Result<Observed, Failure> {
     let way_before = way()?;
     let (ticks_before, began) = (environment::cpu_ticks(), Instant::now());
     let server_waited_before = withheld_ns(&server);
-    let (reading, frozen_ns, generator_waited_ns) = match case.freeze {
-        None => {
+    let (reading, frozen_ns, generator_waited_ns) = match case.generator {
+        Generator::Usual | Generator::Sleeping | Generator::Full => {
             let (recording, waited_ns) = drive(case, &server, rig)?;
             (Owned::Recording(Box::new(recording)), None, waited_ns)
         }
-        Some(freeze) => {
+        Generator::Frozen(freeze) => {
             let (report, frozen_ns) = drive_frozen(case, freeze, &server, rig)?;
             (Owned::Report(Box::new(report)), Some(frozen_ns), 0)
         }
@@ -192,7 +192,12 @@ fn drive(case: &Case, server: &Server, rig: &Rig<'_>) -> Result<(Recording, Nano
     let workload = Workload::new(vec![request]);
     let options = Options {
         cpus: rig.pinning.load_cpus.clone(),
-        spin: !cores::is_shared(rig.pinning),
+        spin: if cores::is_shared(rig.pinning) || case.generator != Generator::Usual {
+            Spin::Never
+        } else {
+            Spin::Always
+        },
+        clock: case.clock,
     };
     let marks = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
     let control = Control::watching({
@@ -212,6 +217,12 @@ fn drive(case: &Case, server: &Server, rig: &Rig<'_>) -> Result<(Recording, Nano
             is_done.store(true, Ordering::Relaxed);
             driven
         });
+        if case.generator == Generator::Full {
+            for &cpu in &rig.pinning.load_cpus {
+                let is_done = &is_done;
+                scope.spawn(move || keep_busy(cpu, is_done));
+            }
+        }
         while !is_done.load(Ordering::Relaxed) {
             std::thread::sleep(LOOK_EVERY);
             if rig.interrupt.is_asked() {
@@ -227,6 +238,15 @@ fn drive(case: &Case, server: &Server, rig: &Rig<'_>) -> Result<(Recording, Nano
     Ok((recording, after.saturating_sub(before)))
 }
 
+/// Leaves a core no time to rest until `is_done`.
+fn keep_busy(cpu: u32, is_done: &AtomicBool) {
+    // On another core it would leave this one in peace, and the case would show less than it might.
+    let _ = cores::pin(&[cpu]);
+    while !is_done.load(Ordering::Relaxed) {
+        std::hint::spin_loop();
+    }
+}
+
 /// Has a generator in a child process drive the load, freezes it for a while, and returns what it says of itself and how
 /// long it was frozen.
 fn drive_frozen(
@@ -235,7 +255,7 @@ fn drive_frozen(
     server: &Server,
     rig: &Rig<'_>,
 ) -> Result<(LoadReport, Nanos), Failure> {
-    let mut generator = Generator::start(case, server, rig.pinning)?;
+    let mut generator = GeneratorProcess::start(case, server, rig.pinning)?;
     let mut frozen_ns = 0;
     wait_until(rig.interrupt, || {
         books(server, rig.client).is_some_and(|books| books.arrived > 0)
@@ -253,9 +273,9 @@ fn drive_frozen(
 }
 
 /// `bench load --json` in a child process. Dropping it kills it.
-struct Generator(Child);
+struct GeneratorProcess(Child);
 
-impl Generator {
+impl GeneratorProcess {
     fn start(case: &Case, server: &Server, pinning: &Pinning) -> Result<Self, Failure> {
         let load = &case.load;
         let rate = load
@@ -272,6 +292,11 @@ impl Generator {
             .args(["--duration", &format!("{}s", load.duration.as_secs_f64())])
             .args(["--seed", &load.seed.to_string()])
             .args(["--parent", &std::process::id().to_string()])
+            .args(match case.clock {
+                ReceiveClock::Auto => ["--clock", "auto"],
+                ReceiveClock::Kernel => ["--clock", "kernel"],
+                ReceiveClock::User => ["--clock", "user"],
+            })
             .arg("--json")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -313,7 +338,7 @@ impl Generator {
     }
 }
 
-impl Drop for Generator {
+impl Drop for GeneratorProcess {
     fn drop(&mut self) {
         // Both fail only where it has ended already; a stopped process can be killed as well.
         let _ = self.0.kill();

@@ -613,6 +613,11 @@ fn load_text(url: &str, report: &LoadReport, recording: &Recording, page: Page) 
             .map(|us| format!("; {} µs a request", figures::figure(us)))
             .unwrap_or_default()
     ));
+    lines.extend(
+        report
+            .receive
+            .map(|receive| format!("Clock        {}", sentences::receive_clock(&receive))),
+    );
     lines.extend(warning_lines(
         &warnings::each(&report.validity.warnings),
         page,
@@ -662,9 +667,10 @@ fn times_table(report: &LoadReport) -> Table {
             .chain(names)
             .chain(["max".to_owned()]),
     );
-    // The generator's lag is part of the send lag, and has a warning of its own.
+    // The generator's lag is part of the send lag, and has a warning of its own; its turns are of nobody's requests.
+    let is_shown = |clock: &Clock| !matches!(clock, Clock::GeneratorLag | Clock::TurnLength);
     let clocks = report.times_ns.iter();
-    for (clock, times) in clocks.filter(|(clock, _)| **clock != Clock::GeneratorLag) {
+    for (clock, times) in clocks.filter(|(clock, _)| is_shown(clock)) {
         let name = sentences::capitalised(terms::clock(*clock));
         table.add_row([name].into_iter().chain(row(times)));
     }

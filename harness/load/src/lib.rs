@@ -34,6 +34,7 @@ pub mod transport;
 pub use engine::control::{Control, Phase};
 pub use engine::drive::{Endpoint, Options, drive};
 pub use engine::error::{CONNECT_TIMEOUT, CONNECT_TIMEOUT_EACH, DriveError};
+pub use engine::spinning::Spin;
 pub use engine::{idle, pacer};
 pub use protocol::upgrade::UpgradeError;
 pub use protocol::workload::{Chat, Expect, ExpectBody, Request, SUCCESS_OR_REDIRECT, Workload};

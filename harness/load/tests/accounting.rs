@@ -20,7 +20,7 @@ use std::time::Duration;
 use load::{Control, DriveError, Expect, ExpectBody, Options, Phase, Request, Workload, drive};
 use model::measured::accounting::ErrorKind;
 use model::measured::recording::{EndedBy, Recording};
-use model::spec::load::{Arrival, Connect, Load, Process};
+use model::spec::load::{Arrival, Connect, Load, Process, ReceiveClock};
 use model::units::Rate;
 
 const GOOD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
@@ -192,7 +192,7 @@ fn post(addr: SocketAddr, load: &Load) -> Recording {
 fn options() -> Options {
     Options {
         cpus: Vec::new(),
-        spin: false,
+        ..Options::default()
     }
 }
 
@@ -676,7 +676,7 @@ fn the_drain_is_over_for_the_watcher_when_it_is_for_the_last_thread() {
         let load = load(Arrival::Closed, THREADS, Some(THREADS.into()));
         let options = Options {
             cpus: vec![0; THREADS as usize],
-            spin: false,
+            ..Options::default()
         };
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -750,7 +750,7 @@ fn threads_share_connections_and_requests_without_losing_any() {
     let addr = server(Habit::Say(GOOD));
     let options = Options {
         cpus: vec![0, 0, 0],
-        spin: false,
+        ..Options::default()
     };
     for arrival in [Arrival::Closed, open(2000.0)] {
         let recording = drive(
@@ -939,7 +939,10 @@ fn a_server_that_is_not_there_is_an_error_before_the_first_request() {
         listener.local_addr().unwrap()
     };
     for cpus in [vec![], vec![0, 0]] {
-        let options = Options { cpus, spin: false };
+        let options = Options {
+            cpus,
+            ..Options::default()
+        };
         let error = drive(
             &load(Arrival::Closed, 4, Some(1)),
             &workload(addr),
@@ -960,7 +963,7 @@ fn a_core_that_does_not_exist_is_named() {
     let addr = server(Habit::Say(GOOD));
     let options = Options {
         cpus: vec![1000],
-        spin: false,
+        ..Options::default()
     };
     let error = drive(
         &load(Arrival::Closed, 1, Some(1)),
@@ -974,4 +977,27 @@ fn a_core_that_does_not_exist_is_named() {
         matches!(error, DriveError::Pin { cpu: 1000, .. }),
         "{error}"
     );
+}
+
+#[test]
+fn replies_are_read_later_than_they_arrive_and_each_is_counted_in_one_way() {
+    let load = load(Arrival::Closed, 4, Some(100));
+    for clock in [ReceiveClock::Auto, ReceiveClock::User] {
+        let addr = server(Habit::Say(GOOD));
+        let options = Options { clock, ..options() };
+        let recording = drive(&load, &workload(addr), addr, &options, &Control::default()).unwrap();
+        let receive = recording.receive;
+        let stamped = recording.times[Clock::ReceiveLag].len();
+        let counted = if receive.kernel { 100 } else { 0 };
+        assert_eq!(
+            stamped + receive.unstamped,
+            counted,
+            "{clock:?}: {receive:?}"
+        );
+        assert_eq!(
+            receive.kernel,
+            clock == ReceiveClock::Auto && receive.distrust.is_none()
+        );
+        assert!(!recording.times[Clock::TurnLength].is_empty());
+    }
 }

@@ -221,7 +221,10 @@ fn load(arrival: Arrival) -> Load {
 
 fn driven(load: &Load, addr: SocketAddr, cpus: Vec<u32>) -> Result<Recording, DriveError> {
     let workload = Workload::from(Chat::new(&addr.to_string(), 64));
-    let options = Options { cpus, spin: false };
+    let options = Options {
+        cpus,
+        ..Options::default()
+    };
     drive(load, &workload, addr, &options, &Control::default())
 }
 

@@ -103,7 +103,7 @@ fn check(addr: SocketAddr, duration: Duration) -> Result<Recording, DriveError> 
     let request = Request::new("GET", "/", &addr.to_string(), &[], None, expect);
     let options = Options {
         cpus: Vec::new(),
-        spin: false,
+        ..Options::default()
     };
     drive(
         &load,

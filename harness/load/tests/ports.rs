@@ -143,7 +143,7 @@ fn drive_at(listen: &str, load: &Load, others: u32) -> (Result<Recording, DriveE
     let request = Request::new("GET", "/call/7?ms=0", "backend", headers, None, expect);
     let options = Options {
         cpus: Vec::new(),
-        spin: false,
+        ..Options::default()
     };
     let stop = AtomicBool::new(false);
     let recording = std::thread::scope(|scope| {

@@ -46,7 +46,7 @@ fn two_thousand_connections_each_carry_their_requests() {
     };
     let options = Options {
         cpus: vec![0, 0],
-        spin: false,
+        ..Options::default()
     };
     let stop = AtomicBool::new(false);
     let recording = std::thread::scope(|scope| {

@@ -107,7 +107,7 @@ fn check(odd: Odd, timeout: Duration) -> Recording {
     );
     let options = Options {
         cpus: Vec::new(),
-        spin: false,
+        ..Options::default()
     };
     let recording = drive(
         &load,

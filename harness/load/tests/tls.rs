@@ -215,7 +215,7 @@ fn check(addr: SocketAddr, trust: &Trust, load: &Load) -> Result<Recording, Driv
     };
     let options = Options {
         cpus: Vec::new(),
-        spin: false,
+        ..Options::default()
     };
     let recording = drive(
         load,

@@ -445,7 +445,7 @@ fn serve_and_drive(behaviour: Behaviour, load: &Load) -> (Recording, TruthStats)
         let server = scope.spawn(|| load::truth::serve(&listener, behaviour, false, &stop));
         let options = Options {
             cpus: Vec::new(),
-            spin: false,
+            ..Options::default()
         };
         let driven = drive(load, &workload(addr), addr, &options, &Control::default());
         let reported = driven

@@ -47,6 +47,7 @@ fn experiment(record: &RunRecord) -> ExperimentRecord {
         rounds: None,
         duration_ns: None,
         warmup_ns: None,
+        clock: model::spec::load::ReceiveClock::Auto,
         aa: false,
         profile: false,
     }

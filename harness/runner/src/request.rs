@@ -6,7 +6,7 @@ use std::time::Duration;
 use model::record::experiment::{ExperimentRecord, OriginRecord};
 use model::record::log::LogHead;
 use model::record::surroundings::Pinning;
-use model::spec::load::{Arrival, Load};
+use model::spec::load::{Arrival, Load, ReceiveClock};
 use model::spec::plan::{Effort, Plan, PlanSpec};
 use model::spec::scenario::{ArrivalSpec, Pace, Scenario};
 use model::spec::target;
@@ -54,6 +54,8 @@ pub struct Choices {
     pub duration: Option<Duration>,
     /// Warm-up of each target in each round.
     pub warmup: Option<Duration>,
+    /// Whose clock says when replies arrive.
+    pub clock: ReceiveClock,
     /// Whether the last target is the first once more.
     pub aa: bool,
     /// What is looked at after the measurement.
@@ -72,6 +74,7 @@ impl Choices {
             rounds: None,
             duration: None,
             warmup: None,
+            clock: ReceiveClock::Auto,
             aa: false,
             profile: None,
         }
@@ -97,6 +100,8 @@ pub struct Request {
     pub plan: Plan,
     /// The cores of servers and load.
     pub pinning: Pinning,
+    /// Whose clock says when replies arrive.
+    pub clock: ReceiveClock,
     /// What is looked at after the measurement.
     pub profile: Option<Profile>,
     /// All of it as records have it.
@@ -135,6 +140,7 @@ impl Request {
             aa: choices.aa,
             plan,
             pinning: choices.pinning,
+            clock: choices.clock,
             profile: choices.profile,
         })
     }
@@ -215,6 +221,7 @@ impl Request {
                 rounds: experiment.rounds.and_then(NonZeroU32::new),
                 duration: experiment.duration_ns.map(Duration::from_nanos),
                 warmup: experiment.warmup_ns.map(Duration::from_nanos),
+                clock: experiment.clock,
                 aa: experiment.aa,
                 profile: experiment.profile.then_some(Profile::Syscalls),
                 ..Choices::usual(experiment.effort, seed, pinning)
@@ -263,6 +270,7 @@ fn experiment(scenario: &Scenario, targets: &[TargetSpec], choices: &Choices) ->
         rounds: choices.rounds.map(NonZeroU32::get),
         duration_ns: choices.duration.map(duration_ns),
         warmup_ns: choices.warmup.map(duration_ns),
+        clock: choices.clock,
         aa: choices.aa,
         profile: choices.profile.is_some(),
     }

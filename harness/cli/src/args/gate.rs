@@ -7,7 +7,7 @@ use model::spec::plan::Effort;
 use process::failure::Failure;
 use runner::request::Choices;
 
-use crate::args::shared::{EffortArgs, FormArgs, PlaceArgs};
+use crate::args::shared::{ClockArgs, EffortArgs, FormArgs, PlaceArgs};
 
 #[derive(Debug, ClapArgs)]
 #[command(
@@ -66,6 +66,9 @@ pub(crate) struct GateArgs {
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
 
+    #[command(flatten)]
+    pub(crate) clock: ClockArgs,
+
     /// Seed of the order of targets, the arrivals and the mix of requests.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -93,7 +96,10 @@ impl GateArgs {
     /// How it is measured; `effort` is what the configuration says.
     pub(crate) fn choices(&self, effort: Effort) -> Result<Choices, Failure> {
         let pinning = self.place.pinning()?;
-        Ok(Choices::usual(self.effort.or(effort), self.seed, pinning))
+        Ok(Choices {
+            clock: self.clock.chosen(),
+            ..Choices::usual(self.effort.or(effort), self.seed, pinning)
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use load::{
-    Endpoint, Expect, ExpectBody, Options, Request, SUCCESS_OR_REDIRECT, Tls, Trust, Workload,
+    Endpoint, Expect, ExpectBody, Options, Request, SUCCESS_OR_REDIRECT, Spin, Tls, Trust, Workload,
 };
 use model::spec::load::{Arrival, Connect, Load, Process};
 use model::units::{MAX_DURATION, Rate, parse_duration};
@@ -18,6 +18,7 @@ use runner::own::{self, HeaderError};
 use runner::workload;
 
 use crate::args::address::Address;
+use crate::args::shared::ClockArgs;
 
 /// How long to measure, where neither a time nor a number of requests was asked for.
 const DURATION: Duration = Duration::from_secs(10);
@@ -123,7 +124,7 @@ pub(crate) struct LoadArgs {
 
     /// Cores of the load generator, one thread each, as `0` or `0-3`
     ///
-    /// [default: one thread, not pinned]
+    /// [default: one thread, on a core that the system chooses as free]
     #[arg(long, value_name = "LIST")]
     pub(crate) load_cpus: Option<CpuList>,
 
@@ -131,6 +132,9 @@ pub(crate) struct LoadArgs {
     /// else uses, the server in particular.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) spin: SpinChoice,
+
+    #[command(flatten)]
+    pub(crate) clock: ClockArgs,
 
     /// Seed of the arrivals.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -296,11 +300,20 @@ impl LoadArgs {
             }
         };
         let spin = match self.spin {
-            SpinChoice::Always => true,
-            SpinChoice::Never => false,
-            SpinChoice::Auto => !cpus.is_empty(),
+            SpinChoice::Always => Spin::Always,
+            SpinChoice::Never => Spin::Never,
+            SpinChoice::Auto if !cpus.is_empty() => Spin::Always,
+            // Affinity and the control group's quota both bound it.
+            SpinChoice::Auto => match std::thread::available_parallelism() {
+                Ok(cores) if cores.get() > 1 => Spin::WhereFree,
+                _ => Spin::Never,
+            },
         };
-        Ok(Options { cpus, spin })
+        Ok(Options {
+            cpus,
+            spin,
+            clock: self.clock.chosen(),
+        })
     }
 
     /// TLS as the arguments want it; none for plain http, where they must not ask for it.
@@ -355,7 +368,7 @@ impl From<ArrivalName> for Process {
 /// When the load generator busy-waits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SpinChoice {
-    /// Only with --load-cpus; keep the server off those cores.
+    /// With --load-cpus, and otherwise where there are two cores, as long as nothing else needs the one that it is on.
     #[default]
     Auto,
     /// Never: sleep until the scheduled time.

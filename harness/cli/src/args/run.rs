@@ -14,7 +14,7 @@ use process::failure::Failure;
 use report::charts::Chart;
 use runner::request::{Choices, Profile, Request};
 
-use crate::args::shared::{EffortArgs, ExperimentArgs, PlaceArgs, charts};
+use crate::args::shared::{ClockArgs, EffortArgs, ExperimentArgs, PlaceArgs, charts};
 
 #[derive(Debug, ClapArgs)]
 #[command(
@@ -79,6 +79,9 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
 
+    #[command(flatten)]
+    pub(crate) clock: ClockArgs,
+
     /// Seed of the order of targets, the arrivals and the mix of requests.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -95,7 +98,7 @@ pub(crate) struct RunArgs {
         value_name = "DIR",
         conflicts_with_all = [
             "named", "scenario", "out", "target", "url", "connections", "rate", "duration", "warmup", "rounds", "quick",
-            "thorough", "aa", "pool", "profile", "server_cpus", "load_cpus", "seed",
+            "thorough", "aa", "pool", "profile", "server_cpus", "load_cpus", "clock", "seed",
         ]
     )]
     pub(crate) resume: Option<PathBuf>,
@@ -136,6 +139,7 @@ impl RunArgs {
             rounds: self.rounds,
             duration: self.duration,
             warmup: self.warmup,
+            clock: self.clock.chosen(),
             aa: self.aa,
             profile: self.profile.map(Into::into),
             ..Choices::usual(effort, self.seed, self.place.pinning()?)

@@ -1,8 +1,9 @@
 //! What several commands take.
 
-use clap::Args as ClapArgs;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args as ClapArgs, ValueEnum};
 use model::record::surroundings::Pinning;
+use model::spec::load::ReceiveClock;
 use model::spec::plan::Effort;
 use model::spec::scenario::Scenario;
 use model::spec::target;
@@ -82,6 +83,36 @@ pub(crate) struct PlaceArgs {
     /// [default: the lower half of the available cores]
     #[arg(long, value_name = "LIST")]
     load_cpus: Option<CpuList>,
+}
+
+/// Whose clock says when replies arrive.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct ClockArgs {
+    /// Whose clock says when a reply arrived.
+    #[arg(long, value_enum, default_value_t)]
+    clock: ClockName,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum ClockName {
+    /// The kernel's where a test at the start finds that it can be trusted, otherwise the load generator's.
+    #[default]
+    Auto,
+    /// The kernel's: a reply ends when it arrives, though the load generator reads it later.
+    Kernel,
+    /// The load generator's: a reply ends when the load generator is woken for it.
+    User,
+}
+
+impl ClockArgs {
+    /// The clock that was chosen.
+    pub(crate) fn chosen(&self) -> ReceiveClock {
+        match self.clock {
+            ClockName::Auto => ReceiveClock::Auto,
+            ClockName::Kernel => ReceiveClock::Kernel,
+            ClockName::User => ReceiveClock::User,
+        }
+    }
 }
 
 impl PlaceArgs {

@@ -20,7 +20,7 @@ use runner::measure::sweep::SweepRequest;
 use runner::request::{Choices, Request};
 use runner::workload::Routes;
 
-use crate::args::shared::{ExperimentArgs, PlaceArgs};
+use crate::args::shared::{ClockArgs, ExperimentArgs, PlaceArgs};
 
 /// The fewest connections by default. A scenario has enough for its own rate, and a sweep goes far beyond: at
 /// the knee of io-heavy 400 requests are on the wire at a time.
@@ -92,6 +92,9 @@ pub(crate) struct SweepArgs {
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
 
+    #[command(flatten)]
+    pub(crate) clock: ClockArgs,
+
     /// Seed of the order of targets, the arrivals and the mix of requests.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -135,6 +138,7 @@ impl SweepArgs {
             connections: Some(self.connections.unwrap_or(usual)),
             rounds: std::num::NonZeroU32::new(self.rounds + 1),
             warmup: self.warmup,
+            clock: self.clock.chosen(),
             ..Choices::usual(Effort::Default, self.seed, pinning)
         };
         let time_limit = self.time_limit.unwrap_or(time_for(&targets));

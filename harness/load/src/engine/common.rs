@@ -8,6 +8,7 @@ use model::spec::load::Load;
 use crate::clock::Clock;
 use crate::engine::control::Control;
 use crate::engine::meeting::Meeting;
+use crate::engine::spinning::Spin;
 
 /// What all threads of a drive share.
 pub(crate) struct Common<'a> {
@@ -16,6 +17,8 @@ pub(crate) struct Common<'a> {
     pub(crate) control: &'a Control,
     pub(crate) clock: Clock,
     pub(crate) meeting: Meeting,
+    /// Whether the kernel stamps what arrives.
+    pub(crate) is_stamped: bool,
     pub(crate) local_ports: RangeInclusive<u16>,
 }
 
@@ -29,6 +32,6 @@ pub(crate) struct Share {
     pub(crate) connections: u32,
     /// The core to pin to.
     pub(crate) cpu: Option<u32>,
-    /// Whether to spin for due times.
-    pub(crate) spin: bool,
+    /// When to spin.
+    pub(crate) spin: Spin,
 }

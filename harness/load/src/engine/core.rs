@@ -1,8 +1,8 @@
 //! What every conversation needs of its worker: the clock, the connections, who is free, the schedule, the recorders.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
+use std::collections::{BinaryHeap, VecDeque};
 use std::os::fd::OwnedFd;
 
 use model::measured::accounting::ErrorKind;
@@ -12,7 +12,7 @@ use model::units::{Nanos, duration_ns};
 use rustix::io::Errno;
 
 use crate::clock::Clock;
-use crate::engine::backoff::Backoff;
+use crate::engine::backoff::{Backoff, Pace};
 use crate::engine::common::{Common, Share};
 use crate::engine::error::DriveError;
 use crate::engine::pacer::Pacer;
@@ -20,6 +20,7 @@ use crate::line::Line;
 use crate::reactor::{Reactor, Ready};
 use crate::transport::dial::Dial;
 use crate::transport::link::{HandshakeError, RecvError, Transport};
+use crate::transport::receiver::Receiver;
 
 /// Bytes read at once; one buffer serves all connections of a thread.
 pub(super) const READ_BUFFER_BYTES: usize = 64 * 1024;
@@ -33,14 +34,19 @@ pub(crate) struct Core<'a, T: Transport> {
     pub(super) transport: &'a T::Shared,
     pub(super) clock: Clock,
     pub(super) reactor: Reactor,
+    pub(super) receiver: Receiver,
     pub(super) read_buffer: Vec<u8>,
     pub(super) sessions: Vec<Session<T>>,
     /// Sessions that may send, longest free first: every connection gets its turn.
     pub(super) free: Line,
     /// Sessions that are being opened, in the order in which they began.
     pub(super) opening: Line,
-    /// Sessions to open, and not before when, soonest first.
-    pub(super) to_open: BinaryHeap<Reverse<(Nanos, usize)>>,
+    /// Sessions to open, in this order.
+    pub(super) to_open: VecDeque<usize>,
+    /// Sessions to open whose connections before were of no use, and not before when, soonest first.
+    pub(super) to_retry: BinaryHeap<Reverse<(Nanos, usize)>>,
+    /// Of those.
+    pub(super) pace: Pace,
     pub(super) dial: Dial,
     pub(super) source: Source,
     /// Requests that may still be scheduled, where the load bounds their number.
@@ -117,6 +123,14 @@ pub(super) enum Stage {
     Open,
 }
 
+/// When bytes arrived.
+#[derive(Clone, Copy)]
+pub(super) struct Arrival {
+    pub(super) at_ns: Nanos,
+    /// How much later they were read; none where the kernel did not say when they arrived.
+    pub(super) lag_ns: Option<Nanos>,
+}
+
 /// Why a connection is given up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -161,11 +175,19 @@ impl<'a, T: Transport> Core<'a, T> {
             transport,
             clock: common.clock,
             reactor: Reactor::new().map_err(|source| DriveError::Epoll { source })?,
+            receiver: if common.is_stamped {
+                Receiver::stamped(common.clock)
+            } else {
+                Receiver::unstamped()
+            },
             read_buffer: vec![0; READ_BUFFER_BYTES],
             free: Line::new(share.connections),
             opening: Line::new(share.connections),
-            to_open: BinaryHeap::new(),
-            dial: Dial::new(common.addr, &common.local_ports, share.threads),
+            to_open: VecDeque::new(),
+            to_retry: BinaryHeap::new(),
+            pace: Pace::new(share.threads),
+            dial: Dial::new(common.addr, &common.local_ports, share.threads)
+                .stamped(common.is_stamped),
             sessions,
             source: Source::Quiet,
             remaining: limit / threads + u64::from(thread < limit % threads),
@@ -197,11 +219,13 @@ impl<'a, T: Transport> Core<'a, T> {
         self.free.push_back(index);
     }
 
-    /// Whether, in a closed loop, the reply that just came is followed by a request.
-    pub(super) fn follows(&self) -> bool {
+    /// When, in a closed loop, the request is sent that follows a reply: now, unless the end has come.
+    pub(super) fn follows(&self) -> Option<Nanos> {
         match self.source {
-            Source::Closed { end_ns } => self.remaining > 0 && self.clock.now() < end_ns,
-            Source::Paced(_) | Source::Quiet => false,
+            Source::Closed { end_ns } if self.remaining > 0 => {
+                Some(self.clock.now()).filter(|&now| now < end_ns)
+            }
+            Source::Closed { .. } | Source::Paced(_) | Source::Quiet => None,
         }
     }
 
@@ -211,7 +235,9 @@ impl<'a, T: Transport> Core<'a, T> {
             self.remaining -= 1;
         }
         let session = &mut self.sessions[index];
-        session.backoff.on_used();
+        if session.backoff.on_used() {
+            self.pace.on_used();
+        }
         let free_since_ns = session.free_since_ns;
         let recorder = self.recorders.for_due(due_ns);
         recorder.on_scheduled(1);
@@ -249,7 +275,34 @@ impl<'a, T: Transport> Core<'a, T> {
     /// Reads into the read buffer what has come; 0 is the peer's end.
     pub(super) fn recv(&mut self, index: usize) -> Result<usize, RecvError> {
         let Link { socket, transport } = self.sessions[index].link();
-        transport.recv(socket, &mut self.read_buffer)
+        transport.recv(socket, &mut self.receiver, &mut self.read_buffer)
+    }
+
+    /// When the bytes of the last read arrived, not before `since_ns`: by the kernel's clock where that says so, otherwise at
+    /// `woken_ns`, when they had arrived by our own.
+    pub(super) fn arrival(&self, since_ns: Nanos, woken_ns: Nanos) -> Arrival {
+        let stamped = self.receiver.is_stamped().then(|| {
+            let read_ns = self.clock.now();
+            let at_ns = self.receiver.arrived_ns(since_ns, read_ns)?;
+            Some((at_ns, read_ns - at_ns))
+        });
+        stamped.flatten().map_or(
+            Arrival {
+                at_ns: woken_ns,
+                lag_ns: None,
+            },
+            |(at_ns, lag_ns)| Arrival {
+                at_ns,
+                lag_ns: Some(lag_ns),
+            },
+        )
+    }
+
+    /// What was due at `due_ns` was answered by what arrived then, as far as the kernel's clock was asked.
+    pub(super) fn count_read(&mut self, due_ns: Nanos, lag_ns: Option<Nanos>) {
+        if self.receiver.is_stamped() {
+            self.recorders.for_due(due_ns).on_read(lag_ns);
+        }
     }
 
     /// Whether a read of so many bytes has emptied the socket (epoll(7)). After a hang-up its end is still to be read.
@@ -265,7 +318,7 @@ impl<'a, T: Transport> Core<'a, T> {
     /// Whether nothing but silence is to be read, not even an end.
     pub(super) fn is_silent(&mut self, index: usize) -> bool {
         let Link { socket, transport } = self.sessions[index].link();
-        transport.is_silent(socket, &mut self.read_buffer)
+        transport.is_silent(socket, &mut self.receiver, &mut self.read_buffer)
     }
 
     pub(super) fn is_stopped(&self) -> bool {
@@ -332,21 +385,34 @@ impl<T: Transport> Core<'_, T> {
     /// Asks for a connection in the place of one that is closed.
     pub(super) fn open_later(&mut self, index: usize, now: Nanos) {
         let session = &mut self.sessions[index];
-        let lived_ns = session.open_since_ns.take().map_or(0, |since| now - since);
-        let pause_ns = session.backoff.after(lived_ns);
-        self.to_open.push(Reverse((now + pause_ns, index)));
+        let lived_ns = session
+            .open_since_ns
+            .take()
+            .map_or(0, |since| now.saturating_sub(since));
+        match session.backoff.after(lived_ns) {
+            0 => self.to_open.push_back(index),
+            pause_ns => {
+                self.pace.on_unused();
+                self.to_retry.push(Reverse((now + pause_ns, index)));
+            }
+        }
     }
 
     /// Every session is to be opened, in their order.
     pub(super) fn open_each(&mut self, sessions: impl IntoIterator<Item = usize>) {
-        let at_once = sessions.into_iter().map(|index| Reverse((0, index)));
-        self.to_open.extend(at_once);
+        self.to_open.extend(sessions);
     }
 
     pub(super) fn next_to_open(&mut self, now: Nanos) -> Option<usize> {
-        let next = self.to_open.peek_mut()?;
+        if let Some(index) = self.to_open.pop_front() {
+            return Some(index);
+        }
+        let next = self.to_retry.peek_mut()?;
         let Reverse((not_before_ns, _)) = *next;
-        (not_before_ns <= now).then(|| PeekMut::pop(next).0.1)
+        (not_before_ns <= now && self.pace.allows(now)).then(|| {
+            self.pace.on_opened(now);
+            PeekMut::pop(next).0.1
+        })
     }
 
     /// Begins to open a session. Where that fails at once the session stays closed.

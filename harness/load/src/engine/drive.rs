@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
+use model::measured::receive::Distrust;
 use model::measured::recording::Recording;
-use model::spec::load::Load;
+use model::spec::load::{Load, ReceiveClock};
 
 use crate::clock::Clock;
 use crate::engine::common::{Common, Share};
@@ -13,21 +14,24 @@ use crate::engine::meeting::Meeting;
 use crate::engine::members::Members;
 use crate::engine::protocol::Protocol;
 use crate::engine::requests::Requests;
+use crate::engine::spinning::Spin;
 use crate::engine::worker;
 use crate::protocol::workload::{Workload, WorkloadKind};
 use crate::transport::dial;
+use crate::transport::receiver::{self, Stamping};
 use crate::transport::tcp::Tcp;
 use crate::transport::tls::{Secured, Tls};
 
-/// How the generator uses the machine.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How the generator uses the machine, and whose clock it believes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
     /// One generator thread a core, pinned to it; empty: one thread, wherever the system puts it. A chat has one thread
     /// whatever stands here, on the first of these cores.
     pub cpus: Vec<u32>,
-    /// Spin, in an open loop, for a due time that is near and while a reply is awaited. Only on cores that nothing else
-    /// needs: a spinning generator starves what shares its core.
-    pub spin: bool,
+    /// When to spin.
+    pub spin: Spin,
+    /// Whose clock says when replies arrived.
+    pub clock: ReceiveClock,
 }
 
 /// Where to, and how.
@@ -74,11 +78,15 @@ pub fn drive(
         .unwrap_or(u32::MAX)
         .min(most_threads);
     let Endpoint { addr, tls } = endpoint.into();
+    let clock = Clock::start();
+    // What it keeps is kept until the drive is over.
+    let stamping = stamping(options.clock, clock)?;
     let common = Common {
         load,
         addr,
         control,
-        clock: Clock::start(),
+        clock,
+        is_stamped: matches!(stamping, Some(Ok(_))),
         meeting: Meeting::new(threads),
         local_ports: dial::local_ports(),
     };
@@ -129,7 +137,8 @@ pub fn drive(
             None => merged = Some(recording),
         }
     }
-    let merged = merged.expect("there is at least one thread");
+    let mut merged = merged.expect("there is at least one thread");
+    merged.receive.distrust = stamping.and_then(Result::err);
     assert!(
         merged.accounting.balances(),
         "every scheduled request has exactly one fate: {:?}",
@@ -142,6 +151,21 @@ pub fn drive(
         merged.kinds
     );
     Ok(merged)
+}
+
+/// Has the kernel stamp what arrives, as far as that is wanted; or why it isn't trusted, where it need not be.
+fn stamping(
+    wanted: ReceiveClock,
+    clock: Clock,
+) -> Result<Option<Result<Stamping, Distrust>>, DriveError> {
+    match wanted {
+        ReceiveClock::User => Ok(None),
+        ReceiveClock::Auto => Ok(Some(receiver::test(clock))),
+        ReceiveClock::Kernel => match receiver::test(clock) {
+            Ok(stamping) => Ok(Some(Ok(stamping))),
+            Err(distrust) => Err(DriveError::Distrusted { distrust }),
+        },
+    }
 }
 
 /// A thread's part of a drive, with or without TLS.

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use model::measured::receive::Distrust;
 use rustix::io::Errno;
 use thiserror::Error;
 
@@ -88,6 +89,15 @@ pub enum DriveError {
         cpu: u32,
         /// What the system said.
         source: io::Error,
+    },
+    /// The kernel's clock was asked for, and its stamps can't be trusted.
+    #[error(
+        "the kernel's clock can't say when replies arrive: {}; use --clock user, or --clock auto, which uses the kernel's only where it \
+         can be trusted", .distrust.sentence()
+    )]
+    Distrusted {
+        /// Why.
+        distrust: Distrust,
     },
     /// The readiness interface failed.
     #[error("epoll failed: {source}; {}", epoll_remedy(.source))]

@@ -18,7 +18,7 @@ use rand_xoshiro::rand_core::{Rng, SeedableRng};
 use websocket::{MAX_MESSAGE_BYTES, Message, Poll, Role, Socket, encode};
 
 use crate::engine::common::Share;
-use crate::engine::core::{Core, Ended, Opened};
+use crate::engine::core::{Arrival, Core, Ended, Opened};
 use crate::engine::error::CONNECT_TIMEOUT;
 use crate::engine::protocol::Protocol;
 use crate::line::Line;
@@ -127,7 +127,9 @@ impl<'a> Members<'a> {
     fn join<T: Transport>(&mut self, core: &mut Core<'_, T>, index: usize, now: Nanos) {
         self.greeting.remove(index);
         self.joined += 1;
-        core.sessions[index].backoff.on_used();
+        if core.sessions[index].backoff.on_used() {
+            core.pace.on_used();
+        }
         self.messages.join(index);
         self.turns[index].socket = Some(Socket::new(Role::Client));
         self.release(core, index, now);
@@ -138,9 +140,8 @@ impl<'a> Members<'a> {
         if core.free.len() + self.messages.in_flight() >= MAX_IN_FLIGHT {
             self.turns[index].at = At::Waiting;
             self.waiting.push_back(index);
-        } else if core.follows() {
+        } else if let Some(due_ns) = core.follows() {
             core.sessions[index].free_since_ns = now;
-            let due_ns = core.clock.now();
             self.send_at(core, index, due_ns, due_ns);
         } else {
             self.turns[index].at = At::Free;
@@ -217,8 +218,10 @@ impl<'a> Members<'a> {
                     return self.lose(core, index, UpgradeError::Malformed, arrived_ns);
                 }
                 Ok(count) => {
+                    let since_ns = core.sessions[index].open_since_ns.unwrap_or_default();
+                    let arrival = core.arrival(since_ns, arrived_ns);
                     let buffer = std::mem::take(&mut core.read_buffer);
-                    let heard = self.hear(core, index, &buffer[..count], arrived_ns);
+                    let heard = self.hear(core, index, &buffer[..count], arrival);
                     core.read_buffer = buffer;
                     if let Err(why) = heard {
                         return self.lose(core, index, why, core.clock.now());
@@ -240,16 +243,16 @@ impl<'a> Members<'a> {
         core: &mut Core<'_, T>,
         index: usize,
         bytes: &[u8],
-        arrived_ns: Nanos,
+        arrival: Arrival,
     ) -> Result<(), UpgradeError> {
         let At::Greeting { upgrade, .. } = &mut self.turns[index].at else {
-            return self.hear_messages(core, index, bytes, arrived_ns);
+            return self.hear_messages(core, index, bytes, arrival);
         };
         let Some(behind) = upgrade.receive(bytes)? else {
             return Ok(());
         };
-        self.join(core, index, arrived_ns);
-        self.hear_messages(core, index, &behind, arrived_ns)
+        self.join(core, index, arrival.at_ns);
+        self.hear_messages(core, index, &behind, arrival)
     }
 
     fn hear_messages<T: Transport>(
@@ -257,7 +260,7 @@ impl<'a> Members<'a> {
         core: &mut Core<'_, T>,
         index: usize,
         mut bytes: &[u8],
-        mut arrived_ns: Nanos,
+        mut arrival: Arrival,
     ) -> Result<(), UpgradeError> {
         loop {
             let Turn { socket, out, .. } = &mut self.turns[index];
@@ -265,9 +268,12 @@ impl<'a> Members<'a> {
             match socket.poll(&mut bytes, out) {
                 Poll::NeedInput => break,
                 Poll::Text(text) => {
-                    let received = self.messages.receive(index, &text, arrived_ns);
-                    self.on_received(core, index, received, arrived_ns);
-                    arrived_ns = core.clock.now();
+                    let received = self.messages.receive(index, &text, arrival.at_ns);
+                    self.on_received(core, index, received, arrival);
+                    // What the kernel stamped had arrived by then, however long it takes to go through it.
+                    if arrival.lag_ns.is_none() {
+                        arrival.at_ns = core.clock.now();
+                    }
                 }
                 Poll::Pong(_) => {}
                 Poll::Refused(_) | Poll::Closed(_) => {
@@ -288,8 +294,9 @@ impl<'a> Members<'a> {
         core: &mut Core<'_, T>,
         index: usize,
         received: Received,
-        now: Nanos,
+        arrival: Arrival,
     ) {
+        let now = arrival.at_ns;
         match received {
             Received::Stray | Received::Again => {}
             Received::AgainAfterFate(number) => {
@@ -310,6 +317,7 @@ impl<'a> Members<'a> {
                 if is_whole {
                     let recorder = core.recorders.for_due(due_ns);
                     recorder.on_delivery(due_ns, now);
+                    core.count_read(due_ns, arrival.lag_ns);
                     self.turns[index].served +=
                         u64::from(due_ns >= core.recorders.measured_from_ns);
                 }

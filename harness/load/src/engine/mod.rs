@@ -1,4 +1,5 @@
-//! The loop that drives load, from the bottom up: the parts that know no socket (`backoff`, `pacer`, `meeting`), what
+//! The loop that drives load, from the bottom up: the parts that know no socket (`backoff`, `pacer`, `meeting`,
+//! `spinning`), what
 //! the threads share (`common`), what every protocol needs of a worker (`core`), what a protocol is (`protocol`), the two
 //! that there are (`requests`, `members`), the worker's loop, and [`drive`](drive::drive), which starts the threads.
 
@@ -15,4 +16,5 @@ mod opening;
 pub mod pacer;
 mod protocol;
 mod requests;
+pub(crate) mod spinning;
 mod worker;

@@ -14,7 +14,7 @@ use model::units::Nanos;
 
 use crate::engine::backoff::FIRST_PAUSE_NS;
 use crate::engine::common::Share;
-use crate::engine::core::{Core, Ended, Opened};
+use crate::engine::core::{Arrival, Core, Ended, Opened};
 use crate::engine::protocol::Protocol;
 use crate::line::Line;
 use crate::protocol::events::Moment;
@@ -118,9 +118,8 @@ impl<'a> Requests<'a> {
 
     /// The session may carry another request; in a closed loop it does at once.
     fn release<T: Transport>(&mut self, core: &mut Core<'_, T>, index: usize, now: Nanos) {
-        if core.follows() {
+        if let Some(due_ns) = core.follows() {
             core.sessions[index].free_since_ns = now;
-            let due_ns = core.clock.now();
             self.send_at(core, index, due_ns, due_ns);
         } else {
             core.set_free(index, now);
@@ -181,7 +180,10 @@ impl<'a> Requests<'a> {
         woken_ns: Nanos,
     ) {
         // What was readable when epoll returned had arrived by then; later reads of a long reply read the clock anew.
-        let mut arrived_ns = woken_ns;
+        let mut arrival = Arrival {
+            at_ns: woken_ns,
+            lag_ns: None,
+        };
         loop {
             let Turn {
                 carried, exchange, ..
@@ -200,6 +202,8 @@ impl<'a> Requests<'a> {
                     (fate, _) => (fate, Some(Ended::Announced)),
                 },
                 Ok(count) => {
+                    arrival = core.arrival(carried.sent_ns, arrival.at_ns);
+                    let arrived_ns = arrival.at_ns;
                     carried.first_byte_ns.get_or_insert(arrived_ns);
                     let due_ns = carried.due_ns;
                     let recorder = core.recorders.for_due(due_ns);
@@ -215,7 +219,10 @@ impl<'a> Requests<'a> {
                         }
                         Progress::NeedInput if cause.is_emptied::<T>(count) => return,
                         Progress::NeedInput => {
-                            arrived_ns = core.clock.now();
+                            arrival = Arrival {
+                                at_ns: core.clock.now(),
+                                lag_ns: None,
+                            };
                             continue;
                         }
                     }
@@ -233,7 +240,7 @@ impl<'a> Requests<'a> {
                     (Err(exchange.fail(why)), Some(Ended::GivenUp))
                 }
             };
-            return self.complete(core, index, fate, ended, arrived_ns);
+            return self.complete(core, index, fate, ended, arrival);
         }
     }
 
@@ -244,8 +251,9 @@ impl<'a> Requests<'a> {
         index: usize,
         fate: Result<(), ErrorKind>,
         ended: Option<Ended>,
-        now: Nanos,
+        arrival: Arrival,
     ) {
+        let now = arrival.at_ns;
         let turn = &mut self.turns[index];
         let sent = turn.carried.take().expect("only a busy session completes");
         if fate.is_ok() && sent.due_ns >= core.recorders.measured_from_ns {
@@ -267,8 +275,12 @@ impl<'a> Requests<'a> {
             }
             Err(kind) => recorder.on_error(kind, now),
         }
+        let is_ok = fate.is_ok();
         let fate = fate.map_or(Fate::Error, |()| Fate::Ok);
         recorder.on_kind(sent.request, fate, sent.due_ns, now);
+        if is_ok {
+            core.count_read(sent.due_ns, arrival.lag_ns);
+        }
         self.busy.remove(index);
         self.move_on(core, index, ended, now);
     }

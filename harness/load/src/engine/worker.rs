@@ -9,23 +9,28 @@
 use std::num::NonZeroU64;
 
 use model::measured::accounting::Fate;
+use model::measured::receive::ReceiveTimes;
 use model::measured::recording::{EndedBy, GeneratorUse, Recording};
 use model::spec::schedule::Schedule;
 use model::units::{Nanos, duration_ns};
 use rustix::thread::{CpuSet, sched_setaffinity, set_current_timer_slack};
 
-use crate::clock::thread_cpu_ns;
+use crate::clock::{preempted, thread_cpu_ns};
 use crate::engine::common::{Common, Share};
 use crate::engine::core::{Core, HOUSEKEEPING_NS, OpenError, Source, Stage, Timeline, untoken};
 use crate::engine::error::DriveError;
 use crate::engine::pacer::{Pacer, SPIN_AHEAD_NS, Wait};
 use crate::engine::protocol::Protocol;
+use crate::engine::spinning::Spinning;
 use crate::reactor::Ready;
 use crate::transport::link::Transport;
 
 /// How long after the last connection is open the schedule begins, on all threads at one instant: as long as a thread may
 /// need to wake up.
 const START_AHEAD_NS: Nanos = 1_000_000;
+
+/// A thread with nothing to do for this long tidies its records up.
+const TIDY_NS: Nanos = 200_000;
 
 /// Opens this thread's connections, waits for the other threads, drives, and returns what was recorded; nothing where
 /// another thread failed before the start.
@@ -43,11 +48,15 @@ pub(crate) fn run<T: Transport>(
             Worker {
                 core,
                 protocol,
+                spinning: Spinning::new(share.spin, common.clock.now(), preempted()),
                 next_housekeeping_ns: 0,
+                turn_since_ns: None,
                 reported: (0, 0),
             }
         })?;
     worker.open_all()?;
+    // All that takes time is done before the start, which is the same for all threads.
+    let schedule = Schedule::new(common.load, share.thread, share.threads);
     let start_ns = common.meeting.meet(|| {
         if common.load.warmup.is_zero() {
             common.control.measuring();
@@ -55,7 +64,7 @@ pub(crate) fn run<T: Transport>(
         common.clock.now() + START_AHEAD_NS
     });
     start_ns
-        .map(|start_ns| worker.drive(share, start_ns))
+        .map(|start_ns| worker.drive(schedule, start_ns))
         .transpose()
 }
 
@@ -76,13 +85,20 @@ fn prepare_thread(share: &Share) -> Result<(), DriveError> {
 pub(super) struct Worker<'a, T: Transport, P> {
     pub(super) core: Core<'a, T>,
     pub(super) protocol: P,
+    spinning: Spinning,
     next_housekeeping_ns: Nanos,
+    /// Since when the turn takes that is not over.
+    turn_since_ns: Option<Nanos>,
     /// Requests that succeeded and that failed, as the control knows them.
     reported: (u64, u64),
 }
 
 impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
-    fn drive(mut self, share: &Share, start_ns: Nanos) -> Result<Recording, DriveError> {
+    fn drive(
+        mut self,
+        schedule: Option<Schedule>,
+        start_ns: Nanos,
+    ) -> Result<Recording, DriveError> {
         let load = self.core.common.load;
         let measured_from_ns = start_ns + duration_ns(load.warmup);
         let mut timeline = Timeline {
@@ -91,11 +107,12 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
             end_ns: measured_from_ns + duration_ns(load.duration),
         };
         self.core.recorders.start_at(&timeline);
-        self.wait_for_start(share, start_ns)?;
-        self.begin(share, &timeline);
+        self.wait_for_start(start_ns)?;
+        self.begin(schedule, &timeline);
         let mut spin_ns = 0;
         let mut cpu_before_ns = thread_cpu_ns();
         let mut is_measuring = load.warmup.is_zero();
+        let mut woken_ns = start_ns;
         let ended_by = loop {
             let now = self.core.clock.now();
             if let Some(ended_by) = self.ended_by(now, &timeline) {
@@ -111,9 +128,11 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
                 spin_ns = 0;
             }
             self.send_due(now, &timeline);
-            self.keep_house(now);
+            // Whatever had come by then was read: no request times out because the generator is late.
+            self.keep_house(woken_ns);
+            let now = self.end_turn(now);
             let until_end_ns = timeline.end_ns.saturating_sub(now).min(HOUSEKEEPING_NS);
-            let spinning = match self.next_wait(&timeline, share.spin) {
+            let spinning = match self.next_wait(now, &timeline) {
                 Wait::Spin => true,
                 Wait::Sleep(ns) => {
                     self.core.wait(Some(ns.min(until_end_ns)))?;
@@ -127,12 +146,13 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
             if spinning {
                 self.core.wait(Some(0))?;
             }
-            let woken_ns = self.core.clock.now();
+            woken_ns = self.core.clock.now();
             let in_flight = self.protocol.in_flight();
             self.core.recorders.count_in_flight(in_flight, woken_ns);
             if spinning && self.core.reactor.len() == 0 {
                 spin_ns += woken_ns - now;
             }
+            self.begin_turn(woken_ns);
             self.on_all_ready(woken_ns);
         };
         let cpu_ns = thread_cpu_ns() - cpu_before_ns;
@@ -145,9 +165,10 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
     }
 
     /// Waits for the instant at which all threads start their schedules.
-    fn wait_for_start(&mut self, share: &Share, start_ns: Nanos) -> Result<(), DriveError> {
-        let spin_ahead_ns = if share.spin { SPIN_AHEAD_NS } else { 0 };
+    fn wait_for_start(&mut self, start_ns: Nanos) -> Result<(), DriveError> {
         let mut now = self.core.clock.now();
+        let may_spin = self.spinning.may_spin(now);
+        let spin_ahead_ns = if may_spin { SPIN_AHEAD_NS } else { 0 };
         while now < start_ns {
             let left_ns = start_ns - now;
             self.core
@@ -159,7 +180,7 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
     }
 
     /// The schedule begins.
-    fn begin(&mut self, share: &Share, timeline: &Timeline) {
+    fn begin(&mut self, schedule: Option<Schedule>, timeline: &Timeline) {
         let &Timeline {
             start_ns, end_ns, ..
         } = timeline;
@@ -167,8 +188,7 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
         for session in &mut self.core.sessions {
             session.free_since_ns = start_ns;
         }
-        let load = self.core.common.load;
-        self.core.source = match Schedule::new(load, share.thread, share.threads) {
+        self.core.source = match schedule {
             // Schedules count from their own beginning, the clock from the drive's.
             Some(schedule) => Source::Paced(Pacer::new(schedule, end_ns - start_ns)),
             None => Source::Closed { end_ns },
@@ -200,15 +220,41 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
         }
     }
 
+    /// The generator was woken; where no connection is ready it has nothing to do.
+    fn begin_turn(&mut self, woken_ns: Nanos) {
+        self.turn_since_ns = (self.core.reactor.len() > 0).then_some(woken_ns);
+    }
+
+    /// Nothing is left to do in this turn, which was so at `now` unless requests were sent since. Returns the time.
+    fn end_turn(&mut self, now: Nanos) -> Nanos {
+        let now = match self.core.source {
+            Source::Paced(_) => self.core.clock.now(),
+            Source::Closed { .. } | Source::Quiet => now,
+        };
+        if let Some(since_ns) = self.turn_since_ns.take() {
+            let recorder = self.core.recorders.for_due(since_ns);
+            recorder.on_turn(now - since_ns);
+        }
+        now
+    }
+
     /// How to wait for what comes next.
-    fn next_wait(&mut self, timeline: &Timeline, spin: bool) -> Wait {
-        match &mut self.core.source {
+    fn next_wait(&mut self, now: Nanos, timeline: &Timeline) -> Wait {
+        let spin = self.spinning.may_spin(now);
+        let wait = match &mut self.core.source {
             // A due request that finds no free connection waits for a reply, not for a time.
-            Source::Paced(_) if self.core.free.is_empty() => Wait::Done,
+            Source::Paced(_) if self.core.free.is_empty() => return Wait::Done,
+            Source::Paced(pacer) => pacer.wait(now - timeline.start_ns, spin),
+            Source::Closed { .. } | Source::Quiet => return Wait::Done,
+        };
+        match wait {
+            // It took some of this time.
+            Wait::Sleep(ns) if ns >= TIDY_NS && self.core.recorders.measured.tidy() => {
+                Wait::Sleep(0)
+            }
             // Waking from a sleep takes tens of microseconds, and a reply that comes meanwhile would seem that much later.
-            Source::Paced(_) if spin && self.protocol.in_flight() > 0 => Wait::Spin,
-            Source::Paced(pacer) => pacer.wait(self.core.clock.now() - timeline.start_ns, spin),
-            Source::Closed { .. } | Source::Quiet => Wait::Done,
+            _ if spin && self.protocol.in_flight() > 0 => Wait::Spin,
+            wait => wait,
         }
     }
 
@@ -255,6 +301,8 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
 
     /// Ends what has taken too long by `now`, and adds what became of requests to the counts that others see.
     fn time_out(&mut self, now: Nanos) {
+        self.core.receiver.compare(self.core.clock);
+        self.spinning.look(now, preempted);
         let recorders = &mut self.core.recorders;
         recorders
             .measured
@@ -308,6 +356,7 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
         protocol.finish(&mut core, now);
         let Core {
             mut recorders,
+            receiver,
             connections,
             mut remaining,
             ..
@@ -336,10 +385,16 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
         };
         let end_ns = end_ns.max(timeline.measured_from_ns);
         let overtime_ns = waited_ns / u64::from(common.load.connections.get());
+        let recording = recorders.measured.finish(end_ns, connections, generator);
         Ok(Recording {
             ended_by,
             overtime_ns: if is_busy { overtime_ns } else { 0 },
-            ..recorders.measured.finish(end_ns, connections, generator)
+            receive: ReceiveTimes {
+                kernel: receiver.is_stamped(),
+                clock_steps: receiver.clock_steps(),
+                ..recording.receive
+            },
+            ..recording
         })
     }
 }

@@ -8,6 +8,7 @@ use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
 use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 
+use crate::transport::receiver;
 use crate::transport::sources::{self, Sources};
 
 /// Most connections of a thread that are being opened at once: a server's queue of connections to accept is short.
@@ -17,6 +18,7 @@ pub(crate) const MAX_CONNECTING: u32 = 128;
 pub(crate) struct Dial {
     addr: SocketAddr,
     sources: Sources,
+    is_stamped: bool,
 }
 
 impl Dial {
@@ -25,18 +27,28 @@ impl Dial {
         Self {
             addr,
             sources: Sources::new(addr, local_ports, threads),
+            is_stamped: false,
         }
+    }
+
+    /// The same, where the kernel stamps what arrives if `is_stamped`.
+    pub(crate) fn stamped(self, is_stamped: bool) -> Self {
+        Self { is_stamped, ..self }
     }
 
     /// A socket that connects.
     pub(crate) fn next(&mut self) -> Result<OwnedFd, Errno> {
         for _ in 1..sources::MAX_ATTEMPTS {
-            match connect(self.addr, self.sources.next()) {
+            match self.connect() {
                 Err(Errno::ADDRNOTAVAIL) if self.sources.give_up() => {}
                 connecting => return connecting,
             }
         }
-        connect(self.addr, self.sources.next())
+        self.connect()
+    }
+
+    fn connect(&mut self) -> Result<OwnedFd, Errno> {
+        connect(self.addr, self.sources.next(), self.is_stamped)
     }
 }
 
@@ -54,7 +66,7 @@ pub(crate) fn outcome(socket: &OwnedFd) -> Result<(), Errno> {
 }
 
 /// A socket that connects to `addr`, from `source` where that is given.
-fn connect(addr: SocketAddr, source: Option<Ipv4Addr>) -> Result<OwnedFd, Errno> {
+fn connect(addr: SocketAddr, source: Option<Ipv4Addr>, is_stamped: bool) -> Result<OwnedFd, Errno> {
     let family = if addr.is_ipv4() {
         AddressFamily::INET
     } else {
@@ -63,6 +75,9 @@ fn connect(addr: SocketAddr, source: Option<Ipv4Addr>) -> Result<OwnedFd, Errno>
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = net::socket_with(family, SocketType::STREAM, flags, None)?;
     sockopt::set_tcp_nodelay(&socket, true)?;
+    if is_stamped {
+        receiver::stamp(&socket)?;
+    }
     if let Some(source) = source {
         // The port is then chosen when it connects: it need be unique only together with the server's.
         setsockopt(&socket, IpBindAddressNoPort, &true)

@@ -8,6 +8,8 @@ use rustix::io::Errno;
 use rustls::{AlertDescription, CertificateError};
 use thiserror::Error;
 
+use crate::transport::receiver::Receiver;
+
 /// What a connection does with bytes, over a socket that does not block.
 pub(crate) trait Transport: Sized {
     /// What all connections of a drive share.
@@ -34,10 +36,15 @@ pub(crate) trait Transport: Sized {
     fn has_unsent(&self) -> bool;
 
     /// Reads into `buffer` what the peer's application sent; 0 is its end.
-    fn recv(&mut self, socket: &OwnedFd, buffer: &mut [u8]) -> Result<usize, RecvError>;
+    fn recv(
+        &mut self,
+        socket: &OwnedFd,
+        receiver: &mut Receiver,
+        buffer: &mut [u8],
+    ) -> Result<usize, RecvError>;
 
     /// Whether the peer's application has sent nothing, not even an end. `buffer` is scratch.
-    fn is_silent(&mut self, socket: &OwnedFd, buffer: &mut [u8]) -> bool;
+    fn is_silent(&mut self, socket: &OwnedFd, receiver: &mut Receiver, buffer: &mut [u8]) -> bool;
 }
 
 /// Why there is nothing to read.

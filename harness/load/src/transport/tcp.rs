@@ -6,6 +6,7 @@ use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendFlags};
 
 use crate::transport::link::{HandshakeError, RecvError, Transport};
+use crate::transport::receiver::Receiver;
 
 /// A connection without anything between its bytes and the socket.
 #[derive(Debug)]
@@ -39,18 +40,19 @@ impl Transport for Tcp {
         false
     }
 
-    fn recv(&mut self, socket: &OwnedFd, buffer: &mut [u8]) -> Result<usize, RecvError> {
-        loop {
-            match net::recv(socket, &mut *buffer, RecvFlags::empty()) {
-                Ok((count, _)) => return Ok(count),
-                Err(Errno::AGAIN) => return Err(RecvError::WouldBlock),
-                Err(Errno::INTR) => {}
-                Err(_) => return Err(RecvError::Lost),
-            }
-        }
+    fn recv(
+        &mut self,
+        socket: &OwnedFd,
+        receiver: &mut Receiver,
+        buffer: &mut [u8],
+    ) -> Result<usize, RecvError> {
+        receiver.recv(socket, buffer).map_err(|errno| match errno {
+            Errno::AGAIN => RecvError::WouldBlock,
+            _ => RecvError::Lost,
+        })
     }
 
-    fn is_silent(&mut self, socket: &OwnedFd, buffer: &mut [u8]) -> bool {
+    fn is_silent(&mut self, socket: &OwnedFd, _: &mut Receiver, buffer: &mut [u8]) -> bool {
         net::recv(socket, &mut buffer[..1], RecvFlags::PEEK) == Err(Errno::AGAIN)
     }
 }

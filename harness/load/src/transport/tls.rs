@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use rustix::io::Errno;
-use rustix::net::{self, RecvFlags, SendFlags};
+use rustix::net::{self, SendFlags};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{
     ClientConfig, ClientConnection, Resumption, WebPkiServerVerifier, verify_server_name,
@@ -20,6 +20,7 @@ use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 use thiserror::Error;
 
 use crate::transport::link::{HandshakeError, RecvError, Transport};
+use crate::transport::receiver::Receiver;
 
 /// How a server is spoken to over TLS: its name, and whom to believe that it has this name.
 #[derive(Debug, Clone)]
@@ -130,7 +131,8 @@ impl Transport for Secured {
                 Err(Errno::AGAIN) => return Ok(false),
                 Err(errno) => return Err(HandshakeError::System(errno.into())),
             }
-            match self.0.read_tls(&mut Wire(socket)) {
+            let receiver = &mut Receiver::unstamped();
+            match self.0.read_tls(&mut Inward { socket, receiver }) {
                 Ok(0) => return Err(HandshakeError::Closed),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
@@ -164,7 +166,12 @@ impl Transport for Secured {
         self.0.wants_write()
     }
 
-    fn recv(&mut self, socket: &OwnedFd, buffer: &mut [u8]) -> Result<usize, RecvError> {
+    fn recv(
+        &mut self,
+        socket: &OwnedFd,
+        receiver: &mut Receiver,
+        buffer: &mut [u8],
+    ) -> Result<usize, RecvError> {
         loop {
             match self.0.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -172,7 +179,7 @@ impl Transport for Secured {
                 // An end without a farewell; whether the reply was complete is for the exchange to say.
                 Err(_) => return Ok(0),
             }
-            match self.0.read_tls(&mut Wire(socket)) {
+            match self.0.read_tls(&mut Inward { socket, receiver }) {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     return Err(RecvError::WouldBlock);
@@ -190,8 +197,8 @@ impl Transport for Secured {
     }
 
     /// Tickets for resumption come after the handshake and are no sign of life of the application.
-    fn is_silent(&mut self, socket: &OwnedFd, buffer: &mut [u8]) -> bool {
-        self.recv(socket, buffer) == Err(RecvError::WouldBlock)
+    fn is_silent(&mut self, socket: &OwnedFd, receiver: &mut Receiver, buffer: &mut [u8]) -> bool {
+        self.recv(socket, receiver, buffer) == Err(RecvError::WouldBlock)
     }
 }
 
@@ -200,29 +207,29 @@ impl Secured {
     fn flush(&mut self, socket: &OwnedFd) -> Result<(), Errno> {
         while self.0.wants_write() {
             self.0
-                .write_tls(&mut Wire(socket))
+                .write_tls(&mut Outward(socket))
                 .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
         }
         Ok(())
     }
 }
 
-/// A socket as rustls wants it.
-struct Wire<'a>(&'a OwnedFd);
+/// A socket as rustls wants it, to read.
+struct Inward<'a> {
+    socket: &'a OwnedFd,
+    receiver: &'a mut Receiver,
+}
 
-impl Read for Wire<'_> {
+impl Read for Inward<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match net::recv(self.0, &mut *buffer, RecvFlags::empty()) {
-                Ok((count, _)) => return Ok(count),
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-        }
+        Ok(self.receiver.recv(self.socket, buffer)?)
     }
 }
 
-impl Write for Wire<'_> {
+/// A socket as rustls wants it, to write.
+struct Outward<'a>(&'a OwnedFd);
+
+impl Write for Outward<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
             match net::send(self.0, bytes, SendFlags::NOSIGNAL) {

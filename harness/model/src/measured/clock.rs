@@ -51,6 +51,12 @@ clocks! {
     /// The part of the send lag that is the generator's own fault: from the moment that a request was scheduled *and* a connection was
     /// free to the moment it was sent.
     GeneratorLag "generator_lag",
+    /// From the moment the last byte of a reply arrived, by the kernel's clock, to the moment the generator read it; empty where
+    /// the generator's own clock said when replies arrived.
+    ReceiveLag "receive_lag",
+    /// From the moment the generator was woken to the moment it could sleep again: a turn of its loop, for each turn in which
+    /// a connection was ready. A reply that comes meanwhile is read in the next turn.
+    TurnLength "turn_length",
     /// From `connect` to the connection being established, for every connection opened.
     ConnectTime "connect_time",
     /// From there to the end of the TLS handshake, for every connection opened; empty without TLS.
@@ -71,10 +77,11 @@ impl Clock {
     pub const IN_SERIES: [Self; 3] = [Self::ResponseTime, Self::FirstEventTime, Self::DeliveryTime];
 
     /// Those whose whole distribution a record keeps.
-    pub const KEPT_WHOLE: [Self; 6] = [
+    pub const KEPT_WHOLE: [Self; 7] = [
         Self::ResponseTime,
         Self::ServiceTime,
         Self::SendLag,
+        Self::ReceiveLag,
         Self::FirstEventTime,
         Self::EventGapLateness,
         Self::DeliveryTime,

@@ -4,6 +4,7 @@ pub mod accounting;
 pub mod clock;
 pub mod histogram;
 pub mod loops;
+pub mod receive;
 pub mod recording;
 pub mod slices;
 pub mod summary;

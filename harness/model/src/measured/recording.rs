@@ -11,6 +11,7 @@ use crate::measured::accounting::{Accounting, ErrorCounts, ErrorKind, Fate, add_
 use crate::measured::clock::{Clock, Clocks};
 use crate::measured::histogram;
 pub use crate::measured::histogram::{MAX_RECORDABLE_NS, SIGNIFICANT_DIGITS, empty_histogram};
+use crate::measured::receive::ReceiveTimes;
 use crate::spec::load::MAX_REQUESTS;
 use crate::units::Nanos;
 
@@ -55,6 +56,9 @@ pub struct Recording {
     pub connections: ConnectionCounts,
     /// Requests on the wire over the measured part.
     pub in_flight: InFlight,
+    /// Whose clock said when replies arrived.
+    #[serde(default)]
+    pub receive: ReceiveTimes,
     /// What the generator spent over the measured part.
     pub generator: GeneratorUse,
     /// What ended the arrivals.
@@ -334,6 +338,7 @@ impl Recording {
             kinds: Vec::new(),
             connections: ConnectionCounts::default(),
             in_flight: InFlight::default(),
+            receive: ReceiveTimes::default(),
             generator: GeneratorUse::default(),
             ended_by: EndedBy::default(),
             measured_ns: 0,
@@ -356,6 +361,7 @@ impl Recording {
     pub fn merge_thread(&mut self, other: &Self) {
         self.merge_counts(other);
         self.in_flight.merge_thread(other.in_flight);
+        self.receive.merge_thread(&other.receive);
         self.generator.threads += other.generator.threads;
         self.measured_ns = self.measured_ns.max(other.measured_ns);
         self.overtime_ns += other.overtime_ns;
@@ -382,6 +388,7 @@ impl Recording {
     pub fn append_epoch(&mut self, other: &Self, offset_ns: Nanos) {
         self.merge_counts(other);
         self.in_flight.append_epoch(other.in_flight);
+        self.receive.append_epoch(&other.receive);
         self.generator.threads = self.generator.threads.max(other.generator.threads);
         self.measured_ns += other.measured_ns;
         self.overtime_ns += other.overtime_ns;
@@ -549,6 +556,10 @@ pub struct Recorder {
     in_flight_samples: u64,
     in_flight_sum: u64,
     current: Current,
+    /// The interval before, where it is not in the series yet, and when it ended.
+    ended: Option<(Current, Nanos)>,
+    /// Empty, to be filled next.
+    spare: Option<Current>,
 }
 
 /// The interval being filled.
@@ -594,6 +605,8 @@ impl Recorder {
             in_flight_samples: 0,
             in_flight_sum: 0,
             current: Current::starting_at(start_ns),
+            ended: None,
+            spare: Some(Current::starting_at(start_ns)),
         }
     }
 
@@ -649,6 +662,19 @@ impl Recorder {
         self.recording.accounting.ok += 1;
         self.current.ok += 1;
         self.record_ended(due_ns, sent_ns, received_ns);
+    }
+
+    /// A reply was read `lag_ns` after it arrived; none where the kernel did not say when that was.
+    pub fn on_read(&mut self, lag_ns: Option<Nanos>) {
+        match lag_ns {
+            Some(lag_ns) => record(&mut self.recording.times[Clock::ReceiveLag], lag_ns),
+            None => self.recording.receive.unstamped += 1,
+        }
+    }
+
+    /// A turn of the generator's loop took `length_ns`.
+    pub fn on_turn(&mut self, length_ns: Nanos) {
+        record(&mut self.recording.times[Clock::TurnLength], length_ns);
     }
 
     /// A request failed: counted by its kind, in no latency.
@@ -761,7 +787,9 @@ impl Recorder {
     ) -> Recording {
         let last_ns = now_ns.max(self.latest_ns);
         self.rotate(last_ns);
+        self.tidy();
         self.close_interval(last_ns);
+        self.tidy();
         self.recording.intervals = self.series.finish();
         self.recording.measured_ns = now_ns.saturating_sub(self.start_ns);
         self.recording.connections = connections;
@@ -782,32 +810,49 @@ impl Recorder {
     pub fn rotate(&mut self, now_ns: Nanos) {
         self.latest_ns = self.latest_ns.max(now_ns);
         while now_ns.saturating_sub(self.current.start_ns) >= self.series.interval_ns {
+            // It may make intervals longer, this one too.
+            if self.tidy() {
+                continue;
+            }
             let end_ns = self.current.start_ns + self.series.interval_ns;
             self.close_interval(end_ns);
-            self.current.start_ns = end_ns;
         }
     }
 
-    fn close_interval(&mut self, end_ns: Nanos) {
-        let length_ns = end_ns.saturating_sub(self.current.start_ns);
-        let current = &mut self.current;
-        let empty =
-            current.ok == 0 && current.failed == 0 && current.times.iter().all(Histogram::is_empty);
-        if length_ns == 0 && empty {
-            return;
-        }
-        let [response, first_event, delivery] = current.times.each_mut().map(taken);
+    /// Adds the interval before to the series, where that is not done: tens of microseconds, for which the caller has time. Where
+    /// it never has, it is done when the next interval ends. Returns whether there was something to do.
+    pub fn tidy(&mut self) -> bool {
+        let Some((mut ended, end_ns)) = self.ended.take() else {
+            return false;
+        };
+        let [response, first_event, delivery] = ended.times.each_mut().map(taken);
         let mut times = Clocks::new(|_| Counts::new());
         times[Clock::ResponseTime] = response;
         times[Clock::FirstEventTime] = first_event;
         times[Clock::DeliveryTime] = delivery;
         self.series.push(Interval {
-            start_ns: current.start_ns.saturating_sub(self.start_ns),
-            length_ns,
-            ok: std::mem::take(&mut current.ok),
-            failed: std::mem::take(&mut current.failed),
+            start_ns: ended.start_ns.saturating_sub(self.start_ns),
+            length_ns: end_ns.saturating_sub(ended.start_ns),
+            ok: std::mem::take(&mut ended.ok),
+            failed: std::mem::take(&mut ended.failed),
             times,
         });
+        self.spare = Some(ended);
+        true
+    }
+
+    /// The current interval ends, and the next begins. The one before is in the series.
+    fn close_interval(&mut self, end_ns: Nanos) {
+        let current = &self.current;
+        let empty =
+            current.ok == 0 && current.failed == 0 && current.times.iter().all(Histogram::is_empty);
+        if end_ns <= current.start_ns && empty {
+            return;
+        }
+        let mut next = self.spare.take().expect("the interval before is tidied up");
+        next.start_ns = end_ns;
+        let ended = std::mem::replace(&mut self.current, next);
+        self.ended = Some((ended, end_ns));
     }
 
     /// A request that ended belongs to the interval in which it did; an unfinished one ended in none.
@@ -893,6 +938,28 @@ mod tests {
         assert!(near(&recording.times[Clock::ServiceTime], 3));
         assert!(near(&recording.times[Clock::SendLag], 2));
         assert!(recording.accounting.balances());
+    }
+
+    #[test]
+    fn intervals_are_the_same_whenever_they_are_tidied_up() {
+        let intervals = |tidies: bool| {
+            let mut recorder = recorder();
+            // Longer than a drive's intervals are many, so that they grow.
+            for at in 0..2 * MAX_INTERVALS as u64 + 7 {
+                let due_ns = 1_000 * MS + at * 101 * MS;
+                recorder.on_scheduled(1);
+                recorder.on_ok(due_ns, due_ns, due_ns + at % 3 * MS);
+                if tidies {
+                    recorder.tidy();
+                    assert!(!recorder.tidy(), "nothing is left to do");
+                }
+            }
+            finish(recorder, 1_000 * MS + 800_000 * MS).intervals
+        };
+        let late = intervals(false);
+        assert_eq!(late, intervals(true));
+        assert_eq!(late.iter().map(|interval| interval.ok).sum::<u64>(), 7_207);
+        assert!(late[0].length_ns > 100 * MS);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::spec::load::ReceiveClock;
 use crate::spec::plan::Effort;
 
 /// The choices that were made for a run.
@@ -29,6 +30,9 @@ pub struct ExperimentRecord {
     /// Warm-up of each target in each round in nanoseconds, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warmup_ns: Option<u64>,
+    /// Whose clock says when replies arrive; the kernel's where it can be trusted, in older records too.
+    #[serde(default)]
+    pub clock: ReceiveClock,
     /// Whether the last target is the first once more.
     pub aa: bool,
     /// Whether system calls are counted after the measurement.

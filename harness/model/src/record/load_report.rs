@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::measured::accounting::{Accounting, ErrorCounts, by_status};
 use crate::measured::clock::Clock;
+use crate::measured::receive::ReceiveTimes;
 use crate::measured::recording::{EndedBy, Recording};
 use crate::measured::summary::{Summary, Times};
 use crate::measured::workload::WorkloadKind;
@@ -43,6 +44,9 @@ pub struct LoadReport {
     pub times_ns: BTreeMap<Clock, Times>,
     /// What the generator spent.
     pub generator: GeneratorRecord,
+    /// Whose clock said when replies arrived; `null` in older records, where it was the generator's.
+    #[serde(default)]
+    pub receive: Option<ReceiveTimes>,
     /// Whether to believe it.
     pub validity: Validity,
     /// Connections over the whole drive.
@@ -162,6 +166,7 @@ impl LoadReport {
                     recording.generator.spin_ns as f64 / recording.generator.cpu_ns as f64
                 },
             },
+            receive: Some(recording.receive),
             validity,
             connections: ConnectionRecord {
                 opened: recording.connections.opened,

@@ -142,6 +142,23 @@ pub enum Fact {
         /// The median of what is timed, which the lag is compared with.
         timed_p50_ns: Nanos,
     },
+    /// The load generator's own lag may be a part of these percentiles of what is timed.
+    LagShare {
+        /// By percentile, as `p50`: the share of it that the lag at the same percentile is.
+        shares: BTreeMap<String, f64>,
+        /// What they are percentiles of.
+        workload: WorkloadKind,
+        /// Whether the kernel's clock said when replies arrived. Otherwise the lag counts twice, since a generator that is late to
+        /// send is as late to read.
+        kernel: bool,
+    },
+    /// The kernel's clock could not say of all replies when they arrived.
+    ReceiveClock {
+        /// Share of the replies that ended when they were read instead.
+        unstamped_share: f64,
+        /// How often somebody set the system's time meanwhile: stamps were in the wrong place until that was seen.
+        clock_steps: u64,
+    },
     /// Fewer requests were answered than the schedule meant.
     RateMissed {
         /// Scheduled requests a second.

@@ -100,6 +100,20 @@ pub enum Connect {
     PerRequest,
 }
 
+/// Whose clock says when a reply arrived.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ReceiveClock {
+    /// The kernel's where it can be trusted, otherwise the generator's own.
+    #[default]
+    Auto,
+    /// The kernel's: a reply ends when it arrives, whatever the generator does at that moment (`SO_TIMESTAMPNS`, socket(7)).
+    Kernel,
+    /// The generator's own: a reply ends when the generator is woken for it.
+    User,
+}
+
 /// One drive of load at one address: everything the instrument needs to know beside the requests.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Load {

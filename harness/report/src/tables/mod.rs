@@ -575,11 +575,18 @@ pub(crate) fn circumstances(record: &RunRecord) -> Vec<(&'static str, String)> {
         let per_request = generator
             .cpu_us_per_request
             .map_or_else(|| NONE.to_owned(), |us| time(us * 1e3));
-        let lag = maybe_time(target.report.times(Clock::SendLag).p99);
+        let p99 = |clock| maybe_time(target.report.times(clock).p99);
+        let lags = [Clock::SendLag, Clock::ReceiveLag]
+            .map(|clock| format!("p99 of {} {}", terms::clock(clock), p99(clock)))
+            .join(", ");
+        facts.extend(target.report.receive.map(|receive| {
+            let clock = sentences::receive_clock(&receive);
+            ("clock", format!("against {}: {clock}", target.name))
+        }));
         facts.push((
             "generator",
             format!(
-                "against {}: {per_request} of CPU per request, {} of its cores ({} of that spinning), p99 of send lag {lag}",
+                "against {}: {per_request} of CPU per request, {} of its cores ({} of that spinning), {lags}",
                 target.name,
                 percent(generator.cpu_share),
                 percent(generator.spin_share),

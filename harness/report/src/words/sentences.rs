@@ -7,6 +7,7 @@ use crate::words::warnings;
 use analysis::aa::MIN_RUNS;
 use analysis::compare::POWER;
 use model::measured::clock::Clock;
+use model::measured::receive::ReceiveTimes;
 use model::measured::recording::EndedBy;
 use model::measured::workload::WorkloadKind;
 use model::record::aa::FalseAlarms;
@@ -294,6 +295,21 @@ pub fn load(target: &TargetRecord) -> String {
         ),
         None => format!(
             "Closed loop: {connections}, each request sent once the one before was answered, {measured}."
+        ),
+    }
+}
+
+/// Whose clock said when replies arrived.
+pub fn receive_clock(receive: &ReceiveTimes) -> String {
+    const KERNEL: &str = "a reply ends when it arrives, by the kernel's clock";
+    const USER: &str = "a reply ends when the load generator is woken for it, by its own clock";
+    match (receive.kernel, receive.distrust) {
+        (true, None) => KERNEL.to_owned(),
+        (false, None) => USER.to_owned(),
+        (false, Some(why)) => format!("{USER}: {}", why.sentence()),
+        (true, Some(why)) => format!(
+            "{KERNEL}, in some samples by the load generator's: {}",
+            why.sentence()
         ),
     }
 }

@@ -12,6 +12,8 @@ pub fn clock(clock: Clock) -> &'static str {
         Clock::FirstByteTime => "first byte",
         Clock::SendLag => "send lag",
         Clock::GeneratorLag => "generator lag",
+        Clock::ReceiveLag => "receive lag",
+        Clock::TurnLength => "turn length",
         Clock::ConnectTime => "connect time",
         Clock::HandshakeTime => "handshake",
         Clock::FirstEventTime => "first event time",
@@ -28,6 +30,10 @@ pub fn definition(clock: Clock) -> &'static str {
         Clock::FirstByteTime => "From the moment a request was sent to the first byte of its reply",
         Clock::SendLag => "From the scheduled time of a request to the moment it was sent",
         Clock::GeneratorLag => "The part of the send lag that is the load generator's own fault",
+        Clock::ReceiveLag => {
+            "From the moment a reply arrived, by the kernel's clock, to the moment it was read"
+        }
+        Clock::TurnLength => "How long a turn of the load generator's loop took",
         Clock::ConnectTime => "From connect to an established connection",
         Clock::HandshakeTime => "From an established connection to the end of its TLS handshake",
         Clock::FirstEventTime => {

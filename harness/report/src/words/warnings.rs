@@ -3,8 +3,8 @@
 use std::mem::discriminant;
 
 use analysis::warnings::{
-    NOTABLE_BACKEND_P99_NS, NOTABLE_LAG_MAX_NS, NOTABLE_LAG_P99_NS, NOTABLE_STEAL_SHARE,
-    VOIDING_LAG_P50_NS, VOIDING_LAG_SHARE,
+    NOTABLE_BACKEND_P99_NS, NOTABLE_LAG_MAX_NS, NOTABLE_LAG_P99_NS, NOTABLE_LAG_SHARE,
+    NOTABLE_STEAL_SHARE, NOTABLE_UNSTAMPED_SHARE, VOIDING_LAG_P50_NS, VOIDING_LAG_SHARE,
 };
 use model::record::comparison::{NotCompared, Reason};
 use model::record::run::RunRecord;
@@ -188,6 +188,49 @@ fn parts(fact: &Fact) -> (&str, String, String, String) {
             lag_threshold(*p50_ns, *timed_p50_ns),
             "response times include this lag, service times do not: close other programs, or give the generator a core of its \
              own with --load-cpus, so that it may spin (--spin)",
+        ),
+        Fact::LagShare {
+            shares,
+            workload,
+            kernel,
+        } => row(
+            "the load generator's lag may be a part of percentiles",
+            format!(
+                "{} of {}",
+                shares
+                    .iter()
+                    .map(|(name, part)| format!("{} of {}", share(*part, 0), percentile(name)))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+                terms::time(*workload)
+            ),
+            format!("threshold {}", share(NOTABLE_LAG_SHARE, 0)),
+            if *kernel {
+                "response times include this lag, service times do not: close other programs, or give the generator a core of its \
+                 own with --load-cpus"
+            } else {
+                "half of it is in sending, and as much is supposed in reading, since the kernel's clock was not used: use \
+                 --clock kernel, close other programs, or give the generator a core of its own with --load-cpus"
+            },
+        ),
+        Fact::ReceiveClock {
+            unstamped_share,
+            clock_steps,
+        } => row(
+            "the kernel's clock did not say of all replies when they arrived",
+            match clock_steps {
+                0 => format!(
+                    "{} of the replies have no stamp",
+                    share(*unstamped_share, 1)
+                ),
+                steps => format!(
+                    "the system's time was set {} while load was driven, and {} of the replies have no stamp",
+                    plural(*steps, "time", "times"),
+                    share(*unstamped_share, 1)
+                ),
+            },
+            format!("threshold {}, or once", share(NOTABLE_UNSTAMPED_SHARE, 0)),
+            "those replies ended when they were read, after their receive lag: measure again, or with --clock user",
         ),
         Fact::RateMissed {
             rate_per_s,

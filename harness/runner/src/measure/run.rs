@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use load::idle::MAX_OPENED_PER_S;
-use load::{Control, Options, Workload};
+use load::{Control, Options, Spin, Workload};
 use model::measured::loops::Snapshot;
 use model::measured::recording::Recording;
 use model::record::log::Note;
@@ -69,7 +69,7 @@ pub(super) struct Run<'a> {
     pub(super) started: Instant,
     pub(super) client: ControlClient,
     pub(super) starter: Starter,
-    pub(super) spin: bool,
+    pub(super) spin: Spin,
     /// How each of the scenario's own requests was answered by the target that was asked first, with the target's name.
     pub(super) answers: BTreeMap<usize, (String, Answered)>,
     pub(super) tell: &'a mut dyn FnMut(RunEvent<'_>),
@@ -96,6 +96,7 @@ impl Run<'_> {
         Options {
             cpus: self.request.pinning.load_cpus.clone(),
             spin: self.spin,
+            clock: self.request.clock,
         }
     }
 

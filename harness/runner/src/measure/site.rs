@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use analysis::detectable::{self, Likeness};
 use analysis::warnings::Circumstances;
+use load::Spin;
 use load::backend::BackendStats;
 use model::record::detectable::DetectableRecord;
 use model::record::log::{LogSite, Part};
@@ -35,8 +36,8 @@ pub(super) struct Site {
     pub(super) environment: Environment,
     client: ControlClient,
     starter: Starter,
-    /// Whether the generator may spin.
-    spin: bool,
+    /// When the generator spins.
+    spin: Spin,
 }
 
 impl Site {
@@ -75,7 +76,11 @@ impl Site {
             },
             starter: launcher,
             // A core that the backend shares, or a server, is no place to spin.
-            spin: !is_called && !cores::is_shared(&request.pinning),
+            spin: if is_called || cores::is_shared(&request.pinning) {
+                Spin::Never
+            } else {
+                Spin::Always
+            },
         })
     }
 
