@@ -27,7 +27,7 @@ pub fn false_alarms(history: &History, host: &str) -> FalseAlarms {
         let mut verdicts = line.comparisons.iter().map(|comparison| comparison.verdict);
         different += u64::from(verdicts.any(ComparisonVerdict::is_different));
     }
-    let interval = share_interval(different, runs, ALPHA);
+    let interval = share_interval(&[(different, runs)], ALPHA);
     FalseAlarms {
         runs,
         different,

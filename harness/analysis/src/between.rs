@@ -18,10 +18,12 @@ use thiserror::Error;
 
 use crate::compare;
 use crate::compare::{MAX_BLOCKS, Policy, block_values, compare_pair};
+use crate::errors;
 use crate::history::load_of;
 use model::measured::workload::WorkloadKind;
 use model::names;
 use model::record::comparison::{Comparison, NotCompared, Reason};
+use model::record::errors::ErrorComparison;
 use model::record::metric::Metric;
 use model::record::read::SCHEMA_VERSION;
 use model::record::run::{Completion, RunRecord};
@@ -60,6 +62,9 @@ pub struct RunComparison {
     pub reference: Option<String>,
     /// Ratios within 1/(1 + margin) and 1 + margin don't matter.
     pub margin: f64,
+    /// The failed requests of each pair, where either failed some; named as the comparisons are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub error_comparisons: Vec<ErrorComparison>,
     /// Head over base, metric by metric; targets of two runs have [`BASE_MARK`] and [`HEAD_MARK`] after their names. `blocks`
     /// counts those of the side that has fewer.
     pub comparisons: Vec<Comparison>,
@@ -213,6 +218,7 @@ pub fn between(
     };
     let workload = base.workload();
     let (mut comparisons, mut left_out) = (Vec::new(), Vec::new());
+    let mut error_comparisons = Vec::new();
     let mut not_compared = Vec::new();
     for &(of_base, of_head) in &pairs {
         let (pair, reasons) = match (one_run, reference) {
@@ -230,6 +236,13 @@ pub fn between(
             marked(&of_base.name, BASE_MARK),
             marked(&of_head.name, HEAD_MARK),
         );
+        let (base_errors, head_errors) = (&of_base.report.error_share, &of_head.report.error_share);
+        let failed = errors::compare(base_errors, head_errors);
+        error_comparisons.extend(failed.map(|failed| ErrorComparison {
+            base: base.clone(),
+            head: head.clone(),
+            ..failed
+        }));
         left_out.extend(reasons.iter().map(|reason| LeftOut {
             metric: reason.metric,
             base: base.clone(),
@@ -271,6 +284,7 @@ pub fn between(
         basis,
         reference: reference.map(|(of_base, _)| of_base.name.clone()),
         margin: policy.margin(),
+        error_comparisons,
         comparisons,
         left_out,
         differences,

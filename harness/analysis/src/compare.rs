@@ -794,6 +794,7 @@ mod tests {
             started_s: 0.0,
             duration_s: 1.0,
             requests: Accounting::default(),
+            by_request: Vec::new(),
             metrics: value
                 .map(|value| (TIME.name().to_owned(), value))
                 .into_iter()

@@ -183,6 +183,7 @@ mod tests {
                     started_s: 0.0,
                     duration_s: 1.0,
                     requests: Accounting::default(),
+                    by_request: Vec::new(),
                     metrics: [(JUDGED.name().to_owned(), value)].into(),
                     loops: None,
                 });

@@ -190,6 +190,7 @@ mod tests {
                 started_s: 0.0,
                 duration_s: 1.0,
                 requests: Accounting::default(),
+                by_request: Vec::new(),
                 metrics: [(CPU.name().to_owned(), value * (spread * sign).exp())].into(),
                 loops: None,
             }

@@ -12,15 +12,16 @@ use serde::Serialize;
 
 use crate::compare;
 use crate::compare::Policy;
+use crate::errors;
 use crate::history::{Followed, HistoryLine};
 use model::measured::workload::WorkloadKind;
 use model::record::comparison::{Comparison, NotCompared, Reason};
+use model::record::errors::ErrorShare;
 use model::record::metric::Metric;
 use model::record::run::{Completion, RunRecord};
 use model::record::target::TargetRecord;
 use model::record::verdict::ComparisonVerdict;
 use model::record::warning::Warning;
-use stats::binomial::share_interval;
 use stats::distribution::{mean, student_t_quantile, student_t_within, variance};
 
 pub use config::{
@@ -181,67 +182,29 @@ pub struct JudgedObjective {
     pub base_ns: Option<u64>,
 }
 
-/// Requests that failed (errors and time-outs) of those that were answered or failed.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Failed {
-    /// How many failed.
-    pub failed: u64,
-    /// Of how many.
-    pub requests: u64,
-    /// The share, from 0 to 1; 0 where there was no request.
-    pub share: f64,
-    /// The 95 % interval of the share ([`share_interval`]).
-    pub ci_low: f64,
-    /// Its upper end.
-    pub ci_high: f64,
-}
-
-impl Failed {
-    fn of(target: &TargetRecord) -> Self {
-        let accounting = &target.report.requests;
-        let (failed, requests) = (accounting.failed(), accounting.ok + accounting.failed());
-        let interval = share_interval(failed, requests, ALPHA);
-        Self {
-            failed,
-            requests,
-            share: failed as f64 / requests.max(1) as f64,
-            ci_low: interval.low,
-            ci_high: interval.high,
-        }
-    }
-}
-
 /// The head's failed requests, judged.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct JudgedErrors {
     /// The head's.
-    pub head: Failed,
+    pub head: ErrorShare,
     /// The base's, measured beside it.
-    pub base: Option<Failed>,
+    pub base: Option<ErrorShare>,
     /// The largest share that may fail, where the configuration says (`max_errors`).
     pub at_most: Option<f64>,
 }
 
 impl JudgedErrors {
     /// True where more fail than may: more than `max_errors`, or, where that is not set, any where the base has none, and otherwise
-    /// a larger share than the base's at level [`ALPHA`]. The test takes both counts together as given and asks how many of them
-    /// are the head's (Przyborowski and Wilenski, *Homogeneity of results in testing samples from Poisson series*, Biometrika 31, 1940).
+    /// a share that is certainly larger than the base's ([`errors::compare`]).
     pub fn is_broken(&self) -> bool {
-        let Self {
-            head,
-            base,
-            at_most,
-        } = self;
-        let none = Failed { failed: 0, ..*head };
-        let base = base.unwrap_or(none);
-        match at_most {
-            Some(at_most) => head.share > *at_most,
-            None if base.failed == 0 => head.failed > 0,
-            None => {
-                let both = share_interval(head.failed, head.failed + base.failed, ALPHA);
-                let if_alike = head.requests as f64 / (head.requests + base.requests) as f64;
-                both.low > if_alike
+        let head = &self.head;
+        match (self.at_most, &self.base) {
+            (Some(at_most), _) => head.share > at_most,
+            (None, Some(base)) if base.failed > 0 => {
+                let compared = errors::compare(base, head);
+                compared.is_some_and(|compared| compared.verdict.is_worse())
             }
+            (None, _) => head.failed > 0,
         }
     }
 }
@@ -477,8 +440,8 @@ fn judged(
         valid: record.validity.is_valid() && record.completion == Completion::Complete,
         invalid_because: voiding.cloned().collect(),
         errors: JudgedErrors {
-            head: Failed::of(head),
-            base: base.map(Failed::of),
+            head: head.report.error_share,
+            base: base.map(|base| base.report.error_share),
             at_most: config.max_errors,
         },
         metrics: metrics.collect(),

@@ -10,6 +10,7 @@ pub mod compare;
 pub mod design;
 pub mod detectable;
 pub mod effects;
+pub mod errors;
 pub mod gate;
 pub mod history;
 pub mod simulate;

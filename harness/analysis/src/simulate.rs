@@ -140,6 +140,7 @@ pub fn epochs(
             started_s: trial.index as f64,
             duration_s: 1.0,
             requests: Accounting::default(),
+            by_request: Vec::new(),
             metrics: metrics.collect(),
             loops: None,
         });

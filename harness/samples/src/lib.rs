@@ -174,6 +174,7 @@ fn record_of(scenario: &Scenario, workload: WorkloadKind, names: &[&str]) -> Run
         }),
         targets,
         backend: (workload == WorkloadKind::Requests).then(backend),
+        error_comparisons: Vec::new(),
         comparisons,
         effects,
         aa: None,
@@ -275,6 +276,7 @@ fn target(
         histograms_v2_base64: whole_distributions(&whole),
         failure: None,
     }
+    .with_error_shares()
 }
 
 /// What a made-up server tells of its loops in one epoch: `callback` of its turns and holds, the other of moves between

@@ -85,8 +85,7 @@ pub(crate) struct QuantileCase {
 
 #[derive(Deserialize)]
 pub(crate) struct ShareCase {
-    pub(crate) hits: u64,
-    pub(crate) trials: u64,
+    pub(crate) clusters: Vec<(u64, u64)>,
     pub(crate) alpha: f64,
     pub(crate) low: f64,
     pub(crate) high: f64,

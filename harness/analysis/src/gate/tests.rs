@@ -366,6 +366,7 @@ fn a_head_that_answers_with_errors_does_not_pass_however_quick_it_is() {
                 error: failed,
                 ..Accounting::default()
             };
+            target.report.error_share = ErrorShare::of(&[target.report.requests]);
         }
         record
     };

@@ -10,6 +10,7 @@ use crate::measured::receive::ReceiveTimes;
 use crate::measured::recording::{EndedBy, Recording};
 use crate::measured::summary::{Summary, Times};
 use crate::measured::workload::WorkloadKind;
+use crate::record::errors::ErrorShare;
 use crate::record::read::SCHEMA_VERSION;
 use crate::record::warning::Validity;
 use crate::spec::load::{Connect, Load};
@@ -31,6 +32,9 @@ pub struct LoadReport {
     pub requests: Accounting,
     /// Failures by group and kind.
     pub errors: ErrorCounts,
+    /// The share of requests that failed; of older records it is found when they are read.
+    #[serde(default)]
+    pub error_share: ErrorShare,
     /// Replies by their status, those of requests that failed after it included; empty in older records.
     #[serde(
         default,
@@ -69,13 +73,16 @@ pub struct LoadReport {
 }
 
 /// What was measured of the requests of one kind.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct KindRecord {
     /// `GET /sleep/5`, as in [`RequestRecord`].
     pub request: String,
     /// What became of them.
     pub requests: Accounting,
+    /// The share of them that failed; of older records it is found when they are read.
+    #[serde(default)]
+    pub error_share: ErrorShare,
     /// From the moment the schedule meant to send to the last byte.
     pub response_time_ns: Times,
 }
@@ -148,6 +155,7 @@ impl LoadReport {
             ended_by: Some(recording.ended_by),
             requests: recording.accounting,
             errors: recording.errors.clone(),
+            error_share: ErrorShare::of(&[recording.accounting]),
             statuses: recording.statuses.clone(),
             throughput_per_s: summary.throughput_per_s,
             times_ns: recording
@@ -201,6 +209,7 @@ impl LoadReport {
                 .map(|(asked, kind)| KindRecord {
                     request: asked.request.clone(),
                     requests: kind.accounting,
+                    error_share: ErrorShare::of(&[kind.accounting]),
                     response_time_ns: Times::of(&kind.response_time),
                 })
                 .collect(),

@@ -4,6 +4,7 @@ pub mod aa;
 pub mod comparison;
 pub mod detectable;
 pub mod effect;
+pub mod errors;
 pub mod experiment;
 pub mod load_report;
 pub mod log;

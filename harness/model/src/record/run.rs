@@ -10,6 +10,7 @@ use crate::record::aa::AaRecord;
 use crate::record::comparison::Comparison;
 use crate::record::detectable::DetectableRecord;
 use crate::record::effect::EffectRecord;
+use crate::record::errors::{ErrorComparison, ErrorShare};
 use crate::record::experiment::ExperimentRecord;
 use crate::record::read::{self, RecordError};
 use crate::record::surroundings::{BackendRecord, CalibrationRecord, Environment, Pinning};
@@ -56,6 +57,9 @@ pub struct RunRecord {
     pub targets: Vec<TargetRecord>,
     /// The upstream backend; none where the scenario needs none.
     pub backend: Option<BackendRecord>,
+    /// The failed requests of every target against those of the first, where either had some; empty in older records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub error_comparisons: Vec<ErrorComparison>,
     /// Every target against the first, metric by metric.
     pub comparisons: Vec<Comparison>,
     /// What the factors do that the targets vary in; left out where no target says what it has of them.
@@ -73,7 +77,14 @@ impl RunRecord {
     ///
     /// `file_name`: where the text came from, as people would find it again.
     pub fn from_json(text: &str, file_name: &str) -> Result<Self, RecordError> {
-        read::parse(text, file_name, "run")
+        let mut record: Self = read::parse(text, file_name, "run")?;
+        let of_aa = record.aa.iter_mut().map(|aa| &mut aa.target);
+        for target in record.targets.iter_mut().chain(of_aa) {
+            if target.report.error_share == ErrorShare::default() {
+                *target = target.clone().with_error_shares();
+            }
+        }
+        Ok(record)
     }
 
     /// What most requests were for, and so is compared, drawn and shown first.

@@ -13,6 +13,7 @@ use crate::measured::loops::LoopRecord;
 use crate::measured::recording::{Counts, Interval, Recording};
 use crate::measured::slices::SliceRecord;
 use crate::measured::syscalls::SyscallRecord;
+use crate::record::errors::ErrorShare;
 use crate::record::load_report::LoadReport;
 use crate::record::metric;
 use crate::record::warmup::WarmupRecord;
@@ -83,6 +84,21 @@ impl TargetRecord {
         self.histograms_v2_base64
             .get(&clock)
             .map_or("", String::as_str)
+    }
+
+    /// The same with the shares of failed requests over its blocks, of all requests and kind by kind.
+    #[must_use]
+    pub fn with_error_shares(mut self) -> Self {
+        let epochs = self.epochs.iter();
+        let whole = epochs.clone().map(|epoch| (epoch.block, epoch.requests));
+        self.report.error_share = ErrorShare::in_blocks(&self.report.requests, whole);
+        for (index, kind) in self.report.by_request.iter_mut().enumerate() {
+            let of_kind = epochs
+                .clone()
+                .filter_map(|epoch| Some((epoch.block, *epoch.by_request.get(index)?)));
+            kind.error_share = ErrorShare::in_blocks(&kind.requests, of_kind);
+        }
+        self
     }
 }
 
@@ -166,6 +182,9 @@ pub struct EpochRecord {
     pub duration_s: f64,
     /// What became of its requests.
     pub requests: Accounting,
+    /// The same kind by kind, in the order of the mix; left out where there is but one kind, and in older records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_request: Vec<Accounting>,
     /// The metrics, by name (see [`crate::record::metric::Metric`]); those that could not be measured are left out.
     pub metrics: BTreeMap<String, f64>,
     /// What its loops did meanwhile; left out where it tells nothing.
@@ -192,6 +211,7 @@ impl EpochRecord {
             started_s,
             duration_s: recording.measured_ns as f64 / NANOS_PER_S as f64,
             requests: recording.accounting,
+            by_request: recording.kinds.iter().map(|kind| kind.accounting).collect(),
             metrics: metric::metrics_of(recording, cpu_us_per_request, rss_bytes_max),
             loops: None,
         }

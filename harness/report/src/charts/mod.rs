@@ -28,7 +28,8 @@ use model::record::target::TargetRecord;
 use plotters::prelude::DrawingBackend;
 
 use crate::look::{self, Look};
-use crate::words::figures::{NONE, count, maybe_time, mib, per_s, time};
+use crate::words::failures;
+use crate::words::figures::{NONE, maybe_time, mib, per_s, time};
 use crate::words::sentences::capitalised;
 use canvas::{Canvas, HEIGHT, Refusal};
 use distribution::Distribution;
@@ -272,13 +273,14 @@ impl Chart {
             }
             Self::Throughput => (target.report.requests.scheduled > 0).then(|| {
                 let rate = per_s(target.report.throughput_per_s);
-                let failed = target.report.requests.failed();
+                let errors = &target.report.error_share;
+                let failed = failures::failed(errors, workload);
                 Figures {
-                    full: format!("{rate}, {} failed", count(failed)),
-                    brief: if failed == 0 {
+                    full: format!("{rate}, failed {failed}"),
+                    brief: if errors.failed == 0 {
                         rate
                     } else {
-                        format!("{rate}, {} failed", count(failed))
+                        format!("{rate}, {} failed", failures::percent(errors.share))
                     },
                 }
             }),

@@ -18,14 +18,22 @@ pub const MAX_MEASURE_CHARS: usize = 64;
 
 /// A run's targets as benchmarks `scenario/target`, their metrics as measures.
 ///
-/// The median of the time itself is Bencher's built-in `latency` (nanoseconds) and the throughput its `throughput`
+/// The share of requests that failed is `error-share`. The median of the time itself is Bencher's built-in `latency` (nanoseconds) and the throughput its `throughput`
 /// (operations a second); all others go by their names in the record.
 pub fn bencher(record: &RunRecord) -> String {
     let benchmarks = record.targets.iter().filter_map(|target| {
-        let measures: Map<String, Value> = levels(target, record.seed)
+        let errors = &target.report.error_share;
+        let share = json!({
+            "value": errors.share,
+            "lower_value": errors.ci_low,
+            "upper_value": errors.ci_high,
+        });
+        let share = (errors.requests > 0).then(|| ("error-share".to_owned(), share));
+        let levels = levels(target, record.seed);
+        let levels = levels
             .iter()
-            .map(|level| (measure(level.metric), metric(level)))
-            .collect();
+            .map(|level| (measure(level.metric), metric(level)));
+        let measures: Map<String, Value> = share.into_iter().chain(levels).collect();
         let name = format!("{}/{}", record.scenario.name, target.name);
         let name = name.chars().take(MAX_BENCHMARK_CHARS).collect();
         (!measures.is_empty()).then_some((name, Value::Object(measures)))
@@ -58,6 +66,7 @@ fn metric(level: &Level) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::record::errors::ErrorShare;
 
     #[test]
     fn targets_are_benchmarks_and_metrics_measures() {
@@ -71,7 +80,7 @@ mod tests {
             number("lower_value") <= number("value") && number("value") <= number("upper_value")
         );
         assert!((1e6..1e8).contains(&number("value")), "nanoseconds");
-        assert_eq!(read["io-heavy/callback"].as_object().unwrap().len(), 7);
+        assert_eq!(read["io-heavy/callback"].as_object().unwrap().len(), 8);
     }
 
     #[test]
@@ -91,6 +100,7 @@ mod tests {
     fn a_target_without_figures_is_left_out() {
         let mut record = samples::run_record();
         record.targets[1].epochs.clear();
+        record.targets[1].report.error_share = ErrorShare::default();
         let read: Map<String, Value> = serde_json::from_str(&bencher(&record)).unwrap();
         assert_eq!(read.len(), 1);
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use super::level::{Level, levels};
+use model::record::errors::ErrorShare;
 use model::record::metric::Metric;
 use model::record::run::RunRecord;
 use model::record::verdict::Direction;
@@ -30,7 +31,7 @@ pub struct NothingToGive {
     pub run: String,
 }
 
-/// The metrics of all targets of which less, or more, is better.
+/// The metrics of all targets of which less, or more, is better; the share of failed requests is one of which less is.
 pub fn benchmark_action(record: &RunRecord, better: Better) -> Result<String, NothingToGive> {
     let entries: Vec<Value> = record
         .targets
@@ -38,10 +39,14 @@ pub fn benchmark_action(record: &RunRecord, better: Better) -> Result<String, No
         .flat_map(|target| {
             let name = format!("{}/{}", record.scenario.name, target.name);
             let extra = format!("{}\n{}", target.manifest.legend(), record.id);
-            levels(target, record.seed)
+            let errors = (better == Better::Smaller)
+                .then(|| errors(&name, &extra, &target.report.error_share))
+                .flatten();
+            let levels = levels(target, record.seed)
                 .into_iter()
                 .filter(move |level| level.metric.lower_is_better() == (better == Better::Smaller))
-                .map(move |level| entry(&name, &extra, &level))
+                .map(move |level| entry(&name, &extra, &level));
+            errors.into_iter().chain(levels)
         })
         .collect();
     if entries.is_empty() {
@@ -64,6 +69,20 @@ fn entry(target: &str, extra: &str, level: &Level) -> Value {
         entry["range"] = json!(format!("± {:.6}", (high - low) / 2.0));
     }
     entry
+}
+
+/// The share of requests that failed; nothing of no request.
+fn errors(target: &str, extra: &str, errors: &ErrorShare) -> Option<Value> {
+    let half = (errors.ci_high - errors.ci_low) / 2.0;
+    (errors.requests > 0).then(|| {
+        json!({
+            "name": format!("{target} failed requests"),
+            "value": errors.share * 100.0,
+            "unit": "%",
+            "range": format!("± {:.6}", half * 100.0),
+            "extra": extra,
+        })
+    })
 }
 
 /// A metric's name without its unit, and that as the action shows it.
@@ -107,7 +126,7 @@ mod tests {
                 .collect()
         };
         let (smaller, bigger) = (names(Better::Smaller), names(Better::Bigger));
-        assert_eq!((smaller.len(), bigger.len()), (2 * 6, 2));
+        assert_eq!((smaller.len(), bigger.len()), (2 * 7, 2));
         assert!(
             smaller.contains(&"io-heavy/callback response time p99".to_owned()),
             "{smaller:?}"

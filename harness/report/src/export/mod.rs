@@ -22,6 +22,7 @@ use model::measured::histogram::histogram_base64;
 use model::measured::recording::{Interval, SIGNIFICANT_DIGITS, empty_histogram};
 use model::measured::workload::WorkloadKind;
 use model::names;
+use model::record::errors::ErrorShare;
 use model::record::load_report::{LoadReport, MessageRecord, StreamRecord};
 use model::record::run::RunRecord;
 use model::record::target::{IntervalTimes, TargetRecord};
@@ -61,6 +62,9 @@ pub fn summary_csv(record: &RunRecord) -> String {
         "error",
         "timeout",
         "unfinished",
+        "error_share",
+        "error_share_ci_low",
+        "error_share_ci_high",
         "throughput_per_s",
     ];
     let has_streams = has(record, |report| report.streams.is_some());
@@ -129,8 +133,9 @@ fn summary_row(
         report.requests.error.to_string(),
         report.requests.timeout.to_string(),
         report.requests.unfinished.to_string(),
-        report.throughput_per_s.to_string(),
     ];
+    row.extend(error_cells(&report.error_share));
+    row.push(report.throughput_per_s.to_string());
     row.extend(clocks.iter().flat_map(|clock| {
         let times = report.times(*clock);
         PERCENTILE_COLUMNS.map(|percentile| cell(times.named(percentile)))
@@ -431,6 +436,12 @@ fn java_date(epoch_s: f64) -> String {
         .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
         .strftime("%a %b %d %H:%M:%S UTC %Y")
         .to_string()
+}
+
+/// A share of failed requests, and the ends of its interval; nothing of no request.
+fn error_cells(errors: &ErrorShare) -> [String; 3] {
+    let known = [errors.share, errors.ci_low, errors.ci_high];
+    known.map(|value| cell((errors.requests > 0).then_some(value)))
 }
 
 /// A number, or nothing.

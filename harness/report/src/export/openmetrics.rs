@@ -119,10 +119,19 @@ fn families(record: &RunRecord) -> Vec<Family> {
             samples: Samples::Counters(fates(record)),
         },
         gauges(
+            "bench_errors",
+            "Share of the requests that failed, and the ends of its 95 % interval",
+            Some(Unit::Ratios),
+            errors(record),
+        ),
+        gauges(
             "bench_throughput_per_second",
             "Requests that succeeded in a second",
             None,
-            each(|target| Some(target.report.throughput_per_s)),
+            each(|target| {
+                let report = &target.report;
+                (report.requests.scheduled > 0).then_some(report.throughput_per_s)
+            }),
         ),
         gauges(
             "bench_server_cpu_per_request",
@@ -138,9 +147,12 @@ fn families(record: &RunRecord) -> Vec<Family> {
         ),
         gauges(
             "bench_valid",
-            "1 where the figures measure the target, 0 where they do not",
+            "1 where the figures measure the target, 0 where they do not, or it failed",
             None,
-            each(|target| Some(f64::from(u8::from(target.report.validity.is_valid())))),
+            each(|target| {
+                let is_valid = target.report.validity.is_valid() && target.failure.is_none();
+                Some(f64::from(u8::from(is_valid)))
+            }),
         ),
         gauges(
             "bench_comparison",
@@ -182,6 +194,25 @@ fn percentiles(record: &RunRecord, clock: Clock) -> Vec<(Labels, f64)> {
             let mut labels = of_target(record, target);
             labels.push(("percentile", name.replace('_', ".")));
             Some((labels, ns as f64 / NANOS_PER_S as f64))
+        })
+    });
+    samples.collect()
+}
+
+fn errors(record: &RunRecord) -> Vec<(Labels, f64)> {
+    let known = record.targets.iter();
+    let known = known.filter(|target| target.report.error_share.requests > 0);
+    let samples = known.flat_map(|target| {
+        let errors = &target.report.error_share;
+        let figures = [
+            ("share", errors.share),
+            ("ci_low", errors.ci_low),
+            ("ci_high", errors.ci_high),
+        ];
+        figures.map(|(figure, value)| {
+            let mut labels = of_target(record, target);
+            labels.push(("figure", figure.to_owned()));
+            (labels, value)
         })
     });
     samples.collect()

@@ -1,6 +1,7 @@
 //! `summary.csv` of a sweep: one line for each target of each step.
 
-use super::{Table, cell};
+use super::{Table, cell, error_cells};
+use model::record::errors::ErrorShare;
 use model::record::sweep::step::Standing;
 use model::record::sweep::whole::SweepRecord;
 
@@ -27,6 +28,9 @@ pub fn steps_csv(record: &SweepRecord) -> String {
         "error",
         "timeout",
         "unfinished",
+        "error_share",
+        "error_share_ci_low",
+        "error_share_ci_high",
         "throughput_per_s",
     ];
     let after = [
@@ -45,7 +49,7 @@ pub fn steps_csv(record: &SweepRecord) -> String {
     for step in &record.steps {
         for epoch in &step.epochs {
             let counts = &epoch.requests;
-            let row = [
+            let before = [
                 record.plan.id.clone(),
                 record.plan.scenario.name.clone(),
                 step.round.to_string(),
@@ -61,8 +65,12 @@ pub fn steps_csv(record: &SweepRecord) -> String {
                 counts.error.to_string(),
                 counts.timeout.to_string(),
                 counts.unfinished.to_string(),
-                epoch.throughput_per_s.to_string(),
             ];
+            let errors = error_cells(&ErrorShare::of(&[*counts]));
+            let row = before
+                .into_iter()
+                .chain(errors)
+                .chain([epoch.throughput_per_s.to_string()]);
             let times = PERCENTILES.map(|percentile| cell(epoch.time_ns.named(percentile)));
             let rest = [
                 cell(epoch.generator_lag_ns.p99),
@@ -70,7 +78,7 @@ pub fn steps_csv(record: &SweepRecord) -> String {
                 cell(epoch.server_cpu_share),
                 cell(epoch.in_flight_mean),
             ];
-            table.row(row.into_iter().chain(times).chain(rest));
+            table.row(row.chain(times).chain(rest));
         }
     }
     table.finish()

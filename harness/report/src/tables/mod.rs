@@ -9,6 +9,7 @@ use analysis::warmup::rounds_of;
 use model::measured::clock::Clock;
 use model::measured::workload::WorkloadKind;
 use model::record::comparison::Comparison;
+use model::record::errors::{ErrorComparison, ErrorShare};
 use model::record::load_report::{KindRecord, LoadReport};
 use model::record::metric::Metric;
 use model::record::run::{PlanRecord, RunRecord};
@@ -21,7 +22,7 @@ use crate::look::colours;
 use crate::words::figures::{
     NONE, count, figure, kib, maybe_time, mib, per_s, percent, plural, seconds, time,
 };
-use crate::words::{effects, sentences};
+use crate::words::{effects, failures, sentences};
 
 /// How much room a table has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,13 +70,13 @@ struct Column {
 #[derive(Clone, Copy)]
 enum Shown {
     Always,
-    /// Where something failed; on a page always, so that none is seen to have.
+    /// On a screen, where something failed. A page has a column of its own, so that none is seen to have failed.
     WhereFailed,
     /// Where some target has a figure: what only some scenarios measure.
     WhereKnown,
 }
 
-const COLUMNS: [Column; 14] = [
+const COLUMNS: [Column; 15] = [
     Column {
         name: "p50",
         brief: Some("p50"),
@@ -107,10 +108,18 @@ const COLUMNS: [Column; 14] = [
         figure: |target, _| measured(target).map(|report| per_s(report.throughput_per_s)),
     },
     Column {
+        name: "failed (95 % interval)",
+        brief: None,
+        shown: Shown::Always,
+        figure: |target, _| measured(target).map(|report| failed(&report.error_share)),
+    },
+    Column {
         name: "failed",
         brief: Some("failed"),
         shown: Shown::WhereFailed,
-        figure: |target, _| measured(target).map(|report| count(report.requests.failed())),
+        figure: |target, _| {
+            measured(target).map(|report| failures::percent(report.error_share.share))
+        },
     },
     Column {
         name: "unfinished",
@@ -202,7 +211,7 @@ impl Column {
         match self.shown {
             Shown::Always => true,
             Shown::WhereFailed => {
-                room == Room::Page || some(&|target| target.report.requests.failed() > 0)
+                room == Room::Screen && some(&|target| target.report.error_share.failed > 0)
             }
             Shown::WhereKnown => some(&|target| (self.figure)(target, workload).is_some()),
         }
@@ -250,6 +259,21 @@ fn time_at(target: &TargetRecord, workload: WorkloadKind, percentile: &str) -> O
 /// The report of a target of which something was measured.
 fn measured(target: &TargetRecord) -> Option<&LoadReport> {
     (target.report.requests.scheduled > 0).then_some(&target.report)
+}
+
+/// Requests that failed, in a cell: how many, their share and its interval.
+pub(crate) fn failed(errors: &ErrorShare) -> String {
+    let percent = failures::percent;
+    let low = figure(errors.ci_low * 100.0);
+    match errors.failed {
+        0 => format!("0 (≤ {})", percent(errors.ci_high)),
+        failed => format!(
+            "{}: {} ({low} to {})",
+            count(failed),
+            percent(errors.share),
+            percent(errors.ci_high)
+        ),
+    }
 }
 
 /// One target's times by one clock.
@@ -306,7 +330,11 @@ pub(crate) fn kinds(record: &RunRecord) -> Vec<KindRow> {
 
 fn kind_row(name: &str, kind: &KindRecord) -> KindRow {
     let requests = &kind.requests;
-    let counts = [requests.ok, requests.failed(), requests.unfinished].map(count);
+    let counts = [
+        count(requests.ok),
+        failed(&kind.error_share),
+        count(requests.unfinished),
+    ];
     let times = &kind.response_time_ns;
     let times = [times.p50, times.p90, times.p99, times.p99_9, times.max].map(maybe_time);
     KindRow {
@@ -341,11 +369,17 @@ pub struct ComparisonRow {
     pub verdict: &'static str,
 }
 
-/// A row for each comparison, in the record's order.
+/// A row for each comparison, target by target in the order of the record, that of failed requests first.
 pub fn comparisons(record: &RunRecord) -> Vec<ComparisonRow> {
     let workload = record.workload();
-    let rows = record.comparisons.iter();
-    rows.map(|each| comparison(each, workload)).collect()
+    let errors = record.error_comparisons.iter();
+    let errors = errors.map(|each| error_comparison(each, workload));
+    let metrics = record.comparisons.iter();
+    let metrics = metrics.map(|each| comparison(each, workload));
+    let mut rows: Vec<ComparisonRow> = errors.chain(metrics).collect();
+    let targets = record.targets.iter();
+    rows.sort_by_key(|row| targets.clone().position(|target| target.name == row.head));
+    rows
 }
 
 /// A row for each effect and metric, those that were not compared included; heads are what effects are called, and bases what their
@@ -383,11 +417,32 @@ fn not_compared(metric: Metric, workload: WorkloadKind) -> ComparisonRow {
     }
 }
 
-/// A row for each comparison.
+/// A row for each comparison, those of failed requests first.
 pub fn of_runs(reported: &RunComparison) -> Vec<ComparisonRow> {
-    let rows = reported.comparisons.iter();
-    rows.map(|each| comparison(each, reported.workload))
-        .collect()
+    let errors = reported.error_comparisons.iter();
+    let errors = errors.map(|each| error_comparison(each, reported.workload));
+    let metrics = reported.comparisons.iter();
+    let metrics = metrics.map(|each| comparison(each, reported.workload));
+    errors.chain(metrics).collect()
+}
+
+/// How two targets compare in failed requests, as a row: shares are not divided, since one of them may be zero.
+fn error_comparison(of: &ErrorComparison, workload: WorkloadKind) -> ComparisonRow {
+    let none = || NONE.to_owned();
+    let metric = format!("failed {}s", terms::noun(workload));
+    let points = |share: f64| sentences::signed_figure(share * 100.0);
+    ComparisonRow {
+        head: of.head.clone(),
+        base: of.base.clone(),
+        short: metric.clone(),
+        metric,
+        change: format!("{} points", points(of.difference)),
+        interval: format!("{} to {}", points(of.ci_low), points(of.ci_high)),
+        p_value: none(),
+        detectable: none(),
+        blocks: none(),
+        verdict: of.verdict.name(),
+    }
 }
 
 /// A comparison as a row.

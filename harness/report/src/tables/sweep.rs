@@ -1,12 +1,14 @@
 //! The tables of a sweep: knees, rate by rate, step by step.
 
 use analysis::sweep::CurvePoint;
+use model::record::errors::ErrorShare;
 use model::record::sweep::knee::{Known, Limit};
 use model::record::sweep::pass::{CLIMB, Pass};
 use model::record::sweep::step::{StepEpoch, StepRecord};
 use model::record::sweep::whole::{SweepRecord, TargetResult};
 
-use crate::words::figures::{NONE, count, maybe_time, per_s, percent, percentile, time};
+use super::failed;
+use crate::words::figures::{NONE, maybe_time, per_s, percent, percentile, time};
 use crate::words::sweep::{place, rounded, standing};
 
 /// More targets than this have no room beside each other in a table of rates.
@@ -192,7 +194,7 @@ pub(crate) fn step_rows(record: &SweepRecord) -> Vec<[String; 11]> {
             epoch.target.clone(),
             per_s(step.rate_per_s),
             per_s(epoch.throughput_per_s),
-            count(epoch.requests.failed()),
+            failed(&ErrorShare::of(&[epoch.requests])),
             maybe_time(times.p50),
             maybe_time(times.named(record.tail())),
             maybe_time(epoch.generator_lag_ns.p99),

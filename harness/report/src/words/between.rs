@@ -4,9 +4,10 @@
 
 use analysis::between::{BASE_MARK, Basis, HEAD_MARK, RunComparison};
 
+use crate::words::failures;
 use crate::words::sentences;
 
-/// How it was compared, and then the outcome, a sentence each.
+/// How it was compared, which targets failed requests, and then the outcome, a sentence each.
 pub fn headlines(reported: &RunComparison) -> Vec<String> {
     let verdicts = sentences::reported(reported.workload).flat_map(|metric| {
         let of_metric = reported
@@ -15,7 +16,12 @@ pub fn headlines(reported: &RunComparison) -> Vec<String> {
             .filter(move |comparison| comparison.metric == metric);
         of_metric.map(|comparison| sentences::sentence(comparison, reported.workload))
     });
-    std::iter::once(basis(reported)).chain(verdicts).collect()
+    let failed = reported.error_comparisons.iter();
+    let failed = failed.map(|pair| failures::sentence(pair, reported.workload));
+    std::iter::once(basis(reported))
+        .chain(failed)
+        .chain(verdicts)
+        .collect()
 }
 
 /// How it was compared, in a sentence or two.

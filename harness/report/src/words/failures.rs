@@ -3,11 +3,95 @@
 use std::collections::BTreeMap;
 
 use model::measured::accounting::ErrorKind;
+use model::measured::workload::WorkloadKind;
+use model::record::errors::{ErrorComparison, ErrorShare};
+use model::record::run::RunRecord;
+use model::record::verdict::ComparisonVerdict;
 use model::record::warning::Fact;
-use model::words::{count, listed};
+use model::words::{count, listed, plural};
+
+use super::figures::figure;
+use super::terms;
 
 /// Most statuses, and most reasons why replies were malformed, that one sentence names; the rest are a number.
 pub const MAX_NAMED: usize = 5;
+
+/// Which targets failed how many requests, and how they compare in that, a sentence each; nothing where none failed.
+pub fn headlines(record: &RunRecord) -> Vec<String> {
+    let workload = record.workload();
+    let compared = &record.error_comparisons;
+    let is_compared = |name: &str| {
+        let mut pairs = compared.iter();
+        pairs.any(|pair| pair.base == name || pair.head == name)
+    };
+    let alone = record
+        .targets
+        .iter()
+        .filter(|target| target.report.error_share.failed > 0 && !is_compared(&target.name));
+    let alone = alone.map(|target| {
+        let failed = failed(&target.report.error_share, workload);
+        format!("{} failed {failed}.", target.name)
+    });
+    let pairs = compared.iter().map(|pair| sentence(pair, workload));
+    pairs.chain(alone).collect()
+}
+
+/// The same in one sentence, where there is little room: `Failed requests: a none, b 4.80 % (more).`
+pub fn verdict(record: &RunRecord) -> Option<String> {
+    let each = record.targets.iter().map(|target| {
+        let pair = record.error_comparisons.iter();
+        let pair = pair.clone().find(|pair| pair.head == target.name);
+        let verdict = pair.map_or_else(String::new, |pair| format!(" ({})", pair.verdict.name()));
+        let share = match &target.report.error_share {
+            none if none.failed == 0 => "none".to_owned(),
+            some => percent(some.share),
+        };
+        format!("{} {share}{verdict}", target.name)
+    });
+    let has_failed = record
+        .targets
+        .iter()
+        .any(|target| target.report.error_share.failed > 0);
+    has_failed.then(|| {
+        let noun = terms::noun(record.workload());
+        format!("Failed {noun}s: {}.", each.collect::<Vec<_>>().join(", "))
+    })
+}
+
+/// Two targets' failed requests as a sentence.
+pub fn sentence(pair: &ErrorComparison, workload: WorkloadKind) -> String {
+    let ErrorComparison { base, head, .. } = pair;
+    let of_head = failed(&pair.head_errors, workload);
+    let of_base = failed(&pair.base_errors, workload);
+    match pair.verdict {
+        ComparisonVerdict::More => format!("{head} failed {of_head}, more than {base}: {of_base}."),
+        ComparisonVerdict::Less => {
+            format!("{head} failed {of_head}, fewer than {base}: {of_base}.")
+        }
+        _ => format!("{head} failed {of_head} and {base} {of_base}: no certain difference."),
+    }
+}
+
+/// How many failed: `96 of 2,000 requests (4.80 %; 95 % interval: 3.91 % to 5.83 %)`, `none of 2,000 requests (at most 0.184 %)`.
+pub fn failed(errors: &ErrorShare, workload: WorkloadKind) -> String {
+    let noun = terms::noun(workload);
+    let of = plural(errors.requests, noun, &format!("{noun}s"));
+    match errors.failed {
+        0 => format!("none of {of} (at most {})", percent(errors.ci_high)),
+        failed => format!(
+            "{} of {of} ({}; 95 % interval: {} to {})",
+            count(failed),
+            percent(errors.share),
+            percent(errors.ci_low),
+            percent(errors.ci_high)
+        ),
+    }
+}
+
+/// A share that may be far below a tenth of a percent: `4.80 %`.
+pub fn percent(share: f64) -> String {
+    format!("{} %", figure(share * 100.0))
+}
 
 /// What became of the failed requests of a kind: `52 with status 404 and 48 with status 503`.
 pub fn of_kind(

@@ -5,16 +5,22 @@
 use crate::finding::{Finding, Outcome};
 use crate::words::terms;
 use crate::words::warnings;
+use analysis::warnings::most_failed;
 use model::measured::workload::WorkloadKind;
 use model::record::comparison::Comparison;
+use model::record::errors::ErrorComparison;
 use model::record::run::RunRecord;
 use model::record::target::TargetRecord;
 use model::record::verdict::ComparisonVerdict;
 use model::record::warning::Validity;
 use model::spec::scenario::ObjectiveRecord;
 
+use crate::words::failures;
 use crate::words::figures::{percentile, time};
 use crate::words::sentences;
+
+/// The name of a finding about failed requests.
+const ERRORS: &str = "errors";
 
 /// What a run found: whether it is to be believed, whether targets keep to the objectives, and how they compare.
 ///
@@ -26,6 +32,7 @@ pub fn of_run(record: &RunRecord) -> Vec<Finding> {
         findings.extend(of_target(target, &record.scenario.objectives, workload));
     }
     findings.extend(of_comparisons(
+        &record.error_comparisons,
         &record.comparisons,
         workload,
         Outcome::Noted,
@@ -33,27 +40,36 @@ pub fn of_run(record: &RunRecord) -> Vec<Finding> {
     findings
 }
 
-/// How targets compare, a group each pair.
+/// How targets compare, a group each pair, in failed requests first.
 ///
 /// `worse`: what a head that is worse than its base counts as.
 pub fn of_comparisons(
+    errors: &[ErrorComparison],
     comparisons: &[Comparison],
     workload: WorkloadKind,
     worse: Outcome,
 ) -> Vec<Finding> {
+    let outcome = |verdict: ComparisonVerdict| match verdict {
+        verdict if verdict.is_worse() => worse,
+        ComparisonVerdict::Equivalent => Outcome::Passed,
+        ComparisonVerdict::Inconclusive => Outcome::Unsure,
+        _ => Outcome::Noted,
+    };
+    let errors = errors.iter().map(|errors| Finding {
+        group: format!("{} against {}", errors.head, errors.base),
+        name: ERRORS.to_owned(),
+        outcome: outcome(errors.verdict),
+        detail: failures::sentence(errors, workload),
+        file: None,
+    });
     let findings = comparisons.iter().map(|comparison| Finding {
         group: format!("{} against {}", comparison.head, comparison.base),
         name: comparison.metric.name().to_owned(),
-        outcome: match comparison.verdict {
-            verdict if verdict.is_worse() => worse,
-            ComparisonVerdict::Equivalent => Outcome::Passed,
-            ComparisonVerdict::Inconclusive => Outcome::Unsure,
-            _ => Outcome::Noted,
-        },
+        outcome: outcome(comparison.verdict),
         detail: sentences::sentence(comparison, workload),
         file: None,
     });
-    findings.collect()
+    errors.chain(findings).collect()
 }
 
 fn of_target(
@@ -77,6 +93,7 @@ fn of_target(
             failure.what.clone(),
         ));
     }
+    findings.extend(errors(target, workload));
     findings.extend(objectives.iter().map(|objective| {
         let bound = time(objective.at_most_ns as f64);
         let found = target
@@ -96,6 +113,24 @@ fn of_target(
         finding(format!("SLO {percentile} at most {bound}"), outcome, detail)
     }));
     findings
+}
+
+/// How many requests failed, where there were any: most of them fail a target, and some leave it unsure.
+fn errors(target: &TargetRecord, workload: WorkloadKind) -> Option<Finding> {
+    let errors = &target.report.error_share;
+    (errors.requests > 0).then(|| Finding {
+        group: target.name.clone(),
+        name: ERRORS.to_owned(),
+        outcome: if most_failed(&target.report.requests) {
+            Outcome::Failed
+        } else if errors.failed > 0 {
+            Outcome::Unsure
+        } else {
+            Outcome::Passed
+        },
+        detail: format!("It failed {}.", failures::failed(errors, workload)),
+        file: None,
+    })
 }
 
 /// Whether figures are to be believed, and each warning beside that.
@@ -171,7 +206,7 @@ mod tests {
             };
             has(&record, pair, comparison.metric.name(), outcome);
         }
-        let worse = of_comparisons(&record.comparisons, record.workload(), Outcome::Failed);
+        let worse = of_comparisons(&[], &record.comparisons, record.workload(), Outcome::Failed);
         assert_eq!(
             worse
                 .iter()

@@ -7,13 +7,14 @@ use crate::finding::Finding;
 use crate::words::sentences::capitalised;
 use crate::words::warnings;
 use analysis::gate::{
-    Against, Alarm, Failed, Gate, JudgedErrors, JudgedMetric, JudgedObjective, Judgement, Look,
-    Outcome, What,
+    Against, Alarm, Gate, JudgedErrors, JudgedMetric, JudgedObjective, Judgement, Look, Outcome,
+    What,
 };
 use model::measured::workload::WorkloadKind;
 use model::record::verdict::ComparisonVerdict;
 
-use crate::words::figures::{count, figure, maybe_time, percentile, time};
+use crate::words::failures;
+use crate::words::figures::{maybe_time, percentile, time};
 use crate::words::sentences;
 
 /// How something that is said is meant.
@@ -81,7 +82,7 @@ pub fn said(judgement: &Judgement) -> Vec<Statement> {
         .collect();
     if let Some(last) = valid.last() {
         let before = valid.len().checked_sub(2).map(|index| valid[index]);
-        said.push(errors(judgement, &last.errors));
+        said.push(errors(judgement, last));
         said.extend(
             last.metrics
                 .iter()
@@ -188,29 +189,22 @@ fn metric(
 }
 
 /// How many requests failed, of the head's and of the base's.
-fn errors(judgement: &Judgement, judged: &JudgedErrors) -> Statement {
+fn errors(judgement: &Judgement, look: &Look) -> Statement {
     let JudgedErrors {
         head,
         base,
         at_most,
-    } = judged;
-    let of = |failed: &Failed| {
-        format!(
-            "{} of {} requests failed ({}; 95 % interval: {} to {})",
-            count(failed.failed),
-            count(failed.requests),
-            share(failed.share),
-            share(failed.ci_low),
-            share(failed.ci_high)
-        )
-    };
+    } = &look.errors;
+    let workload = look.workload;
     let bound = match (at_most, base) {
-        (Some(at_most), _) => format!("at most {} may", share(*at_most)),
-        (None, Some(base)) if base.failed > 0 => format!("of the base, {}", of(base)),
-        (None, Some(_)) => "of the base, none did".to_owned(),
+        (Some(at_most), _) => format!("at most {} may", failures::percent(*at_most)),
+        (None, Some(base)) => format!("the base {}", failures::failed(base, workload)),
         (None, None) => "none may".to_owned(),
     };
-    let text = format!("Of the head, {}; {bound}.", of(head));
+    let text = format!(
+        "The head failed {}; {bound}.",
+        failures::failed(head, workload)
+    );
     let (tone, text) = if judgement.alarms.contains(&What::Errors) {
         (
             Tone::Alarm,
@@ -226,11 +220,6 @@ fn errors(judgement: &Judgement, judged: &JudgedErrors) -> Statement {
         tone,
         text,
     }
-}
-
-/// A share that may be far below a tenth of a percent.
-fn share(share: f64) -> String {
-    format!("{} %", figure(share * 100.0))
 }
 
 fn objective(judgement: &Judgement, judged: &JudgedObjective) -> Statement {

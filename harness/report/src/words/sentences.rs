@@ -2,6 +2,7 @@
 //!
 //! This module knows how a comparison is said. It must never decide one: verdicts, intervals and warnings are in the record.
 
+use crate::words::failures;
 use crate::words::terms;
 use crate::words::warnings;
 use analysis::aa::MIN_RUNS;
@@ -90,7 +91,7 @@ pub(crate) fn reported(workload: WorkloadKind) -> impl Iterator<Item = Metric> {
         .filter(is_shown)
 }
 
-/// The comparisons that answer most questions. The record's table has the rest.
+/// What failed, which comes first, and the comparisons that answer most questions. The record's table has the rest.
 ///
 /// Two targets get a sentence a metric. More get one too, in which those with the same verdict stand together; a
 /// sentence for each pair would bury what matters.
@@ -101,13 +102,17 @@ pub fn headlines(record: &RunRecord) -> Vec<String> {
         [one] => Some(sentence(one, workload)),
         many => Some(grouped(name, workload, &against(many[0]), many)),
     });
-    each.collect()
+    failures::headlines(record)
+        .into_iter()
+        .chain(each)
+        .collect()
 }
 
 /// The same where there is little room, and tables stand below: what differs, in a sentence each; then in one what is equal, and
 /// in one what is not known.
 pub fn verdicts(record: &RunRecord) -> Vec<String> {
     let workload = record.workload();
+    let failed = failures::verdict(record);
     let of_each: Vec<Vec<&Comparison>> = reported(workload)
         .map(|metric| of(record, metric))
         .collect();
@@ -122,7 +127,7 @@ pub fn verdicts(record: &RunRecord) -> Vec<String> {
             };
             grouped(short_name, workload, &against, comparisons)
         });
-        return reported.collect();
+        return failed.into_iter().chain(reported).collect();
     }
     let reported = || of_each.iter().flatten().copied();
     let differences = reported()
@@ -144,7 +149,7 @@ pub fn verdicts(record: &RunRecord) -> Vec<String> {
             named.collect::<Vec<_>>().join(", ")
         )
     });
-    differences.chain(lists).collect()
+    failed.into_iter().chain(differences).chain(lists).collect()
 }
 
 /// Comparisons by what their verdict is called, the plainest differences first.
@@ -722,6 +727,12 @@ fn in_times(ratio: f64) -> bool {
 fn share(share: f64) -> String {
     let percent = share * 100.0;
     format!("{} %", separated(percent, decimals(percent)))
+}
+
+/// A number to three significant digits, with its sign.
+pub(crate) fn signed_figure(value: f64) -> String {
+    let sign = if value > 0.0 { "+" } else { "" };
+    format!("{sign}{}", figure(value))
 }
 
 /// A number with its sign, unless it is written as zero.

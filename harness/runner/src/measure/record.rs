@@ -3,6 +3,7 @@
 use analysis::compare::{self, Policy};
 use analysis::design;
 use analysis::effects;
+use analysis::errors;
 use model::measured::recording::Recording;
 use model::record::aa::AaRecord;
 use model::record::read::SCHEMA_VERSION;
@@ -84,6 +85,7 @@ pub(super) fn of(request: &Request, kept: Kept<'_>) -> Measured {
         environment,
         pinning: head.pinning,
         validity: Validity::of(warnings.concat()),
+        error_comparisons: errors::compare_targets(&targets),
         targets,
         backend: part.backend,
         comparisons,

@@ -230,7 +230,7 @@ impl<'a> TargetState<'a> {
             histograms_v2_base64: whole_distributions(&self.recording),
             failure: self.failure,
         };
-        (record, self.recording)
+        (record.with_error_shares(), self.recording)
     }
 }
 

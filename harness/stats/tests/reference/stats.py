@@ -189,9 +189,18 @@ def change(name, values, shuffles):
     }
 
 
-def share(hits, trials, alpha):
-    low, high = stats.binomtest(hits, trials).proportion_ci(1 - alpha, method="exact")
-    return {"hits": hits, "trials": trials, "alpha": alpha, "low": float(low), "high": float(high)}
+def share(alpha, *clusters):
+    """The interval of Korn and Graubard; of one cluster that of Clopper and Pearson."""
+    hits, trials = (sum(column) for column in zip(*clusters))
+    counted, independent = hits / trials, trials
+    if len(clusters) > 1 and 0 < hits < trials:
+        variance = len(clusters) / (len(clusters) - 1) * sum((h - counted * t) ** 2 for h, t in clusters) / trials**2
+        unsure = stats.norm.ppf(1 - alpha / 2) / stats.t.ppf(1 - alpha / 2, len(clusters) - 1)
+        independent = min(trials, counted * (1 - counted) / variance * unsure**2) if variance else trials
+    x = counted * independent
+    low = stats.beta.ppf(alpha / 2, x, independent - x + 1) if hits else 0.0
+    high = stats.beta.ppf(1 - alpha / 2, x + 1, independent - x) if hits < trials else 1.0
+    return {"clusters": clusters, "alpha": alpha, "low": float(low), "high": float(high)}
 
 
 def autoregressive(random, length, memory):
@@ -248,7 +257,19 @@ def main():
             quantile("90th percentile with memory", slow, 9_000, 0.05),
             quantile("beyond the largest", slow, 9_700, 0.001),
         ],
-        "shares": [share(*case) for case in ((0, 1, 0.05), (2, 41, 0.05), (18, 20, 0.05), (20, 20, 0.1), (3, 60, 0.01), (51, 1_000, 0.05))],
+        "shares": [
+            share(0.05, (0, 1)),
+            share(0.05, (2, 41)),
+            share(0.05, (18, 20)),
+            share(0.1, (20, 20)),
+            share(0.01, (3, 60)),
+            share(0.05, (51, 1_000)),
+            share(0.05, (0, 100), (20, 100), (0, 90), (0, 110), (30, 100), (0, 100)),
+            share(0.05, (5, 100), (4, 100), (6, 100)),
+            share(0.05, (0, 50), (0, 50)),
+            share(0.1, (3, 10), (9, 10)),
+            share(0.05, (120_000, 2_000_000), (100_000, 1_900_000), (90_000, 2_100_000)),
+        ],
     }
     # A case a line, so that a difference shows which.
     lists = [f'"{key}": [\n' + ",\n".join(json.dumps(case) for case in cases) + "\n]" for key, cases in figures.items()]
