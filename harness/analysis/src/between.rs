@@ -27,6 +27,7 @@ use model::record::errors::ErrorComparison;
 use model::record::metric::Metric;
 use model::record::read::SCHEMA_VERSION;
 use model::record::run::{Completion, RunRecord};
+use model::record::surroundings::UNKNOWN;
 use model::record::target::TargetRecord;
 use model::record::verdict::ComparisonVerdict;
 use model::record::warning::{Fact, Warning};
@@ -225,6 +226,10 @@ pub fn between(
             (true, _) => compare_pair(&of_base.epochs, &of_head.epochs, workload, policy),
             (false, reference) => compare_apart((of_base, of_head), reference, workload, policy),
         };
+        let reasons = reasons.into_iter();
+        let reasons: Vec<NotCompared> = reasons
+            .map(|reason| compare::why([of_base, of_head], reason))
+            .collect();
         let marked = |name: &str, mark| {
             if one_run {
                 name.to_owned()
@@ -633,12 +638,13 @@ pub fn differences(
         }
     }
     all.into_iter()
-        .filter(|(_, base, head)| base != head)
+        // What two systems don't tell is not the same.
+        .filter(|(what, base, head)| base != head || what == PROCESSOR && base == UNKNOWN)
         .map(|(what, base, head)| Difference { what, base, head })
         .collect()
 }
 
-const UNKNOWN: &str = "unknown";
+const PROCESSOR: &str = "processor";
 
 fn circumstances(run: &RunRecord) -> Vec<(&'static str, String)> {
     let environment = &run.environment;
@@ -658,7 +664,10 @@ fn circumstances(run: &RunRecord) -> Vec<(&'static str, String)> {
         .and_then(|target| target.report.load.rate_per_s);
     vec![
         ("kernel", environment.kernel.clone()),
-        ("processor", environment.cpu_model.clone()),
+        (
+            PROCESSOR,
+            known(&Some(environment.cpu_model.clone()).filter(|model| !model.is_empty())),
+        ),
         ("cores", environment.cores.to_string()),
         ("frequency governor", known(&environment.governor)),
         // Kernels reserve a little more or less of the same memory.
@@ -671,6 +680,12 @@ fn circumstances(run: &RunRecord) -> Vec<(&'static str, String)> {
         ),
         ("open files at most", environment.open_files_max.to_string()),
         ("virtualization", known(&environment.virtualization)),
+        (
+            "CPU quota",
+            environment
+                .cpu_quota_cores
+                .map_or_else(|| "none".to_owned(), |cores| format!("{cores} cores")),
+        ),
         ("servers on cores", cpus(&run.pinning.server_cpus)),
         ("generator on cores", cpus(&run.pinning.load_cpus)),
         ("bench", run.bench_version.clone()),

@@ -136,18 +136,40 @@ pub fn compare_targets(
     let mut not_compared = Vec::new();
     for head in heads {
         let (pair, reasons) = compare_pair(&base.epochs, &head.epochs, workload, policy);
+        let reasons = reasons.into_iter().map(|reason| why([base, head], reason));
         compared.extend(pair.into_iter().map(|comparison| Comparison {
             base: base.name.clone(),
             head: head.name.clone(),
             ..comparison
         }));
-        not_compared.extend(
-            reasons
-                .into_iter()
-                .map(|reason| (head.name.clone(), reason)),
-        );
+        not_compared.extend(reasons.map(|reason| (head.name.clone(), reason)));
     }
     (compared, not_compared)
+}
+
+/// Why a metric of two targets was not compared, where that is not only for want of time: a longer plan helps neither a target that
+/// failed, nor one whose cost can't be known.
+pub fn why(pair: [&TargetRecord; 2], not_compared: NotCompared) -> NotCompared {
+    let NotCompared { metric, reason } = not_compared;
+    let is_short = matches!(
+        reason,
+        Reason::TooFewBlocks { .. } | Reason::TooFewOfEach { .. }
+    );
+    let is_cost = matches!(
+        metric,
+        Metric::ServerCpuUsPerRequest | Metric::ServerRssBytesMax
+    );
+    let is_unknown = |target: &TargetRecord| {
+        let mut epochs = target.epochs.iter();
+        !epochs.any(|epoch| epoch.metrics.contains_key(metric.name()))
+    };
+    let reason = match () {
+        () if !is_short => reason,
+        () if pair.iter().any(|target| target.failure.is_some()) => Reason::TargetFailed,
+        () if is_cost && pair.into_iter().any(is_unknown) => Reason::NotWatched,
+        () => reason,
+    };
+    NotCompared { metric, reason }
 }
 
 /// Compares two targets whose epochs were measured in turn, metric by metric, with the p-values adjusted over the metrics.

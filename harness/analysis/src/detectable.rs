@@ -76,7 +76,7 @@ impl EarlierRun {
         self.validity.is_valid()
             && self.scenario.name == likeness.scenario
             && (self.plan.epoch_s - plan.epoch.as_secs_f64()).abs() < 1e-6
-            && self.environment.cpu_model == here.cpu_model
+            && here.has_processor_of(&self.environment.cpu_model)
             && self.environment.cores == here.cores
             && self.targets.first().is_some_and(same_load)
             && !self.comparisons.is_empty()

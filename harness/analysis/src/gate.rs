@@ -21,7 +21,7 @@ use model::record::metric::Metric;
 use model::record::run::{Completion, RunRecord};
 use model::record::target::TargetRecord;
 use model::record::verdict::ComparisonVerdict;
-use model::record::warning::Warning;
+use model::record::warning::{Fact, Warning};
 use stats::distribution::{mean, student_t_quantile, student_t_within, variance};
 
 pub use config::{
@@ -429,16 +429,22 @@ fn judged(
         head_ns: took(head, objective.percentile),
         base_ns: base.and_then(|base| took(base, objective.percentile)),
     });
-    let voiding = record
+    // That most of the head's requests failed says something of the head, and is judged.
+    let is_heads = |warning: &Warning| {
+        matches!(warning.fact, Fact::Failures { .. }) && warning.target.as_ref() == Some(&head.name)
+    };
+    let voiding: Vec<Warning> = record
         .validity
         .warnings
         .iter()
-        .filter(|warning| warning.voids);
+        .filter(|warning| warning.voids && !is_heads(warning))
+        .cloned()
+        .collect();
     Look {
         run: record.id.clone(),
         workload: record.workload(),
-        valid: record.validity.is_valid() && record.completion == Completion::Complete,
-        invalid_because: voiding.cloned().collect(),
+        valid: voiding.is_empty() && record.completion == Completion::Complete,
+        invalid_because: voiding,
         errors: JudgedErrors {
             head: head.report.error_share,
             base: base.map(|base| base.report.error_share),

@@ -88,7 +88,6 @@ impl HistoryLine {
                 })
                 .collect(),
         });
-        let environment = &record.environment;
         Self {
             schema_version: SCHEMA_VERSION,
             id: record.id.clone(),
@@ -96,13 +95,23 @@ impl HistoryLine {
             revision,
             scenario: record.scenario.name.clone(),
             load: load_of(record),
-            host: format!("{}, {} cores", environment.cpu_model, environment.cores),
+            host: host_of(record),
             bench_version: record.bench_version.clone(),
             valid: record.validity.is_valid(),
             targets: targets.collect(),
             comparisons: record.comparisons.clone(),
         }
     }
+}
+
+/// The machine, such that runs on the same kind of machine have the same words. One whose processor is unknown is like no other.
+fn host_of(record: &RunRecord) -> String {
+    let environment = &record.environment;
+    let processor = match environment.cpu_model.as_str() {
+        "" => format!("{} of {}", environment.processor(), record.id),
+        known => known.to_owned(),
+    };
+    format!("{processor}, {} cores", environment.cores)
 }
 
 /// The load, such that runs of the same load have the same words. A rate that follows from a measured capacity differs from

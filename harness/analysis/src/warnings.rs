@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use model::measured::accounting::{Accounting, ErrorKind};
 use model::measured::clock::Clock;
 use model::measured::recording::{EndedBy, Recording};
+use model::measured::stalls::Stalls;
 use model::measured::summary::{Summary, Times, value_at};
 use model::measured::workload::WorkloadKind;
 use model::percentiles::PERCENTILES;
-use model::record::warning::{Fact, REACHED_SHARE, SATURATED_SHARE, Warning};
+use model::record::warning::{Fact, Instrument, REACHED_SHARE, SATURATED_SHARE, Warning};
 use model::spec::load::{Arrival, Connect, Load, Process};
 use model::units::{NANOS_PER_S, Nanos};
 
@@ -39,6 +40,14 @@ pub const VOIDING_BACKEND_P50_NS: Nanos = 1_000_000;
 
 /// Share of time taken by the hypervisor that is worth a warning.
 pub const NOTABLE_STEAL_SHARE: f64 = 0.02;
+
+/// Share of the time for which a part of the instrument stood still, or was throttled, that voids a measurement: the 99th percentile is
+/// then its own pause.
+pub const VOIDING_STALLED_SHARE: f64 = 0.01;
+
+/// How often the kernel looks whether a control group has used up its quota, in seconds, unless told otherwise
+/// (Documentation/scheduler/sched-bwc.rst).
+const QUOTA_PERIOD_S: f64 = 0.1;
 
 /// Requests a connection, on average, from which on their fair division can be judged.
 pub const FAIR_REQUESTS_PER_CONNECTION: u64 = 20;
@@ -72,8 +81,12 @@ pub const LITTLES_LAW_MIN_SAMPLES: u64 = 100;
 /// What the recording itself cannot know.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Circumstances {
+    /// How long it took in all, in seconds.
+    pub elapsed_s: f64,
     /// How late the backend was; none where none was used.
     pub backend_lateness: Option<Times>,
+    /// When the backend stood still; none where none was used.
+    pub backend_stalls: Option<Stalls>,
     /// Share of time that the hypervisor took away, 0 to 1.
     pub steal_share: Option<f64>,
     /// Times the control group throttled the processor.
@@ -88,6 +101,7 @@ pub fn assess(load: &Load, recording: &Recording) -> Vec<Warning> {
         saturated(load, recording),
         lagging(load, recording).or_else(|| lag_share(load, recording)),
         receive_clock(recording),
+        generator_stalled(recording),
         rate_missed(load, recording),
         failures(load, recording),
         unfinished(recording),
@@ -107,6 +121,7 @@ impl Circumstances {
     pub fn warnings(&self) -> Vec<Warning> {
         [
             backend_late(self),
+            backend_stalled(self),
             steal(self),
             throttled(self),
             shared_core(self),
@@ -217,6 +232,32 @@ fn backend_late(circumstances: &Circumstances) -> Option<Warning> {
     })
 }
 
+/// Found in a closed loop, too, where no schedule shows it.
+fn generator_stalled(recording: &Recording) -> Option<Warning> {
+    let generator = &recording.generator;
+    let time_ns = recording.measured_ns as f64 * f64::from(generator.threads.max(1));
+    stalled(Instrument::Generator, &generator.stalls, time_ns)
+}
+
+fn backend_stalled(circumstances: &Circumstances) -> Option<Warning> {
+    let time_ns = circumstances.elapsed_s * NANOS_PER_S as f64;
+    stalled(Instrument::Backend, &circumstances.backend_stalls?, time_ns)
+}
+
+/// `time_ns`: over which the stalls were looked for.
+fn stalled(part: Instrument, stalls: &Stalls, time_ns: f64) -> Option<Warning> {
+    let share = stalls.total_ns as f64 / time_ns.max(1.0);
+    (stalls.times > 0).then(|| Warning {
+        voids: share >= VOIDING_STALLED_SHARE,
+        ..Warning::note(Fact::StoodStill {
+            part,
+            times: stalls.times,
+            longest_ns: stalls.longest_ns,
+            share: share.min(1.0),
+        })
+    })
+}
+
 fn rate_missed(load: &Load, recording: &Recording) -> Option<Warning> {
     let rate = load.arrival.rate()?;
     let accounting = &recording.accounting;
@@ -257,16 +298,17 @@ fn nothing_scheduled(recording: &Recording) -> Option<Warning> {
     (recording.accounting.scheduled == 0).then(|| Warning::void(Fact::NothingScheduled))
 }
 
-/// Whether most requests failed: then the target did, and its figures are those of its errors.
+/// Whether most requests failed, or none succeeded: then the target did, and its figures are those of its errors.
 pub fn most_failed(accounting: &Accounting) -> bool {
-    accounting.failed() as f64 > MOST_FAILED_SHARE * accounting.scheduled as f64
+    let is_most = accounting.failed() as f64 > MOST_FAILED_SHARE * accounting.scheduled as f64;
+    accounting.scheduled > 0 && (accounting.ok == 0 || is_most)
 }
 
 /// Where most requests failed the figures are of the others, and void.
 fn failures(load: &Load, recording: &Recording) -> Option<Warning> {
     let accounting = &recording.accounting;
     (accounting.failed() > 0).then(|| Warning {
-        voids: accounting.ok == 0 || most_failed(accounting),
+        voids: most_failed(accounting),
         ..Warning::note(Fact::Failures {
             failed: accounting.failed(),
             scheduled: accounting.scheduled,
@@ -433,7 +475,11 @@ fn steal(circumstances: &Circumstances) -> Option<Warning> {
 
 fn throttled(circumstances: &Circumstances) -> Option<Warning> {
     let periods = circumstances.throttled_periods?;
-    (periods > 0).then(|| Warning::note(Fact::Throttled { periods }))
+    let share = periods as f64 * QUOTA_PERIOD_S / circumstances.elapsed_s;
+    (periods > 0).then(|| Warning {
+        voids: share >= VOIDING_STALLED_SHARE,
+        ..Warning::note(Fact::Throttled { periods })
+    })
 }
 
 fn shared_core(circumstances: &Circumstances) -> Option<Warning> {
@@ -511,6 +557,7 @@ mod tests {
             cpu_ns,
             spin_ns,
             threads: 1,
+            ..GeneratorUse::default()
         };
         {
             let recording = recorder.finish(1_000 * MS, ConnectionCounts::default(), generator);
@@ -723,11 +770,7 @@ mod tests {
                 served: Served::of(counts),
                 ..ConnectionCounts::default()
             };
-            let generator = GeneratorUse {
-                cpu_ns: 0,
-                spin_ns: 0,
-                threads: 1,
-            };
+            let generator = GeneratorUse::default();
             let recording = recorder(5 * MS, 0).finish(1_000 * MS, connections, generator);
             codes(&Validity::of(assess(&load(open()), &recording)))
         };
@@ -962,6 +1005,59 @@ mod tests {
     }
 
     #[test]
+    fn an_instrument_that_stood_still_is_said_in_a_closed_loop_too_and_voids_from_a_hundredth_on() {
+        let of = |stalled_ns: Nanos, times| Stalls {
+            times,
+            total_ns: stalled_ns,
+            longest_ns: stalled_ns,
+        };
+        // Of one second.
+        for (stalls, voids) in [(of(9_999_999, 1), false), (of(10_000_000, 1), true)] {
+            for arrival in [open(), Arrival::Closed] {
+                let generator = GeneratorUse {
+                    threads: 1,
+                    stalls,
+                    ..GeneratorUse::default()
+                };
+                let recording =
+                    recorder(5 * MS, 0).finish(1_000 * MS, ConnectionCounts::default(), generator);
+                let validity = Validity::of(assess(&load(arrival), &recording));
+                assert_eq!(
+                    (codes(&validity).as_str(), validity.is_valid()),
+                    ("stood_still", !voids)
+                );
+            }
+            let around = Circumstances {
+                elapsed_s: 1.0,
+                backend_stalls: Some(stalls),
+                ..Circumstances::default()
+            };
+            let validity = Validity::of(around.warnings());
+            assert_eq!(
+                (codes(&validity).as_str(), validity.is_valid()),
+                ("stood_still", !voids)
+            );
+        }
+        assert_eq!(stalled(Instrument::Backend, &of(0, 0), 1.0), None);
+    }
+
+    #[test]
+    fn throttling_voids_where_it_was_a_hundredth_of_the_periods() {
+        for (periods, voids) in [(0, false), (5, false), (6, true)] {
+            let around = Circumstances {
+                elapsed_s: 60.0,
+                throttled_periods: Some(periods),
+                ..Circumstances::default()
+            };
+            assert_eq!(
+                Validity::of(around.warnings()).is_valid(),
+                !voids,
+                "{periods}"
+            );
+        }
+    }
+
+    #[test]
     fn circumstances_are_said() {
         let lateness = |p50, p99| {
             Some(Times {
@@ -971,6 +1067,8 @@ mod tests {
             })
         };
         let around = Circumstances {
+            elapsed_s: 60.0,
+            backend_stalls: Some(Stalls::default()),
             backend_lateness: lateness(10_000, MS),
             steal_share: Some(0.02),
             throttled_periods: Some(1),

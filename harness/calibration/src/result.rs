@@ -208,13 +208,15 @@ impl Calibration {
     /// How a run on `environment` cites it; not at all where that is another machine, which a home directory may be shared
     /// with.
     fn cite(&self, environment: &Environment) -> Option<CalibrationRecord> {
-        (self.cpu_model == environment.cpu_model).then(|| CalibrationRecord {
-            at: self.at.clone(),
-            passed: self.passed,
-            disturbed: self.disturbed,
-            failed: self.failed,
-            same_binary: self.binary_sha256 == environment.binary_sha256,
-        })
+        environment
+            .has_processor_of(&self.cpu_model)
+            .then(|| CalibrationRecord {
+                at: self.at.clone(),
+                passed: self.passed,
+                disturbed: self.disturbed,
+                failed: self.failed,
+                same_binary: self.binary_sha256 == environment.binary_sha256,
+            })
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use analysis::warnings::most_failed;
+use model::measured::accounting::Accounting;
 use model::record::run::{Completion, RunRecord};
 use model::record::warning::Validity;
 use process::environment;
@@ -137,11 +139,28 @@ pub(crate) fn write_pictures(
 }
 
 /// The exit code that a record deserves, gravest first.
-pub(crate) fn exit_of(completion: Completion, validity: &Validity) -> Exit {
+///
+/// `requests`: of each target. One that failed most of them has failed ([`most_failed`]), though it ran on.
+pub(crate) fn exit_of(
+    completion: Completion,
+    validity: &Validity,
+    requests: impl IntoIterator<Item = Accounting>,
+) -> Exit {
+    let mut requests = requests.into_iter();
     match completion {
         Completion::Interrupted => Exit::Interrupted,
         Completion::TargetFailed => Exit::TargetFailed,
+        Completion::Complete if requests.any(|requests| most_failed(&requests)) => {
+            Exit::TargetFailed
+        }
         Completion::Complete if !validity.is_valid() => Exit::Invalid,
         Completion::Complete => Exit::Success,
     }
+}
+
+/// [`exit_of`] a run.
+pub(crate) fn exit_of_run(record: &RunRecord) -> Exit {
+    let requests = record.targets.iter();
+    let requests = requests.map(|target| target.report.requests);
+    exit_of(record.completion, &record.validity, requests)
 }

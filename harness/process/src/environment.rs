@@ -1,14 +1,13 @@
 //! Where a run takes place: what the record says of the machine, and the limits that are raised before a run.
 
-use std::path::Path;
-
 use data_encoding::HEXLOWER;
-use model::record::surroundings::{CpuTicks, Environment};
+use model::record::surroundings::{CpuTicks, Environment, UNKNOWN};
 use model::words::plural;
 use procfs::{Current, CurrentSI};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use sha2::{Digest, Sha256};
 
+use crate::cgroup;
 use crate::cores;
 use crate::failure::{Explain, Failure};
 
@@ -32,18 +31,6 @@ pub fn cpu_ticks() -> CpuTicks {
     }
 }
 
-/// How often the control group has throttled this process so far, where it counts.
-pub fn throttled_periods() -> Option<u64> {
-    let groups = procfs::process::Process::myself().ok()?.cgroups().ok()?;
-    let unified = groups.into_iter().find(|group| group.hierarchy == 0)?;
-    let path = Path::new("/sys/fs/cgroup")
-        .join(unified.pathname.trim_start_matches('/'))
-        .join("cpu.stat");
-    let text = std::fs::read_to_string(path).ok()?;
-    text.lines()
-        .find_map(|line| line.strip_prefix("nr_throttled ")?.trim().parse().ok())
-}
-
 /// The machine as the record describes it, before the run.
 pub fn read() -> Environment {
     let kernel = procfs::sys::kernel::Version::current().map(|version| {
@@ -55,10 +42,7 @@ pub fn read() -> Environment {
     let cpus = procfs::CpuInfo::current().ok();
     Environment {
         kernel: kernel.unwrap_or_default(),
-        cpu_model: cpus
-            .as_ref()
-            .and_then(|cpus| cpus.model_name(0).map(str::to_owned))
-            .unwrap_or_default(),
+        cpu_model: cpus.as_ref().and_then(processor).unwrap_or_default(),
         cores: u32::try_from(cores::available().len()).unwrap_or_default(),
         governor: governor(),
         memory_bytes: procfs::Meminfo::current()
@@ -70,6 +54,7 @@ pub fn read() -> Environment {
             .map(|average| f64::from(average.one)),
         steal_share: None,
         throttled_periods: None,
+        cpu_quota_cores: cgroup::cpu_limit().quota_cores,
         virtualization: virtualization(cpus.as_ref()),
         binary_sha256: binary_sha256(),
     }
@@ -82,7 +67,28 @@ pub fn governor() -> Option<String> {
     Some(text.trim().to_owned())
 }
 
+/// The processor as `/proc/cpuinfo` names it. One of ARM has no name there, but who made it, and which of its parts it is
+/// (*Arm Architecture Reference Manual*, `MIDR_EL1`).
+fn processor(cpus: &procfs::CpuInfo) -> Option<String> {
+    let field = |name| cpus.get_field(0, name);
+    // MIPS and POWER have names of their own for it.
+    let named = cpus.model_name(0).or(field("cpu model")).or(field("cpu"));
+    if let Some(named) = named {
+        return Some(named.to_owned());
+    }
+    let (implementer, part) = (field("CPU implementer")?, field("CPU part")?);
+    let variant = field("CPU variant").map(|variant| format!(", variant {variant}"));
+    Some(format!(
+        "ARM implementer {implementer}, part {part}{}",
+        variant.unwrap_or_default()
+    ))
+}
+
+/// Processors without the flag of x86 don't say whether they are a hypervisor's: that is unknown, and not none.
 fn virtualization(cpus: Option<&procfs::CpuInfo>) -> Option<String> {
+    if cpus.and_then(|cpus| cpus.flags(0)).is_none() {
+        return Some(UNKNOWN.to_owned());
+    }
     let product = std::fs::read_to_string("/sys/class/dmi/id/product_name").ok();
     let product = product
         .map(|name| name.trim().to_owned())
@@ -175,6 +181,8 @@ pub fn allow_connections(connections: u64) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
+    use procfs::FromBufRead;
+
     use super::*;
 
     #[test]
@@ -196,6 +204,30 @@ mod tests {
                 "{scope:?} {capabilities:x}"
             );
         }
+    }
+
+    #[test]
+    fn a_processor_of_arm_is_named_by_who_made_it_and_an_unknown_one_is_none() {
+        let cpus = |text: &str| procfs::CpuInfo::from_buf_read(text.as_bytes()).unwrap();
+        let arm = |part: &str| {
+            let text = format!(
+                "processor\t: 0\nBogoMIPS\t: 243.75\nFeatures\t: fp asimd\nCPU implementer\t: 0x41\n\
+                 CPU architecture: 8\nCPU variant\t: 0x3\nCPU part\t: {part}\nCPU revision\t: 1\n"
+            );
+            cpus(&text)
+        };
+        let named = processor(&arm("0xd0c")).unwrap();
+        assert_eq!(named, "ARM implementer 0x41, part 0xd0c, variant 0x3");
+        assert_ne!(Some(named), processor(&arm("0xd40")));
+        assert_eq!(
+            virtualization(Some(&arm("0xd0c"))).as_deref(),
+            Some(UNKNOWN)
+        );
+        let nameless = cpus("processor\t: 0\nisa\t: rv64imafdc\n");
+        assert_eq!(processor(&nameless), None);
+        let x86 = cpus("processor\t: 0\nmodel name\t: Some CPU\nflags\t\t: fpu sse\n");
+        assert_eq!(processor(&x86).as_deref(), Some("Some CPU"));
+        assert_eq!(virtualization(Some(&x86)), None);
     }
 
     #[test]

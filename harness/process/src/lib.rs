@@ -7,6 +7,7 @@
     reason = "processes, clocks and the environment are what this crate is for"
 )]
 
+pub mod cgroup;
 pub mod control_client;
 pub mod cores;
 pub mod data_files;

@@ -23,6 +23,7 @@ use model::measured::recording::{
     empty_histogram,
 };
 use model::measured::slices::Slices;
+use model::measured::stalls::Stalls;
 use model::measured::summary::Times;
 use model::measured::workload::WorkloadKind;
 use model::record::load_report::LoadReport;
@@ -399,6 +400,7 @@ fn epoch(
         ..ConnectionCounts::default()
     };
     let generator = GeneratorUse {
+        stalls: Stalls::default(),
         cpu_ns: end_ns / 5,
         spin_ns: end_ns / 8,
         threads: 1,
@@ -431,6 +433,7 @@ fn backend() -> BackendRecord {
             .expect("microseconds are within bounds");
     }
     BackendRecord {
+        stalls: Stalls::default(),
         calls: 100_800,
         lateness_ns: Times::of(&lateness),
         cpu_share: Some(0.04),

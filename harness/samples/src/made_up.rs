@@ -90,6 +90,7 @@ pub(crate) fn environment() -> Environment {
         load_average: Some(0.15),
         steal_share: Some(0.0),
         throttled_periods: Some(0),
+        cpu_quota_cores: None,
         virtualization: None,
         binary_sha256: "00".repeat(32),
     }

@@ -1,17 +1,20 @@
 //! The record of a sweep: a function of its plan and its steps.
 
+use std::collections::BTreeMap;
+
 use model::record::run::Completion;
 use model::record::surroundings::BackendRecord;
 use model::record::sweep::knee::{KneeRecord, Known, Limit};
 use model::record::sweep::objective;
 use model::record::sweep::plan::{SweepPlan, SweptTarget};
-use model::record::sweep::step::{StepRecord, failure};
+use model::record::sweep::step::{StepRecord, failure, requests};
 use model::record::sweep::whole::{SweepRecord, TargetResult};
 use model::record::warning::{Fact, Validity, Warning};
 use model::spec::scenario::ObjectiveRecord;
 
 use super::knee;
 use super::trail::{Trail, Visit};
+use crate::warnings::most_failed;
 
 /// The trails that these steps left, in the order of the targets.
 pub fn trails(plan: &SweepPlan, steps: &[StepRecord]) -> Vec<Trail> {
@@ -111,14 +114,35 @@ fn own_warnings(
     ended: &Ended,
 ) -> Vec<Warning> {
     let mut warnings = Vec::new();
+    let mut epochs = steps.iter().flat_map(|step| &step.epochs);
+    // Where no target answered anything, nothing was measured, and failed targets are the reason.
+    let is_nothing_measured = epochs.all(|epoch| epoch.requests.ok == 0);
+    let has_failed = results.iter().any(|result| result.failure.is_some());
     for result in results {
         let target = &result.target;
+        let sum = requests(steps, target);
+        if most_failed(&sum) {
+            let fact = Fact::Failures {
+                failed: sum.failed(),
+                scheduled: sum.scheduled,
+                timeouts: sum.timeout,
+                kinds: BTreeMap::new(),
+                statuses: BTreeMap::new(),
+                malformed: BTreeMap::new(),
+                tls: false,
+            };
+            warnings.push(Warning::void(fact).about(target));
+        }
         if let Some(failure) = &result.failure {
             let fact = Fact::TargetFailed {
                 what: failure.what.clone(),
                 at_the_end: false,
             };
-            warnings.push(Warning::note(fact).about(target));
+            let failed = Warning {
+                voids: is_nothing_measured,
+                ..Warning::note(fact)
+            };
+            warnings.push(failed.about(target));
         }
         match (result.knee.known, result.knee.limit) {
             (Known::AtLeast, Some(Limit::Generator)) => {
@@ -144,10 +168,16 @@ fn own_warnings(
     if times > 0 {
         warnings.push(Warning::note(Fact::Resumed { times }));
     }
-    if plan.asked.is_none() && !steps.is_empty() && plan.objective(steps).is_none() {
+    // Another objective helps where requests were answered and too few to tell.
+    let has_cause = is_nothing_measured && has_failed || warnings.iter().any(is_failures);
+    if plan.asked.is_none() && !steps.is_empty() && plan.objective(steps).is_none() && !has_cause {
         warnings.push(Warning::void(Fact::NoObjective));
     }
     warnings
+}
+
+fn is_failures(warning: &Warning) -> bool {
+    matches!(warning.fact, Fact::Failures { .. })
 }
 
 /// The steps with the outcomes of their epochs.

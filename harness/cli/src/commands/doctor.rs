@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use model::record::surroundings::UNKNOWN;
 use model::spec::target::Needs;
 
 use crate::args::doctor::DoctorArgs;
@@ -48,7 +49,7 @@ fn examine() -> Vec<Finding> {
     let mut findings = vec![
         Finding {
             what: "processor",
-            found: environment.cpu_model.clone(),
+            found: environment.processor().to_owned(),
             advice: None,
         },
         Finding {
@@ -57,6 +58,7 @@ fn examine() -> Vec<Finding> {
             advice: None,
         },
         cores(),
+        quota(environment.cpu_quota_cores, environment.cores),
         finding(
             "frequency governor",
             environment
@@ -75,7 +77,10 @@ fn examine() -> Vec<Finding> {
                 .virtualization
                 .clone()
                 .unwrap_or_else(|| "none".to_owned()),
-            environment.virtualization.is_some(),
+            environment
+                .virtualization
+                .as_ref()
+                .is_some_and(|found| found != UNKNOWN),
             "neighbours share this machine: trust ratios of one run, not times of two",
         ),
     ];
@@ -97,7 +102,11 @@ fn examine() -> Vec<Finding> {
     }
     findings.push(finding(
         "timer lateness",
-        format!("median {:?}, 99th percentile {:?}", late.0, late.1),
+        format!(
+            "median {}, 99th percentile {}",
+            figures::time(late.0.as_nanos() as f64),
+            figures::time(late.1.as_nanos() as f64)
+        ),
         late.1 > LATE_TIMER,
         "the system wakes the generator late: response times will include it; give it a core of its own with --load-cpus",
     ));
@@ -184,6 +193,20 @@ fn interpreter(needs: Needs, state: Result<State, SetupError>) -> Finding {
         found,
         advice,
     }
+}
+
+/// How much of the processor the control group allows.
+fn quota(quota_cores: Option<f64>, cores: u32) -> Finding {
+    let found = quota_cores.map_or_else(
+        || "none".to_owned(),
+        |quota| format!("{} of {cores} cores", figures::figure(quota)),
+    );
+    finding(
+        "CPU quota",
+        found,
+        quota_cores.is_some(),
+        "the control group stops whoever has used it up, which shows as stalls: measure without a quota (docker run without --cpus)",
+    )
 }
 
 fn cores() -> Finding {

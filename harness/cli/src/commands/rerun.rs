@@ -27,7 +27,7 @@ pub(crate) fn run(args: &RerunArgs) -> Result<Exit, Failure> {
     run_files::write(&log, &measured, &[])?;
     let after = &measured.record;
     show_run(after, log.dir(), false);
-    let exit = run_files::exit_of(after.completion, &after.validity);
+    let exit = run_files::exit_of_run(after);
     if exit != Exit::Success && !args.force {
         note!("Not compared with the run before: see above (--force compares all the same).");
         return Ok(exit);

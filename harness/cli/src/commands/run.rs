@@ -58,5 +58,5 @@ fn measured(
     if let Some(path) = &args.history {
         history_add::add_measured(path, record)?;
     }
-    Ok(run_files::exit_of(record.completion, &record.validity))
+    Ok(run_files::exit_of_run(record))
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use model::record::run::Completion;
+use model::record::sweep::step;
 use model::record::sweep::whole::SweepRecord;
 use report::charts;
 use report::export::steps::steps_csv;
@@ -70,7 +71,13 @@ fn measured(
     )?;
     write(&log, &record)?;
     show_sweep(&record, log.dir(), args.json);
-    Ok(run_files::exit_of(record.completion, &record.validity))
+    let requests = record.results.iter();
+    let requests = requests.map(|result| step::requests(&record.steps, &result.target));
+    Ok(run_files::exit_of(
+        record.completion,
+        &record.validity,
+        requests,
+    ))
 }
 
 /// The last sweep below a directory that was begun by this command and is not done.

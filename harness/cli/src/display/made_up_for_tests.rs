@@ -5,6 +5,7 @@ use std::time::Duration;
 use analysis::strategy::{Place, Step, Turn};
 use model::measured::clock::Clock;
 use model::measured::recording::{ConnectionCounts, GeneratorUse, Recorder, Recording};
+use model::measured::stalls::Stalls;
 use model::measured::summary::Times;
 use model::measured::workload::WorkloadKind;
 use model::record::target::Failure;
@@ -194,6 +195,7 @@ fn epoch(target: u64, block: u64) -> Recording {
     }
     let end_ns = REQUESTS * 1_000 * US;
     let used = GeneratorUse {
+        stalls: Stalls::default(),
         cpu_ns: end_ns / 2,
         spin_ns: end_ns / 4,
         threads: 1,

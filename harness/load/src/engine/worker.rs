@@ -11,6 +11,7 @@ use std::num::NonZeroU64;
 use model::measured::accounting::Fate;
 use model::measured::receive::ReceiveTimes;
 use model::measured::recording::{EndedBy, GeneratorUse, Recording};
+use model::measured::stalls::Stalls;
 use model::spec::schedule::Schedule;
 use model::units::{Nanos, duration_ns};
 use rustix::thread::{CpuSet, sched_setaffinity, set_current_timer_slack};
@@ -110,6 +111,7 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
         self.wait_for_start(start_ns)?;
         self.begin(schedule, &timeline);
         let mut spin_ns = 0;
+        let mut stalls = Stalls::default();
         let mut cpu_before_ns = thread_cpu_ns();
         let mut is_measuring = load.warmup.is_zero();
         let mut woken_ns = start_ns;
@@ -126,27 +128,21 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
                 self.core.common.control.measuring();
                 cpu_before_ns = thread_cpu_ns();
                 spin_ns = 0;
+                stalls = Stalls::default();
             }
             self.send_due(now, &timeline);
             // Whatever had come by then was read: no request times out because the generator is late.
             self.keep_house(woken_ns);
             let now = self.end_turn(now);
             let until_end_ns = timeline.end_ns.saturating_sub(now).min(HOUSEKEEPING_NS);
-            let spinning = match self.next_wait(now, &timeline) {
-                Wait::Spin => true,
-                Wait::Sleep(ns) => {
-                    self.core.wait(Some(ns.min(until_end_ns)))?;
-                    false
-                }
-                Wait::Done => {
-                    self.core.wait(Some(until_end_ns))?;
-                    false
-                }
+            let (asked_ns, spinning) = match self.next_wait(now, &timeline) {
+                Wait::Spin => (0, true),
+                Wait::Sleep(ns) => (ns.min(until_end_ns), false),
+                Wait::Done => (until_end_ns, false),
             };
-            if spinning {
-                self.core.wait(Some(0))?;
-            }
-            woken_ns = self.core.clock.now();
+            self.core.wait(Some(asked_ns))?;
+            let before_ns = std::mem::replace(&mut woken_ns, self.core.clock.now());
+            stalls.turn(woken_ns.saturating_sub(before_ns), asked_ns);
             let in_flight = self.protocol.in_flight();
             self.core.recorders.count_in_flight(in_flight, woken_ns);
             if spinning && self.core.reactor.len() == 0 {
@@ -160,6 +156,7 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
             cpu_ns,
             spin_ns: spin_ns.min(cpu_ns),
             threads: 1,
+            stalls,
         };
         self.finish(&timeline, generator, ended_by)
     }
@@ -322,7 +319,7 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
     fn finish(
         mut self,
         timeline: &Timeline,
-        generator: GeneratorUse,
+        mut generator: GeneratorUse,
         ended_by: EndedBy,
     ) -> Result<Recording, DriveError> {
         let source = std::mem::replace(&mut self.core.source, Source::Quiet);
@@ -334,9 +331,10 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
         let (mut waited_ns, mut until_ns) = (0, timeline.end_ns);
         while self.protocol.in_flight() > 0 && now < drain_until_ns && !self.core.is_stopped() {
             let busy = self.protocol.in_flight().min(self.core.connection_count());
-            self.core
-                .wait(Some((drain_until_ns - now).min(HOUSEKEEPING_NS)))?;
-            now = self.core.clock.now();
+            let asked_ns = (drain_until_ns - now).min(HOUSEKEEPING_NS);
+            self.core.wait(Some(asked_ns))?;
+            let before_ns = std::mem::replace(&mut now, self.core.clock.now());
+            generator.stalls.turn(now - before_ns, asked_ns);
             waited_ns += u64::from(busy) * (now - until_ns);
             until_ns = now;
             self.on_all_ready(now);

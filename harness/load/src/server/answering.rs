@@ -45,6 +45,9 @@ pub(crate) trait Answerer {
     /// The body of an answer that leaves at `now_ns`.
     fn answer(&mut self, owed: &Owed, now_ns: Nanos) -> Vec<u8>;
 
+    /// A turn of the loop took so long, of which it had asked to sleep so much at most.
+    fn turned(&mut self, _took_ns: Nanos, _asked_ns: Nanos) {}
+
     /// The peer left before its answer.
     fn abandoned(&mut self) {}
 }
@@ -113,13 +116,15 @@ pub(crate) fn serve(
         date_until_ns: 0,
         read_buffer: vec![0; 64 * 1024],
     };
+    let mut turned_ns = server.clock.now();
     while !stop.load(Ordering::Relaxed) {
         let until_next_ns = server.until_next(server.clock.now());
-        reactor.wait(Some(
-            until_next_ns.saturating_sub(spin_ahead_ns).min(LOOK_UP_NS),
-        ))?;
+        let asked_ns = until_next_ns.saturating_sub(spin_ahead_ns).min(LOOK_UP_NS);
+        reactor.wait(Some(asked_ns))?;
         // What was readable when epoll returned had arrived by then.
         let woken_ns = server.clock.now();
+        server.answerer.turned(woken_ns - turned_ns, asked_ns);
+        turned_ns = woken_ns;
         for index in 0..reactor.len() {
             match reactor.ready(index) {
                 ready if ready.token == LISTENER => server.accept_from_ns = Some(woken_ns),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use model::measured::recording::empty_histogram;
+use model::measured::stalls::Stalls;
 use model::measured::summary::Times;
 use model::units::{Nanos, duration_ns};
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,8 @@ pub struct BackendStats {
     pub calls: u64,
     /// How much later than asked for the answers left, in nanoseconds.
     pub lateness_ns: Times,
+    /// When it stood still: calls that came meanwhile were only seen afterwards, and are not late by the count above.
+    pub stalls: Stalls,
 }
 
 /// Serves calls on `listener` until `stop` is set, which it notices within 50 ms.
@@ -42,6 +45,7 @@ pub fn serve(listener: &TcpListener, late: Duration, stop: &AtomicBool) -> io::R
     let backend = Backend {
         late_ns: duration_ns(late),
         lateness: empty_histogram(),
+        stalls: Stalls::default(),
     };
     answering::serve(listener, backend, 0, stop)
 }
@@ -50,6 +54,7 @@ struct Backend {
     /// Added to every delay; no part of the lateness that is reported.
     late_ns: Nanos,
     lateness: Histogram<u64>,
+    stalls: Stalls,
 }
 
 impl Answerer for Backend {
@@ -63,6 +68,7 @@ impl Answerer for Backend {
                 let stats = BackendStats {
                     calls: self.lateness.len(),
                     lateness_ns: Times::of(&self.lateness),
+                    stalls: self.stalls,
                 };
                 Reply::Now {
                     status: 200,
@@ -76,6 +82,10 @@ impl Answerer for Backend {
                 body: b"try /call/{i}?ms={D} or /stats".to_vec(),
             },
         }
+    }
+
+    fn turned(&mut self, took_ns: Nanos, asked_ns: Nanos) {
+        self.stalls.turn(took_ns, asked_ns);
     }
 
     fn answer(&mut self, owed: &Owed, now_ns: Nanos) -> Vec<u8> {
@@ -159,6 +169,7 @@ mod tests {
             let mut backend = Backend {
                 late_ns: duration_ns(late),
                 lateness: empty_histogram(),
+                stalls: Stalls::default(),
             };
             match backend.ask("/call/1?ms=2", 7) {
                 Reply::Later { at_ns, .. } => at_ns,

@@ -7,6 +7,7 @@ pub mod loops;
 pub mod receive;
 pub mod recording;
 pub mod slices;
+pub mod stalls;
 pub mod summary;
 pub mod syscalls;
 pub mod workload;

@@ -12,6 +12,7 @@ use crate::measured::clock::{Clock, Clocks};
 use crate::measured::histogram;
 pub use crate::measured::histogram::{MAX_RECORDABLE_NS, SIGNIFICANT_DIGITS, empty_histogram};
 use crate::measured::receive::ReceiveTimes;
+use crate::measured::stalls::Stalls;
 use crate::spec::load::MAX_REQUESTS;
 use crate::units::Nanos;
 
@@ -278,6 +279,9 @@ pub struct GeneratorUse {
     pub spin_ns: Nanos,
     /// Generator threads.
     pub threads: u32,
+    /// When they stood still, all threads together.
+    #[serde(default)]
+    pub stalls: Stalls,
 }
 
 /// What ended the arrivals of a drive. Of several threads or epochs it is the gravest, which is the last here.
@@ -420,6 +424,7 @@ impl Recording {
         self.connections.merge(&other.connections);
         self.generator.cpu_ns += other.generator.cpu_ns;
         self.generator.spin_ns += other.generator.spin_ns;
+        self.generator.stalls.add(&other.generator.stalls);
     }
 }
 

@@ -101,6 +101,10 @@ pub enum Reason {
         /// Runs without which nothing is stated.
         needed: usize,
     },
+    /// One of the targets failed before there were enough blocks.
+    TargetFailed,
+    /// CPU time and memory of a server that bench did not start are not known.
+    NotWatched,
     /// More blocks than are compared.
     TooManyBlocks {
         /// Blocks in all.

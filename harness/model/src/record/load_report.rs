@@ -8,6 +8,7 @@ use crate::measured::accounting::{Accounting, ErrorCounts, by_status};
 use crate::measured::clock::Clock;
 use crate::measured::receive::ReceiveTimes;
 use crate::measured::recording::{EndedBy, Recording};
+use crate::measured::stalls::Stalls;
 use crate::measured::summary::{Summary, Times};
 use crate::measured::workload::WorkloadKind;
 use crate::record::errors::ErrorShare;
@@ -168,6 +169,7 @@ impl LoadReport {
                 cpu_us_per_request: summary.generator_cpu_us_per_request,
                 cpu_share: summary.generator_cpu_share,
                 threads: recording.generator.threads,
+                stalls: recording.generator.stalls,
                 spin_share: if recording.generator.cpu_ns == 0 {
                     0.0
                 } else {
@@ -305,4 +307,7 @@ pub struct GeneratorRecord {
     pub threads: u32,
     /// Share of its CPU time that was spent spinning for a due time, 0 to 1.
     pub spin_share: f64,
+    /// When it stood still, all threads together; zeros in older records.
+    #[serde(default)]
+    pub stalls: Stalls,
 }

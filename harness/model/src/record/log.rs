@@ -232,7 +232,10 @@ fn both(before: &BackendRecord, after: &BackendRecord) -> BackendRecord {
         let weight = record.calls as f64 / calls.max(1) as f64;
         record.cpu_share.map(|share| share * weight)
     };
+    let mut stalls = before.stalls;
+    stalls.add(&after.stalls);
     BackendRecord {
+        stalls,
         calls,
         lateness_ns: before.lateness_ns.worse(&after.lateness_ns),
         cpu_share: share(before).zip(share(after)).map(|(a, b)| a + b),

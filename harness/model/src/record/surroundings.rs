@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::measured::stalls::Stalls;
 use crate::measured::summary::Times;
 
 /// Where a run ran. Records whose environments differ are compared only with a warning.
@@ -10,7 +11,7 @@ use crate::measured::summary::Times;
 pub struct Environment {
     /// Kernel name and release.
     pub kernel: String,
-    /// Processor model.
+    /// Processor model; empty where the system does not tell.
     pub cpu_model: String,
     /// Cores that this process may use.
     pub cores: u32,
@@ -26,10 +27,32 @@ pub struct Environment {
     pub steal_share: Option<f64>,
     /// Times the control group throttled this process during the run.
     pub throttled_periods: Option<u64>,
-    /// Hypervisor or container, where it shows.
+    /// Cores' worth of time that the control group allows; `null` where it sets no limit, and in older records.
+    #[serde(default)]
+    pub cpu_quota_cores: Option<f64>,
+    /// Hypervisor or container, where it shows; `unknown` where the processor doesn't tell.
     pub virtualization: Option<String>,
     /// SHA-256 of the `bench` binary.
     pub binary_sha256: String,
+}
+
+/// What stands for what the system does not tell. It is not equal to what another system does not tell.
+pub const UNKNOWN: &str = "unknown";
+
+impl Environment {
+    /// The processor in words.
+    pub fn processor(&self) -> &str {
+        if self.cpu_model.is_empty() {
+            "unknown processor"
+        } else {
+            &self.cpu_model
+        }
+    }
+
+    /// Whether both have the same processor, as far as is known: one that is unknown is like no other.
+    pub fn has_processor_of(&self, cpu_model: &str) -> bool {
+        !cpu_model.is_empty() && self.cpu_model == cpu_model
+    }
 }
 
 /// Time that the hypervisor took away and all time, over all cores, in clock ticks since the system started or between two moments.
@@ -103,6 +126,9 @@ pub struct BackendRecord {
     pub lateness_ns: Times,
     /// Share of a core that it used, 1 = one full core.
     pub cpu_share: Option<f64>,
+    /// When it stood still; zeros in older records.
+    #[serde(default)]
+    pub stalls: Stalls,
 }
 
 #[cfg(test)]

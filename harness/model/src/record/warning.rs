@@ -118,6 +118,17 @@ pub struct Answered {
     pub bytes: u64,
 }
 
+/// A part of the instrument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Instrument {
+    /// The load generator.
+    Generator,
+    /// The upstream backend.
+    Backend,
+}
+
 /// What is so. `code` in records; times are in nanoseconds, shares from 0 to 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, IntoStaticStr)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
@@ -176,6 +187,17 @@ pub enum Fact {
         p50_ns: Nanos,
         /// The 99th percentile; `null` where there are too few samples for it.
         p99_ns: Option<Nanos>,
+    },
+    /// A part of the instrument stood still: it was stopped, throttled, or its core was taken.
+    StoodStill {
+        /// Which.
+        part: Instrument,
+        /// How often.
+        times: u64,
+        /// For how long at most.
+        longest_ns: Nanos,
+        /// For what share of the time.
+        share: f64,
     },
     /// The backend failed.
     BackendFailed {

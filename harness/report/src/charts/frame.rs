@@ -129,7 +129,7 @@ pub(super) fn circumstances(record: &RunRecord) -> String {
         .collect();
     parts.push(minute.replace('T', " "));
     let cores = plural(u64::from(record.environment.cores), "core", "cores");
-    parts.push(format!("{}, {cores}", record.environment.cpu_model));
+    parts.push(format!("{}, {cores}", record.environment.processor()));
     parts.join(" · ")
 }
 

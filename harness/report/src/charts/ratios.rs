@@ -6,7 +6,7 @@
 use crate::words::warnings;
 use crate::words::warnings::why_not;
 use analysis::between::{BASE_MARK, Basis, HEAD_MARK, RunComparison};
-use analysis::compare::{Policy, compare, paired_blocks};
+use analysis::compare::{Policy, compare, paired_blocks, why};
 use model::measured::workload::WorkloadKind;
 use model::record::comparison::Comparison;
 use model::record::comparison::Reason;
@@ -312,7 +312,7 @@ impl Why<'_> {
             Self::Between(base, head) => {
                 let (of_base, of_head) = paired_blocks(&base.epochs, &head.epochs, metric);
                 match compare(&of_base, &of_head, metric, &Policy::usual(0)) {
-                    Err(left_out) => why_not(&left_out.reason),
+                    Err(left_out) => why_not(&why([base, head], left_out).reason),
                     Ok(_) => "the record has no comparison of it".to_owned(),
                 }
             }

@@ -24,11 +24,14 @@ pub enum Better {
 /// No target has a figure of that kind.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "no target of run {run} has a figure to give, and the action takes an empty list for an error: measure longer"
+    "no target of run {run} has a figure to give, and the action takes an empty list for an error: {}",
+    if *is_answered { "measure longer" } else { "no request succeeded, see its report" }
 )]
 pub struct NothingToGive {
     /// Which run.
     pub run: String,
+    /// Whether any request succeeded in it.
+    pub is_answered: bool,
 }
 
 /// The metrics of all targets of which less, or more, is better; the share of failed requests is one of which less is.
@@ -52,6 +55,10 @@ pub fn benchmark_action(record: &RunRecord, better: Better) -> Result<String, No
     if entries.is_empty() {
         return Err(NothingToGive {
             run: record.id.clone(),
+            is_answered: record
+                .targets
+                .iter()
+                .any(|target| target.report.requests.ok > 0),
         });
     }
     Ok(format!("{:#}\n", Value::Array(entries)))

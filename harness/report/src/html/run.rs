@@ -8,7 +8,7 @@ use crate::export::{intervals_csv, summary_csv};
 use askama::Template;
 use model::measured::slices;
 use model::measured::slices::SliceRecord;
-use model::record::run::RunRecord;
+use model::record::run::{Completion, RunRecord};
 use model::record::target::TargetRecord;
 
 use super::embedded::File;
@@ -163,7 +163,8 @@ fn head(record: &RunRecord) -> Head {
             .first()
             .map(sentences::load)
             .unwrap_or_default(),
-        valid: record.validity.is_valid()
+        valid: record.completion != Completion::TargetFailed
+            && record.validity.is_valid()
             && record
                 .targets
                 .iter()

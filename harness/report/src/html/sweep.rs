@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::export::steps::steps_csv;
 use askama::Template;
+use model::record::run::Completion;
 use model::record::sweep::whole::SweepRecord;
 
 use super::embedded::File;
@@ -112,7 +113,7 @@ fn head(record: &SweepRecord) -> Head {
         description: plan.scenario.description.clone(),
         started_at: plan.started_at.clone(),
         loads: load(record),
-        valid: record.validity.is_valid(),
+        valid: record.completion != Completion::TargetFailed && record.validity.is_valid(),
         belief: belief(record),
         verdicts: verdicts(record),
         beside: vec![origin(record)],

@@ -198,7 +198,7 @@ fn circumstances(record: &RunRecord) -> String {
     format!(
         "{load} {}, {}, {}, {}; bench {}. Percentiles are of {}.",
         record.started_at,
-        environment.cpu_model,
+        environment.processor(),
         crate::words::figures::plural(u64::from(environment.cores), "core", "cores"),
         environment.kernel,
         record.bench_version,

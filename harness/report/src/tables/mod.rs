@@ -697,7 +697,7 @@ fn machine(environment: &Environment, pinning: &Pinning) -> Vec<(&'static str, S
             "processor",
             format!(
                 "{}, {}",
-                environment.cpu_model,
+                environment.processor(),
                 crate::words::figures::plural(u64::from(environment.cores), "core", "cores")
             ),
         ),
@@ -721,6 +721,13 @@ fn machine(environment: &Environment, pinning: &Pinning) -> Vec<(&'static str, S
         (
             "throttled periods",
             environment.throttled_periods.map_or_else(unknown, count),
+        ),
+        (
+            "CPU quota",
+            environment.cpu_quota_cores.map_or_else(
+                || "none seen".to_owned(),
+                |cores| format!("{} cores", figure(cores)),
+            ),
         ),
         (
             "virtualization",

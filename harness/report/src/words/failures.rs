@@ -149,7 +149,8 @@ pub fn remedy(fact: &Fact) -> &'static str {
     let status = most(statuses).next().map(|(status, _)| *status);
     match kind {
         Some((_, times)) if times < timeouts => of_timeouts(),
-        None => of_timeouts(),
+        None if *timeouts > 0 => of_timeouts(),
+        None => "look at the target's own output, or see with bench load which requests fail",
         Some((ErrorKind::Status, _)) => status.map_or("look at its replies", of_status),
         Some((ErrorKind::Closed | ErrorKind::Reset, _)) if failed == scheduled && !tls => {
             "check that this port speaks plain http; if it speaks TLS, write https://"

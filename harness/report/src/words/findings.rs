@@ -102,6 +102,9 @@ fn of_target(
             .named(&objective.percentile);
         let percentile = percentile(&objective.percentile);
         let (outcome, found) = match found {
+            _ if !target.report.validity.is_valid() => {
+                (Outcome::Unsure, "unknown: not measured".to_owned())
+            }
             Some(found) if found <= objective.at_most_ns => (Outcome::Passed, time(found as f64)),
             Some(found) => (Outcome::Failed, time(found as f64)),
             None => (Outcome::Unsure, "unknown: too few requests".to_owned()),

@@ -252,11 +252,19 @@ pub fn kept(record: &RunRecord) -> Option<String> {
     })
 }
 
+/// The verdict on what measured no request that succeeded.
+pub(crate) const NOTHING_MEASURED: &str = "Nothing was measured: no request succeeded.";
+
 /// Whether to believe the run, and whether it is whole, in sentences.
 pub fn belief(record: &RunRecord) -> String {
     let mut sentences = Vec::new();
     let noted = warnings::of_run(record).len();
+    let is_nothing_measured = record
+        .targets
+        .iter()
+        .all(|target| target.report.requests.ok == 0);
     sentences.push(match (record.validity.is_valid(), noted) {
+        _ if is_nothing_measured => NOTHING_MEASURED.to_owned(),
         (true, 0) => "The measurement is valid, and nothing speaks against it.".to_owned(),
         (true, _) => format!(
             "The measurement is valid, with {}.",
@@ -269,7 +277,7 @@ pub fn belief(record: &RunRecord) -> String {
     for target in record
         .targets
         .iter()
-        .filter(|target| !target.report.validity.is_valid())
+        .filter(|target| !is_nothing_measured && !target.report.validity.is_valid())
     {
         sentences.push(format!("The figures of {} do not measure it.", target.name));
     }
@@ -461,7 +469,13 @@ fn false_alarms(machine: &FalseAlarms) -> String {
 
 fn objective(bound: &ObjectiveRecord, workload: WorkloadKind, targets: &[TargetRecord]) -> String {
     let (mut met, mut missed, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    let mut not_measured = Vec::new();
     for target in targets {
+        // Whose fault a time is that does not measure the target can't be said.
+        if !target.report.validity.is_valid() {
+            not_measured.push(target.name.clone());
+            continue;
+        }
         match target
             .report
             .times(workload.clock())
@@ -479,6 +493,10 @@ fn objective(bound: &ObjectiveRecord, workload: WorkloadKind, targets: &[TargetR
         ("met by", met),
         ("missed by", missed),
         (want.as_str(), unknown),
+        (
+            "unknown (not measured, see what makes it invalid) of",
+            not_measured,
+        ),
     ];
     let reported = groups.into_iter().filter(|(_, names)| !names.is_empty());
     let reported: Vec<String> = reported

@@ -19,7 +19,7 @@ use model::spec::scenario::ObjectiveRecord;
 use crate::words::figures::{
     NONE, count, figure, maybe_time, per_s, percent, percentile, plural, time,
 };
-use crate::words::sentences::{capitalised, change, interval};
+use crate::words::sentences::{NOTHING_MEASURED, capitalised, change, interval};
 
 /// What a sweep found, a sentence each: every target's knee, how they compare, and whether the way down differs.
 pub fn verdicts(record: &SweepRecord) -> Vec<String> {
@@ -113,7 +113,7 @@ pub fn circumstances(record: &SweepRecord) -> String {
         plural(record.steps.len() as u64, "step", "steps"),
         crate::words::figures::seconds(record.elapsed_s.round()),
         minute.replace('T', " "),
-        plan.environment.cpu_model,
+        plan.environment.processor(),
     )
 }
 
@@ -258,7 +258,10 @@ fn hysteresis(record: &SweepRecord) -> Vec<String> {
 /// Whether to believe the sweep, and whether it is whole.
 pub fn belief(record: &SweepRecord) -> String {
     let noted = record.validity.warnings.len();
+    let mut epochs = record.steps.iter().flat_map(|step| &step.epochs);
+    let is_nothing_measured = epochs.all(|epoch| epoch.requests.ok == 0);
     let valid = match (record.validity.is_valid(), noted) {
+        _ if is_nothing_measured => NOTHING_MEASURED.to_owned(),
         (true, 0) => "The measurement is valid, and nothing speaks against it.".to_owned(),
         (true, _) => format!(
             "The measurement is valid, with {}.",

@@ -5,10 +5,12 @@ use std::mem::discriminant;
 use analysis::warnings::{
     NOTABLE_BACKEND_P99_NS, NOTABLE_LAG_MAX_NS, NOTABLE_LAG_P99_NS, NOTABLE_LAG_SHARE,
     NOTABLE_STEAL_SHARE, NOTABLE_UNSTAMPED_SHARE, VOIDING_LAG_P50_NS, VOIDING_LAG_SHARE,
+    VOIDING_STALLED_SHARE,
 };
+use model::measured::stalls::STALL_NS;
 use model::record::comparison::{NotCompared, Reason};
 use model::record::run::RunRecord;
-use model::record::warning::{Answered, Fact, REACHED_SHARE, SATURATED_SHARE, Warning};
+use model::record::warning::{Answered, Fact, Instrument, REACHED_SHARE, SATURATED_SHARE, Warning};
 use model::units::Nanos;
 use model::words::{count, listed, plural};
 use stats::nearest_rank::MIN_SAMPLES_BEYOND;
@@ -259,6 +261,30 @@ fn parts(fact: &Fact) -> (&str, String, String, String) {
             "every target waited for it alike, so compare ratios; for absolute times lower the rate, or give it a core of its \
              own with --load-cpus",
         ),
+        Fact::StoodStill {
+            part,
+            times,
+            longest_ns,
+            share: stalled,
+        } => row(
+            match part {
+                Instrument::Generator => "the load generator stood still",
+                Instrument::Backend => "the backend stood still",
+            },
+            format!(
+                "{}, for {} at most, {} of the time",
+                plural(*times, "time", "times"),
+                nanos(*longest_ns),
+                share(*stalled, 1)
+            ),
+            format!(
+                "thresholds: {}, and {} of the time to be invalid",
+                nanos(STALL_NS),
+                share(VOIDING_STALLED_SHARE, 0)
+            ),
+            "the pause is bench's own and no target's: measure where nothing stops or throttles it, or give it a core of its own \
+             with --load-cpus",
+        ),
         Fact::BackendFailed { what } => row(
             "the backend failed",
             what.clone(),
@@ -296,14 +322,13 @@ fn parts(fact: &Fact) -> (&str, String, String, String) {
                 .iter()
                 .map(|(kind, number)| failures::of_kind(*kind, *number, statuses, malformed))
                 .chain((*timeouts > 0).then(|| format!("{} timed out", count(*timeouts))));
+            let kinds = kinds.collect::<Vec<_>>().join(", ");
             (
                 "requests failed",
-                format!(
-                    "{} of {}: {}",
-                    count(*failed),
-                    count(*scheduled),
-                    kinds.collect::<Vec<_>>().join(", ")
-                ),
+                std::iter::once(format!("{} of {}", count(*failed), count(*scheduled)))
+                    .chain(Some(kinds).filter(|kinds| !kinds.is_empty()))
+                    .collect::<Vec<_>>()
+                    .join(": "),
                 none(),
                 format!(
                     "{}; percentiles leave errors out and hold timeouts as lower bounds: read them beside the failures",
@@ -700,6 +725,8 @@ pub fn why_not(reason: &Reason) -> String {
             plural(*runs as u64, "earlier run", "earlier runs"),
             number(needed)
         ),
+        Reason::TargetFailed => "a target failed before enough of it was measured".to_owned(),
+        Reason::NotWatched => "of a server that bench did not start it is not known".to_owned(),
         Reason::TooManyBlocks { blocks, most } => format!(
             "too many blocks: {}, more than the {} that are compared",
             number(blocks),
@@ -712,6 +739,8 @@ fn remedy(reason: &Reason) -> &'static str {
     match reason {
         Reason::TooFewBlocks { .. } | Reason::TooFewOfEach { .. } => MEASURE_LONGER,
         Reason::TooFewRuns { .. } => "add runs",
+        Reason::TargetFailed => "see how it failed, and measure again",
+        Reason::NotWatched => "have bench start it (--target) in place of --url",
         Reason::TooManyBlocks { .. } => "take fewer --rounds",
     }
 }

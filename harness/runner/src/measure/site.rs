@@ -21,6 +21,7 @@ use crate::request::Request;
 use crate::run_event::RunEvent;
 use crate::steering::Steering;
 use crate::step_log::RUNS;
+use process::cgroup;
 use process::control_client::ControlClient;
 use process::cores;
 use process::environment;
@@ -70,7 +71,7 @@ impl Site {
             machine: Machine {
                 began: started,
                 ticks: environment::cpu_ticks(),
-                throttled_periods: environment::throttled_periods(),
+                throttled_periods: cgroup::cpu_limit().throttled_periods,
                 is_called,
                 backend,
             },
@@ -159,7 +160,9 @@ impl Machine {
 
     /// What it did since this began.
     pub(super) fn part(&self) -> Part {
-        let throttled = self.throttled_periods.zip(environment::throttled_periods());
+        let throttled = self
+            .throttled_periods
+            .zip(cgroup::cpu_limit().throttled_periods);
         Part {
             ticks: environment::cpu_ticks().since(self.ticks),
             throttled_periods: throttled.map(|(before, after)| after.saturating_sub(before)),
@@ -176,6 +179,7 @@ impl Machine {
         Some(BackendRecord {
             calls: stats.calls,
             lateness_ns: stats.lateness_ns,
+            stalls: stats.stalls,
             cpu_share: Some(server.meters().cpu_ns() as f64 / elapsed_ns as f64),
         })
     }
@@ -205,7 +209,9 @@ impl Machine {
 /// What the machine and the backend did to a measurement.
 pub(super) fn circumstances(part: &Part, pinning: &Pinning) -> Vec<Warning> {
     let circumstances = Circumstances {
+        elapsed_s: part.elapsed_s,
         backend_lateness: part.backend.as_ref().map(|backend| backend.lateness_ns),
+        backend_stalls: part.backend.as_ref().map(|backend| backend.stalls),
         steal_share: part.ticks.steal_share(),
         throttled_periods: part.throttled_periods,
         shared_core: cores::is_shared(pinning),

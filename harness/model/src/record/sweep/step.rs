@@ -83,6 +83,16 @@ pub fn failure<'a>(steps: &'a [StepRecord], target: &str) -> Option<&'a Failure>
         .map(|failure| &failure.failure)
 }
 
+/// What became of a target's requests in all of these steps.
+pub fn requests(steps: &[StepRecord], target: &str) -> Accounting {
+    let mut sum = Accounting::default();
+    let epochs = steps.iter().flat_map(|step| &step.epochs);
+    for epoch in epochs.filter(|epoch| epoch.target == target) {
+        sum.merge(&epoch.requests);
+    }
+    sum
+}
+
 /// How an epoch stands to the objective.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
