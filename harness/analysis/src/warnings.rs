@@ -45,7 +45,7 @@ pub const NOTABLE_STEAL_SHARE: f64 = 0.02;
 /// then its own pause.
 pub const VOIDING_STALLED_SHARE: f64 = 0.01;
 
-/// How often the kernel looks whether a control group has used up its quota, in seconds, unless told otherwise
+/// How often the kernel looks whether a control group has used up its quota, in seconds by default
 /// (Documentation/scheduler/sched-bwc.rst).
 const QUOTA_PERIOD_S: f64 = 0.1;
 

@@ -91,8 +91,13 @@ fn beta_below(x: f64, a: f64, b: f64) -> f64 {
     }
     // On this side of the mean the fraction converges fast; the other side is its mirror.
     if x > (a + 1.0) / (a + b + 2.0) {
-        return 1.0 - beta_below(1.0 - x, b, a);
+        1.0 - left_of_mean(1.0 - x, b, a)
+    } else {
+        left_of_mean(x, a, b)
     }
+}
+
+fn left_of_mean(x: f64, a: f64, b: f64) -> f64 {
     let log_front =
         libm::lgamma(a + b) - libm::lgamma(a) - libm::lgamma(b) + a * x.ln() + b * (-x).ln_1p();
     log_front.exp() / a / fraction(x, a, b)

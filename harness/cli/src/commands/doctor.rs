@@ -205,7 +205,7 @@ fn quota(quota_cores: Option<f64>, cores: u32) -> Finding {
         "CPU quota",
         found,
         quota_cores.is_some(),
-        "the control group stops whoever has used it up, which shows as stalls: measure without a quota (docker run without --cpus)",
+        "the control group stops a process that has used it up, which shows as stalls: measure without a quota (docker run without --cpus)",
     )
 }
 
