@@ -38,6 +38,9 @@ pub const NOTABLE_BACKEND_P99_NS: Nanos = 1_000_000;
 /// Median backend lateness that voids a measurement.
 pub const VOIDING_BACKEND_P50_NS: Nanos = 1_000_000;
 
+/// Lines that a target prints for each request from which on they are among its costs: one for a hundred.
+pub const NOTABLE_LINES_SHARE: f64 = 0.01;
+
 /// Share of time taken by the hypervisor that is worth a warning.
 pub const NOTABLE_STEAL_SHARE: f64 = 0.02;
 
@@ -354,6 +357,12 @@ pub fn stopped_answering(recording: &Recording) -> Option<Warning> {
             measured_s: in_s(recording.measured_ns),
         })
     })
+}
+
+/// Lines that a target printed while it served so many requests: a log of each request is among its costs.
+pub fn printed(lines: u64, requests: u64) -> Option<Warning> {
+    let is_notable = lines as f64 > NOTABLE_LINES_SHARE * requests as f64;
+    is_notable.then(|| Warning::note(Fact::Printed { lines, requests }))
 }
 
 /// Replies that redirect elsewhere count as a success where no status was asked for, and measure another page than was meant.

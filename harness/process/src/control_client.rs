@@ -40,6 +40,15 @@ pub struct Question<'a> {
     pub reply: Option<&'a [u8]>,
 }
 
+/// Why a server is not ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// No connection could be made.
+    NobodyListens,
+    /// What came instead of the right answer, in words.
+    Other(String),
+}
+
 /// A client that keeps no connection, so that a server has none but the load's.
 #[derive(Debug, Clone)]
 pub struct ControlClient {
@@ -110,19 +119,21 @@ impl ControlClient {
         }
     }
 
-    /// Asks for `target` once; the error says what came instead of 200.
-    pub fn answers(&self, addr: SocketAddr, target: &str) -> Result<(), String> {
+    /// Asks for `target` once, which must be answered with 2xx.
+    pub fn answers(&self, addr: SocketAddr, target: &str) -> Result<(), NoAnswer> {
         let what = format!("GET http://{addr}{target}");
-        match self.client.get(format!("http://{addr}{target}")).send() {
-            Ok(reply) if reply.status().as_u16() == 200 => Ok(()),
-            Ok(reply) => Err(format!(
-                "{what} was answered {} instead of 200",
+        Err(match self.client.get(&what["GET ".len()..]).send() {
+            Ok(reply) if reply.status().is_success() => return Ok(()),
+            Ok(reply) => NoAnswer::Other(format!(
+                "{what} was answered {} instead of 2xx",
                 reply.status().as_u16()
             )),
-            Err(error) if error.is_connect() => Err(format!("{what} found nobody who listens")),
-            Err(error) if error.is_timeout() => Err(format!("{what} was not answered in time")),
-            Err(error) => Err(format!("{what} failed: {}", causes(&error))),
-        }
+            Err(error) if error.is_connect() => NoAnswer::NobodyListens,
+            Err(error) if error.is_timeout() => {
+                NoAnswer::Other(format!("{what} was not answered in time"))
+            }
+            Err(error) => NoAnswer::Other(format!("{what} failed: {}", causes(&error))),
+        })
     }
 
     /// What a server says of itself; `None` where it says nothing that can be read.

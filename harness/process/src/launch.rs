@@ -3,7 +3,7 @@
 //! A server runs in a process of its own, so that its CPU, memory and allocator are its own. That nothing of it outlives
 //! this process is `supervised`'s business.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use model::spec::target::StopSignal;
 use rustix::process::Signal;
 use thiserror::Error;
 
-use crate::control_client::ControlClient;
+use crate::control_client::{ControlClient, NoAnswer};
 use crate::meter::Meters;
 use crate::process_tree::{descendants, listens};
 use crate::supervised::{Program, Supervised};
@@ -31,6 +31,15 @@ const POLL: Duration = Duration::from_millis(5);
 
 /// How long a server may take to answer whether it is ready: it may accept and be silent.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long somebody else may answer at a server's port before that is believed: processes are looked up while they fork.
+const FOREIGN_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Where a server may listen: `localhost` is either.
+const LOOPBACK: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::LOCALHOST),
+    IpAddr::V6(Ipv6Addr::LOCALHOST),
+];
 
 /// How often a server is started on another port, because somebody took the one that was free a moment ago.
 const MAX_PORT_ATTEMPTS: u32 = 3;
@@ -57,7 +66,7 @@ pub struct Service {
 pub enum Ready {
     /// It prints [`LISTENING`] and its address.
     Announced,
-    /// It answers 200 to this path, at this port.
+    /// It answers this path with 2xx, at this port of the loopback, in IPv4 or IPv6.
     Answers {
         /// The port.
         port: u16,
@@ -89,7 +98,7 @@ pub enum LaunchError {
         source: std::io::Error,
     },
     /// It ended instead of listening.
-    #[error("{name} ended before it was ready ({how}){}", quoted(output))]
+    #[error("{name} ended before it was ready ({how}{}){}", stay(how), quoted(output))]
     Ended {
         /// The service.
         name: String,
@@ -98,9 +107,20 @@ pub enum LaunchError {
         /// What it printed last.
         output: String,
     },
+    /// What answers at its port is no process that was started for it.
+    #[error(
+        "{name}: {addr} answers, but no process that was started for it listens there: a server in a container, or one that \
+         leaves its parent, can't be measured as a process (start it yourself, and name it with --url)"
+    )]
+    Foreign {
+        /// The service.
+        name: String,
+        /// What answers.
+        addr: SocketAddr,
+    },
     /// It did not get ready.
     #[error(
-        "{name} was not ready within {} s: {missing}{}",
+        "{name} was not ready within {} s: {missing}; if it needs longer, raise `ready_timeout` in its manifest{}",
         after.as_secs_f64(),
         quoted(output)
     )]
@@ -209,6 +229,11 @@ impl Server {
         self.process.last_output()
     }
 
+    /// How many lines it has printed.
+    pub fn lines(&self) -> u64 {
+        self.process.lines()
+    }
+
     /// Asks it to end in order, waits for it, and kills it if it takes too long. Says how it ended where that was not in
     /// order, or where it left processes behind.
     pub fn stop(self) -> Option<String> {
@@ -241,10 +266,20 @@ fn wait_until_ready(
         }
     })?;
     let began = Instant::now();
+    let mut foreign_since = None;
     loop {
         let missing = match look(&service.ready, process, announced, &client) {
             Ok(addr) => return Ok(addr),
-            Err(missing) => missing,
+            Err(Missing::Foreign(addr)) => {
+                if foreign_since.get_or_insert_with(Instant::now).elapsed() > FOREIGN_TIMEOUT {
+                    return Err(LaunchError::Foreign { name: name(), addr });
+                }
+                format!("another program answers at {addr}")
+            }
+            Err(Missing::Answer(missing)) => {
+                foreign_since = None;
+                missing
+            }
         };
         if let Some(how) = process.ended() {
             return Err(LaunchError::Ended {
@@ -264,38 +299,55 @@ fn wait_until_ready(
     }
 }
 
+/// What a server lacks to be ready.
+enum Missing {
+    /// Its answer, in these words.
+    Answer(String),
+    /// Somebody else answers here.
+    Foreign(SocketAddr),
+}
+
 /// Looks once, for [`POLL`] or so, whether a server is ready; the error says what is missing.
 fn look(
     ready: &Ready,
     process: &Supervised,
     announced: &Receiver<SocketAddr>,
     client: &ControlClient,
-) -> Result<SocketAddr, String> {
+) -> Result<SocketAddr, Missing> {
     let pause = || std::thread::sleep(POLL);
     match ready {
         Ready::Announced => announced.recv_timeout(POLL).map_err(|error| {
             if error == RecvTimeoutError::Disconnected {
                 pause();
             }
-            "it did not say where it listens".to_owned()
+            Missing::Answer("it did not say where it listens".to_owned())
         }),
         Ready::Answers { port, path } => {
-            let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, *port));
-            client.answers(addr, path).inspect_err(|_| pause())?;
+            let addr = answering(*port, path, client).inspect_err(|_| pause())?;
             // Somebody else may have taken the port a moment ago, and would be measured instead.
             match listens(&descendants(process.supervisor()), *port) {
                 Some(false) => {
                     pause();
-                    Err(format!(
-                        "{addr} answers, but no process that was started for it listens there (start a server that \
-                         leaves its parent yourself, and name it with --url)"
-                    ))
+                    Err(Missing::Foreign(addr))
                 }
                 // Where the system does not tell, it is believed.
                 Some(true) | None => Ok(addr),
             }
         }
     }
+}
+
+/// The address of the loopback at which a port answers as it should.
+fn answering(port: u16, path: &str, client: &ControlClient) -> Result<SocketAddr, Missing> {
+    for addr in LOOPBACK.map(|ip| SocketAddr::new(ip, port)) {
+        match client.answers(addr, path) {
+            Ok(()) => return Ok(addr),
+            Err(NoAnswer::NobodyListens) => {}
+            Err(NoAnswer::Other(what)) => return Err(Missing::Answer(what)),
+        }
+    }
+    let [v4, v6] = LOOPBACK.map(|ip| SocketAddr::new(ip, port));
+    Err(Missing::Answer(format!("nobody listens on {v4} or {v6}")))
 }
 
 /// A port on 127.0.0.1 that was free a moment ago.
@@ -307,6 +359,15 @@ fn free_port() -> std::io::Result<u16> {
 
 fn is_taken(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err()
+}
+
+/// What a server that ended without a fault before it was ready may lack.
+fn stay(how: &str) -> &'static str {
+    if how.starts_with("exit code 0") {
+        ": a server must stay in the foreground, so leave out the option that makes it a daemon"
+    } else {
+        ""
+    }
 }
 
 /// Output as the tail of an error message.

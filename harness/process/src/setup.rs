@@ -527,7 +527,7 @@ fn version_of(program: &Path) -> Option<String> {
         args: vec!["--version".to_owned()],
         ..Program::default()
     };
-    version_reported_by(&program).ok()
+    version_reported_by(&program, || false).ok()
 }
 
 /// Where on the PATH a program is, so that another PATH later means no other interpreter.

@@ -10,6 +10,7 @@ use model::spec::target::{BaseUrl, Kind, Manifest, Needs, TargetSpec, Values};
 
 use crate::data_files;
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::launch::{Ready, Server, Service, own_path};
 use crate::setup::{self, SetUp};
 use crate::supervised::Program;
@@ -23,6 +24,7 @@ pub struct Starter {
     upstream: Option<SocketAddr>,
     /// What was set up for the targets that need it, or why it could not be.
     setups: BTreeMap<Needs, Result<SetUp, String>>,
+    interrupt: Interrupt,
 }
 
 impl Starter {
@@ -32,6 +34,7 @@ impl Starter {
         targets: &[TargetSpec],
         pinning: &Pinning,
         upstream: Option<SocketAddr>,
+        interrupt: &Interrupt,
         say: &mut dyn FnMut(&str),
     ) -> Result<Self, Failure> {
         let mut manifests = targets.iter().filter_map(|target| target.kind.manifest());
@@ -56,6 +59,7 @@ impl Starter {
             data_dir: data_dir.display().to_string(),
             upstream,
             setups,
+            interrupt: interrupt.clone(),
         })
     }
 
@@ -123,7 +127,7 @@ impl Starter {
                 args: words.collect(),
                 ..program(manifest, &values)
             };
-            let reported = version_reported_by(&program);
+            let reported = version_reported_by(&program, || self.interrupt.is_asked());
             let warn = |why: &String| {
                 say(&format!(
                     "{}: the version of {of} is not known: {why}",
@@ -233,6 +237,7 @@ mod tests {
             data_dir: "/data".to_owned(),
             upstream: Some(([127, 0, 0, 1], 9000).into()),
             setups: BTreeMap::new(),
+            interrupt: Interrupt::default(),
         };
         let target = TargetSpec::parse("coroutine").unwrap();
         let manifest = target.kind.manifest().unwrap();

@@ -11,6 +11,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -45,6 +46,9 @@ const KILL_POLL: Duration = Duration::from_millis(1);
 
 /// How many of the processes that were left behind are named.
 const MAX_NAMED: usize = 8;
+
+/// As much of a script as Linux reads of its first line (`BINPRM_BUF_SIZE`).
+const MAX_SHEBANG: u64 = 256;
 
 /// The longest order; `bench` gives no longer ones.
 const MAX_ORDER_BYTES: usize = 64;
@@ -128,10 +132,23 @@ pub fn become_tied(parent: i32, command: &[String]) -> Result<Infallible, Failur
     };
     // Returns only where it failed.
     let error = Command::new(program).args(rest).exec();
+    let help = if has_cr_in_first_line(program) {
+        "its first line ends in CR LF, so that the system looks for an interpreter of another name: save it with LF"
+    } else {
+        start_help(program)
+    };
     Err(Failure::target(miette::miette!(
-        help = start_help(program),
+        help = help,
         "cannot start {program}: {error}"
     )))
+}
+
+/// Whether a program is a script whose first line ends as on Windows.
+fn has_cr_in_first_line(program: &str) -> bool {
+    let mut start = Vec::new();
+    let read = File::open(program).and_then(|file| file.take(MAX_SHEBANG).read_to_end(&mut start));
+    let line = start.split(|&byte| byte == b'\n').next();
+    read.is_ok() && line.is_some_and(|line| line.starts_with(b"#!") && line.ends_with(b"\r"))
 }
 
 /// What to do about a program that could not be started.

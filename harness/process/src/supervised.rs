@@ -4,6 +4,7 @@
 //! instrument, a package manager.
 
 use std::collections::VecDeque;
+use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
@@ -11,12 +12,17 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use procfs::process::Process;
+use rustix::process::{
+    Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid,
+};
 
 use crate::cores;
+use crate::process_tree::descendants;
 use crate::supervise::{Notice, order};
 
 /// How many lines of a program's output are kept.
@@ -32,8 +38,12 @@ const KILL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often a supervisor that is about to end is looked at.
 const POLL: Duration = Duration::from_millis(1);
 
-/// The variable that marks everything that a `bench` started with that one's process id, for people who look for what hangs.
+/// The variable that marks everything below a supervisor, by the process id of this program and a number: for people who look for
+/// what hangs, and to find what a killed supervisor left.
 const MARK: &str = "BENCH_PARENT";
+
+/// How many programs this process has started.
+static STARTED: AtomicU64 = AtomicU64::new(0);
 
 /// What is to be started.
 #[derive(Debug, Clone, Default)]
@@ -73,6 +83,8 @@ pub struct Supervised {
     supervisor: Child,
     /// What is written here is done there; closing it kills the program.
     orders: UnixStream,
+    /// What everything below has in its environment, in [`MARK`].
+    mark: String,
     fate: Arc<Fate>,
     output: Output,
 }
@@ -100,6 +112,8 @@ struct Output(Arc<(Mutex<Printed>, Condvar)>);
 #[derive(Debug, Default)]
 struct Printed {
     lines: VecDeque<String>,
+    /// How many there were, those included that are not kept.
+    count: u64,
     /// Streams that are not at their end.
     open: u32,
 }
@@ -108,6 +122,8 @@ impl Supervised {
     /// Starts a program and shows `see` each line of its standard output.
     pub fn start(program: &Program, see: impl Fn(&str) + Send + 'static) -> io::Result<Self> {
         let (orders, theirs) = UnixStream::pair()?;
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let mark = format!("{}.{number}", std::process::id());
         // The link stays true to the running program even if its file is replaced by a new build meanwhile.
         let mut command = Command::new("/proc/self/exe");
         command.arg("supervise");
@@ -122,7 +138,7 @@ impl Supervised {
             .arg(&program.command)
             .args(&program.args)
             .envs(program.env.iter().map(|(key, value)| (key, value)))
-            .env(MARK, std::process::id().to_string())
+            .env(MARK, &mark)
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -131,6 +147,8 @@ impl Supervised {
         if let Some(dir) = &program.dir {
             command.current_dir(dir);
         }
+        // What a supervisor leaves that is killed itself comes to this process, and has the mark.
+        set_child_subreaper(Some(getpid()))?;
         let mut supervisor = command.spawn()?;
         // The command holds the supervisor's end of the socket, which must be open nowhere else.
         drop(command);
@@ -148,6 +166,7 @@ impl Supervised {
         Ok(Self {
             supervisor,
             orders,
+            mark,
             fate,
             output,
         })
@@ -205,6 +224,11 @@ impl Supervised {
         }
     }
 
+    /// How many lines it has printed.
+    pub fn lines(&self) -> u64 {
+        self.output.printed().count
+    }
+
     /// What it last printed, a line each; of one that has ended, all to its last words.
     pub fn last_output(&self) -> String {
         if self.ended().is_some() {
@@ -220,14 +244,41 @@ impl Supervised {
         let _ = self.orders.shutdown(Shutdown::Write);
         let asked = Instant::now();
         while asked.elapsed() < KILL_TIMEOUT {
-            if !matches!(self.supervisor.try_wait(), Ok(None)) {
+            if let Ok(Some(status)) = self.supervisor.try_wait() {
+                if !status.success() {
+                    kill_marked(&self.mark);
+                }
                 return;
             }
             std::thread::sleep(POLL);
         }
-        // The last resort leaves at most what the program forked; both calls fail only where it has just ended.
+        // The last resort; both calls fail only where it has just ended.
         let _ = self.supervisor.kill();
         let _ = self.supervisor.wait();
+        kill_marked(&self.mark);
+    }
+}
+
+/// Kills everything below this process that has a mark. Whatever has cleared its environment, and left the process group of a
+/// supervisor that was killed, can't be told from what is no business of ours.
+fn kill_marked(mark: &str) {
+    let is_marked = |pid: &i32| {
+        let environ = Process::new(*pid).and_then(|process| process.environ());
+        environ.is_ok_and(|environ| environ.get(OsStr::new(MARK)).is_some_and(|own| own == mark))
+    };
+    let asked = Instant::now();
+    while asked.elapsed() < KILL_TIMEOUT {
+        let mut left = descendants(std::process::id().cast_signed());
+        left.retain(is_marked);
+        if left.is_empty() {
+            return;
+        }
+        for pid in left.into_iter().filter_map(Pid::from_raw) {
+            // An error means that it has just ended, or is another's child.
+            let _ = kill_process(pid, Signal::KILL);
+            let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+        }
+        std::thread::sleep(POLL);
     }
 }
 
@@ -303,11 +354,12 @@ impl Output {
                 let text = String::from_utf8_lossy(&line).trim_end().to_owned();
                 line.clear();
                 see(&text);
-                let lines = &mut output.printed().lines;
-                if lines.len() == KEPT_LINES {
-                    lines.pop_front();
+                let mut printed = output.printed();
+                printed.count += 1;
+                if printed.lines.len() == KEPT_LINES {
+                    printed.lines.pop_front();
                 }
-                lines.push_back(text);
+                printed.lines.push_back(text);
             }
             output.printed().open -= 1;
             output.0.1.notify_all();

@@ -1,27 +1,49 @@
 //! Asking a program for its version.
 
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::supervised::{Program, Supervised, describe};
 
 /// How long a command may take that prints a version: Python compiles a framework when it is first imported.
 const VERSION_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The first word with a version's look in what a command prints first.
-pub fn version_reported_by(program: &Program) -> Result<String, String> {
-    let (said, lines) = mpsc::channel();
+/// The most lines that such a command may print; it is ended where it prints more.
+const MAX_LINES: u64 = 1_000;
+
+/// How often it is looked at.
+const POLL: Duration = Duration::from_millis(50);
+
+/// The first word with a version's look in what a command prints first. It is ended where `is_interrupted`.
+pub fn version_reported_by(
+    program: &Program,
+    is_interrupted: impl Fn() -> bool,
+) -> Result<String, String> {
+    let (said, lines) = mpsc::sync_channel(1);
     let asked = Supervised::start(program, move |line| {
-        // Nobody listens any more once the version is known.
-        let _ = said.send(line.to_owned());
+        // Only the first line matters.
+        let _ = said.try_send(line.to_owned());
     })
     .map_err(|error| error.to_string())?;
-    let Some(status) = asked.wait(VERSION_TIMEOUT) else {
-        return Err(format!(
-            "`{}` did not end within {} s",
-            program.command,
-            VERSION_TIMEOUT.as_secs_f64()
-        ));
+    let began = Instant::now();
+    let name = &program.command;
+    let status = loop {
+        match asked.wait(POLL) {
+            Some(status) => break status,
+            None if is_interrupted() => return Err("interrupted".to_owned()),
+            None if asked.lines() > MAX_LINES => {
+                return Err(format!("`{name}` printed more than {MAX_LINES} lines"));
+            }
+            None if began.elapsed() > VERSION_TIMEOUT => {
+                let limit_s = VERSION_TIMEOUT.as_secs();
+                return Err(format!("`{name}` did not end within {limit_s} s"));
+            }
+            None => {
+                if let Some(how) = asked.ended() {
+                    return Err(format!("`{name}`: {how}"));
+                }
+            }
+        }
     };
     // Some print it on standard error.
     let output = asked.last_output();
@@ -30,7 +52,7 @@ pub fn version_reported_by(program: &Program) -> Result<String, String> {
     let version = line.filter(|_| status.success()).and_then(version_in);
     version.ok_or_else(|| {
         let how = describe(status);
-        format!("`{}` printed none ({how}): {output}", program.command)
+        format!("`{name}` printed none ({how}): {output}")
     })
 }
 

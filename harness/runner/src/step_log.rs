@@ -2,7 +2,7 @@
 //! on from. A line that has no end was never written.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use model::record::log::Log;
@@ -108,7 +108,7 @@ impl StepLog {
         self.file
             .write_all(&text)
             .and_then(|()| self.file.sync_data())
-            .or_internal(|| format!("cannot write {STEPS} in {}", self.dir.display()))?;
+            .map_err(|error| self.cannot_write(STEPS, &error))?;
         Ok(text.len())
     }
 
@@ -117,7 +117,18 @@ impl StepLog {
         let path = self.dir.join(name);
         std::fs::create_dir_all(path.parent().unwrap_or(&self.dir))
             .and_then(|()| files::replace(&path, bytes))
-            .or_internal(|| format!("cannot write {name} in {}", self.dir.display()))
+            .map_err(|error| self.cannot_write(name, &error))
+    }
+
+    /// What was kept until a disk was full is not lost.
+    fn cannot_write(&self, name: &str, error: &io::Error) -> Failure {
+        let dir = self.dir.display();
+        Failure::internal(miette::miette!(
+            help = format!(
+                "what was measured is kept in {dir}: make room there, and continue with `--resume {dir}`"
+            ),
+            "cannot write {name} in {dir}: {error}"
+        ))
     }
 
     /// Removes the directory of a measurement of which nothing was kept.

@@ -12,6 +12,7 @@ use crate::output::{note, say};
 use conformance::{Group, Needs, Outcome};
 use process::cores;
 use process::failure::{Explain, Failure};
+use process::interrupt::Interrupt;
 use process::launch::{Server, Service};
 use process::starting::{Starter, resolve};
 
@@ -66,9 +67,15 @@ impl Site {
             .transpose()?;
         let upstream = backend.as_ref().map(|backend| backend.addr);
         Ok(Self {
-            starter: Starter::new(targets, &pinning, upstream, &mut |line| {
-                note!("{line}");
-            })?,
+            starter: Starter::new(
+                targets,
+                &pinning,
+                upstream,
+                &Interrupt::default(),
+                &mut |line| {
+                    note!("{line}");
+                },
+            )?,
             _backend: backend,
         })
     }

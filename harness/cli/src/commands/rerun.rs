@@ -24,9 +24,10 @@ pub(crate) fn run(args: &RerunArgs) -> Result<Exit, Failure> {
     let mode = DisplayMode::usual();
     let interrupt = mode.catch_interrupt()?;
     let (measured, log) = run_files::measured(&request, mode, interrupt, log, Begin::New(title))?;
-    run_files::write(&log, &measured, &[])?;
+    let written = run_files::write(&log, &measured, &[]);
     let after = &measured.record;
     show_run(after, log.dir(), false);
+    written?;
     let exit = run_files::exit_of_run(after);
     if exit != Exit::Success && !args.force {
         note!("Not compared with the run before: see above (--force compares all the same).");

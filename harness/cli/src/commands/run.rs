@@ -2,6 +2,7 @@
 
 use process::failure::Failure;
 use report::words::sentences;
+use runner::history_file;
 use runner::measure::kept::Begin;
 use runner::request::Request;
 use runner::step_log::{self, StepLog};
@@ -18,6 +19,10 @@ use crate::terminal::{print_failure, show_run};
 /// Runs a scenario and writes its record, or goes on with a run that was cut off.
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let mode = DisplayMode::choose(args.tui)?;
+    if let Some(path) = &args.history {
+        // What was measured must not wait for a file that can't be written.
+        history_file::add(path, Vec::new()).map_err(Failure::usage_of)?;
+    }
     if let Some(dir) = &args.resume {
         let (log, lines) = StepLog::resume(dir)?;
         let kept = step_log::parse(&lines, dir)?;
@@ -49,12 +54,14 @@ fn measured(
     let (mut measured, log) = run_files::measured(request, mode, interrupt, log, begin)?;
     // A run that was measured is not lost because its A/A comparison can't be counted.
     aa_history::count(&mut measured.record).unwrap_or_else(|failure| print_failure(&failure));
-    run_files::write(&log, &measured, &args.chart)?;
+    // Said also where the disk is full.
+    let written = run_files::write(&log, &measured, &args.chart);
     let record = &measured.record;
     if let Some(kept) = sentences::kept(record) {
         note!("{kept}");
     }
     show_run(record, log.dir(), args.json);
+    written?;
     if let Some(path) = &args.history {
         history_add::add_measured(path, record)?;
     }

@@ -69,8 +69,10 @@ fn measured(
         log,
         |log, steering, tell| sweep(asked, begin, log, steering, tell),
     )?;
-    write(&log, &record)?;
+    // Said also where the disk is full.
+    let written = write(&log, &record);
     show_sweep(&record, log.dir(), args.json);
+    written?;
     let requests = record.results.iter();
     let requests = requests.map(|result| step::requests(&record.steps, &result.target));
     Ok(run_files::exit_of(

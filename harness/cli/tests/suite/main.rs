@@ -4,7 +4,6 @@ mod aa;
 mod architecture;
 mod calibrate;
 mod check;
-mod field;
 mod gate;
 mod history;
 mod language;

@@ -398,6 +398,18 @@ pub enum Fact {
         /// Whether it happened only when everything was measured.
         at_the_end: bool,
     },
+    /// A target that was asked to end did so in another way than by the signal or with exit code 0.
+    EndedUntidily {
+        /// How.
+        how: String,
+    },
+    /// A target printed while it was measured.
+    Printed {
+        /// Lines, on standard output and error.
+        lines: u64,
+        /// Requests that it served meanwhile.
+        requests: u64,
+    },
     /// Two runs that are compared were made at different times.
     DifferentRuns,
     /// Two runs that are compared were made under different circumstances.

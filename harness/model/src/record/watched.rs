@@ -24,6 +24,9 @@ pub struct Watched {
     pub counted: Option<(Snapshot, Snapshot)>,
     /// Its meters meanwhile.
     pub samples: Vec<(ServerSample, Reading)>,
+    /// Lines that it printed meanwhile; 0 in older logs.
+    #[serde(default)]
+    pub lines: u64,
 }
 
 impl Watched {

@@ -4,7 +4,7 @@ use std::mem::discriminant;
 
 use analysis::warnings::{
     NOTABLE_BACKEND_P99_NS, NOTABLE_LAG_MAX_NS, NOTABLE_LAG_P99_NS, NOTABLE_LAG_SHARE,
-    NOTABLE_STEAL_SHARE, NOTABLE_UNSTAMPED_SHARE, VOIDING_LAG_P50_NS, VOIDING_LAG_SHARE,
+    NOTABLE_LINES_SHARE, NOTABLE_STEAL_SHARE, NOTABLE_UNSTAMPED_SHARE, VOIDING_LAG_P50_NS, VOIDING_LAG_SHARE,
     VOIDING_STALLED_SHARE,
 };
 use model::measured::stalls::STALL_NS;
@@ -604,6 +604,19 @@ fn parts(fact: &Fact) -> (&str, String, String, String) {
             } else {
                 "its figures end where it did; the other targets' are whole"
             },
+        ),
+        Fact::EndedUntidily { how } => row(
+            "it did not end in order when it was asked to",
+            how.clone(),
+            none(),
+            "all was measured; start the server itself: with `exec` in a shell script, `node server.js` for `npm start`, the built \
+             program for `go run`; or name the signal that ends it with `stop`",
+        ),
+        Fact::Printed { lines, requests } => row(
+            "it printed while it was measured",
+            format!("{} for {}", plural(*lines, "line", "lines"), self::requests(*requests)),
+            format!("threshold {} of the requests", share(NOTABLE_LINES_SHARE, 0)),
+            "writing them is among its costs: compare targets that log alike, or turn its log off",
         ),
         Fact::DifferentRuns => row(
             "the two runs were made at different times, and whatever the machine did between them is in the difference",

@@ -80,7 +80,7 @@ pub(super) fn measured<'a>(
     let site = if let Some(site) = kept.site {
         site
     } else {
-        let here = prepared.insert(Site::prepare(request, tell)?);
+        let here = prepared.insert(Site::prepare(request, &steering.interrupt, tell)?);
         let site = here.line(request, sweep.is_none(), tell);
         kept.head_bytes += log.write(&site)?;
         site
@@ -95,7 +95,7 @@ pub(super) fn measured<'a>(
         let here = if let Some(here) = prepared {
             here
         } else {
-            let here = Site::prepare(request, tell)?;
+            let here = Site::prepare(request, &steering.interrupt, tell)?;
             let targets = here.identities(request, tell);
             refuse(site.difference(&here.environment, &targets), log)?;
             here

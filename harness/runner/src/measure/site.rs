@@ -26,6 +26,7 @@ use process::control_client::ControlClient;
 use process::cores;
 use process::environment;
 use process::failure::{Explain, Failure};
+use process::interrupt::Interrupt;
 use process::launch::{Server, Service};
 use process::starting::{self, Starter};
 
@@ -44,6 +45,7 @@ pub(super) struct Site {
 impl Site {
     pub(super) fn prepare(
         request: &Request,
+        interrupt: &Interrupt,
         tell: &mut dyn FnMut(RunEvent<'_>),
     ) -> Result<Self, Failure> {
         let environment = environment::read();
@@ -59,6 +61,7 @@ impl Site {
             &request.targets,
             &request.pinning,
             backend.as_ref().map(|backend| backend.addr),
+            interrupt,
             &mut |line| tell(RunEvent::Notice(line)),
         )?;
         // Not before: the packages of a target that is measured for the first time may take minutes to install.

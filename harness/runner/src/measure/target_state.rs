@@ -46,6 +46,8 @@ pub(super) struct TargetState<'a> {
     pub(super) warnings: Vec<Warning>,
     /// What became known of it since its notes were last kept.
     notes: Vec<Note>,
+    /// Lines that it printed while it was measured.
+    lines: u64,
     /// Whether it counts what its loops do, as far as is known.
     pub(super) has_stats: bool,
 }
@@ -109,8 +111,15 @@ impl<'a> TargetState<'a> {
             failure: None,
             warnings: Vec::new(),
             notes: Vec::new(),
+            lines: 0,
             has_stats: true,
         }
+    }
+
+    /// Whether it is known that it does not end in order.
+    pub(super) fn has_ended_untidily(&self) -> bool {
+        let mut facts = self.warnings.iter().map(|warning| &warning.fact);
+        facts.any(|fact| matches!(fact, Fact::EndedUntidily { .. }))
     }
 
     /// Something became known of it.
@@ -186,6 +195,7 @@ impl<'a> TargetState<'a> {
                 .map(|interval| IntervalRecord::of(interval, started_s)),
         );
         self.cost.add(watched, stretch.as_ref());
+        self.lines += watched.lines;
         if stats.is_some() {
             self.cost.stats.clone_from(stats);
         }
@@ -208,6 +218,7 @@ impl<'a> TargetState<'a> {
     ) -> (TargetRecord, Recording) {
         let mut warnings = warnings::assess(load, &self.recording);
         warnings.extend(warmup::warning(&self.warmups));
+        warnings.extend(warnings::printed(self.lines, self.recording.accounting.scheduled));
         warnings.extend(self.warnings);
         if let Some(failure) = &self.failure {
             warnings.push(Warning::note(Fact::TargetFailed {

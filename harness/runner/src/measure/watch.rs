@@ -104,6 +104,7 @@ pub(super) fn watch<T>(
         run_delays_ns: delay_before_ns.zip(delay_after_ns),
         counted: None,
         samples,
+        lines: 0,
     };
     (driven, watched)
 }
