@@ -316,6 +316,7 @@ fn failures(load: &Load, recording: &Recording) -> Option<Warning> {
             failed: accounting.failed(),
             scheduled: accounting.scheduled,
             timeouts: accounting.timeout,
+            cut_off: recording.errors.cut_off,
             // Where connections are opened once, none of them is a request.
             kinds: kinds(recording, |kind| {
                 load.connect == Connect::PerRequest || !kind.is_connect()

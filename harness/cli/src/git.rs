@@ -6,14 +6,20 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
+use crate::output::note;
 use process::supervised::REPOSITORY_VARIABLES;
 
 /// The revision that is checked out in a directory, with `-dirty` where files differ from it.
 pub(crate) fn revision(dir: &Path) -> Option<String> {
     // No tag has this name: the hash alone stays the same when tags come and go.
     let args = ["describe", "--always", "--dirty", "--exclude", "*"];
-    let revision = output(dir, &args).ok()?;
-    (!revision.is_empty()).then_some(revision)
+    let revision = output(dir, &args).inspect_err(|why| {
+        // Elsewhere there is no repository; here there is one, and nothing would say why its runs have no revision.
+        if why.contains("dubious ownership") {
+            note!("The revision is not recorded: {why}");
+        }
+    });
+    revision.ok().filter(|revision| !revision.is_empty())
 }
 
 /// The root of the tree that a directory is in.

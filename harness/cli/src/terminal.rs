@@ -560,17 +560,12 @@ fn warning_lines(warnings: &[Shown], page: Page) -> Vec<String> {
 }
 
 /// The result of `bench load`.
-pub(crate) fn show_load(url: &str, report: &LoadReport, recording: &Recording, json: bool) {
-    if json {
-        let json = serde_json::to_string_pretty(report).expect("a report is plain data");
-        say!("{json}");
-    } else {
-        let page = Page::of(std::io::stdout());
-        say!("{}", load_text(url, report, recording, page));
-    }
+pub(crate) fn show_load(shown: &str, report: &LoadReport, recording: &Recording) {
+    let page = Page::of(std::io::stdout());
+    say!("{}", load_text(shown, report, recording, page));
 }
 
-fn load_text(url: &str, report: &LoadReport, recording: &Recording, page: Page) -> String {
+fn load_text(shown: &str, report: &LoadReport, recording: &Recording, page: Page) -> String {
     let load = &report.load;
     let rate = load.rate_per_s.map_or_else(
         || "closed loop".to_owned(),
@@ -578,33 +573,39 @@ fn load_text(url: &str, report: &LoadReport, recording: &Recording, page: Page) 
     );
     let requests = &report.requests;
     let generator = &report.generator;
+    let headline = format!(
+        ": {rate}, {}, {:.3} s",
+        sentences::connections(load),
+        load.duration_s
+    );
     let mut lines = vec![
-        format!(
-            "{BOLD}{url}{BOLD:#}: {rate}, {}, {:.3} s\n",
-            sentences::connections(load),
-            load.duration_s
-        ),
-        format!(
-            "Requests     {} scheduled = {} ok + {} error + {} timeout + {} unfinished",
-            requests.scheduled, requests.ok, requests.error, requests.timeout, requests.unfinished
+        page.begin(BOLD, shown, &headline) + "\n",
+        page.wrap(
+            &format!(
+                "Requests     {} scheduled = {} ok + {} error + {} timeout + {} unfinished",
+                requests.scheduled,
+                requests.ok,
+                requests.error,
+                requests.timeout,
+                requests.unfinished
+            ),
+            "",
         ),
     ];
     lines.extend(sentences::ended_early(report).map(|ended| format!("             {ended}")));
     if !report.statuses.is_empty() {
-        lines.push(format!(
-            "Replies      {}",
-            failures::with_statuses(&report.statuses)
-        ));
+        let statuses = failures::with_statuses(&report.statuses);
+        lines.push(page.wrap(&format!("Replies      {statuses}"), ""));
     }
     lines.extend([
         format!("Throughput   {}", figures::per_s(report.throughput_per_s)),
-        format!("Connections  {}\n", connections(report)),
-        format!("{}\n", times_table(report)),
+        page.wrap(&format!("Connections  {}", connections(report)), "") + "\n",
+        times(report, page) + "\n",
         "Response time by percentile".to_owned(),
     ]);
     lines.extend(spectrum(recording));
-    lines.push(format!(
-        "\nGenerator    {} of {}, of which {} spinning{}",
+    let generator = format!(
+        "Generator    {} of {}, of which {} spinning{}",
         figures::whole_percent(generator.cpu_share),
         figures::plural(u64::from(generator.threads), "thread", "threads"),
         figures::whole_percent(generator.spin_share),
@@ -612,12 +613,12 @@ fn load_text(url: &str, report: &LoadReport, recording: &Recording, page: Page) 
             .cpu_us_per_request
             .map(|us| format!("; {} µs a request", figures::figure(us)))
             .unwrap_or_default()
-    ));
-    lines.extend(
-        report
-            .receive
-            .map(|receive| format!("Clock        {}", sentences::receive_clock(&receive))),
     );
+    lines.push(format!("\n{}", page.wrap(&generator, "")));
+    lines.extend(report.receive.map(|receive| {
+        let clock = sentences::receive_clock(&receive);
+        page.wrap(&format!("Clock        {clock}"), "")
+    }));
     lines.extend(warning_lines(
         &warnings::each(&report.validity.warnings),
         page,
@@ -653,7 +654,42 @@ fn connections(report: &LoadReport) -> String {
     format!("{}{served}{in_flight}", parts.join(", "))
 }
 
-/// The clocks, one a row; that of TLS where there is TLS.
+/// The clocks, one a row; where that is too wide one below the other.
+fn times(report: &LoadReport, page: Page) -> String {
+    let table = page.set(times_table(report));
+    if !page.overflows(&table) {
+        return table;
+    }
+    let names = ["mean".to_owned()]
+        .into_iter()
+        .chain(
+            PERCENTILES
+                .iter()
+                .map(|each| figures::percentile(each.name)),
+        )
+        .chain(["max".to_owned()]);
+    let names: Vec<String> = names.collect();
+    let below = shown_clocks(report).map(|(clock, times)| {
+        let figures = names.iter().zip(row(times));
+        let figures: Vec<String> = figures
+            .map(|(name, time)| format!("{name} {time}"))
+            .collect();
+        format!("{clock}\n{}", page.wrap(&figures.join(", "), "  "))
+    });
+    below.collect::<Vec<_>>().join("\n")
+}
+
+/// The clocks that are shown, with their names; that of TLS where there is TLS.
+fn shown_clocks(report: &LoadReport) -> impl Iterator<Item = (String, &Times)> {
+    // The generator's lag is part of the send lag, and has a warning of its own; its turns are of nobody's requests.
+    let is_shown = |clock: &Clock| !matches!(clock, Clock::GeneratorLag | Clock::TurnLength);
+    let clocks = report.times_ns.iter();
+    clocks
+        .filter(move |(clock, _)| is_shown(clock))
+        .map(|(clock, times)| (sentences::capitalised(terms::clock(*clock)), times))
+}
+
+/// The clocks, one a row.
 fn times_table(report: &LoadReport) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_width(WIDTH);
@@ -667,11 +703,7 @@ fn times_table(report: &LoadReport) -> Table {
             .chain(names)
             .chain(["max".to_owned()]),
     );
-    // The generator's lag is part of the send lag, and has a warning of its own; its turns are of nobody's requests.
-    let is_shown = |clock: &Clock| !matches!(clock, Clock::GeneratorLag | Clock::TurnLength);
-    let clocks = report.times_ns.iter();
-    for (clock, times) in clocks.filter(|(clock, _)| is_shown(clock)) {
-        let name = sentences::capitalised(terms::clock(*clock));
+    for (name, times) in shown_clocks(report) {
         table.add_row([name].into_iter().chain(row(times)));
     }
     let count = table.column_count();

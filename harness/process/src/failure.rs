@@ -53,6 +53,14 @@ impl Failure {
     }
 }
 
+/// The system starts no thread.
+pub fn no_thread(error: &std::io::Error) -> Failure {
+    Failure::internal(miette::miette!(
+        help = "the system allows no more threads and processes: raise the limit with `ulimit -u`, or that of the container",
+        "cannot start a thread: {error}"
+    ))
+}
+
 /// Turns an error without a place or a remedy of its own into one for the user.
 pub trait Explain<T> {
     /// A usage failure that says `what` and its remedy.

@@ -57,17 +57,18 @@ impl Holder {
             .map_err(failed)?;
         let stdout = BufReader::new(child.stdout.take().expect("piped above"));
         let (sender, lines) = mpsc::channel();
-        std::thread::spawn(move || {
+        let listen = move || {
             for line in stdout.lines().map_while(Result::ok) {
                 // Nobody listens any more once it is let go.
                 let _ = sender.send(line);
             }
-        });
+        };
         let mut holder = Self {
             child,
             lines,
             opened: 0,
         };
+        std::thread::Builder::new().spawn(listen).map_err(failed)?;
         while !interrupt.is_asked() {
             match holder.lines.recv_timeout(LOOK_EVERY) {
                 Ok(line) => {

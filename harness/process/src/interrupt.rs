@@ -8,7 +8,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
-use crate::failure::{Explain, Failure};
+use crate::failure::{Explain, Failure, no_thread};
 
 /// The exit code of a program that was interrupted: what shells report of one that SIGINT ended.
 pub const INTERRUPTED: i32 = 130;
@@ -49,7 +49,8 @@ impl Interrupt {
                 for _ in signals.forever() {
                     if ours.is_asked() {
                         let (tell, is_in_order) = mpsc::channel();
-                        std::thread::spawn(move || {
+                        // Without a thread more there is nothing to wait for: the sender is gone.
+                        let _ = std::thread::Builder::new().spawn(move || {
                             before_end();
                             // Nobody listens any more where it took too long.
                             let _ = tell.send(());
@@ -60,7 +61,7 @@ impl Interrupt {
                     ours.ask();
                 }
             })
-            .or_internal(cannot_catch)?;
+            .map_err(|error| no_thread(&error))?;
         Ok(interrupt)
     }
 

@@ -98,7 +98,11 @@ pub enum LaunchError {
         source: std::io::Error,
     },
     /// It ended instead of listening.
-    #[error("{name} ended before it was ready ({how}{}){}", stay(how), quoted(output))]
+    #[error(
+        "{name} ended before it was ready ({how}{}){}",
+        stay(how),
+        quoted(output)
+    )]
     Ended {
         /// The service.
         name: String,

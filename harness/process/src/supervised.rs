@@ -155,21 +155,21 @@ impl Supervised {
         let output = Output::default();
         let stdout = supervisor.stdout.take().expect("piped above");
         let stderr = supervisor.stderr.take().expect("piped above");
-        output.follow(stdout, see);
-        output.follow(stderr, |_| {});
         let fate = Arc::<Fate>::default();
         let listening = orders.try_clone()?;
-        std::thread::spawn({
-            let fate = Arc::clone(&fate);
-            move || fate.hear(listening)
-        });
-        Ok(Self {
+        // From here on whatever fails drops it, which ends what was started.
+        let started = Self {
             supervisor,
             orders,
             mark,
             fate,
             output,
-        })
+        };
+        started.output.follow(stdout, see)?;
+        started.output.follow(stderr, |_| {})?;
+        let fate = Arc::clone(&started.fate);
+        std::thread::Builder::new().spawn(move || fate.hear(listening))?;
+        Ok(started)
     }
 
     /// The process above the program: all that is below it belongs to the program, and it doesn't itself.
@@ -338,10 +338,13 @@ impl Known {
 
 impl Output {
     /// Reads lines until the end, shows each to `see`, and keeps the last of them.
-    fn follow(&self, stream: impl Read + Send + 'static, see: impl Fn(&str) + Send + 'static) {
-        self.printed().open += 1;
+    fn follow(
+        &self,
+        stream: impl Read + Send + 'static,
+        see: impl Fn(&str) + Send + 'static,
+    ) -> io::Result<()> {
         let output = self.clone();
-        std::thread::spawn(move || {
+        let follow = move || {
             let mut reader = BufReader::new(stream);
             let mut line = Vec::new();
             while matches!(
@@ -363,7 +366,12 @@ impl Output {
             }
             output.printed().open -= 1;
             output.0.1.notify_all();
-        });
+        };
+        self.printed().open += 1;
+        std::thread::Builder::new()
+            .spawn(follow)
+            .map(drop)
+            .inspect_err(|_| self.printed().open -= 1)
     }
 
     fn printed(&self) -> MutexGuard<'_, Printed> {

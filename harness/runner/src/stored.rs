@@ -34,9 +34,16 @@ pub fn read(named: &Path) -> Result<Stored, Failure> {
         "name a directory below results/runs, or its run.json",
     )?;
     let place = path.display().to_string();
-    if is_sweep(&text) {
+    let keys: Keys = serde_json::from_str(&text).unwrap_or_default();
+    if keys.steps.is_some() {
         let record = SweepRecord::from_json(&text, &place).map_err(Failure::usage_of)?;
         return Ok(Stored::Sweep(Box::new(record)));
+    }
+    if keys.load.is_some() && keys.targets.is_none() {
+        return Err(Failure::usage(miette::miette!(
+            help = "measure the address with `bench run --url NAME=URL`, whose record has samples to compare",
+            "{place} is what `bench load --json` prints, which is one load and no record of a run"
+        )));
     }
     let record = RunRecord::from_json(&text, &place).map_err(Failure::usage_of)?;
     Ok(Stored::Run(Box::new(record)))
@@ -87,13 +94,12 @@ fn path_of(named: &Path) -> PathBuf {
     }
 }
 
-/// Whether a text is the record of a sweep: only that has steps.
-fn is_sweep(text: &str) -> bool {
-    #[derive(Deserialize)]
-    struct Probe {
-        steps: Option<IgnoredAny>,
-    }
-    serde_json::from_str::<Probe>(text).is_ok_and(|probe| probe.steps.is_some())
+/// Keys by which it is known what a text is of: only a sweep has steps, and only one load by itself has `load` and no targets.
+#[derive(Default, Deserialize)]
+struct Keys {
+    steps: Option<IgnoredAny>,
+    load: Option<IgnoredAny>,
+    targets: Option<IgnoredAny>,
 }
 
 #[cfg(test)]

@@ -126,6 +126,7 @@ fn own_warnings(
                 failed: sum.failed(),
                 scheduled: sum.scheduled,
                 timeouts: sum.timeout,
+                cut_off: 0,
                 kinds: BTreeMap::new(),
                 statuses: BTreeMap::new(),
                 malformed: BTreeMap::new(),

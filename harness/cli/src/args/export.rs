@@ -10,7 +10,7 @@ use clap::{Args as ClapArgs, ValueEnum};
   bench export RUN --format annotations         GitHub annotations
   bench export RUN --format junit -o report.xml
   bench export RUN --format bencher | bencher run --adapter json
-  bench export RUN --format openmetrics -o run.prom")]
+  bench export RUN --format openmetrics -o metrics.txt")]
 pub(crate) struct ExportArgs {
     /// A run directory, or a run.json; `-` reads one from standard input.
     #[arg(value_name = "RUN")]

@@ -18,7 +18,7 @@ use runner::own::{self, HeaderError};
 use runner::workload;
 
 use crate::args::address::Address;
-use crate::args::shared::ClockArgs;
+use crate::args::shared::{ClockArgs, at_least_one};
 
 /// How long to measure, where neither a time nor a number of requests was asked for.
 const DURATION: Duration = Duration::from_secs(10);
@@ -61,7 +61,7 @@ pub(crate) struct LoadArgs {
     pub(crate) url: String,
 
     /// Connections.
-    #[arg(long, short, value_name = "N", default_value = "50")]
+    #[arg(long, short, value_name = "N", default_value = "50", value_parser = at_least_one::<NonZeroU32>)]
     pub(crate) connections: NonZeroU32,
 
     /// Requests a second, as `1000` or `20k`; without it the loop is closed.
@@ -79,7 +79,7 @@ pub(crate) struct LoadArgs {
     pub(crate) warmup: Duration,
 
     /// Number of requests; with -d, stop at the time limit if it comes first.
-    #[arg(long, short = 'n', value_name = "N")]
+    #[arg(long, short = 'n', value_name = "N", value_parser = at_least_one::<NonZeroU64>)]
     pub(crate) requests: Option<NonZeroU64>,
 
     /// Open a new connection for each request; -c then limits how many are open at a time.
@@ -427,10 +427,15 @@ fn body(text: &str) -> Result<Vec<u8>, Failure> {
     let Some(name) = text.strip_prefix('@') else {
         return Ok(text.as_bytes().to_vec());
     };
-    files::read(Path::new(name), MAX_BODY_BYTES).or_usage(
-        || format!("cannot read the body from {name}"),
-        "write the text itself, @FILE, or @- for standard input",
-    )
+    let help = "write the text itself, @FILE, or @- for standard input";
+    if name.is_empty() {
+        return Err(Failure::usage(miette::miette!(
+            help = help,
+            "`-D @` names no file for the body"
+        )));
+    }
+    files::read(Path::new(name), MAX_BODY_BYTES)
+        .or_usage(|| format!("cannot read the body from {name}"), help)
 }
 
 #[cfg(test)]

@@ -178,6 +178,12 @@ impl FormArgs {
     }
 }
 
+/// A number above zero, for clap, in words that name what may be written.
+pub(crate) fn at_least_one<N: std::str::FromStr>(text: &str) -> Result<N, String> {
+    text.parse()
+        .map_err(|_| "write a whole number from 1 on".to_owned())
+}
+
 /// The charts of a run by their names.
 pub(crate) fn charts() -> impl TypedValueParser<Value = Chart> {
     PossibleValuesParser::new(Chart::ALL.map(Chart::file_stem)).map(|name| {

@@ -10,16 +10,17 @@ use model::measured::recording::Recording;
 use model::record::load_report::LoadReport;
 use model::record::warning::{Fact, Validity, Warning};
 use model::spec::load::Load;
+use serde::Serialize;
 
 use crate::args::load::{LoadArgs, LoadRequest};
 use crate::display::DisplayMode;
 use crate::display::live_line::LiveLine;
 use crate::exit::Exit;
-use crate::output::note;
+use crate::output::{note, say};
 use crate::terminal::show_load;
 use process::cgroup;
 use process::environment;
-use process::failure::Failure;
+use process::failure::{Failure, no_thread};
 use process::interrupt::Interrupt;
 use process::supervise::die_with;
 
@@ -47,6 +48,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     let ticks_before = environment::cpu_ticks();
     let throttled_before = cgroup::cpu_limit().throttled_periods;
     let began = Instant::now();
+    let started_at = jiff::Timestamp::now();
     let recording = drive(&load, &workload, &endpoint, &options, &interrupt)?;
     let circumstances = Circumstances {
         elapsed_s: began.elapsed().as_secs_f64(),
@@ -74,13 +76,36 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         .concat(),
     );
     let report = LoadReport::of(&load, &recording, validity);
-    show_load(&shown, &report, &recording, args.json);
+    if args.json {
+        let output = Output {
+            bench_version: env!("CARGO_PKG_VERSION"),
+            started_at: started_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            request: &shown,
+            report: &report,
+        };
+        let json = serde_json::to_string_pretty(&output).expect("a report is plain data");
+        say!("{json}");
+    } else {
+        show_load(&shown, &report, &recording);
+    }
     Ok(match &report {
         _ if interrupt.is_asked() => Exit::Interrupted,
         report if has_failed(report) => Exit::TargetFailed,
         report if !report.validity.is_valid() => Exit::Invalid,
         _ => Exit::Success,
     })
+}
+
+/// What is printed as JSON: what was loaded, and what came of it.
+#[derive(Serialize)]
+struct Output<'a> {
+    bench_version: &'static str,
+    /// RFC 3339, in UTC.
+    started_at: String,
+    /// The method, where it is not GET, and the address as it was sent, without a password.
+    request: &'a str,
+    #[serde(flatten)]
+    report: &'a LoadReport,
 }
 
 /// Whether the target failed: it answered nothing, most requests failed, or it stopped answering.
@@ -101,12 +126,13 @@ fn drive(
     let is_done = AtomicBool::new(false);
     let watcher = std::thread::current();
     std::thread::scope(|scope| {
-        let driver = scope.spawn(|| {
+        let driver = std::thread::Builder::new().spawn_scoped(scope, || {
             let driven = load::drive(load, workload, endpoint.clone(), options, &control);
             is_done.store(true, Ordering::Relaxed);
             watcher.unpark();
             driven
         });
+        let driver = driver.map_err(|error| no_thread(&error))?;
         let mut live = LiveLine::new(load);
         while !is_done.load(Ordering::Relaxed) {
             std::thread::park_timeout(LOOK_EVERY);
@@ -119,6 +145,6 @@ fn drive(
         driver
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            .map_err(|error| Failure::target(miette::miette!("{error}")))
     })
-    .map_err(|error| Failure::target(miette::miette!("{error}")))
 }

@@ -433,6 +433,9 @@ impl<T: Transport> Protocol<T> for Requests<'_> {
             self.count_stream(core, index, sent, false, now);
             let recorder = core.recorders.for_due(sent.due_ns);
             recorder.on_first_byte(sent.until_first_byte_ns(now));
+            if sent.first_byte_ns.is_some() {
+                recorder.on_cut_off();
+            }
             recorder.on_timeout(sent.due_ns, sent.sent_ns, now);
             recorder.on_kind(sent.request, Fate::Timeout, sent.due_ns, now);
             self.busy.remove(index);

@@ -230,6 +230,17 @@ pub struct ErrorCounts {
     /// Malformed replies by what was wrong with them, in the decoder's words, which are finite in number.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub malformed: BTreeMap<String, u64>,
+    /// Requests that timed out while their reply was still coming; left out where none did.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cut_off: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl ErrorCounts {
@@ -251,6 +262,7 @@ impl ErrorCounts {
     pub fn merge(&mut self, other: &Self) {
         add_each(&mut self.statuses, &other.statuses);
         add_each(&mut self.malformed, &other.malformed);
+        self.cut_off += other.cut_off;
         for (&kind, &count) in &other.kinds {
             *self.group(kind) += count;
             *self.kinds.entry(kind).or_default() += count;

@@ -708,6 +708,11 @@ impl Recorder {
         self.recording.errors.count(kind);
     }
 
+    /// A request was given up while its reply was coming.
+    pub fn on_cut_off(&mut self) {
+        self.recording.errors.cut_off += 1;
+    }
+
     /// A request was given up: its time so far is a lower bound.
     pub fn on_timeout(&mut self, due_ns: Nanos, sent_ns: Nanos, now_ns: Nanos) {
         self.rotate(now_ns);

@@ -224,6 +224,9 @@ pub enum Fact {
         scheduled: u64,
         /// Time-outs among them.
         timeouts: u64,
+        /// Time-outs while the reply was still coming; 0 in older records.
+        #[serde(default)]
+        cut_off: u64,
         /// Errors by kind.
         kinds: BTreeMap<ErrorKind, u64>,
         /// Those with another status than expected, by the status that came; empty in older records.

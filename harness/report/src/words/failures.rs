@@ -114,6 +114,16 @@ pub fn of_kind(
     }
 }
 
+/// Time-outs, and how many of them came while the reply was still coming.
+pub fn timed_out(timeouts: u64, cut_off: u64) -> String {
+    let while_coming = match cut_off {
+        0 => String::new(),
+        all if all == timeouts => " while their replies were still coming".to_owned(),
+        some => format!(", {} while their replies were still coming", count(some)),
+    };
+    format!("{} timed out{while_coming}", count(timeouts))
+}
+
 /// Replies by their status: `48 with status 200 and 52 with status 404`.
 pub fn with_statuses(statuses: &BTreeMap<u16, u64>) -> String {
     let named: u64 = most(statuses).map(|(_, times)| times).sum();
@@ -137,6 +147,7 @@ pub fn remedy(fact: &Fact) -> &'static str {
         failed,
         scheduled,
         timeouts,
+        cut_off,
         kinds,
         statuses,
         tls,
@@ -148,8 +159,8 @@ pub fn remedy(fact: &Fact) -> &'static str {
     let kind = kinds.iter().max_by_key(|(_, times)| **times);
     let status = most(statuses).next().map(|(status, _)| *status);
     match kind {
-        Some((_, times)) if times < timeouts => of_timeouts(),
-        None if *timeouts > 0 => of_timeouts(),
+        Some((_, times)) if times < timeouts => of_timeouts(*timeouts, *cut_off),
+        None if *timeouts > 0 => of_timeouts(*timeouts, *cut_off),
         None => "look at the target's own output, or see with bench load which requests fail",
         Some((ErrorKind::Status, _)) => status.map_or("look at its replies", of_status),
         Some((ErrorKind::Closed | ErrorKind::Reset, _)) if failed == scheduled && !tls => {
@@ -159,7 +170,10 @@ pub fn remedy(fact: &Fact) -> &'static str {
     }
 }
 
-fn of_timeouts() -> &'static str {
+fn of_timeouts(timeouts: u64, cut_off: u64) -> &'static str {
+    if cut_off * 2 > timeouts {
+        return "their replies take longer than a request may: raise --timeout, or lower -c and -R so that each comes sooner";
+    }
     "if the target serves so many connections one after the other, lower -c; if its replies are only slow, raise --timeout"
 }
 
@@ -218,6 +232,7 @@ mod tests {
             failed,
             scheduled: failed,
             timeouts,
+            cut_off: 0,
             kinds: kinds.iter().copied().collect(),
             statuses: statuses.iter().copied().collect(),
             malformed: BTreeMap::new(),

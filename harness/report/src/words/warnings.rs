@@ -313,6 +313,7 @@ fn parts(fact: &Fact) -> (&str, String, String, String) {
             failed,
             scheduled,
             timeouts,
+            cut_off,
             kinds,
             statuses,
             malformed,
@@ -321,7 +322,7 @@ fn parts(fact: &Fact) -> (&str, String, String, String) {
             let kinds = kinds
                 .iter()
                 .map(|(kind, number)| failures::of_kind(*kind, *number, statuses, malformed))
-                .chain((*timeouts > 0).then(|| format!("{} timed out", count(*timeouts))));
+                .chain((*timeouts > 0).then(|| failures::timed_out(*timeouts, *cut_off)));
             let kinds = kinds.collect::<Vec<_>>().join(", ");
             (
                 "requests failed",
@@ -614,8 +615,15 @@ fn parts(fact: &Fact) -> (&str, String, String, String) {
         ),
         Fact::Printed { lines, requests } => row(
             "it printed while it was measured",
-            format!("{} for {}", plural(*lines, "line", "lines"), self::requests(*requests)),
-            format!("threshold {} of the requests", share(NOTABLE_LINES_SHARE, 0)),
+            format!(
+                "{} for {}",
+                plural(*lines, "line", "lines"),
+                self::requests(*requests)
+            ),
+            format!(
+                "threshold {} of the requests",
+                share(NOTABLE_LINES_SHARE, 0)
+            ),
             "writing them is among its costs: compare targets that log alike, or turn its log off",
         ),
         Fact::DifferentRuns => row(

@@ -20,6 +20,7 @@ use crate::request::Request;
 use crate::run_event::RunEvent;
 use crate::steering::Steering;
 use process::control_client::ControlClient;
+use process::failure::no_thread;
 use process::launch::Server;
 use process::meter::Meters;
 use process::starting::{self, Starter};
@@ -359,9 +360,16 @@ impl Run<'_> {
         let options = self.options();
         let lines = || process.server.as_ref().map_or(0, Server::lines);
         let lines_before = lines();
-        let (driven, mut watched) = watch(meters.as_ref(), self.started, self.steering, |control| {
+        let watched = watch(meters.as_ref(), self.started, self.steering, |control| {
             load::drive(load, &process.workload, process.addr, &options, control)
         });
+        let (driven, mut watched) = match watched {
+            Ok(both) => both,
+            Err(error) => {
+                self.fail(state, no_thread(&error).report.to_string());
+                return None;
+            }
+        };
         watched.lines = lines() - lines_before;
         let ended = process.server.as_ref().and_then(Server::ended);
         match (driven, ended) {

@@ -218,7 +218,10 @@ impl<'a> TargetState<'a> {
     ) -> (TargetRecord, Recording) {
         let mut warnings = warnings::assess(load, &self.recording);
         warnings.extend(warmup::warning(&self.warmups));
-        warnings.extend(warnings::printed(self.lines, self.recording.accounting.scheduled));
+        warnings.extend(warnings::printed(
+            self.lines,
+            self.recording.accounting.scheduled,
+        ));
         warnings.extend(self.warnings);
         if let Some(failure) = &self.failure {
             warnings.push(Warning::note(Fact::TargetFailed {

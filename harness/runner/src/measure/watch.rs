@@ -31,13 +31,13 @@ struct Marks {
 }
 
 /// Does `drive` under a control that watches a server by its meters, and ends it early where the server dies or the user wants
-/// it.
+/// it. Errors: the system starts no thread.
 pub(super) fn watch<T>(
     meters: Option<&Arc<Meters>>,
     run_started: Instant,
     steering: &Steering,
     drive: impl FnOnce(&Control) -> T,
-) -> (T, Watched) {
+) -> std::io::Result<(T, Watched)> {
     let marks = Arc::new(Mutex::new(Marks::default()));
     // Not among the marks: who reads them may be interrupted there, and a generator thread would wait for it.
     let measuring_since_ns = Arc::new(AtomicU64::new(0));
@@ -80,17 +80,15 @@ pub(super) fn watch<T>(
         }
     };
     let (driven, samples) = std::thread::scope(|scope| {
-        let sampler = scope.spawn(|| sample(meters, run_started, &tell, &control, &is_done));
+        let sampler = || sample(meters, run_started, &tell, &control, &is_done);
+        let sampler = std::thread::Builder::new().spawn_scoped(scope, sampler)?;
         let driven = drive(&control);
         is_done.store(true, Ordering::Relaxed);
         sampler.thread().unpark();
-        (
-            driven,
-            sampler
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-        )
-    });
+        let samples = sampler.join();
+        let samples = samples.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok::<_, std::io::Error>((driven, samples))
+    })?;
     steering.count(None);
     let (delay_after_ns, after) = (run_delay_ns(), reading());
     let marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,7 +104,7 @@ pub(super) fn watch<T>(
         samples,
         lines: 0,
     };
-    (driven, watched)
+    Ok((driven, watched))
 }
 
 fn spent(from: Mark, to: Mark) -> Option<Spent> {
