@@ -742,6 +742,7 @@ mod tests {
             failed: 2,
             scheduled: 2_032,
             timeouts: 1,
+            cut_off: 0,
             kinds: [(ErrorKind::WrongBody, 1)].into(),
             statuses: BTreeMap::new(),
             malformed: BTreeMap::new(),

@@ -330,6 +330,7 @@ mod tests {
             failed: 3,
             scheduled: 4,
             timeouts: 0,
+            cut_off: 0,
             kinds,
             statuses,
             malformed,

@@ -80,12 +80,12 @@ pub(super) fn watch<T>(
         }
     };
     let (driven, samples) = std::thread::scope(|scope| {
-        let sampler = || sample(meters, run_started, &tell, &control, &is_done);
-        let sampler = std::thread::Builder::new().spawn_scoped(scope, sampler)?;
+        let watching = || sample(meters, run_started, &tell, &control, &is_done);
+        let watcher = std::thread::Builder::new().spawn_scoped(scope, watching)?;
         let driven = drive(&control);
         is_done.store(true, Ordering::Relaxed);
-        sampler.thread().unpark();
-        let samples = sampler.join();
+        watcher.thread().unpark();
+        let samples = watcher.join();
         let samples = samples.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         Ok::<_, std::io::Error>((driven, samples))
     })?;
