@@ -147,7 +147,7 @@ impl Supervised {
         if let Some(dir) = &program.dir {
             command.current_dir(dir);
         }
-        // What a supervisor leaves that is killed itself comes to this process, and has the mark.
+        // This process becomes the parent of what a killed supervisor leaves.
         set_child_subreaper(Some(getpid()))?;
         let mut supervisor = command.spawn()?;
         // The command holds the supervisor's end of the socket, which must be open nowhere else.
@@ -259,8 +259,8 @@ impl Supervised {
     }
 }
 
-/// Kills everything below this process that has a mark. Whatever has cleared its environment, and left the process group of a
-/// supervisor that was killed, can't be told from what is no business of ours.
+/// Kills everything below this process that has a mark. A process that has cleared its environment is not found once its
+/// supervisor is killed.
 fn kill_marked(mark: &str) {
     let is_marked = |pid: &i32| {
         let environ = Process::new(*pid).and_then(|process| process.environ());

@@ -54,7 +54,7 @@ fn measured(
     let (mut measured, log) = run_files::measured(request, mode, interrupt, log, begin)?;
     // A run that was measured is not lost because its A/A comparison can't be counted.
     aa_history::count(&mut measured.record).unwrap_or_else(|failure| print_failure(&failure));
-    // Said also where the disk is full.
+    // Shown also where the disk is full.
     let written = run_files::write(&log, &measured, &args.chart);
     let record = &measured.record;
     if let Some(kept) = sentences::kept(record) {

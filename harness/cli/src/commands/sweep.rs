@@ -69,7 +69,7 @@ fn measured(
         log,
         |log, steering, tell| sweep(asked, begin, log, steering, tell),
     )?;
-    // Said also where the disk is full.
+    // Shown also where the disk is full.
     let written = write(&log, &record);
     show_sweep(&record, log.dir(), args.json);
     written?;
