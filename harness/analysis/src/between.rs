@@ -226,8 +226,8 @@ pub fn between(
             (true, _) => compare_pair(&of_base.epochs, &of_head.epochs, workload, policy),
             (false, reference) => compare_apart((of_base, of_head), reference, workload, policy),
         };
-        let reasons = reasons.into_iter();
         let reasons: Vec<NotCompared> = reasons
+            .iter()
             .map(|reason| compare::why([of_base, of_head], reason))
             .collect();
         let marked = |name: &str, mark| {

@@ -136,7 +136,7 @@ pub fn compare_targets(
     let mut not_compared = Vec::new();
     for head in heads {
         let (pair, reasons) = compare_pair(&base.epochs, &head.epochs, workload, policy);
-        let reasons = reasons.into_iter().map(|reason| why([base, head], reason));
+        let reasons = reasons.iter().map(|reason| why([base, head], reason));
         compared.extend(pair.into_iter().map(|comparison| Comparison {
             base: base.name.clone(),
             head: head.name.clone(),
@@ -149,8 +149,8 @@ pub fn compare_targets(
 
 /// Why a metric of two targets was not compared, where that is not only for want of time: a longer plan helps neither a target that
 /// failed, nor one whose cost can't be known.
-pub fn why(pair: [&TargetRecord; 2], not_compared: NotCompared) -> NotCompared {
-    let NotCompared { metric, reason } = not_compared;
+pub fn why(pair: [&TargetRecord; 2], not_compared: &NotCompared) -> NotCompared {
+    let NotCompared { metric, reason } = *not_compared;
     let is_short = matches!(
         reason,
         Reason::TooFewBlocks { .. } | Reason::TooFewOfEach { .. }

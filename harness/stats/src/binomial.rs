@@ -45,7 +45,7 @@ pub fn share_interval(clusters: &[(u64, u64)], alpha: f64) -> Interval {
 /// As many independent trials as would leave the share as unsure as the clusters do.
 fn independent_trials(clusters: &[(f64, f64)], share: f64, trials: f64, alpha: f64) -> f64 {
     let count = clusters.len();
-    if count < 2 || share == 0.0 || share == 1.0 {
+    if count < 2 || share <= 0.0 || share >= 1.0 {
         return trials;
     }
     // The variance of a ratio of sums over clusters (Cochran, *Sampling Techniques*, 1977, §2.11).
@@ -112,7 +112,8 @@ fn fraction(x: f64, a: f64, b: f64) -> f64 {
             value
         }
     };
-    let (mut value, mut c, mut d) = (1.0, 1.0, 0.0);
+    // The ratios of successive numerators and of successive denominators.
+    let (mut value, mut above, mut below) = (1.0, 1.0, 0.0);
     for term in 1..=MAX_TERMS {
         let m = f64::from(term / 2);
         let coefficient = if term % 2 == 0 {
@@ -120,9 +121,9 @@ fn fraction(x: f64, a: f64, b: f64) -> f64 {
         } else {
             -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0))
         };
-        d = 1.0 / away_from_zero(1.0 + coefficient * d);
-        c = away_from_zero(1.0 + coefficient / c);
-        let change: f64 = c * d;
+        below = 1.0 / away_from_zero(1.0 + coefficient * below);
+        above = away_from_zero(1.0 + coefficient / above);
+        let change: f64 = above * below;
         value *= change;
         if (change - 1.0).abs() < SETTLED {
             break;

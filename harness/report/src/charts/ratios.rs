@@ -312,7 +312,7 @@ impl Why<'_> {
             Self::Between(base, head) => {
                 let (of_base, of_head) = paired_blocks(&base.epochs, &head.epochs, metric);
                 match compare(&of_base, &of_head, metric, &Policy::usual(0)) {
-                    Err(left_out) => why_not(&why([base, head], left_out).reason),
+                    Err(left_out) => why_not(&why([base, head], &left_out).reason),
                     Ok(_) => "the record has no comparison of it".to_owned(),
                 }
             }
