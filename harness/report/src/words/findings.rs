@@ -77,7 +77,11 @@ fn of_target(
     objectives: &[ObjectiveRecord],
     workload: WorkloadKind,
 ) -> Vec<Finding> {
-    let believed = "Its figures measure it.";
+    let believed = if target.failure.is_none() {
+        "Its figures measure it."
+    } else {
+        "Its figures, where it has any, are of the time before it failed."
+    };
     let mut findings = validity(&target.name, &target.report.validity, believed);
     let finding = |name: String, outcome, detail| Finding {
         group: target.name.clone(),
