@@ -1,6 +1,6 @@
 //! A run that is killed at any moment goes on where it was, and gives the record that its plan asks for.
 //!
-//! The moments are random, from a seed that a failure prints. `BENCH_KILLS` says how many are tried, and `BENCH_KILL_SEED` which.
+//! `scripts/kills` tries more moments, signals and commands.
 
 #![allow(
     clippy::unwrap_used,
@@ -20,8 +20,11 @@ use rustix::process::Signal;
 
 use crate::program::{bench, end, signal, wait_for};
 
-/// Moments that are tried unless somebody wants more.
+/// Moments that are tried.
 const KILLS: u64 = 2;
+
+/// Chooses them.
+const SEED: u64 = 1;
 
 /// Blocks of the run.
 const BLOCKS: usize = 10;
@@ -85,21 +88,15 @@ fn check_whole(out: &Path) -> RunRecord {
     record
 }
 
-fn number(variable: &str, usual: u64) -> u64 {
-    let given = std::env::var(variable).ok();
-    given.map_or(usual, |text| text.parse().unwrap())
-}
-
 #[test]
 fn a_run_that_was_killed_at_any_moment_goes_on_with_the_same_plan() {
-    let seed = number("BENCH_KILL_SEED", 1);
-    let mut random = Xoshiro256PlusPlus::seed_from_u64(seed);
-    for kill in 0..number("BENCH_KILLS", KILLS) {
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(SEED);
+    for kill in 0..KILLS {
         let (_dir, out) = scratch();
         // From the first line to the last, and somewhere within what comes after it.
         let after = random.random_range(1..=HEAD_LINES + BLOCKS);
         let more = Duration::from_millis(random.random_range(0..1_500));
-        println!("seed {seed}, kill {kill}: {more:?} after line {after}");
+        println!("kill {kill}: {more:?} after line {after}");
         let child = run(&out).spawn().unwrap();
         wait_for("a line", || (lines(&out) >= after).then_some(()));
         std::thread::sleep(more);
