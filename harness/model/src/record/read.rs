@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::record::upgrade;
+use crate::record::{range, upgrade};
 
 /// The version of the format of records. It grows when a key changes its meaning or goes away, not when one is added.
 pub const SCHEMA_VERSION: u32 = 2;
@@ -47,6 +47,7 @@ pub(crate) fn parse<T: DeserializeOwned>(
             newest: SCHEMA_VERSION,
         });
     }
+    range::check(text).map_err(corrupt)?;
     if version == SCHEMA_VERSION {
         return serde_json::from_str(text).map_err(corrupt);
     }
