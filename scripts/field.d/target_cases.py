@@ -237,7 +237,7 @@ def supervisors(field: Field) -> list[int]:
 
 @case("D16 secrets", "Values of a manifest's `env` and passwords in commands stand in run.json and the report, readable by everybody.")
 def secrets(field: Field) -> None:
-    """Records have the names of variables alone, and credentials masked."""
+    """Records have the names of variables alone, and credentials masked; `rerun` takes both from the manifest, or says that it needs it."""
     secret = field.target("secret", more='env = { API_KEY = "s3cr3t-value" }')
     text = (field.dir / "secret.toml").read_text().replace('"{port}"]', '"{port}", "--db=postgres://user:s3cr3t-word@host/x"]')
     field.write("secret.toml", text)
@@ -247,3 +247,6 @@ def secrets(field: Field) -> None:
             found = [word for word in (b"s3cr3t-value", b"s3cr3t-word") if word in file.read_bytes()]
             expect(not found, f"{file.relative_to(field.dir)} has {found}")
     expect("API_KEY" in (field.dir / "run/run.json").read_text(), "the name of the variable is in the record")
+    field.bench("rerun", "run", "--force", "--out", "again").exits(*FINE)
+    (field.dir / "secret.toml").unlink()
+    field.bench("rerun", "run", "--out", "none").exits(2).says("secret.toml", "leaves out")

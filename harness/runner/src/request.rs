@@ -1,6 +1,7 @@
 //! What a run was asked to do.
 
 use std::num::NonZeroU32;
+use std::path::Path;
 use std::time::Duration;
 
 use model::record::experiment::{ExperimentRecord, OriginRecord};
@@ -9,10 +10,12 @@ use model::record::surroundings::Pinning;
 use model::spec::load::{Arrival, Load, ReceiveClock};
 use model::spec::plan::{Effort, Plan, PlanSpec};
 use model::spec::scenario::{ArrivalSpec, Pace, Scenario};
+use model::spec::secrets::NOT_RECORDED;
 use model::spec::target;
 use model::spec::target::{Kind, TargetSpec};
 use model::units::{Rate, duration_ns};
 use process::failure::Failure;
+use process::files;
 
 use crate::workload::Routes;
 
@@ -276,14 +279,34 @@ fn experiment(scenario: &Scenario, targets: &[TargetSpec], choices: &Choices) ->
     }
 }
 
+/// The manifest of which a record has not all: a built-in one, or that of the file, where it is what was recorded.
+fn as_it_was(name: &str, recorded: &str, file: &str) -> Result<target::Manifest, Failure> {
+    let built_in = target::BUILT_IN.iter().map(|(_, source)| (*source).to_owned());
+    let text = files::read_text(Path::new(file), target::MAX_SOURCE_BYTES).ok();
+    let mut known = built_in.chain(text).filter_map(|source| {
+        let manifest = target::Manifest::parse_as(Some(name), &source, file).ok()?;
+        (manifest.recorded() == recorded).then_some(manifest)
+    });
+    known.next().ok_or_else(|| {
+        Failure::usage(miette::miette!(
+            help = format!("put the manifest back as it was, at {file}"),
+            "what {name} was started with is not all in the record, which leaves out values of `env` and passwords, and {file} \
+             is not there or has changed since"
+        ))
+    })
+}
+
 /// A target as it was, from the text of its manifest.
 fn target(origin: &OriginRecord, source: &str) -> Result<TargetSpec, Failure> {
     let target = if let Some(url) = &origin.url {
         TargetSpec::parse_url(&format!("{}={url}", origin.name))
     } else {
         let file = origin.manifest_file.as_deref().unwrap_or_default();
-        let manifest =
-            target::Manifest::parse_as(Some(&origin.name), source, file).map_err(Failure::usage)?;
+        let manifest = if source.contains(NOT_RECORDED) {
+            as_it_was(&origin.name, source, file)?
+        } else {
+            target::Manifest::parse_as(Some(&origin.name), source, file).map_err(Failure::usage)?
+        };
         TargetSpec::of_manifest(&origin.name, manifest)
     };
     let target = target.map_err(Failure::usage_of)?;

@@ -5,6 +5,7 @@ pub mod load;
 pub mod plan;
 pub mod scenario;
 pub mod schedule;
+pub mod secrets;
 pub mod target;
 pub mod toml_source;
 pub mod truth;

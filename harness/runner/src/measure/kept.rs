@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use model::record::log::{Ending, LOG_VERSION, Log, LogHead, LogSite, SweepAsk};
+use model::spec::target;
 use process::failure::Failure;
 
 use super::book::Book;
@@ -118,7 +119,7 @@ pub(super) fn measured<'a>(
 fn head(request: &Request, sweep: Option<&SweepAsk>, title: Title) -> LogHead {
     let manifests = request.targets.iter().map(|target| {
         let manifest = target.kind.manifest();
-        manifest.map_or_else(String::new, |manifest| manifest.source.clone())
+        manifest.map_or_else(String::new, target::Manifest::recorded)
     });
     LogHead {
         schema_version: LOG_VERSION,

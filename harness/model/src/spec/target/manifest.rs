@@ -15,6 +15,7 @@ use toml::Spanned;
 
 use crate::names;
 use crate::spec::factors::Factors;
+use crate::spec::secrets::without_values;
 use crate::spec::toml_source::{SourceError, Text};
 
 /// The longest manifest that is read.
@@ -84,6 +85,8 @@ pub struct Manifest {
     pub source: String,
     /// Where that came from, for messages.
     pub file_name: String,
+    /// Where the values of `env` stand in it that are more than placeholders, in bytes, in ascending order.
+    secrets: Vec<Range<usize>>,
 }
 
 /// How many threads or processes serve.
@@ -180,6 +183,7 @@ impl Manifest {
             event_loop: words(&text, "loop", &raw.event_loop, MAX_LABEL_CHARS)?,
             command: filler.command(&raw.command)?,
             args: filler.templates("args", &raw.args, Use::Launch)?,
+            secrets: secrets(raw.env.get_ref(), source),
             env: filler.env(&raw.env)?,
             ready: path(&text, raw.ready.as_ref())?,
             ready_timeout: timeout(&text, raw.ready_timeout.as_ref(), DEFAULT_READY_TIMEOUT)?,
@@ -204,6 +208,11 @@ impl Manifest {
             ));
         }
         Ok(manifest)
+    }
+
+    /// The TOML as it is recorded: without the values of `env`, and without user names and passwords of URLs.
+    pub fn recorded(&self) -> String {
+        without_values(&self.source, &self.secrets)
     }
 
     /// The same target, started by another command, as it is typed into a shell that knows no more than quotes.
@@ -282,6 +291,19 @@ impl Manifest {
             Workers::Cores => cores.max(1),
         }
     }
+}
+
+/// Where values stand that are more than one placeholder.
+fn secrets(env: &BTreeMap<Spanned<String>, Spanned<String>>, source: &str) -> Vec<Range<usize>> {
+    let is_placeholder = |text: &str| {
+        let name = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+        name.is_some_and(|name| PLACEHOLDERS.iter().any(|(known, _)| *known == name))
+    };
+    let values = env.values().filter(|value| !is_placeholder(value.get_ref()));
+    let mut places: Vec<Range<usize>> = values.map(Spanned::span).collect();
+    places.retain(|place| source.get(place.clone()).is_some());
+    places.sort_by_key(|place| place.start);
+    places
 }
 
 /// A text with holes, as `--port={port}`. A brace that is meant is written twice, as in `{{`.

@@ -328,3 +328,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_record_has_the_names_of_variables_and_no_passwords() {
+    let more = "env = { API_KEY = \"s3cr3t\", PORT = \"{port}\", B = 'a {{b' }\n# from https://me:pass@host/\n";
+    let manifest = Manifest::parse(&format!("{SMALLEST}{more}"), "mine.toml").unwrap();
+    let recorded = manifest.recorded();
+    let expected = "env = { API_KEY = \"(not recorded)\", PORT = \"{port}\", B = \"(not recorded)\" }\n\
+                    # from https://(not recorded)@host/\n";
+    assert_eq!(recorded, format!("{SMALLEST}{expected}"));
+    let again = Manifest::parse(&recorded, "mine.toml").unwrap();
+    assert_eq!(again.recorded(), recorded);
+}
