@@ -32,11 +32,15 @@ use clap::Parser;
 
 use crate::args::{Args, Command};
 use crate::exit::Exit;
+use crate::output::{note_part, put};
 use process::failure::Failure;
 use process::supervise;
 
 fn main() -> std::process::ExitCode {
-    let args = Args::try_parse().unwrap_or_else(|error| args::other_tools::explained(error).exit());
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return answered(&args::other_tools::explained(error)).into(),
+    };
     args.color.apply();
     terminal::set_error_layout();
     let outcome = run(args.command);
@@ -45,6 +49,18 @@ fn main() -> std::process::ExitCode {
         failure.kind.into()
     });
     output::finish(exit).into()
+}
+
+/// Prints what clap answers in place of a command: help, a version, or what is wrong with the arguments.
+fn answered(error: &clap::Error) -> Exit {
+    let text = error.render();
+    if error.use_stderr() {
+        note_part!("{}", text.ansi());
+        Exit::Usage
+    } else {
+        put!("{}", text.ansi());
+        output::finish(Exit::Success)
+    }
 }
 
 fn run(command: Command) -> Result<Exit, Failure> {

@@ -1,13 +1,17 @@
-//! What is printed. A reader that has gone (`| head`, a terminal that was closed) gets no more and costs nothing; a disk that is
+//! What is printed: text in the characters that the locale knows, data as it is. A reader that has gone (`| head`, a terminal that was closed) gets no more and costs nothing; a disk that is
 //! full is named once, at the end, and makes the exit code 1. Nothing that was measured is lost by it.
 
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 
 use rustix::io::Errno;
 
 use crate::exit::Exit;
+use crate::glyphs::Glyphs;
+
+/// The characters of the locale.
+static GLYPHS: LazyLock<Glyphs> = LazyLock::new(Glyphs::of_environment);
 
 /// Why standard output takes no more; none as long as it does.
 static REFUSED: Mutex<Option<io::Error>> = Mutex::new(None);
@@ -32,17 +36,22 @@ pub(crate) use {note, note_part, put, say};
 
 /// What the macros print with.
 pub(crate) fn print(text: Arguments<'_>) {
-    keep(anstream::stdout().write_fmt(text));
+    keep(anstream::stdout().write_all(GLYPHS.text(&text.to_string()).as_bytes()));
 }
 
 /// The same, on standard error.
 pub(crate) fn notice(text: Arguments<'_>) {
-    let _ = anstream::stderr().write_fmt(text);
+    let _ = anstream::stderr().write_all(GLYPHS.text(&text.to_string()).as_bytes());
 }
 
-/// Writes what another library makes, all of it or what standard output takes.
+/// Writes what programs read, unchanged: all of it or what standard output takes.
 pub(crate) fn bytes(bytes: &[u8]) {
     keep(io::stdout().write_all(bytes));
+}
+
+/// Writes JSON, and ends the line.
+pub(crate) fn json(json: &str) {
+    bytes(format!("{json}\n").as_bytes());
 }
 
 fn keep(written: io::Result<()>) {

@@ -1,11 +1,12 @@
 //! A run as commands make one: measured in sight of the user, and its files written: its record, what other tools read, pictures and the report.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use analysis::warnings::most_failed;
 use model::measured::accounting::Accounting;
 use model::record::run::{Completion, RunRecord};
 use model::record::warning::Validity;
+use model::spec::secrets::without_credentials;
 use process::environment;
 use process::failure::{Explain, Failure};
 use process::interrupt::Interrupt;
@@ -17,16 +18,17 @@ use runner::measure::record::Measured;
 use runner::request::Request;
 use runner::run_event::RunEvent;
 use runner::steering::Steering;
-use runner::step_log::{RUNS, StepLog};
+use runner::step_log::{self, RUNS, StepLog};
 use runner::stored::RUN;
 
 use crate::display::{Display, DisplayMode};
 use crate::exit::Exit;
 use crate::picture::Format;
 
-/// The command that repeats this run.
+/// The command that repeats this run, without the user names and passwords of URLs.
 pub(crate) fn command() -> Vec<String> {
-    let mut words: Vec<String> = std::env::args().collect();
+    let words = std::env::args().map(|word| without_credentials(&word));
+    let mut words: Vec<String> = words.collect();
     if let Some(program) = words.first_mut() {
         "bench".clone_into(program);
     }
@@ -81,10 +83,21 @@ pub(crate) fn title(what: &str) -> Title {
     }
 }
 
-/// Begins the log of a run in this directory, or where runs go by themselves.
-pub(crate) fn begin(title: &Title, out: Option<&Path>) -> Result<StepLog, Failure> {
-    let dir = out.map_or_else(|| Path::new(RUNS).join(&title.id), Path::to_owned);
-    StepLog::begin(&dir)
+/// Begins the log of a run in this directory, or in one of its own where runs go by themselves, after which it is called.
+pub(crate) fn begin(what: &str, out: Option<&Path>) -> Result<(Title, StepLog), Failure> {
+    let mut title = title(what);
+    let dir = match out {
+        Some(dir) => dir.to_owned(),
+        None => own_dir(&mut title)?,
+    };
+    Ok((title, StepLog::begin(&dir)?))
+}
+
+/// A new directory for what has this title, which is called after it.
+pub(crate) fn own_dir(title: &mut Title) -> Result<PathBuf, Failure> {
+    let runs = Path::new(RUNS);
+    title.id = step_log::own_dir(runs, &title.id)?;
+    Ok(runs.join(&title.id))
 }
 
 /// Writes every file of a run, the record last: where that is, the others are. With these charts or with all.

@@ -30,7 +30,8 @@ use report::words::gate::{self, Tone};
 use report::words::{effects, failures, figures, history, sentences, sweep, why};
 use serde::Serialize;
 
-use crate::output::{note, say};
+use crate::glyphs::Glyphs;
+use crate::output::{self, note, say};
 use crate::page::{Page, USUAL_WIDTH, WIDTH};
 use crate::spread::Spread;
 use process::failure::Failure;
@@ -64,7 +65,7 @@ pub(crate) fn show_run(record: &RunRecord, place: &Path, json: bool) {
 fn show(json: bool, record: impl Fn() -> String, text: impl Fn(Page) -> String) {
     if json {
         note!("{}", text(Page::of(std::io::stderr())));
-        say!("{}", record());
+        output::bytes(record().as_bytes());
     } else {
         say!("{}", text(Page::of(std::io::stdout())));
     }
@@ -789,6 +790,7 @@ pub(crate) fn print_findings(findings: &[Finding]) {
 pub(crate) fn set_error_layout() {
     let hook = miette::set_hook(Box::new(|_| {
         let options = MietteHandlerOpts::new()
+            .unicode(Glyphs::of_environment() == Glyphs::Unicode)
             .break_words(false)
             .word_separator(textwrap::WordSeparator::AsciiSpace)
             .word_splitter(textwrap::WordSplitter::NoHyphenation);
@@ -805,7 +807,6 @@ pub(crate) fn print_failure(failure: &Failure) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::glyphs::Glyphs;
     use model::record::comparison::Comparison;
     use model::record::verdict::ComparisonVerdict;
     use model::record::verdict::Direction;

@@ -80,7 +80,15 @@ impl ControlClient {
     pub fn expect(&self, addr: SocketAddr, question: &Question<'_>) -> Result<Answered, String> {
         let Question { method, target, .. } = question;
         let what = format!("{method} {target}");
-        let failed = |error: reqwest::Error| format!("{what} failed: {}", causes(&error));
+        let failed = |error: reqwest::Error| {
+            let is_answered = error.is_request() && !error.is_connect() && !error.is_timeout();
+            let hint = if is_answered {
+                "; check that this port speaks plain http, and not TLS"
+            } else {
+                ""
+            };
+            format!("{what} failed: {}{hint}", causes(&error))
+        };
         let named = reqwest::Method::from_bytes(method.as_bytes())
             .map_err(|error| format!("{what} can't be asked: {error}"))?;
         let mut request = self.client.request(named, format!("http://{addr}{target}"));

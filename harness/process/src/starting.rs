@@ -1,12 +1,16 @@
 //! From a manifest to a running server: what its placeholders stand for in this run, and who it is.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use model::record::surroundings::Pinning;
 use model::record::target::Manifest as Identity;
-use model::spec::target::{BaseUrl, Kind, Manifest, Needs, TargetSpec, Values};
+use model::spec::target::{Kind, Manifest, Needs, TargetSpec, Values};
+use model::words::listed;
+use thiserror::Error;
 
 use crate::data_files;
 use crate::failure::Failure;
@@ -15,6 +19,9 @@ use crate::launch::{Ready, Server, Service, own_path};
 use crate::setup::{self, SetUp};
 use crate::supervised::Program;
 use crate::version::version_reported_by;
+
+/// How long an address may take to answer, where a host has several.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What all targets of a run are started with.
 #[derive(Debug)]
@@ -103,7 +110,7 @@ impl Starter {
                     workers: manifest.workers_on(self.cores()),
                     pool_threads: target.pool,
                     factors: manifest.factors,
-                    source: manifest.source.clone(),
+                    source: manifest.recorded(),
                 }
             }
         }
@@ -209,19 +216,69 @@ fn program(manifest: &Manifest, values: &Values) -> Program {
     }
 }
 
-/// The address of a server that runs already.
-pub fn resolve(url: &BaseUrl) -> Result<SocketAddr, String> {
-    let addrs = (url.host(), url.port())
-        .to_socket_addrs()
-        .map_err(|error| format!("cannot resolve {}: {error}", url.host()))?;
-    addrs
-        .into_iter()
-        .next()
-        .ok_or_else(|| format!("{} has no address", url.host()))
+/// No address of a server that runs already.
+#[derive(Debug, Error)]
+pub enum ResolveError {
+    /// Nobody knows the name.
+    #[error("cannot resolve {host}: {source}")]
+    Unknown {
+        /// The name.
+        host: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The name has no address.
+    #[error("{host} has no address")]
+    NoAddress {
+        /// The name.
+        host: String,
+    },
+    /// The name has several addresses, and none takes a connection.
+    #[error("cannot connect to {tried}: {source}; check that the server runs and listens there")]
+    NobodyListens {
+        /// All of them.
+        tried: String,
+        /// What the system said of the last one.
+        source: io::Error,
+    },
+}
+
+/// The address of a server that runs already. Of several it is the first where somebody listens: `localhost` is often two, and a
+/// server on one of them only.
+pub fn resolve(host: &str, port: u16) -> Result<SocketAddr, ResolveError> {
+    let host = host.to_owned();
+    match (host.as_str(), port).to_socket_addrs() {
+        Ok(addrs) => listening(host, &addrs.collect::<Vec<_>>()),
+        Err(source) => Err(ResolveError::Unknown { host, source }),
+    }
+}
+
+fn listening(host: String, addrs: &[SocketAddr]) -> Result<SocketAddr, ResolveError> {
+    let mut refused = None;
+    match addrs {
+        [] => return Err(ResolveError::NoAddress { host }),
+        // Whoever connects says best why it can't.
+        [only] => return Ok(*only),
+        several => {
+            for addr in several {
+                match TcpStream::connect_timeout(addr, PROBE_TIMEOUT) {
+                    Ok(_) => return Ok(*addr),
+                    Err(error) => refused = Some(error),
+                }
+            }
+        }
+    }
+    let named: Vec<String> = addrs.iter().map(ToString::to_string).collect();
+    Err(ResolveError::NobodyListens {
+        tried: listed(&named),
+        source: refused.expect("several were tried"),
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use model::spec::target::DEFAULT_POOL;
 
     use super::*;
@@ -256,5 +313,23 @@ mod tests {
             .values(node.kind.manifest().unwrap(), DEFAULT_POOL)
             .unwrap_err();
         assert_eq!(why, "no Node.js");
+    }
+    #[test]
+    fn an_address_that_listens_comes_before_one_that_does_not() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listens = listener.local_addr().unwrap();
+        let deaf = {
+            let gone = TcpListener::bind("127.0.0.1:0").unwrap();
+            gone.local_addr().unwrap()
+        };
+        let found = |addrs: &[SocketAddr]| listening("a.test".to_owned(), addrs);
+        assert_eq!(found(&[deaf]).unwrap(), deaf);
+        assert_eq!(found(&[deaf, listens]).unwrap(), listens);
+        assert_eq!(found(&[]).unwrap_err().to_string(), "a.test has no address");
+        let why = found(&[deaf, deaf]).unwrap_err().to_string();
+        assert!(
+            why.starts_with(&format!("cannot connect to {deaf} and {deaf}: ")),
+            "{why}"
+        );
     }
 }

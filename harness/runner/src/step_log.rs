@@ -16,10 +16,35 @@ pub const STEPS: &str = "steps.ndjson";
 /// The directory of measurements, unless the user names another place.
 pub const RUNS: &str = "results/runs";
 
+/// Most measurements of one name that are begun in one second.
+const MAX_A_SECOND: u32 = 100;
+
 /// The longest log that is read.
 pub const MAX_LOG_BYTES: usize = 512 * 1024 * 1024;
 
 const HELP: &str = "name a new or empty directory that you may write to with --out";
+
+/// Makes the directory of a new measurement below `runs`, and returns its name: `id`, with a number behind it where another one that
+/// began in the same second has it.
+pub fn own_dir(runs: &Path, id: &str) -> Result<String, Failure> {
+    let what = || format!("cannot make a directory in {}", runs.display());
+    std::fs::create_dir_all(runs).or_usage(what, HELP)?;
+    for number in 1..=MAX_A_SECOND {
+        let name = match number {
+            1 => id.to_owned(),
+            _ => format!("{id}-{number}"),
+        };
+        match std::fs::create_dir(runs.join(&name)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made.or_usage(what, HELP).map(|()| name),
+        }
+    }
+    Err(Failure::usage(miette::miette!(
+        help = HELP,
+        "{} has {MAX_A_SECOND} measurements that are called {id}",
+        runs.display()
+    )))
+}
 
 /// A measurement's directory, to which lines are added.
 #[derive(Debug)]
@@ -194,6 +219,20 @@ mod tests {
         log.cut(2).unwrap();
         log.write(&4).unwrap();
         assert_eq!(text(&place), "1\n4\n");
+    }
+
+    #[test]
+    fn measurements_of_one_second_have_directories_of_their_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let runs = dir.path().join("results/runs");
+        for name in ["a", "a-2", "a-3"] {
+            assert_eq!(own_dir(&runs, "a").unwrap(), name);
+            assert!(runs.join(name).is_dir());
+        }
+        for number in 4..=MAX_A_SECOND {
+            std::fs::create_dir(runs.join(format!("a-{number}"))).unwrap();
+        }
+        own_dir(&runs, "a").unwrap_err();
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! The arguments of `bench load`.
 
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::num::{NonZeroU32, NonZeroU64};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +12,7 @@ use model::spec::load::{Arrival, Connect, Load, Process};
 use model::units::{MAX_DURATION, Rate, parse_duration};
 use process::cores::CpuList;
 use process::failure::{Explain, Failure};
+use process::starting::{ResolveError, resolve};
 use process::{cores, files};
 use runner::own::{self, HeaderError};
 use runner::workload;
@@ -31,9 +31,6 @@ const DRAIN: Duration = Duration::from_secs(1);
 
 /// The length of one interval of the time series.
 const INTERVAL: Duration = Duration::from_secs(1);
-
-/// How long an address may take to answer, where a host has several.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Largest file of certificates, in bytes.
 const MAX_CACERT_BYTES: usize = 4 * 1024 * 1024;
@@ -183,15 +180,9 @@ impl LoadArgs {
         let address = Address::parse(&self.url)?;
         // A URL writes an IPv6 address in brackets; the resolver wants it without.
         let name = address.host.trim_start_matches('[').trim_end_matches(']');
-        let addrs: Vec<SocketAddr> = (name, address.port)
-            .to_socket_addrs()
-            .or_usage(|| format!("cannot resolve {name}"), "check the host's name")?
-            .collect();
-        let addr = choose(&addrs).ok_or_else(|| {
-            Failure::usage(miette::miette!(
-                help = "check the host's name",
-                "{name} has no address"
-            ))
+        let addr = resolve(name, address.port).map_err(|error| match error {
+            ResolveError::NobodyListens { .. } => Failure::target(miette::miette!("{error}")),
+            _ => Failure::usage(miette::miette!(help = "check the host's name", "{error}")),
         })?;
         let tls = self.tls(name, &address)?;
         let mut headers = headers(&self.header)?;
@@ -375,15 +366,6 @@ pub(crate) enum SpinChoice {
     Never,
     /// Always, even on cores that the server uses.
     Always,
-}
-
-/// The first address where somebody listens: `localhost` is often two, and a server on one of them only.
-fn choose(addrs: &[SocketAddr]) -> Option<SocketAddr> {
-    let listens = |addr: &&SocketAddr| TcpStream::connect_timeout(addr, PROBE_TIMEOUT).is_ok();
-    match addrs {
-        [] | [_] => addrs.first().copied(),
-        [first, ..] => Some(*addrs.iter().find(listens).unwrap_or(first)),
-    }
 }
 
 /// Names and values of headers as typed.
@@ -574,24 +556,6 @@ mod tests {
         let text = sent("--header=authorization:x");
         assert!(text.contains("authorization: x\r\n"), "{text}");
         assert!(!text.contains("Basic"), "{text}");
-    }
-
-    #[test]
-    fn an_address_that_listens_comes_before_one_that_does_not() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let listens = listener.local_addr().unwrap();
-        let deaf = {
-            let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            gone.local_addr().unwrap()
-        };
-        for (addrs, chosen) in [
-            (vec![], None),
-            (vec![deaf], Some(deaf)),
-            (vec![deaf, listens], Some(listens)),
-            (vec![deaf, deaf], Some(deaf)),
-        ] {
-            assert_eq!(choose(&addrs), chosen, "{addrs:?}");
-        }
     }
 
     #[test]

@@ -70,7 +70,7 @@ Exit codes:
   2    wrong usage, or a bad input file
   3    the measurement is invalid
   4    inconclusive, where a verdict was required
-  5    a target failed
+  5    a target failed, or failed most requests
   99   regression, SLO not met, or more failed requests
   130  interrupted; what was measured is kept"
 )]

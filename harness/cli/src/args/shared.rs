@@ -15,7 +15,7 @@ use report::charts::Chart;
 use serde::Serialize;
 
 use crate::named;
-use crate::output::{put, say};
+use crate::output::{self, put};
 
 /// What is measured: a scenario, and targets.
 #[derive(Debug, Clone, ClapArgs)]
@@ -169,7 +169,7 @@ impl FormArgs {
     ) {
         if self.json {
             let json = serde_json::to_string_pretty(result).expect("a result is plain data");
-            say!("{json}");
+            output::json(&json);
         } else if self.markdown {
             put!("{}", markdown());
         } else {

@@ -2,7 +2,7 @@
 
 use crate::args::calibrate::CalibrateArgs;
 use crate::exit::Exit;
-use crate::output::{note, put, say};
+use crate::output::{self, note, say};
 use calibration::measure::{Rig, measure};
 use calibration::result::{Calibration, keep, to_json};
 use calibration::show::{case_text, end_text, start_text};
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
         .transpose()?;
     print(&end_text(&calibration, place.as_deref()), args.json);
     if args.json {
-        put!("{}", to_json(&calibration));
+        output::bytes(to_json(&calibration).as_bytes());
     }
     Ok(if calibration.failed == 0 {
         Exit::Success

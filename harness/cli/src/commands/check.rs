@@ -100,7 +100,7 @@ fn check_target(target: &TargetSpec, site: &Site) -> Tally {
                 claims_concurrency: false,
                 is_strict: false,
             };
-            match resolve(url) {
+            match resolve(url.host(), url.port()) {
                 Ok(addr) => {
                     let tally = check_addr(addr, &url.authority(), needs, &[], None::<fn()>);
                     // What was not started here is not stopped here.
@@ -110,7 +110,7 @@ fn check_target(target: &TargetSpec, site: &Site) -> Tally {
                     );
                     tally
                 }
-                Err(what) => print_failure(&what),
+                Err(error) => print_failure(&error.to_string()),
             }
         }
         Kind::Launched(manifest) => {

@@ -7,7 +7,7 @@ use model::spec::target::Needs;
 
 use crate::args::doctor::DoctorArgs;
 use crate::exit::Exit;
-use crate::output::say;
+use crate::output;
 use crate::terminal::{Finding, print_findings};
 use process::cores;
 use process::environment;
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<Exit, Failure> {
     if args.json {
         let json = serde_json::to_string_pretty(&findings)
             .or_internal(|| "cannot write JSON".to_owned())?;
-        say!("{json}");
+        output::json(&json);
     } else {
         print_findings(&findings);
     }

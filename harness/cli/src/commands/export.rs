@@ -13,7 +13,7 @@ use report::words::findings;
 
 use crate::args::export::{ExportArgs, Format};
 use crate::exit::Exit;
-use crate::output::put;
+use crate::output::{self, put};
 use process::failure::{Explain, Failure};
 use process::files::{self, STDIN};
 use runner::stored::read_run;
@@ -23,7 +23,10 @@ pub(crate) fn run(args: &ExportArgs) -> Result<Exit, Failure> {
     let record = read_run(&args.run)?;
     let text = encoded(&record, args.format)?;
     if args.output == Path::new(STDIN) {
-        put!("{text}");
+        match args.format {
+            Format::Markdown | Format::Annotations => put!("{text}"),
+            _ => output::bytes(text.as_bytes()),
+        }
     } else {
         files::replace(&args.output, text.as_bytes()).or_usage(
             || format!("cannot write {}", args.output.display()),

@@ -518,10 +518,10 @@ fn measured(
     interrupt: &Interrupt,
 ) -> Result<Result<model::record::run::RunRecord, Exit>, Failure> {
     let scenario = &request.scenario.name;
-    let title = run_files::title(&format!("{scenario}-gate-{}", number + 1));
     let out = args.out.as_ref();
     let out = out.map(|out| out.join(format!("{scenario}-{}", number + 1)));
-    let log = run_files::begin(&title, out.as_deref())?;
+    let what = format!("{scenario}-gate-{}", number + 1);
+    let (title, log) = run_files::begin(&what, out.as_deref())?;
     let begin = Begin::New(title);
     let (measured, log) =
         run_files::measured(request, DisplayMode::usual(), interrupt.clone(), log, begin)?;

@@ -16,7 +16,7 @@ use crate::args::load::{LoadArgs, LoadRequest};
 use crate::display::DisplayMode;
 use crate::display::live_line::LiveLine;
 use crate::exit::Exit;
-use crate::output::{note, say};
+use crate::output::{self, note};
 use crate::terminal::show_load;
 use process::cgroup;
 use process::environment;
@@ -84,7 +84,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
             report: &report,
         };
         let json = serde_json::to_string_pretty(&output).expect("a report is plain data");
-        say!("{json}");
+        output::json(&json);
     } else {
         show_load(&shown, &report, &recording);
     }

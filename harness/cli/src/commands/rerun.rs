@@ -19,8 +19,7 @@ use crate::terminal::{show_between, show_run};
 pub(crate) fn run(args: &RerunArgs) -> Result<Exit, Failure> {
     let before = read_run(&args.run)?;
     let request = again(&before)?;
-    let title = run_files::title(&request.scenario.name);
-    let log = run_files::begin(&title, args.out.as_deref())?;
+    let (title, log) = run_files::begin(&request.scenario.name, args.out.as_deref())?;
     let mode = DisplayMode::usual();
     let interrupt = mode.catch_interrupt()?;
     let (measured, log) = run_files::measured(&request, mode, interrupt, log, Begin::New(title))?;

@@ -37,8 +37,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         return measured(args, mode, &request, log, Begin::GoOn(Box::new(kept)));
     }
     let request = args.request()?;
-    let title = run_files::title(&request.scenario.name);
-    let log = run_files::begin(&title, args.out.as_deref())?;
+    let (title, log) = run_files::begin(&request.scenario.name, args.out.as_deref())?;
     measured(args, mode, &request, log, Begin::New(title))
 }
 

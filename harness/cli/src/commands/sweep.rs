@@ -36,11 +36,13 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
         return measured(args, &asked, log, Begin::GoOn(Box::new(kept)));
     }
     let asked = args.request()?;
-    let title = run_files::title(&format!("{}-sweep", asked.request.scenario.name));
+    let mut title = run_files::title(&format!("{}-sweep", asked.request.scenario.name));
     let dir = match &args.out {
         Some(dir) => dir.clone(),
-        None => unfinished(Path::new(RUNS), &title.command)
-            .unwrap_or_else(|| Path::new(RUNS).join(&title.id)),
+        None => match unfinished(Path::new(RUNS), &title.command) {
+            Some(dir) => dir,
+            None => run_files::own_dir(&mut title)?,
+        },
     };
     let (log, lines) = StepLog::open(&dir)?;
     let begin = if lines.is_empty() {

@@ -209,7 +209,8 @@ impl Run<'_> {
     fn launch(&self, state: &TargetState<'_>) -> Result<Process, String> {
         let manifest = match &state.spec.kind {
             Kind::Url(url) => {
-                let addr = starting::resolve(url)?;
+                let addr =
+                    starting::resolve(url.host(), url.port()).map_err(|error| error.to_string())?;
                 return Ok(Process {
                     server: None,
                     idle: None,
