@@ -17,7 +17,7 @@ from pathlib import Path
 
 from builds import ROOT
 from case import case
-from field import FINE, Field, NotRun, expect, mounted, until
+from field import FINE, Field, NotRun, expect, mounted, sockets, until
 
 GIB = 1 << 30
 # Of a record, about so many numbers are damaged.
@@ -52,7 +52,8 @@ def a_stall_of_the_instrument(field: Field) -> None:
     for line in ("-R 200 -c 4", "-c 4"):
         command = [field.bench_path, *f"load {url} {line} -d 3s".split()]
         with field.started(*command) as load:
-            time.sleep(1.0)
+            until("the load", lambda: sockets(load.process.pid) >= 4)
+            time.sleep(0.3)
             load.signal(signal.SIGSTOP)
             time.sleep(0.8)
             load.signal(signal.SIGCONT)
@@ -210,7 +211,7 @@ def a_billion_a_second(field: Field) -> None:
     """The first Ctrl-C ends it, and the plan of requests takes bounded memory."""
     url = field.raw("plain")
     with field.started(field.bench_path, *f"load {url} -R 1e9 -c 4 -d 20s".split()) as load:
-        time.sleep(1.0)
+        until("the load", lambda: sockets(load.process.pid) >= 4)
         load.signal(signal.SIGINT)
         ran = load.finish().exits(130)
     expect(ran.rss_mib < 400, f"bench had {ran.rss_mib:.0f} MiB")

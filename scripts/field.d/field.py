@@ -328,6 +328,14 @@ def until(what: str, found: Callable[[], Any]) -> Any:
     raise Wrong(f"waited in vain for {what}")
 
 
+def sockets(pid: int) -> int:
+    """How many sockets a process has."""
+    try:
+        return sum(os.readlink(file).startswith("socket:") for file in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return 0
+
+
 def expect(is_right: bool, what: str) -> None:
     """Something holds, or the case has found a fault."""
     if not is_right:

@@ -88,7 +88,7 @@ def one_connection_at_a_time(field: Field) -> None:
     """The pattern is named, with `-c 1` as the remedy; connections that end as announced are no fault."""
     kept = field.server("one_at_a_time.py", 0)
     field.load(f"http://127.0.0.1:{kept}/", "-c 1 -n 50").exits(*FINE).says("50 ok")
-    ran = field.load(f"http://127.0.0.1:{kept}/", "-c 3 -n 100 --timeout 300ms")
+    ran = field.load(f"http://127.0.0.1:{kept}/", "-c 3 -n 100 --timeout 2s")
     ran.says("only 1 of 3 connections were served", "measure with -c 1").lacks("raise -c")
     ended = field.server("one_at_a_time.py", 0, "1.0")
     field.load(f"http://127.0.0.1:{ended}/", "-c 1 -n 50").exits(*FINE).says("closed as announced").lacks(*BLAME)
@@ -227,12 +227,12 @@ def other_ends_of_tls(field: Field) -> None:
 
 @case("B11 big-bodies", "Replies that take longer than the time-out: nothing says that their bytes were still coming.")
 def replies_that_were_still_coming(field: Field) -> None:
-    """Time-outs in the middle of a reply are counted as such, in text and JSON, and bytes received stand in the result."""
+    """Time-outs in the middle of a reply are counted as such, in text and JSON."""
     url = field.raw("big100")
-    ran = field.load(url, "-c 8 -n 8 --timeout 50ms").says("timed out", "still com").lacks(*BLAME)
+    ran = field.load(url, "-c 16 -n 16 --timeout 200ms").says("timed out", "still com").lacks(*BLAME)
     ran.lacks("it closed connections")
-    report = field.load(url, "-c 8 -n 8 --timeout 50ms --json").json
-    expect(report.get("received_bytes", 0) > 0, f"the JSON has no received_bytes: {sorted(report)}")
+    report = field.load(url, "-c 16 -n 16 --timeout 200ms --json").json
+    expect(report["errors"].get("cut_off", 0) > 0, f"the JSON counts none: {report['errors']}")
     field.load(field.raw("trickle"), "--timeout 300ms -c 2 -n 4").says(r"4 timeout \+ 0 unfinished", "still com")
 
 

@@ -7,7 +7,7 @@ import signal
 from pathlib import Path
 
 from case import case
-from field import FINE, SERVERS, Field, expect, mounted, until
+from field import FINE, SERVERS, Field, expect, mounted, sockets, until
 
 # /etc/hosts of a machine on which `localhost` is ::1 before it is 127.0.0.1.
 HOSTS = "::1 localhost\n127.0.0.1 localhost\n"
@@ -109,7 +109,7 @@ def interrupts(field: Field) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         for form in ("", "--json"):
             with field.started(field.bench_path, *f"load {url} -d 30s -c 2 {form}".split()) as load:
-                until("the load", lambda: connections(load.process.pid) >= 2)
+                until("the load", lambda: sockets(load.process.pid) >= 2)
                 load.signal(number)
                 load.finish().exits(130).says("interrupted")
     for times in (1, 2):
@@ -121,14 +121,6 @@ def interrupts(field: Field) -> None:
             run.finish().exits(130)
     drafts = [path for path in field.dir.rglob(".bench-*")]
     expect(not drafts, f"drafts are left: {drafts}")
-
-
-def connections(pid: int) -> int:
-    """How many sockets a process has."""
-    try:
-        return sum(os.readlink(file).startswith("socket:") for file in Path(f"/proc/{pid}/fd").iterdir())
-    except OSError:
-        return 0
 
 
 @case("C7 port-env", "Commands as people write them: PORT by the environment, `~/x`, words in `command`, CR LF, capitals in names.")

@@ -36,8 +36,20 @@ const LEGAL: [&[u8]; 7] = [
 
 /// Pieces that mean something somewhere in a reply.
 const PIECES: [&[u8]; 14] = [
-    b"\r\n", b"\n", b"\r", b"\0", b":", b" ", b"\t", b"\xff", b"0\r\n\r\n", b"Content-Length: 7\r\n", b"ffffffffffffffff",
-    b"Transfer-Encoding: chunked\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", b"-1",
+    b"\r\n",
+    b"\n",
+    b"\r",
+    b"\0",
+    b":",
+    b" ",
+    b"\t",
+    b"\xff",
+    b"0\r\n\r\n",
+    b"Content-Length: 7\r\n",
+    b"ffffffffffffffff",
+    b"Transfer-Encoding: chunked\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\n",
+    b"-1",
 ];
 
 struct Chance(Xoshiro256PlusPlus);
@@ -111,7 +123,14 @@ fn a_mutated_reply_is_right_or_an_error_with_a_reason_and_never_the_end() {
         statuses: vec![200..=204],
         body: ExpectBody::Any,
     };
-    let request = Request::new("GET", "/", &addr.to_string(), &[("Connection", "close")], None, expect);
+    let request = Request::new(
+        "GET",
+        "/",
+        &addr.to_string(),
+        &[("Connection", "close")],
+        None,
+        expect,
+    );
     let load = Load {
         arrival: Arrival::Closed,
         connections: NonZeroU32::MIN,
@@ -135,11 +154,29 @@ fn a_mutated_reply_is_right_or_an_error_with_a_reason_and_never_the_end() {
     assert!(accounting.balances(), "{accounting:?}");
     assert_eq!(accounting.scheduled, REPLIES);
     // The server ends every connection, so nothing has to be waited for.
-    assert_eq!((accounting.timeout, accounting.unfinished), (0, 0), "{accounting:?}");
-    assert!(accounting.ok > REPLIES / 10 && accounting.error > REPLIES / 10, "{accounting:?}");
-    assert_eq!(errors.kinds.values().sum::<u64>(), accounting.error, "{errors:?}");
+    assert_eq!(
+        (accounting.timeout, accounting.unfinished),
+        (0, 0),
+        "{accounting:?}"
+    );
+    assert!(
+        accounting.ok > REPLIES / 10 && accounting.error > REPLIES / 10,
+        "{accounting:?}"
+    );
+    assert_eq!(
+        errors.kinds.values().sum::<u64>(),
+        accounting.error,
+        "{errors:?}"
+    );
     let malformed = errors.kinds.get(&ErrorKind::Malformed).copied();
-    assert_eq!(malformed, Some(errors.malformed.values().sum()), "{errors:?}");
-    assert!(errors.malformed.keys().all(|reason| !reason.is_empty()), "{errors:?}");
+    assert_eq!(
+        malformed,
+        Some(errors.malformed.values().sum()),
+        "{errors:?}"
+    );
+    assert!(
+        errors.malformed.keys().all(|reason| !reason.is_empty()),
+        "{errors:?}"
+    );
     assert!(errors.malformed.len() > 5, "{errors:?}");
 }

@@ -7,8 +7,8 @@ use analysis::compare::Policy;
 use model::record::run::RunRecord;
 use model::record::sweep::whole::SweepRecord;
 use report::export::annotations::annotations;
-use report::export::benchmark_action::{Better, benchmark_action};
 use report::export::bencher::bencher;
+use report::export::benchmark_action::{Better, benchmark_action};
 use report::export::junit::junit;
 use report::export::openmetrics::openmetrics;
 use report::export::steps::steps_csv;
@@ -46,7 +46,14 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
 /// What may stand in a place instead.
 fn damages(value: &Value) -> Vec<Value> {
     match value {
-        Value::Number(_) => vec![json!(0), json!(-1), json!(1e-9), json!(1e18), json!(1e308), json!(1)],
+        Value::Number(_) => vec![
+            json!(0),
+            json!(-1),
+            json!(1e-9),
+            json!(1e18),
+            json!(1e308),
+            json!(1),
+        ],
         Value::Array(_) => vec![json!([])],
         Value::String(_) => vec![json!(""), json!("</script>\u{0}ä")],
         Value::Object(_) => vec![json!({})],
@@ -58,7 +65,9 @@ fn damages(value: &Value) -> Vec<Value> {
 /// Damages a record in many places, one at a time; `read` reads it and shows it in every form, or says what is wrong.
 fn check(record: &str, read: impl Fn(&str) -> Result<Vec<String>, String>) {
     let no_numbers = |texts: &[String]| -> usize {
-        let words = texts.iter().flat_map(|text| text.split(|letter: char| !letter.is_alphanumeric()));
+        let words = texts
+            .iter()
+            .flat_map(|text| text.split(|letter: char| !letter.is_alphanumeric()));
         words.filter(|word| ["NaN", "inf"].contains(word)).count()
     };
     let usual = no_numbers(&read(record).unwrap());
@@ -67,7 +76,9 @@ fn check(record: &str, read: impl Fn(&str) -> Result<Vec<String>, String>) {
     places(&whole, "", &mut found);
     let all = found.iter().flat_map(|place| {
         let value = whole.pointer(place).unwrap();
-        damages(value).into_iter().map(move |damage| (place, damage))
+        damages(value)
+            .into_iter()
+            .map(move |damage| (place, damage))
     });
     let all: Vec<(&String, Value)> = all.collect();
     let step = all.len().div_ceil(DAMAGED).max(1);
@@ -92,7 +103,15 @@ fn check(record: &str, read: impl Fn(&str) -> Result<Vec<String>, String>) {
 fn run(json: &str) -> Result<Vec<String>, String> {
     let record = RunRecord::from_json(json, "run.json").map_err(|error| error.to_string())?;
     let sound = samples::run_record();
-    let compared = between(&sound, &record, &Ask { force: true, ..Ask::default() }, &Policy::usual(0));
+    let compared = between(
+        &sound,
+        &record,
+        &Ask {
+            force: true,
+            ..Ask::default()
+        },
+        &Policy::usual(0),
+    );
     let found = findings::of_run(&record);
     let mut texts = vec![
         markdown::markdown(&record),

@@ -6,10 +6,10 @@ use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use crate::units::MAX_RATE_PER_S;
 
 /// The largest number of a record: as many nanoseconds as are thirty years.
-pub const MAX_NUMBER: f64 = 1e18;
+const MAX_NUMBER: f64 = 1e18;
 
 /// The smallest rate, ratio and time of a sample, in their units: these are divided by and drawn on logarithmic axes.
-pub const MIN_POSITIVE: f64 = 1e-9;
+const MIN_POSITIVE: f64 = 1e-9;
 
 /// Keys whose numbers may be anything: they are identities.
 const IDENTITIES: [&str; 1] = ["seed"];
@@ -164,8 +164,14 @@ mod tests {
             ("{\"ci_low\": -1.5, \"difference\": -1}", None),
             ("{\"steps\": [{}, {\"rate_per_s\": 1e-9}]}", None),
             ("{\"steps\": [{}, {\"rate_per_s\": 1e9}]}", None),
-            ("{\"steps\": [{}, {\"rate_per_s\": 0}]}", Some("`steps[1].rate_per_s` is 0e0")),
-            ("{\"steps\": [{}, {\"rate_per_s\": 1.1e9}]}", Some("`steps[1].rate_per_s` is 1.1e9")),
+            (
+                "{\"steps\": [{}, {\"rate_per_s\": 0}]}",
+                Some("`steps[1].rate_per_s` is 0e0"),
+            ),
+            (
+                "{\"steps\": [{}, {\"rate_per_s\": 1.1e9}]}",
+                Some("`steps[1].rate_per_s` is 1.1e9"),
+            ),
             ("{\"a\": [[1, -1]]}", Some("`a[0][1]` is -1e0")),
             ("{\"p50\": 1.1e18}", Some("`p50` is 1.1e18")),
             ("{\"ratio\": 0.0}", Some("`ratio` is 0e0")),
@@ -173,7 +179,10 @@ mod tests {
             let found = check(text).err().map(|error| error.to_string());
             match wrong {
                 None => assert_eq!(found, None, "{text}"),
-                Some(wrong) => assert!(found.as_ref().is_some_and(|found| found.starts_with(wrong)), "{text}: {found:?}"),
+                Some(wrong) => assert!(
+                    found.as_ref().is_some_and(|found| found.starts_with(wrong)),
+                    "{text}: {found:?}"
+                ),
             }
         }
     }

@@ -46,8 +46,14 @@ mod tests {
         for (text, kept) in [
             ("", ""),
             ("http://127.0.0.1:80/a@b", "http://127.0.0.1:80/a@b"),
-            ("a://u:p@h/x b://u@h", "a://(not recorded)@h/x b://(not recorded)@h"),
-            ("--db=postgres://u:p@ss@h:5/x?y=z", "--db=postgres://(not recorded)@h:5/x?y=z"),
+            (
+                "a://u:p@h/x b://u@h",
+                "a://(not recorded)@h/x b://(not recorded)@h",
+            ),
+            (
+                "--db=postgres://u:p@ss@h:5/x?y=z",
+                "--db=postgres://(not recorded)@h:5/x?y=z",
+            ),
             ("'a://h', u@h", "'a://h', u@h"),
             ("://@", "://(not recorded)@"),
             ("ä://ü:ö@ß", "ä://(not recorded)@ß"),

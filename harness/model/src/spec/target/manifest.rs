@@ -296,10 +296,14 @@ impl Manifest {
 /// Where values stand that are more than one placeholder.
 fn secrets(env: &BTreeMap<Spanned<String>, Spanned<String>>, source: &str) -> Vec<Range<usize>> {
     let is_placeholder = |text: &str| {
-        let name = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+        let name = text
+            .strip_prefix('{')
+            .and_then(|text| text.strip_suffix('}'));
         name.is_some_and(|name| PLACEHOLDERS.iter().any(|(known, _)| *known == name))
     };
-    let values = env.values().filter(|value| !is_placeholder(value.get_ref()));
+    let values = env
+        .values()
+        .filter(|value| !is_placeholder(value.get_ref()));
     let mut places: Vec<Range<usize>> = values.map(Spanned::span).collect();
     places.retain(|place| source.get(place.clone()).is_some());
     places.sort_by_key(|place| place.start);
