@@ -17,6 +17,7 @@ use std::process::{Child, Stdio};
 use model::measured::loops::LoopRecord;
 use model::record::log::Log;
 use model::record::run::{Completion, RunRecord};
+use model::record::warning::Fact;
 use procfs::process::Process;
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -44,16 +45,15 @@ fn start_run(scenario: &str, out: &Path, duration: &str) -> Child {
 
 /// All living processes that a `bench` has started, and that those have: each carries its process id in its environment.
 fn started_by(parent: u32) -> Vec<Process> {
-    let (key, mark) = (
-        OsString::from("BENCH_PARENT"),
-        OsString::from(parent.to_string()),
-    );
+    // A number for each program stands behind it.
+    let (key, mark) = (OsString::from("BENCH_PARENT"), format!("{parent}."));
     let processes = procfs::process::all_processes().unwrap().flatten();
     processes
         .filter(|process| process.stat().is_ok_and(|stat| stat.state != 'Z'))
         .filter(|process| {
             let environ = process.environ();
-            environ.is_ok_and(|environ| environ.get(&key) == Some(&mark))
+            let own = environ.ok().and_then(|mut environ| environ.remove(&key));
+            own.is_some_and(|own| own.to_string_lossy().starts_with(&mark))
         })
         .collect()
 }
@@ -439,7 +439,7 @@ fn check_start(behaviours: &[&str], more: &str, words: &[&str]) -> String {
 }
 
 /// A fake that is measured beside a server of ours: nothing of it is left, and the other one has been measured. Returns why
-/// the fake failed, if it did. It gets few requests on few connections, so that it has time to misbehave.
+/// the fake failed or did not end in order, if so. It gets few requests on few connections, so that it has time to misbehave.
 fn check_run(behaviours: &[&str], more: &str) -> Option<String> {
     let (dir, out) = scratch();
     let fake = format!("fake={}", fake(dir.path(), behaviours, more));
@@ -480,7 +480,13 @@ fn check_run(behaviours: &[&str], more: &str) -> Option<String> {
         output.status.code() == Some(5),
         "{behaviours:?}"
     );
-    fake.failure.as_ref().map(|failure| failure.what.clone())
+    let mut warnings = fake.report.validity.warnings.iter();
+    let untidy = warnings.find_map(|warning| match &warning.fact {
+        Fact::EndedUntidily { how } => Some(how.clone()),
+        _ => None,
+    });
+    let failed = fake.failure.as_ref().map(|failure| failure.what.clone());
+    failed.or(untidy)
 }
 
 /// Checks every case at the same time: nothing is timed, and programs that wait leave one another room.

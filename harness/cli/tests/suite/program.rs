@@ -28,6 +28,7 @@ pub(crate) fn bench(args: &[&str]) -> Command {
     command
         .args(args)
         .env("NO_COLOR", "1")
+        .env("LC_ALL", "C.UTF-8")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

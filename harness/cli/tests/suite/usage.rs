@@ -7,6 +7,7 @@ fn mistakes_are_named_with_their_remedy() {
     trycmd::TestCases::new()
         .register_bin("bench", program::path().as_path())
         .env("NO_COLOR", "1")
+        .env("LC_ALL", "C.UTF-8")
         .env("COLUMNS", "100")
         .case("tests/cmd/*.trycmd");
 }
