@@ -257,7 +257,7 @@ fn listening(host: String, addrs: &[SocketAddr]) -> Result<SocketAddr, ResolveEr
     let mut refused = None;
     match addrs {
         [] => return Err(ResolveError::NoAddress { host }),
-        // Whoever connects says best why it can't.
+        // Connecting later says best why it fails.
         [only] => return Ok(*only),
         several => {
             for addr in several {

@@ -17,7 +17,7 @@ const SETTLED: f64 = 1e-15;
 /// from survey data*, Survey Methodology 24, 1998): the interval of Clopper and Pearson (*The use of confidence or fiducial limits
 /// illustrated in the case of the binomial*, Biometrika 26, 1934) for as many independent trials as would leave the share as
 /// unsure as the clusters do, and never more than were made. Of a single cluster, and where nothing or everything hit, how
-/// alike trials go can't be told, and they count as independent. Of no trial, nothing is known: 0 to 1.
+/// alike trials go is not known, and they count as independent. Of no trial, nothing is known: 0 to 1.
 ///
 /// `clusters`: hits and trials of each; hits at most as many as trials. `alpha`: above 0, below 1.
 pub fn share_interval(clusters: &[(u64, u64)], alpha: f64) -> Interval {
