@@ -55,8 +55,10 @@ def throttled(stat: Path) -> Iterator[None]:
         number = 0
         while not is_over.wait(0.05):
             number += 1
-            draft = f"nr_periods {number}\nnr_throttled {number}\nthrottled_time {number}\n"
-            stat.write_text(draft)
+            draft = stat.with_suffix(".draft")
+            draft.write_text(f"nr_periods {number}\nnr_throttled {number}\nthrottled_time {number}\n")
+            # A reader never finds half of it.
+            draft.replace(stat)
 
     thread = threading.Thread(target=count)
     thread.start()
