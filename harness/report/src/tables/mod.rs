@@ -800,7 +800,7 @@ mod tests {
         let mut record = run_record();
         let usual = ["p50", "p99", "p99.9", "requests/s", "CPU/request", "memory"];
         assert_eq!(shown(&record, Room::Screen), usual);
-        record.targets[1].report.requests.error = 1;
+        record.targets[1].report.error_share.failed = 1;
         assert_eq!(shown(&record, Room::Screen)[4], "failed");
     }
 

@@ -17,6 +17,7 @@ use std::sync::LazyLock;
 use model::measured::accounting::{Accounting, ErrorCounts, ErrorKind};
 use model::measured::histogram::histogram_base64;
 use model::measured::recording::{MAX_RECORDABLE_NS, Recording, empty_histogram};
+use model::record::errors::ErrorShare;
 use model::record::run::{Completion, RunRecord};
 use model::record::target::{
     EpochRecord, Failure, IntervalRecord, IntervalTimes, Manifest, ServerRecord, TargetRecord,
@@ -272,6 +273,7 @@ pub fn failures() -> RunRecord {
         timeout: 10,
         unfinished: 0,
     };
+    target.report.error_share = ErrorShare::of(&[target.report.requests]);
     let mut errors = ErrorCounts::default();
     for index in 0..failed - 10 {
         errors.count(if index % 3 == 0 {
