@@ -19,7 +19,7 @@ use report::words::findings;
 use serde_json::{Value, json};
 
 /// How many damaged records of each kind are tried.
-const DAMAGED: usize = 240;
+const DAMAGED: usize = 80;
 
 /// Every place in a record, as a JSON pointer (RFC 6901).
 fn places(value: &Value, at: &str, found: &mut Vec<String>) {
