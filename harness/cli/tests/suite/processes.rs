@@ -521,10 +521,7 @@ fn a_target_that_does_not_get_ready_is_given_up_with_its_last_words() {
         (
             &["broken"],
             patience,
-            &[
-                late,
-                "/plaintext was answered 500 instead of 2xx",
-            ],
+            &[late, "/plaintext was answered 500 instead of 2xx"],
         ),
         // It becomes a daemon.
         (
