@@ -144,10 +144,7 @@ fn a_mutated_reply_is_right_or_an_error_with_a_reason_and_never_the_end() {
         interval: Duration::from_secs(1),
         seed: 1,
     };
-    let options = Options {
-        cpus: Vec::new(),
-        spin: false,
-    };
+    let options = Options::default();
     let workload = Workload::new(vec![request]);
     let recording = drive(&load, &workload, addr, &options, &Control::default()).unwrap();
     let (accounting, errors) = (recording.accounting, recording.errors);

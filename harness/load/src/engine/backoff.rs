@@ -130,7 +130,7 @@ mod tests {
         let mut waiting: BinaryHeap<Reverse<(Nanos, usize)>> =
             (0..places).map(|place| Reverse((0, place))).collect();
         let mut opened = Vec::new();
-        for now in (0..until_ns).step_by(MS as usize) {
+        for now in (0..until_ns).step_by(usize::try_from(MS).unwrap()) {
             while let Some(&Reverse((due_ns, place))) = waiting.peek()
                 && due_ns <= now
                 && pace.allows(now)
