@@ -143,7 +143,7 @@ def names_in_a_history(field: Field) -> None:
 @case("D9 numbers-in-records", "A sweep's record with a rate of 0 takes 4 GB and aborts; others put NaN into the page.")
 def numbers_out_of_range(field: Field) -> None:
     """A number that can't be is refused at its field; no page has NaN."""
-    objective = "--objective p99=500ms --from 50 --to 150 --rounds 0 --time-limit 20s -w 0s -c 4"
+    objective = "--objective p99=500ms --from 1000 --to 3000 --rounds 1 --time-limit 20s -w 0s -c 4"
     field.bench(*f"sweep --scenario {field.scenario()} --target {field.target('plain')} {objective} --out sweep".split()).exits(0, 3, 4, 5)
     sweep = json.loads((field.dir / "sweep/sweep.json").read_text())
     expect(bool(sweep["steps"]), "the sweep has no steps")

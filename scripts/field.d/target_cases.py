@@ -65,7 +65,7 @@ def a_target_that_logs(field: Field) -> None:
     """A warning has the number of lines that it printed while it was measured; a flood at its start is no trouble."""
     plain, log = field.target("plain"), field.target("log", ["--log"])
     ran = field.measure(f"a={plain}", f"b={log}").exits(*FINE)
-    ran.says(r"b: [^.;]*printed [\d,]+ lines while it was measured|printed lines while it was measured.*b ").lacks(r"a: [^.;]*printed")
+    ran.says(r"b: it printed while it was measured: [\d,]+ lines").lacks("a: it printed")
     flood = field.target("flood", ["--flood", "5000000"])
     field.measure(flood, out="flood").exits(*FINE)
 
@@ -111,7 +111,7 @@ def interrupts(field: Field) -> None:
             with field.started(field.bench_path, *f"load {url} -d 30s -c 2 {form}".split()) as load:
                 until("the load", lambda: sockets(load.process.pid) >= 2)
                 load.signal(number)
-                load.finish().exits(130).says("interrupted")
+                load.finish().exits(130).says("interrupt")
     for times in (1, 2):
         line = f"run --scenario {field.scenario()} --target {field.target('plain')} -d 30s --out twice{times}"
         with field.started(field.bench_path, *line.split()) as run:
@@ -131,9 +131,9 @@ def commands_as_written(field: Field) -> None:
     field.write("with blank/Port.toml", text)
     field.measure("mine=./with blank/Port.toml").exits(*FINE)
     expect(port == "./port.toml", port)
-    for command, words in (("~/x", "expands"), ("$HOME/x", "expands"), ("python3 target.py", "args")):
+    for number, (command, words) in enumerate((("~/x", "expands"), ("$HOME/x", "expands"), ("python3 target.py", "args"))):
         broken = field.target("broken", ["{port}"], command=command, script="")
-        field.measure(broken, out="broken").exits(5).says(words)
+        field.measure(broken, out=f"broken{number}").exits(5).says(words)
     script = field.write("start.sh", b"#!/bin/sh\r\nexec true\r\n")
     script.chmod(0o755)
     field.measure(field.target("lines", ["{port}"], command="./start.sh", script=""), out="lines").exits(5).says("CR LF|line ends|carriage")

@@ -9,7 +9,7 @@ use model::record::warning::Answered;
 use reqwest::blocking::Client;
 use reqwest::header::HOST;
 
-use crate::failure::{Explain, Failure};
+use crate::failure::Failure;
 
 /// How long a control request may take: longer than the slowest route of any sensible scenario.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -73,7 +73,14 @@ impl ControlClient {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .map(|client| Self { client, timeout })
-            .or_internal(|| "cannot make an HTTP client".to_owned())
+            // It needs a thread of its own.
+            .map_err(|error| {
+                Failure::internal(miette::miette!(
+                    help = "if no thread can be started, raise the limit with `ulimit -u`, or that of the container",
+                    "cannot make an HTTP client: {}",
+                    causes(&error)
+                ))
+            })
     }
 
     /// Sends a request once and says what came back, or what is wrong with it.

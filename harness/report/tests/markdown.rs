@@ -150,15 +150,15 @@ fn comparisons_of_runs_are_read_as_they_are_meant() {
             usize::from(!reported.comparisons.is_empty()),
             "{name}"
         );
-        for (comparison, row) in reported
-            .comparisons
-            .iter()
+        let errors = reported.error_comparisons.iter();
+        let errors = errors.map(|each| (&each.head, &each.base));
+        let metrics = reported.comparisons.iter();
+        let metrics = metrics.map(|each| (&each.head, &each.base));
+        for ((head, base), row) in errors
+            .chain(metrics)
             .zip(tables.iter().flat_map(|table| &table[1..]))
         {
-            assert_eq!(
-                [&row[0], &row[1]],
-                [&visible(&comparison.head), &visible(&comparison.base)]
-            );
+            assert_eq!([&row[0], &row[1]], [&visible(head), &visible(base)]);
         }
     }
 }

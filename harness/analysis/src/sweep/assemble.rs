@@ -157,10 +157,14 @@ fn own_warnings(
         }
     }
     if ended.time_was_up {
-        warnings.push(Warning::note(Fact::TimeLimit {
+        let fact = Fact::TimeLimit {
             limit_s: plan.design.time_limit_s,
             rounds: plan.design.rounds,
-        }));
+        };
+        warnings.push(Warning {
+            voids: is_nothing_measured,
+            ..Warning::note(fact)
+        });
     }
     if ended.interrupted {
         warnings.push(Warning::note(Fact::Interrupted { run: None }));

@@ -64,7 +64,7 @@ pub(crate) enum RecvError {
 #[derive(Debug, Error)]
 pub enum HandshakeError {
     /// One side refused the other.
-    #[error("{0}")]
+    #[error("{}", refusal(.0))]
     Refused(rustls::Error),
     /// The server did not go on with it in time.
     #[error("the server did not go on with it in time")]
@@ -75,6 +75,16 @@ pub enum HandshakeError {
     /// The system failed.
     #[error("{0}")]
     System(io::Error),
+}
+
+/// A refusal in words: what the library has wrapped is unwrapped.
+fn refusal(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::Other(cause)) => {
+            format!("invalid peer certificate: {cause}")
+        }
+        error => error.to_string(),
+    }
 }
 
 impl HandshakeError {
@@ -90,7 +100,7 @@ impl HandshakeError {
                 "pass the authority that signed it with --cacert FILE, or --insecure to believe any"
             }
             Self::Refused(rustls::Error::InvalidCertificate(_)) => {
-                "look at the server's certificate, or pass --insecure to believe any"
+                "pass a certificate to believe with --cacert FILE, or --insecure to believe any"
             }
             Self::Refused(rustls::Error::InvalidMessage(_)) | Self::Closed | Self::TimedOut => {
                 "check that this port speaks https; if it speaks plain http, write http://"
