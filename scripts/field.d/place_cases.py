@@ -115,7 +115,7 @@ def no_home(field: Field) -> None:
 # Commands that print by themselves, by libraries, and by pieces.
 PRINTING = (
     "list scenarios", "list cases", "explain p99", "doctor", "completions bash", "export run -f markdown", "compare run run --base a --head b",
-    "compare run run --base a --head b --json", "report run --markdown", "history history.ndjson", "load {url} -n 5 -c 1", "load {url} -n 5 -c 1 --json",
+    "compare run run --base a --head b --json", "report run --markdown", "history --history history.ndjson", "load {url} -n 5 -c 1", "load {url} -n 5 -c 1 --json",
     "chart run --chart latency-by-percentile --out - --format svg", "--help",
 )
 
@@ -175,16 +175,16 @@ def a_history_out_of_order(field: Field) -> None:
         later = json.loads(json.dumps(line))
         slow = 2.0 if number >= 12 else 1.0
         later |= {"started_at": f"2026-11-{1 + number:02}T00:00:00Z", "valid": True, "id": f"run-{number:02}"}
-        for of in later["targets"][1:]:
-            of["metrics"] = {name: value * slow for name, value in of["metrics"].items()}
+        for of in later["comparisons"]:
+            of |= {name: of[name] * slow for name in ("ratio", "ci_low", "ci_high")}
         lines.append(json.dumps(later))
     for name, order in (("sorted", lines), ("union", lines[::2] + lines[1::2])):
         field.write(f"{name}.ndjson", "\n".join(order) + "\n")
-        field.bench("history", f"{name}.ndjson").exits(0).says("24 runs").lacks("No change found")
+        field.bench("history", "--history", f"{name}.ndjson").exits(0).says("24 runs").lacks("No change found")
     field.write("marks.ndjson", "\n".join([lines[0], "<<<<<<< HEAD", lines[1]]) + "\n")
-    field.bench("history", "marks.ndjson").exits(2).says(r"marks\.ndjson:2")
+    field.bench("history", "--history", "marks.ndjson").exits(2).says(r"marks\.ndjson:2")
     field.measure(field.target("bad", ["--die-after", "30"]), out="bad").exits(5)
-    field.bench("export", "bad", "-f", "openmetrics").lacks(r"bench_valid\S* 1(\.0)? ")
+    field.bench("export", "bad", "-f", "openmetrics").lacks(r"bench_valid\{[^}]*\} 1(\.0)?\b")
     field.bench("export", "bad", "-f", "custom-smaller-is-better").lacks("measure longer")
 
 

@@ -249,7 +249,7 @@ impl Scenario {
                 "check that this is a scenario: they usually have a few dozen lines",
             ));
         }
-        let name = text.name("scenario")?;
+        let name = text.name("scenario", "")?;
         let raw: Raw = toml::from_str(source).map_err(|error| text.toml_error(&error))?;
         let timeout = timeout(&text, raw.timeout.as_ref())?;
         let requests = requests(&text, &raw.requests)?;

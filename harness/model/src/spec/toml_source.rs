@@ -174,8 +174,8 @@ impl Text<'_> {
 
     /// What the file describes is called what the file is called, without its extension.
     ///
-    /// `kind`: what that is, as `scenario`.
-    pub fn name(&self, kind: &str) -> Result<String, SourceError> {
+    /// `kind`: what that is, as `scenario`. `other_way`: how it gets a name of its own beside that, if it can, as the end of a sentence.
+    pub fn name(&self, kind: &str, other_way: &str) -> Result<String, SourceError> {
         let file = self.file_name.rsplit(['/', '\\']).next();
         let file = file.unwrap_or_default();
         let stem = match file {
@@ -184,7 +184,7 @@ impl Text<'_> {
         };
         names::check(stem).map_err(|error| {
             let help = format!(
-                "rename the file: the {kind} is called what the file is called, without `.toml`"
+                "rename the file: the {kind} is called what the file is called, without `.toml`{other_way}"
             );
             self.error(0..0, error.to_string(), help)
         })?;

@@ -630,7 +630,7 @@ pub(crate) fn circumstances(record: &RunRecord) -> Vec<(&'static str, String)> {
         let per_request = generator
             .cpu_us_per_request
             .map_or_else(|| NONE.to_owned(), |us| time(us * 1e3));
-        let lags: String = [Clock::SendLag, Clock::ReceiveLag]
+        let lags: Vec<String> = [Clock::SendLag, Clock::ReceiveLag]
             .into_iter()
             .filter_map(|clock| Some((clock, target.report.times(clock).p99?)))
             .map(|(clock, p99)| format!(", p99 of {} {}", terms::clock(clock), time(p99 as f64)))
@@ -642,10 +642,11 @@ pub(crate) fn circumstances(record: &RunRecord) -> Vec<(&'static str, String)> {
         facts.push((
             "generator",
             format!(
-                "against {}: {per_request} of CPU per request, {} of its cores ({} of that spinning){lags}",
+                "against {}: {per_request} of CPU per request, {} of its cores ({} of that spinning){}",
                 target.name,
                 percent(generator.cpu_share),
                 percent(generator.spin_share),
+                lags.concat(),
             ),
         ));
     }

@@ -176,7 +176,10 @@ impl Manifest {
         };
         let manifest = Self {
             name: text
-                .name("target")
+                .name(
+                    "target",
+                    &format!("; or name it yourself, as `mine={file_name}`"),
+                )
                 .or_else(|error| alias.map(str::to_owned).ok_or(error))?,
             description: words(&text, "description", &raw.description, MAX_SENTENCE_CHARS)?,
             runtime: words(&text, "runtime", &raw.runtime, MAX_LABEL_CHARS)?,
