@@ -190,7 +190,7 @@ def numbers(of: object, path: list[object]) -> list[list[object]]:
     return found[::step]
 
 
-@case("D12 full-disk", "The disk is full at the end: no verdict is printed, and what was measured is deleted.")
+@case("D12 full-disk", "The disk is full at the end: no result is printed, and what was measured is deleted.")
 def a_full_disk(field: Field) -> None:
     """The verdict is printed, what was measured is kept and its place named; a --history that can't be written is noticed before."""
     field.target("plain")

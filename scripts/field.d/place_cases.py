@@ -71,7 +71,7 @@ def throttled(stat: Path) -> Iterator[None]:
 
 @case("A20 arm-has-no-model", "On ARM the processor has no name, and two different ones count as the same machine.")
 def processors_without_a_name(field: Field) -> None:
-    """They are told apart by implementer, part and variant; what is not known equals nothing, and virtualization is unknown."""
+    """They are distinguished by implementer, part and variant; what is not known equals nothing, and virtualization is unknown."""
     arm = (MODULES / "cpuinfo-arm").read_text()
     other = field.write("other", arm.replace("0xd0c", "0xd40"))
     for place, cpuinfo in (("one", MODULES / "cpuinfo-arm"), ("two", other)):

@@ -151,7 +151,7 @@ def forked_workers(field: Field) -> None:
 
 @case("D8 backend-descriptors", "The backend of `/upstream` exits when its descriptors run out, and takes every later request with it.")
 def a_backend_without_descriptors(field: Field) -> None:
-    """It waits until a descriptor is free, and then serves whoever waited."""
+    """It waits until a descriptor is free, and then serves those that waited."""
     import resource
     import socket
 
