@@ -93,7 +93,8 @@ def one_connection_at_a_time(field: Field) -> None:
     ended = field.server("one_at_a_time.py", 0, "1.0")
     field.load(f"http://127.0.0.1:{ended}/", "-c 1 -n 50").exits(*FINE).says("closed as announced").lacks(*BLAME)
     many = field.server("one_at_a_time.py", 0)
-    field.load(f"http://127.0.0.1:{many}/", "-n 10").exits(5).says("could open only", "-c 1")
+    # Whether the kernel completes connections that nobody has accepted yet depends on how soon the server takes its first.
+    field.load(f"http://127.0.0.1:{many}/", "-n 10").exits(5).says("could open only|if the target serves so many connections one after the other, lower -c")
 
 
 @case("A14 http-to-tls", "http:// to a port that speaks TLS, or the other way round, reads as a slow or broken server.")
