@@ -135,7 +135,7 @@ def names_in_a_history(field: Field) -> None:
     lines = [json.dumps(line | {"started_at": f"2026-11-0{day}T00:00:00Z", "valid": True}) for day in range(1, 9)]
     field.write("evil.ndjson", "\n".join(lines) + "\n")
     field.write("in/side/x", "")
-    field.bench("history", field.dir / "evil.ndjson", "--out", "charts", cwd=field.dir / "in/side").exits(0, 2)
+    field.bench("history", "--history", field.dir / "evil.ndjson", "--out", "charts", cwd=field.dir / "in/side").exits(0, 2)
     found = [path for path in field.dir.rglob("*evil*") if path.name != "evil.ndjson" and "charts" not in path.parts]
     expect(not found, f"written outside: {found}")
 
@@ -233,9 +233,9 @@ def drafts_and_half_files(field: Field) -> None:
     field.bench("run", "--resume", "run").exits(2).says(r"steps\.ndjson:3")
     expect(not (field.dir / "run/.bench-left").exists(), "the draft is left")
     field.measure("./plain.toml", out="whole").exits(*FINE)
-    full = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # noqa: E731
+    full = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))  # noqa: E731
     ignore = lambda: (signal.signal(signal.SIGXFSZ, signal.SIG_IGN), full())  # noqa: E731
-    for words in ("report whole -o out", "export whole -f json -o out", "chart whole --chart latency-by-percentile --out out --format svg"):
+    for words in ("report whole -o out", "export whole -f openmetrics -o out", "chart whole --chart latency-by-percentile --out out --format svg"):
         field.write("out", "what was there")
         field.bench(*words.split(), prepare=ignore).exits(1, 2)
         expect((field.dir / "out").read_text() == "what was there", f"`bench {words}` cut the file")

@@ -62,6 +62,8 @@ class Ran:
     out: str
     err: str
     rss_mib: float = 0.0
+    # Whether a case has said which exit codes are right.
+    is_judged: bool = False
 
     @property
     def text(self) -> str:
@@ -81,14 +83,17 @@ class Ran:
         return Wrong(f"`{self.command}` {what}; exit code {self.code}: {self.text[-OUTPUT_SHOWN:]}")
 
     def exits(self, *codes: int) -> Ran:
-        """Its exit code is one of these, and it did not panic."""
+        """Its exit code is one of these, and it did not panic. Arguments that `bench` does not know pass only where 2 is the one code."""
+        self.is_judged = codes == (2,)
         self.lacks("panicked at")
+        self.is_judged = True
         if self.code not in codes:
             raise self.wrong(f"should exit with {' or '.join(map(str, codes))}")
         return self
 
     def says(self, *parts: str) -> Ran:
         """Each of these regular expressions is found in what it printed."""
+        self.check_was_taken()
         for part in parts:
             if not re.search(part, self.text):
                 raise self.wrong(f"does not say /{part}/")
@@ -96,10 +101,16 @@ class Ran:
 
     def lacks(self, *parts: str) -> Ran:
         """None of these regular expressions is found in what it printed."""
+        self.check_was_taken()
         for part in parts:
             if found := re.search(part, self.text):
                 raise self.wrong(f"says {found[0]!r}")
         return self
+
+    def check_was_taken(self) -> None:
+        """A case whose arguments are not known to `bench` tries nothing, and must not pass for it."""
+        if not self.is_judged and self.code == 2 and "try '--help'" in self.err:
+            raise self.wrong("is not taken as typed")
 
 
 # How `bench` ends where all is well: a busy machine may make a measurement invalid.

@@ -362,7 +362,7 @@ def an_unknown_percentile_is_no_zero(field: Field) -> None:
     """No time of 0 ns is printed where there are too few samples, and the limits named are those that were exceeded."""
     url = field.raw("plain")
     for _ in range(3):
-        field.load(url, "-R 20 -d 1s -c 4").lacks(r"p99 0 ns", r"\(worth a word")
+        field.load(url, "-R 20 -d 1s -c 4").lacks(r"p99 0 ns")
 
 
 @case("F6 no-pause-before-reopening", "An idle connection that is lost is opened again at once, for ever: 323 connections for 30 requests.")

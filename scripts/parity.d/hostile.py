@@ -295,7 +295,7 @@ class Attack:
                 continue
 
     def left(self) -> int:
-        """Connections that the server still has. A client that reads nothing is told of no end: it stands behind what was not read."""
+        """Connections that the server still has. A client that reads nothing does not see an end: it stands behind what was not read."""
         if not self.must_end:
             return 0
         return owned(Path("/proc/net/tcp").read_text(), self.port, {connection.getsockname()[1] for connection in self.sockets})

@@ -136,8 +136,9 @@ impl ControlClient {
 
     /// Asks for `target` once, which must be answered with 2xx.
     pub fn answers(&self, addr: SocketAddr, target: &str) -> Result<(), NoAnswer> {
-        let what = format!("GET http://{addr}{target}");
-        Err(match self.client.get(&what["GET ".len()..]).send() {
+        let url = format!("http://{addr}{target}");
+        let what = format!("GET {url}");
+        Err(match self.client.get(&url).send() {
             Ok(reply) if reply.status().is_success() => return Ok(()),
             Ok(reply) => NoAnswer::Other(format!(
                 "{what} was answered {} instead of 2xx",

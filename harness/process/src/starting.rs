@@ -314,6 +314,7 @@ mod tests {
             .unwrap_err();
         assert_eq!(why, "no Node.js");
     }
+
     #[test]
     fn an_address_that_listens_comes_before_one_that_does_not() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A server that is no child of who asks for it, as `docker run -p` has it: the daemon listens for whoever asks, the asker only waits.
+"""A server that is no child of what asks for it, as `docker run -p` has it: the daemon listens for the asker, which only waits.
     python3 broker.py daemon SOCKET &            then, as a target:  python3 broker.py ask SOCKET PORT"""
 import os
 import signal

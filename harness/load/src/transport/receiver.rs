@@ -283,8 +283,8 @@ mod tests {
     #[test]
     fn what_is_read_late_arrived_early() {
         let clock = Clock::start();
-        // A kernel that stamps nothing has nothing to show here; its drives say so.
-        let Ok(_stamping) = test(clock) else { return };
+        // Linux stamps what comes over loopback. On a kernel that does not, this test fails, and drives by the kernel's clock are an error.
+        let _stamping = test(clock).expect("the kernel's stamps can be trusted here");
         let (writer, reader) = connected().unwrap();
         stamp(&reader).unwrap();
         let mut receiver = Receiver::stamped(clock);
