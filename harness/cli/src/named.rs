@@ -28,7 +28,9 @@ pub(crate) fn scenario(name: &str) -> Result<Scenario, Failure> {
 fn named(text: &str) -> Result<Vec<TargetSpec>, Failure> {
     let (alias, what) = TargetSpec::split_alias(text);
     let path = Path::new(what);
-    if path.extension().is_none() && !what.contains('/') {
+    // The `.13` of `fastapi@3.13` is no extension.
+    let is_file = path.extension().is_some() && !what.contains('@');
+    if !is_file && !what.contains('/') {
         return TargetSpec::parse_each(text).map_err(Failure::usage_of);
     }
     let source = files::read_text(path, target::MAX_SOURCE_BYTES).or_usage(

@@ -5,13 +5,13 @@ use thiserror::Error;
 /// The longest name of a target or a scenario. Names become parts of file names, legends and columns.
 pub const MAX_NAME_BYTES: usize = 64;
 
-/// Checks a name of a target or a scenario: 1 to [`MAX_NAME_BYTES`] of `a-z 0-9 - _ .`, beginning with a letter or digit.
+/// Checks a name of a target or a scenario: 1 to [`MAX_NAME_BYTES`] of `a-z 0-9 - _ . @`, beginning with a letter or digit.
 pub fn check(name: &str) -> Result<(), NameError> {
     let fits = name.len() <= MAX_NAME_BYTES
         && name.starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
         && name
             .bytes()
-            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.'));
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'@'));
     if fits {
         Ok(())
     } else {
@@ -62,7 +62,7 @@ pub fn shortened(text: &str) -> String {
 /// A name that can't be one.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "`{name}` can't be a name: take 1 to {MAX_NAME_BYTES} of the characters a-z, 0-9, `-`, `_` and `.`, beginning with a letter or digit"
+    "`{name}` can't be a name: take 1 to {MAX_NAME_BYTES} of the characters a-z, 0-9, `-`, `_`, `.` and `@`, beginning with a letter or digit"
 )]
 pub struct NameError {
     /// The name, cut to a readable length.
@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn names_are_safe_in_file_names_and_columns() {
         let longest = "n".repeat(MAX_NAME_BYTES);
-        for good in ["a", "0", "node-cluster", "v1.2_x", &longest] {
+        for good in ["a", "0", "node-cluster", "v1.2_x", "node@22", &longest] {
             assert_eq!(check(good), Ok(()), "{good}");
         }
         let too_long = "n".repeat(MAX_NAME_BYTES + 1);

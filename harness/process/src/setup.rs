@@ -1,11 +1,13 @@
-//! What targets in other languages need before they can run: their files, and the packages that these use.
+//! What targets in other languages need before they can run: a runtime, the servers' files, and the packages that these use.
 //!
 //! The files of `servers/node` and `servers/fastapi` are part of this program, so that an installed `bench` needs no checkout.
-//! They go to a directory of the cache that is named for their content, complete or not at all; packages come from the
-//! registries by their lock files, with hashes. Nothing is installed anywhere else.
+//! They go to a directory of the cache that is named for their content, complete or not at all; runtimes and packages come
+//! from the registries by their lock files, with hashes. Nothing is installed anywhere else.
 //!
-//! Knows interpreters and package managers. Must never know what a server does.
+//! Knows package managers. Must never know what a server does.
 
+mod found;
+mod locked;
 mod release;
 
 use std::fmt;
@@ -17,14 +19,14 @@ use std::time::{Duration, Instant, SystemTime};
 
 use data_encoding::HEXLOWER;
 use include_dir::{Dir, include_dir};
-use model::spec::target::Needs;
+use model::spec::target::{Needs, ON_PATH, Runtime};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::data_files;
 
-use crate::supervised::Program;
-use crate::version::version_reported_by;
+use found::{Interpreter, version_of};
+use locked::Locked;
 
 pub use release::Support;
 
@@ -43,36 +45,67 @@ const SHOWN_LINES: usize = 12;
 /// How long the hexadecimal name of a content is.
 const NAME_DIGITS: usize = 16;
 
-/// A server's files, and the interpreter that runs them.
+/// A server's files, and what runs them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetUp {
     /// Where the files are.
     pub dir: PathBuf,
-    /// `node`, or the virtual environment's `python`.
+    /// The program, or the virtual environment's `python`.
     pub interpreter: PathBuf,
+    /// Its version, and what is known of its end of life today.
+    pub version: Versioned,
 }
 
-/// An interpreter that was found.
+/// A version, and what is known of its end of life today.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Interpreter {
-    /// The program.
-    pub path: PathBuf,
-    /// As it tells it.
+pub struct Versioned {
+    /// As the runtime prints it.
     pub version: String,
+    /// Nothing where its project announces none, or it is not known here.
+    pub support: Option<Support>,
+}
+
+impl Versioned {
+    fn of(runtime: Runtime, version: &str) -> Self {
+        Self {
+            version: version.to_owned(),
+            support: release::support(runtime, version, jiff::Zoned::now().date()),
+        }
+    }
+}
+
+impl fmt::Display for Versioned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.support {
+            Some(support) => write!(f, "{} ({support})", self.version),
+            None => f.write_str(&self.version),
+        }
+    }
 }
 
 /// Why something could not be made ready.
 #[derive(Debug, Error)]
 pub enum SetupError {
-    /// The interpreter.
-    #[error("{language} was not found: {}{remedy}", found.as_ref().map(|found| format!("{found}; ")).unwrap_or_default())]
+    /// The runtime.
+    #[error("{runtime} was not found: {}{remedy}", found.as_ref().map(|found| format!("{found}; ")).unwrap_or_default())]
     Missing {
-        /// The language.
-        language: &'static str,
+        /// Its name, with its version where a certain one is needed.
+        runtime: String,
         /// What was found that won't do.
         found: Option<String>,
         /// What to install.
         remedy: &'static str,
+    },
+    /// The registry has none for this machine.
+    #[error(
+        "npm's registry has no {needs} for {arch} that is known here; `{}@{ON_PATH}` is the one on the PATH",
+        needs.runtime.name()
+    )]
+    NoPackage {
+        /// What is needed.
+        needs: Needs,
+        /// The machine.
+        arch: &'static str,
     },
     /// The cache.
     #[error("cannot make {}: {source}; see that it can be written, or set XDG_CACHE_HOME", path.display())]
@@ -94,73 +127,159 @@ pub enum SetupError {
     },
 }
 
-/// The modules of the Node.js server.
+/// The modules of the JavaScript servers.
 static NODE_MODULES: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../servers/node/lib");
 
 /// The modules of the Python servers.
 static PYTHON_MODULES: Dir<'static> =
     include_dir!("$CARGO_MANIFEST_DIR/../../servers/fastapi/bench_server");
 
-/// Everything that is known of one kind of set-up.
-struct Recipe {
-    /// The beginning of its directory's name.
-    name: &'static str,
-    /// In messages.
-    language: &'static str,
-    /// The variable that names the interpreter.
-    variable: &'static str,
-    /// Where it is looked for otherwise.
-    programs: &'static [&'static str],
-    /// The oldest version that will do.
-    oldest: (u32, u32),
-    /// What to do where there is none.
-    remedy: &'static str,
+/// Where a runtime is taken from.
+enum Origin {
+    /// It is on the machine.
+    Found(Interpreter),
+    /// npm's registry has it.
+    Locked(&'static Locked),
 }
 
-const NODE: Recipe = Recipe {
-    name: "node",
-    language: "Node.js",
-    variable: "BENCH_NODE",
-    programs: &["node", "nodejs"],
-    oldest: (20, 0),
-    remedy: "install version 20 or later (Debian: apt-get install nodejs npm), or name it with BENCH_NODE",
-};
-
-const PYTHON: Recipe = Recipe {
-    name: "python",
-    language: "Python",
-    variable: "BENCH_PYTHON",
-    programs: &[
-        "python3",
-        "python3.14",
-        "python3.13",
-        "python3.12",
-        "python3.11",
-    ],
-    oldest: (3, 11),
-    remedy: "install version 3.11 or later (Debian: apt-get install python3 python3-venv), or name it with BENCH_PYTHON",
-};
-
-fn recipe(needs: Needs) -> &'static Recipe {
-    match needs {
-        Needs::Node => &NODE,
-        Needs::Python => &PYTHON,
+fn origin(needs: Needs) -> Result<Origin, SetupError> {
+    if let Some(locked) = Locked::of(needs) {
+        return Ok(Origin::Locked(locked));
     }
+    if needs.runtime != Runtime::Python && needs.version != ON_PATH {
+        return Err(SetupError::NoPackage {
+            needs,
+            arch: std::env::consts::ARCH,
+        });
+    }
+    found::interpreter(needs).map(Origin::Found)
 }
 
 /// Makes ready what a target needs, unless it is. `say`: is given a line where it has to be done, which takes time.
 pub fn prepare(needs: Needs, say: &mut dyn FnMut(&str)) -> Result<SetUp, SetupError> {
-    let found = interpreter(needs)?;
-    let dir = place(needs, &found)?;
-    if dir.is_dir() {
-        return Ok(set_up(needs, &found, dir));
-    }
-    let servers = dir.parent().expect("a place has a parent").to_owned();
-    let files_error = |path: &Path| {
-        let path = path.to_owned();
-        move |source| SetupError::Files { path, source }
+    let servers = servers_dir()?;
+    let found = match origin(needs)? {
+        Origin::Found(found) => found,
+        Origin::Locked(locked) => {
+            let place = runtime_place(needs, locked);
+            let what = format!("{} {}", needs.runtime.title(), locked.release);
+            let files = || {
+                let files = locked.files().into_iter();
+                files
+                    .map(|(name, text)| (name.to_owned(), text.into_bytes()))
+                    .collect()
+            };
+            let dir = make(&servers, &place, &what, say, files, |dir| {
+                npm_ci(None, dir)?;
+                // npm passes over a package that is not for this machine.
+                let program = dir.join(locked.program());
+                let is_there = version_of(&program).is_some();
+                is_there.then_some(()).ok_or_else(|| SetupError::Step {
+                    step: "npm ci".to_owned(),
+                    why: format!("the program of {} does not run here", locked.package),
+                    remedy: "; leave this version out, or take the one on the PATH with `@path`",
+                })
+            })?;
+            Interpreter {
+                path: dir.join(locked.program()),
+                version: locked.release.to_owned(),
+            }
+        }
     };
-    fs::create_dir_all(&servers).map_err(files_error(&servers))?;
+    let place = packages_place(needs, &found);
+    let what = match needs.runtime {
+        Runtime::Python => format!(
+            "Python packages for {} {}",
+            found.path.display(),
+            Versioned::of(needs.runtime, &found.version)
+        ),
+        Runtime::Node | Runtime::Bun | Runtime::Deno => "npm packages".to_owned(),
+    };
+    let of_servers = || files(needs.runtime);
+    let dir = make(&servers, &place, &what, say, of_servers, |dir| {
+        match needs.runtime {
+            Runtime::Python => install_python(&found, dir),
+            // npm stands beside the node that it belongs to, where there is one.
+            _ => npm_ci(found.path.parent(), dir),
+        }
+    })?;
+    let version = Versioned::of(needs.runtime, &found.version);
+    Ok(match needs.runtime {
+        Runtime::Python => SetUp {
+            interpreter: venv_python(&dir),
+            dir,
+            version,
+        },
+        _ => SetUp {
+            interpreter: found.path,
+            dir,
+            version,
+        },
+    })
+}
+
+/// A directory of a set-up: what it is called before the hash of its content, and that hash.
+struct Place {
+    kind: String,
+    hash: String,
+}
+
+impl Place {
+    fn path(&self, servers: &Path) -> PathBuf {
+        servers.join(format!("{}-{}", self.kind, self.hash))
+    }
+}
+
+fn runtime_place(needs: Needs, locked: &Locked) -> Place {
+    Place {
+        kind: needs.to_string(),
+        hash: locked.release.to_owned(),
+    }
+}
+
+/// Named for the files; that of Python also for the interpreter that its packages are made for.
+fn packages_place(needs: Needs, found: &Interpreter) -> Place {
+    let mut hash = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    let kind = match needs.runtime {
+        Runtime::Python => {
+            part(found.path.as_os_str().as_encoded_bytes());
+            part(found.version.as_bytes());
+            needs.to_string()
+        }
+        _ => "npm".to_owned(),
+    };
+    for (name, bytes) in files(needs.runtime) {
+        part(name.as_bytes());
+        part(&bytes);
+    }
+    let mut hash = HEXLOWER.encode(&hash.finalize());
+    hash.truncate(NAME_DIGITS);
+    Place { kind, hash }
+}
+
+fn files_error(path: &Path) -> impl FnOnce(std::io::Error) -> SetupError + use<> {
+    let path = path.to_owned();
+    move |source| SetupError::Files { path, source }
+}
+
+/// Makes one directory, unless it is there: its files, and what `install` adds to them.
+fn make(
+    servers: &Path,
+    place: &Place,
+    what: &str,
+    say: &mut dyn FnMut(&str),
+    files: impl FnOnce() -> Vec<(String, Vec<u8>)>,
+    install: impl FnOnce(&Path) -> Result<(), SetupError>,
+) -> Result<PathBuf, SetupError> {
+    let dir = place.path(servers);
+    if dir.is_dir() {
+        return Ok(dir);
+    }
+    fs::create_dir_all(servers).map_err(files_error(servers))?;
     // Two runs that start together: one makes it, the other waits and finds it. The lock goes with the process.
     let lock_path = servers.join("lock");
     let lock = File::create(&lock_path).map_err(files_error(&lock_path))?;
@@ -169,164 +288,83 @@ pub fn prepare(needs: Needs, say: &mut dyn FnMut(&str)) -> Result<SetUp, SetupEr
         lock.lock().map_err(files_error(&lock_path))?;
     }
     if dir.is_dir() {
-        return Ok(set_up(needs, &found, dir));
+        return Ok(dir);
     }
-    tidy(&servers, needs);
-    say(&format!(
-        "setting up {} packages for {} {} in {} (once)",
-        recipe(needs).language,
-        found.path.display(),
-        described(needs, &found),
-        dir.display()
-    ));
+    tidy(servers, &place.kind);
+    say(&format!("setting up {what} in {} (once)", dir.display()));
     let partial = tempfile::Builder::new()
         .prefix(PARTIAL)
-        .tempdir_in(&servers)
-        .map_err(files_error(&servers))?;
-    for (name, bytes) in files(needs) {
+        .tempdir_in(servers)
+        .map_err(files_error(servers))?;
+    for (name, bytes) in files() {
         let path = partial.path().join(&name);
         let parent = path.parent().expect("every file is in a directory");
         fs::create_dir_all(parent).map_err(files_error(parent))?;
         fs::write(&path, bytes).map_err(files_error(&path))?;
     }
-    match needs {
-        Needs::Node => install_node(&found, partial.path())?,
-        Needs::Python => install_python(&found, partial.path())?,
-    }
+    install(partial.path())?;
     fs::rename(partial.path(), &dir).map_err(files_error(&dir))?;
     // It is no longer where it would be removed from.
     let _ = partial.keep();
-    Ok(set_up(needs, &found, dir))
+    Ok(dir)
 }
 
 /// What there is of what a target needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
-    /// The interpreter.
-    pub found: Interpreter,
-    /// What is known of its end of life.
-    pub support: Option<Support>,
-    /// Whether the packages are set up as well.
+    /// Where it is, or what it comes from.
+    pub origin: String,
+    /// Its version.
+    pub version: Versioned,
+    /// Whether all of it is set up.
     pub is_ready: bool,
 }
 
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let packages = if self.is_ready {
-            "packages are set up"
+        let ready = if self.is_ready {
+            "set up"
         } else {
-            "packages are not set up yet"
+            "not set up yet"
         };
-        let version = versioned(&self.found, self.support);
-        write!(f, "{} {version}; {packages}", self.found.path.display())
+        write!(f, "{} {}; {ready}", self.origin, self.version)
     }
 }
 
 /// Looks for what a target needs, without making it.
 pub fn state(needs: Needs) -> Result<State, SetupError> {
-    let found = interpreter(needs)?;
+    let servers = servers_dir()?;
+    let (origin, found, has_runtime) = match origin(needs)? {
+        Origin::Found(found) => (found.path.display().to_string(), found, true),
+        Origin::Locked(locked) => {
+            let dir = runtime_place(needs, locked).path(&servers);
+            let found = Interpreter {
+                path: dir.join(locked.program()),
+                version: locked.release.to_owned(),
+            };
+            (format!("npm's {}", locked.package), found, dir.is_dir())
+        }
+    };
+    let packages = packages_place(needs, &found).path(&servers);
     Ok(State {
-        support: support(needs, &found),
-        is_ready: place(needs, &found).is_ok_and(|dir| dir.is_dir()),
-        found,
+        origin,
+        version: Versioned::of(needs.runtime, &found.version),
+        is_ready: has_runtime && packages.is_dir(),
     })
 }
 
-/// What the interpreters of a need are called, in messages.
-pub fn language(needs: Needs) -> &'static str {
-    recipe(needs).language
-}
-
-/// The interpreter that would be used.
-pub fn interpreter(needs: Needs) -> Result<Interpreter, SetupError> {
-    let recipe = recipe(needs);
-    let missing = |found: Option<String>| SetupError::Missing {
-        language: recipe.language,
-        found,
-        remedy: recipe.remedy,
-    };
-    if let Some(named) = std::env::var_os(recipe.variable) {
-        let path = PathBuf::from(named);
-        let named = format!("{} is {}", recipe.variable, path.display());
-        let version = version_of(&path)
-            .ok_or_else(|| missing(Some(format!("{named}, which does not run"))))?;
-        if !is_recent(&version, recipe.oldest) {
-            return Err(missing(Some(format!(
-                "{named}, version {version}, which is too old"
-            ))));
-        }
-        return Ok(Interpreter { path, version });
-    }
-    let mut too_old = None;
-    for program in recipe.programs {
-        let path = PathBuf::from(program);
-        match version_of(&path) {
-            Some(version) if is_recent(&version, recipe.oldest) => {
-                return Ok(Interpreter {
-                    path: on_path(program).unwrap_or(path),
-                    version,
-                });
-            }
-            Some(version) => {
-                too_old.get_or_insert(format!("{program} is {version}, too old"));
-            }
-            None => {}
-        }
-    }
-    Err(missing(too_old))
-}
-
-/// The version, and what is known of its end of life today.
-pub fn described(needs: Needs, found: &Interpreter) -> String {
-    versioned(found, support(needs, found))
-}
-
-fn versioned(found: &Interpreter, support: Option<Support>) -> String {
-    match support {
-        Some(support) => format!("{} ({support})", found.version),
-        None => found.version.clone(),
-    }
-}
-
-fn support(needs: Needs, found: &Interpreter) -> Option<Support> {
-    release::support(needs, &found.version, jiff::Zoned::now().date())
-}
-
-fn set_up(needs: Needs, found: &Interpreter, dir: PathBuf) -> SetUp {
-    let interpreter = match needs {
-        Needs::Node => found.path.clone(),
-        Needs::Python => venv_python(&dir),
-    };
-    SetUp { dir, interpreter }
-}
-
-/// The directory of a set-up: named for the files, and for the interpreter that its packages are made for.
-fn place(needs: Needs, found: &Interpreter) -> Result<PathBuf, SetupError> {
+fn servers_dir() -> Result<PathBuf, SetupError> {
     let cache = data_files::cache_dir().map_err(|failure| SetupError::Files {
         path: PathBuf::from("the cache directory"),
         source: std::io::Error::other(failure.report.to_string()),
     })?;
-    let mut hash = Sha256::new();
-    let mut part = |bytes: &[u8]| {
-        hash.update((bytes.len() as u64).to_le_bytes());
-        hash.update(bytes);
-    };
-    part(found.path.as_os_str().as_encoded_bytes());
-    part(found.version.as_bytes());
-    for (name, bytes) in files(needs) {
-        part(name.as_bytes());
-        part(&bytes);
-    }
-    let mut name = HEXLOWER.encode(&hash.finalize());
-    name.truncate(NAME_DIGITS);
-    let dir = format!("{}-{name}", recipe(needs).name);
-    Ok(cache.join("servers").join(dir))
+    Ok(cache.join("servers"))
 }
 
 /// The files of a server by their names, sorted.
-fn files(needs: Needs) -> Vec<(String, Vec<u8>)> {
-    let (directory, modules, ending, others) = match needs {
-        Needs::Node => (
+fn files(runtime: Runtime) -> Vec<(String, Vec<u8>)> {
+    let (directory, modules, ending, others) = match runtime {
+        Runtime::Node | Runtime::Bun | Runtime::Deno => (
             "lib",
             &NODE_MODULES,
             "js",
@@ -345,7 +383,7 @@ fn files(needs: Needs) -> Vec<(String, Vec<u8>)> {
                 ),
             ][..],
         ),
-        Needs::Python => (
+        Runtime::Python => (
             "bench_server",
             &PYTHON_MODULES,
             "py",
@@ -387,7 +425,7 @@ fn files(needs: Needs) -> Vec<(String, Vec<u8>)> {
 const PARTIAL: &str = ".partial-";
 
 /// Removes what was left half-made, and the oldest set-ups of this kind. Call with the lock held.
-fn tidy(servers: &Path, needs: Needs) {
+fn tidy(servers: &Path, kind: &str) {
     let Ok(entries) = fs::read_dir(servers) else {
         return;
     };
@@ -397,7 +435,7 @@ fn tidy(servers: &Path, needs: Needs) {
         if name.starts_with(PARTIAL) {
             // Its maker is gone, or it would hold the lock.
             let _ = fs::remove_dir_all(entry.path());
-        } else if name.starts_with(&format!("{}-", recipe(needs).name)) {
+        } else if name.starts_with(&format!("{kind}-")) {
             let made = entry.metadata().and_then(|metadata| metadata.modified());
             complete.push((made.unwrap_or(SystemTime::UNIX_EPOCH), entry.path()));
         }
@@ -411,15 +449,11 @@ fn tidy(servers: &Path, needs: Needs) {
     }
 }
 
-fn install_node(found: &Interpreter, dir: &Path) -> Result<(), SetupError> {
-    // npm stands beside the node that it belongs to, where there is one.
-    let beside = found.path.with_file_name("npm");
-    let npm = if beside.is_file() {
-        beside
-    } else {
-        PathBuf::from("npm")
-    };
-    let mut command = Command::new(npm);
+/// `dir`: with the lock file; `beside`: where npm is looked for before the PATH.
+fn npm_ci(beside: Option<&Path>, dir: &Path) -> Result<(), SetupError> {
+    let beside = beside.map(|beside| beside.join("npm"));
+    let npm = beside.filter(|npm| npm.is_file());
+    let mut command = Command::new(npm.unwrap_or_else(|| PathBuf::from("npm")));
     command
         .args([
             "ci",
@@ -521,27 +555,6 @@ fn step(name: &str, mut command: Command, remedy: &'static str) -> Result<(), Se
     Err(failed(format!("{status}\n  {}\n", last.join("\n  "))))
 }
 
-fn version_of(program: &Path) -> Option<String> {
-    let program = Program {
-        command: program.display().to_string(),
-        args: vec!["--version".to_owned()],
-        ..Program::default()
-    };
-    version_reported_by(&program, || false).ok()
-}
-
-/// Where on the PATH a program is, so that another PATH later means no other interpreter.
-fn on_path(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|dir| dir.join(program))
-        .find(|path| path.is_file())
-}
-
-fn is_recent(version: &str, oldest: (u32, u32)) -> bool {
-    release::line_of(version).is_some_and(|line| line >= oldest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -549,12 +562,12 @@ mod tests {
     #[test]
     fn what_is_embedded_is_what_runs_and_nothing_else() {
         let names =
-            |needs| -> Vec<String> { files(needs).into_iter().map(|(name, _)| name).collect() };
-        let node = names(Needs::Node);
+            |runtime| -> Vec<String> { files(runtime).into_iter().map(|(name, _)| name).collect() };
+        let node = names(Runtime::Node);
         for name in ["package.json", "package-lock.json", "server.js"] {
             assert!(node.iter().any(|there| there == name), "{name}: {node:?}");
         }
-        let python = names(Needs::Python);
+        let python = names(Runtime::Python);
         for name in ["requirements.txt", "serve.py", "bench_server/__init__.py"] {
             assert!(
                 python.iter().any(|there| there == name),
@@ -570,28 +583,13 @@ mod tests {
     }
 
     #[test]
-    fn versions_are_compared_as_numbers() {
-        for (version, is_enough) in [
-            ("20.0.0", true),
-            ("20.20.2", true),
-            ("100.1.0", true),
-            ("18.19.1", false),
-            ("9.0.0", false),
-            ("twenty", false),
-        ] {
-            assert_eq!(is_recent(version, NODE.oldest), is_enough, "{version}");
-        }
-        assert!(is_recent("3.11.0", PYTHON.oldest) && !is_recent("3.9.18", PYTHON.oldest));
-    }
-
-    #[test]
     fn what_was_left_half_made_goes_and_so_do_the_oldest() {
         let dir = tempfile::tempdir().unwrap();
         for name in [".partial-1", "node-a", "node-b", "python-a"] {
             fs::create_dir(dir.path().join(name)).unwrap();
             fs::write(dir.path().join(name).join("file"), name).unwrap();
         }
-        tidy(dir.path(), Needs::Node);
+        tidy(dir.path(), "node");
         let mut left: Vec<String> = fs::read_dir(dir.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())

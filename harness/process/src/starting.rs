@@ -16,7 +16,7 @@ use crate::data_files;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
 use crate::launch::{Ready, Server, Service, own_path};
-use crate::setup::{self, SetUp};
+use crate::setup::{self, SetUp, Support};
 use crate::supervised::Program;
 use crate::version::version_reported_by;
 
@@ -57,9 +57,16 @@ impl Starter {
             .filter_map(|target| target.kind.manifest()?.needs);
         let mut setups = BTreeMap::new();
         for needs in needs {
-            setups
-                .entry(needs)
-                .or_insert_with(|| setup::prepare(needs, say).map_err(|error| error.to_string()));
+            if setups.contains_key(&needs) {
+                continue;
+            }
+            let made = setup::prepare(needs, say);
+            if let Ok(made) = &made
+                && matches!(made.version.support, Some(Support::EndedOn(_)))
+            {
+                say(&format!("{needs} is {}", made.version));
+            }
+            setups.insert(needs, made.map_err(|error| error.to_string()));
         }
         Ok(Self {
             pinning: pinning.clone(),
@@ -304,8 +311,9 @@ mod tests {
             args,
             "serve coroutine --port 0 --data-dir /data --upstream 127.0.0.1:9000 --pool 7 --workers 2"
         );
+        let needs: Needs = "node".parse().unwrap();
         let failed = Starter {
-            setups: BTreeMap::from([(Needs::Node, Err("no Node.js".to_owned()))]),
+            setups: BTreeMap::from([(needs, Err("no Node.js".to_owned()))]),
             ..starter
         };
         let node = TargetSpec::parse("node").unwrap();

@@ -195,7 +195,7 @@ const MARKERS: [Marker; BUILT_IN.len()] = [
 ];
 
 /// The looks of the targets of one run, in their order. A built-in name always looks the same. A variant of one, as
-/// `callback-pool-40`, takes what is free of its family's looks, `callback`'s own first. Any other, and a variant past those,
+/// `callback-pool-40` or `node@22`, takes what is free of its family's looks, `callback`'s own first. Any other, and a variant past those,
 /// takes the free look whose colour the fewest have, once all variants have theirs. Only past sixty do looks repeat.
 pub(crate) fn looks(names: &[&str]) -> Vec<Look> {
     let mut taken: Vec<Option<Look>> = names.iter().map(|name| fixed(name)).collect();
@@ -243,7 +243,7 @@ fn free(name: &str, taken: &[Option<Look>]) -> Look {
 fn family(name: &str) -> impl Iterator<Item = Look> {
     let continues = |name: &str, of: &str| {
         name.strip_prefix(of)
-            .is_some_and(|rest| rest.starts_with('-'))
+            .is_some_and(|rest| rest.starts_with(['-', '@']))
     };
     let heads = BUILT_IN.iter().filter(|(known, _)| continues(name, known));
     // `callback-cluster-pool-4` continues two of them, and is nearer to the longer.

@@ -281,11 +281,8 @@ fn experiment(scenario: &Scenario, targets: &[TargetSpec], choices: &Choices) ->
 
 /// The manifest of which a record has not all: a built-in one, or that of the file, where it is what was recorded.
 fn as_it_was(name: &str, recorded: &str, file: &str) -> Result<target::Manifest, Failure> {
-    let built_in = target::BUILT_IN
-        .iter()
-        .map(|(_, source)| (*source).to_owned());
     let text = files::read_text(Path::new(file), target::MAX_SOURCE_BYTES).ok();
-    let mut known = built_in.chain(text).filter_map(|source| {
+    let mut known = target::built_in_sources().chain(text).filter_map(|source| {
         let manifest = target::Manifest::parse_as(Some(name), &source, file).ok()?;
         (manifest.recorded() == recorded).then_some(manifest)
     });

@@ -4,20 +4,26 @@ use clap::Args as ClapArgs;
 
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:
-  bench setup                 what the built-in targets need
-  bench setup fastapi         what this target needs
-  bench setup --list          what is installed already
+  bench setup                       what `node` and `fastapi` need
+  bench setup node@22,fastapi@3.13  what these targets need
+  bench setup --all                 every runtime in every version
+  bench setup --list                what is set up already
 
 Everything goes to bench's cache directory; nothing else is changed. `bench run` and `bench check` do the same when \
-such a target is first used. BENCH_NODE and BENCH_PYTHON name interpreters other than those on the PATH.")]
+such a target is first used. BENCH_NODE, BENCH_BUN, BENCH_DENO and BENCH_PYTHON name other programs for the version \
+`path` than those on the PATH.")]
 pub(crate) struct SetupArgs {
     /// Targets, as for `bench run`
     ///
-    /// [default: all built-in targets]
+    /// [default: node,fastapi]
     #[arg(value_name = "TARGET", value_delimiter = ',')]
     pub(crate) target: Vec<String>,
 
-    /// List what is installed, and do nothing.
+    /// Set up every runtime in every version that can be had.
+    #[arg(long, conflicts_with = "target")]
+    pub(crate) all: bool,
+
+    /// List what is set up, and do nothing.
     #[arg(long)]
     pub(crate) list: bool,
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use model::record::surroundings::UNKNOWN;
-use model::spec::target::Needs;
+use model::spec::target::Runtime;
 
 use crate::args::doctor::DoctorArgs;
 use crate::exit::Exit;
@@ -12,7 +12,7 @@ use crate::terminal::{Finding, print_findings};
 use process::cores;
 use process::environment;
 use process::failure::{Explain, Failure};
-use process::setup::{self, SetupError, State, Support};
+use process::setup::{self, SetupError, State, Support, Versioned};
 use process::strace::{self, NotCounted, STRACE};
 use report::words::figures;
 
@@ -128,8 +128,11 @@ fn examine() -> Vec<Finding> {
             "widen net.ipv4.ip_local_port_range for scenarios that open a connection per request",
         ));
     }
-    findings
-        .extend([Needs::Node, Needs::Python].map(|needs| interpreter(needs, setup::state(needs))));
+    let runtimes = [Runtime::Node, Runtime::Python];
+    findings.extend(runtimes.map(|runtime| {
+        let state = runtime.version(runtime.versions()[0]).map(setup::state);
+        interpreter(runtime, state.expect("it is one of its versions"))
+    }));
     findings.push(tracer(
         strace::version(STRACE),
         environment::may_trace_others(),
@@ -162,8 +165,8 @@ fn tracer(version: Result<String, NotCounted>, may_trace_others: bool) -> Findin
 }
 
 /// What targets in another language run on. Without it, all others still run.
-fn interpreter(needs: Needs, state: Result<State, SetupError>) -> Finding {
-    let what = setup::language(needs);
+fn interpreter(runtime: Runtime, state: Result<State, SetupError>) -> Finding {
+    let what = runtime.title();
     let (found, advice) = match state {
         Err(SetupError::Missing { found, remedy, .. }) => (
             found.unwrap_or_else(|| "not found".to_owned()),
@@ -173,7 +176,11 @@ fn interpreter(needs: Needs, state: Result<State, SetupError>) -> Finding {
         Ok(state) => {
             let advice = match state {
                 State {
-                    support: Some(Support::EndedOn(_)),
+                    version:
+                        Versioned {
+                            support: Some(Support::EndedOn(_)),
+                            ..
+                        },
                     ..
                 } => Some(
                     "it gets no more repairs, and is faster or slower than what people run: install a release that is supported",
@@ -181,7 +188,7 @@ fn interpreter(needs: Needs, state: Result<State, SetupError>) -> Finding {
                 State {
                     is_ready: false, ..
                 } => Some(
-                    "`bench setup` fetches the packages now; otherwise the first run of such a target does",
+                    "`bench setup` fetches it now; otherwise the first run of such a target does",
                 ),
                 _ => None,
             };
@@ -251,27 +258,24 @@ fn timer_lateness() -> (Duration, Duration) {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use jiff::civil::date;
 
     use super::*;
-    use process::setup::Interpreter;
 
     fn there(path: &str, version: &str, support: Support, is_ready: bool) -> State {
         State {
-            found: Interpreter {
-                path: PathBuf::from(path),
+            origin: path.to_owned(),
+            version: Versioned {
                 version: version.to_owned(),
+                support: Some(support),
             },
-            support: Some(support),
             is_ready,
         }
     }
 
     fn missing(found: Option<&str>) -> Result<State, SetupError> {
         Err(SetupError::Missing {
-            language: "Node.js",
+            runtime: "Node.js".to_owned(),
             found: found.map(str::to_owned),
             remedy: "install it",
         })
@@ -315,27 +319,27 @@ mod tests {
         let (python, node) = ("/usr/bin/python3", "/usr/bin/node");
         for (finding, said, advice) in [
             (
-                interpreter(Needs::Python, Ok(there(python, "3.11.7", until, true))),
-                "Python: /usr/bin/python3 3.11.7 (supported until 2027-10-31); packages are set up",
+                interpreter(Runtime::Python, Ok(there(python, "3.11.7", until, true))),
+                "Python: /usr/bin/python3 3.11.7 (supported until 2027-10-31); set up",
                 None,
             ),
             (
-                interpreter(Needs::Python, Ok(there(python, "3.11.7", until, false))),
-                "Python: /usr/bin/python3 3.11.7 (supported until 2027-10-31); packages are not set up yet",
+                interpreter(Runtime::Python, Ok(there(python, "3.11.7", until, false))),
+                "Python: /usr/bin/python3 3.11.7 (supported until 2027-10-31); not set up yet",
                 Some("`bench setup` fetches"),
             ),
             (
-                interpreter(Needs::Node, Ok(there(node, "20.20.2", ended, true))),
-                "Node.js: /usr/bin/node 20.20.2 (end of life since 2026-04-30); packages are set up",
+                interpreter(Runtime::Node, Ok(there(node, "20.20.2", ended, true))),
+                "Node.js: /usr/bin/node 20.20.2 (end of life since 2026-04-30); set up",
                 Some("it gets no more repairs"),
             ),
             (
-                interpreter(Needs::Node, missing(None)),
+                interpreter(Runtime::Node, missing(None)),
                 "Node.js: not found",
                 Some("install it"),
             ),
             (
-                interpreter(Needs::Node, missing(Some("node is 18.19.1, too old"))),
+                interpreter(Runtime::Node, missing(Some("node is 18.19.1, too old"))),
                 "Node.js: node is 18.19.1, too old",
                 Some("install it"),
             ),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::spec::target::{BUILT_IN, Needs};
+use model::spec::target::{Needs, ON_PATH, Runtime};
 
 use crate::args::setup::SetupArgs;
 use crate::exit::Exit;
@@ -10,59 +10,62 @@ use crate::named::targets;
 use crate::output::note;
 use crate::terminal::print_columns;
 use process::failure::Failure;
-use process::setup;
+use process::setup::{self, SetupError};
+
+/// The targets whose needs are made ready where none is named: the two that people come for.
+const DEFAULT: [&str; 2] = ["node", "fastapi"];
 
 /// Makes ready what the targets need, all that can be; fails where something could not.
 pub(crate) fn run(args: &SetupArgs) -> Result<Exit, Failure> {
-    let every = || {
-        BUILT_IN
-            .iter()
-            .map(|(name, _)| (*name).to_owned())
-            .collect()
-    };
-    let names: Vec<String> = if args.target.is_empty() {
-        every()
-    } else {
-        args.target.clone()
-    };
-    let needs: BTreeSet<Needs> = targets(&names, &[])?
-        .iter()
-        .filter_map(|target| target.kind.manifest()?.needs)
-        .collect();
+    let needs = needs(args)?;
     if needs.is_empty() {
         note!("these targets are part of this program: there is nothing to set up");
     }
     let mut rows = Vec::new();
     let mut exit = Exit::Success;
     for needs in needs {
-        let (name, state) = if args.list {
-            state(needs)
+        let state = if args.list {
+            setup::state(needs).map(|state| state.to_string())
         } else {
-            made(needs, &mut exit)
+            made(needs)
         };
-        rows.push((name.to_owned(), state));
+        let state = state.unwrap_or_else(|error| {
+            // What is not on the machine is no failure where everything is asked for that there might be.
+            let is_failure = !args.all || !matches!(error, SetupError::Missing { .. });
+            if is_failure && !args.list {
+                exit = Exit::TargetFailed;
+            }
+            error.to_string()
+        });
+        rows.push((needs.to_string(), state));
     }
     print_columns(&rows);
     Ok(exit)
 }
 
-/// What is there.
-fn state(needs: Needs) -> (&'static str, String) {
-    let state = setup::state(needs);
-    let state = state.map_or_else(|error| error.to_string(), |state| state.to_string());
-    (setup::language(needs), state)
+fn needs(args: &SetupArgs) -> Result<BTreeSet<Needs>, Failure> {
+    if args.all || (args.list && args.target.is_empty()) {
+        // Of what comes by a lock file, the machine's own is another one, which whoever wants it names.
+        return Ok(Needs::every()
+            .filter(|needs| {
+                args.list || needs.version != ON_PATH || needs.runtime == Runtime::Python
+            })
+            .collect());
+    }
+    let names = if args.target.is_empty() {
+        DEFAULT.map(str::to_owned).to_vec()
+    } else {
+        args.target.clone()
+    };
+    let targets = targets(&names, &[])?;
+    Ok(targets
+        .iter()
+        .filter_map(|target| target.kind.manifest()?.needs)
+        .collect())
 }
 
 /// What was made.
-fn made(needs: Needs, exit: &mut Exit) -> (&'static str, String) {
-    let state = setup::prepare(needs, &mut |line| note!("{line}")).and_then(|made| {
-        let found = setup::interpreter(needs)?;
-        let version = setup::described(needs, &found);
-        Ok(format!("{version}, ready in {}", made.dir.display()))
-    });
-    let state = state.unwrap_or_else(|error| {
-        *exit = Exit::TargetFailed;
-        error.to_string()
-    });
-    (setup::language(needs), state)
+fn made(needs: Needs) -> Result<String, SetupError> {
+    let made = setup::prepare(needs, &mut |line| note!("{line}"))?;
+    Ok(format!("{}, ready in {}", made.version, made.dir.display()))
 }

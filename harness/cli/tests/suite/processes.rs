@@ -658,7 +658,7 @@ fn packages_that_are_set_up_first_are_no_part_of_the_time_that_a_run_takes() {
         description = "a server of ours that wants packages"
         command = "{bench}"
         args = ["serve", "callback", "--port", "{port}", "--data-dir", "{data_dir}", "--pool", "{pool}"]
-        needs = "node"
+        needs = "node@path"
         runtime = "Node.js"
         loop = "libuv"
         workers = 1

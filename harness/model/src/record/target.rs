@@ -102,16 +102,25 @@ impl TargetRecord {
     }
 }
 
+/// What frameworks and servers run on, as manifests call it where they name its version.
+const INTERPRETERS: [&str; 4] = ["Bun", "CPython", "Deno", "Node.js"];
+
 impl Manifest {
-    /// `tokio 1.54 (multi_thread, 1 worker)`: what a legend says beside the target's name.
+    /// `tokio 1.54 (multi_thread, 1 worker)`, `FastAPI 0.165 on CPython 3.13.0 (uvloop, 1 worker)`: what a legend says beside the
+    /// target's name.
     pub fn legend(&self) -> String {
         let workers = if self.workers == 1 {
             "1 worker".to_owned()
         } else {
             format!("{} workers", self.workers)
         };
+        let mut others = self.versions.iter().filter(|(of, _)| **of != self.runtime);
+        let interpreter = others.find(|(of, _)| INTERPRETERS.contains(&of.as_str()));
+        let interpreter = interpreter
+            .map(|(of, version)| format!(" on {of} {version}"))
+            .unwrap_or_default();
         format!(
-            "{} {} ({}, {workers})",
+            "{} {}{interpreter} ({}, {workers})",
             self.runtime, self.version, self.event_loop
         )
     }

@@ -4,6 +4,7 @@
 //! its [`Manifest`].
 
 mod manifest;
+mod needs;
 pub mod pools;
 
 use std::collections::BTreeSet;
@@ -18,8 +19,9 @@ use crate::names::NameError;
 pub use manifest::{
     DEFAULT_READY_TIMEOUT, DEFAULT_STOP_TIMEOUT, Difference, MAX_ARG_BYTES, MAX_ENTRIES,
     MAX_LABEL_CHARS, MAX_SENTENCE_CHARS, MAX_SOURCE_BYTES, MAX_TIMEOUT, MAX_VERSIONS, MAX_WORKERS,
-    Manifest, Needs, StopSignal, Template, Values, Workers,
+    Manifest, StopSignal, Template, Values, Workers,
 };
+pub use needs::{Needs, NeedsError, ON_PATH, Runtime};
 
 /// One target of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,9 +95,11 @@ pub const DEFAULT_POOL: u32 = 4;
 pub const DEFAULT_PAIR: [&str; 2] = ["callback", "coroutine"];
 
 impl TargetSpec {
-    /// Reads a built-in target as people name it: `callback`, or `before=callback` under another name.
+    /// Reads a built-in target as people name it: `node`, `node@22` on this version of its runtime, or `before=node` under another
+    /// name.
     pub fn parse(text: &str) -> Result<Self, TargetError> {
-        let (name, kind) = Self::split_alias(text);
+        let (name, what) = Self::split_alias(text);
+        let (kind, version) = needs::split_version(what);
         let (kind, source) = BUILT_IN
             .iter()
             .find(|(known, _)| *known == kind)
@@ -103,9 +107,23 @@ impl TargetSpec {
                 name: names::shortened(kind),
                 nearest: names::nearest(kind, BUILT_IN.iter().map(|(known, _)| *known)),
             })?;
-        let manifest = Manifest::parse(source, &format!("{kind}.toml"))
-            .expect("every built-in manifest is parsed by a test");
-        Self::of_manifest(name.unwrap_or(kind), manifest)
+        let parsed = |source: &str| {
+            Manifest::parse(source, &format!("{kind}.toml"))
+                .expect("every built-in manifest is parsed by a test")
+        };
+        let manifest = parsed(source);
+        let manifest = match (version, manifest.needs) {
+            (None, _) => manifest,
+            (Some(version), Some(needs)) => {
+                parsed(&versioned(source, needs.runtime.version(version)?))
+            }
+            (Some(_), None) => {
+                return Err(TargetError::NoVersions {
+                    name: (*kind).to_owned(),
+                });
+            }
+        };
+        Self::of_manifest(name.unwrap_or(what), manifest)
     }
 
     /// Reads what people name: [`ALL`], which is every built-in target in the order of lists, [`REFERENCE`], or one as
@@ -165,6 +183,30 @@ impl TargetSpec {
             pool: DEFAULT_POOL,
         })
     }
+}
+
+/// Every built-in manifest as it may stand in a record: each on every version of its runtime.
+pub fn built_in_sources() -> impl Iterator<Item = String> {
+    BUILT_IN.iter().flat_map(|(_, source)| {
+        let is_needed = |needs: &Needs| source.contains(&needs_line(needs.runtime.name()));
+        let versions = Needs::every().filter(is_needed);
+        versions
+            .map(|needs| versioned(source, needs))
+            .chain([(*source).to_owned()])
+    })
+}
+
+/// A built-in manifest with this version of the runtime that it needs.
+fn versioned(source: &str, needs: Needs) -> String {
+    source.replacen(
+        &needs_line(needs.runtime.name()),
+        &needs_line(&needs.to_string()),
+        1,
+    )
+}
+
+fn needs_line(what: &str) -> String {
+    format!("\nneeds = \"{what}\"\n")
 }
 
 impl Kind {
@@ -323,6 +365,15 @@ pub enum TargetError {
         /// The one that was probably meant.
         nearest: Option<&'static str>,
     },
+    /// A version that there isn't.
+    #[error(transparent)]
+    Version(#[from] NeedsError),
+    /// A version of what has none.
+    #[error("`{name}` is part of this program and has no versions: leave `@…` out")]
+    NoVersions {
+        /// The target.
+        name: String,
+    },
     /// One name for all targets.
     #[error(
         "`{text}` would give several targets one name: write `{group}`, or alias them one by one"
@@ -399,6 +450,40 @@ mod tests {
         for name in DEFAULT_PAIR {
             assert!(TargetSpec::parse(name).is_ok());
         }
+    }
+
+    #[test]
+    fn a_target_can_be_had_on_each_version_of_its_runtime() {
+        for (name, _) in BUILT_IN {
+            let target = TargetSpec::parse(name).unwrap();
+            let Some(needs) = target.kind.manifest().unwrap().needs else {
+                assert_eq!(
+                    TargetSpec::parse(&format!("{name}@1")),
+                    Err(TargetError::NoVersions {
+                        name: (*name).to_owned()
+                    })
+                );
+                continue;
+            };
+            for version in needs.runtime.versions() {
+                let text = format!("{name}@{version}");
+                let target = TargetSpec::parse(&text).unwrap();
+                assert_eq!((&*target.name, target.kind.name()), (&*text, *name));
+                let manifest = target.kind.manifest().unwrap();
+                assert_eq!(manifest.needs, needs.runtime.version(version).ok());
+                // A record has only the manifest, and is read by it.
+                assert!(
+                    built_in_sources().any(|source| source == manifest.source),
+                    "{text}"
+                );
+            }
+        }
+        check("old=node@20", "old", "node");
+        let error = TargetSpec::parse("node@21").unwrap_err().to_string();
+        assert!(
+            error.starts_with("there is no version `21` of Node.js"),
+            "{error}"
+        );
     }
 
     #[test]

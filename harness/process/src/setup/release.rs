@@ -6,7 +6,7 @@
 use std::fmt;
 
 use jiff::civil::{Date, date};
-use model::spec::target::Needs;
+use model::spec::target::Runtime;
 
 /// Release lines of Node.js by their major version, and the last day of their support.
 const NODE: &[((u32, u32), Date)] = &[
@@ -46,11 +46,13 @@ impl fmt::Display for Support {
 }
 
 /// What is known of the support of a version on a day.
-pub(super) fn support(needs: Needs, version: &str, today: Date) -> Option<Support> {
+pub(super) fn support(runtime: Runtime, version: &str, today: Date) -> Option<Support> {
     let (major, minor) = line_of(version)?;
-    let (table, line) = match needs {
-        Needs::Node => (NODE, (major, 0)),
-        Needs::Python => (PYTHON, (major, minor)),
+    let (table, line) = match runtime {
+        Runtime::Node => (NODE, (major, 0)),
+        Runtime::Python => (PYTHON, (major, minor)),
+        // Each release ends with the next.
+        Runtime::Bun | Runtime::Deno => return None,
     };
     let &(_, end) = table.iter().find(|(known, _)| *known == line)?;
     Some(if today > end {
@@ -75,19 +77,22 @@ mod tests {
 
     #[test]
     fn support_ends_after_its_last_day() {
-        let said = |needs, version, today| {
-            support(needs, version, today).map(|support| support.to_string())
+        let said = |runtime, version, today| {
+            support(runtime, version, today).map(|support| support.to_string())
         };
         let check = |version, today, expected: &str| {
-            assert_eq!(said(Needs::Node, version, today).as_deref(), Some(expected));
+            assert_eq!(
+                said(Runtime::Node, version, today).as_deref(),
+                Some(expected)
+            );
         };
         check("20.20.2", date(2026, 4, 30), "supported until 2026-04-30");
         check("20.20.2", date(2026, 5, 1), "end of life since 2026-04-30");
         assert_eq!(
-            said(Needs::Python, "3.11.7", date(2026, 11, 23)).as_deref(),
+            said(Runtime::Python, "3.11.7", date(2026, 11, 23)).as_deref(),
             Some("supported until 2027-10-31")
         );
-        assert_eq!(said(Needs::Node, "21.0.0", date(2026, 1, 1)), None);
-        assert_eq!(said(Needs::Python, "three", date(2026, 1, 1)), None);
+        assert_eq!(said(Runtime::Node, "21.0.0", date(2026, 1, 1)), None);
+        assert_eq!(said(Runtime::Python, "three", date(2026, 1, 1)), None);
     }
 }

@@ -16,6 +16,7 @@ use toml::Spanned;
 use crate::names;
 use crate::spec::factors::Factors;
 use crate::spec::secrets::without_values;
+use crate::spec::target::needs::{Needs, Runtime};
 use crate::spec::toml_source::{SourceError, Text};
 
 /// The longest manifest that is read.
@@ -123,16 +124,6 @@ pub enum StopSignal {
     /// What Apache's server takes as "finish what you have".
     #[serde(rename = "SIGWINCH")]
     Winch,
-}
-
-/// What has to be set up before a target can run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Needs {
-    /// Node.js, and the packages of this project's Node server.
-    Node,
-    /// Python, and a virtual environment with the packages of this project's FastAPI server.
-    Python,
 }
 
 /// A case of the check that a target can't pass.
@@ -333,11 +324,10 @@ enum Placeholder {
     Workers,
     Bench,
     ServerDir,
-    Node,
-    Python,
+    Interpreter(Runtime),
 }
 
-const PLACEHOLDERS: [(&str, Placeholder); 9] = [
+const PLACEHOLDERS: [(&str, Placeholder); 11] = [
     ("port", Placeholder::Port),
     ("data_dir", Placeholder::DataDir),
     ("upstream", Placeholder::Upstream),
@@ -345,8 +335,10 @@ const PLACEHOLDERS: [(&str, Placeholder); 9] = [
     ("workers", Placeholder::Workers),
     ("bench", Placeholder::Bench),
     ("server_dir", Placeholder::ServerDir),
-    ("node", Placeholder::Node),
-    ("python", Placeholder::Python),
+    ("node", Placeholder::Interpreter(Runtime::Node)),
+    ("bun", Placeholder::Interpreter(Runtime::Bun)),
+    ("deno", Placeholder::Interpreter(Runtime::Deno)),
+    ("python", Placeholder::Interpreter(Runtime::Python)),
 ];
 
 /// What stands for the placeholders in one launch.
@@ -364,8 +356,8 @@ pub struct Values {
     pub workers: u32,
     /// `{bench}`: this program.
     pub bench: String,
-    /// `{server_dir}`: where the files of the server that the manifest needs were put; `{node}` and `{python}`: their
-    /// interpreter. Empty where nothing was set up, which no manifest can refer to then.
+    /// `{server_dir}`: where the files of the server that the manifest needs were put; `{node}`, `{bun}`, `{deno}` and
+    /// `{python}`: what runs them. Empty where nothing was set up, which no manifest can refer to then.
     pub server_dir: String,
     /// See `server_dir`.
     pub interpreter: String,
@@ -383,7 +375,7 @@ impl Template {
             Piece::Hole(Placeholder::Workers) => values.workers.to_string(),
             Piece::Hole(Placeholder::Bench) => values.bench.clone(),
             Piece::Hole(Placeholder::ServerDir) => values.server_dir.clone(),
-            Piece::Hole(Placeholder::Node | Placeholder::Python) => values.interpreter.clone(),
+            Piece::Hole(Placeholder::Interpreter(_)) => values.interpreter.clone(),
         };
         self.0.iter().map(piece).collect()
     }
@@ -673,13 +665,14 @@ impl Filler<'_> {
             let what = format!("nothing is filled in for `{{{}}}`", names::shortened(name));
             return Err(self.text.unknown(value.span(), what, known, nearest));
         };
-        let missing = match (placeholder, self.needs) {
-            (Placeholder::Node, Some(Needs::Node))
-            | (Placeholder::Python, Some(Needs::Python))
-            | (Placeholder::ServerDir, Some(_)) => None,
-            (Placeholder::Node, _) => Some("needs = \"node\""),
-            (Placeholder::Python, _) => Some("needs = \"python\""),
-            (Placeholder::ServerDir, None) => Some("needs = \"node\"` or `needs = \"python\""),
+        let needed = self.needs.map(|needs| needs.runtime);
+        let missing = match placeholder {
+            Placeholder::Interpreter(runtime) if needed != Some(runtime) => {
+                Some(format!("needs = \"{}\"", runtime.name()))
+            }
+            Placeholder::ServerDir if needed.is_none() => {
+                Some("needs = \"node\"` or `needs = \"python\"".to_owned())
+            }
             _ => None,
         };
         if let Some(line) = missing {
