@@ -6,6 +6,7 @@
 //!
 //! Knows package managers. Must never know what a server does.
 
+mod error;
 mod found;
 mod locked;
 mod release;
@@ -21,13 +22,13 @@ use data_encoding::HEXLOWER;
 use include_dir::{Dir, include_dir};
 use model::spec::target::{Needs, ON_PATH, Runtime};
 use sha2::{Digest, Sha256};
-use thiserror::Error;
 
 use crate::data_files;
 
 use found::{Interpreter, version_of};
 use locked::Locked;
 
+pub use error::SetupError;
 pub use release::Support;
 
 /// How long one step may take: a slow registry, not a hanging one.
@@ -81,50 +82,6 @@ impl fmt::Display for Versioned {
             None => f.write_str(&self.version),
         }
     }
-}
-
-/// Why something could not be made ready.
-#[derive(Debug, Error)]
-pub enum SetupError {
-    /// The runtime.
-    #[error("{runtime} was not found: {}{remedy}", found.as_ref().map(|found| format!("{found}; ")).unwrap_or_default())]
-    Missing {
-        /// Its name, with its version where a certain one is needed.
-        runtime: String,
-        /// What was found that won't do.
-        found: Option<String>,
-        /// What to install.
-        remedy: &'static str,
-    },
-    /// The registry has none for this machine.
-    #[error(
-        "npm's registry has no {needs} for {arch} that is known here; `{}@{ON_PATH}` is the one on the PATH",
-        needs.runtime.name()
-    )]
-    NoPackage {
-        /// What is needed.
-        needs: Needs,
-        /// The machine.
-        arch: &'static str,
-    },
-    /// The cache.
-    #[error("cannot make {}: {source}; see that it can be written, or set XDG_CACHE_HOME", path.display())]
-    Files {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// A package manager.
-    #[error("{step} failed: {why}{remedy}")]
-    Step {
-        /// What was done.
-        step: String,
-        /// Why it failed.
-        why: String,
-        /// What to do about it.
-        remedy: &'static str,
-    },
 }
 
 /// The modules of the JavaScript servers.

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &SetupArgs) -> Result<Exit, Failure> {
 
 fn needs(args: &SetupArgs) -> Result<BTreeSet<Needs>, Failure> {
     if args.all || (args.list && args.target.is_empty()) {
-        // Of what comes by a lock file, the machine's own is another one, which whoever wants it names.
+        // Of what comes by a lock file, the machine's own is another one, to be asked for by name.
         return Ok(Needs::every()
             .filter(|needs| {
                 args.list || needs.version != ON_PATH || needs.runtime == Runtime::Python

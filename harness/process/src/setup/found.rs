@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use model::spec::target::{Needs, ON_PATH, Runtime};
 
-use super::SetupError;
+use super::error::SetupError;
 use super::release::line_of;
 use crate::supervised::Program;
 use crate::version::version_reported_by;
