@@ -129,7 +129,17 @@ function afterAnswer(response, next) {
 // response has to be tied to it by hand; it is the last one.
 function answerWithoutUpgrade(request, socket, route) {
   const response = new http.ServerResponse(request);
-  response.assignSocket(socket);
+  try {
+    response.assignSocket(socket);
+  } catch (error) {
+    if (error.code !== 'ERR_HTTP_SOCKET_ASSIGNED') {
+      throw error;
+    }
+    // A refusal of Node's own stands before it (no Host: 400; an unknown Expect: 417), which no listener is shown. It is in the
+    // socket's buffer already, and nothing follows it.
+    socket.destroySoon();
+    return;
+  }
   response.setHeader('Connection', 'close');
   response.on('finish', () => socket.destroySoon());
   if (hasBody(request)) {

@@ -176,6 +176,19 @@ test('a pipelined upgrade is answered behind what came before it', async (t) => 
   assert.equal((await ask(server.port, '/plaintext')).status, 200);
 });
 
+test('an upgrade behind a refusal of Node\'s own ends the connection, not the server', async (t) => {
+  for (const [refused, status] of [
+    ['GET /json HTTP/1.1\r\n\r\n', 400],
+    [get('/json', 'Expect: the unexpected\r\n'), 417],
+  ]) {
+    const wire = await Wire.open(t, server.port);
+    wire.send(`${get('/sleep/5')}${refused}${get('/json', 'Connection: Upgrade\r\nUpgrade: x\r\n')}`);
+    assert.equal((await wire.reply()).status, 200);
+    assert.match(await wire.head(), new RegExp(`^HTTP/1\\.1 ${status} `));
+  }
+  assert.equal((await ask(server.port, '/plaintext')).status, 200);
+});
+
 test('an upgrade to something else is ignored', async (t) => {
   for (const [target, body] of [
     ['/json', /200 OK\r\n.*Hello, World!"}$/s],
