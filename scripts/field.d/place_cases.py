@@ -80,7 +80,7 @@ def processors_without_a_name(field: Field) -> None:
             field.bench("doctor", under=under).says(r"0xd0c|Neoverse").lacks(r"virtualization\s+none")
         field.measure(field.target("plain"), under=under, out=place).exits(*FINE)
     expect(field.record("one")["environment"]["cpu_model"] != "", "the record has no model of the processor")
-    field.bench("compare", "one", "two").says("processor|CPU|machine")
+    field.bench("compare", "one", "two", "--force").says("processor|CPU|machine")
 
 
 @case("A21 out-is-a-mount", "`--out` is a mount point or `.`: the run is lost at its last step.")
@@ -114,8 +114,8 @@ def no_home(field: Field) -> None:
 
 # Commands that print by themselves, by libraries, and by pieces.
 PRINTING = (
-    "list scenarios", "list cases", "explain p99", "doctor", "completions bash", "export run -f markdown", "compare run run --base a --head b",
-    "compare run run --base a --head b --json", "report run --markdown", "history --history history.ndjson", "load {url} -n 5 -c 1", "load {url} -n 5 -c 1 --json",
+    "list scenarios", "list cases", "explain p99", "doctor", "completions bash", "export run -f markdown", "compare run run --base a --head b --force",
+    "compare run run --base a --head b --force --json", "report run --markdown", "history --history history.ndjson", "load {url} -n 5 -c 1", "load {url} -n 5 -c 1 --json",
     "chart run --chart latency-by-percentile --out - --format svg", "--help",
 )
 
@@ -194,7 +194,7 @@ def an_ascii_locale(field: Field) -> None:
     field.measure(field.target("plain"), f"b={field.target('other')}").exits(*FINE)
     url = field.raw("plain")
     lines = (
-        f"load {url} -n 20 -c 2", f"load {url} -R 100 -n 20 -c 2", "load http://127.0.0.1:1/", "compare run run", "explain p99", "doctor",
+        f"load {url} -n 20 -c 2", f"load {url} -R 100 -n 20 -c 2", "load http://127.0.0.1:1/", "compare run run --force", "explain p99", "doctor",
         "list scenarios", "list targets", "report run --markdown", "export run -f markdown", "run --help", "load --help", "run no-such -t callback",
     )
     for line in lines:

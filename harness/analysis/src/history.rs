@@ -14,6 +14,7 @@ use thiserror::Error;
 use crate::compare::{block_values, geometric_mean};
 use model::record::comparison::Comparison;
 use model::record::metric::Metric;
+use model::record::range;
 use model::record::run::RunRecord;
 use model::spec::load::Process;
 use model::spec::scenario::{ArrivalSpec, Pace, Scenario};
@@ -244,6 +245,7 @@ impl History {
                     version,
                 });
             }
+            range::check(line).map_err(corrupt)?;
             lines.push(serde_json::from_str(line).map_err(corrupt)?);
         }
         // A merge may put lines in any order; times of one zone are in the order of their text.
@@ -612,6 +614,12 @@ mod tests {
             "results/history.ndjson:2: this is no line of a history (missing field `id`",
         );
         check(&good[..40], "results/history.ndjson:2: this is no line");
+        let mut zero = line();
+        zero.comparisons[0].ratio = 0.0;
+        check(
+            to_line(&zero).trim_end(),
+            "results/history.ndjson:2: this is no line of a history (`comparisons[0].ratio` is 0e0, and must be from 1e-9",
+        );
         check(
             "{\"schema_version\":2,\"new\":1}",
             "results/history.ndjson:2: the line has schema version 2",

@@ -100,7 +100,7 @@ pub enum LaunchError {
     /// It ended instead of listening.
     #[error(
         "{name} ended before it was ready ({how}{}){}",
-        stay(how),
+        stay(*in_order),
         quoted(output)
     )]
     Ended {
@@ -108,6 +108,8 @@ pub enum LaunchError {
         name: String,
         /// How it ended.
         how: String,
+        /// Whether that was with exit code 0, as the parent of a daemon ends.
+        in_order: bool,
         /// What it printed last.
         output: String,
     },
@@ -289,6 +291,9 @@ fn wait_until_ready(
             return Err(LaunchError::Ended {
                 name: name(),
                 how,
+                in_order: process
+                    .wait(Duration::ZERO)
+                    .is_some_and(|status| status.success()),
                 output: process.last_output(),
             });
         }
@@ -365,9 +370,9 @@ fn is_taken(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err()
 }
 
-/// What a server that ended without a fault before it was ready may lack.
-fn stay(how: &str) -> &'static str {
-    if how.starts_with("exit code 0") {
+/// What a server that ended before it was ready may lack.
+fn stay(in_order: bool) -> &'static str {
+    if in_order {
         ": a server must stay in the foreground, so leave out the option that makes it a daemon"
     } else {
         ""

@@ -79,7 +79,7 @@ pub(crate) fn explained(mut error: clap::Error) -> clap::Error {
     };
     let is_load = matches!(
         error.get(ContextKind::Usage),
-        Some(ContextValue::StyledStr(usage)) if usage.to_string().contains("bench load")
+        Some(ContextValue::StyledStr(usage)) if usage.to_string().contains(" load ")
     );
     let known = OPTIONS
         .iter()

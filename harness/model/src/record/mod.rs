@@ -9,7 +9,7 @@ pub mod experiment;
 pub mod load_report;
 pub mod log;
 pub mod metric;
-mod range;
+pub mod range;
 pub mod read;
 pub mod run;
 pub mod surroundings;

@@ -36,7 +36,7 @@ const RATES: [&str; 5] = [
 const POSITIVE: [&str; 2] = ["ratio", "epoch_s"];
 
 /// Checks every number of a text in JSON; the error names the first that can't be, by its place in the record.
-pub(crate) fn check(text: &str) -> Result<(), serde_json::Error> {
+pub fn check(text: &str) -> Result<(), serde_json::Error> {
     let mut path = Vec::new();
     let mut json = serde_json::Deserializer::from_str(text);
     Numbers { path: &mut path }.deserialize(&mut json)
