@@ -140,9 +140,12 @@ def a_commit_that_fails_requests(field: Field) -> None:
     manifest = (repository.service / "mine.toml").read_text().replace(args, '"--port", "{port}", "--fail-every", "21"]')
     (repository.service / "mine.toml").write_text(manifest)
     repository.commit("three")
-    ran = repository.gate("--base-rev HEAD~2").exits(99, 3)
+    summary, output = field.dir / "summary.md", field.dir / "output"
+    ran = repository.gate("--base-rev HEAD~2", env={"GITHUB_STEP_SUMMARY": str(summary), "GITHUB_OUTPUT": str(output)}).exits(99, 3)
     if ran.code == 99:
         ran.says(r"fail", r"4\.\d %")
+    # What the comment of a pull request is made of.
+    expect(summary.read_text().startswith("### bench gate") and output.read_text() == "changed=true\n", "a step of GitHub's is not answered")
     expect(len(repository.trees()) == 1 and not repository.left(), f"left: {repository.trees()} {repository.left()}")
     good, bad = field.target("good"), field.target("bad", ["--fail-every", "20"])
     compared = field.measure(f"a={good}", f"b={bad}").says(r"fail\w* [^.]*b|b [^.]*fail")

@@ -92,6 +92,18 @@ impl Gate {
             scenarios,
         }
     }
+
+    /// Whether a reader has anything to look at: something got worse or better, was not confirmed, or could not be judged.
+    pub fn is_eventful(&self) -> bool {
+        let differs = |look: &Look| {
+            let mut metrics = look.metrics.iter();
+            metrics.any(|judged| judged.comparison.verdict.is_different())
+        };
+        self.outcome != Outcome::Passed
+            || self.scenarios.iter().any(|judgement| {
+                !judgement.unconfirmed.is_empty() || judgement.measurements.iter().any(differs)
+            })
+    }
 }
 
 /// How a scenario came out, from the least to the gravest.

@@ -44,6 +44,8 @@ const HISTORY_NAME: &str = "history.ndjson";
 
 /// The variable by which GitHub Actions names the file of a step's summary.
 const STEP_SUMMARY: &str = "GITHUB_STEP_SUMMARY";
+/// The same for what further steps may read of this one: lines of `key=value`.
+const STEP_OUTPUT: &str = "GITHUB_OUTPUT";
 
 /// Digits of a whole hash of git's, in its shorter format.
 const SHA1_DIGITS: usize = 40;
@@ -557,18 +559,25 @@ fn tell(args: &GateArgs, judged: &Gate) -> Result<(), Failure> {
             "name a writable file with --junit",
         )?;
     }
-    let summary = std::env::var_os(STEP_SUMMARY).filter(|path| !path.is_empty());
+    let named = |variable| std::env::var_os(variable).filter(|path| !path.is_empty());
+    let summary = named(STEP_SUMMARY);
     if args.github || summary.is_some() {
         // The runner reads them on standard error as well, and standard output stays data.
         note_part!("{}", annotations(&findings));
     }
-    match summary {
-        Some(path) => append(Path::new(&path), &markdown()).or_usage(
-            || format!("cannot write the step summary to {}", path.display()),
-            "let GITHUB_STEP_SUMMARY name a writable file, or unset it",
-        ),
-        None => Ok(()),
+    let changed = format!("changed={}\n", judged.is_eventful());
+    for (variable, path, text) in [
+        (STEP_SUMMARY, summary, markdown()),
+        (STEP_OUTPUT, named(STEP_OUTPUT), changed),
+    ] {
+        if let Some(path) = path {
+            append(Path::new(&path), &text).or_usage(
+                || format!("cannot write to {}", path.display()),
+                &format!("let {variable} name a writable file, or unset it"),
+            )?;
+        }
     }
+    Ok(())
 }
 
 /// Adds to a file that other steps write as well.
