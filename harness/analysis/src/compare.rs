@@ -292,6 +292,21 @@ pub fn differences(base: &[EpochRecord], head: &[EpochRecord], metric: Metric) -
     log_ratios(&base, &head)
 }
 
+/// The two figures, base and head, whose quotient is a comparison's ratio: each the geometric mean over the blocks in which both have
+/// a usable value, in the metric's unit; none where there is no such block.
+pub fn paired_figures(
+    base: &[EpochRecord],
+    head: &[EpochRecord],
+    metric: Metric,
+) -> Option<[f64; 2]> {
+    let (base, head) = paired_blocks(base, head, metric);
+    let (base, head) = usable_pairs(&base, &head);
+    Some([
+        mean_of_logs(base.into_iter())?,
+        mean_of_logs(head.into_iter())?,
+    ])
+}
+
 fn usable_pairs(base: &[Option<f64>], head: &[Option<f64>]) -> (Vec<f64>, Vec<f64>) {
     let usable = |value: &Option<f64>| value.filter(|value| USABLE.contains(value));
     let pairs = base.iter().zip(head);
@@ -351,8 +366,13 @@ pub fn block_values(epochs: &[EpochRecord], metric: Metric) -> BTreeMap<u32, f64
 
 /// The geometric mean over blocks; none of none.
 pub fn geometric_mean(blocks: &BTreeMap<u32, f64>) -> Option<f64> {
-    let logs: f64 = blocks.values().map(|value| value.ln()).sum();
-    (!blocks.is_empty()).then(|| (logs / blocks.len() as f64).exp())
+    mean_of_logs(blocks.values().copied())
+}
+
+fn mean_of_logs(values: impl ExactSizeIterator<Item = f64>) -> Option<f64> {
+    let count = values.len();
+    let logs: f64 = values.map(f64::ln).sum();
+    (count > 0).then(|| (logs / count as f64).exp())
 }
 
 /// The comparison with the verdict that its figures imply.

@@ -72,8 +72,32 @@ impl Page {
         format!("{style}{head}{style:#}{rest}")
     }
 
+    /// A sentence of which as many words are left as fit on one line behind `taken` columns.
+    pub(crate) fn cut(self, sentence: &str, taken: usize) -> String {
+        const MORE: &str = " …";
+        let fits = |text: &str| {
+            let width = self.glyphs.text(text).chars().count() + taken;
+            self.columns.is_none_or(|columns| width <= columns)
+        };
+        let mut text = sentence.to_owned();
+        let mut rest = sentence;
+        while !fits(&text)
+            && let Some((before, _)) = rest.rsplit_once(' ')
+        {
+            rest = before;
+            text = format!("{}{MORE}", rest.trim_end_matches([',', ':', ';', '(']));
+        }
+        text
+    }
+
+    /// A table in the characters of the page.
+    pub(crate) fn set(self, table: Table) -> String {
+        let text = self.lay(table);
+        self.glyphs.text(&text).into_owned()
+    }
+
     /// A table, its columns closer to one another where it would be too wide.
-    pub(crate) fn set(self, mut table: Table) -> String {
+    pub(crate) fn lay(self, mut table: Table) -> String {
         let mut text = table.trim_fmt();
         if self.overflows(&text) {
             for column in table.column_iter_mut() {
@@ -81,7 +105,7 @@ impl Page {
             }
             text = table.trim_fmt();
         }
-        self.glyphs.text(&text).into_owned()
+        text
     }
 
     /// Whether a text leaves a line of the screen for the prompt below it.

@@ -25,11 +25,13 @@ use model::record::run::RunRecord;
 use model::record::sweep::whole::SweepRecord;
 use model::record::target::TargetRecord;
 use model::words;
+use report::tables::answer::{Against, Answer, Row, Target};
 use report::tables::{self, ComparisonRow, Room};
 use report::words::gate::{self, Tone};
 use report::words::{effects, failures, figures, history, sentences, sweep, why};
 use serde::Serialize;
 
+use crate::args::shared::ShownArgs;
 use crate::glyphs::Glyphs;
 use crate::output::{self, note, say};
 use crate::page::{Page, USUAL_WIDTH, WIDTH};
@@ -51,13 +53,13 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const WARN: Style = AnsiColor::Yellow.on_default();
 
-/// Prints the result of a run: the verdict first, then the figures, what to beware of, and where the files are. With
-/// `json`, standard output gets the record and standard error the rest.
-pub(crate) fn show_run(record: &RunRecord, place: &Path, json: bool) {
+/// Prints the result of a run: details and warnings first, then the verdict and its figures, which are so the last on the screen, and
+/// where the files are. With `--json`, standard output gets the record and standard error the rest.
+pub(crate) fn show_run(record: &RunRecord, place: &Path, shown: &ShownArgs) {
     show(
-        json,
+        shown.json,
         || record.to_json(),
-        |page| run_text(record, place, page),
+        |page| run_text(record, place, page, shown.verbose),
     );
 }
 
@@ -71,31 +73,35 @@ fn show(json: bool, record: impl Fn() -> String, text: impl Fn(Page) -> String) 
     }
 }
 
-/// The result of a run as text: of its details as many as leave the whole on one screen.
-fn run_text(record: &RunRecord, place: &Path, page: Page) -> String {
+/// The result of a run as text: of its details as many as leave the whole on one screen; with `is_verbose` all, and what to do about
+/// each warning.
+fn run_text(record: &RunRecord, place: &Path, page: Page, is_verbose: bool) -> String {
+    let warnings = warning_lines(&warnings::of_run(record), page, is_verbose);
+    let answer = answer_lines(record, page);
+    let text = |details: &[&Detail], left: &[&str]| {
+        let details = details.iter().map(|detail| detail.text.as_str());
+        let blocks = details
+            .map(str::to_owned)
+            .chain((!warnings.is_empty()).then(|| warnings.join("\n")))
+            .chain([answer.join("\n")])
+            .chain([place_lines(place, &record.command, left, page)]);
+        blocks.collect::<Vec<_>>().join("\n\n")
+    };
     let details = details(record, page);
     let mut shown: Vec<&Detail> = Vec::new();
     for detail in &details {
         shown.push(detail);
-        if !page.holds(&text_with(record, place, page, &shown, &[])) {
+        if !is_verbose && !page.holds(&text(&shown, &[])) {
             shown.pop();
         }
     }
     let is_left = |detail: &&Detail| !shown.iter().any(|shown| std::ptr::eq(*shown, *detail));
-    let left: Vec<&str> = details
-        .iter()
-        .filter(is_left)
-        .map(|detail| detail.what)
-        .collect();
-    let text = text_with(record, place, page, &shown, &left);
-    let without_a_word = || text_with(record, place, page, &shown, &[]);
-    // What was left out is named, unless that would push the verdict off the screen.
-    Some(without_a_word())
-        .filter(|bare| page.holds(bare) && !page.holds(&text))
-        .unwrap_or(text)
+    let left = details.iter().filter(is_left);
+    let left: Vec<&str> = left.map(|detail| detail.what).collect();
+    text(&shown, &left)
 }
 
-/// What is shown below the figures that answer the question, where there is room for it. The report has it all.
+/// What is shown above the answer, where there is room for it. The report has it all.
 struct Detail {
     what: &'static str,
     text: String,
@@ -103,7 +109,6 @@ struct Detail {
 
 /// In the order in which they are shown.
 fn details(record: &RunRecord, page: Page) -> Vec<Detail> {
-    let intervals = comparisons_table(record).filter(|_| has_many_heads(record));
     let kinds = [false, true].map(|is_below| {
         let table = kinds_table(&record.targets, is_below);
         table.map(|table| page.set(table))
@@ -113,13 +118,27 @@ fn details(record: &RunRecord, page: Page) -> Vec<Detail> {
         [beside, _] => beside,
     };
     let details = [
-        ("every interval", intervals.map(|table| page.set(table))),
+        ("how the times spread", histogram(record, page)),
+        ("what the loops did", why_lines(record, page)),
+        ("each kind of request", kinds),
+        (
+            "all requests together",
+            targets_table(record).map(|table| {
+                format!(
+                    "All {} of each target together:\n{}",
+                    terms::samples(record.workload()),
+                    page.set(table)
+                )
+            }),
+        ),
+        (
+            "every interval",
+            comparisons_table(record).map(|table| page.set(table)),
+        ),
         (
             "the intervals of effects",
             effects_table(record).map(|table| page.set(table)),
         ),
-        ("each kind of request", kinds),
-        ("what the loops did", why_lines(record, page)),
     ];
     let reported = details.into_iter();
     reported
@@ -127,60 +146,147 @@ fn details(record: &RunRecord, page: Page) -> Vec<Detail> {
         .collect()
 }
 
-/// Whether more than one target is compared with the first: their intervals then take a table that is no answer at a glance.
-fn has_many_heads(record: &RunRecord) -> bool {
-    record.targets.len() > 2
+/// What the run found, the SLO, whether to believe it, and one table.
+fn answer_lines(record: &RunRecord, page: Page) -> Vec<String> {
+    let plain = |sentence: &String| page.wrap(sentence, "");
+    let mut lines: Vec<String> = effects::sentences(record).iter().map(plain).collect();
+    if !lines.is_empty() {
+        lines.push(String::new());
+    }
+    let verdicts = sentences::verdicts(record);
+    let verdicts = verdicts.iter().map(plain);
+    lines.extend(verdicts.map(|verdict| format!("{BOLD}{verdict}{BOLD:#}")));
+    lines.extend(sentences::objectives(record).iter().map(plain));
+    let style = if sentences::is_believed(record) {
+        GOOD
+    } else {
+        BAD
+    };
+    let belief = page.wrap(&sentences::belief(record), "");
+    lines.push(format!("{style}{belief}{style:#}"));
+    let causes = failures::causes(record);
+    let causes = causes.iter().map(plain);
+    lines.extend(causes.map(|cause| format!("{BAD}{cause}{BAD:#}")));
+    lines.extend(sentences::aa(record).iter().map(plain));
+    lines.extend(answer_table(record, page).map(|table| format!("\n{table}")));
+    lines
 }
 
-/// The verdict, the figures, these details, warnings, and where the rest is: `left` says what stands only there.
-fn text_with(
-    record: &RunRecord,
-    place: &Path,
-    page: Page,
-    details: &[&Detail],
-    left: &[&str],
-) -> String {
-    let verdicts = sentences::verdicts(record);
-    let mut lines: Vec<String> = verdicts
-        .iter()
-        .map(|sentence| format!("{BOLD}{}{BOLD:#}", page.wrap(sentence, "")))
-        .collect();
-    let reported = sentences::objectives(record).into_iter();
-    let reported = reported
-        .chain([sentences::belief(record)])
-        .chain(sentences::aa(record));
-    lines.extend(reported.map(|sentence| page.wrap(&sentence, "")));
-    let intervals = comparisons_table(record).filter(|_| !has_many_heads(record));
-    lines.extend(intervals.map(|table| format!("\n{}", page.set(table))));
-    lines.push(format!("\n{}", page.set(targets_table(record))));
-    lines.extend(histogram(record, page));
-    lines.extend(details.iter().map(|detail| format!("\n{}", detail.text)));
-    let warnings = warning_lines(&warnings::of_run(record), page);
-    let is_apart = !details.is_empty() || !warnings.is_empty();
-    if !warnings.is_empty() {
-        lines.push(String::new());
-        lines.extend(warnings);
-    }
-    let effects = effects::sentences(record);
-    let is_apart = is_apart || !effects.is_empty();
-    if !effects.is_empty() {
-        lines.push(String::new());
-        lines.extend(effects.iter().map(|sentence| page.wrap(sentence, "")));
-    }
-    if is_apart {
-        lines.push(String::new());
-    }
-    // A path and a command are copied, so they are neither wrapped nor put in other characters.
-    lines.push(format!(
-        "{DIM}Report:{DIM:#}  {}",
-        place.join("report.html").display()
-    ));
+/// Where the report is, with what stands only there, and the command that repeats the measurement. A path and a command are copied,
+/// so they are neither wrapped nor put in other characters.
+fn place_lines(place: &Path, command: &[String], left: &[&str], page: Page) -> String {
+    let report = place.join("report.html");
+    let mut lines = vec![format!("{DIM}Report:{DIM:#}  {}", report.display())];
     if !left.is_empty() {
         let left = format!("with {}", words::listed(left));
         lines.push(format!("{DIM}{}{DIM:#}", page.wrap(&left, "         ")));
     }
-    lines.push(format!("{DIM}Repeat:{DIM:#}  {}", quoted(&record.command)));
+    lines.push(format!("{DIM}Repeat:{DIM:#}  {}", quoted(command)));
     lines.join("\n")
+}
+
+/// Every target's figure in every metric, with its difference from the base and the verdict on that: two targets side by side; more of
+/// them, and such whose names leave no room, one below the other. None where nothing was measured.
+fn answer_table(record: &RunRecord, page: Page) -> Option<String> {
+    let Answer { targets, metrics } = tables::answer::answer(record);
+    if metrics.is_empty() {
+        return None;
+    }
+    let words = terms::time(record.workload());
+    let of = words.strip_suffix(" time").unwrap_or(words);
+    let beside = (targets.len() == 2).then(|| page.lay(side_by_side(of, &targets, &metrics)));
+    let beside = beside.filter(|text| !page.overflows(text));
+    let is_compared = metrics
+        .iter()
+        .flat_map(|row| &row.cells)
+        .any(|cell| cell.against.is_some());
+    let mut notes = vec![if is_compared {
+        tables::answer::FIGURES
+    } else {
+        tables::answer::FIGURES_ALONE
+    }];
+    notes.extend((is_compared && beside.is_none()).then_some(tables::answer::MARKS));
+    let table = beside.unwrap_or_else(|| page.lay(one_below_the_other(of, &targets, &metrics)));
+    let table = page.glyphs.text(&with_marks_coloured(&table)).into_owned();
+    let notes = notes.into_iter().map(|note| page.wrap(note, ""));
+    let lines = notes.map(|note| format!("{DIM}{note}{DIM:#}"));
+    Some(
+        [table]
+            .into_iter()
+            .chain(lines)
+            .collect::<Vec<_>>()
+            .join("\n"),
+    )
+}
+
+fn side_by_side(of: &str, targets: &[Target], metrics: &[Row]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_width(WIDTH);
+    let names = targets.iter().map(|target| target.name.as_str());
+    let others = ["differs", "95 % interval", "verdict"];
+    table.set_header([of].into_iter().chain(names).chain(others));
+    for row in metrics {
+        let figures = row.cells.iter().map(|cell| cell.figure.clone());
+        let none = || figures::NONE.to_owned();
+        let against = row.cells.iter().find_map(|cell| cell.against.as_ref());
+        let against = against.map_or_else(
+            || [none(), none(), "not compared".to_owned()],
+            |against| {
+                [
+                    against.change.clone(),
+                    against.interval.clone(),
+                    against.marked(),
+                ]
+            },
+        );
+        table.add_row(
+            [row.brief.clone()]
+                .into_iter()
+                .chain(figures)
+                .chain(against),
+        );
+    }
+    align_right(&mut table, 1..5);
+    table
+}
+
+fn one_below_the_other(of: &str, targets: &[Target], metrics: &[Row]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_width(WIDTH);
+    let briefs = metrics.iter().map(|row| row.brief.as_str());
+    table.set_header([of].into_iter().chain(briefs));
+    for (index, target) in targets.iter().enumerate() {
+        let cells = || metrics.iter().map(|row| &row.cells[index]);
+        let figures = cells().map(|cell| cell.figure.as_str());
+        table.add_row([target.name.as_str()].into_iter().chain(figures));
+        if cells().any(|cell| cell.against.is_some()) {
+            let marked = cells().map(|cell| {
+                let against = cell.against.as_ref();
+                against.map_or_else(String::new, Against::marked_change)
+            });
+            let against = format!("  against {}", targets[0].name);
+            table.add_row([against].into_iter().chain(marked));
+        }
+    }
+    align_right(&mut table, 1..metrics.len() + 1);
+    table
+}
+
+/// A laid out table with each mark, and what follows it in its cell, in the colour of what it means.
+fn with_marks_coloured(table: &str) -> String {
+    let mut coloured = String::new();
+    let mut rest = table;
+    while let Some(at) = rest.find(['▲', '▼']) {
+        let (before, marked) = rest.split_at(at);
+        let style = if marked.starts_with('▲') { GOOD } else { BAD };
+        // A cell ends with its line, and where a column's blanks or the next mark begin.
+        let ends = ["\n", "  ", " ▲", " ▼", " =", " ?"].into_iter();
+        let end = ends.filter_map(|end| marked.find(end)).min();
+        let (cell, after) = marked.split_at(end.unwrap_or(marked.len()));
+        coloured = format!("{coloured}{before}{style}{cell}{style:#}");
+        rest = after;
+    }
+    coloured + rest
 }
 
 /// What the loops did, a line a target.
@@ -194,8 +300,8 @@ fn why_lines(record: &RunRecord, page: Page) -> Option<String> {
 }
 
 /// How the times of each target spread: a row of bars each, on one axis, below a line that says what they are of. It says
-/// nothing that the table above doesn't say in figures.
-fn histogram(record: &RunRecord, page: Page) -> Vec<String> {
+/// nothing that the figures don't say.
+fn histogram(record: &RunRecord, page: Page) -> Option<String> {
     let workload = record.workload();
     let counts: Vec<Counts> = record
         .targets
@@ -208,9 +314,7 @@ fn histogram(record: &RunRecord, page: Page) -> Vec<String> {
     let columns = page.columns.unwrap_or(usize::from(USUAL_WIDTH));
     // One column before the name, and two after it.
     let bins = columns.saturating_sub(name_width + 3).clamp(1, BINS_MAX);
-    let Some(spread) = Spread::of(&counts.iter().collect::<Vec<_>>(), bins) else {
-        return Vec::new();
-    };
+    let spread = Spread::of(&counts.iter().collect::<Vec<_>>(), bins)?;
     let head = format!(
         "How {}s spread, from {} to {}, each step {} longer:",
         terms::time(workload),
@@ -222,7 +326,8 @@ fn histogram(record: &RunRecord, page: Page) -> Vec<String> {
         let row = page.glyphs.text(&row).into_owned();
         format!(" {name:name_width$}  {row}").trim_end().to_owned()
     });
-    std::iter::once(page.wrap(&head, "")).chain(rows).collect()
+    let lines = std::iter::once(page.wrap(&head, "")).chain(rows);
+    Some(lines.collect::<Vec<_>>().join("\n"))
 }
 
 /// The times of an encoded histogram; none of one that can't be read, which a record of ours always can.
@@ -231,31 +336,19 @@ fn counts(encoded: &str) -> Counts {
     histogram.map_or_else(|_| Counts::new(), |histogram| recording::counts(&histogram))
 }
 
-/// Prints the result of a sweep: the verdict first, then the figures, what to beware of, and where the files are. With `json`,
-/// standard output gets the record and standard error the rest.
-pub(crate) fn show_sweep(record: &SweepRecord, place: &Path, json: bool) {
+/// Prints the result of a sweep: curves and warnings first, then the verdict and its figures, which are so the last on the screen, and
+/// where the files are. With `--json`, standard output gets the record and standard error the rest.
+pub(crate) fn show_sweep(record: &SweepRecord, place: &Path, shown: &ShownArgs) {
     show(
-        json,
+        shown.json,
         || record.to_json(),
-        |page| sweep_text(record, place, page),
+        |page| sweep_text(record, place, page, shown.verbose),
     );
 }
 
 /// The result of a sweep as text.
-fn sweep_text(record: &SweepRecord, place: &Path, page: Page) -> String {
-    let verdicts = sweep::verdicts(record);
-    let mut lines: Vec<String> = verdicts
-        .iter()
-        .map(|sentence| format!("{BOLD}{}{BOLD:#}", page.wrap(sentence, "")))
-        .collect();
-    lines.push(page.wrap(&sweep::origin(record), ""));
-    lines.push(page.wrap(&sweep::belief(record), ""));
-    let mut knees = Table::new();
-    knees.load_style(presets::NOTHING).set_width(WIDTH);
-    knees.set_header(report::tables::sweep::KNEE_COLUMNS);
-    knees.add_rows(report::tables::sweep::knee_rows(record));
-    align_right(&mut knees, 1..4);
-    lines.push(format!("\n{}", page.set(knees)));
+fn sweep_text(record: &SweepRecord, place: &Path, page: Page, is_verbose: bool) -> String {
+    let mut blocks = Vec::new();
     let rows = report::tables::sweep::curve_rows(record);
     if !rows.is_empty() {
         let columns = report::tables::sweep::curve_columns(record);
@@ -266,22 +359,35 @@ fn sweep_text(record: &SweepRecord, place: &Path, page: Page) -> String {
         curves.add_rows(rows);
         align_right(&mut curves, 0..count);
         let curves = page.set(curves);
-        lines.push(format!("\n{curves}\n{DIM}! beyond the SLO{DIM:#}"));
+        blocks.push(format!("{curves}\n{DIM}! beyond the SLO{DIM:#}"));
     }
-    lines.extend(warning_lines(
-        &warnings::each(&record.validity.warnings),
-        page,
-    ));
-    // A path and a command are copied, so they are neither wrapped nor put in other characters.
-    lines.push(format!(
-        "\n{DIM}Report:{DIM:#}  {}",
-        place.join("report.html").display()
-    ));
-    lines.push(format!(
-        "{DIM}Repeat:{DIM:#}  {}",
-        quoted(&record.plan.command)
-    ));
-    lines.join("\n")
+    let warnings = warnings::each(&record.validity.warnings);
+    let warnings = warning_lines(&warnings, page, is_verbose);
+    if !warnings.is_empty() {
+        blocks.push(warnings.join("\n"));
+    }
+    let verdicts = sweep::verdicts(record);
+    let mut lines: Vec<String> = verdicts
+        .iter()
+        .map(|sentence| format!("{BOLD}{}{BOLD:#}", page.wrap(sentence, "")))
+        .collect();
+    lines.push(page.wrap(&sweep::origin(record), ""));
+    let style = if record.validity.is_valid() {
+        GOOD
+    } else {
+        BAD
+    };
+    let belief = page.wrap(&sweep::belief(record), "");
+    lines.push(format!("{style}{belief}{style:#}"));
+    let mut knees = Table::new();
+    knees.load_style(presets::NOTHING).set_width(WIDTH);
+    knees.set_header(report::tables::sweep::KNEE_COLUMNS);
+    knees.add_rows(report::tables::sweep::knee_rows(record));
+    align_right(&mut knees, 1..4);
+    lines.push(format!("\n{}", page.set(knees)));
+    blocks.push(lines.join("\n"));
+    blocks.push(place_lines(place, &record.plan.command, &[], page));
+    blocks.join("\n\n")
 }
 
 /// Prints the result of a gate: the whole in a sentence, then each scenario, the gravest first.
@@ -370,9 +476,9 @@ fn quoted(words: &[String]) -> String {
     shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
 }
 
-/// Every comparison, one a row; none where nothing was compared. Where there are several targets beside the first, or names too
-/// long to stand side by side, each is named above its rows. Service times are left to the report where their verdict is that
-/// of the response times.
+/// Every comparison, one a row, with what it could have detected; none where nothing was compared. Where there are several targets
+/// beside the first, or names too long to stand side by side, each is named above its rows. Service times are left to the report
+/// where their verdict is that of the response times.
 fn comparisons_table(record: &RunRecord) -> Option<Table> {
     let all = tables::comparisons(record);
     let base = &all.first()?.base;
@@ -436,8 +542,8 @@ fn is_news(row: &ComparisonRow, all: &[ComparisonRow]) -> bool {
     })
 }
 
-/// The targets, one a row, below what their times are.
-fn targets_table(record: &RunRecord) -> Table {
+/// The targets, one a row, with figures of all their requests together; none where nothing was measured.
+fn targets_table(record: &RunRecord) -> Option<Table> {
     let tables::Targets { columns, rows } = tables::targets(record, Room::Screen);
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_width(WIDTH);
@@ -449,7 +555,8 @@ fn targets_table(record: &RunRecord) -> Table {
         table.add_row(std::iter::once(row.name).chain(row.figures));
     }
     align_right(&mut table, 1..count + 1);
-    table
+    let has_measured = |target: &TargetRecord| target.report.requests.ok > 0;
+    record.targets.iter().any(has_measured).then_some(table)
 }
 
 /// Each kind of request by itself, one a row for each target, where there are several; a long table is left to the report.
@@ -541,23 +648,36 @@ pub(crate) fn show_between(reported: &RunComparison) {
         ));
     }
     let page = Page::of(std::io::stdout());
-    lines.extend(warning_lines(&warnings::each(&reported.warnings), page));
+    let warnings = warnings::each(&reported.warnings);
+    lines.extend(warning_lines(&warnings, page, true));
     say!("{}", lines.join("\n"));
 }
 
-/// What a reader should know, each with what to do about it.
-fn warning_lines(warnings: &[Shown], page: Page) -> Vec<String> {
-    let lines = |warning: &Shown| {
+/// What a reader should know: what makes a measurement invalid first, one line each, or with `is_verbose` whole and with what to do
+/// about it.
+fn warning_lines(warnings: &[Shown], page: Page, is_verbose: bool) -> Vec<String> {
+    let line = |warning: &Shown| {
         let (style, word) = if warning.voids {
             (BAD, "INVALID")
         } else {
             (WARN, "Warning")
         };
-        let fact = page.begin(style, word, &format!(": {}", warning.sentence()));
-        let advice = page.wrap(&warning.advice, "  ");
-        format!("{fact}\n{DIM}{advice}{DIM:#}")
+        let fact = format!(": {}", warning.sentence());
+        if is_verbose {
+            let fact = page.begin(style, word, &fact);
+            let advice = page.wrap(&warning.advice, "  ");
+            return format!("{fact}\n{DIM}{advice}{DIM:#}");
+        }
+        page.begin(style, word, &page.cut(&fact, word.len()))
     };
-    warnings.iter().map(lines).collect()
+    let (voiding, others): (Vec<&Shown>, Vec<&Shown>) =
+        warnings.iter().partition(|warning| warning.voids);
+    let mut lines: Vec<String> = voiding.into_iter().chain(others).map(line).collect();
+    if !is_verbose && !lines.is_empty() {
+        let remedy = "What to do about it: see the report, or run with -v.";
+        lines.push(format!("{DIM}{}{DIM:#}", page.wrap(remedy, "")));
+    }
+    lines
 }
 
 /// The result of `bench load`.
@@ -623,6 +743,7 @@ fn load_text(shown: &str, report: &LoadReport, recording: &Recording, page: Page
     lines.extend(warning_lines(
         &warnings::each(&report.validity.warnings),
         page,
+        true,
     ));
     lines.join("\n")
 }
@@ -823,7 +944,7 @@ mod tests {
     /// The end of a run as a terminal without colours shows it.
     fn screen_on(record: &RunRecord, page: Page) -> String {
         let place = Path::new("results/runs/20261123T101500Z-made-up");
-        let text = run_text(record, place, page);
+        let text = run_text(record, place, page, false);
         anstream::adapter::strip_str(&text).to_string()
     }
 
@@ -840,13 +961,27 @@ mod tests {
     /// A terminal on which nothing scrolls away.
     const ENDLESS: Page = Page { rows: None, ..PAGE };
 
-    /// A pair's end fits on a terminal of 80 by 24, the prompt below it included, and has the verdict on top.
+    /// What a terminal of 80 by 24 shows at the end, the prompt below it included.
+    fn last_screen(text: &str) -> String {
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(23)..].join("\n")
+    }
+
+    /// A pair's end fits on such a terminal, whatever stands above it: verdict, validity, every figure, and where the report is.
     fn check(record: &RunRecord) -> String {
         let text = screen(record);
         fits(&text);
-        assert!(text.lines().count() <= 23, "{text}");
-        let verdict = &sentences::verdicts(record)[0];
-        assert!(text.starts_with(verdict), "{text}");
+        let last = last_screen(&text);
+        let verdicts = sentences::verdicts(record);
+        let order = [
+            &PAGE.wrap(&verdicts[0], ""),
+            &PAGE.wrap(&sentences::belief(record), ""),
+            "\n p50 ",
+            "\n memory ",
+            "\nReport:",
+        ];
+        let places = order.map(|words| last.find(words).expect(words));
+        assert!(places.is_sorted(), "{last}");
         text
     }
 
@@ -875,7 +1010,7 @@ mod tests {
         // One row less, and the last of them is left to the report.
         let shorter = taller(rows - 1);
         assert!(
-            shorter.contains("\n         with what the loops did\n"),
+            shorter.contains("\n         with every interval\n"),
             "{shorter}"
         );
         assert!(shorter.contains("\n request "), "{shorter}");
@@ -885,7 +1020,7 @@ mod tests {
     #[test]
     fn the_end_of_a_sweep_reads_as_reviewed() {
         let place = Path::new("results/runs/20260101T000000Z-io-heavy-sweep");
-        let text = sweep_text(&samples::sweep_record(), place, PAGE);
+        let text = sweep_text(&samples::sweep_record(), place, PAGE, false);
         let text = anstream::adapter::strip_str(&text).to_string();
         fits(&text);
         insta::assert_snapshot!("sweep", text);
@@ -931,17 +1066,59 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_goes_unnamed_before_the_verdict_scrolls_away() {
-        let record = samples::run_record();
-        let named = screen(&record);
-        let rows = named.lines().count();
-        let page = Page {
-            rows: Some(rows),
-            ..PAGE
+    fn warnings_take_a_line_each_above_the_answer() {
+        let mut record = samples::run_record();
+        let warning = |number| {
+            Warning::note(Fact::Text {
+                kind: format!("kind_{number}"),
+                detail: format!("{number} {}", "words ".repeat(30)),
+                advice: "do something".to_owned(),
+            })
         };
-        let unnamed = screen_on(&record, page);
-        assert_eq!(unnamed.lines().count(), rows - 1);
-        assert!(named.contains("\n         with ") && !unnamed.contains("\n         with "));
+        record.validity = Validity::of((0..40).map(warning).collect());
+        let text = check(&record);
+        let warnings: Vec<&str> = text.lines().take(40).collect();
+        assert!(
+            warnings
+                .iter()
+                .all(|line| line.starts_with("Warning: ") && line.ends_with(" …")),
+            "{text}"
+        );
+        let place = Path::new("results/runs/20261123T101500Z-made-up");
+        let whole = run_text(&record, place, PAGE, true);
+        assert!(!whole.contains('…') && whole.contains("  do something"));
+    }
+
+    #[test]
+    fn a_run_that_failed_is_red_and_says_why() {
+        let mut record = samples::run_record();
+        let place = Path::new("here");
+        let green = |record: &RunRecord| {
+            let text = run_text(record, place, PAGE, false);
+            (text.contains(&GOOD.to_string()), text)
+        };
+        for comparison in &mut record.comparisons {
+            comparison.verdict = ComparisonVerdict::Equivalent;
+        }
+        assert!(green(&record).0);
+        record.targets[1].failure = Some(model::record::target::Failure {
+            what: "its process ended with exit status 1".to_owned(),
+            last_output: String::new(),
+        });
+        record.completion = model::record::run::Completion::TargetFailed;
+        let (is_green, text) = green(&record);
+        assert!(!is_green, "{text}");
+        let cause = format!("{BAD}coroutine failed: its process ended with exit status 1.{BAD:#}");
+        assert!(text.contains(&cause), "{text}");
+    }
+
+    #[test]
+    fn marks_and_what_follows_them_in_their_cell_are_coloured() {
+        let table = " a  ▲ +22 % ▼ 2.0×  b\n ▼ slower\n = equivalent";
+        let expected = format!(
+            " a  {GOOD}▲ +22 %{GOOD:#} {BAD}▼ 2.0×{BAD:#}  b\n {BAD}▼ slower{BAD:#}\n = equivalent"
+        );
+        assert_eq!(with_marks_coloured(table), expected);
     }
 
     #[test]

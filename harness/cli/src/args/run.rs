@@ -14,7 +14,7 @@ use process::failure::Failure;
 use report::charts::Chart;
 use runner::request::{Choices, Profile, Request};
 
-use crate::args::shared::{ClockArgs, EffortArgs, ExperimentArgs, PlaceArgs, charts};
+use crate::args::shared::{ClockArgs, EffortArgs, ExperimentArgs, PlaceArgs, ShownArgs, charts};
 
 #[derive(Debug, ClapArgs)]
 #[command(
@@ -97,7 +97,7 @@ pub(crate) struct RunArgs {
         long,
         value_name = "DIR",
         conflicts_with_all = [
-            "named", "scenario", "out", "target", "url", "connections", "rate", "duration", "warmup", "rounds", "quick",
+            "named", "scenario", "out", "target", "base", "url", "connections", "rate", "duration", "warmup", "rounds", "quick",
             "thorough", "aa", "pool", "profile", "server_cpus", "load_cpus", "clock", "seed",
         ]
     )]
@@ -113,9 +113,8 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) history: Option<PathBuf>,
 
-    /// Print the run record to standard output.
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) shown: ShownArgs,
 
     /// Show progress on the full screen: percentiles, samples and spread of every target. Keys: p pauses at the next
     /// opportunity, q stops and keeps what was measured, Tab changes the view, ? shows help.

@@ -29,11 +29,17 @@ pub(crate) struct ExperimentArgs {
     scenario: Option<String>,
 
     /// Targets: NAME or ./manifest.toml, separated by commas; ALIAS=NAME gives another name; `all` is every built-in target,
-    /// `reference` is those that are part of bench. The first is the base of all comparisons
+    /// `reference` is those that are part of bench
     ///
     /// [default: callback,coroutine]
     #[arg(long, short, value_name = "[ALIAS=]NAME[,…]", value_delimiter = ',')]
     target: Vec<String>,
+
+    /// The target that the others are compared with
+    ///
+    /// [default: the first]
+    #[arg(long, value_name = "NAME")]
+    base: Option<String>,
 
     /// A server that is already running. May be repeated.
     #[arg(long, value_name = "NAME=URL")]
@@ -60,11 +66,22 @@ impl ExperimentArgs {
         named::scenario(name.expect("clap requires one, unless a measurement is resumed"))
     }
 
-    /// The targets that were named, or the default pair; each once for each size of the pool.
+    /// The targets that were named, or the default pair; each once for each size of the pool, and the base first.
     pub(crate) fn targets(&self) -> Result<Vec<TargetSpec>, Failure> {
         let targets = named::targets(&self.target, &self.url)?;
-        let targets = self.pool.applied_to(targets).map_err(Failure::usage_of)?;
+        let mut targets = self.pool.applied_to(targets).map_err(Failure::usage_of)?;
         target::unique(&targets).map_err(Failure::usage_of)?;
+        if let Some(base) = &self.base {
+            let place = targets.iter().position(|target| target.name == *base);
+            let place = place.ok_or_else(|| {
+                let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+                Failure::usage(miette::miette!(
+                    help = format!("name one of them: {}", names.join(", ")),
+                    "--base: no target is called `{base}`"
+                ))
+            })?;
+            targets[..=place].rotate_right(1);
+        }
         Ok(targets)
     }
 }
@@ -145,6 +162,18 @@ impl EffortArgs {
             _ => usual,
         }
     }
+}
+
+/// What of a measurement's result is printed.
+#[derive(Debug, Clone, Default, ClapArgs)]
+pub(crate) struct ShownArgs {
+    /// Show every detail, and what to do about each warning.
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+
+    /// Print the record to standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// In which form a result is printed.

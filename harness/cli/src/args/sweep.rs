@@ -20,7 +20,7 @@ use runner::measure::sweep::SweepRequest;
 use runner::request::{Choices, Request};
 use runner::workload::Routes;
 
-use crate::args::shared::{ClockArgs, ExperimentArgs, PlaceArgs};
+use crate::args::shared::{ClockArgs, ExperimentArgs, PlaceArgs, ShownArgs};
 
 /// The fewest connections by default. A scenario has enough for its own rate, and a sweep goes far beyond: at
 /// the knee of io-heavy 400 requests are on the wire at a time.
@@ -109,9 +109,8 @@ pub(crate) struct SweepArgs {
     #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "named", "scenario"])]
     pub(crate) resume: Option<PathBuf>,
 
-    /// Print the record to standard output.
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) shown: ShownArgs,
 }
 
 impl SweepArgs {

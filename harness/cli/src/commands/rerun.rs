@@ -9,6 +9,7 @@ use runner::request::Request;
 use runner::stored::read_run;
 
 use crate::args::rerun::RerunArgs;
+use crate::args::shared::ShownArgs;
 use crate::display::DisplayMode;
 use crate::exit::Exit;
 use crate::output::{note, say};
@@ -25,7 +26,7 @@ pub(crate) fn run(args: &RerunArgs) -> Result<Exit, Failure> {
     let (measured, log) = run_files::measured(&request, mode, interrupt, log, Begin::New(title))?;
     let written = run_files::write(&log, &measured, &[]);
     let after = &measured.record;
-    show_run(after, log.dir(), false);
+    show_run(after, log.dir(), &ShownArgs::default());
     written?;
     let exit = run_files::exit_of_run(after);
     if exit != Exit::Success && !args.force {

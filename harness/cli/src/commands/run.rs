@@ -59,7 +59,7 @@ fn measured(
     if let Some(kept) = sentences::kept(record) {
         note!("{kept}");
     }
-    show_run(record, log.dir(), args.json);
+    show_run(record, log.dir(), &args.shown);
     written?;
     if let Some(path) = &args.history {
         history_add::add_measured(path, record)?;

@@ -1,13 +1,18 @@
 //! `bench setup`: what targets in other languages need, made ready before it is measured.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
 
 use model::spec::target::{Needs, ON_PATH, Runtime};
 
 use crate::args::setup::SetupArgs;
+use crate::display::DisplayMode;
 use crate::exit::Exit;
 use crate::named::targets;
 use crate::output::note;
+use crate::redrawn::{self, REDRAW_EVERY, Redrawn, approximate, cut};
 use crate::terminal::print_columns;
 use process::failure::Failure;
 use process::setup::{self, SetupError};
@@ -23,11 +28,12 @@ pub(crate) fn run(args: &SetupArgs) -> Result<Exit, Failure> {
     }
     let mut rows = Vec::new();
     let mut exit = Exit::Success;
-    for needs in needs {
+    let all = needs.len();
+    for (number, needs) in (1..).zip(needs) {
         let state = if args.list {
             setup::state(needs).map(|state| state.to_string())
         } else {
-            made(needs)
+            made(needs, &format!("{number} of {all}: {needs}"))
         };
         let state = state.unwrap_or_else(|error| {
             // What is not on the machine is no failure where everything is asked for that there might be.
@@ -64,8 +70,25 @@ fn needs(args: &SetupArgs) -> Result<BTreeSet<Needs>, Failure> {
         .collect())
 }
 
-/// What was made.
-fn made(needs: Needs) -> Result<String, SetupError> {
-    let made = setup::prepare(needs, &mut |line| note!("{line}"))?;
+/// What was made. `what`: which of those that are made, shown with the time that it takes.
+fn made(needs: Needs, what: &str) -> Result<String, SetupError> {
+    let line = Mutex::new(Redrawn::new(DisplayMode::usual() == DisplayMode::Lines));
+    let lock = || line.lock().unwrap_or_else(PoisonError::into_inner);
+    let began = Instant::now();
+    let is_done = AtomicBool::new(false);
+    let made = std::thread::scope(|scope| {
+        let drawer = scope.spawn(|| {
+            while !is_done.load(Ordering::Relaxed) {
+                let shown = format!("{what}, {}", approximate(began.elapsed()));
+                lock().draw_if_due(&[cut(shown, redrawn::columns())]);
+                std::thread::park_timeout(REDRAW_EVERY);
+            }
+        });
+        let say = &mut |notice: &str| lock().above(|| note!("{notice}"));
+        let made = setup::prepare(needs, say);
+        is_done.store(true, Ordering::Relaxed);
+        drawer.thread().unpark();
+        made
+    })?;
     Ok(format!("{}, ready in {}", made.version, made.dir.display()))
 }

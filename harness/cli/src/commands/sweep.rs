@@ -73,7 +73,7 @@ fn measured(
     )?;
     // Shown also where the disk is full.
     let written = write(&log, &record);
-    show_sweep(&record, log.dir(), args.json);
+    show_sweep(&record, log.dir(), &args.shown);
     written?;
     let requests = record.results.iter();
     let requests = requests.map(|result| step::requests(&record.steps, &result.target));

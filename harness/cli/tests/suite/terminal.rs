@@ -193,9 +193,9 @@ fn a_pair_shows_where_it_is_and_ends_with_its_verdict() {
     let order = [
         "servers on core ",
         "The measurement is ",
-        "coroutine / callback ",
         "\n response ",
-        "How response times spread, ",
+        " callback  coroutine  differs ",
+        "\n p50 ",
         "Report:  ",
         "Repeat:  bench run --scenario ping -w 0s -d 4s --rounds 1",
     ];
@@ -204,6 +204,11 @@ fn a_pair_shows_where_it_is_and_ends_with_its_verdict() {
             .unwrap_or_else(|| panic!("{words}: {text}"))
     });
     assert!(places.is_sorted(), "{text}");
+    // Whatever was said before, the answer is what the screen shows at the end.
+    let screen = run.shown();
+    for words in &order[1..] {
+        assert!(screen.contains(words.trim()), "{words}: {screen}");
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::words::terms;
 use model::measured::clock::Clock;
 use std::fmt::Write as _;
 
+use analysis::compare::{block_values, geometric_mean};
 use hdrhistogram::Histogram;
 
 use model::measured::histogram::histogram_base64;
@@ -24,6 +25,7 @@ use model::measured::workload::WorkloadKind;
 use model::names;
 use model::record::errors::ErrorShare;
 use model::record::load_report::{LoadReport, MessageRecord, StreamRecord};
+use model::record::metric::Metric;
 use model::record::run::RunRecord;
 use model::record::target::{IntervalTimes, TargetRecord};
 use model::units::NANOS_PER_S;
@@ -67,6 +69,10 @@ pub fn summary_csv(record: &RunRecord) -> String {
         "error_share_ci_high",
         "throughput_per_s",
     ];
+    let metrics = metrics(record);
+    let means = metrics
+        .iter()
+        .map(|metric| format!("geometric_mean_{}", metric.name()));
     let has_streams = has(record, |report| report.streams.is_some());
     let has_messages = has(record, |report| report.messages.is_some());
     let streams: &[&str] = if has_streams { &STREAM_COLUMNS } else { &[] };
@@ -85,7 +91,8 @@ pub fn summary_csv(record: &RunRecord) -> String {
             .map(ToString::to_string)
             .chain(times)
             .chain(streams.iter().chain(messages).map(ToString::to_string))
-            .chain(after.iter().map(ToString::to_string)),
+            .chain(after.iter().map(ToString::to_string))
+            .chain(means),
     );
     for target in &record.targets {
         table.row(summary_row(
@@ -94,9 +101,21 @@ pub fn summary_csv(record: &RunRecord) -> String {
             &clocks,
             has_streams,
             has_messages,
+            &metrics,
         ));
     }
     table.finish()
+}
+
+/// The metrics that a run compares, as far as some target has them. Their columns are what its differences are made of: geometric means
+/// over the blocks, in the metric's unit.
+fn metrics(record: &RunRecord) -> Vec<Metric> {
+    let metrics = Metric::of_workload(record.workload()).iter().copied();
+    let is_known = |metric: &Metric| {
+        let mut targets = record.targets.iter();
+        targets.any(|target| !block_values(&target.epochs, *metric).is_empty())
+    };
+    metrics.filter(is_known).collect()
 }
 
 /// Whether a figure is there for any target.
@@ -112,6 +131,7 @@ fn summary_row(
     clocks: &[Clock],
     has_streams: bool,
     has_messages: bool,
+    metrics: &[Metric],
 ) -> Vec<String> {
     let report = &target.report;
     let manifest = &target.manifest;
@@ -158,6 +178,8 @@ fn summary_row(
             "invalid".to_owned()
         },
     ]);
+    let means = metrics.iter();
+    row.extend(means.map(|&metric| cell(geometric_mean(&block_values(&target.epochs, metric)))));
     row
 }
 

@@ -38,6 +38,7 @@ pub fn html(records: &[RunRecord]) -> Result<String, HtmlError> {
     };
     rendered(&Page {
         shell: Shell::of(title, live)?,
+        figures_note: tables::answer::FIGURES,
         columns: common_columns(&runs),
         runs,
     })
@@ -56,6 +57,7 @@ fn common_columns(runs: &[Run]) -> Option<Vec<String>> {
 #[template(path = "report.html")]
 struct Page {
     shell: Shell,
+    figures_note: &'static str,
     /// Of the table of all runs; none where they have not the same.
     columns: Option<Vec<String>>,
     runs: Vec<Run>,

@@ -6,8 +6,8 @@ use model::record::run::RunRecord;
 use super::text::{MAX_STEP_SUMMARY_BYTES, cut, list, plain};
 use crate::tables::{self, ComparisonRow, Room, Targets, command_line};
 use crate::words::text::legible;
-use crate::words::why;
 use crate::words::{self, sentences};
+use crate::words::{terms, why};
 
 /// [`markdown`] as a step's summary: no longer than [`MAX_STEP_SUMMARY_BYTES`], and where it is cut it says so.
 pub fn step_summary(record: &RunRecord) -> String {
@@ -47,7 +47,9 @@ fn targets(record: &RunRecord) -> String {
         let name = format!("**{}**<br>{}", plain(&row.name), plain(&row.manifest));
         std::iter::once(name).chain(row.figures).collect()
     });
-    table(&head.collect::<Vec<_>>(), 1, rows)
+    let table = table(&head.collect::<Vec<_>>(), 1, rows);
+    let samples = terms::samples(record.workload());
+    format!("All {samples} of each target together:\n\n{table}")
 }
 
 /// Each kind of request by itself; nothing where there is but one.
@@ -101,7 +103,7 @@ fn effects(record: &RunRecord) -> Vec<String> {
     vec![
         "**Effects**".to_owned(),
         list(said.iter().map(|sentence| plain(sentence))),
-        compared(["effect", "ratio of"], rows),
+        compared(["effect", "ratio of"], false, rows),
     ]
 }
 
@@ -110,35 +112,44 @@ fn comparisons(record: &RunRecord) -> String {
     if rows.is_empty() {
         return String::new();
     }
-    compared(["target", "against"], rows)
+    let table = compared(["target", "against"], true, rows);
+    format!("{table}\n\n{}", tables::answer::FIGURES)
 }
 
-/// A table of comparisons. `named`: what stands above the names of heads and bases.
-fn compared(named: [&str; 2], rows: Vec<ComparisonRow>) -> String {
+/// A table of comparisons. `named`: what stands above the names of heads and bases. `has_figures`: whether there are figures of each.
+fn compared(named: [&str; 2], has_figures: bool, rows: Vec<ComparisonRow>) -> String {
     let [head, base] = named;
-    let head = [
-        head,
-        base,
-        "metric",
-        "verdict",
-        "difference",
-        "95 % interval",
-        "p",
-        "detectable",
-    ];
+    let figures: &[&str] = if has_figures {
+        &["its figure", "the other's"]
+    } else {
+        &[]
+    };
+    let words = [head, base, "metric", "verdict"];
+    let others = ["difference", "95 % interval", "p", "detectable"];
+    let columns = words.iter().chain(figures).chain(&others);
+    let columns: Vec<String> = columns.map(ToString::to_string).collect();
     let rows = rows.into_iter().map(|row| {
-        vec![
+        let [base, head] = row.figures;
+        let figures = has_figures.then_some([head, base]);
+        let words = [
             plain(&row.head),
             plain(&row.base),
-            row.metric.clone(),
+            row.metric,
             row.verdict.to_owned(),
+        ];
+        let others = [
             row.change,
             row.interval,
             plain(&row.p_value),
             row.detectable,
-        ]
+        ];
+        words
+            .into_iter()
+            .chain(figures.into_iter().flatten())
+            .chain(others)
+            .collect()
     });
-    table(&head.map(str::to_owned), 4, rows)
+    table(&columns, words.len(), rows)
 }
 
 /// A table whose first `words` columns are words, and the others figures.

@@ -1,10 +1,12 @@
 //! The tables that every report has, as text cell by cell: HTML, Markdown and the terminal only put lines around them.
 
+pub mod answer;
 pub mod history;
 pub mod sweep;
 
 use crate::words::terms;
 use analysis::between::RunComparison;
+use analysis::compare::paired_figures;
 use analysis::warmup::rounds_of;
 use model::measured::clock::Clock;
 use model::measured::workload::WorkloadKind;
@@ -355,6 +357,8 @@ pub struct ComparisonRow {
     pub metric: String,
     /// The same where there is little room.
     pub short: String,
+    /// The figures of base and head that `change` is between: see [`answer::FIGURES`].
+    pub figures: [String; 2],
     /// Head over base, as a change.
     pub change: String,
     /// The 95 % interval of that.
@@ -375,11 +379,28 @@ pub fn comparisons(record: &RunRecord) -> Vec<ComparisonRow> {
     let errors = record.error_comparisons.iter();
     let errors = errors.map(|each| error_comparison(each, workload));
     let metrics = record.comparisons.iter();
-    let metrics = metrics.map(|each| comparison(each, workload));
+    let metrics = metrics.map(|each| ComparisonRow {
+        figures: figures(record, each),
+        ..comparison(each, workload)
+    });
     let mut rows: Vec<ComparisonRow> = errors.chain(metrics).collect();
     let targets = record.targets.iter();
     rows.sort_by_key(|row| targets.clone().position(|target| target.name == row.head));
     rows
+}
+
+/// The figures of base and head that a comparison's ratio is the quotient of.
+fn figures(record: &RunRecord, of: &Comparison) -> [String; 2] {
+    let epochs = |name: &str| {
+        let mut targets = record.targets.iter();
+        targets
+            .find(|target| target.name == name)
+            .map_or(&[][..], |target| &target.epochs)
+    };
+    paired_figures(epochs(&of.base), epochs(&of.head), of.metric).map_or_else(
+        || [NONE; 2].map(str::to_owned),
+        |pair| pair.map(|figure| sentences::value(of.metric, figure)),
+    )
 }
 
 /// A row for each effect and metric, those that were not compared included; heads are what effects are called, and bases what their
@@ -408,6 +429,7 @@ fn not_compared(metric: Metric, workload: WorkloadKind) -> ComparisonRow {
         base: String::new(),
         metric: sentences::name(metric, workload),
         short: sentences::short_name(metric, workload),
+        figures: [none(), none()],
         change: none(),
         interval: none(),
         p_value: none(),
@@ -436,6 +458,7 @@ fn error_comparison(of: &ErrorComparison, workload: WorkloadKind) -> ComparisonR
         base: of.base.clone(),
         short: metric.clone(),
         metric,
+        figures: [&of.base_errors, &of.head_errors].map(|errors| failures::percent(errors.share)),
         change: format!("{} points", points(of.difference)),
         interval: format!("{} to {}", points(of.ci_low), points(of.ci_high)),
         p_value: none(),
@@ -452,6 +475,7 @@ pub fn comparison(comparison: &Comparison, workload: WorkloadKind) -> Comparison
         base: comparison.base.clone(),
         metric: sentences::name(comparison.metric, workload),
         short: sentences::short_name(comparison.metric, workload),
+        figures: [NONE; 2].map(str::to_owned),
         change: sentences::change(comparison.ratio),
         interval: sentences::interval(comparison.ci_low, comparison.ci_high),
         // Below a thousandth the test itself has no more to tell.

@@ -58,6 +58,15 @@ pub fn verdict(record: &RunRecord) -> Option<String> {
     })
 }
 
+/// Why each target failed, a sentence each; nothing where none did.
+pub fn causes(record: &RunRecord) -> Vec<String> {
+    let failed = record.targets.iter();
+    let failed = failed.filter_map(|target| Some((&target.name, target.failure.as_ref()?)));
+    failed
+        .map(|(name, failure)| format!("{name} failed: {}.", failure.what.trim_end_matches('.')))
+        .collect()
+}
+
 /// Two targets' failed requests as a sentence.
 pub fn sentence(pair: &ErrorComparison, workload: WorkloadKind) -> String {
     let ErrorComparison { base, head, .. } = pair;

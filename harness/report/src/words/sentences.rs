@@ -117,17 +117,10 @@ pub fn verdicts(record: &RunRecord) -> Vec<String> {
         .map(|metric| of(record, metric))
         .collect();
     if of_each.iter().any(|comparisons| comparisons.len() > 1) {
-        let compared = of_each.iter().filter(|comparisons| !comparisons.is_empty());
-        let reported = compared.enumerate().map(|(number, comparisons)| {
-            // Against whom is said once.
-            let against = if number == 0 {
-                against(comparisons[0])
-            } else {
-                String::new()
-            };
-            grouped(short_name, workload, &against, comparisons)
-        });
-        return failed.into_iter().chain(reported).collect();
+        return failed
+            .into_iter()
+            .chain(of_many(&of_each, workload))
+            .collect();
     }
     let reported = || of_each.iter().flatten().copied();
     let differences = reported()
@@ -137,11 +130,15 @@ pub fn verdicts(record: &RunRecord) -> Vec<String> {
     let lists = by_verdict(alike).into_iter().map(|(word, members)| {
         let named = members.iter().map(|member| {
             let name = short_name(member.metric, workload);
-            // Of what is certain the reader wants to know how much.
-            member.slight().map_or_else(
-                || name.clone(),
-                |_| format!("{name} ({})", change(member.ratio)),
-            )
+            // Of what is certain the reader wants to know how much, and of what is not, how much could have been seen.
+            match (member.verdict, member.slight()) {
+                (ComparisonVerdict::Inconclusive, _) => format!(
+                    "{name} (detectable: {})",
+                    detectable(member.smallest_detectable)
+                ),
+                (_, Some(_)) => format!("{name} ({})", change(member.ratio)),
+                (_, None) => name,
+            }
         });
         format!(
             "{}: {}.",
@@ -150,6 +147,41 @@ pub fn verdicts(record: &RunRecord) -> Vec<String> {
         )
     });
     failed.into_iter().chain(differences).chain(lists).collect()
+}
+
+/// What differs of many targets against the same base, a sentence a metric; then in one what is equivalent for all, and in one where
+/// it is not known. The table has the figures.
+///
+/// `of_each`: the comparisons of each metric.
+fn of_many(of_each: &[Vec<&Comparison>], workload: WorkloadKind) -> Vec<String> {
+    let compared = || of_each.iter().filter(|comparisons| !comparisons.is_empty());
+    let different = compared().filter_map(|comparisons| {
+        let mut different = comparisons.clone();
+        different.retain(|comparison| comparison.verdict.is_different());
+        (!different.is_empty()).then_some(different)
+    });
+    let differences = different
+        .map(|comparisons| grouped(short_name, workload, &against(comparisons[0]), &comparisons));
+    let name = |comparison: &Comparison| short_name(comparison.metric, workload);
+    let is = |comparison: &&&Comparison, verdict| comparison.verdict == verdict;
+    let alike = compared().filter(|comparisons| {
+        let mut all = comparisons.iter();
+        all.all(|comparison| is(&comparison, ComparisonVerdict::Equivalent))
+    });
+    let alike: Vec<String> = alike.map(|comparisons| name(comparisons[0])).collect();
+    let unknown = compared().filter_map(|comparisons| {
+        let unknown = comparisons
+            .iter()
+            .filter(|comparison| is(comparison, ComparisonVerdict::Inconclusive));
+        let heads: Vec<&str> = unknown.map(|comparison| comparison.head.as_str()).collect();
+        (!heads.is_empty()).then(|| format!("{} of {}", name(comparisons[0]), listed(&heads)))
+    });
+    let unknown: Vec<String> = unknown.collect();
+    let all = [("Equivalent for all", alike), ("Inconclusive", unknown)];
+    let lists = all.into_iter().filter(|(_, named)| !named.is_empty());
+    differences
+        .chain(lists.map(|(word, named)| format!("{word}: {}.", named.join("; "))))
+        .collect()
 }
 
 /// Comparisons by what their verdict is called, the plainest differences first.
@@ -254,6 +286,16 @@ pub fn kept(record: &RunRecord) -> Option<String> {
 
 /// The verdict on what measured no request that succeeded.
 pub(crate) const NOTHING_MEASURED: &str = "Nothing was measured: no request succeeded.";
+
+/// Whether the run measured all of its targets to its end, or to where it was interrupted.
+pub fn is_believed(record: &RunRecord) -> bool {
+    let is_measured = |target: &TargetRecord| {
+        target.failure.is_none()
+            && target.report.requests.ok > 0
+            && target.report.validity.is_valid()
+    };
+    record.validity.is_valid() && record.targets.iter().all(is_measured)
+}
 
 /// Whether to believe the run, and whether it is whole, in sentences.
 pub fn belief(record: &RunRecord) -> String {
@@ -508,8 +550,9 @@ fn objective(bound: &ObjectiveRecord, workload: WorkloadKind, targets: &[TargetR
         reported.join("; ")
     };
     format!(
-        "{}: {reported}.",
-        capitalised(objective_words(bound, workload))
+        "{} over all {}: {reported}.",
+        capitalised(objective_words(bound, workload)),
+        terms::samples(workload)
     )
 }
 
@@ -1017,7 +1060,7 @@ mod tests {
                 "coroutine used 20 % more server CPU per request than callback.",
                 "coroutine used 50 % less memory at its peak than callback.",
                 "Equivalent: response time p50, throughput.",
-                "Inconclusive: response time p99.",
+                "Inconclusive: response time p99 (detectable: 6.0 %).",
             ]
         );
         // What is certain and within the margin is neither.
@@ -1027,7 +1070,7 @@ mod tests {
             verdicts(&record)[2..],
             [
                 "Equivalent: response time p50 (+3.0 %), throughput.",
-                "Inconclusive: response time p99.",
+                "Inconclusive: response time p99 (detectable: 6.0 %).",
             ]
         );
         record.comparisons.clear();
@@ -1044,7 +1087,9 @@ mod tests {
         }];
         let reported = objectives(&record);
         assert!(
-            reported[0].starts_with("SLO p99 of first event time ≤ 100 ms: met by callback ("),
+            reported[0].starts_with(
+                "SLO p99 of first event time ≤ 100 ms over all streams: met by callback ("
+            ),
             "{}",
             reported[0]
         );
@@ -1161,23 +1206,23 @@ mod tests {
             .p99_99 = None;
         let reported = objectives(&record);
         assert!(
-            reported[0].starts_with("SLO p50 ≤ 1.00 s: met by callback ("),
+            reported[0].starts_with("SLO p50 ≤ 1.00 s over all requests: met by callback ("),
             "{}",
             reported[0]
         );
         assert!(
-            reported[1].starts_with("SLO p50 ≤ 1.00 µs: missed by callback ("),
+            reported[1].starts_with("SLO p50 ≤ 1.00 µs over all requests: missed by callback ("),
             "{}",
             reported[1]
         );
         assert_eq!(
             reported[2],
-            "SLO p99.99 ≤ 1.00 µs: unknown (too few requests) of callback."
+            "SLO p99.99 ≤ 1.00 µs over all requests: unknown (too few requests) of callback."
         );
         record.targets.clear();
         assert_eq!(
             objectives(&record)[0],
-            "SLO p50 ≤ 1.00 s: no target was measured against it."
+            "SLO p50 ≤ 1.00 s over all requests: no target was measured against it."
         );
     }
 
