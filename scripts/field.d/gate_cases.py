@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -220,3 +221,35 @@ def interrupts_of_a_gate(field: Field) -> None:
         until("the end of the build", lambda: not field.left())
         expect(len(repository.trees()) == 1, f"{signals}: trees {repository.trees()}")
         expect(not repository.left(), f"{signals}: left {repository.left()}")
+
+
+@case("R3 bisect", "Which commit made it worse is looked for by hand, with measurements of other times, and anew after each interruption.")
+def the_commit_is_found(field: Field) -> None:
+    """Each commit is measured beside the good one, a search that was killed goes on where it was, and the first commit that is worse is named."""
+    repository = Repository(field)
+    good = repository.git("rev-parse", "HEAD")
+    manifest = repository.service / "mine.toml"
+    manifest.write_text(manifest.read_text().replace('"{port}"]', '"{port}", "--fail-every", "21"]'))
+    repository.commit("the one that fails")
+    repository.change("target.py", "\n# another comment\n")
+    repository.commit("the last")
+    before = repository.git("status", "--short"), repository.git("for-each-ref")
+    kept = field.dir / "search"
+    temporary = field.dir / "tmp"
+    temporary.mkdir()
+    env = {"TMPDIR": str(temporary)}
+    with field.started(field.bench_path, "bisect", good, "--out", kept, cwd=repository.service, env=env) as search:
+        until("the first step", lambda: (kept / "bisection.json").exists() and json.loads((kept / "bisection.json").read_text())["steps"])
+        search.signal(signal.SIGKILL)
+        search.finish()
+    until("the end of what was started", lambda: not field.left())
+    ran = field.bench("bisect", good, "--resume", kept, "--json", cwd=repository.service, env=env).exits(0, 4)
+    if ran.code == 0:
+        found, steps = ran.json["found"], ran.json["steps"]
+        expect(len(found) == 1 and "the one that fails" in found[0]["title"], f"it found {found}")
+        expect([step["answer"] for step in steps] == ["changed", "changed"], f"the steps are {steps}")
+        expect("fail" in steps[-1]["why"], f"it says {steps[-1]['why']!r}")
+    field.bench("bisect", "HEAD", "--out", "other", cwd=repository.service).exits(2).says("no commit that HEAD lacks")
+    after = repository.git("status", "--short"), repository.git("for-each-ref")
+    expect(after == before, f"the repository was {before} and is {after}")
+    expect(len(repository.trees()) == 1 and not repository.left(), f"left: {repository.trees()} {repository.left()}")

@@ -6,6 +6,7 @@
 
 pub mod aa;
 pub mod between;
+pub mod bisect;
 pub mod compare;
 pub mod design;
 pub mod detectable;

@@ -43,6 +43,25 @@ pub(crate) fn commit(dir: &Path, name: &str) -> Result<String, String> {
     )
 }
 
+/// The commits of a branch after one of its revisions, oldest first: of merges only what they merged into.
+pub(crate) fn between(dir: &Path, from: &str, to: &str) -> Result<Vec<String>, String> {
+    let range = format!("{from}..{to}");
+    let list = output(dir, &["rev-list", "--first-parent", "--reverse", &range])?;
+    Ok(list.lines().map(str::to_owned).collect())
+}
+
+/// A commit in one line: its short name, date, author and subject.
+pub(crate) fn described(dir: &Path, commit: &str) -> String {
+    let args = [
+        "log",
+        "-1",
+        "--no-show-signature",
+        "--format=%h %as %an: %s",
+        commit,
+    ];
+    output(dir, &args).unwrap_or_else(|_| commit.to_owned())
+}
+
 /// A commit as people read it.
 pub(crate) fn short(dir: &Path, commit: &str) -> String {
     output(dir, &["rev-parse", "--short", commit]).unwrap_or_else(|_| commit.to_owned())
@@ -218,6 +237,14 @@ impl Worktree {
             ));
         }
         output(&self.place, &["checkout", "--quiet", "--detach", commit]).map(drop)
+    }
+
+    /// Checks out another commit in a tree that is removed afterwards. What a build left stays, so that the next is quick; what it changed
+    /// of the repository's files does not.
+    pub(crate) fn switch(&self, repository: &Path, commit: &str) -> Result<(), String> {
+        let args = ["checkout", "--quiet", "--force", "--detach", commit];
+        output(&self.place, &args)?;
+        self.check_out_submodules(repository)
     }
 
     /// Submodules come from where .gitmodules says, or else from the clones that the repository has of them already: without a

@@ -19,6 +19,7 @@ mod git;
 mod glossary;
 mod glyphs;
 mod history_add;
+mod judging;
 mod named;
 mod output;
 mod page;
@@ -76,6 +77,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Compare(args) => commands::compare::run(&args),
         Command::Export(args) => commands::export::run(&args),
         Command::Gate(args) => commands::gate::run(&args),
+        Command::Bisect(args) => commands::bisect::run(&args),
         Command::History(args) => commands::history::run(&args),
         Command::Calibrate(args) => commands::calibrate::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),

@@ -1,6 +1,7 @@
 //! What may be typed: a module a command. Nothing here acts; each command turns its arguments into what they mean.
 
 mod address;
+pub(crate) mod bisect;
 pub(crate) mod calibrate;
 pub(crate) mod chart;
 pub(crate) mod check;
@@ -26,6 +27,7 @@ pub(crate) mod supervise;
 pub(crate) mod sweep;
 pub(crate) mod version_of;
 
+use bisect::BisectArgs;
 use calibrate::CalibrateArgs;
 use chart::ChartArgs;
 use check::CheckArgs;
@@ -107,6 +109,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Fail if the code got slower (for CI).
     Gate(GateArgs),
+    /// Find the commit with which something got slower.
+    Bisect(BisectArgs),
     /// Show results over time, and at which run they changed.
     History(HistoryArgs),
     /// Test the load generator against servers with known response times.

@@ -1,5 +1,6 @@
 //! One module a command: what was typed, what it means, what it does.
 
+pub(crate) mod bisect;
 pub(crate) mod calibrate;
 pub(crate) mod chart;
 pub(crate) mod check;
