@@ -56,8 +56,8 @@ struct Bisection {
 impl Bisection {
     /// Whether not even the bad commit could be judged.
     fn is_disturbed(&self) -> bool {
-        let answers = self.steps.iter().map(|step| step.answer);
-        self.changes.is_empty() && answers.last() == Some(Answer::Unknown)
+        let last = self.steps.last();
+        self.changes.is_empty() && last.is_some_and(|step| step.answer == Answer::Unknown)
     }
 }
 
@@ -411,8 +411,7 @@ impl Kept {
         let answer = match judged {
             Ok(gate) if !changes.is_empty() => answer(gate, changes),
             Ok(gate) if gate.outcome != Outcome::Invalid => Answer::Same,
-            Ok(_) => Answer::Unknown,
-            Err(_) => Answer::Unknown,
+            Ok(_) | Err(_) => Answer::Unknown,
         };
         let step = Step {
             commit: titled(root, commit),
