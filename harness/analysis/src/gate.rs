@@ -175,6 +175,9 @@ pub struct Look {
 pub struct JudgedMetric {
     /// Head against base.
     pub comparison: Comparison,
+    /// The figures of base and head whose quotient the ratio is, in the metric's unit: geometric means over blocks, or over earlier
+    /// runs. `null` where the ratio is of ratios.
+    pub figures: Option<[f64; 2]>,
     /// The smallest ratio that matters.
     pub margin: f64,
     /// When it raises an alarm.
@@ -424,7 +427,16 @@ fn judged(
         .zip(rules)
         .map(|(comparison, rule)| {
             let verdict = compare::verdict(&comparison, &rule.policy(record.seed));
+            let metric = comparison.metric;
+            let figures = match base {
+                Some(base) => compare::paired_figures(&base.epochs, &head.epochs, metric),
+                // Beside a reference it is a ratio that is followed.
+                None if record.targets.len() > 1 => None,
+                None => compare::geometric_mean(&compare::block_values(&head.epochs, metric))
+                    .map(|value| [value / comparison.ratio, value]),
+            };
             JudgedMetric {
+                figures,
                 comparison: Comparison {
                     verdict,
                     ..comparison

@@ -3,7 +3,7 @@
 use crate::words::warnings;
 use model::record::run::RunRecord;
 
-use super::text::{MAX_STEP_SUMMARY_BYTES, cut, list, plain};
+use super::text::{MAX_STEP_SUMMARY_BYTES, cut, list, plain, table};
 use crate::tables::{self, ComparisonRow, Room, Targets, command_line};
 use crate::words::text::legible;
 use crate::words::{self, sentences};
@@ -150,21 +150,6 @@ fn compared(named: [&str; 2], has_figures: bool, rows: Vec<ComparisonRow>) -> St
             .collect()
     });
     table(&columns, words.len(), rows)
-}
-
-/// A table whose first `words` columns are words, and the others figures.
-fn table(head: &[String], words: usize, rows: impl Iterator<Item = Vec<String>>) -> String {
-    let rule = (0..head.len()).map(|column| if column < words { "---" } else { "--:" });
-    let rule: Vec<String> = rule.map(str::to_owned).collect();
-    [line(head), line(&rule)]
-        .into_iter()
-        .chain(rows.map(|cells| line(&cells)))
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
-fn line(cells: &[String]) -> String {
-    format!("| {} |", cells.join(" | "))
 }
 
 /// Warnings, of the run and of its targets, and failures.

@@ -57,6 +57,25 @@ fn unstarted(text: &str) -> String {
     }
 }
 
+/// A table whose first `words` columns are words, and the others figures.
+pub(crate) fn table(
+    head: &[String],
+    words: usize,
+    rows: impl Iterator<Item = Vec<String>>,
+) -> String {
+    let rule = (0..head.len()).map(|column| if column < words { "---" } else { "--:" });
+    let rule: Vec<String> = rule.map(str::to_owned).collect();
+    [line(head), line(&rule)]
+        .into_iter()
+        .chain(rows.map(|cells| line(&cells)))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn line(cells: &[String]) -> String {
+    format!("| {} |", cells.join(" | "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

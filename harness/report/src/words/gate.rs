@@ -165,6 +165,10 @@ fn metric(
         ComparisonVerdict::Equivalent | ComparisonVerdict::Inconclusive => ("", Tone::Plain),
     };
     let mut text = format!("{label}{}", sentences::sentence(comparison, workload));
+    if let Some([base, head]) = judged.figures {
+        let [base, head] = [base, head].map(|value| sentences::value(comparison.metric, value));
+        text += &format!(" {}: {base}, head: {head}.", capitalised(&comparison.base));
+    }
     let earlier = before.and_then(|look| {
         let is_same = |other: &&JudgedMetric| other.comparison.metric == comparison.metric;
         look.metrics.iter().find(is_same)
