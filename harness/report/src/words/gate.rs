@@ -167,7 +167,8 @@ fn metric(
     let mut text = format!("{label}{}", sentences::sentence(comparison, workload));
     if let Some([base, head]) = judged.figures {
         let [base, head] = [base, head].map(|value| sentences::value(comparison.metric, value));
-        text += &format!(" {}: {base}, head: {head}.", capitalised(&comparison.base));
+        let figures = format!(" {}: {base}, head: {head}.", capitalised(&comparison.base));
+        text += &figures;
     }
     let earlier = before.and_then(|look| {
         let is_same = |other: &&JudgedMetric| other.comparison.metric == comparison.metric;
