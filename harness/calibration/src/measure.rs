@@ -21,7 +21,6 @@ use crate::figure::Reading;
 use crate::result::{CaseResult, FigureResult, Machine};
 use crate::verdict::{Evidence, judge};
 use crate::way::{Way, walk};
-use process::control_client::ControlClient;
 use process::cores;
 use process::environment;
 use process::failure::{Explain, Failure};
@@ -47,8 +46,6 @@ const MAX_REPORT_BYTES: u64 = 1024 * 1024;
 pub struct Rig<'a> {
     /// The cores of servers and load.
     pub pinning: &'a Pinning,
-    /// Asks the server for its books.
-    pub client: &'a ControlClient,
     /// Whether to end.
     pub interrupt: &'a Interrupt,
 }
@@ -187,8 +184,8 @@ fn drive(case: &Case, server: &Server, rig: &Rig<'_>) -> Result<(Recording, Nano
         statuses: vec![200..=200],
         body: ExpectBody::Exact(BODY.to_vec()),
     };
-    let host = server.addr.to_string();
-    let request = Request::new("GET", "/", &host, &[], None, expect);
+    let host = &server.reach().address.authority;
+    let request = Request::new("GET", "/", host, &[], None, expect);
     let workload = Workload::new(vec![request]);
     let options = Options {
         cpus: rig.pinning.load_cpus.clone(),
@@ -213,7 +210,8 @@ fn drive(case: &Case, server: &Server, rig: &Rig<'_>) -> Result<(Recording, Nano
     let is_done = AtomicBool::new(false);
     let driven = std::thread::scope(|scope| {
         let driver = scope.spawn(|| {
-            let driven = load::drive(&case.load, &workload, server.addr, &options, &control);
+            let endpoint = server.reach().endpoint.clone();
+            let driven = load::drive(&case.load, &workload, endpoint, &options, &control);
             is_done.store(true, Ordering::Relaxed);
             driven
         });
@@ -258,7 +256,7 @@ fn drive_frozen(
     let mut generator = GeneratorProcess::start(case, server, rig.pinning)?;
     let mut frozen_ns = 0;
     wait_until(rig.interrupt, || {
-        books(server, rig.client).is_some_and(|books| books.arrived > 0)
+        books(server).is_some_and(|books| books.arrived > 0)
     });
     std::thread::sleep(FREEZE_AFTER);
     if !rig.interrupt.is_asked() {
@@ -286,7 +284,7 @@ impl GeneratorProcess {
         let mut command = Command::new("/proc/self/exe");
         command
             .arg("load")
-            .arg(format!("http://{}/", server.addr))
+            .arg(server.reach().address.to_string())
             .args(["--connections", &load.connections.to_string()])
             .args(["--rate", &rate.to_string()])
             .args(["--duration", &format!("{}s", load.duration.as_secs_f64())])
@@ -350,7 +348,7 @@ impl Drop for GeneratorProcess {
 fn settled_books(server: &Server, sent: u64, rig: &Rig<'_>) -> Result<TruthStats, Failure> {
     let mut last = None;
     wait_until(rig.interrupt, || {
-        last = books(server, rig.client);
+        last = books(server);
         last.as_ref().is_some_and(|books| books.arrived >= sent)
     });
     last.ok_or_else(|| {
@@ -361,8 +359,8 @@ fn settled_books(server: &Server, sent: u64, rig: &Rig<'_>) -> Result<TruthStats
     })
 }
 
-fn books(server: &Server, client: &ControlClient) -> Option<TruthStats> {
-    serde_json::from_value(client.stats(server.addr)?).ok()
+fn books(server: &Server) -> Option<TruthStats> {
+    serde_json::from_value(server.control.stats()?).ok()
 }
 
 /// Looks again and again, until it is so, an interrupt comes, or [`PATIENCE`] ends.

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use model::names;
+use model::spec::access::{Access, TrustSpec};
 use model::spec::scenario::{BUILT_IN, MAX_SOURCE_BYTES, Scenario};
 use model::spec::target;
-use model::spec::target::{DEFAULT_PAIR, Manifest, TargetSpec};
+use model::spec::target::{DEFAULT_PAIR, Kind, Manifest, Running, TargetSpec};
 use process::failure::{Explain, Failure};
 use process::files::{self, STDIN};
 
@@ -60,6 +61,51 @@ fn check_differences(manifest: &Manifest) -> Result<(), Failure> {
         &format!("`bench check` has no case called `{case}`"),
         &format!("{hint}`bench list cases` shows them all"),
     )))
+}
+
+/// Says of the targets that run already how they are reached, and which process is which.
+pub(crate) fn reach(
+    targets: &mut [TargetSpec],
+    access: &Access,
+    pids: &[(String, i32)],
+) -> Result<(), Failure> {
+    let mut running: Vec<(&String, &mut Running)> = targets
+        .iter_mut()
+        .filter_map(|target| match &mut target.kind {
+            Kind::Running(running) => Some((&target.name, running.as_mut())),
+            Kind::Launched(_) => None,
+        })
+        .collect();
+    for (name, pid) in pids {
+        let Some((_, running)) = running.iter_mut().find(|(known, _)| *known == name) else {
+            return Err(Failure::usage(miette::miette!(
+                help = "name a server that --url names; of those that bench starts the processes are known",
+                "--pid is for `{}`, which is no server that runs already",
+                names::shortened(name)
+            )));
+        };
+        running.pid = Some(*pid);
+    }
+    if running.is_empty() && !access.is_usual() {
+        return Err(Failure::usage(miette::miette!(
+            help = "name a server with --url; a manifest says in its own keys how its server is reached (docs/targets.md)",
+            "--cacert, --insecure, --cert and --connect-to are for servers that run already"
+        )));
+    }
+    for (_, running) in running {
+        let secured = running.address.is_secured;
+        // What is said of certificates means those that have some.
+        running.access = Access {
+            trust: if secured {
+                access.trust.clone()
+            } else {
+                TrustSpec::System
+            },
+            identity: access.identity.clone().filter(|_| secured),
+            ..access.clone()
+        };
+    }
+    Ok(())
 }
 
 /// The targets that were named, or the default pair.

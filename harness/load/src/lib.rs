@@ -7,7 +7,7 @@
 //! From the bottom up, each knowing only what stands before it:
 //!
 //! - `line`, `clock` and `reactor`: a queue that can be left from anywhere, the clock, and epoll.
-//! - `transport`: how bytes reach the peer: TCP or TLS, chosen once a drive.
+//! - `transport`: how bytes reach the peer: TCP or a Unix socket, plain or through TLS, chosen once a drive.
 //! - `protocol`: what is said, as pure logic: an HTTP exchange, a stream of events, a WebSocket handshake, the messages of a
 //!   chat, and the workload made of them.
 //! - `engine`: [`drive()`] is the one way to put load on an address; closed and open loops, warm-up, and stopping are values
@@ -31,13 +31,17 @@ mod reactor;
 pub mod server;
 pub mod transport;
 
-pub use engine::control::{Control, Phase};
+pub use engine::control::{Control, Phase, Reply};
 pub use engine::drive::{Endpoint, Options, drive};
 pub use engine::error::{CONNECT_TIMEOUT, CONNECT_TIMEOUT_EACH, DriveError};
 pub use engine::spinning::Spin;
 pub use engine::{idle, pacer};
+pub use protocol::template::{MAX_KEPT_BODY_BYTES, MAX_RANDOM, Reading, Source, Take, holes_in};
 pub use protocol::upgrade::UpgradeError;
-pub use protocol::workload::{Chat, Expect, ExpectBody, Request, SUCCESS_OR_REDIRECT, Workload};
+pub use protocol::workload::{
+    Chat, Expect, ExpectBody, OwnBody, Request, SUCCESS_OR_REDIRECT, Workload,
+};
 pub use server::{backend, truth};
+pub use transport::dial::Peer;
 pub use transport::link::HandshakeError;
-pub use transport::tls::{Tls, TlsError, Trust};
+pub use transport::tls::{Identity, Tls, TlsError, Trust};

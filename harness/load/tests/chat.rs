@@ -220,7 +220,7 @@ fn load(arrival: Arrival) -> Load {
 }
 
 fn driven(load: &Load, addr: SocketAddr, cpus: Vec<u32>) -> Result<Recording, DriveError> {
-    let workload = Workload::from(Chat::new(&addr.to_string(), 64));
+    let workload = Workload::from(Chat::new(&addr.to_string(), Chat::TARGET, 64));
     let options = Options {
         cpus,
         ..Options::default()

@@ -40,7 +40,7 @@ fn those_that_are_lost_are_counted_and_no_others() {
         let accepted = listener.incoming().take(CONNECTIONS as usize);
         accepted.map(Result::unwrap).collect::<Vec<TcpStream>>()
     });
-    let mut idle = Idle::open(addr, count(CONNECTIONS), || false).unwrap();
+    let mut idle = Idle::open(&addr.into(), count(CONNECTIONS), || false).unwrap();
     let mut accepted = accepting.join().unwrap();
     assert_eq!((idle.opened(), idle.look().unwrap()), (CONNECTIONS, 0));
 
@@ -80,7 +80,7 @@ fn nobody_there_is_an_error_with_its_remedy() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap()
     };
-    let error = Idle::open(addr, count(5), || false).err().unwrap();
+    let error = Idle::open(&addr.into(), count(5), || false).err().unwrap();
     assert!(
         matches!(
             error,
@@ -102,6 +102,6 @@ fn nobody_there_is_an_error_with_its_remedy() {
 fn a_stop_leaves_what_is_open_by_then() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
-    let idle = Idle::open(addr, count(100), || true).unwrap();
+    let idle = Idle::open(&addr.into(), count(100), || true).unwrap();
     assert_eq!(idle.opened(), 0);
 }

@@ -57,7 +57,7 @@ fn other_loopback_addresses_are_used_before_the_ports_of_one_run_out() {
         let (recording, addr) = check("[::1]:7003", PORTS + 1, 0);
         let error = recording.unwrap_err();
         assert!(
-            matches!(error, DriveError::Connect { addr: to, .. } if to == addr),
+            matches!(error, DriveError::Connect { ref peer, .. } if *peer == addr.into()),
             "{error}"
         );
         assert!(error.to_string().contains("ip_local_port_range"), "{error}");

@@ -15,8 +15,8 @@ use std::time::Duration;
 use load::CONNECT_TIMEOUT;
 use load::HandshakeError;
 use load::{
-    Control, DriveError, Endpoint, Expect, ExpectBody, Options, Request, Tls, Trust, Workload,
-    drive,
+    Control, DriveError, Endpoint, Expect, ExpectBody, Identity, Options, Request, Tls, Trust,
+    Workload, drive,
 };
 use model::measured::accounting::ErrorKind;
 use model::measured::recording::Recording;
@@ -24,7 +24,8 @@ use model::spec::load::{Arrival, Connect, Load, Process};
 use model::units::Rate;
 use rcgen::{Certificate, CertificateParams, CertifiedIssuer, DnType, KeyPair};
 use rustls::crypto::ring;
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 /// Longer than a TLS record, and than one read.
 const BODY_BYTES: usize = 200_000;
@@ -204,14 +205,24 @@ fn load(arrival: Arrival, requests: Option<u64>) -> Load {
 
 /// Drives load at a server that calls itself `localhost`.
 fn check(addr: SocketAddr, trust: &Trust, load: &Load) -> Result<Recording, DriveError> {
+    check_as(None, addr, trust, load)
+}
+
+/// The same, with a certificate of one's own.
+fn check_as(
+    identity: Option<&Identity>,
+    addr: SocketAddr,
+    trust: &Trust,
+    load: &Load,
+) -> Result<Recording, DriveError> {
     let expect = Expect {
         statuses: vec![200..=200],
         body: ExpectBody::Exact(body()),
     };
     let request = Request::new("GET", "/", "localhost", &[], None, expect);
     let endpoint = Endpoint {
-        addr,
-        tls: Some(Tls::new("localhost", trust).unwrap()),
+        peer: addr.into(),
+        tls: Some(Tls::new("localhost", trust, identity).unwrap()),
     };
     let options = Options {
         cpus: Vec::new(),
@@ -335,6 +346,45 @@ fn a_certificate_that_signed_itself_is_believed_where_it_is_listed_and_only_for_
         .unwrap_err()
         .to_string();
     assert!(text.contains("other.example"), "{text}");
+}
+
+#[test]
+fn who_asks_is_shown_to_a_server_that_wants_to_know() {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let own = params.self_signed(&key).unwrap();
+    let mut roots = RootCertStore::empty();
+    roots.add(own.der().clone()).unwrap();
+    let provider = Arc::new(ring::default_provider());
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(
+            vec![own.der().clone()],
+            key.serialize_der().try_into().unwrap(),
+        )
+        .unwrap();
+    let signed = Signed {
+        authority_pem: own.pem(),
+        config: Arc::new(config),
+    };
+    let addr = server(&signed, Habit::Answer);
+    let identity = Identity {
+        cert: own.pem().into_bytes(),
+        key: key.serialize_pem().into_bytes(),
+    };
+    let load = load(Arrival::Closed, Some(8));
+    let known = check_as(Some(&identity), addr, &only(&signed), &load).unwrap();
+    assert_eq!(known.accounting.ok, 8);
+    let unknown = check(addr, &only(&signed), &load);
+    let refused = unknown.map_or_else(
+        |error| error.to_string(),
+        |recording| format!("{:?}", recording.errors.malformed),
+    );
+    assert!(refused.contains("--cert"), "{refused}");
 }
 
 #[test]

@@ -33,6 +33,8 @@ fn head() -> LogHead {
 
 fn experiment(record: &RunRecord) -> ExperimentRecord {
     let targets = record.targets.iter().map(|target| OriginRecord {
+        access: model::spec::access::Access::default(),
+        pid: None,
         name: target.name.clone(),
         manifest_file: None,
         url: None,

@@ -1,12 +1,13 @@
 //! The idle connections of a target, in a child process that holds them.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
+
+use load::Peer;
 
 use crate::cores;
 use crate::interrupt::Interrupt;
@@ -33,12 +34,12 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// Opens `count` connections to `addr` and waits until they are; none where the run was interrupted meanwhile.
+    /// Opens `count` connections to `peer` and waits until they are; none where the run was interrupted meanwhile.
     ///
     /// `cpus`: the cores of the generator, for this process and the child. Only the main thread may start it, as every
     /// child. The error says in a sentence why they could not be opened.
     pub fn start(
-        addr: SocketAddr,
+        peer: &Peer,
         count: NonZeroU32,
         cpus: &[u32],
         interrupt: &Interrupt,
@@ -46,7 +47,7 @@ impl Holder {
         let failed = |error: std::io::Error| format!("cannot start `bench hold`: {error}");
         cores::pin(cpus).map_err(failed)?;
         let mut child = Command::new("/proc/self/exe")
-            .args(["hold", &addr.to_string()])
+            .args(["hold", &peer.to_string()])
             .args(["--connections", &count.to_string()])
             .args(["--parent", &std::process::id().to_string()])
             .stdin(Stdio::piped())

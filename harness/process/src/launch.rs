@@ -3,18 +3,21 @@
 //! A server runs in a process of its own, so that its CPU, memory and allocator are its own. That nothing of it outlives
 //! this process is `supervised`'s business.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use load::Peer;
 use model::spec::target::StopSignal;
 use rustix::process::Signal;
 use thiserror::Error;
 
 use crate::control_client::{ControlClient, NoAnswer};
+use crate::failure::Failure;
 use crate::meter::Meters;
 use crate::process_tree::{descendants, listens};
+use crate::reach::Reach;
 use crate::supervised::{Program, Supervised};
 
 /// How long a part of the instrument may take until it listens.
@@ -34,12 +37,6 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long somebody else may answer at a server's port before that is believed: processes are looked up while they fork.
 const FOREIGN_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// Where a server may listen: `localhost` is either.
-const LOOPBACK: [IpAddr; 2] = [
-    IpAddr::V4(Ipv4Addr::LOCALHOST),
-    IpAddr::V6(Ipv6Addr::LOCALHOST),
-];
 
 /// How often a server is started on another port, because somebody took the one that was free a moment ago.
 const MAX_PORT_ATTEMPTS: u32 = 3;
@@ -66,9 +63,11 @@ pub struct Service {
 pub enum Ready {
     /// It prints [`LISTENING`] and its address.
     Announced,
-    /// It answers this path with 2xx, at this port of the loopback, in IPv4 or IPv6.
+    /// It answers this path with 2xx.
     Answers {
-        /// The port.
+        /// Where it may be asked, at least one; the first that answers is where it is reached.
+        reaches: Vec<Reach>,
+        /// The port on which one of its processes must listen then.
         port: u16,
         /// The path.
         path: String,
@@ -80,8 +79,8 @@ pub enum Ready {
 pub struct Server {
     process: Supervised,
     meters: Arc<Meters>,
-    /// Where it listens.
-    pub addr: SocketAddr,
+    /// Asks it what it says of itself.
+    pub control: ControlClient,
     stop: StopSignal,
     stop_timeout: Duration,
 }
@@ -115,14 +114,14 @@ pub enum LaunchError {
     },
     /// What answers at its port is no process that was started for it.
     #[error(
-        "{name}: {addr} answers, but no process that was started for it listens there: a server in a container, or one that \
+        "{name}: {peer} answers, but no process that was started for it listens there: a server in a container, or one that \
          leaves its parent, can't be measured as a process (start it yourself, and name it with --url)"
     )]
     Foreign {
         /// The service.
         name: String,
         /// What answers.
-        addr: SocketAddr,
+        peer: Peer,
     },
     /// It did not get ready.
     #[error(
@@ -183,11 +182,11 @@ impl Server {
             source,
         })?;
         // Whatever fails from here on drops the process, which kills it.
-        let addr = wait_until_ready(service, &process, &announced)?;
+        let control = wait_until_ready(service, &process, &announced)?;
         Ok(Self {
             meters: Arc::new(Meters::below(process.supervisor())),
             process,
-            addr,
+            control,
             stop: service.stop,
             stop_timeout: service.stop_timeout,
         })
@@ -208,6 +207,11 @@ impl Server {
                 outcome => return outcome,
             }
         }
+    }
+
+    /// Where it is reached.
+    pub fn reach(&self) -> &Reach {
+        self.control.reach()
     }
 
     /// The id of its main process.
@@ -262,30 +266,34 @@ fn wait_until_ready(
     service: &Service,
     process: &Supervised,
     announced: &Receiver<SocketAddr>,
-) -> Result<SocketAddr, LaunchError> {
+) -> Result<ControlClient, LaunchError> {
     let name = || service.name.clone();
-    let client = ControlClient::patient_for(ANSWER_TIMEOUT).map_err(|failure| {
-        let source = std::io::Error::other(failure.report.to_string());
-        LaunchError::Spawn {
-            name: name(),
-            source,
-        }
-    })?;
+    let no_client = |failure: Failure| LaunchError::Spawn {
+        name: name(),
+        source: std::io::Error::other(failure.report.to_string()),
+    };
+    let reaches = match &service.ready {
+        Ready::Announced => &[][..],
+        Ready::Answers { reaches, .. } => reaches,
+    };
+    let clients = reaches.iter().map(ControlClient::of);
+    let clients = clients.collect::<Result<Vec<_>, _>>().map_err(no_client)?;
     let began = Instant::now();
     let mut foreign_since = None;
     loop {
-        let missing = match look(&service.ready, process, announced, &client) {
-            Ok(addr) => return Ok(addr),
-            Err(Missing::Foreign(addr)) => {
+        let missing = match look(&service.ready, process, announced, &clients) {
+            Ok(client) => return Ok(client),
+            Err(Missing::Foreign(peer)) => {
                 if foreign_since.get_or_insert_with(Instant::now).elapsed() > FOREIGN_TIMEOUT {
-                    return Err(LaunchError::Foreign { name: name(), addr });
+                    return Err(LaunchError::Foreign { name: name(), peer });
                 }
-                format!("another program answers at {addr}")
+                format!("another program answers at {peer}")
             }
             Err(Missing::Answer(missing)) => {
                 foreign_since = None;
                 missing
             }
+            Err(Missing::Client(failure)) => return Err(no_client(failure)),
         };
         if let Some(how) = process.ended() {
             return Err(LaunchError::Ended {
@@ -313,7 +321,9 @@ enum Missing {
     /// Its answer, in these words.
     Answer(String),
     /// Somebody else answers here.
-    Foreign(SocketAddr),
+    Foreign(Peer),
+    /// A client that asks it.
+    Client(Failure),
 }
 
 /// Looks once, for [`POLL`] or so, whether a server is ready; the error says what is missing.
@@ -321,42 +331,48 @@ fn look(
     ready: &Ready,
     process: &Supervised,
     announced: &Receiver<SocketAddr>,
-    client: &ControlClient,
-) -> Result<SocketAddr, Missing> {
+    clients: &[ControlClient],
+) -> Result<ControlClient, Missing> {
     let pause = || std::thread::sleep(POLL);
     match ready {
-        Ready::Announced => announced.recv_timeout(POLL).map_err(|error| {
-            if error == RecvTimeoutError::Disconnected {
-                pause();
-            }
-            Missing::Answer("it did not say where it listens".to_owned())
-        }),
-        Ready::Answers { port, path } => {
-            let addr = answering(*port, path, client).inspect_err(|_| pause())?;
+        Ready::Announced => {
+            let addr = announced.recv_timeout(POLL).map_err(|error| {
+                if error == RecvTimeoutError::Disconnected {
+                    pause();
+                }
+                Missing::Answer("it did not say where it listens".to_owned())
+            })?;
+            ControlClient::of(&Reach::from(addr)).map_err(Missing::Client)
+        }
+        Ready::Answers { port, path, .. } => {
+            let client = answering(clients, path).inspect_err(|_| pause())?;
             // Somebody else may have taken the port a moment ago, and would be measured instead.
             match listens(&descendants(process.supervisor()), *port) {
                 Some(false) => {
                     pause();
-                    Err(Missing::Foreign(addr))
+                    Err(Missing::Foreign(client.reach().endpoint.peer.clone()))
                 }
                 // Where the system does not tell, it is believed.
-                Some(true) | None => Ok(addr),
+                Some(true) | None => Ok(client.clone()),
             }
         }
     }
 }
 
-/// The address of the loopback at which a port answers as it should.
-fn answering(port: u16, path: &str, client: &ControlClient) -> Result<SocketAddr, Missing> {
-    for addr in LOOPBACK.map(|ip| SocketAddr::new(ip, port)) {
-        match client.answers(addr, path) {
-            Ok(()) => return Ok(addr),
+/// The first of several that answers as it should.
+fn answering<'a>(clients: &'a [ControlClient], path: &str) -> Result<&'a ControlClient, Missing> {
+    for client in clients {
+        match client.answers(path, ANSWER_TIMEOUT) {
+            Ok(()) => return Ok(client),
             Err(NoAnswer::NobodyListens) => {}
             Err(NoAnswer::Other(what)) => return Err(Missing::Answer(what)),
         }
     }
-    let [v4, v6] = LOOPBACK.map(|ip| SocketAddr::new(ip, port));
-    Err(Missing::Answer(format!("nobody listens on {v4} or {v6}")))
+    let peers = clients
+        .iter()
+        .map(|client| client.reach().endpoint.peer.to_string());
+    let tried = peers.collect::<Vec<_>>().join(" or ");
+    Err(Missing::Answer(format!("nobody listens on {tried}")))
 }
 
 /// A port on 127.0.0.1 that was free a moment ago.

@@ -19,6 +19,7 @@ pub mod interrupt;
 pub mod launch;
 pub mod meter;
 pub mod process_tree;
+pub mod reach;
 pub mod setup;
 pub mod starting;
 pub mod strace;

@@ -26,14 +26,17 @@ use crate::process_tree::descendants;
 /// The longest `/proc/PID/stat`: 52 numbers of at most 20 digits, and a name of at most 64 bytes.
 const MAX_STAT_BYTES: usize = 2048;
 
-/// The meters of everything below one supervisor: a server, and whatever it forks.
+/// The meters of a server: everything below its supervisor, or its processes and whatever they fork.
 #[derive(Debug)]
 pub struct Meters(Mutex<Tree>);
 
 #[derive(Debug)]
 struct Tree {
-    supervisor: i32,
-    /// The parent of them all, itself no part of the server: the account of those that ended as its children.
+    /// The processes above all of them.
+    roots: Vec<i32>,
+    /// Whether these are part of the server.
+    are_members: bool,
+    /// The parent of them all, where it is itself no part of the server: the account of those that ended as its children.
     above: Option<Account>,
     members: BTreeMap<i32, Member>,
     /// What was last read of those that have ended.
@@ -62,9 +65,19 @@ struct Account(File);
 impl Meters {
     /// The meters of what `supervisor` has started so far.
     pub fn below(supervisor: i32) -> Self {
+        Self::new(vec![supervisor], Account::open(supervisor), false)
+    }
+
+    /// The meters of these processes, and of what they have started so far.
+    pub fn of(roots: Vec<i32>) -> Self {
+        Self::new(roots, None, true)
+    }
+
+    fn new(roots: Vec<i32>, above: Option<Account>, are_members: bool) -> Self {
         let meters = Self(Mutex::new(Tree {
-            supervisor,
-            above: Account::open(supervisor),
+            roots,
+            are_members,
+            above,
             members: BTreeMap::new(),
             gone: Reading::default(),
             gone_cpu_ns: 0,
@@ -113,7 +126,9 @@ impl Meters {
 
 impl Tree {
     fn look(&mut self) {
-        for pid in descendants(self.supervisor) {
+        let roots = self.roots.iter().filter(|_| self.are_members).copied();
+        let below = self.roots.iter().flat_map(|&root| descendants(root));
+        for pid in roots.chain(below) {
             if !self.members.contains_key(&pid)
                 && let Some(member) = Member::open(pid)
             {

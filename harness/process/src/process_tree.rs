@@ -1,9 +1,13 @@
 //! Which processes stand below one, as `/proc` tells it.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::Path;
 
+use load::Peer;
 use procfs::ProcError;
-use procfs::process::{Process, all_processes};
+use procfs::net::TcpState;
+use procfs::process::{FDTarget, Process, all_processes};
 
 /// Every living process below `pid`, parents before their children. One that forks meanwhile may be missed: who must
 /// see all of them looks again until nothing changes.
@@ -80,41 +84,82 @@ fn parents() -> BTreeMap<i32, i32> {
 
 /// Whether one of `pids` listens on a TCP port; `None` where that is not known, as of another user's processes.
 pub fn listens(pids: &[i32], port: u16) -> Option<bool> {
-    use procfs::net::{TcpNetEntry, TcpState};
-    use procfs::process::FDTarget;
-
-    let is_meant =
-        |entry: &TcpNetEntry| entry.state == TcpState::Listen && entry.local_address.port() == port;
-    let entries = [procfs::net::tcp(), procfs::net::tcp6()];
-    let sockets: Vec<u64> = entries
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter(is_meant)
-        .map(|entry| entry.inode)
-        .collect();
+    let sockets = tcp_listeners(|addr| addr.port() == port);
     if sockets.is_empty() {
         return None;
     }
     for &pid in pids {
-        match Process::new(pid).and_then(|process| process.fd()) {
-            Ok(files) => {
-                let is_socket = |target: &FDTarget| matches!(target, FDTarget::Socket(inode) if sockets.contains(inode));
-                if files.flatten().any(|file| is_socket(&file.target)) {
-                    return Some(true);
-                }
-            }
+        match Process::new(pid).and_then(|process| has_one(&process, &sockets)) {
+            Ok(true) => return Some(true),
             Err(ProcError::PermissionDenied(_)) => return None,
-            // It has just ended.
-            Err(_) => {}
+            // It has others, or has just ended.
+            Ok(false) | Err(_) => {}
         }
     }
     Some(false)
 }
 
+/// The processes that listen where a server is reached, as far as this machine lets them be seen: without those that another
+/// of them started, as a server's workers.
+pub fn listeners(peer: &Peer) -> Vec<i32> {
+    let sockets = match peer {
+        Peer::Tcp(addr) if is_here(addr.ip()) => tcp_listeners(|listening| {
+            let is_any = listening.ip().is_unspecified();
+            listening.port() == addr.port() && (is_any || listening.ip() == addr.ip())
+        }),
+        Peer::Tcp(_) => Vec::new(),
+        Peer::Socket(path) => socket_listeners(path),
+    };
+    if sockets.is_empty() {
+        return Vec::new();
+    }
+    let processes = all_processes().into_iter().flatten().flatten();
+    let mut found: Vec<i32> = processes
+        .filter(|process| has_one(process, &sockets).unwrap_or_default())
+        .map(|process| process.pid)
+        .collect();
+    let below: Vec<i32> = found.iter().flat_map(|&pid| descendants(pid)).collect();
+    found.retain(|pid| !below.contains(pid));
+    found
+}
+
+/// Whether an address is one of this machine's: only these can be bound to.
+fn is_here(addr: IpAddr) -> bool {
+    UdpSocket::bind((addr, 0)).is_ok()
+}
+
+/// The inodes of TCP sockets that listen at such an address.
+fn tcp_listeners(is_meant: impl Fn(&SocketAddr) -> bool) -> Vec<u64> {
+    let entries = [procfs::net::tcp(), procfs::net::tcp6()];
+    entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.state == TcpState::Listen && is_meant(&entry.local_address))
+        .map(|entry| entry.inode)
+        .collect()
+}
+
+/// The inodes of Unix sockets that were bound to this path.
+fn socket_listeners(path: &Path) -> Vec<u64> {
+    let entries = procfs::net::unix().into_iter().flatten();
+    entries
+        .filter(|entry| entry.path.as_deref() == Some(path))
+        .map(|entry| entry.inode)
+        .collect()
+}
+
+/// Whether a process has one of these sockets.
+fn has_one(process: &Process, sockets: &[u64]) -> Result<bool, ProcError> {
+    let is_one =
+        |target: &FDTarget| matches!(target, FDTarget::Socket(inode) if sockets.contains(inode));
+    Ok(process.fd()?.flatten().any(|file| is_one(&file.target)))
+}
+
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::os::unix::net::UnixListener;
     use std::process::Command;
 
     use super::*;
@@ -153,10 +198,25 @@ mod tests {
         let mut other = Command::new("sleep").arg("600").spawn().unwrap();
         let others = [other.id().cast_signed()];
         assert_eq!(listens(&[own], port), Some(true));
+        assert_eq!(listeners(&listener.local_addr().unwrap().into()), [own]);
         assert_eq!(listens(&others, port), Some(false));
         drop(listener);
         assert_eq!(listens(&[own], port), None);
+        let addr = SocketAddr::from(([127, 0, 0, 1], port));
+        assert_eq!(listeners(&addr.into()), Vec::<i32>::new());
+        // An address that no machine has (RFC 5737), at a port on which somebody may listen here.
+        assert!(!is_here(IpAddr::from([192, 0, 2, 1])));
         other.kill().unwrap();
         other.wait().unwrap();
+    }
+
+    #[test]
+    fn who_listens_at_a_socket_is_found_by_its_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("socket");
+        let peer = Peer::Socket(path.clone());
+        assert_eq!(listeners(&peer), Vec::<i32>::new());
+        let _listener = UnixListener::bind(&path).unwrap();
+        assert_eq!(listeners(&peer), [std::process::id().cast_signed()]);
     }
 }

@@ -1,34 +1,36 @@
 //! From a manifest to a running server: what its placeholders stand for in this run, and who it is.
 
 use std::collections::BTreeMap;
-use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use model::record::surroundings::Pinning;
 use model::record::target::Manifest as Identity;
+use model::spec::address::Address;
 use model::spec::target::{Kind, Manifest, Needs, TargetSpec, Values};
-use model::words::listed;
-use thiserror::Error;
+use tempfile::TempDir;
 
 use crate::data_files;
-use crate::failure::Failure;
+use crate::failure::{Explain, Failure};
 use crate::interrupt::Interrupt;
 use crate::launch::{Ready, Server, Service, own_path};
+use crate::reach::Reach;
 use crate::setup::{self, SetUp, Support};
 use crate::supervised::Program;
 use crate::version::version_reported_by;
 
-/// How long an address may take to answer, where a host has several.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How many sockets were named so far.
+static SOCKETS: AtomicU32 = AtomicU32::new(0);
 
 /// What all targets of a run are started with.
 #[derive(Debug)]
 pub struct Starter {
     pinning: Pinning,
     data_dir: String,
-    upstream: Option<SocketAddr>,
+    /// Authority of the backend.
+    upstream: Option<String>,
+    /// The directory of the sockets where targets listen that take one.
+    sockets: Option<TempDir>,
     /// What was set up for the targets that need it, or why it could not be.
     setups: BTreeMap<Needs, Result<SetUp, String>>,
     interrupt: Interrupt,
@@ -40,7 +42,7 @@ impl Starter {
     pub fn new(
         targets: &[TargetSpec],
         pinning: &Pinning,
-        upstream: Option<SocketAddr>,
+        upstream: Option<String>,
         interrupt: &Interrupt,
         say: &mut dyn FnMut(&str),
     ) -> Result<Self, Failure> {
@@ -68,7 +70,14 @@ impl Starter {
             }
             setups.insert(needs, made.map_err(|error| error.to_string()));
         }
+        let mut manifests = targets.iter().filter_map(|target| target.kind.manifest());
+        let sockets = manifests
+            .any(Manifest::listens_on_socket)
+            .then(TempDir::new)
+            .transpose()
+            .or_internal(|| "cannot make a directory for sockets".to_owned())?;
         Ok(Self {
+            sockets,
             pinning: pinning.clone(),
             data_dir: data_dir.display().to_string(),
             upstream,
@@ -81,12 +90,29 @@ impl Starter {
     pub fn launch(&self, manifest: &Manifest, pool: u32) -> Result<Server, String> {
         let values = self.values(manifest, pool)?;
         let cpus = &self.pinning.server_cpus;
+        let find = |values: &Values| {
+            let mut reaches = Vec::new();
+            for address in manifest
+                .addresses(values)
+                .map_err(|error| error.to_string())?
+            {
+                let each = Reach::each(&address, &manifest.access);
+                reaches.extend(each.map_err(|failure| failure.report.to_string())?);
+            }
+            Ok::<_, String>(reaches)
+        };
+        // Whatever the port, a mistake in how it is reached is the same.
+        find(&Values {
+            port: 1,
+            ..values.clone()
+        })?;
         Server::launch_on_free_port(|port| {
             let values = Values {
                 port,
                 ..values.clone()
             };
-            service(manifest, &values, cpus)
+            let reaches = find(&values).expect("it could be found out a moment ago");
+            service(manifest, &values, cpus, reaches)
         })
         .map_err(|error| error.to_string())
     }
@@ -94,10 +120,10 @@ impl Starter {
     /// Who a target is, as it stands in every legend and record. `say`: is given what could not be found out.
     pub fn identity(&self, target: &TargetSpec, say: &mut dyn FnMut(&str)) -> Identity {
         match &target.kind {
-            Kind::Url(url) => Identity {
+            Kind::Running(running) => Identity {
                 kind: target.kind.name().to_owned(),
                 runtime: "running at".to_owned(),
-                version: url.authority(),
+                version: shown(&running.address),
                 versions: BTreeMap::new(),
                 event_loop: "unknown".to_owned(),
                 workers: 0,
@@ -169,10 +195,13 @@ impl Starter {
         };
         Ok(Values {
             port: 0,
+            socket: self.sockets.as_ref().map_or_else(String::new, |dir| {
+                // Another one each time: what a server left behind is in nobody's way.
+                let number = SOCKETS.fetch_add(1, Ordering::Relaxed);
+                dir.path().join(number.to_string()).display().to_string()
+            }),
             data_dir: self.data_dir.clone(),
-            upstream: self
-                .upstream
-                .map_or_else(String::new, |addr| addr.to_string()),
+            upstream: self.upstream.clone().unwrap_or_default(),
             pool,
             workers: manifest.workers_on(self.cores()),
             bench: own_path(),
@@ -188,7 +217,14 @@ pub fn need_backend(targets: &[TargetSpec]) -> bool {
     manifests.any(Manifest::calls_upstream)
 }
 
-fn service(manifest: &Manifest, values: &Values, cpus: &[u32]) -> Service {
+/// An address in a legend: without what goes without saying.
+fn shown(address: &Address) -> String {
+    let text = address.to_string();
+    let text = text.strip_prefix("http://").unwrap_or(&text);
+    text.trim_end_matches('/').to_owned()
+}
+
+fn service(manifest: &Manifest, values: &Values, cpus: &[u32], reaches: Vec<Reach>) -> Service {
     Service {
         name: manifest.name.clone(),
         program: Program {
@@ -196,6 +232,7 @@ fn service(manifest: &Manifest, values: &Values, cpus: &[u32]) -> Service {
             ..program(manifest, values)
         },
         ready: Ready::Answers {
+            reaches,
             port: values.port,
             path: manifest.ready.clone(),
         },
@@ -223,69 +260,8 @@ fn program(manifest: &Manifest, values: &Values) -> Program {
     }
 }
 
-/// No address of a server that runs already.
-#[derive(Debug, Error)]
-pub enum ResolveError {
-    /// Nobody knows the name.
-    #[error("cannot resolve {host}: {source}")]
-    Unknown {
-        /// The name.
-        host: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The name has no address.
-    #[error("{host} has no address")]
-    NoAddress {
-        /// The name.
-        host: String,
-    },
-    /// The name has several addresses, and none takes a connection.
-    #[error("cannot connect to {tried}: {source}; check that the server runs and listens there")]
-    NobodyListens {
-        /// All of them.
-        tried: String,
-        /// What the system said of the last one.
-        source: io::Error,
-    },
-}
-
-/// The address of a server that runs already. Of several it is the first where somebody listens: `localhost` is often two, and a
-/// server on one of them only.
-pub fn resolve(host: &str, port: u16) -> Result<SocketAddr, ResolveError> {
-    let host = host.to_owned();
-    match (host.as_str(), port).to_socket_addrs() {
-        Ok(addrs) => listening(host, &addrs.collect::<Vec<_>>()),
-        Err(source) => Err(ResolveError::Unknown { host, source }),
-    }
-}
-
-fn listening(host: String, addrs: &[SocketAddr]) -> Result<SocketAddr, ResolveError> {
-    let mut refused = None;
-    match addrs {
-        [] => return Err(ResolveError::NoAddress { host }),
-        // Connecting later says best why it fails.
-        [only] => return Ok(*only),
-        several => {
-            for addr in several {
-                match TcpStream::connect_timeout(addr, PROBE_TIMEOUT) {
-                    Ok(_) => return Ok(*addr),
-                    Err(error) => refused = Some(error),
-                }
-            }
-        }
-    }
-    let named: Vec<String> = addrs.iter().map(ToString::to_string).collect();
-    Err(ResolveError::NobodyListens {
-        tried: listed(&named),
-        source: refused.expect("several were tried"),
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use std::net::TcpListener;
-
     use model::spec::target::DEFAULT_POOL;
 
     use super::*;
@@ -299,7 +275,8 @@ mod tests {
         let starter = Starter {
             pinning,
             data_dir: "/data".to_owned(),
-            upstream: Some(([127, 0, 0, 1], 9000).into()),
+            upstream: Some("127.0.0.1:9000".to_owned()),
+            sockets: None,
             setups: BTreeMap::new(),
             interrupt: Interrupt::default(),
         };
@@ -321,24 +298,5 @@ mod tests {
             .values(node.kind.manifest().unwrap(), DEFAULT_POOL)
             .unwrap_err();
         assert_eq!(why, "no Node.js");
-    }
-
-    #[test]
-    fn an_address_that_listens_comes_before_one_that_does_not() {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let listens = listener.local_addr().unwrap();
-        let deaf = {
-            let gone = TcpListener::bind("127.0.0.1:0").unwrap();
-            gone.local_addr().unwrap()
-        };
-        let found = |addrs: &[SocketAddr]| listening("a.test".to_owned(), addrs);
-        assert_eq!(found(&[deaf]).unwrap(), deaf);
-        assert_eq!(found(&[deaf, listens]).unwrap(), listens);
-        assert_eq!(found(&[]).unwrap_err().to_string(), "a.test has no address");
-        let why = found(&[deaf, deaf]).unwrap_err().to_string();
-        assert!(
-            why.starts_with(&format!("cannot connect to {deaf} and {deaf}: ")),
-            "{why}"
-        );
     }
 }

@@ -7,6 +7,7 @@
     reason = "the engine starts servers, waits, and writes files"
 )]
 
+mod checked;
 pub mod earlier;
 pub mod history_file;
 pub mod measure;

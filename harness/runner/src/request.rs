@@ -12,7 +12,7 @@ use model::spec::plan::{Effort, Plan, PlanSpec};
 use model::spec::scenario::{ArrivalSpec, Pace, Scenario};
 use model::spec::secrets::NOT_RECORDED;
 use model::spec::target;
-use model::spec::target::{Kind, TargetSpec};
+use model::spec::target::TargetSpec;
 use model::units::{Rate, duration_ns};
 use process::failure::Failure;
 use process::files;
@@ -116,13 +116,23 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// A route that no target serves, or a plan with too few blocks to tell anything.
+    /// A route that no target serves, idle connections to one that speaks TLS, or a plan with too few blocks to tell anything.
     pub fn new(
         scenario: Scenario,
         targets: Vec<TargetSpec>,
         choices: Choices,
     ) -> Result<Self, Failure> {
         let routes = Routes::of(&scenario)?;
+        let secured = |target: &&TargetSpec| target.kind.is_secured();
+        if scenario.idle_connections.is_some()
+            && let Some(target) = targets.iter().find(secured)
+        {
+            return Err(Failure::usage(miette::miette!(
+                help = "leave `idle_connections` out of the scenario, or measure an address with http://",
+                "{} speaks TLS, and idle connections are opened without it: each would wait for a handshake",
+                target.name
+            )));
+        }
         let arrival = arrival(&scenario, choices.rate);
         let plan = Plan::new(&PlanSpec {
             rounds: choices.rounds.map(NonZeroU32::get),
@@ -258,10 +268,16 @@ fn experiment(scenario: &Scenario, targets: &[TargetSpec], choices: &Choices) ->
             .kind
             .manifest()
             .map(|manifest| manifest.file_name.clone()),
-        url: match &target.kind {
-            Kind::Url(url) => Some(url.to_string()),
-            Kind::Launched(_) => None,
-        },
+        url: target
+            .kind
+            .running()
+            .map(|running| running.address.to_string()),
+        access: target
+            .kind
+            .running()
+            .map(|running| running.access.clone())
+            .unwrap_or_default(),
+        pid: target.kind.running().and_then(|running| running.pid),
         pool: target.pool,
     });
     ExperimentRecord {
@@ -298,7 +314,7 @@ fn as_it_was(name: &str, recorded: &str, file: &str) -> Result<target::Manifest,
 /// A target as it was, from the text of its manifest.
 fn target(origin: &OriginRecord, source: &str) -> Result<TargetSpec, Failure> {
     let target = if let Some(url) = &origin.url {
-        TargetSpec::parse_url(&format!("{}={url}", origin.name))
+        TargetSpec::running(&origin.name, url, origin.access.clone(), origin.pid)
     } else {
         let file = origin.manifest_file.as_deref().unwrap_or_default();
         let manifest = if source.contains(NOT_RECORDED) {

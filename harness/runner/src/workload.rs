@@ -2,17 +2,27 @@
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http1::Method;
-use load::{Chat, Expect, ExpectBody, Request, Workload};
+use load::{
+    Chat, Expect, ExpectBody, MAX_RANDOM, OwnBody, Reading, Request, Source, Take, Workload,
+    holes_in,
+};
 use model::names;
+use model::spec::address::Address;
 use model::spec::load::Connect;
-use model::spec::scenario::{Asks, RequestSpec, Scenario, ScenarioError, USUAL_STATUS};
+use model::spec::scenario as spec_of;
+use model::spec::scenario::{
+    Asks, Body, BodySource, MAX_BODY_FILE_BYTES, RequestSpec, Scenario, ScenarioError, TakeFrom,
+    USUAL_STATUS,
+};
 use spec::{MAX_UPSTREAM_CONNECTIONS, Mode, Route, order_answer};
 
-use process::control_client::Question;
 use process::failure::Failure;
+use process::files;
 
 use crate::own::{self, HeaderError};
 
@@ -46,7 +56,13 @@ pub struct Asked {
     /// The host that is named instead of the target's own.
     host: Option<String>,
     headers: Vec<(String, String)>,
-    body: Option<String>,
+    body: Option<OwnBody>,
+    /// Names that stand in braces for what was taken of earlier replies of its session.
+    values: Vec<String>,
+    /// Whether it is a step after the one before it.
+    follows: bool,
+    /// What its reply is looked into for.
+    reading: Reading,
     answer: Answer,
     /// How long messages are, where this is a chat.
     message_bytes: u32,
@@ -58,19 +74,31 @@ pub struct Asked {
 struct Answer {
     /// The statuses of which it has one.
     statuses: Vec<RangeInclusive<u16>>,
-    /// The body, where the contract says it.
-    body: Option<Vec<u8>>,
+    /// The body, where it is known.
+    body: BodyAnswer,
+}
+
+/// What the body of an answer must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum BodyAnswer {
+    Any,
+    /// These bytes, as the contract says.
+    Known(Vec<u8>),
+    /// So many bytes.
+    Length(usize),
+    /// The same from every target.
+    Equal,
 }
 
 impl Routes {
     /// Reads the requests of a scenario; one that no target serves, that the contract answers otherwise, or that can't be sent is
     /// an error at its line.
     pub fn of(scenario: &Scenario) -> Result<Self, Failure> {
-        let asked = scenario
-            .requests
-            .iter()
-            .enumerate()
-            .map(|(index, spec)| asked(scenario, index, spec).map_err(Failure::usage));
+        let mut values = Vec::new();
+        let asked =
+            scenario.requests.iter().enumerate().map(|(index, spec)| {
+                asked(scenario, index, spec, &mut values).map_err(Failure::usage)
+            });
         asked.collect::<Result<_, _>>().map(Self)
     }
 
@@ -121,12 +149,30 @@ impl Routes {
         self.each().any(Asked::is_chat)
     }
 
-    /// The requests as they are sent to `host`, or the chat that is held there.
-    pub fn workload(&self, host: &str, connect: Connect) -> Workload {
+    /// The requests as they are sent to a server at `address`, or the chat that is held there.
+    ///
+    /// `equal`: how those are answered that every target must answer alike, by their place in the scenario, as far as is known.
+    pub fn workload(
+        &self,
+        address: &Address,
+        connect: Connect,
+        equal: &dyn Fn(usize) -> Option<Vec<u8>>,
+    ) -> Workload {
         if let Some(chat) = self.each().find(|asked| asked.is_chat()) {
-            return Chat::new(host, chat.message_bytes as usize).into();
+            let target = address.join(Chat::TARGET);
+            return Chat::new(&address.authority, &target, chat.message_bytes as usize).into();
         }
-        let requests = self.each().map(|asked| asked.request(host, connect));
+        let requests = self.each().enumerate().map(|(index, asked)| {
+            let mut request = asked.request(address, connect);
+            // Where something is filled in, one answer says nothing of the next.
+            if asked.must_be_equal()
+                && !request.has_holes()
+                && let Some(body) = equal(index)
+            {
+                request.expect.body = ExpectBody::Exact(body);
+            }
+            request
+        });
         Workload::new(requests.collect())
     }
 }
@@ -142,20 +188,23 @@ impl Asked {
         self.route.is_none()
     }
 
-    /// The same as a control request.
-    pub fn question(&self) -> Question<'_> {
-        Question {
-            method: &self.method,
-            target: &self.target,
-            host: self.host.as_deref(),
-            headers: &self.headers,
-            body: self.body.as_deref(),
-            statuses: &self.answer.statuses,
-            reply: self.answer.body.as_deref(),
-        }
+    /// Whether it is a step after the one before it.
+    pub fn follows(&self) -> bool {
+        self.follows
     }
 
-    fn request(&self, host: &str, connect: Connect) -> Request {
+    /// Method and path.
+    pub fn words(&self) -> String {
+        format!("{} {}", self.method, self.target)
+    }
+
+    /// Whether every target must answer it with the same bytes.
+    pub fn must_be_equal(&self) -> bool {
+        self.answer.body == BodyAnswer::Equal
+    }
+
+    /// As it is sent to a server at `address`.
+    pub fn request(&self, address: &Address, connect: Connect) -> Request {
         let headers = self
             .headers
             .iter()
@@ -164,25 +213,30 @@ impl Asked {
         let expect = Expect {
             statuses: self.answer.statuses.clone(),
             body: match (self.route, &self.answer.body) {
-                (Some(Route::Events { n, ms }), Some(body)) if !body.is_empty() => {
+                (Some(Route::Events { n, ms }), BodyAnswer::Known(body)) if !body.is_empty() => {
                     ExpectBody::Events {
                         count: n,
                         gap_ns: u64::from(ms) * NANOS_PER_MS,
                     }
                 }
-                (_, Some(body)) => ExpectBody::Exact(body.clone()),
-                (_, None) => ExpectBody::Any,
+                (_, BodyAnswer::Known(body)) => ExpectBody::Exact(body.clone()),
+                (_, BodyAnswer::Length(bytes)) => ExpectBody::Length(*bytes),
+                (_, BodyAnswer::Any | BodyAnswer::Equal) => ExpectBody::Any,
             },
         };
-        Request::new(
-            &self.method,
-            &self.target,
-            self.host.as_deref().unwrap_or(host),
-            &headers,
-            self.body.as_deref().map(str::as_bytes),
-            expect,
-        )
-        .with_weight(self.weight)
+        let target = address.join(&self.target);
+        let host = self.host.as_deref().unwrap_or(&address.authority);
+        let line = (self.method.as_str(), target.as_str(), host);
+        let mut request = match (self.route, &self.body) {
+            // In what a route is sent nothing is filled in.
+            (Some(_), Some(OwnBody::Text(body))) => {
+                Request::new(line.0, line.1, line.2, &headers, Some(body), expect)
+            }
+            (_, body) => Request::with_holes(line, &headers, body.as_ref(), &self.values, expect),
+        };
+        request.follows = self.follows;
+        request.reading = self.reading.clone();
+        request.with_weight(self.weight)
     }
 }
 
@@ -191,7 +245,7 @@ impl Answer {
     fn new(status: u16, body: Option<Vec<u8>>) -> Self {
         Self {
             statuses: vec![status..=status],
-            body,
+            body: body.map_or(BodyAnswer::Any, BodyAnswer::Known),
         }
     }
 
@@ -212,15 +266,17 @@ impl Answer {
     }
 
     /// What a path of the user's own must answer: one of these statuses, or a success where there are none.
-    fn of_own(statuses: &[u16]) -> Self {
+    fn of_own(statuses: &[u16], body: Option<&spec_of::ExpectBody>) -> Self {
         let statuses = match statuses {
             [] => vec![SUCCESS],
             some => some.iter().map(|&status| status..=status).collect(),
         };
-        Self {
-            statuses,
-            body: None,
-        }
+        let body = match body {
+            None | Some(spec_of::ExpectBody::Json(_)) => BodyAnswer::Any,
+            Some(spec_of::ExpectBody::Bytes(bytes)) => BodyAnswer::Length(*bytes as usize),
+            Some(spec_of::ExpectBody::Equal) => BodyAnswer::Equal,
+        };
+        Self { statuses, body }
     }
 
     /// The status that the contract names.
@@ -231,7 +287,10 @@ impl Answer {
     /// Why it is no other, where its body says so.
     fn reason(&self) -> Option<String> {
         let refused = self.status() != USUAL_STATUS;
-        let body = self.body.as_deref().filter(|_| refused)?;
+        let BodyAnswer::Known(body) = &self.body else {
+            return None;
+        };
+        refused.then_some(())?;
         Some(String::from_utf8_lossy(body).into_owned())
     }
 }
@@ -265,11 +324,19 @@ pub fn connection(connect: Connect) -> Option<(&'static str, &'static str)> {
     }
 }
 
-/// What a request asks for and must get.
-fn asked(scenario: &Scenario, index: usize, spec: &RequestSpec) -> Result<Asked, ScenarioError> {
+/// What a request asks for and must get. `values`: the names of what was taken so far in its session; what it takes is added.
+fn asked(
+    scenario: &Scenario,
+    index: usize,
+    spec: &RequestSpec,
+    values: &mut Vec<String>,
+) -> Result<Asked, ScenarioError> {
+    if !spec.follows {
+        values.clear();
+    }
     match &spec.asks {
         Asks::Route(route) => by_contract(scenario, index, spec, route),
-        Asks::Path(path) => own(scenario, index, spec, path),
+        Asks::Path(path) => own(scenario, index, spec, path, values),
     }
 }
 
@@ -279,6 +346,7 @@ fn own(
     index: usize,
     spec: &RequestSpec,
     path: &str,
+    values: &mut Vec<String>,
 ) -> Result<Asked, ScenarioError> {
     let refuse = |key: &str, message: &str, help: &str| {
         Err(scenario.request_error(index, key, message, help))
@@ -302,6 +370,19 @@ fn own(
         Ok(headers) => headers,
         Err(HeaderError { what, help }) => return refuse("headers", &what, help),
     };
+    let in_body = spec.body.iter().filter_map(|body| match &body.source {
+        BodySource::Text(text) => Some(("body", text)),
+        BodySource::File(_) | BodySource::Lines(_) => None,
+    });
+    let in_headers = spec.headers.iter().map(|line| ("headers", line));
+    for (key, text) in in_headers.chain(in_body) {
+        misspelt(text, values)
+            .map_or(Ok(()), |(what, help)| refuse(key, &what, &help).map(drop))?;
+    }
+    if let Some((what, help)) = misspelt(path, values) {
+        return refuse("path", &what, &help);
+    }
+    let known = values.clone();
     if let Some(body) = &spec.body
         && !own::has(&headers, "content-type")
     {
@@ -313,10 +394,103 @@ fn own(
         route: None,
         host,
         headers,
-        body: spec.body.as_ref().map(|body| body.text.clone()),
-        answer: Answer::of_own(&spec.expect_status),
+        body: own_body(scenario, index, spec)?,
+        values: known,
+        follows: spec.follows,
+        reading: reading(scenario, index, spec, values)?,
+        answer: Answer::of_own(&spec.expect_status, spec.expect_body.as_ref()),
         message_bytes: 0,
         weight: spec.weight.get(),
+    })
+}
+
+/// What is wrong with a word in braces that is nearly one for which something is filled in, and what to do about it. Others are
+/// sent as they are.
+fn misspelt(text: &str, values: &[String]) -> Option<(String, String)> {
+    let known = || {
+        ["seq", "random"]
+            .into_iter()
+            .chain(values.iter().map(String::as_str))
+    };
+    let (_, unknown) = holes_in(text, values);
+    unknown.into_iter().find_map(|name| {
+        let what = format!("nothing is filled in for `{{{}}}`", names::shortened(name));
+        if name.starts_with("random:") {
+            let help = format!(
+                "write a range of whole numbers up to {MAX_RANDOM}, as in `{{random:1-100}}`"
+            );
+            return Some((what, help));
+        }
+        let nearest = names::nearest(name, known())?;
+        Some((what, format!("did you mean `{{{nearest}}}`?")))
+    })
+}
+
+/// The body of a request, read where it is in a file.
+fn own_body(
+    scenario: &Scenario,
+    index: usize,
+    spec: &RequestSpec,
+) -> Result<Option<OwnBody>, ScenarioError> {
+    let Some(body) = &spec.body else {
+        return Ok(None);
+    };
+    let read = |key: &str, name: &str| {
+        let dir = Path::new(&scenario.file_name).parent();
+        let path = dir.unwrap_or(Path::new("")).join(Path::new(".").join(name));
+        files::read(&path, MAX_BODY_FILE_BYTES).map_err(|error| {
+            let what = format!("cannot read {}: {error}", path.display());
+            let help = "name a file from where the scenario is";
+            scenario.request_error(index, key, &what, help)
+        })
+    };
+    Ok(Some(match &body.source {
+        BodySource::Text(text) => OwnBody::Text(text.clone().into_bytes()),
+        BodySource::File(name) => OwnBody::Text(read("body_file", name)?),
+        BodySource::Lines(name) => {
+            let bytes = read("body_lines", name)?;
+            let lines = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+            let lines = lines.split(|&byte| byte == b'\n');
+            let lines = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line).to_vec());
+            OwnBody::Lines(Arc::new(lines.collect()))
+        }
+    }))
+}
+
+/// What a reply is looked into for. What it takes is added to `values`, the names of what was taken before.
+fn reading(
+    scenario: &Scenario,
+    index: usize,
+    spec: &RequestSpec,
+    values: &mut Vec<String>,
+) -> Result<Reading, ScenarioError> {
+    let json = match &spec.expect_body {
+        Some(spec_of::ExpectBody::Json(json)) => json.clone(),
+        Some(spec_of::ExpectBody::Bytes(_) | spec_of::ExpectBody::Equal) | None => Vec::new(),
+    };
+    let takes = spec.take.iter().map(|(name, from)| {
+        let from = match from {
+            TakeFrom::Json(pointer) => Source::Json(pointer.clone()),
+            TakeFrom::Field(field) if http1::is_token(field) => Source::Field(field.clone()),
+            TakeFrom::Field(field) => {
+                let what = format!(
+                    "`{}` is neither a JSON pointer nor the name of a header",
+                    names::shortened(field)
+                );
+                let help = "write it as in `take = { token = \"/token\", place = \"Location\" }`";
+                return Err(scenario.request_error(index, "take", &what, help));
+            }
+        };
+        let known = values.iter().position(|known| known == name);
+        let place = known.unwrap_or_else(|| {
+            values.push(name.clone());
+            values.len() - 1
+        });
+        Ok(Take { place, from })
+    });
+    Ok(Reading {
+        takes: takes.collect::<Result<_, _>>()?,
+        json,
     })
 }
 
@@ -359,7 +533,7 @@ fn by_contract(
         (Route::Orders, None) => {
             return refuse("route", "/orders needs an order", "write it as `body`");
         }
-        (Route::Orders, Some(body)) => Answer::to_order(body.text.as_bytes()),
+        (Route::Orders, Some(body)) => Answer::to_order(text(body)),
         _ => Answer::to(&route, method),
     };
     let right = answer.status();
@@ -391,11 +565,27 @@ fn by_contract(
         headers: content_type
             .map(|value| ("Content-Type".to_owned(), value))
             .collect(),
-        body: spec.body.as_ref().map(|body| body.text.clone()),
+        body: spec
+            .body
+            .as_ref()
+            .map(|body| OwnBody::Text(text(body).to_vec())),
+        values: Vec::new(),
+        follows: false,
+        reading: Reading::default(),
         answer,
         message_bytes: 0,
         weight: spec.weight.get(),
     })
+}
+
+/// The body of a request for a route.
+fn text(body: &Body) -> &[u8] {
+    match &body.source {
+        BodySource::Text(text) => text.as_bytes(),
+        BodySource::File(_) | BodySource::Lines(_) => {
+            unreachable!("a scenario has these with paths of one's own only")
+        }
+    }
 }
 
 /// A chat, which is all that a scenario has where it has one: its connections are members, who stay and only speak.
@@ -427,6 +617,9 @@ fn chat(scenario: &Scenario, index: usize, spec: &RequestSpec) -> Result<Asked, 
         host: None,
         headers: Vec::new(),
         body: None,
+        values: Vec::new(),
+        follows: false,
+        reading: Reading::default(),
         answer: Answer::new(SWITCHING_PROTOCOLS, None),
         message_bytes: spec.message_bytes.unwrap_or(USUAL_MESSAGE_BYTES),
         weight: spec.weight.get(),
@@ -493,17 +686,42 @@ mod tests {
     fn a_request_of_its_own_connection_says_that_it_is_the_last() {
         let routes = Routes::of(&scenario("[[requests]]\nroute = \"/json\"\n")).unwrap();
         let bytes = |connect| {
-            let workload = routes.workload("a:80", connect);
+            let workload = routes.workload(&Address::parse("a:81").unwrap(), connect, &|_| None);
             String::from_utf8(workload.requests()[0].bytes.clone()).unwrap()
         };
         assert_eq!(
             bytes(Connect::PerRequest),
-            "GET /json HTTP/1.1\r\nHost: a:80\r\nConnection: close\r\n\r\n"
+            "GET /json HTTP/1.1\r\nHost: a:81\r\nConnection: close\r\n\r\n"
         );
         assert_eq!(
             bytes(Connect::Once),
-            "GET /json HTTP/1.1\r\nHost: a:80\r\n\r\n"
+            "GET /json HTTP/1.1\r\nHost: a:81\r\n\r\n"
         );
+    }
+
+    #[test]
+    fn a_body_comes_from_a_file_up_to_the_bound() {
+        let dir = tempfile::tempdir().unwrap();
+        let read = |key: &str, bytes: u64| {
+            let file = std::fs::File::create(dir.path().join("body")).unwrap();
+            file.set_len(bytes).unwrap();
+            let source = format!(
+                "description = \"d\"\nquestion = \"q\"\nconnections = 1\n[load]\narrival = \"closed\"\n[[requests]]\npath = \"/\"\n\
+                 method = \"POST\"\n{key} = \"body\"\n"
+            );
+            let name = dir.path().join("own.toml").display().to_string();
+            let scenario = Scenario::parse(&source, &name).unwrap();
+            Routes::of(&scenario).map_err(|failure| failure.report.to_string())
+        };
+        let most = MAX_BODY_FILE_BYTES as u64;
+        for key in ["body_file", "body_lines"] {
+            assert!(read(key, most).is_ok(), "{key}");
+            let error = read(key, most + 1).unwrap_err();
+            assert!(
+                error.contains("own.toml:9:") && error.contains("more than 16777216 bytes"),
+                "{error}"
+            );
+        }
     }
 
     #[test]
@@ -511,12 +729,12 @@ mod tests {
         let chat = |keys: &str| {
             let requests = format!("[[requests]]\nroute = \"/chat\"\n{keys}");
             let routes = Routes::of(&scenario(&requests)).unwrap();
-            routes.workload("a:80", Connect::Once)
+            routes.workload(&Address::parse("a:81").unwrap(), Connect::Once, &|_| None)
         };
-        assert_eq!(chat(""), Chat::new("a:80", 64).into());
+        assert_eq!(chat(""), Chat::new("a:81", "/chat", 64).into());
         for bytes in [32, 65_536] {
             let keys = format!("message_bytes = {bytes}\n");
-            assert_eq!(chat(&keys), Chat::new("a:80", bytes).into());
+            assert_eq!(chat(&keys), Chat::new("a:81", "/chat", bytes).into());
         }
     }
 
@@ -617,7 +835,9 @@ mod tests {
             .unwrap()
             .each()
             .map(|asked| {
-                let body = asked.answer.body.clone().unwrap();
+                let BodyAnswer::Known(body) = asked.answer.body.clone() else {
+                    panic!("the contract says it");
+                };
                 (asked.answer.status(), String::from_utf8(body).unwrap())
             })
             .collect();

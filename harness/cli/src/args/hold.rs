@@ -7,8 +7,8 @@ use clap::Args as ClapArgs;
 #[derive(Debug, ClapArgs)]
 pub(crate) struct HoldArgs {
     /// The server.
-    #[arg(value_name = "HOST:PORT")]
-    pub(crate) addr: std::net::SocketAddr,
+    #[arg(value_name = "HOST:PORT|unix:PATH")]
+    pub(crate) peer: load::Peer,
 
     /// Number of connections.
     #[arg(long, short, value_name = "N")]

@@ -5,20 +5,19 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
-use load::{
-    Endpoint, Expect, ExpectBody, Options, Request, SUCCESS_OR_REDIRECT, Spin, Tls, Trust, Workload,
-};
+use load::{Endpoint, Expect, ExpectBody, Options, Request, SUCCESS_OR_REDIRECT, Spin, Workload};
+use model::spec::access::Access;
+use model::spec::address::{Address, AddressError, Place};
 use model::spec::load::{Arrival, Connect, Load, Process};
 use model::units::{MAX_DURATION, Rate, parse_duration};
 use process::cores::CpuList;
 use process::failure::{Explain, Failure};
-use process::starting::{ResolveError, resolve};
+use process::reach::Reach;
 use process::{cores, files};
 use runner::own::{self, HeaderError};
 use runner::workload;
 
-use crate::args::address::Address;
-use crate::args::shared::{ClockArgs, at_least_one};
+use crate::args::shared::{AccessArgs, ClockArgs, at_least_one};
 
 /// How long to measure, where neither a time nor a number of requests was asked for.
 const DURATION: Duration = Duration::from_secs(10);
@@ -31,9 +30,6 @@ const DRAIN: Duration = Duration::from_secs(1);
 
 /// The length of one interval of the time series.
 const INTERVAL: Duration = Duration::from_secs(1);
-
-/// Largest file of certificates, in bytes.
-const MAX_CACERT_BYTES: usize = 4 * 1024 * 1024;
 
 /// Largest request body, in bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
@@ -111,13 +107,12 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(100..=599))]
     pub(crate) expect_status: Option<u16>,
 
-    /// Trust the certificate authorities in this PEM file instead of the system's.
-    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
-    pub(crate) cacert: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
 
-    /// Accept any certificate.
-    #[arg(long, short = 'k')]
-    pub(crate) insecure: bool,
+    /// Connect to this Unix socket instead; the URL says what is requested there.
+    #[arg(long, value_name = "PATH", conflicts_with = "connect_to")]
+    pub(crate) unix_socket: Option<PathBuf>,
 
     /// Cores of the load generator, one thread each, as `0` or `0-3`
     ///
@@ -177,14 +172,7 @@ pub(crate) struct LoadRequest {
 impl LoadArgs {
     /// What is loaded, and how; an address that has several is asked which of them listens.
     pub(crate) fn request(&self) -> Result<LoadRequest, Failure> {
-        let address = Address::parse(&self.url)?;
-        // A URL writes an IPv6 address in brackets; the resolver wants it without.
-        let name = address.host.trim_start_matches('[').trim_end_matches(']');
-        let addr = resolve(name, address.port).map_err(|error| match error {
-            ResolveError::NobodyListens { .. } => Failure::target(miette::miette!("{error}")),
-            _ => Failure::usage(miette::miette!(help = "check the host's name", "{error}")),
-        })?;
-        let tls = self.tls(name, &address)?;
+        let Reach { endpoint, address } = self.reach()?;
         let mut headers = headers(&self.header)?;
         let host = own::take_host(&mut headers).map_err(refused)?;
         let host = host.as_ref().unwrap_or(&address.authority);
@@ -230,7 +218,7 @@ impl LoadArgs {
             shown,
             hint,
             load: self.load(),
-            endpoint: Endpoint { addr, tls },
+            endpoint,
             workload: Workload::new(vec![request]),
             options: self.options()?,
         })
@@ -307,34 +295,19 @@ impl LoadArgs {
         })
     }
 
-    /// TLS as the arguments want it; none for plain http, where they must not ask for it.
-    fn tls(&self, host: &str, address: &Address) -> Result<Option<Tls>, Failure> {
-        let trust = match &self.cacert {
-            _ if self.insecure => Trust::Anyone,
-            None => Trust::System,
-            Some(path) => Trust::Only(files::read(path, MAX_CACERT_BYTES).or_usage(
-                || format!("cannot read certificates from {}", path.display()),
-                "name a PEM file with the authority that signed the server's certificate",
-            )?),
-        };
-        if !address.is_secured {
-            return match trust {
-                Trust::System => Ok(None),
-                Trust::Only(_) | Trust::Anyone => Err(Failure::usage(miette::miette!(
-                    help = "write https://, or leave --cacert and --insecure out",
-                    "`{address}` is plain http, which has no certificates"
-                ))),
-            };
+    /// Where it is sent.
+    fn reach(&self) -> Result<Reach, Failure> {
+        let wrong =
+            |AddressError { what, help }| Failure::usage(miette::miette!(help = help, "{what}"));
+        let address = Address::parse(&self.url).map_err(wrong)?;
+        if let Some(path) = &self.unix_socket {
+            Place::socket(path).map_err(wrong)?;
         }
-        let help = "name the authorities to believe with --cacert FILE (PEM), or believe any certificate with --insecure";
-        let made = Tls::new(host, &trust).or_usage(
-            || match &self.cacert {
-                Some(path) => format!("cannot use the certificates in {}", path.display()),
-                None => format!("cannot speak TLS with {host}"),
-            },
-            help,
-        )?;
-        Ok(Some(made))
+        let access = Access {
+            unix_socket: self.unix_socket.clone(),
+            ..self.access.access()
+        };
+        Reach::of(&address, &access)
     }
 }
 

@@ -1,6 +1,5 @@
 //! What may be typed: a module a command. Nothing here acts; each command turns its arguments into what they mean.
 
-mod address;
 pub(crate) mod bisect;
 pub(crate) mod calibrate;
 pub(crate) mod chart;

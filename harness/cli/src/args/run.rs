@@ -98,7 +98,8 @@ pub(crate) struct RunArgs {
         value_name = "DIR",
         conflicts_with_all = [
             "named", "scenario", "out", "target", "base", "url", "connections", "rate", "duration", "warmup", "rounds", "quick",
-            "thorough", "aa", "pool", "profile", "server_cpus", "load_cpus", "clock", "seed",
+            "thorough", "aa", "pool", "pid", "cacert", "insecure", "cert", "connect_to", "profile", "server_cpus", "load_cpus",
+            "clock", "seed",
         ]
     )]
     pub(crate) resume: Option<PathBuf>,

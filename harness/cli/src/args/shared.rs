@@ -1,8 +1,11 @@
 //! What several commands take.
 
+use std::path::PathBuf;
+
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, ValueEnum};
 use model::record::surroundings::Pinning;
+use model::spec::access::{Access, ConnectTo, Identity, TrustSpec};
 use model::spec::load::ReceiveClock;
 use model::spec::plan::Effort;
 use model::spec::scenario::Scenario;
@@ -41,9 +44,18 @@ pub(crate) struct ExperimentArgs {
     #[arg(long, value_name = "NAME")]
     base: Option<String>,
 
-    /// A server that is already running. May be repeated.
+    /// A server that is already running, as `http://host:port`, `https://host/base` or `unix:/path.sock`. May be repeated.
     #[arg(long, value_name = "NAME=URL")]
     url: Vec<String>,
+
+    /// Process of a server that is already running, whose CPU and memory are measured. May be repeated
+    ///
+    /// [default: the one that listens there]
+    #[arg(long, value_name = "NAME=PID", value_parser = process_of)]
+    pid: Vec<(String, i32)>,
+
+    #[command(flatten)]
+    access: AccessArgs,
 
     /// Threads of each target's pool for blocking work. A list measures each target with each size, as callback-pool-4 and
     /// callback-pool-40.
@@ -68,7 +80,8 @@ impl ExperimentArgs {
 
     /// The targets that were named, or the default pair; each once for each size of the pool, and the base first.
     pub(crate) fn targets(&self) -> Result<Vec<TargetSpec>, Failure> {
-        let targets = named::targets(&self.target, &self.url)?;
+        let mut targets = named::targets(&self.target, &self.url)?;
+        named::reach(&mut targets, &self.access.access(), &self.pid)?;
         let mut targets = self.pool.applied_to(targets).map_err(Failure::usage_of)?;
         target::unique(&targets).map_err(Failure::usage_of)?;
         if let Some(base) = &self.base {
@@ -83,6 +96,48 @@ impl ExperimentArgs {
             targets[..=place].rotate_right(1);
         }
         Ok(targets)
+    }
+}
+
+/// How servers are reached that run already.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct AccessArgs {
+    /// Trust the certificate authorities in this PEM file instead of the system's.
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
+    cacert: Option<PathBuf>,
+
+    /// Accept any certificate.
+    #[arg(long, short = 'k')]
+    insecure: bool,
+
+    /// Show this certificate to servers that want one: a PEM file.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+
+    /// Its private key: a PEM file.
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+
+    /// Connect to another host or port than the URL says, as with curl. May be repeated.
+    #[arg(long, value_name = "HOST:PORT:TO_HOST:TO_PORT")]
+    connect_to: Vec<ConnectTo>,
+}
+
+impl AccessArgs {
+    /// What they mean.
+    pub(crate) fn access(&self) -> Access {
+        let trust = match &self.cacert {
+            _ if self.insecure => TrustSpec::Anyone,
+            None => TrustSpec::System,
+            Some(path) => TrustSpec::Only(path.clone()),
+        };
+        let identity = self.cert.clone().zip(self.key.clone());
+        Access {
+            trust,
+            identity: identity.map(|(cert, key)| Identity { cert, key }),
+            connect_to: self.connect_to.clone(),
+            unix_socket: None,
+        }
     }
 }
 
@@ -211,6 +266,15 @@ impl FormArgs {
 pub(crate) fn at_least_one<N: std::str::FromStr>(text: &str) -> Result<N, String> {
     text.parse()
         .map_err(|_| "write a whole number from 1 on".to_owned())
+}
+
+/// `NAME=PID`.
+fn process_of(text: &str) -> Result<(String, i32), String> {
+    let named = text.split_once('=');
+    let known = named.and_then(|(name, pid)| Some((name.to_owned(), pid.parse().ok()?)));
+    known
+        .filter(|(_, pid)| *pid > 0)
+        .ok_or_else(|| "write NAME=PID, as in mine=4711".to_owned())
 }
 
 /// The charts of a run by their names.

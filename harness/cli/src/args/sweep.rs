@@ -106,7 +106,14 @@ pub(crate) struct SweepArgs {
     pub(crate) out: Option<PathBuf>,
 
     /// Continue the sweep in this directory, with the options that it began with.
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "named", "scenario"])]
+    #[arg(
+        long,
+        value_name = "DIR",
+        conflicts_with_all = [
+            "named", "scenario", "out", "target", "base", "url", "pid", "cacert", "insecure", "cert", "connect_to", "pool", "connections",
+            "objective", "from", "to", "rounds", "time_limit", "warmup", "server_cpus", "load_cpus", "clock", "seed",
+        ]
+    )]
     pub(crate) resume: Option<PathBuf>,
 
     #[command(flatten)]

@@ -6,7 +6,6 @@ use crate::output::{self, note, say};
 use calibration::measure::{Rig, measure};
 use calibration::result::{Calibration, keep, to_json};
 use calibration::show::{case_text, end_text, start_text};
-use process::control_client::ControlClient;
 use process::cores;
 use process::environment;
 use process::failure::{Explain, Failure};
@@ -24,10 +23,8 @@ pub(crate) fn run(args: &CalibrateArgs) -> Result<Exit, Failure> {
         .to_string();
     let environment = environment::read();
     cores::pin(&pinning.load_cpus).or_internal(|| "cannot pin the generator".to_owned())?;
-    let client = ControlClient::new()?;
     let rig = Rig {
         pinning: &pinning,
-        client: &client,
         interrupt: &interrupt,
     };
     note!("{}", start_text(&cases, &pinning));

@@ -14,7 +14,8 @@ use process::cores;
 use process::failure::{Explain, Failure};
 use process::interrupt::Interrupt;
 use process::launch::{Server, Service};
-use process::starting::{Starter, resolve};
+use process::reach::Reach;
+use process::starting::Starter;
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -65,7 +66,9 @@ impl Site {
                     .or_internal(|| "cannot start the backend that /upstream calls".to_owned())
             })
             .transpose()?;
-        let upstream = backend.as_ref().map(|backend| backend.addr);
+        let upstream = backend
+            .as_ref()
+            .map(|backend| backend.reach().address.authority.clone());
         Ok(Self {
             starter: Starter::new(
                 targets,
@@ -92,17 +95,21 @@ struct Tally {
 
 fn check_target(target: &TargetSpec, site: &Site) -> Tally {
     match &target.kind {
-        Kind::Url(url) => {
-            say!("{BOLD}{}{BOLD:#} at {url}", target.name);
+        Kind::Running(running) => {
+            say!("{BOLD}{}{BOLD:#} at {}", target.name, running.address);
             // What it was started with is not known, nor what it promises.
             let needs = Needs {
                 has_upstream: false,
                 claims_concurrency: false,
                 is_strict: false,
             };
-            match resolve(url.host(), url.port()) {
-                Ok(addr) => {
-                    let tally = check_addr(addr, &url.authority(), needs, &[], None::<fn()>);
+            let reach = Reach::of(&running.address, &running.access);
+            match reach
+                .map_err(|failure| failure.report.to_string())
+                .and_then(|reach| plain(&reach))
+            {
+                Ok((addr, host)) => {
+                    let tally = check_addr(addr, &host, needs, &[], None::<fn()>);
                     // What was not started here is not stopped here.
                     say!(
                         "  – {:11} not asked of a server that runs already",
@@ -110,7 +117,7 @@ fn check_target(target: &TargetSpec, site: &Site) -> Tally {
                     );
                     tally
                 }
-                Err(error) => print_failure(&error.to_string()),
+                Err(error) => print_failure(&error),
             }
         }
         Kind::Launched(manifest) => {
@@ -121,8 +128,12 @@ fn check_target(target: &TargetSpec, site: &Site) -> Tally {
             };
             match site.starter.launch(manifest, target.pool) {
                 Ok(server) => {
-                    say!("{BOLD}{}{BOLD:#} at http://{}", target.name, server.addr);
-                    check_launched(server, needs, &manifest.differences)
+                    let reach = server.reach().clone();
+                    say!("{BOLD}{}{BOLD:#} at {}", target.name, reach.address.root());
+                    match plain(&reach) {
+                        Ok(at) => check_launched(server, at, needs, &manifest.differences),
+                        Err(what) => print_failure(&what),
+                    }
                 }
                 Err(what) => {
                     say!("{BOLD}{}{BOLD:#}", target.name);
@@ -133,15 +144,31 @@ fn check_target(target: &TargetSpec, site: &Site) -> Tally {
     }
 }
 
+/// The address and the host of a server that the check can speak to: it tries malformed bytes as well, and so goes to the socket
+/// itself.
+fn plain(reach: &Reach) -> Result<(SocketAddr, String), String> {
+    match reach.plain_addr() {
+        Some(addr) if reach.address.target == "/" => Ok((addr, reach.address.authority.clone())),
+        _ => Err(format!(
+            "{} is not checked: the routes of the contract are asked for in plain HTTP over TCP, without a path before them",
+            reach.address
+        )),
+    }
+}
+
 /// Checks a server that was started here, and that it is still there afterwards and ends when it is asked to.
-fn check_launched(server: Server, needs: Needs, differences: &[Difference]) -> Tally {
-    let addr = server.addr;
+fn check_launched(
+    server: Server,
+    (addr, host): (SocketAddr, String),
+    needs: Needs,
+    differences: &[Difference],
+) -> Tally {
     let (mut last_output, mut ended) = (String::new(), None);
     let stop = || {
         last_output = server.last_output();
         ended = server.stop();
     };
-    let mut tally = check_addr(addr, &addr.to_string(), needs, differences, Some(stop));
+    let mut tally = check_addr(addr, &host, needs, differences, Some(stop));
     if let Some(how) = ended {
         tally.failed += print_failure(&format!(
             "the server must keep running, and end in order on SIGTERM: {how}\n{last_output}"

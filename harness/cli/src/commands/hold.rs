@@ -19,7 +19,7 @@ pub(crate) fn run(args: &HoldArgs) -> Result<Exit, Failure> {
     }
     environment::allow_connections(args.connections.get().into())?;
     let failed = |error| Failure::target(miette::miette!("{error}"));
-    let mut idle = Idle::open(args.addr, args.connections, || false).map_err(failed)?;
+    let mut idle = Idle::open(&args.peer, args.connections, || false).map_err(failed)?;
     say(&format!("{HOLDING}{}", idle.opened()))?;
     for line in std::io::stdin().lock().lines() {
         line.or_internal(|| "cannot read standard input".to_owned())?;

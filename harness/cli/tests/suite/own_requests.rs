@@ -8,6 +8,7 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixListener;
 use std::process::Output;
 use std::sync::{Arc, Mutex};
 
@@ -138,4 +139,151 @@ fn unlike_answers_are_named_and_a_wrong_status_fails_the_target() {
     assert_eq!(differs, ["short"]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("they may not do the same work"), "{text}");
+}
+
+const SESSION: &str = r#"description = "Made up for a test"
+question = "Does each step use what the one before it took?"
+connections = 3
+[load]
+arrival = "open"
+rate_per_s = 100
+[[requests]]
+path = "/login"
+method = "POST"
+body_lines = "users.txt"
+headers = ["X-Number: {seq}"]
+take = { token = "/session/token" }
+expect_body = { json = { "/session/kind" = "short" } }
+[[requests]]
+follows = true
+path = "/me/{token}"
+headers = ["X-Die: {random:1-6}"]
+take = { place = "X-Place" }
+expect_body = { bytes = 2 }
+[[requests]]
+follows = true
+path = "/logout{place}"
+expect_body = { equal = true }
+"#;
+
+/// What a server answers that knows who has logged in by its own tokens; nothing right to those that it didn't give out.
+fn answer_in_session(request: &str) -> String {
+    let path = request.split(' ').nth(1).unwrap();
+    let (body, number) = match path.split_at(path.rfind('/').unwrap()) {
+        ("", "/login") => {
+            let user = request.lines().last().unwrap();
+            let number = request.split("X-Number: ").nth(1).unwrap();
+            let number: u32 = number.lines().next().unwrap().parse().unwrap();
+            assert!(number > 0 && ["ada", "bob"].contains(&user), "{request}");
+            let token = format!("{user}-{number}");
+            return with_length(
+                &format!("{{\"session\":{{\"kind\":\"short\",\"token\":\"{token}\"}}}}"),
+                "",
+            );
+        }
+        ("/me", token) => ("me", token.rsplit_once('-')),
+        ("/logout", place) => ("bye", place.rsplit_once('-')),
+        _ => ("?", None),
+    };
+    match number.and_then(|(_, number)| number.parse::<u32>().ok()) {
+        Some(number) if body == "me" => {
+            // What was taken stays known over the next connection.
+            let fields = format!("X-Place: /at-{number}\r\nConnection: close\r\n");
+            with_length(body, &fields)
+        }
+        Some(_) => with_length(body, ""),
+        None => "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n".to_owned(),
+    }
+}
+
+fn with_length(body: &str, fields: &str) -> String {
+    format!(
+        "HTTP/1.1 200 OK\r\n{fields}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// The handshakes of idle connections would never come, and what a server spends on waiting for them is not what was asked.
+#[test]
+fn idle_connections_to_a_server_behind_tls_are_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let idle = SCENARIO.replace(
+        "connections = 2\n",
+        "connections = 2\nidle_connections = 10\n",
+    );
+    std::fs::write(dir.path().join("own.toml"), idle).unwrap();
+    let mut command = bench(&["run", "own.toml", "--url", "mine=https://127.0.0.1:1", "-k"]);
+    command.current_dir(dir.path());
+    let output = end(command.spawn().unwrap());
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(
+        text.contains("mine speaks TLS") && text.contains("`idle_connections`"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_session_uses_what_it_took_over_a_unix_socket_below_a_base_path() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("s");
+    let listener = UnixListener::bind(&socket).unwrap();
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                while let Ok(length @ 1..) = connection.read(&mut buffer) {
+                    let text = String::from_utf8_lossy(&buffer[..length]).replace(" /base/", " /");
+                    let reply = answer_in_session(&text);
+                    if connection.write_all(reply.as_bytes()).is_err() || reply.contains("close") {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    std::fs::write(dir.path().join("session.toml"), SESSION).unwrap();
+    std::fs::write(dir.path().join("users.txt"), "ada\r\nbob\n").unwrap();
+    let path = socket.display().to_string().replace('/', "%2F");
+    let mut command = bench(&[
+        "run",
+        "session.toml",
+        "--out",
+        "run",
+        "-d",
+        "4s",
+        "-w",
+        "100ms",
+    ]);
+    command.current_dir(dir.path());
+    command.args(["--url", &format!("own=http+unix://{path}/base")]);
+    let output = end(command.spawn().unwrap());
+    let printed = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = std::fs::read_to_string(dir.path().join("run/run.json")).expect(&printed);
+    let record = RunRecord::from_json(&text, "run.json").unwrap();
+    let target = &record.targets[0];
+    assert_eq!(target.failure, None, "{printed}");
+    let requests = &target.report.requests;
+    assert!(
+        requests.ok > 50 && requests.error == 0,
+        "{:?}",
+        target.report.errors
+    );
+    // Every step was sent, and about as often.
+    let kinds: Vec<u64> = target
+        .report
+        .by_request
+        .iter()
+        .map(|kind| kind.requests.ok)
+        .collect();
+    assert!(
+        kinds.len() == 3 && kinds.iter().all(|&ok| ok > 5),
+        "{kinds:?}"
+    );
+    // Its process is this one.
+    assert!(target.server.rss_bytes_max.is_some(), "{printed}");
 }

@@ -1,6 +1,5 @@
 //! What the threads of a drive share, and what is each one's own.
 
-use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use model::spec::load::Load;
@@ -9,11 +8,12 @@ use crate::clock::Clock;
 use crate::engine::control::Control;
 use crate::engine::meeting::Meeting;
 use crate::engine::spinning::Spin;
+use crate::transport::dial::Peer;
 
 /// What all threads of a drive share.
 pub(crate) struct Common<'a> {
     pub(crate) load: &'a Load,
-    pub(crate) addr: SocketAddr,
+    pub(crate) peer: &'a Peer,
     pub(crate) control: &'a Control,
     pub(crate) clock: Clock,
     pub(crate) meeting: Meeting,

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use model::measured::accounting::ErrorKind;
+
+use crate::protocol::exchange::Malformation;
+
 /// Shared between a drive and its watcher. Cheap to read at any moment.
 #[derive(Default)]
 pub struct Control {
@@ -11,10 +15,33 @@ pub struct Control {
     failed: AtomicU64,
     is_measuring: AtomicBool,
     on_phase: Option<Box<OnPhase>>,
+    on_reply: Option<Box<OnReply>>,
 }
 
 /// Called on a generator thread, so it must return within microseconds.
 type OnPhase = dyn Fn(Phase) + Send + Sync;
+
+/// As [`OnPhase`].
+type OnReply = dyn Fn(&Reply<'_>) + Send + Sync;
+
+/// What answered a request, or what came instead.
+#[derive(Debug, Clone, Copy)]
+pub struct Reply<'a> {
+    /// Which of the workload's requests.
+    pub request: usize,
+    /// What became of it; never a time-out, of which the recording knows.
+    pub fate: Result<(), ErrorKind>,
+    /// The status, where a head came.
+    pub status: Option<u16>,
+    /// What is wrong with it, where it is malformed.
+    pub malformation: Option<Malformation>,
+    /// Its head, as it came.
+    pub head: &'a [u8],
+    /// Its body, no more of it than [`MAX_KEPT_BODY_BYTES`](crate::MAX_KEPT_BODY_BYTES) and a byte.
+    pub body: &'a [u8],
+    /// The length of its body.
+    pub body_bytes: usize,
+}
 
 /// The moments of a drive at which a watcher reads the server's meters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +58,26 @@ impl Control {
         Self {
             on_phase: Some(Box::new(on_phase)),
             ..Self::default()
+        }
+    }
+
+    /// A control that is given every reply: for a drive that measures nothing, since each is kept and looked at.
+    pub fn hearing(on_reply: impl Fn(&Reply<'_>) + Send + Sync + 'static) -> Self {
+        Self {
+            on_reply: Some(Box::new(on_reply)),
+            ..Self::default()
+        }
+    }
+
+    /// Whether somebody wants to see every reply.
+    pub(crate) fn hears(&self) -> bool {
+        self.on_reply.is_some()
+    }
+
+    /// Shows a reply, where somebody wants to see it.
+    pub(crate) fn replied(&self, reply: &Reply<'_>) {
+        if let Some(on_reply) = &self.on_reply {
+            on_reply(reply);
         }
     }
 

@@ -28,6 +28,9 @@ pub(super) const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// How often time-outs are looked for and progress is reported.
 pub(super) const HOUSEKEEPING_NS: Nanos = 10_000_000;
 
+/// How long a Unix socket whose queue is full is left alone.
+const QUEUE_PAUSE_NS: Nanos = 1_000_000;
+
 /// The part of a worker that does not depend on what is said over its connections.
 pub(crate) struct Core<'a, T: Transport> {
     pub(super) common: &'a Common<'a>,
@@ -43,6 +46,9 @@ pub(crate) struct Core<'a, T: Transport> {
     pub(super) opening: Line,
     /// Sessions to open, in this order.
     pub(super) to_open: VecDeque<usize>,
+    /// Sessions that wait for a place in the queue of a Unix socket, and until when they leave it alone, soonest first; with their
+    /// generation, since one that was closed meanwhile has been given up.
+    pub(super) queued: VecDeque<(Nanos, usize, u32)>,
     /// Sessions to open whose connections before were of no use, and not before when, soonest first.
     pub(super) to_retry: BinaryHeap<Reverse<(Nanos, usize)>>,
     /// Of those.
@@ -184,9 +190,10 @@ impl<'a, T: Transport> Core<'a, T> {
             free: Line::new(share.connections),
             opening: Line::new(share.connections),
             to_open: VecDeque::new(),
+            queued: VecDeque::new(),
             to_retry: BinaryHeap::new(),
             pace: Pace::new(share.threads),
-            dial: Dial::new(common.addr, &common.local_ports, share.threads)
+            dial: Dial::new(common.peer, &common.local_ports, share.threads)
                 .stamped(common.is_stamped),
             sessions,
             source: Source::Quiet,
@@ -404,6 +411,11 @@ impl<T: Transport> Core<'_, T> {
     }
 
     pub(super) fn next_to_open(&mut self, now: Nanos) -> Option<usize> {
+        while let Some((_, index, generation)) = self.queued.pop_front_if(|next| next.0 <= now) {
+            if self.sessions[index].generation == generation {
+                return Some(index);
+            }
+        }
         if let Some(index) = self.to_open.pop_front() {
             return Some(index);
         }
@@ -417,7 +429,16 @@ impl<T: Transport> Core<'_, T> {
 
     /// Begins to open a session. Where that fails at once the session stays closed.
     pub(super) fn open(&mut self, index: usize, now: Nanos) -> Result<(), OpenError> {
-        let socket = self.dial.next().map_err(OpenError::System)?;
+        let socket = match self.dial.next() {
+            // For a place in the queue of a Unix socket it is asked again.
+            Err(Errno::AGAIN) => {
+                let generation = self.sessions[index].generation;
+                self.queued
+                    .push_back((now + QUEUE_PAUSE_NS, index, generation));
+                return Ok(());
+            }
+            connecting => connecting.map_err(OpenError::System)?,
+        };
         let transport = T::new(self.transport).map_err(OpenError::Handshake)?;
         let session = &mut self.sessions[index];
         self.reactor

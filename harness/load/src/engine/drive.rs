@@ -17,7 +17,7 @@ use crate::engine::requests::Requests;
 use crate::engine::spinning::Spin;
 use crate::engine::worker;
 use crate::protocol::workload::{Workload, WorkloadKind};
-use crate::transport::dial;
+use crate::transport::dial::{self, Peer};
 use crate::transport::receiver::{self, Stamping};
 use crate::transport::tcp::Tcp;
 use crate::transport::tls::{Secured, Tls};
@@ -37,8 +37,8 @@ pub struct Options {
 /// Where to, and how.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
-    /// The address.
-    pub addr: SocketAddr,
+    /// Where it listens.
+    pub peer: Peer,
     /// Speak TLS.
     pub tls: Option<Tls>,
 }
@@ -46,7 +46,10 @@ pub struct Endpoint {
 impl From<SocketAddr> for Endpoint {
     /// Without TLS.
     fn from(addr: SocketAddr) -> Self {
-        Self { addr, tls: None }
+        Self {
+            peer: addr.into(),
+            tls: None,
+        }
     }
 }
 
@@ -77,13 +80,13 @@ pub fn drive(
     let threads = u32::try_from(cpus.len())
         .unwrap_or(u32::MAX)
         .min(most_threads);
-    let Endpoint { addr, tls } = endpoint.into();
+    let Endpoint { peer, tls } = endpoint.into();
     let clock = Clock::start();
     // What it keeps is kept until the drive is over.
-    let stamping = stamping(options.clock, clock)?;
+    let stamping = stamping(options.clock, &peer, clock)?;
     let common = Common {
         load,
-        addr,
+        peer: &peer,
         control,
         clock,
         is_stamped: matches!(stamping, Some(Ok(_))),
@@ -156,12 +159,17 @@ pub fn drive(
 /// Has the kernel stamp what arrives, as far as that is wanted; or why it isn't trusted, where it need not be.
 fn stamping(
     wanted: ReceiveClock,
+    peer: &Peer,
     clock: Clock,
 ) -> Result<Option<Result<Stamping, Distrust>>, DriveError> {
+    let test = || match peer {
+        Peer::Tcp(_) => receiver::test(clock),
+        Peer::Socket(_) => Err(Distrust::UnixSocket),
+    };
     match wanted {
         ReceiveClock::User => Ok(None),
-        ReceiveClock::Auto => Ok(Some(receiver::test(clock))),
-        ReceiveClock::Kernel => match receiver::test(clock) {
+        ReceiveClock::Auto => Ok(Some(test())),
+        ReceiveClock::Kernel => match test() {
             Ok(stamping) => Ok(Some(Ok(stamping))),
             Err(distrust) => Err(DriveError::Distrusted { distrust }),
         },

@@ -1,7 +1,6 @@
 //! Why load could not be driven at all, and how long it is tried.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use model::measured::receive::Distrust;
@@ -9,6 +8,7 @@ use rustix::io::Errno;
 use thiserror::Error;
 
 use crate::protocol::upgrade::UpgradeError;
+use crate::transport::dial::Peer;
 use crate::transport::link::HandshakeError;
 
 /// How long opening one connection may take, its TLS handshake included.
@@ -27,10 +27,10 @@ pub(crate) fn time_to_open(connections: u32) -> Duration {
 #[derive(Debug, Error)]
 pub enum DriveError {
     /// The connections could not be opened.
-    #[error("could open only {opened} of {wanted} connections to {addr}: {source}; {}", connect_remedy(.source))]
+    #[error("could open only {opened} of {wanted} connections to {peer}: {source}; {}", connect_remedy(.source))]
     Connect {
         /// Where to.
-        addr: SocketAddr,
+        peer: Peer,
         /// How many were open when it failed.
         opened: u32,
         /// How many were wanted by this thread.
@@ -40,13 +40,13 @@ pub enum DriveError {
     },
     /// Connections ended before they were used.
     #[error(
-        "could keep only {opened} of {wanted} connections to {addr} open: the server closed connections {ended} times before a \
+        "could keep only {opened} of {wanted} connections to {peer} open: the server closed connections {ended} times before a \
          request was sent; look at its own output, at its limit of connections, and, over TLS, whether it wants a client \
-         certificate, which bench does not send"
+         certificate (--cert, --key)"
     )]
     Unkept {
         /// Where to.
-        addr: SocketAddr,
+        peer: Peer,
         /// How many were open in the end.
         opened: u32,
         /// How many were wanted by this thread.
@@ -55,20 +55,20 @@ pub enum DriveError {
         ended: u64,
     },
     /// The connections were established, and the TLS handshake failed.
-    #[error("the TLS handshake with {addr} failed: {source}; {}", .source.remedy())]
+    #[error("the TLS handshake with {peer} failed: {source}; {}", .source.remedy())]
     Handshake {
         /// With whom.
-        addr: SocketAddr,
+        peer: Peer,
         /// What either side said.
         source: HandshakeError,
     },
     /// The connections were established, and the WebSocket handshake failed.
     #[error(
-        "the WebSocket handshake with {addr} failed: {source}; check that it serves `GET /chat`"
+        "the WebSocket handshake with {peer} failed: {source}; check that it serves `GET /chat`"
     )]
     Upgrade {
         /// With whom.
-        addr: SocketAddr,
+        peer: Peer,
         /// What it said.
         source: UpgradeError,
     },
@@ -118,7 +118,7 @@ fn epoll_remedy(error: &io::Error) -> &'static str {
 /// What to do where connections could not be opened.
 fn connect_remedy(error: &io::Error) -> &'static str {
     match Errno::from_io_error(error) {
-        Some(Errno::CONNREFUSED) => "check that the server runs and listens there",
+        Some(Errno::CONNREFUSED | Errno::NOENT) => "check that the server runs and listens there",
         Some(Errno::ADDRNOTAVAIL) => {
             "no local port is free: lower the number of connections, wait a minute for old ones to go, or widen net.ipv4.ip_local_port_range"
         }

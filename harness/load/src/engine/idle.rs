@@ -4,7 +4,6 @@
 //! them, and [`Idle::look`] reads its notes between two epochs. One that is lost is counted and not opened again, because a
 //! server that closes idle connections has fewer of them, and that is part of the answer.
 
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::os::fd::OwnedFd;
 
@@ -14,7 +13,7 @@ use rustix::io::Errno;
 use crate::clock::Clock;
 use crate::engine::error::{DriveError, time_to_open};
 use crate::reactor::Reactor;
-use crate::transport::dial::{self, Dial, MAX_CONNECTING};
+use crate::transport::dial::{self, Dial, MAX_CONNECTING, Peer};
 
 /// Connections a second that are opened at most. A server that accepts them one by one keeps up, and none is left in a
 /// queue that the system cuts off: what overflows there is tried again a second later.
@@ -39,11 +38,11 @@ enum Place {
 }
 
 impl Idle {
-    /// Opens `count` connections to `addr`. Ends early, with those that are open by then, once `is_stopped` says so.
+    /// Opens `count` connections to `peer`. Ends early, with those that are open by then, once `is_stopped` says so.
     ///
     /// Errors: as a drive's, where a connection can't be opened.
     pub fn open(
-        addr: SocketAddr,
+        peer: &Peer,
         count: NonZeroU32,
         is_stopped: impl Fn() -> bool,
     ) -> Result<Self, DriveError> {
@@ -54,12 +53,12 @@ impl Idle {
             opened: 0,
             lost: 0,
         };
-        let mut dial = Dial::new(addr, &dial::local_ports(), 1);
+        let mut dial = Dial::new(peer, &dial::local_ports(), 1);
         let clock = Clock::start();
         let deadline_ns = duration_ns(time_to_open(count));
         while idle.opened < count && !is_stopped() {
             let failed = |errno: Errno, opened| DriveError::Connect {
-                addr,
+                peer: peer.clone(),
                 opened,
                 wanted: count,
                 source: errno.into(),
@@ -69,7 +68,11 @@ impl Idle {
                 return Err(failed(Errno::TIMEDOUT, idle.opened));
             }
             while idle.may_dial(count, now) {
-                let socket = dial.next().map_err(|errno| failed(errno, idle.opened))?;
+                let socket = match dial.next() {
+                    // The queue of a Unix socket is full.
+                    Err(Errno::AGAIN) => break,
+                    connecting => connecting.map_err(|errno| failed(errno, idle.opened))?,
+                };
                 idle.watch(socket)
                     .map_err(|source| DriveError::Epoll { source })?;
             }

@@ -117,7 +117,7 @@ impl<'a> Members<'a> {
         let turn = &mut self.turns[index];
         turn.at = At::Greeting {
             since_ns: now,
-            upgrade: Upgrade::ask(Chat::TARGET, self.chat.host(), nonce, &mut turn.out),
+            upgrade: Upgrade::ask(self.chat.target(), self.chat.host(), nonce, &mut turn.out),
         };
         self.greeting.push_back(index);
         self.flush(core, index);

@@ -30,13 +30,13 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
             let opened = self.core.free.len();
             let failed = |why| match why {
                 OpenError::System(errno) => DriveError::Connect {
-                    addr: common.addr,
+                    peer: common.peer.clone(),
                     opened,
                     wanted,
                     source: errno.into(),
                 },
                 OpenError::Handshake(source) => DriveError::Handshake {
-                    addr: common.addr,
+                    peer: common.peer.clone(),
                     source,
                 },
             };
@@ -44,7 +44,7 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
                 self.protocol
                     .is_ready(&self.core)
                     .map_err(|source| DriveError::Upgrade {
-                        addr: common.addr,
+                        peer: common.peer.clone(),
                         source,
                     })?;
             if is_ready || self.core.is_stopped() {
@@ -69,23 +69,23 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
 
     /// Why no more than so many connections were open in time.
     fn opened_too_few(&self, opened: u32, wanted: u32) -> DriveError {
-        let addr = self.core.common.addr;
+        let peer = self.core.common.peer.clone();
         let is_shaking = |session: &Session<T>| matches!(session.stage, Stage::Handshaking { .. });
         match self.core.connections.reopened {
             0 if opened == 0 && self.core.sessions.iter().any(is_shaking) => {
                 DriveError::Handshake {
-                    addr,
+                    peer,
                     source: HandshakeError::TimedOut,
                 }
             }
             0 => DriveError::Connect {
-                addr,
+                peer,
                 opened,
                 wanted,
                 source: io::ErrorKind::TimedOut.into(),
             },
             ended => DriveError::Unkept {
-                addr,
+                peer,
                 opened,
                 wanted,
                 ended,

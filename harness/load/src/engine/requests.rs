@@ -14,11 +14,13 @@ use model::units::Nanos;
 
 use crate::engine::backoff::FIRST_PAUSE_NS;
 use crate::engine::common::Share;
+use crate::engine::control::Reply;
 use crate::engine::core::{Arrival, Core, Ended, Opened};
 use crate::engine::protocol::Protocol;
 use crate::line::Line;
 use crate::protocol::events::Moment;
 use crate::protocol::exchange::{Exchange, Malformation, Progress};
+use crate::protocol::template::Filling;
 use crate::protocol::upgrade::UpgradeError;
 use crate::protocol::workload::{ExpectBody, Request};
 use crate::reactor::Ready;
@@ -36,6 +38,21 @@ pub(crate) struct Requests<'a> {
     /// Sessions that could not open a connection for their request, and when they are free again, soonest first: a closed
     /// loop would try again and again without a breath.
     resting: VecDeque<(usize, Nanos)>,
+    filler: Filler,
+}
+
+/// What the holes of requests are filled with, beside what was taken of replies.
+struct Filler {
+    seed: u64,
+    /// This thread, of how many, and the connections of all of them: a request's number follows from its connection's and from how
+    /// many that carried before.
+    thread: u64,
+    threads: u64,
+    connections: u64,
+    /// For bodies, of which the length is sent first.
+    scratch: Vec<u8>,
+    /// Steps of sessions that were never sent, to be spread evenly.
+    never_sent: usize,
 }
 
 /// A session's part in it.
@@ -44,7 +61,19 @@ struct Turn {
     exchange: Exchange,
     /// Measured requests that succeeded.
     served: u64,
+    /// Requests that were sent.
+    sent: u64,
+    /// The request that follows in its session, if it is in one.
+    next: Option<usize>,
+    /// What was taken of replies in its session.
+    values: Vec<Vec<u8>>,
+    /// The request on the wire, where something was filled in.
+    filled: Vec<u8>,
 }
+
+/// How many requests of a connection there are to each of which the reply is parsed to look for what must stand in it: parsing JSON may
+/// cost more than sending and receiving it, and a generator that does it each time measures itself. The first one always is.
+const READ_EACH: u64 = 64;
 
 /// A request on the wire.
 #[derive(Clone, Copy)]
@@ -90,6 +119,15 @@ impl Cause {
     }
 }
 
+/// What is sent of a request of this kind. `filled`: what its session filled in, where something was.
+fn bytes<'a>(kind: &'a Request, filled: &'a [u8]) -> &'a [u8] {
+    if kind.has_holes() {
+        filled
+    } else {
+        &kind.bytes
+    }
+}
+
 impl InFlight {
     /// From the moment of sending to the first byte; a lower bound at `now` where none has come.
     fn until_first_byte_ns(&self, now: Nanos) -> Nanos {
@@ -100,11 +138,16 @@ impl InFlight {
 impl<'a> Requests<'a> {
     /// The requests of one thread's share of these kinds.
     pub(crate) fn new(kinds: &'a [Request], load: &Load, share: &Share) -> Self {
-        let weights: Vec<u32> = kinds.iter().map(|kind| kind.weight).collect();
+        let weight = |kind: &Request| if kind.follows { 0 } else { kind.weight };
+        let weights: Vec<u32> = kinds.iter().map(weight).collect();
         let turns = (0..share.connections).map(|_| Turn {
             carried: None,
             exchange: Exchange::new(),
             served: 0,
+            sent: 0,
+            next: None,
+            values: Vec::new(),
+            filled: Vec::new(),
         });
         Self {
             kinds,
@@ -113,31 +156,65 @@ impl<'a> Requests<'a> {
             turns: turns.collect(),
             busy: Line::new(share.connections),
             resting: VecDeque::new(),
+            filler: Filler {
+                seed: load.seed,
+                thread: share.thread.into(),
+                threads: share.threads.into(),
+                connections: load.connections.get().into(),
+                scratch: Vec::new(),
+                never_sent: 0,
+            },
         }
+    }
+
+    /// Chooses the next request of a session, and fills in what is to be: before the moment of sending is read, since it is the
+    /// generator's time.
+    fn prepare_next(&mut self, index: usize) -> usize {
+        let turn = &mut self.turns[index];
+        let request = turn.next.take().unwrap_or_else(|| self.mix.choose());
+        let kind = &self.kinds[request];
+        if kind.has_holes() {
+            let filler = &mut self.filler;
+            let place = index as u64 * filler.threads + filler.thread;
+            let filling = Filling {
+                seq: turn.sent * filler.connections + place + 1,
+                seed: filler.seed,
+                values: &turn.values,
+            };
+            kind.fill(&filling, &mut filler.scratch, &mut turn.filled);
+        }
+        request
     }
 
     /// The session may carry another request; in a closed loop it does at once.
     fn release<T: Transport>(&mut self, core: &mut Core<'_, T>, index: usize, now: Nanos) {
         if let Some(due_ns) = core.follows() {
             core.sessions[index].free_since_ns = now;
-            self.send_at(core, index, due_ns, due_ns);
+            let request = self.prepare_next(index);
+            self.send_at(core, index, request, due_ns, due_ns);
         } else {
             core.set_free(index, now);
         }
     }
 
-    /// Sends the next request of the mix.
+    /// Sends a request that was prepared.
     fn send_at<T: Transport>(
         &mut self,
         core: &mut Core<'_, T>,
         index: usize,
+        request: usize,
         due_ns: Nanos,
         sent_ns: Nanos,
     ) {
-        let request = self.mix.choose();
         let turn = &mut self.turns[index];
-        let Request { method, expect, .. } = &self.kinds[request];
-        turn.exchange.begin(*method, expect);
+        let kind = &self.kinds[request];
+        turn.exchange.begin(kind.method, &kind.expect);
+        let is_looked_into = !kind.reading.is_nothing()
+            && (!kind.reading.takes.is_empty() || turn.sent.is_multiple_of(READ_EACH));
+        if is_looked_into || core.common.control.hears() {
+            turn.exchange.keep();
+        }
+        turn.sent += 1;
         turn.carried = Some(InFlight {
             due_ns,
             sent_ns,
@@ -160,11 +237,13 @@ impl<'a> Requests<'a> {
 
     /// Writes what remains of a request.
     fn flush<T: Transport>(&mut self, core: &mut Core<'_, T>, index: usize) {
-        let carried = self.turns[index]
-            .carried
+        let Turn {
+            carried, filled, ..
+        } = &mut self.turns[index];
+        let carried = carried
             .as_mut()
             .expect("only a busy session has something to write");
-        let bytes = &self.kinds[carried.request].bytes;
+        let bytes = bytes(&self.kinds[carried.request], filled);
         if core.write(index, bytes, &mut carried.written).is_err() {
             // The peer may have replied before it went: the system keeps what has come.
             let now = core.clock.now();
@@ -186,10 +265,15 @@ impl<'a> Requests<'a> {
         };
         loop {
             let Turn {
-                carried, exchange, ..
+                carried,
+                exchange,
+                filled,
+                ..
             } = &mut self.turns[index];
             let carried = carried.as_mut().expect("read is for busy sessions");
-            let Request { expect, bytes, .. } = &self.kinds[carried.request];
+            let kind = &self.kinds[carried.request];
+            let expect = &kind.expect;
+            let length = bytes(kind, filled).len();
             let (fate, ended) = match core.recv(index) {
                 Ok(0) => match (exchange.eof(expect), cause) {
                     (Err(ErrorKind::Closed), Cause::Lost) => {
@@ -214,7 +298,7 @@ impl<'a> Requests<'a> {
                     let received = &core.read_buffer[..count];
                     match exchange.receive(received, expect, arrived_ns, &mut on_moment) {
                         Progress::Done { fate, reusable } => {
-                            let is_sent = carried.written == bytes.len() && !core.has_unsent(index);
+                            let is_sent = carried.written == length && !core.has_unsent(index);
                             (fate, cause.ended(fate, reusable, is_sent))
                         }
                         Progress::NeedInput if cause.is_emptied::<T>(count) => return,
@@ -256,6 +340,25 @@ impl<'a> Requests<'a> {
         let now = arrival.at_ns;
         let turn = &mut self.turns[index];
         let sent = turn.carried.take().expect("only a busy session completes");
+        let mut fate = fate;
+        if let Some((head, body)) = turn.exchange.kept() {
+            let reading = &self.kinds[sent.request].reading;
+            if fate.is_ok() && reading.read(head, body, &mut turn.values).is_err() {
+                fate = Err(ErrorKind::WrongBody);
+            }
+            core.common.control.replied(&Reply {
+                request: sent.request,
+                fate,
+                status: turn.exchange.status(),
+                malformation: turn.exchange.malformation(),
+                head,
+                body,
+                body_bytes: turn.exchange.body_bytes(),
+            });
+        }
+        let after = sent.request + 1;
+        let goes_on = fate.is_ok() && self.kinds.get(after).is_some_and(|kind| kind.follows);
+        turn.next = goes_on.then_some(after);
         if fate.is_ok() && sent.due_ns >= core.recorders.measured_from_ns {
             turn.served += 1;
         }
@@ -395,8 +498,9 @@ impl<T: Transport> Protocol<T> for Requests<'_> {
     }
 
     fn send(&mut self, core: &mut Core<'_, T>, index: usize, due_ns: Nanos) {
+        let request = self.prepare_next(index);
         let sent_ns = core.clock.now();
-        self.send_at(core, index, due_ns, sent_ns);
+        self.send_at(core, index, request, due_ns, sent_ns);
     }
 
     fn on_ready(&mut self, core: &mut Core<'_, T>, index: usize, ready: Ready, now: Nanos) {
@@ -413,7 +517,7 @@ impl<T: Transport> Protocol<T> for Requests<'_> {
             }
             return;
         };
-        let length = self.kinds[carried.request].bytes.len();
+        let length = bytes(&self.kinds[carried.request], &self.turns[index].filled).len();
         if ready.is_writable() && (carried.written < length || core.has_unsent(index)) {
             self.flush(core, index);
         }
@@ -451,7 +555,11 @@ impl<T: Transport> Protocol<T> for Requests<'_> {
     }
 
     fn next_kind(&mut self) -> usize {
-        self.mix.choose()
+        let first = self.mix.choose();
+        let follow = |kind: &&Request| kind.follows;
+        let steps = 1 + self.kinds[first + 1..].iter().take_while(follow).count();
+        self.filler.never_sent += 1;
+        first + self.filler.never_sent % steps
     }
 
     fn finish(&mut self, core: &mut Core<'_, T>, now: Nanos) {

@@ -8,6 +8,7 @@ use rustls::AlertDescription;
 use thiserror::Error;
 
 use crate::protocol::events::{EventStream, Moment};
+use crate::protocol::template::MAX_KEPT_BODY_BYTES;
 use crate::protocol::workload::{Expect, ExpectBody};
 
 /// Bytes of memory that an exchange keeps for replies cut in the middle of their head. What a longer one needed is given
@@ -33,6 +34,11 @@ pub struct Exchange {
     malformation: Option<Malformation>,
     /// The body, where it is a stream of events.
     events: EventStream,
+    /// Whether head and body are kept, to be looked into.
+    keeps: bool,
+    kept_head: Vec<u8>,
+    /// No more of it than [`MAX_KEPT_BODY_BYTES`], and a byte.
+    kept_body: Vec<u8>,
 }
 
 /// What is wrong with a reply that is malformed.
@@ -62,7 +68,7 @@ pub enum Malformation {
 fn alert(description: AlertDescription) -> String {
     match description {
         AlertDescription::CertificateRequired => {
-            "the server wants a client certificate, which bench does not send".to_owned()
+            "the server wants a client certificate: pass one with --cert and --key".to_owned()
         }
         description => format!("the server ended TLS with the alert {description:?}"),
     }
@@ -95,6 +101,9 @@ impl Exchange {
             status: None,
             malformation: None,
             events: EventStream::new(),
+            keeps: false,
+            kept_head: Vec::new(),
+            kept_body: Vec::new(),
         }
     }
 
@@ -111,6 +120,24 @@ impl Exchange {
         self.started = false;
         self.status = None;
         self.malformation = None;
+        self.keeps = false;
+    }
+
+    /// Head and body of the reply that was begun are kept, for [`Exchange::kept`].
+    pub fn keep(&mut self) {
+        self.keeps = true;
+        self.kept_head.clear();
+        self.kept_body.clear();
+    }
+
+    /// Head and body of the reply, where they were to be kept.
+    pub fn kept(&self) -> Option<(&[u8], &[u8])> {
+        self.keeps.then_some((&self.kept_head, &self.kept_body))
+    }
+
+    /// How much of the body has come.
+    pub fn body_bytes(&self) -> usize {
+        self.body_bytes
     }
 
     /// The status of the reply, once its head has come.
@@ -196,6 +223,10 @@ impl Exchange {
                 Part::Head(head) => {
                     self.keep_alive = head.keep_alive;
                     self.status = Some(head.status);
+                    if self.keeps {
+                        self.kept_head
+                            .extend_from_slice(&bytes[consumed - count..consumed]);
+                    }
                     if !expect.accepts(head.status) {
                         self.wrong = Some(ErrorKind::Status);
                     }
@@ -223,8 +254,14 @@ impl Exchange {
     ) {
         let from = self.body_bytes;
         self.body_bytes += body.len();
+        if self.keeps {
+            let room = (MAX_KEPT_BODY_BYTES + 1).saturating_sub(self.kept_body.len());
+            self.kept_body
+                .extend_from_slice(&body[..body.len().min(room)]);
+        }
         let is_right = match &expect.body {
             ExpectBody::Any => true,
+            ExpectBody::Length(bytes) => self.body_bytes <= *bytes,
             ExpectBody::Exact(expected) => expected.get(from..self.body_bytes) == Some(body),
             // What came after something wrong is no stream any more.
             ExpectBody::Events { .. } => {
@@ -241,6 +278,9 @@ impl Exchange {
         match (self.wrong, &expect.body) {
             (Some(kind), _) => Err(kind),
             (None, ExpectBody::Exact(expected)) if expected.len() != self.body_bytes => {
+                Err(ErrorKind::WrongBody)
+            }
+            (None, ExpectBody::Length(bytes)) if *bytes != self.body_bytes => {
                 Err(ErrorKind::WrongBody)
             }
             (None, ExpectBody::Events { .. }) => self.events.fate(),

@@ -3,5 +3,6 @@
 pub mod events;
 pub mod exchange;
 pub mod messages;
+pub mod template;
 pub mod upgrade;
 pub mod workload;

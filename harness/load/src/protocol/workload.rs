@@ -1,6 +1,7 @@
 //! What is said: requests as bytes, made before the run, and what each must be answered with; or a chat.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use http1::Method;
 use http1::client::encode_request_of;
@@ -8,6 +9,7 @@ use model::units::Nanos;
 use websocket::MAX_MESSAGE_BYTES;
 
 use crate::protocol::messages::MIN_MESSAGE_BYTES;
+use crate::protocol::template::{Filling, Reading, Template};
 
 /// What is said over the connections of a drive.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +25,11 @@ pub(crate) enum WorkloadKind {
 impl Workload {
     /// A workload of these requests; none is a bug of the caller.
     pub fn new(requests: Vec<Request>) -> Self {
-        assert!(!requests.is_empty(), "a workload has at least one request");
+        let begins = requests.first().is_some_and(|first| !first.follows);
+        assert!(
+            begins,
+            "a workload has at least one request, and the first follows none"
+        );
         Self(WorkloadKind::Requests(requests))
     }
 
@@ -42,30 +48,37 @@ impl From<Chat> for Workload {
     }
 }
 
-/// A chat: every connection is a member of the room at [`Chat::TARGET`], and every message must reach everyone who is in.
+/// A chat: every connection is a member of the room at its target, and every message must reach everyone who is in.
 ///
 /// All its members live in one thread, which matches what they hear without a lock: of several cores that a drive may use it
 /// takes the first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chat {
     host: String,
+    target: String,
     message_bytes: usize,
 }
 
 impl Chat {
-    /// Where the room is.
+    /// Where the room is, below the server's address.
     pub const TARGET: &str = "/chat";
 
-    /// Messages of `message_bytes`, from [`MIN_MESSAGE_BYTES`] to [`MAX_MESSAGE_BYTES`]; `host` as in the Host header.
-    pub fn new(host: &str, message_bytes: usize) -> Self {
+    /// Messages of `message_bytes`, from [`MIN_MESSAGE_BYTES`] to [`MAX_MESSAGE_BYTES`]; `host` as in the Host header, `target`: where the
+    /// room is.
+    pub fn new(host: &str, target: &str, message_bytes: usize) -> Self {
         assert!(
             (MIN_MESSAGE_BYTES..=MAX_MESSAGE_BYTES).contains(&message_bytes),
             "a message of {message_bytes} bytes is none of a chat"
         );
         Self {
             host: host.to_owned(),
+            target: target.to_owned(),
             message_bytes,
         }
+    }
+
+    pub(crate) fn target(&self) -> &str {
+        &self.target
     }
 
     pub(crate) fn host(&self) -> &str {
@@ -80,14 +93,20 @@ impl Chat {
 /// One kind of request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// What is sent, head and body.
+    /// What is sent, head and body, where it is the same each time.
     pub bytes: Vec<u8>,
+    /// What is filled in each time, where there is something.
+    template: Option<Box<Template>>,
     /// Its method: a reply to HEAD has no body.
     pub method: Method,
-    /// Its share in the mix.
+    /// Its share in the mix; of no meaning where it follows.
     pub weight: u32,
+    /// Whether it is sent after the one before it in the mix, over its connection as long as that is open, and never by itself.
+    pub follows: bool,
     /// What must come back.
     pub expect: Expect,
+    /// What the reply is looked into for.
+    pub reading: Reading,
 }
 
 /// Statuses of a success and of a redirect (RFC 9110, section 15).
@@ -102,6 +121,15 @@ pub struct Expect {
     pub body: ExpectBody,
 }
 
+/// The body of a request of the user's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OwnBody {
+    /// In which what stands in braces is filled in.
+    Text(Vec<u8>),
+    /// At least one, sent as they are, one after the other and again from the first.
+    Lines(Arc<Vec<Vec<u8>>>),
+}
+
 /// What the body of a reply must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ExpectBody {
@@ -109,6 +137,8 @@ pub enum ExpectBody {
     Any,
     /// These bytes.
     Exact(Vec<u8>),
+    /// So many bytes.
+    Length(usize),
     /// A stream of events, each checked and timed as it comes (see [`crate::protocol::events`]).
     Events {
         /// How many, numbered from 1.
@@ -132,9 +162,62 @@ impl Request {
         encode_request_of(method, target, host, headers, body, &mut bytes);
         Self {
             bytes,
+            template: None,
             method: Method::from_token(method),
             weight: 1,
+            follows: false,
             expect,
+            reading: Reading::default(),
+        }
+    }
+
+    /// A request as [`Request::new`] makes it, in which what stands in braces is filled in each time it is sent (see
+    /// [`crate::protocol::template`]). `values`: the names of what is taken of earlier replies, in the order of their places.
+    pub fn with_holes(
+        (method, target, host): (&str, &str, &str),
+        headers: &[(&str, &str)],
+        body: Option<&OwnBody>,
+        values: &[String],
+        expect: Expect,
+    ) -> Self {
+        let text = match body {
+            None => None,
+            Some(OwnBody::Text(bytes)) => Some(bytes.as_slice()),
+            // Of these the first is as good as any, where nothing is filled in.
+            Some(OwnBody::Lines(lines)) => lines.first().map(Vec::as_slice),
+        };
+        let whole = Self::new(method, target, host, headers, text, expect.clone());
+        let empty = text.map(|_| &[][..]);
+        let head = Self::new(method, target, host, headers, empty, expect);
+        let lines = match body {
+            Some(OwnBody::Lines(lines)) => Some(Arc::clone(lines)),
+            Some(OwnBody::Text(_)) | None => None,
+        };
+        let template = Template::new(&head.bytes, text, lines, values);
+        Self {
+            template: template.map(Box::new),
+            ..whole
+        }
+    }
+
+    /// Whether something is filled in each time.
+    pub fn has_holes(&self) -> bool {
+        self.template.is_some()
+    }
+
+    /// The bytes to send for a filling: written into `out` where something is filled in; `scratch` is for that.
+    pub fn fill<'a>(
+        &'a self,
+        filling: &Filling<'_>,
+        scratch: &mut Vec<u8>,
+        out: &'a mut Vec<u8>,
+    ) -> &'a [u8] {
+        match &self.template {
+            None => &self.bytes,
+            Some(template) => {
+                template.fill(filling, scratch, out);
+                out
+            }
         }
     }
 

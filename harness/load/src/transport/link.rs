@@ -111,7 +111,7 @@ impl HandshakeError {
             Self::Refused(rustls::Error::AlertReceived(
                 AlertDescription::CertificateRequired | AlertDescription::HandshakeFailure,
             )) => {
-                "it may want a client certificate, which bench does not send, or TLS older than 1.2"
+                "it may want a client certificate (--cert FILE --key FILE), or TLS older than 1.2"
             }
             Self::Refused(_) | Self::System(_) => "look at the server's own output",
         }

@@ -1,7 +1,7 @@
 //! How bytes reach the peer. `link` says what every transport does; TCP and TLS do it; `receiver` reads sockets and
 //! knows when what it read arrived; `dial` opens them, from the local addresses that `sources` chooses.
 
-pub(crate) mod dial;
+pub mod dial;
 pub(crate) mod link;
 pub(crate) mod receiver;
 pub(crate) mod sources;

@@ -14,7 +14,7 @@ use rustls::client::{
 };
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
 use thiserror::Error;
@@ -42,8 +42,9 @@ pub enum Trust {
 }
 
 impl Tls {
-    /// TLS 1.3 or 1.2 with a server of this name, a host name or an address without brackets.
-    pub fn new(host: &str, trust: &Trust) -> Result<Self, TlsError> {
+    /// TLS 1.3 or 1.2 with a server of this name, a host name or an address without brackets. `identity`: shown where the server
+    /// wants to know who asks.
+    pub fn new(host: &str, trust: &Trust, identity: Option<&Identity>) -> Result<Self, TlsError> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Name {
             host: host.to_owned(),
         })?;
@@ -51,7 +52,7 @@ impl Tls {
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .expect("ring serves both versions");
-        let mut config = match trust {
+        let builder = match trust {
             Trust::System => builder.with_root_certificates(system_roots()?),
             Trust::Only(pem) => builder
                 .dangerous()
@@ -59,8 +60,17 @@ impl Tls {
             Trust::Anyone => builder
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(Anyone { provider })),
-        }
-        .with_no_client_auth();
+        };
+        let mut config = match identity {
+            None => builder.with_no_client_auth(),
+            Some(Identity { cert, key }) => {
+                let key = PrivateKeyDer::from_pem_slice(key)
+                    .map_err(|source| TlsError::NoKey { source })?;
+                builder
+                    .with_client_auth_cert(certificates(cert)?, key)
+                    .map_err(|source| TlsError::NotAPair { source })?
+            }
+        };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.resumption = Resumption::disabled();
         Ok(Self {
@@ -68,6 +78,20 @@ impl Tls {
             name,
         })
     }
+
+    /// The same for another client of rustls.
+    pub fn config(&self) -> ClientConfig {
+        ClientConfig::clone(&self.config)
+    }
+}
+
+/// Who bench is, to a server that wants to know: PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// A certificate, and those that signed it.
+    pub cert: Vec<u8>,
+    /// Its private key.
+    pub key: Vec<u8>,
 }
 
 /// Why TLS could not be set up.
@@ -102,6 +126,18 @@ pub enum TlsError {
     /// PEM without a certificate.
     #[error("there is no certificate in it")]
     NoCertificate,
+    /// PEM without a private key.
+    #[error("there is no private key in it that can be read: {source}")]
+    NoKey {
+        /// What the reader says.
+        source: rustls::pki_types::pem::Error,
+    },
+    /// A key that is not that of the certificate.
+    #[error("certificate and key can't be used together: {source}")]
+    NotAPair {
+        /// What rustls says.
+        source: rustls::Error,
+    },
 }
 
 /// A connection's TLS.
@@ -258,6 +294,17 @@ fn system_roots() -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
+/// The certificates in PEM, at least one.
+fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let certificates = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|source| TlsError::NotPem { source })?;
+    if certificates.is_empty() {
+        return Err(TlsError::NoCertificate);
+    }
+    Ok(certificates)
+}
+
 /// Believes the certificates that it holds, where they have the server's name, and those that they signed.
 #[derive(Debug)]
 struct Listed {
@@ -267,12 +314,7 @@ struct Listed {
 
 impl Listed {
     fn new(pem: &[u8], provider: Arc<CryptoProvider>) -> Result<Self, TlsError> {
-        let certificates = CertificateDer::pem_slice_iter(pem)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|source| TlsError::NotPem { source })?;
-        if certificates.is_empty() {
-            return Err(TlsError::NoCertificate);
-        }
+        let certificates = certificates(pem)?;
         let mut roots = RootCertStore::empty();
         for (index, certificate) in certificates.iter().enumerate() {
             roots
@@ -335,7 +377,8 @@ impl ServerCertVerifier for Listed {
     }
 }
 
-/// Believes every certificate, also one that can't be read (of X.509 version 1, say); so it can't check that its owner has the key.
+/// Believes every certificate, as curl's `--insecure` does: also one of an old form that can't be read, of which therefore not
+/// even the key is known. Nothing is lost by that, since an attacker between the two could show a certificate with a key.
 #[derive(Debug)]
 struct Anyone {
     provider: Arc<CryptoProvider>,
@@ -385,7 +428,7 @@ mod tests {
     #[test]
     fn what_is_no_certificate_is_named() {
         let only = |pem: &str| {
-            Tls::new("localhost", &Trust::Only(pem.as_bytes().to_vec()))
+            Tls::new("localhost", &Trust::Only(pem.as_bytes().to_vec()), None)
                 .unwrap_err()
                 .to_string()
         };
@@ -404,9 +447,9 @@ mod tests {
     #[test]
     fn names_and_addresses_are_taken_and_others_named() {
         for host in ["localhost", "127.0.0.1", "::1", "example.org."] {
-            assert!(Tls::new(host, &Trust::Anyone).is_ok(), "{host}");
+            assert!(Tls::new(host, &Trust::Anyone, None).is_ok(), "{host}");
         }
-        let error = Tls::new("not a name", &Trust::Anyone).unwrap_err();
+        let error = Tls::new("not a name", &Trust::Anyone, None).unwrap_err();
         assert_eq!(
             error.to_string(),
             "`not a name` is neither a host name nor an address"

@@ -33,6 +33,8 @@ pub enum Distrust {
     OutOfPlace,
     /// A stamp was earlier than the one before.
     OutOfOrder,
+    /// It comes over a Unix socket, where the kernel stamps nothing.
+    UnixSocket,
 }
 
 impl Distrust {
@@ -43,6 +45,7 @@ impl Distrust {
             Self::NoStamp => "what arrived over loopback had no stamp",
             Self::OutOfPlace => "a stamp was not between sending and reading",
             Self::OutOfOrder => "a stamp was earlier than the one before",
+            Self::UnixSocket => "nothing has a stamp that arrives over a Unix socket",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::spec::access::Access;
 use crate::spec::load::ReceiveClock;
 use crate::spec::plan::Effort;
 
@@ -51,6 +52,12 @@ pub struct OriginRecord {
     /// Where it ran already; none where it was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// How it is reached, where it ran already and its address does not say it.
+    #[serde(default, skip_serializing_if = "Access::is_usual")]
+    pub access: Access,
+    /// Its process, where it ran already and somebody said which it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<i32>,
     /// Threads of its pool for blocking work.
     pub pool: u32,
 }

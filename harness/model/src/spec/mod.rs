@@ -1,5 +1,7 @@
 //! What people write and ask for: scenarios, targets, loads, plans.
 
+pub mod access;
+pub mod address;
 pub mod factors;
 pub mod load;
 pub mod plan;

@@ -5,6 +5,7 @@
 
 mod stages;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::time::Duration;
@@ -67,6 +68,14 @@ pub const MAX_WEIGHT: u32 = 1_000_000;
 pub const MAX_ROUTE_BYTES: usize = 2048;
 /// The most headers that a request may add to those that are sent anyway.
 pub const MAX_HEADERS: usize = 64;
+/// The largest file of a body, or of bodies, in bytes.
+pub const MAX_BODY_FILE_BYTES: usize = 16 * 1024 * 1024;
+/// The most that is taken of one reply, and the most places of one that are looked into.
+pub const MAX_TAKEN: usize = 16;
+/// The longest JSON pointer.
+pub const MAX_POINTER_BYTES: usize = 256;
+/// The longest body that may be expected by its length: as much as is read of an answer.
+pub const MAX_EXPECTED_BYTES: u32 = 64 * 1024 * 1024;
 /// The most statuses that may count as a right answer of one request.
 pub const MAX_EXPECTED: usize = 16;
 /// How long a request may stay unanswered where the scenario doesn't say.
@@ -146,7 +155,7 @@ pub enum Pace {
 }
 
 /// One kind of request in the mix.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RequestSpec {
     /// One of [`METHODS`] for a route; as typed for a path of one's own, where the caller checks it.
     pub method: String,
@@ -155,11 +164,17 @@ pub struct RequestSpec {
     /// Headers beside those that are sent anyway, as typed: `Name: value`. Only with a path of one's own, at most
     /// [`MAX_HEADERS`]; the caller checks them.
     pub headers: Vec<String>,
-    /// What is sent after the head, bounded by [`MAX_SOURCE_BYTES`]; to a route only with one of [`METHODS_WITH_BODY`].
+    /// What is sent after the head; to a route only with one of [`METHODS_WITH_BODY`].
     pub body: Option<Body>,
+    /// Whether it is the next step of the session that the request before it is in. Only with a path of one's own.
+    pub follows: bool,
+    /// What is taken of its reply for the steps that follow, by name; at most [`MAX_TAKEN`].
+    pub take: Vec<(String, TakeFrom)>,
+    /// What the body of a right answer must be, beside any.
+    pub expect_body: Option<ExpectBody>,
     /// How long the messages of a chat are, from [`MIN_MESSAGE_BYTES`] to [`MAX_MESSAGE_BYTES`], where the scenario says so.
     pub message_bytes: Option<u32>,
-    /// Its weight among the others, at most [`MAX_WEIGHT`].
+    /// Its weight among the others, at most [`MAX_WEIGHT`]; where it follows, that of the first step.
     pub weight: NonZeroU32,
     /// The statuses that a right answer may have, at most [`MAX_EXPECTED`]; empty where the scenario doesn't say.
     pub expect_status: Vec<u16>,
@@ -189,10 +204,41 @@ impl Asks {
 /// The body of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Body {
-    /// Its bytes, as they are sent.
-    pub text: String,
+    /// What is sent.
+    pub source: BodySource,
     /// What the header `Content-Type` says of it, unless the request's own headers do.
     pub content_type: String,
+}
+
+/// What is sent as a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BodySource {
+    /// This, bounded by [`MAX_SOURCE_BYTES`].
+    Text(String),
+    /// What is in a file of at most [`MAX_BODY_FILE_BYTES`], named from where the scenario is.
+    File(String),
+    /// The lines of such a file, one after the other and again from the first.
+    Lines(String),
+}
+
+/// Where in a reply something is taken from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TakeFrom {
+    /// A JSON pointer into its body (RFC 6901), at most [`MAX_POINTER_BYTES`].
+    Json(String),
+    /// A field of its head.
+    Field(String),
+}
+
+/// What the body of a right answer must be.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ExpectBody {
+    /// The same from every target.
+    Equal,
+    /// So many bytes, at most [`MAX_EXPECTED_BYTES`].
+    Bytes(u32),
+    /// JSON that has these values at these pointers, at most [`MAX_TAKEN`].
+    Json(Vec<(String, serde_json::Value)>),
 }
 
 impl RequestSpec {
@@ -201,8 +247,13 @@ impl RequestSpec {
         let body = self
             .body
             .as_ref()
-            .map(|body| format!(", {} bytes", body.text.len()))
+            .map(|body| match &body.source {
+                BodySource::Text(text) => format!(", {} bytes", text.len()),
+                BodySource::File(name) => format!(", body of {name}"),
+                BodySource::Lines(name) => format!(", lines of {name}"),
+            })
             .unwrap_or_default();
+        let then = if self.follows { "then " } else { "" };
         let messages = self
             .message_bytes
             .map(|bytes| format!(", messages of {bytes} bytes"))
@@ -213,7 +264,7 @@ impl RequestSpec {
             _ => format!(", to be answered {}", statuses.join(" or ")),
         };
         let target = self.asks.target();
-        format!("{} {target}{body}{messages}{status}", self.method)
+        format!("{then}{} {target}{body}{messages}{status}", self.method)
     }
 
     fn place(&self, key: &str) -> Range<usize> {
@@ -314,7 +365,7 @@ impl Scenario {
         )
     }
 
-    /// The weights of the requests, in their order.
+    /// The weights of the requests, in their order; steps that follow have that of the first.
     pub fn weights(&self) -> Vec<u32> {
         self.requests
             .iter()
@@ -525,6 +576,25 @@ struct RawRequest {
     /// What is posted.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
     body: Option<Spanned<String>>,
+    /// The file whose content is posted, named from where this one is; only with `path`.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    body_file: Option<Spanned<String>>,
+    /// The file of which each line is a body, one after the other and again from the first; only with `path`.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    body_lines: Option<Spanned<String>>,
+    /// Whether it is sent after the request above it: a step of a session; only with `path`.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<bool>"))]
+    follows: Option<Spanned<bool>>,
+    /// What is taken of the reply for the steps that follow, by names that stand there in braces: a JSON pointer into its body as in
+    /// `{ token = "/session/token" }`, or a header as in `{ place = "Location" }`.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<BTreeMap<String, String>>", extend("maxProperties" = MAX_TAKEN)))]
+    take: Option<Spanned<BTreeMap<String, String>>>,
+    /// What the body of a right answer must be; only with `path`.
+    #[cfg_attr(
+        any(test, feature = "schema"),
+        schemars(with = "Option<RawExpectBody>")
+    )]
+    expect_body: Option<Spanned<RawExpectBody>>,
     /// What the body is: `application/json` if left out, and if no header says it.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
     content_type: Option<Spanned<String>>,
@@ -538,6 +608,20 @@ struct RawRequest {
     /// a path of your own.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<RawStatus>"))]
     expect_status: Option<Spanned<RawStatus>>,
+}
+
+/// One of these.
+#[derive(Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+struct RawExpectBody {
+    /// The same from every target.
+    equal: Option<bool>,
+    /// So many bytes.
+    #[cfg_attr(any(test, feature = "schema"), schemars(range(min = 0, max = MAX_EXPECTED_BYTES)))]
+    bytes: Option<i64>,
+    /// These values at these JSON pointers, as in `{ "/user/name" = "Ada" }`.
+    json: Option<BTreeMap<String, serde_json::Value>>,
 }
 
 #[derive(Deserialize)]
@@ -729,22 +813,29 @@ fn requests(
             "write one `[[requests]]` table with a `route` or a `path` for each kind",
         ));
     }
-    requests
-        .get_ref()
-        .iter()
-        .map(|raw| request(text, raw.get_ref(), raw.span()))
-        .collect()
+    let mut read: Vec<RequestSpec> = Vec::with_capacity(count);
+    for raw in requests.get_ref() {
+        let request = request(text, raw.get_ref(), raw.span(), read.last())?;
+        read.push(request);
+    }
+    Ok(read)
 }
 
-/// One kind of request. `table`: where it stands.
+/// One kind of request. `table`: where it stands; `before`: the one above it.
 fn request(
     text: &Text<'_>,
     raw: &RawRequest,
     table: Range<usize>,
+    before: Option<&RequestSpec>,
 ) -> Result<RequestSpec, ScenarioError> {
+    let session = match &raw.follows {
+        Some(follows) if *follows.get_ref() => Some(first_step(text, raw, follows, before)?),
+        Some(_) | None => None,
+    };
     let weight = raw.weight.as_ref().map_or(Ok(1), |weight| {
         whole(text, "weight", weight, 1, i64::from(MAX_WEIGHT))
     })?;
+    let weight = NonZeroU32::new(weight).expect("the range begins at 1");
     let message_bytes = raw.message_bytes.as_ref().map(|bytes| {
         let range = [MIN_MESSAGE_BYTES, MAX_MESSAGE_BYTES].map(i64::from);
         whole(text, "message_bytes", bytes, range[0], range[1])
@@ -765,6 +856,7 @@ fn request(
         }
     };
     let is_own = matches!(asks, Asks::Path(_));
+    only_of_own(text, raw, is_own)?;
     let method = method(text, raw.method.as_ref(), is_own)?;
     Ok(RequestSpec {
         asks,
@@ -772,11 +864,134 @@ fn request(
         body: body(text, raw, &method, is_own)?,
         method,
         message_bytes: message_bytes.transpose()?,
-        weight: NonZeroU32::new(weight).expect("the range begins at 1"),
+        weight: session.unwrap_or(weight),
+        follows: session.is_some(),
+        take: take(text, raw.take.as_ref())?,
+        expect_body: expect_body(text, raw.expect_body.as_ref())?,
         expect_status: expect_status(text, raw.expect_status.as_ref())?,
         line: text.place(place.span().start).0,
         places: raw.places(),
     })
+}
+
+/// The weight of the session in which a request follows the one before it.
+fn first_step(
+    text: &Text<'_>,
+    raw: &RawRequest,
+    follows: &Spanned<bool>,
+    before: Option<&RequestSpec>,
+) -> Result<NonZeroU32, ScenarioError> {
+    if let Some(weight) = &raw.weight {
+        let what = "a step that follows has no weight: it is sent after the one above it";
+        return Err(text.error(weight.span(), what, "give `weight` to the first step"));
+    }
+    match before {
+        Some(before) if matches!(before.asks, Asks::Path(_)) => Ok(before.weight),
+        _ => {
+            let what = "`follows` needs a request with a `path` above it";
+            let help = "the first step of a session has no `follows`";
+            Err(text.error(follows.span(), what, help))
+        }
+    }
+}
+
+/// Refuses what goes with a path of one's own where a route is asked for.
+fn only_of_own(text: &Text<'_>, raw: &RawRequest, is_own: bool) -> Result<(), ScenarioError> {
+    let keys = ["body_file", "body_lines", "follows", "take", "expect_body"];
+    let mut places = raw.places().into_iter();
+    match places.find(|(key, _)| !is_own && keys.contains(key)) {
+        None => Ok(()),
+        Some((key, place)) => {
+            let what = format!(
+                "`{key}` goes with a `path` of your own: a route is asked for as its contract says"
+            );
+            let help = format!("write `path` instead of `route`, or remove `{key}`");
+            Err(text.error(place, what, help))
+        }
+    }
+}
+
+fn take(
+    text: &Text<'_>,
+    value: Option<&Spanned<BTreeMap<String, String>>>,
+) -> Result<Vec<(String, TakeFrom)>, ScenarioError> {
+    let Some(value) = value else {
+        return Ok(Vec::new());
+    };
+    at_most_taken(text, "take", value.span(), value.get_ref().len())?;
+    let each = value.get_ref().iter().map(|(name, from)| {
+        let is_name = name.len() <= names::MAX_NAME_BYTES
+            && name.starts_with(|first: char| first.is_ascii_lowercase())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        if !is_name || ["seq", "random"].contains(&name.as_str()) {
+            let what = format!("`{}` can't be the name of what is taken", names::shortened(name));
+            let help = "take letters, digits and `_`, beginning with a small letter; `seq` and `random` are taken already";
+            return Err(text.error(value.span(), what, help));
+        }
+        let from = if from.starts_with('/') || from.is_empty() {
+            TakeFrom::Json(pointer(text, value.span(), from)?)
+        } else {
+            TakeFrom::Field(from.clone())
+        };
+        Ok((name.clone(), from))
+    });
+    each.collect()
+}
+
+fn at_most_taken(
+    text: &Text<'_>,
+    key: &str,
+    place: Range<usize>,
+    count: usize,
+) -> Result<(), ScenarioError> {
+    if (1..=MAX_TAKEN).contains(&count) {
+        return Ok(());
+    }
+    let what = format!("`{key}` names 1 to {MAX_TAKEN} places, not {count}");
+    Err(text.error(place, what, "name those that matter"))
+}
+
+/// A JSON pointer (RFC 6901).
+fn pointer(text: &Text<'_>, place: Range<usize>, value: &str) -> Result<String, ScenarioError> {
+    if value.starts_with('/') && value.len() <= MAX_POINTER_BYTES {
+        return Ok(value.to_owned());
+    }
+    let what = format!(
+        "`{}` is not a JSON pointer of at most {MAX_POINTER_BYTES} bytes",
+        names::shortened(value)
+    );
+    Err(text.error(place, what, "write it as in `\"/users/0/name\"` (RFC 6901)"))
+}
+
+fn expect_body(
+    text: &Text<'_>,
+    value: Option<&Spanned<RawExpectBody>>,
+) -> Result<Option<ExpectBody>, ScenarioError> {
+    let Some(value) = value else {
+        return Ok(None);
+    };
+    let RawExpectBody { equal, bytes, json } = value.get_ref();
+    let expected = match (equal, bytes, json) {
+        (Some(true), None, None) => ExpectBody::Equal,
+        (None, Some(bytes), None) => {
+            let bytes = Spanned::new(value.span(), *bytes);
+            let most = i64::from(MAX_EXPECTED_BYTES);
+            ExpectBody::Bytes(whole(text, "bytes", &bytes, 0, most)?)
+        }
+        (None, None, Some(json)) => {
+            at_most_taken(text, "json", value.span(), json.len())?;
+            let each = json
+                .iter()
+                .map(|(at, expected)| Ok((pointer(text, value.span(), at)?, expected.clone())));
+            ExpectBody::Json(each.collect::<Result<_, _>>()?)
+        }
+        _ => {
+            let what = "`expect_body` says one thing of the body";
+            let help = "write `{ equal = true }` for the same from every target, `{ bytes = 57 }`, or `{ json = { \"/name\" = \"Ada\" } }`";
+            return Err(text.error(value.span(), what, help));
+        }
+    };
+    Ok(Some(expected))
 }
 
 fn expect_status(
@@ -853,6 +1068,11 @@ impl RawRequest {
             place("method", self.method.as_ref()),
             place("headers", self.headers.as_ref()),
             place("body", self.body.as_ref()),
+            place("body_file", self.body_file.as_ref()),
+            place("body_lines", self.body_lines.as_ref()),
+            place("follows", self.follows.as_ref()),
+            place("take", self.take.as_ref()),
+            place("expect_body", self.expect_body.as_ref()),
             place("content_type", self.content_type.as_ref()),
             place("message_bytes", self.message_bytes.as_ref()),
             place("weight", self.weight.as_ref()),
@@ -870,7 +1090,28 @@ fn body(
     method: &str,
     is_own: bool,
 ) -> Result<Option<Body>, ScenarioError> {
-    let Some(body) = &raw.body else {
+    let given = [
+        raw.body
+            .as_ref()
+            .map(|body| (body.span(), BodySource::Text(body.get_ref().clone()))),
+        raw.body_file
+            .as_ref()
+            .map(|name| (name.span(), BodySource::File(name.get_ref().clone()))),
+        raw.body_lines
+            .as_ref()
+            .map(|name| (name.span(), BodySource::Lines(name.get_ref().clone()))),
+    ];
+    let mut given = given.into_iter().flatten();
+    let first = given.next();
+    if let Some((place, _)) = given.next() {
+        let what = "a request has one body, and several keys say what it is";
+        return Err(text.error(
+            place,
+            what,
+            "keep one of `body`, `body_file` and `body_lines`",
+        ));
+    }
+    let Some((place, source)) = first else {
         return match &raw.content_type {
             None => Ok(None),
             Some(content_type) => Err(text.error(
@@ -882,13 +1123,13 @@ fn body(
     };
     if !is_own && !METHODS_WITH_BODY.contains(&method) {
         return Err(text.error(
-            body.span(),
+            place,
             format!("`body` means nothing with {method}"),
             "write `method = \"POST\"` or `method = \"PUT\"`, or remove `body`",
         ));
     }
     Ok(Some(Body {
-        text: body.get_ref().clone(),
+        source,
         content_type: content_type(text, raw.content_type.as_ref())?,
     }))
 }

@@ -8,13 +8,13 @@ mod needs;
 pub mod pools;
 
 use std::collections::BTreeSet;
-use std::fmt;
-use std::str::FromStr;
 
 use thiserror::Error;
 
 use crate::names;
 use crate::names::NameError;
+use crate::spec::access::Access;
+use crate::spec::address::{Address, AddressError};
 
 pub use manifest::{
     DEFAULT_READY_TIMEOUT, DEFAULT_STOP_TIMEOUT, Difference, MAX_ARG_BYTES, MAX_ENTRIES,
@@ -40,7 +40,18 @@ pub enum Kind {
     /// A server that is started for the run, as its manifest says.
     Launched(Box<Manifest>),
     /// A server that runs already.
-    Url(BaseUrl),
+    Running(Box<Running>),
+}
+
+/// A server that runs already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    /// Where it is, with a path that stands before each of the scenario's.
+    pub address: Address,
+    /// How it is reached.
+    pub access: Access,
+    /// Its process, by which its CPU time and memory are read, where somebody said so.
+    pub pid: Option<i32>,
 }
 
 /// A built-in manifest by its name.
@@ -174,12 +185,27 @@ impl TargetSpec {
         // Without a name the first `=` would belong to the address, if it stood there at all.
         let named = text.split_once('=').filter(|(name, _)| !name.contains(':'));
         let (name, url) = named.ok_or_else(|| TargetError::NoName {
-            text: names::shortened(text),
+            // What stands before an `@` may be a password.
+            text: names::shortened(text.rsplit_once('@').map_or(text, |(_, rest)| rest)),
         })?;
+        Self::running(name, url, Access::default(), None)
+    }
+
+    /// A server that runs already, called `name`: where it is, and how it is reached.
+    pub fn running(
+        name: &str,
+        url: &str,
+        access: Access,
+        pid: Option<i32>,
+    ) -> Result<Self, TargetError> {
         names::check(name)?;
         Ok(Self {
             name: name.to_owned(),
-            kind: Kind::Url(url.parse()?),
+            kind: Kind::Running(Box::new(Running {
+                address: Address::parse_base(url)?,
+                access,
+                pid,
+            })),
             pool: DEFAULT_POOL,
         })
     }
@@ -210,11 +236,19 @@ fn needs_line(what: &str) -> String {
 }
 
 impl Kind {
+    /// Whether it is reached over TLS.
+    pub fn is_secured(&self) -> bool {
+        match self {
+            Self::Running(running) => running.address.is_secured,
+            Self::Launched(manifest) => manifest.is_secured(),
+        }
+    }
+
     /// The name in lists and records; `url` for a server that runs already.
     pub fn name(&self) -> &str {
         match self {
             Self::Launched(manifest) => &manifest.name,
-            Self::Url(_) => "url",
+            Self::Running(_) => "url",
         }
     }
 
@@ -223,11 +257,19 @@ impl Kind {
         self.manifest().is_some_and(Manifest::takes_pool)
     }
 
+    /// Where it is, if it runs already.
+    pub fn running(&self) -> Option<&Running> {
+        match self {
+            Self::Launched(_) => None,
+            Self::Running(running) => Some(running),
+        }
+    }
+
     /// How it is started, unless it runs already.
     pub fn manifest(&self) -> Option<&Manifest> {
         match self {
             Self::Launched(manifest) => Some(manifest),
-            Self::Url(_) => None,
+            Self::Running(_) => None,
         }
     }
 }
@@ -241,116 +283,6 @@ pub fn unique(targets: &[TargetSpec]) -> Result<(), TargetError> {
             name: twice.name.clone(),
             kind: twice.kind.name().to_owned(),
         }),
-    }
-}
-
-/// The address of a running server, without a path: routes come from the scenario.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BaseUrl {
-    /// Never empty; an IPv6 address without its brackets.
-    host: String,
-    port: u16,
-}
-
-/// The longest host name (RFC 1035, section 2.3.4).
-pub const MAX_HOST_BYTES: usize = 253;
-
-impl BaseUrl {
-    /// The host: a name or an address.
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
-    /// The port: 80 where none was given.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// Host and port, as a `Host` header and a resolver want them.
-    pub fn authority(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
-    }
-}
-
-impl fmt::Display for BaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}", self.authority())
-    }
-}
-
-impl FromStr for BaseUrl {
-    type Err = TargetError;
-
-    /// `http://host`, `http://host:port`, `http://[::1]:port`, each with or without `http://` and a slash at the end.
-    fn from_str(text: &str) -> Result<Self, TargetError> {
-        let error = |why| TargetError::Url {
-            // What stands before an `@` may be a password.
-            text: names::shortened(text.rsplit_once('@').map_or(text, |(_, rest)| rest)),
-            why,
-        };
-        let rest = match text.split_once("://") {
-            Some(("http", rest)) => rest,
-            Some(("https", _)) => {
-                return Err(error("HTTPS is not spoken: name the plain HTTP port"));
-            }
-            None => text,
-            Some(_) => return Err(error("only http:// is measured")),
-        };
-        let authority = rest.strip_suffix('/').unwrap_or(rest);
-        if authority.contains(['/', '?', '#']) {
-            return Err(error(
-                "leave path and query out: the scenario names the routes",
-            ));
-        }
-        if authority.contains('@') {
-            return Err(error("leave user name and password out: they are not sent"));
-        }
-        let (host, port) = match authority.strip_prefix('[') {
-            Some(bracketed) => {
-                let (host, after) = bracketed
-                    .split_once(']')
-                    .ok_or_else(|| error("the bracket is not closed"))?;
-                if host.parse::<std::net::Ipv6Addr>().is_err() {
-                    return Err(error("only an IPv6 address stands in brackets"));
-                }
-                (
-                    host,
-                    if after.is_empty() {
-                        None
-                    } else {
-                        Some(
-                            after
-                                .strip_prefix(':')
-                                .ok_or_else(|| error("a port follows after `:`"))?,
-                        )
-                    },
-                )
-            }
-            None => authority
-                .split_once(':')
-                .map_or((authority, None), |(host, port)| (host, Some(port))),
-        };
-        let in_name =
-            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':');
-        if host.is_empty() || host.len() > MAX_HOST_BYTES || !host.bytes().all(in_name) {
-            return Err(error("the host must be a name or an address"));
-        }
-        let digits = |port: &&str| port.bytes().all(|byte| byte.is_ascii_digit());
-        let port = match port {
-            None => Some(80),
-            Some(port) => Some(port)
-                .filter(digits)
-                .and_then(|port| port.parse().ok())
-                .filter(|&port| port > 0),
-        };
-        Ok(Self {
-            host: host.to_owned(),
-            port: port.ok_or_else(|| error("the port must be from 1 to 65535"))?,
-        })
     }
 }
 
@@ -394,13 +326,8 @@ pub enum TargetError {
         text: String,
     },
     /// An address that can't be one.
-    #[error("`{text}` can't be measured: {why}; write it as in `http://127.0.0.1:8080`")]
-    Url {
-        /// What was typed.
-        text: String,
-        /// What is wrong with it.
-        why: &'static str,
-    },
+    #[error("{0}; {help}", help = .0.help)]
+    Address(#[from] AddressError),
     /// Several pool sizes for a target that takes none.
     #[error(
         "`{name}` takes no pool size, so that measuring it at several would show nothing: leave it out, give one size, or hand {{pool}} to it in its manifest"
@@ -538,65 +465,6 @@ mod tests {
             TargetSpec::parse("x="),
             Err(TargetError::Unknown { .. })
         ));
-    }
-
-    #[test]
-    fn addresses_are_read_whole_or_refused() {
-        let cases = [
-            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
-            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
-            ("http://localhost", "http://localhost:80"),
-            ("http://[::1]:65535", "http://[::1]:65535"),
-            ("http://[::1]", "http://[::1]:80"),
-            ("localhost:8080", "http://localhost:8080"),
-            ("127.0.0.1:8080/", "http://127.0.0.1:8080"),
-            ("[::1]", "http://[::1]:80"),
-        ];
-        for (text, url) in cases {
-            assert_eq!(
-                text.parse::<BaseUrl>().map(|url| url.to_string()),
-                Ok(url.to_owned()),
-                "{text}"
-            );
-        }
-        let longest = format!("http://{}", "h".repeat(MAX_HOST_BYTES));
-        assert!(longest.parse::<BaseUrl>().is_ok());
-        let too_long = format!("http://{}", "h".repeat(MAX_HOST_BYTES + 1));
-        for text in [
-            "",
-            ":8080",
-            "unix:/x",
-            "https://x",
-            "ftp://x",
-            "http://",
-            "http://:80",
-            "http://x:",
-            "http://x:0",
-            "http://x:65536",
-            "http://x:+1",
-            "http://x/path",
-            "http://x?q",
-            "http://u@x",
-            "http://[::1",
-            "http://[x]:1",
-            "http://[::1]80",
-            "http://a b",
-            "http://x\r\nHost: y",
-            &too_long,
-        ] {
-            assert!(
-                matches!(text.parse::<BaseUrl>(), Err(TargetError::Url { .. })),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_password_is_never_repeated() {
-        for text in ["http://u:secret@x", "u:secret@x", "http://u:secret/@x"] {
-            let error = text.parse::<BaseUrl>().unwrap_err().to_string();
-            assert!(!error.contains("secret"), "{error}");
-        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::kept::{self, Begin};
 use super::known::Known;
 use super::profile;
 use super::record::{self, Measured};
-use super::run::{Run, time_to_hold_idle};
+use super::run::{Run, stats, time_to_hold_idle};
 use super::site::Machine;
 use super::target_state::TargetState;
 use crate::request::Request;
@@ -86,11 +86,11 @@ impl Measurement for Blocks<'_> {
         let Some(trial) = turn.trial else {
             return run.profile(load, state);
         };
-        let before = run.stats(state);
+        let before = stats(state);
         let Some(mut driven) = run.drive(load, state) else {
             return;
         };
-        let after = run.stats(state);
+        let after = stats(state);
         let others = after
             .as_ref()
             .or(before.as_ref())

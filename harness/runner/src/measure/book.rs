@@ -79,8 +79,8 @@ impl<'a> Book<'a> {
     }
 
     /// Asks what is asked before the servers of a round are stopped.
-    pub(super) fn before_stop(&mut self, run: &Run<'_>) {
-        self.backend = self.machine.ask_backend(&run.client);
+    pub(super) fn before_stop(&mut self) {
+        self.backend = self.machine.ask_backend();
     }
 
     /// Keeps what is known once all servers were stopped.
@@ -90,7 +90,7 @@ impl<'a> Book<'a> {
         states: &mut [TargetState<'_>],
         ending: Ending,
     ) -> Result<Known, Failure> {
-        let stopped = self.machine.stop_backend(&run.client);
+        let stopped = self.machine.stop_backend();
         let mut line = self.line(run, states);
         match stopped {
             Ok(backend) => line.part.backend = backend,

@@ -67,7 +67,7 @@ pub(super) fn measure(
         let is_warm = round == Some(step.round) && !run.rest_where_asked();
         if round != Some(step.round) {
             if round.is_some() {
-                book.before_stop(run);
+                book.before_stop();
                 run.stop_all(states);
                 run.rest_where_asked();
             }
@@ -105,7 +105,7 @@ pub(super) fn measure(
         }
     };
     if round.is_some() {
-        book.before_stop(run);
+        book.before_stop();
     }
     run.stop_all(states);
     Ok(ending)

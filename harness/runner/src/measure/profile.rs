@@ -48,7 +48,7 @@ impl Run<'_> {
             let driven = load::drive(
                 &load,
                 &process.workload,
-                process.addr,
+                process.reach().endpoint.clone(),
                 &self.options(),
                 &Control::default(),
             );

@@ -1,8 +1,9 @@
 //! What is done to targets: they are started, warmed up, driven and stopped.
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use load::idle::MAX_OPENED_PER_S;
@@ -12,18 +13,23 @@ use model::measured::recording::Recording;
 use model::record::log::Note;
 use model::record::warning::{Answered, Fact, Warning};
 use model::record::watched::Watched;
-use model::spec::load::{Arrival, Load};
-use model::spec::target::Kind;
+use model::spec::address::Address;
+use model::spec::load::{Arrival, Load, ReceiveClock};
+use model::spec::target::{Kind, TargetSpec};
 use model::units::{NANOS_PER_S, Rate};
 
+use crate::checked::{self, Answer};
 use crate::request::Request;
 use crate::run_event::RunEvent;
 use crate::steering::Steering;
+use crate::workload::Asked;
 use process::control_client::ControlClient;
 use process::failure::no_thread;
 use process::launch::Server;
 use process::meter::Meters;
-use process::starting::{self, Starter};
+use process::process_tree::{self, listeners};
+use process::reach::Reach;
+use process::starting::Starter;
 
 use super::target_state::{Process, TargetState};
 use super::watch::watch;
@@ -63,16 +69,24 @@ pub(super) struct Driven {
     pub(super) ended: Option<String>,
 }
 
+/// How a request of the user's own was answered by the target that was asked first.
+pub(super) struct FirstAnswer {
+    /// The name of that target.
+    target: String,
+    answer: Answer,
+}
+
 /// What all rounds share.
 pub(super) struct Run<'a> {
     pub(super) request: &'a Request,
     pub(super) steering: &'a Steering,
     pub(super) started: Instant,
-    pub(super) client: ControlClient,
     pub(super) starter: Starter,
     pub(super) spin: Spin,
     /// How each of the scenario's own requests was answered by the target that was asked first, with the target's name.
-    pub(super) answers: BTreeMap<usize, (String, Answered)>,
+    pub(super) answers: BTreeMap<usize, FirstAnswer>,
+    /// What was said already of whose CPU and memory are measured.
+    pub(super) known_processes: BTreeSet<String>,
     pub(super) tell: &'a mut dyn FnMut(RunEvent<'_>),
 }
 
@@ -133,8 +147,10 @@ impl Run<'_> {
             return;
         }
         match self.launch(state) {
-            Ok(process) => {
+            Ok(mut process) => {
                 let asked = self.ask(&process, state);
+                // Now it is known how those are answered that every target must answer alike.
+                process.workload = self.workload(&process.reach().address);
                 state.process = Some(process);
                 if let Err(what) = asked {
                     self.fail(state, what);
@@ -148,35 +164,72 @@ impl Run<'_> {
     /// compared with the other targets'.
     fn ask(&mut self, process: &Process, state: &mut TargetState<'_>) -> Result<(), String> {
         let request = self.request;
-        for (index, asked) in request.routes.each().enumerate() {
-            if asked.is_chat() {
+        let asked: Vec<&Asked> = request.routes.each().collect();
+        let mut first_index = 0;
+        // A session is asked as a whole.
+        for session in asked.chunk_by(|_, next| next.follows()) {
+            let begins = first_index;
+            first_index += session.len();
+            if session[0].is_chat() {
                 self.speak(process)?;
                 continue;
             }
-            let answered = self.client.expect(process.addr, &asked.question())?;
-            if !asked.is_own() {
-                continue;
-            }
-            let name = &state.spec.name;
-            let (base, base_answered) = self
-                .answers
-                .entry(index)
-                .or_insert_with(|| (name.clone(), answered));
-            if answers_differ(answered, *base_answered) {
-                let differs = Warning::note(Fact::AnswersDiffer {
-                    request: request.scenario.requests[index].words(),
-                    answered,
-                    base: base.clone(),
-                    base_answered: *base_answered,
-                });
-                // Processes are started again for every round, and lengths may vary.
-                if !state
-                    .warnings
-                    .iter()
-                    .any(|known| is_same_finding(known, &differs))
-                {
-                    state.note(Note::Warning(differs));
+            let reach = process.reach();
+            let sent = |asked: &&Asked| asked.request(&reach.address, request.scenario.connect);
+            let steps: Vec<load::Request> = session.iter().map(sent).collect();
+            let words: Vec<String> = session.iter().map(|asked| asked.words()).collect();
+            let load = request.load(Arrival::Closed);
+            let options = Options {
+                // Nothing is timed.
+                clock: ReceiveClock::User,
+                ..self.options()
+            };
+            let answers = checked::ask(&reach.endpoint, &load, &options, &words, &steps)?;
+            for ((index, asked), answer) in (begins..).zip(session).zip(answers) {
+                if asked.is_own() {
+                    self.compare(index, asked, answer, state)?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares an answer with the one of the target that was asked first, which this may be.
+    fn compare(
+        &mut self,
+        index: usize,
+        asked: &Asked,
+        answer: Answer,
+        state: &mut TargetState<'_>,
+    ) -> Result<(), String> {
+        let (first, other) = match self.answers.entry(index) {
+            Entry::Vacant(entry) => {
+                let target = state.spec.name.clone();
+                (&*entry.insert(FirstAnswer { target, answer }), None)
+            }
+            Entry::Occupied(entry) => (&*entry.into_mut(), Some(answer)),
+        };
+        let answer = other.as_ref().unwrap_or(&first.answer);
+        if asked.must_be_equal()
+            && let Some(unlike) = answer.unlike(&first.answer)
+        {
+            return Err(format!(
+                "{} must be answered as by {}, {unlike}",
+                asked.words(),
+                first.target,
+            ));
+        }
+        if answers_differ(answer.answered, first.answer.answered) {
+            let differs = Warning::note(Fact::AnswersDiffer {
+                request: self.request.scenario.requests[index].words(),
+                answered: answer.answered,
+                base: first.target.clone(),
+                base_answered: first.answer.answered,
+            });
+            // Processes are started again for every round, and lengths may vary.
+            let mut known = state.warnings.iter();
+            if !known.any(|known| is_same_finding(known, &differs)) {
+                state.note(Note::Warning(differs));
             }
         }
         Ok(())
@@ -195,7 +248,7 @@ impl Run<'_> {
         load::drive(
             &load,
             &process.workload,
-            process.addr,
+            process.reach().endpoint.clone(),
             &self.options(),
             &control,
         )
@@ -206,28 +259,60 @@ impl Run<'_> {
         })
     }
 
-    fn launch(&self, state: &TargetState<'_>) -> Result<Process, String> {
-        let manifest = match &state.spec.kind {
-            Kind::Url(url) => {
-                let addr =
-                    starting::resolve(url.host(), url.port()).map_err(|error| error.to_string())?;
-                return Ok(Process {
-                    server: None,
-                    idle: None,
-                    addr,
-                    workload: self.workload(&url.authority()),
-                });
+    fn launch(&mut self, state: &TargetState<'_>) -> Result<Process, String> {
+        let (server, control) = match &state.spec.kind {
+            Kind::Running(running) => {
+                let reach = Reach::of(&running.address, &running.access);
+                let control = reach.and_then(|reach| ControlClient::of(&reach));
+                (None, control.map_err(|failure| failure.report.to_string())?)
             }
-            Kind::Launched(manifest) => manifest,
+            Kind::Launched(manifest) => {
+                let server = self.starter.launch(manifest, state.spec.pool)?;
+                let control = server.control.clone();
+                (Some(server), control)
+            }
         };
-        let server = self.starter.launch(manifest, state.spec.pool)?;
-        let addr = server.addr;
         Ok(Process {
-            server: Some(server),
+            meters: match &server {
+                Some(server) => Some(server.meters()),
+                None => self.meters_of(state.spec, control.reach())?,
+            },
+            workload: self.workload(&control.reach().address),
+            server,
             idle: None,
-            addr,
-            workload: self.workload(&addr.to_string()),
+            control,
         })
+    }
+
+    /// The meters of a server that runs already: of the process that was named, or of those that listen there. Says whose they
+    /// are; the error is of a process that is not there.
+    fn meters_of(
+        &mut self,
+        spec: &TargetSpec,
+        reach: &Reach,
+    ) -> Result<Option<Arc<Meters>>, String> {
+        let asked = spec.kind.running().and_then(|running| running.pid);
+        let found = asked.map_or_else(|| listeners(&reach.endpoint.peer), |pid| vec![pid]);
+        let processes: Vec<String> = found.iter().map(|&pid| process_tree::name(pid)).collect();
+        let meters = (!found.is_empty()).then(|| Arc::new(Meters::of(found)));
+        if let (Some(pid), Some(meters)) = (asked, &meters)
+            && meters.reading().is_none()
+        {
+            return Err(format!(
+                "there is no process {pid} whose CPU and memory could be read: leave --pid out, or correct it"
+            ));
+        }
+        let line = match processes.join(", ").as_str() {
+            "" => format!(
+                "{}: its CPU and memory are not known: no process was found that listens at {}; name it with --pid {}=PID",
+                spec.name, reach.endpoint.peer, spec.name
+            ),
+            processes => format!("{}: its CPU and memory are those of {processes}", spec.name),
+        };
+        if self.known_processes.insert(line.clone()) {
+            (self.tell)(RunEvent::Notice(&line));
+        }
+        Ok(meters)
     }
 
     /// Opens a target's idle connections and reads what they cost it. They stay open until the round ends, in the epochs of
@@ -243,11 +328,16 @@ impl Run<'_> {
         let Some(process) = &mut state.process else {
             return;
         };
-        let meters = process.server.as_ref().map(Server::meters);
+        let meters = process.meters.clone();
         let settled = || meters.as_deref().and_then(settled_rss_bytes);
         let before = settled();
         let cpus = &self.request.pinning.load_cpus;
-        match Holder::start(process.addr, count, cpus, &self.steering.interrupt) {
+        match Holder::start(
+            &process.reach().endpoint.peer,
+            count,
+            cpus,
+            &self.steering.interrupt,
+        ) {
             Ok(Some(idle)) => {
                 let opened = idle.opened();
                 process.idle = Some(idle);
@@ -262,9 +352,12 @@ impl Run<'_> {
         }
     }
 
-    fn workload(&self, host: &str) -> Workload {
+    fn workload(&self, address: &Address) -> Workload {
         let request = self.request;
-        request.routes.workload(host, request.scenario.connect)
+        let equal = |index| Some(self.answers.get(&index)?.answer.body.clone());
+        request
+            .routes
+            .workload(address, request.scenario.connect, &equal)
     }
 
     /// The load of a step: at `rate`, or as the request says, where the capacity of the targets may have to be measured first.
@@ -296,7 +389,7 @@ impl Run<'_> {
             let Some(process) = &state.process else {
                 continue;
             };
-            match self.probe_capacity(&process.workload, process.addr) {
+            match self.probe_capacity(process) {
                 Ok(capacity) => {
                     (self.tell)(RunEvent::CapacityMeasured {
                         target: &state.spec.name,
@@ -312,7 +405,7 @@ impl Run<'_> {
     }
 
     /// How many requests a second a target answers in a closed loop, or why that is not known.
-    fn probe_capacity(&self, workload: &Workload, addr: SocketAddr) -> Result<Rate, String> {
+    fn probe_capacity(&self, process: &Process) -> Result<Rate, String> {
         let mut duration = CAPACITY_PROBE;
         loop {
             // Without a drain: replies that come after the time is up would count as well, one a connection, and make a slow
@@ -322,9 +415,14 @@ impl Run<'_> {
                 drain: Duration::ZERO,
                 ..self.request.load(Arrival::Closed)
             };
-            let recording =
-                load::drive(&load, workload, addr, &self.options(), &Control::default())
-                    .map_err(|error| error.to_string())?;
+            let recording = load::drive(
+                &load,
+                &process.workload,
+                process.reach().endpoint.clone(),
+                &self.options(),
+                &Control::default(),
+            )
+            .map_err(|error| error.to_string())?;
             let replies = recording.accounting.ok;
             let is_known = replies >= CAPACITY_REPLIES * u64::from(load.connections.get());
             if is_known || duration >= CAPACITY_PROBE_AT_MOST || self.steering.interrupt.is_asked()
@@ -339,30 +437,16 @@ impl Run<'_> {
         }
     }
 
-    /// What a target counts of itself, asked between two epochs, when nothing is measured, and the rest of its `/stats`. One that
-    /// never answered is not asked again: it may be none of ours, and take its time to say so.
-    pub(super) fn stats(
-        &self,
-        state: &mut TargetState<'_>,
-    ) -> Option<(Snapshot, serde_json::Value)> {
-        let process = state.process.as_ref().filter(|_| state.has_stats)?;
-        let Some(reply) = self.client.stats(process.addr) else {
-            state.has_stats = state.cost.stats.is_some();
-            return None;
-        };
-        let snapshot = Snapshot::read(&reply);
-        Some((snapshot, without_counts(reply)))
-    }
-
     /// Drives load at a target, if it is there, and notes its failure where that can't be done.
     pub(super) fn drive(&mut self, load: &Load, state: &mut TargetState<'_>) -> Option<Driven> {
         let process = state.process.as_ref()?;
-        let meters = process.server.as_ref().map(Server::meters);
+        let meters = process.meters.clone();
         let options = self.options();
         let lines = || process.server.as_ref().map_or(0, Server::lines);
         let lines_before = lines();
         let watched = watch(meters.as_ref(), self.started, self.steering, |control| {
-            load::drive(load, &process.workload, process.addr, &options, control)
+            let endpoint = process.reach().endpoint.clone();
+            load::drive(load, &process.workload, endpoint, &options, control)
         });
         let (driven, mut watched) = match watched {
             Ok(both) => both,
@@ -434,6 +518,18 @@ impl Run<'_> {
             state.note(Note::Warning(Warning::note(Fact::EndedUntidily { how })));
         }
     }
+}
+
+/// What a target counts of itself, asked between two epochs, when nothing is measured, and the rest of its `/stats`. One that
+/// never answered is not asked again: it may be none of ours, and take its time to say so.
+pub(super) fn stats(state: &mut TargetState<'_>) -> Option<(Snapshot, serde_json::Value)> {
+    let process = state.process.as_ref().filter(|_| state.has_stats)?;
+    let Some(reply) = process.control.stats() else {
+        state.has_stats = state.cost.stats.is_some();
+        return None;
+    };
+    let snapshot = Snapshot::read(&reply);
+    Some((snapshot, without_counts(reply)))
 }
 
 /// Whether two warnings are of unlike answers to one request.

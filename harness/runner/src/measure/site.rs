@@ -1,6 +1,6 @@
 //! What stands around the targets while they are measured.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,6 @@ use crate::run_event::RunEvent;
 use crate::steering::Steering;
 use crate::step_log::RUNS;
 use process::cgroup;
-use process::control_client::ControlClient;
 use process::cores;
 use process::environment;
 use process::failure::{Explain, Failure};
@@ -36,7 +35,6 @@ pub(super) struct Site {
     timestamp: jiff::Timestamp,
     machine: Machine,
     pub(super) environment: Environment,
-    client: ControlClient,
     starter: Starter,
     /// When the generator spins.
     spin: Spin,
@@ -52,7 +50,6 @@ impl Site {
         // The generator, the backend and this program's own threads share cores; servers get theirs at launch.
         cores::pin(&request.pinning.load_cpus)
             .or_internal(|| "cannot pin the generator".to_owned())?;
-        let client = ControlClient::new()?;
         let is_called = request.routes.need_backend();
         let backend = (is_called || starting::need_backend(&request.targets))
             .then(|| launch_backend(request))
@@ -60,7 +57,9 @@ impl Site {
         let launcher = Starter::new(
             &request.targets,
             &request.pinning,
-            backend.as_ref().map(|backend| backend.addr),
+            backend
+                .as_ref()
+                .map(|backend| backend.reach().address.authority.clone()),
             interrupt,
             &mut |line| tell(RunEvent::Notice(line)),
         )?;
@@ -70,7 +69,6 @@ impl Site {
             started,
             timestamp: jiff::Timestamp::now(),
             environment,
-            client,
             machine: Machine {
                 began: started,
                 ticks: environment::cpu_ticks(),
@@ -133,10 +131,10 @@ impl Site {
             steering,
             // One axis of time, from which what lay between two processes is left out.
             started: self.started.checked_sub(before).unwrap_or(self.started),
-            client: self.client,
             starter: self.starter,
             spin: self.spin,
             answers: BTreeMap::new(),
+            known_processes: BTreeSet::new(),
             tell,
         };
         (self.machine, run)
@@ -174,9 +172,9 @@ impl Machine {
     }
 
     /// How the backend does; nothing where it doesn't say.
-    pub(super) fn ask_backend(&self, client: &ControlClient) -> Option<BackendRecord> {
+    pub(super) fn ask_backend(&self) -> Option<BackendRecord> {
         let server = self.backend.as_ref().filter(|_| self.is_called)?;
-        let stats = client.stats(server.addr)?;
+        let stats = server.control.stats()?;
         let stats: BackendStats = serde_json::from_value(stats).ok()?;
         let elapsed_ns = duration_ns(self.began.elapsed()).max(1);
         Some(BackendRecord {
@@ -188,11 +186,8 @@ impl Machine {
     }
 
     /// Asks the backend how it did, and ends it. The error says how it failed.
-    pub(super) fn stop_backend(
-        &mut self,
-        client: &ControlClient,
-    ) -> Result<Option<BackendRecord>, String> {
-        let record = self.ask_backend(client);
+    pub(super) fn stop_backend(&mut self) -> Result<Option<BackendRecord>, String> {
+        let record = self.ask_backend();
         let Some(server) = self.backend.take() else {
             return Ok(None);
         };

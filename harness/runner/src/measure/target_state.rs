@@ -1,7 +1,7 @@
 //! A target while it is measured: the process that serves, and what is known of it so far.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::sync::Arc;
 
 use analysis::warmup;
 use analysis::warnings;
@@ -26,8 +26,11 @@ use model::spec::target::TargetSpec;
 use model::units::{Nanos, duration_ns};
 
 use crate::run_event::SoFar;
+use process::control_client::ControlClient;
 use process::holder::Holder;
 use process::launch::Server;
+use process::meter::Meters;
+use process::reach::Reach;
 
 /// A target and what has been measured of it so far.
 pub(super) struct TargetState<'a> {
@@ -58,11 +61,19 @@ pub(super) struct Process {
     pub(super) server: Option<Server>,
     /// Its idle connections, where the scenario has some.
     pub(super) idle: Option<Holder>,
-    pub(super) addr: SocketAddr,
+    /// What it spends, where that is known.
+    pub(super) meters: Option<Arc<Meters>>,
+    /// Asks it what it says of itself.
+    pub(super) control: ControlClient,
     pub(super) workload: Workload,
 }
 
 impl Process {
+    /// Where it is reached.
+    pub(super) fn reach(&self) -> &Reach {
+        self.control.reach()
+    }
+
     /// Idle connections that were lost so far.
     pub(super) fn idle_lost(&mut self) -> u64 {
         let lost = self.idle.as_mut().map(Holder::lost);

@@ -444,14 +444,17 @@ fn a_body_is_sent_as_it_is_written() {
     assert_eq!(words, "POST /sleep/5, 9 bytes, to be answered 422");
     let body = body.unwrap();
     assert_eq!(
-        (body.text.as_str(), body.content_type.as_str()),
-        ("{\"id\": 1}", DEFAULT_CONTENT_TYPE)
+        (body.source, body.content_type.as_str()),
+        (
+            BodySource::Text("{\"id\": 1}".to_owned()),
+            DEFAULT_CONTENT_TYPE
+        )
     );
     let (_, body) = with("body = \"\"\ncontent_type = \"text/plain\"\n");
     assert_eq!(
         body,
         Some(Body {
-            text: String::new(),
+            source: BodySource::Text(String::new()),
             content_type: "text/plain".to_owned()
         })
     );
@@ -582,7 +585,7 @@ const UNKNOWN: &[Mistake] = &[
         "weight",
         "wieght",
         "13:1: unknown key `wieght`",
-        "did you mean `weight`? Known here: `route`, `path`, `method`, `headers`, `body`, `content_type`, `message_bytes`, `weight`, `expect_status`",
+        "did you mean `weight`? Known here: `route`, `path`, `method`, `headers`, `body`, `body_file`, `body_lines`, `follows`, `take`, `expect_body`, `content_type`, `message_bytes`, `weight`, `expect_status`",
     ),
     (
         "p99 =",
@@ -952,3 +955,63 @@ const OUT_OF_RANGE: &[Mistake] = &[
         "correct this line; `bench list scenarios` shows scenarios to start from",
     ),
 ];
+
+/// A request of one's own with this line, which may be refused.
+fn own(line: &str) -> Result<Scenario, ScenarioError> {
+    parse(&edited(
+        "route = \"/sleep/5\"\nweight = 3\n",
+        &format!("path = \"/a\"\n{line}\n"),
+    ))
+}
+
+#[test]
+fn what_is_taken_and_expected_of_replies_has_bounds() {
+    let places = |count: usize, from: &str| {
+        let each = (0..count).map(|at| format!("{from}{at}\" = \"/a\""));
+        format!("{{ {} }}", each.collect::<Vec<_>>().join(", "))
+    };
+    let pointer = |bytes: usize| format!("/{}", "p".repeat(bytes - 1));
+    let take = |count| format!("take = {}", places(count, "\"a"));
+    let json = |count| format!("expect_body = {{ json = {} }}", places(count, "\"/"));
+    let take_at = |bytes| format!("take = {{ a = \"{}\" }}", pointer(bytes));
+    let json_at = |bytes| {
+        format!(
+            "expect_body = {{ json = {{ \"{}\" = 1 }} }}",
+            pointer(bytes)
+        )
+    };
+    let length = |bytes: u32| format!("expect_body = {{ bytes = {bytes} }}");
+    for (fits, refused, what) in [
+        (
+            take(MAX_TAKEN),
+            take(MAX_TAKEN + 1),
+            "`take` names 1 to 16 places, not 17",
+        ),
+        (
+            json(MAX_TAKEN),
+            json(MAX_TAKEN + 1),
+            "`json` names 1 to 16 places, not 17",
+        ),
+        (take(1), take(0), "`take` names 1 to 16 places, not 0"),
+        (
+            take_at(MAX_POINTER_BYTES),
+            take_at(MAX_POINTER_BYTES + 1),
+            "is not a JSON pointer of at most 256 bytes",
+        ),
+        (
+            json_at(MAX_POINTER_BYTES),
+            json_at(MAX_POINTER_BYTES + 1),
+            "is not a JSON pointer of at most 256 bytes",
+        ),
+        (
+            length(MAX_EXPECTED_BYTES),
+            length(MAX_EXPECTED_BYTES + 1),
+            "`bytes` must be from 0 to 67108864, not 67108865",
+        ),
+    ] {
+        own(&fits).unwrap_or_else(|error| panic!("{fits}: {error}"));
+        let error = own(&refused).unwrap_err();
+        assert!(error.to_string().contains(what), "{error}");
+        assert!(!error.remedy().is_empty());
+    }
+}

@@ -5,8 +5,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::de::{MapAccess, SeqAccess, Visitor};
@@ -14,10 +16,18 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
 use crate::names;
+use crate::spec::access::{Access, TrustSpec};
+use crate::spec::address::{Address, AddressError};
 use crate::spec::factors::Factors;
 use crate::spec::secrets::without_values;
 use crate::spec::target::needs::{Needs, Runtime};
 use crate::spec::toml_source::{SourceError, Text};
+
+/// Where a server may listen that takes a port: `localhost` is either.
+const LOOPBACK: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::LOCALHOST),
+    IpAddr::V6(Ipv6Addr::LOCALHOST),
+];
 
 /// The longest manifest that is read.
 pub const MAX_SOURCE_BYTES: usize = 64 * 1024;
@@ -60,6 +70,10 @@ pub struct Manifest {
     pub args: Vec<Template>,
     /// What is added to its environment.
     pub env: BTreeMap<String, Template>,
+    /// Where it is reached once it is started; at the port of 127.0.0.1 where nothing is said.
+    pub url: Option<Template>,
+    /// How it is reached there.
+    pub access: Access,
     /// The path that answers 200 once it is ready.
     pub ready: String,
     /// How long that may take.
@@ -179,6 +193,8 @@ impl Manifest {
             args: filler.templates("args", &raw.args, Use::Launch)?,
             secrets: secrets(raw.env.get_ref(), source),
             env: filler.env(&raw.env)?,
+            url: filler.url(&raw)?,
+            access: access(&raw, file_name),
             ready: path(&text, raw.ready.as_ref())?,
             ready_timeout: timeout(&text, raw.ready_timeout.as_ref(), DEFAULT_READY_TIMEOUT)?,
             versions: filler.versions(&raw)?,
@@ -193,7 +209,7 @@ impl Manifest {
             source: source.to_owned(),
             file_name: file_name.to_owned(),
         };
-        if !manifest.names(Placeholder::Port) {
+        if !manifest.knows_where() {
             return Err(text.error(
                 raw.command.span(),
                 NO_PORT,
@@ -232,11 +248,41 @@ impl Manifest {
             source: format!("{}\n# Started by another command: {source}\n", self.source),
             ..self.clone()
         };
-        if !manifest.names(Placeholder::Port) {
+        if !manifest.knows_where() {
             let help = "write `{port}` where it takes one";
             return Err(text.error(0..source.len(), NO_PORT, help));
         }
         Ok(manifest)
+    }
+
+    /// Whether it is started with the port or the socket to listen on.
+    fn knows_where(&self) -> bool {
+        self.names(Placeholder::Port) || self.listens_on_socket()
+    }
+
+    /// Whether it takes the path of a Unix socket to listen on.
+    pub fn listens_on_socket(&self) -> bool {
+        self.names(Placeholder::Socket)
+    }
+
+    /// Where it may be reached, started with these values: at its `url`, or at its port of the loopback, in IPv4 or IPv6.
+    pub fn addresses(&self, values: &Values) -> Result<Vec<Address>, AddressError> {
+        let Some(url) = &self.url else {
+            let addr = |ip| Address::from(SocketAddr::new(ip, values.port));
+            return Ok(LOOPBACK.map(addr).to_vec());
+        };
+        Address::parse_base(&url.fill(values)).map(|address| vec![address])
+    }
+
+    /// Whether it is reached over TLS.
+    pub fn is_secured(&self) -> bool {
+        // Whatever the port.
+        let values = Values {
+            port: 1,
+            ..Values::default()
+        };
+        self.addresses(&values)
+            .is_ok_and(|addresses| addresses.iter().any(|address| address.is_secured))
     }
 
     /// Whether it takes the address of the upstream.
@@ -318,6 +364,7 @@ enum Piece {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Placeholder {
     Port,
+    Socket,
     DataDir,
     Upstream,
     Pool,
@@ -327,8 +374,9 @@ enum Placeholder {
     Interpreter(Runtime),
 }
 
-const PLACEHOLDERS: [(&str, Placeholder); 11] = [
+const PLACEHOLDERS: [(&str, Placeholder); 12] = [
     ("port", Placeholder::Port),
+    ("socket", Placeholder::Socket),
     ("data_dir", Placeholder::DataDir),
     ("upstream", Placeholder::Upstream),
     ("pool", Placeholder::Pool),
@@ -344,8 +392,10 @@ const PLACEHOLDERS: [(&str, Placeholder); 11] = [
 /// What stands for the placeholders in one launch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Values {
-    /// `{port}`: where it must listen, on 127.0.0.1.
+    /// `{port}`: where it must listen, on the loopback.
     pub port: u16,
+    /// `{socket}`: the Unix socket where it must listen. Empty where [`Manifest::listens_on_socket`] is not.
+    pub socket: String,
     /// `{data_dir}`: the files that `/file/{kib}` reads.
     pub data_dir: String,
     /// `{upstream}`: the backend's address, host and port. Empty where [`Manifest::calls_upstream`] is not.
@@ -369,6 +419,7 @@ impl Template {
         let piece = |piece: &Piece| match piece {
             Piece::Text(text) => text.clone(),
             Piece::Hole(Placeholder::Port) => values.port.to_string(),
+            Piece::Hole(Placeholder::Socket) => values.socket.clone(),
             Piece::Hole(Placeholder::DataDir) => values.data_dir.clone(),
             Piece::Hole(Placeholder::Upstream) => values.upstream.clone(),
             Piece::Hole(Placeholder::Pool) => values.pool.to_string(),
@@ -416,6 +467,9 @@ struct Raw {
     args: Spanned<RawCommand>,
     #[serde(default = "nothing")]
     env: Spanned<BTreeMap<Spanned<String>, Spanned<String>>>,
+    url: Option<Spanned<String>>,
+    cacert: Option<PathBuf>,
+    insecure: Option<bool>,
     ready: Option<Spanned<String>>,
     ready_timeout: Option<Spanned<String>>,
     version: Option<Spanned<RawVersion>>,
@@ -490,6 +544,23 @@ struct RawDifference {
     why: Spanned<String>,
 }
 
+/// How a server is reached by its manifest, beside which a file of authorities is looked for.
+fn access(raw: &Raw, file_name: &str) -> Access {
+    let dir = Path::new(file_name).parent();
+    let beside = |path: &PathBuf| dir.unwrap_or(Path::new("")).join(path);
+    let only = raw
+        .cacert
+        .as_ref()
+        .map(|path| TrustSpec::Only(beside(path)));
+    Access {
+        trust: match raw.insecure {
+            Some(true) => TrustSpec::Anyone,
+            Some(false) | None => only.unwrap_or_default(),
+        },
+        ..Access::default()
+    }
+}
+
 /// What a template is for, which decides what may be filled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Use {
@@ -536,6 +607,24 @@ impl Filler<'_> {
             Ok((name.clone(), self.template(value, Use::Launch)?))
         })
         .collect()
+    }
+
+    /// Where it is reached once it is started.
+    fn url(&self, raw: &Raw) -> Result<Option<Template>, SourceError> {
+        let Some(value) = &raw.url else {
+            return Ok(None);
+        };
+        let template = self.template(value, Use::Launch)?;
+        // As it may be filled in.
+        let values = Values {
+            port: u16::MAX,
+            socket: "/tmp/socket".to_owned(),
+            ..Values::default()
+        };
+        match Address::parse_base(&template.fill(&values)) {
+            Ok(_) => Ok(Some(template)),
+            Err(AddressError { what, help }) => Err(self.text.error(value.span(), what, help)),
+        }
     }
 
     /// What has a version, and the command that prints it: `runtime`, where only one command is given.

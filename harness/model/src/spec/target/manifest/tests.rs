@@ -115,6 +115,7 @@ why = "Its parser counts otherwise."
     .unwrap();
     let values = Values {
         port: 8080,
+        socket: String::new(),
         data_dir: "/data".to_owned(),
         upstream: "127.0.0.1:9000".to_owned(),
         pool: 4,
@@ -339,4 +340,64 @@ fn a_record_has_the_names_of_variables_and_no_passwords() {
     assert_eq!(recorded, format!("{SMALLEST}{expected}"));
     let again = Manifest::parse(&recorded, "mine.toml").unwrap();
     assert_eq!(again.recorded(), recorded);
+}
+
+#[test]
+fn where_a_server_is_reached_follows_from_its_port_unless_a_url_says_more() {
+    let check = |lines: &str| {
+        let source =
+            format!("description = \"d\"\nruntime = \"r\"\nloop = \"l\"\ncommand = \"c\"\n{lines}");
+        Manifest::parse(&source, "dir/mine.toml")
+    };
+    let values = Values {
+        port: 8080,
+        socket: "/run/s".to_owned(),
+        ..Values::default()
+    };
+    for (lines, address) in [
+        (
+            "args = [\"{port}\"]",
+            "http://127.0.0.1:8080/ or http://[::1]:8080/",
+        ),
+        (
+            "args = [\"{port}\"]\nurl = \"https://localhost:{port}/api\"",
+            "https://localhost:8080/api",
+        ),
+        (
+            "args = [\"{socket}\"]\nurl = \"unix:{socket}\"",
+            "unix:/run/s",
+        ),
+    ] {
+        let manifest = check(lines).unwrap();
+        let addresses = manifest.addresses(&values).unwrap();
+        let shown: Vec<String> = addresses.iter().map(Address::to_string).collect();
+        assert_eq!(shown.join(" or "), address);
+        assert_eq!(manifest.is_secured(), address.starts_with("https:"));
+        assert!(manifest.access.is_usual());
+    }
+    let secured = "args = [\"{port}\"]\nurl = \"https://h:{port}\"\n";
+    let trust = |line: &str| check(&format!("{secured}{line}")).unwrap().access.trust;
+    assert_eq!(
+        trust("cacert = \"ca.pem\""),
+        TrustSpec::Only("dir/ca.pem".into())
+    );
+    assert_eq!(
+        trust("cacert = \"/ca.pem\""),
+        TrustSpec::Only("/ca.pem".into())
+    );
+    assert_eq!(trust("insecure = true"), TrustSpec::Anyone);
+    for (lines, words) in [
+        (
+            "args = [\"{port}\"]\nurl = \"http://h:{port}/?q\"",
+            "has a query",
+        ),
+        (
+            "args = [\"{port}\"]\nurl = \"ftp://h:{port}\"",
+            "not measured",
+        ),
+        ("url = \"http://h:{port}\"", "nothing tells it"),
+    ] {
+        let error = check(lines).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
 }
