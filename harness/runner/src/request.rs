@@ -9,7 +9,7 @@ use model::record::log::LogHead;
 use model::record::surroundings::Pinning;
 use model::spec::load::{Arrival, Load, ReceiveClock};
 use model::spec::plan::{Effort, Plan, PlanSpec};
-use model::spec::scenario::{ArrivalSpec, Pace, Scenario};
+use model::spec::scenario::{self, ArrivalSpec, Pace, Scenario};
 use model::spec::secrets::NOT_RECORDED;
 use model::spec::target;
 use model::spec::target::TargetSpec;
@@ -211,8 +211,7 @@ impl Request {
         seed: u64,
         pinning: Pinning,
     ) -> Result<Self, Failure> {
-        let scenario =
-            Scenario::parse(scenario, &experiment.scenario_file).map_err(Failure::usage)?;
+        let scenario = scenario_again(scenario, &experiment.scenario_file)?;
         let targets = experiment.targets.iter().zip(manifests);
         let targets: Vec<TargetSpec> = targets
             .map(|(origin, source)| target(origin, source))
@@ -293,6 +292,24 @@ fn experiment(scenario: &Scenario, targets: &[TargetSpec], choices: &Choices) ->
         aa: choices.aa,
         profile: choices.profile.is_some(),
     }
+}
+
+/// A scenario as it was; where the record has not all of it, that of the file, if it is what was recorded.
+fn scenario_again(recorded: &str, file: &str) -> Result<Scenario, Failure> {
+    if !recorded.contains(NOT_RECORDED) {
+        return Scenario::parse(recorded, file).map_err(Failure::usage);
+    }
+    let text = files::read_text(Path::new(file), scenario::MAX_SOURCE_BYTES).ok();
+    let known = text.and_then(|text| Scenario::parse(&text, file).ok());
+    known
+        .filter(|scenario| scenario.recorded() == recorded)
+        .ok_or_else(|| {
+            Failure::usage(miette::miette!(
+                help = format!("put the scenario back as it was, at {file}"),
+                "what was sent is not all in the record, which leaves out headers that let somebody in, and {file} is not there or has \
+                 changed since"
+            ))
+        })
 }
 
 /// The manifest of which a record has not all: a built-in one, or that of the file, where it is what was recorded.

@@ -17,6 +17,7 @@ use toml::Spanned;
 use crate::names;
 use crate::percentiles::PERCENTILES;
 use crate::spec::load::{Arrival, Connect, MAX_REQUESTS, Process, Profile};
+use crate::spec::secrets::without_secret_headers;
 use crate::spec::toml_source::Text;
 use crate::units;
 use crate::units::{Rate, UnitError};
@@ -373,6 +374,11 @@ impl Scenario {
             .collect()
     }
 
+    /// The TOML as it is recorded: without the values of headers that let somebody in, and without user names and passwords of URLs.
+    pub fn recorded(&self) -> String {
+        without_secret_headers(&self.source)
+    }
+
     /// The scenario as a run record carries it.
     pub fn record(&self) -> ScenarioRecord {
         let total: f64 = self.weights().into_iter().map(f64::from).sum();
@@ -396,7 +402,7 @@ impl Scenario {
                     at_most_ns: units::duration_ns(objective.at_most),
                 })
                 .collect(),
-            source: self.source.clone(),
+            source: self.recorded(),
         }
     }
 }

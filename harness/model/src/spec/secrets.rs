@@ -26,6 +26,52 @@ pub fn without_credentials(text: &str) -> String {
     kept
 }
 
+/// Headers whose values let somebody in, and what the names of such ones have in them, in lower case.
+const SECRET_HEADERS: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
+const SECRET_PARTS: [&str; 6] = ["token", "secret", "password", "api-key", "apikey", "auth-"];
+
+/// Whether the value of this header is left out of records.
+pub fn is_secret_header(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SECRET_HEADERS.contains(&name.as_str()) || SECRET_PARTS.iter().any(|part| name.contains(part))
+}
+
+/// A TOML text without the values of headers that let somebody in, written as strings `"Name: value"`, and without credentials.
+pub(crate) fn without_secret_headers(text: &str) -> String {
+    let mut kept = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(['"', '\'']) {
+        let (before, quoted) = rest.split_at(at + 1);
+        kept += before;
+        let end = end_of_string(quoted, &rest[at..=at]);
+        let (string, after) = quoted.split_at(end);
+        match string.split_once(':') {
+            Some((name, _)) if is_secret_header(name.trim()) => {
+                kept += name;
+                kept += ": ";
+                kept += NOT_RECORDED;
+            }
+            _ => kept += string,
+        }
+        let closing = after.len().min(1);
+        kept += &after[..closing];
+        rest = &after[closing..];
+    }
+    kept += rest;
+    without_credentials(&kept)
+}
+
+/// Where a string of TOML ends, in bytes, seen from behind the quotation mark that opens it. One that is not closed ends with its line.
+fn end_of_string(text: &str, mark: &str) -> usize {
+    let mut is_escaped = false;
+    let end = text.find(|c: char| {
+        let is_end = c == '\n' || (!is_escaped && mark.starts_with(c));
+        is_escaped = c == '\\' && mark == "\"" && !is_escaped;
+        is_end
+    });
+    end.unwrap_or(text.len())
+}
+
 /// A TOML text without the values at these places, and without credentials.
 ///
 /// `values`: in bytes, quotation marks included, in ascending order.
@@ -59,6 +105,26 @@ mod tests {
             ("ä://ü:ö@ß", "ä://(not recorded)@ß"),
         ] {
             assert_eq!(without_credentials(text), kept);
+        }
+    }
+
+    #[test]
+    fn headers_that_let_somebody_in_are_left_out_and_all_else_stays() {
+        for (text, kept) in [
+            ("", ""),
+            ("x = \"unclosed", "x = \"unclosed"),
+            (
+                "headers = [\"Accept: a\", \"Authorization: Bearer \\\"x\", 'cookie:a=\"b\"']\npath = \"/a?b\" # it's\nd = \"X-Api-Key: 1\"",
+                "headers = [\"Accept: a\", \"Authorization: (not recorded)\", 'cookie: (not recorded)']\npath = \"/a?b\" # it's\nd = \"X-Api-Key: (not recorded)\"",
+            ),
+            ("a = \"http://u:p@h\"", "a = \"http://(not recorded)@h\""),
+            (
+                "body = \"\"\"\n{\"a\": \"b\"}\n\"\"\"\n",
+                "body = \"\"\"\n{\"a\": \"b\"}\n\"\"\"\n",
+            ),
+            ("\"Authorization: ä", "\"Authorization: (not recorded)"),
+        ] {
+            assert_eq!(without_secret_headers(text), kept);
         }
     }
 

@@ -127,7 +127,7 @@ fn head(request: &Request, sweep: Option<&SweepAsk>, title: Title) -> LogHead {
         bench_version: env!("CARGO_PKG_VERSION").to_owned(),
         command: title.command,
         seed: request.plan.seed,
-        scenario: request.scenario.source.clone(),
+        scenario: request.scenario.recorded(),
         manifests: manifests.collect(),
         experiment: request.experiment.clone(),
         pinning: request.pinning.clone(),
