@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 from case import case
-from field import FINE, SERVERS, Field, expect, mounted, sockets, until
+from field import FINE, SERVERS, SHORT, Field, expect, mounted, sockets, until
 
 # /etc/hosts of a machine on which `localhost` is ::1 before it is 127.0.0.1.
 HOSTS = "::1 localhost\n127.0.0.1 localhost\n"
@@ -230,18 +230,25 @@ def supervisors(field: Field) -> list[int]:
     return [pid for pid in field.left() if b"\0supervise\0" in commandline(pid) and b"sh\0-c" in commandline(pid)]
 
 
-@case("D16 secrets", "Values of a manifest's `env` and passwords in commands stand in run.json and the report, readable by everybody.")
+@case("D16 secrets", "Values of a manifest's `env`, passwords in commands and keys in headers stand in run.json and the report, readable by everybody.")
 def secrets(field: Field) -> None:
-    """Records have the names of variables alone, and credentials masked; `rerun` takes both from the manifest, or says that it needs it."""
+    """Records have the names of variables and headers alone, and credentials masked; `rerun` takes them from the files, or says that it needs them."""
     secret = field.target("secret", more='env = { API_KEY = "s3cr3t-value" }')
     text = (field.dir / "secret.toml").read_text().replace('"{port}"]', '"{port}", "--db=postgres://user:s3cr3t-word@host/x"]')
     field.write("secret.toml", text)
-    field.measure(secret).exits(*FINE)
+    headers = 'headers = ["Accept: */*", "Authorization: Bearer s3cr3t-token", "Cookie: id=s3cr3t-cookie"]'
+    scenario = (field.dir / field.scenario()).read_text().replace("route =", "path =")
+    field.write("own.toml", f"{scenario}{headers}\n")
+    field.bench(*f"run --scenario own.toml {SHORT} --rounds 1 --out run --target {secret}".split()).exits(*FINE)
     for file in (field.dir / "run").rglob("*"):
         if file.is_file():
-            found = [word for word in (b"s3cr3t-value", b"s3cr3t-word") if word in file.read_bytes()]
+            found = [word for word in (b"s3cr3t-value", b"s3cr3t-word", b"s3cr3t-token", b"s3cr3t-cookie") if word in file.read_bytes()]
             expect(not found, f"{file.relative_to(field.dir)} has {found}")
     expect("API_KEY" in (field.dir / "run/run.json").read_text(), "the name of the variable is in the record")
     field.bench("rerun", "run", "--force", "--out", "again").exits(*FINE)
+    own = field.dir / "own.toml"
+    own.rename(field.dir / "away")
+    field.bench("rerun", "run", "--out", "none").exits(2).says("own.toml", "leaves out")
+    (field.dir / "away").rename(own)
     (field.dir / "secret.toml").unlink()
     field.bench("rerun", "run", "--out", "none").exits(2).says("secret.toml", "leaves out")
