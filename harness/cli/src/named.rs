@@ -1,5 +1,6 @@
 //! What a user names: scenarios and targets, built in or in files.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use model::names;
@@ -124,4 +125,23 @@ pub(crate) fn targets(names: &[String], urls: &[String]) -> Result<Vec<TargetSpe
     }
     target::unique(&targets).map_err(Failure::usage_of)?;
     Ok(targets)
+}
+
+/// The same targets, those that can have several workers with so many.
+pub(crate) fn with_workers(
+    targets: Vec<TargetSpec>,
+    workers: Option<NonZeroU32>,
+) -> Result<Vec<TargetSpec>, Failure> {
+    let Some(workers) = workers else {
+        return Ok(targets);
+    };
+    if !targets.iter().any(|target| target.kind.takes_workers()) {
+        return Err(Failure::usage(miette::miette!(
+            help = "leave --workers out, or hand {{workers}} to a target in its manifest",
+            "no target here can have several workers"
+        )));
+    }
+    let each = targets.into_iter();
+    each.map(|target| target.with_workers(workers).map_err(Failure::usage))
+        .collect()
 }

@@ -54,12 +54,13 @@ pub fn ids() -> BTreeSet<String> {
 
 /// Plays every case against the server at `addr`, group by group, and tells each outcome as soon as it is known.
 ///
-/// `host` is what the requests' `Host` field says. Each case gets a fresh connection and at most [`CASE_TIMEOUT`]; after
+/// `host` is what the requests' `Host` field says. Cases of a route that `serves` denies, given a target of it, are not played. Each case gets a fresh connection and at most [`CASE_TIMEOUT`]; after
 /// [`MAX_UNANSWERED`] cases without an answer the rest is left out, which is itself a failed outcome.
 pub fn check(
     addr: SocketAddr,
     host: &str,
     needs: Needs,
+    serves: &dyn Fn(&str) -> bool,
     on_case: &mut dyn FnMut(&Outcome),
 ) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
@@ -67,7 +68,8 @@ pub fn check(
         on_case(&outcome);
         outcomes.push(outcome);
     };
-    let cases = cases::all(host, needs);
+    let mut cases = cases::all(host, needs);
+    cases.retain(|case| case.route().is_none_or(serves));
     let mut unanswered = 0;
     for (at, case) in cases.iter().enumerate() {
         if unanswered == MAX_UNANSWERED {
@@ -178,6 +180,33 @@ mod tests {
     }
 
     #[test]
+    fn a_route_that_is_not_served_has_no_cases() {
+        let nobody = ([127, 0, 0, 1], 9).into();
+        let cases = |left_out: &str| {
+            let needs = Needs::every().next().unwrap();
+            let mut cases = cases::all("test", needs);
+            cases.retain(|case| {
+                case.route()
+                    .is_none_or(|route| !route.starts_with(left_out))
+            });
+            cases.len()
+        };
+        let (all, without_chat, without_stats) =
+            (cases("/nothing"), cases("/chat"), cases("/stats"));
+        assert!(without_chat < all - 50, "{without_chat} of {all}");
+        // GET, HEAD, and three methods that it does not take.
+        assert_eq!(without_stats, all - 5);
+        let none = check(
+            nobody,
+            "test",
+            Needs::every().next().unwrap(),
+            &|_| false,
+            &mut |_| {},
+        );
+        assert!(none.iter().all(|outcome| outcome.problem.is_some()));
+    }
+
+    #[test]
     fn a_server_that_is_not_there_is_asked_a_few_times_only() {
         let nobody = TcpListener::bind("127.0.0.1:0")
             .unwrap()
@@ -189,7 +218,7 @@ mod tests {
             is_strict: false,
         };
         let mut reported = Vec::new();
-        let outcomes = check(nobody, "test", needs, &mut |outcome| {
+        let outcomes = check(nobody, "test", needs, &|_| true, &mut |outcome| {
             reported.push(outcome.clone());
         });
         assert_eq!(reported, outcomes);

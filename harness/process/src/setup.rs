@@ -338,6 +338,21 @@ fn files(runtime: Runtime) -> Vec<(String, Vec<u8>)> {
                     "server.js",
                     include_bytes!("../../../servers/node/server.js"),
                 ),
+                (
+                    "express.js",
+                    include_bytes!("../../../servers/node/express.js"),
+                ),
+                (
+                    "fastify.js",
+                    include_bytes!("../../../servers/node/fastify.js"),
+                ),
+                ("hono.js", include_bytes!("../../../servers/node/hono.js")),
+                ("bun.js", include_bytes!("../../../servers/node/bun.js")),
+                (
+                    "hono-bun.js",
+                    include_bytes!("../../../servers/node/hono-bun.js"),
+                ),
+                ("deno.js", include_bytes!("../../../servers/node/deno.js")),
             ][..],
         ),
         Runtime::Python => (

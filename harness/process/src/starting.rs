@@ -179,7 +179,8 @@ impl Starter {
         reported.collect()
     }
 
-    fn cores(&self) -> u32 {
+    /// How many cores its servers have.
+    pub fn cores(&self) -> u32 {
         u32::try_from(self.pinning.server_cpus.len()).unwrap_or(u32::MAX)
     }
 

@@ -133,6 +133,7 @@ impl Request {
                 target.name
             )));
         }
+        all_served(&routes, &scenario, &targets, &choices.pinning)?;
         let arrival = arrival(&scenario, choices.rate);
         let plan = Plan::new(&PlanSpec {
             rounds: choices.rounds.map(NonZeroU32::get),
@@ -312,14 +313,65 @@ fn scenario_again(recorded: &str, file: &str) -> Result<Scenario, Failure> {
         })
 }
 
+/// Whether every target serves what the scenario asks for.
+fn all_served(
+    routes: &Routes,
+    scenario: &Scenario,
+    targets: &[TargetSpec],
+    pinning: &Pinning,
+) -> Result<(), Failure> {
+    let cores = u32::try_from(pinning.server_cpus.len()).unwrap_or(u32::MAX);
+    let missing = targets.iter().find_map(|target| {
+        let manifest = target.kind.manifest()?;
+        let workers = manifest.workers_on(cores);
+        let missing = routes
+            .routes()
+            .find(|route| !manifest.serves(&route.target(), workers))?;
+        Some((
+            target,
+            manifest.serves(&missing.target(), 1),
+            missing.target(),
+        ))
+    });
+    let Some((target, is_served_by_one, missing)) = missing else {
+        return Ok(());
+    };
+    let name = &target.name;
+    let (what, help) = if is_served_by_one {
+        (
+            " with several workers",
+            "give it one worker, or leave it out",
+        )
+    } else {
+        (
+            "",
+            "leave it out, or choose a scenario whose routes it serves: its manifest says which it is without",
+        )
+    };
+    Err(Failure::usage(miette::miette!(
+        help = help,
+        "{name} does not serve {missing}{what}, which the scenario {} asks for",
+        scenario.name
+    )))
+}
+
 /// The manifest of which a record has not all: a built-in one, or that of the file, where it is what was recorded.
 fn as_it_was(name: &str, recorded: &str, file: &str) -> Result<target::Manifest, Failure> {
     let text = files::read_text(Path::new(file), target::MAX_SOURCE_BYTES).ok();
-    let mut known = target::built_in_sources().chain(text).filter_map(|source| {
-        let manifest = target::Manifest::parse_as(Some(name), &source, file).ok()?;
-        (manifest.recorded() == recorded).then_some(manifest)
+    let parsed = |source: &str| target::Manifest::parse_as(Some(name), source, file).ok();
+    // As many workers as it was started with may be other than its manifest says.
+    let workers = parsed(recorded).and_then(|manifest| match manifest.workers {
+        target::Workers::Fixed(workers) => Some(workers),
+        target::Workers::Cores => None,
     });
-    known.next().ok_or_else(|| {
+    let known = target::built_in_sources().chain(text);
+    let mut known = known
+        .filter_map(|source| parsed(&source))
+        .flat_map(|manifest| {
+            let with = workers.and_then(|workers| manifest.with_workers(workers).ok());
+            [Some(manifest), with].into_iter().flatten()
+        });
+    known.find(|manifest| manifest.recorded() == recorded).ok_or_else(|| {
         Failure::usage(miette::miette!(
             help = format!("put the manifest back as it was, at {file}"),
             "what {name} was started with is not all in the record, which leaves out values of `env` and passwords, and {file} \

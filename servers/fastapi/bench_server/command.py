@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 from types import FrameType
 
-from bench_server.settings import APPS, HTTP_PARSERS, LOOPS, Settings
+from bench_server.settings import APPS, HTTP_PARSERS, LOOPS, SERVERS, Settings
 
 _OLDEST_PYTHON = (3, 11)
 _MAX_POOL_THREADS = 1_024
@@ -27,6 +27,8 @@ def main() -> None:
     # Imported late: flags are told wrong at once, and a signal is heeded meanwhile.
     from bench_server import server
 
+    if settings.server != "uvicorn":
+        server.become(settings)
     try:
         listener = server.bind(settings.port)
     except OSError as error:
@@ -46,14 +48,15 @@ def parse(arguments: list[str]) -> Settings:
     """Reads the flags; wrong ones end the process."""
     parser = argparse.ArgumentParser(
         prog="serve.py",
-        description="Serves the work contract on 127.0.0.1, by FastAPI or by a bare ASGI app, until SIGTERM.",
+        description="Serves the work contract on 127.0.0.1, by FastAPI, Starlette or a bare ASGI app, until SIGTERM.",
         allow_abbrev=False,
     )
     parser.add_argument("--port", type=_port, default=0, metavar="P", help="port to listen on; 0: any (default)")
     parser.add_argument("--data-dir", type=_directory, default=Path(), metavar="DIR", help="where /file's files are")
     parser.add_argument("--upstream", type=_address, metavar="HOST:PORT", help="what /upstream calls")
     parser.add_argument("--pool", type=_pool, default=4, metavar="N", help="threads for blocking work (default: 4)")
-    parser.add_argument("--workers", type=_workers, default=1, metavar="N", help="always 1: the chat is one room")
+    parser.add_argument("--workers", type=_workers, default=1, metavar="N", help="processes (default: 1); of several, none serves the chat and /stats")
+    parser.add_argument("--server", choices=SERVERS, default="uvicorn", help="default: uvicorn")
     parser.add_argument("--app", choices=APPS, default="fastapi", help="default: fastapi")
     parser.add_argument("--loop", choices=LOOPS, default="asyncio", help="default: asyncio")
     parser.add_argument("--http", choices=HTTP_PARSERS, default="httptools", help="default: httptools")
@@ -65,6 +68,8 @@ def parse(arguments: list[str]) -> Settings:
         data_dir=flags.data_dir,
         upstream=flags.upstream,
         pool_threads=flags.pool,
+        workers=flags.workers,
+        server=flags.server,
         app=flags.app,
         loop=flags.loop,
         http=flags.http,
@@ -80,11 +85,7 @@ def _pool(text: str) -> int:
 
 
 def _workers(text: str) -> int:
-    if _within(text, 1, 1_024) > 1:
-        raise argparse.ArgumentTypeError(
-            "must be 1: the chat is one room, and several processes would need a broker to share it"
-        )
-    return 1
+    return _within(text, 1, 1_024)
 
 
 def _within(text: str, minimum: int, maximum: int) -> int:

@@ -4,7 +4,7 @@ Path operations take typed parameters and return models or responses; whatever b
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
 
@@ -12,30 +12,15 @@ from fastapi import Depends, FastAPI, Path, Query, Request, Response, WebSocket,
 from fastapi.exceptions import RequestValidationError
 from fastapi.requests import HTTPConnection
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
-from fastapi.routing import APIRoute, APIRouter
-from pydantic import BaseModel, BeforeValidator
+from fastapi.routing import APIRouter
+from pydantic import BaseModel
 
 from bench_server import bounds, chat, events, files, query, services, stats, work
 from bench_server.failures import BadRequest, Failure
-from bench_server.orders import Fault, Order, Receipt, fault, refuse_constants
+from bench_server.orders import Fault, Order, Receipt, fault
 from bench_server.services import Services
 from bench_server.settings import Settings
 from bench_server.upstream import Mode
-
-
-class StrictRoute(APIRoute):
-    """Refuses query parameters that the path operation does not know, and those that are there twice: FastAPI would pass
-    over the former and take the last of the latter."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        handle = super().get_route_handler()
-        known = frozenset(field.alias for field in self.dependant.query_params)
-
-        async def handle_strictly(request: Request) -> Response:
-            query.parameters(request.scope["query_string"], known)
-            return await handle(request)
-
-        return handle_strictly
 
 
 async def _services(connection: HTTPConnection) -> Services:
@@ -44,9 +29,8 @@ async def _services(connection: HTTPConnection) -> Services:
 
 # A coroutine function, since FastAPI calls plain functions in a thread.
 ServicesDep = Annotated[Services, Depends(_services)]
-Number = Annotated[int, BeforeValidator(query.plain_number)]
 
-router = APIRouter(route_class=StrictRoute)
+router = APIRouter()
 
 
 def get(path: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -78,7 +62,7 @@ async def json() -> Greeting:
 
 
 @get("/sleep/{ms}", response_class=PlainTextResponse)
-async def sleep(ms: Annotated[Number, Path(ge=0, le=bounds.MAX_SLEEP_MS)]) -> PlainTextResponse:
+async def sleep(ms: Annotated[int, Path(ge=0, le=bounds.MAX_SLEEP_MS)]) -> PlainTextResponse:
     await asyncio.sleep(ms / 1000)
     return PlainTextResponse(f"slept {ms}")
 
@@ -86,8 +70,8 @@ async def sleep(ms: Annotated[Number, Path(ge=0, le=bounds.MAX_SLEEP_MS)]) -> Pl
 @get("/upstream")
 async def upstream(
     services: ServicesDep,
-    calls: Annotated[Number, Query(ge=1, le=bounds.MAX_CALLS)],
-    ms: Annotated[Number, Query(ge=0, le=bounds.MAX_CALL_MS)],
+    calls: Annotated[int, Query(ge=1, le=bounds.MAX_CALLS)],
+    ms: Annotated[int, Query(ge=0, le=bounds.MAX_CALL_MS)],
     mode: Mode = "seq",
 ) -> Calls:
     return Calls(calls=calls, sum=await services.upstream.total(calls, ms, mode))
@@ -96,7 +80,7 @@ async def upstream(
 @get("/file/{kib}")
 async def file(
     services: ServicesDep,
-    kib: Annotated[Number, Path(ge=bounds.FILE_SIZES_KIB[0], le=bounds.FILE_SIZES_KIB[-1])],
+    kib: Annotated[int, Path(ge=bounds.FILE_SIZES_KIB[0], le=bounds.FILE_SIZES_KIB[-1])],
 ) -> Response:
     path = files.path_of(services.settings.data_dir, kib)
     return Response(await services.pool.run(files.read, path), media_type="application/octet-stream")
@@ -105,7 +89,7 @@ async def file(
 @get("/cpu/{rounds}", response_class=PlainTextResponse)
 async def cpu(
     services: ServicesDep,
-    rounds: Annotated[Number, Path(ge=0, le=bounds.MAX_ROUNDS)],
+    rounds: Annotated[int, Path(ge=0, le=bounds.MAX_ROUNDS)],
     offload: Literal["1"] | None = None,
 ) -> PlainTextResponse:
     if offload:
@@ -116,7 +100,7 @@ async def cpu(
 @get("/hash/{kib}", response_class=PlainTextResponse)
 async def hash(
     services: ServicesDep,
-    kib: Annotated[Number, Path(ge=0, le=bounds.MAX_HASH_KIB)],
+    kib: Annotated[int, Path(ge=0, le=bounds.MAX_HASH_KIB)],
     offload: Literal["1"] | None = None,
 ) -> PlainTextResponse:
     if offload:
@@ -124,12 +108,7 @@ async def hash(
     return PlainTextResponse(services.held.run("/hash", work.sha256, kib))
 
 
-async def _real_json(request: Request) -> None:
-    # FastAPI has read the body by now, and the request keeps it.
-    refuse_constants(await request.body())
-
-
-@router.post("/orders", dependencies=[Depends(_real_json)])
+@router.post("/orders")
 async def orders(order: Order) -> Receipt:
     return order.receipt()
 
@@ -137,8 +116,8 @@ async def orders(order: Order) -> Receipt:
 @get("/events", response_class=StreamingResponse)
 async def event_stream(
     request: Request,
-    n: Annotated[Number, Query(ge=1, le=bounds.MAX_EVENTS)],
-    ms: Annotated[Number, Query(ge=0, le=bounds.MAX_EVENT_MS)],
+    n: Annotated[int, Query(ge=1, le=bounds.MAX_EVENTS)],
+    ms: Annotated[int, Query(ge=0, le=bounds.MAX_EVENT_MS)],
 ) -> StreamingResponse:
     # FastAPI's own server-sent events put a comment into every pause of 15 seconds; the contract has events only.
     headers = {"Cache-Control": events.CACHE_CONTROL, "Content-Type": events.CONTENT_TYPE}
@@ -179,7 +158,12 @@ async def chat_room(websocket: WebSocket, services: ServicesDep) -> None:
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """The application. It has no documentation pages: the contract knows no such path."""
+    """The application."""
+    return application(settings, router)
+
+
+def application(settings: Settings, operations: APIRouter) -> FastAPI:
+    """An application of these operations. It has no documentation pages: the contract knows no such path."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
@@ -194,7 +178,7 @@ def create_app(settings: Settings) -> FastAPI:
         strict_content_type=False,
         max_body_size=bounds.MAX_BODY_BYTES,
     )
-    app.include_router(router)
+    app.include_router(operations)
     app.add_exception_handler(Failure, _on_failure)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     return app

@@ -1,20 +1,23 @@
-"""Uvicorn, with everything set that it would otherwise choose for itself."""
+"""The servers, each started as its documentation has it, with the bounds set that it lets be set."""
 
 import asyncio
 import importlib
+import os
 import socket
+import sys
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.supervisors import Multiprocess
 
 from bench_server.bounds import BACKLOG, CHAT_GOODBYE_S, GRACE_S, IDLE_CONNECTION_S, MAX_HEAD_BYTES, MAX_MESSAGE_BYTES
-from bench_server.head_limit import LimitedHttpToolsProtocol
-from bench_server.pong_limit import LimitedWebSocketProtocol
 from bench_server.settings import Settings
 
 HOST = "127.0.0.1"
 
+_APP = "bench_server.asgi:app"
 _GOODBYE_POLL_S = 0.01
 
 
@@ -32,17 +35,17 @@ def bind(port: int) -> socket.socket:
 
 
 def serve(settings: Settings, listener: socket.socket) -> None:
-    """Serves until SIGTERM or SIGINT, which Uvicorn raises again when it is done."""
-    # Only the one that is asked for: the bare application must not carry the framework in its memory.
-    module = importlib.import_module(f"bench_server.{settings.app}_app")
+    """Serves by Uvicorn until SIGTERM or SIGINT, which it raises again when it is done."""
     config = uvicorn.Config(
-        module.create_app(settings),
+        # Only the one that is asked for: the bare application must not carry the framework in its memory.
+        _APP if settings.workers > 1 else importlib.import_module(f"bench_server.{settings.app}_app").create_app(settings),
+        workers=settings.workers,
         interface="asgi3",
         lifespan="on",
         loop=settings.loop,
-        http=LimitedHttpToolsProtocol if settings.http == "httptools" else "h11",
+        http=settings.http,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
-        ws=LimitedWebSocketProtocol,
+        ws="websockets-sansio",
         ws_max_size=MAX_MESSAGE_BYTES,
         ws_per_message_deflate=False,
         # No other server here asks its clients whether they are still there.
@@ -56,7 +59,39 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         access_log=False,
         log_level="warning",
     )
-    _Server(config).run(sockets=[listener])
+    if settings.workers == 1:
+        _Server(config).run(sockets=[listener])
+        return
+    settings.hand_on()
+    Multiprocess(config, sockets=[listener]).run()
+
+
+def become(settings: Settings) -> None:
+    """Becomes one of the other servers, which brings its own command line."""
+    settings.hand_on()
+    address = f"{HOST}:{settings.port}"
+    workers = str(settings.workers)
+    arguments = {
+        "granian": [
+            *("--interface", "asgi", "--host", HOST, "--port", str(settings.port), "--workers", workers),
+            *("--loop", settings.loop, "--backlog", str(BACKLOG), "--http1-keep-alive", "--no-ws"),
+            *("--workers-kill-timeout", str(GRACE_S), "--log-level", "warning", _APP),
+        ],
+        "gunicorn": [
+            *("--worker-class", "asgi", "--asgi-loop", settings.loop, "--bind", address, "--workers", workers),
+            # A worker that does not report for so long is killed, and one that computes does not report.
+            *("--backlog", str(BACKLOG), "--keep-alive", str(IDLE_CONNECTION_S), "--timeout", "0"),
+            *("--limit-request-field_size", str(MAX_HEAD_BYTES)),
+            *("--graceful-timeout", str(GRACE_S), "--log-level", "warning", _APP),
+        ],
+        "hypercorn": [
+            *("--worker-class", settings.loop, "--bind", address, "--workers", workers),
+            *("--backlog", str(BACKLOG), "--keep-alive", str(IDLE_CONNECTION_S)),
+            *("--graceful-timeout", str(GRACE_S), "--log-level", "warning", _APP),
+        ],
+    }[settings.server]
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent.parent)
+    os.execv(sys.executable, [sys.executable, "-m", settings.server, *arguments])
 
 
 class _Server(uvicorn.Server):

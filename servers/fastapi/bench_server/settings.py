@@ -1,14 +1,18 @@
 """How a server is to be run: what the flags mean."""
 
-from dataclasses import dataclass
+import json
+import os
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-AppName = Literal["fastapi", "asgi"]
+AppName = Literal["fastapi", "fastapi_def", "starlette", "asgi"]
+ServerName = Literal["uvicorn", "granian", "gunicorn", "hypercorn"]
 LoopName = Literal["asyncio", "uvloop"]
 HttpName = Literal["httptools", "h11"]
 
 APPS: tuple[AppName, ...] = get_args(AppName)
+SERVERS: tuple[ServerName, ...] = get_args(ServerName)
 LOOPS: tuple[LoopName, ...] = get_args(LoopName)
 HTTP_PARSERS: tuple[HttpName, ...] = get_args(HttpName)
 
@@ -22,6 +26,21 @@ class Settings:
     # `HOST:PORT`; without one /upstream answers 503.
     upstream: str | None
     pool_threads: int
+    workers: int
+    server: ServerName
     app: AppName
     loop: LoopName
     http: HttpName
+
+    def hand_on(self) -> None:
+        """Leaves the settings where processes that this one starts, or becomes, find them."""
+        os.environ[_VARIABLE] = json.dumps({**asdict(self), "data_dir": str(self.data_dir)})
+
+    @staticmethod
+    def handed_on() -> "Settings":
+        """Those that were left there."""
+        values = json.loads(os.environ[_VARIABLE])
+        return Settings(**{**values, "data_dir": Path(values["data_dir"])})
+
+
+_VARIABLE = "BENCH_SERVER_SETTINGS"

@@ -8,6 +8,7 @@ import platform
 import threading
 from typing import Any
 
+from bench_server.failures import NotFound
 from bench_server.services import Services
 from bench_server.settings import Settings
 
@@ -15,16 +16,21 @@ from bench_server.settings import Settings
 def runtime(settings: Settings) -> str:
     """Names and versions of all that a request passes through."""
     parts = [f"{platform.python_implementation()} {platform.python_version()}"]
-    if settings.app == "fastapi":
+    if settings.app.startswith("fastapi"):
         parts.append(_versioned("fastapi", "FastAPI"))
-    parts.append(_versioned("uvicorn"))
+    elif settings.app == "starlette":
+        parts.append(_versioned("starlette", "Starlette"))
+    parts.append(_versioned(settings.server))
     parts.append("asyncio" if settings.loop == "asyncio" else _versioned("uvloop"))
-    parts.append(_versioned(settings.http))
+    if settings.server == "uvicorn":
+        parts.append(_versioned(settings.http))
     return ", ".join(parts)
 
 
 def snapshot(services: Services, runtime: str) -> dict[str, Any]:
     """The figures of this moment."""
+    if services.settings.workers > 1:
+        raise NotFound("each of several processes has only its own figures")
     pool = services.pool
     return {
         "runtime": runtime,

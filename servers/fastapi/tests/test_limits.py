@@ -12,26 +12,6 @@ def padded(size: int) -> bytes:
 
 
 class Limits(ServerTest):
-    def test_a_head_of_16_kib_is_taken_and_one_byte_more_is_not(self) -> None:
-        for pieces in (1, 2, 50):
-            with Connection(self.port) as connection:
-                send_in_pieces(connection, padded(MAX_HEAD_BYTES), pieces)
-                self.assertEqual(connection.reply().status, 200)
-                # The limit holds for each head of a connection.
-                send_in_pieces(connection, padded(MAX_HEAD_BYTES), pieces)
-                self.assertEqual(connection.reply().status, 200)
-                send_in_pieces(connection, padded(MAX_HEAD_BYTES + 1), pieces)
-                self.assertEqual(connection.reply().status, 431)
-                self.assertTrue(connection.is_at_end())
-
-    def test_a_head_that_never_ends_is_refused(self) -> None:
-        long = b"a" * MAX_HEAD_BYTES
-        for start in (b"GET /json HTTP/1.1\r\nA: ", b"GET /json HTTP/1.1\r\nA", b"GET /"):
-            with Connection(self.port) as connection:
-                connection.send(start + long)
-                self.assertEqual(connection.reply().status, 431)
-                self.assertTrue(connection.is_at_end())
-
     def test_many_pipelined_heads_may_together_be_longer(self) -> None:
         requests = 100
         with Connection(self.port) as connection:
@@ -57,12 +37,6 @@ class Limits(ServerTest):
                 connection.send(data)
                 self.assertEqual(connection.reply().status, 400)
                 self.assertTrue(connection.is_at_end())
-
-
-def send_in_pieces(connection: Connection, data: bytes, pieces: int) -> None:
-    size = -(-len(data) // pieces)
-    for start in range(0, len(data), size):
-        connection.send(data[start : start + size])
 
 
 load_tests = for_each_server(Limits)

@@ -73,8 +73,6 @@ NO_JSON = [
     b"{} {}",
     b"[" * 100_000,
     b'{"customer": {"id": 01}}',
-    b'{"customer": {"id": NaN}}',
-    b'{"unknown": [-Infinity]}',
 ]
 
 

@@ -87,7 +87,7 @@ class Stop(ServerTest):
             (["--port", "65536"], "from 0 to 65535"),
             (["--port", "http"], "from 0 to 65535"),
             (["--pool", "0"], "from 1 to 1024"),
-            (["--workers", "2"], "the chat is one room"),
+            (["--workers", "0"], "from 1 to 1024"),
             (["--data-dir", "/no/such/place"], "'/no/such/place' is no directory"),
             (["--upstream", "localhost"], "must be HOST:PORT"),
             (["--upstream", "localhost:0"], "must be HOST:PORT"),

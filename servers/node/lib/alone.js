@@ -1,9 +1,7 @@
 // A server of one process.
 
-import { serve } from './serve.js';
-
 /** Serves until SIGTERM or SIGINT; a second one does not wait for requests in flight. */
-export function runAlone(options) {
+export function runAlone(options, serve) {
   const { stop } = serve(options, {
     relay: null,
     collectStats: null,

@@ -32,6 +32,11 @@ export function answer(response, status, type, body) {
   response.end(body, 'latin1');
 }
 
+/** Sends an answer in JSON, all of whose characters are single bytes. */
+export function answerJson(response, status, value) {
+  answer(response, status, JSON_TYPE, JSON.stringify(value));
+}
+
 /** Sends a refusal, its reason as the body. */
 export function refuse(response, { status, message, headers }) {
   response.writeHead(status, ['Content-Type', TEXT, 'Content-Length', message.length, ...headers]);

@@ -3,13 +3,11 @@
 
 import cluster from 'node:cluster';
 
-import { serve } from './serve.js';
-
 /** Most of this worker's messages that may be on their way to the primary and back. */
 const MAX_UNDER_WAY_BYTES = 1024 * 1024;
 
 /** Serves until the primary says stop, or is gone: node:cluster ends a worker whose primary has died, however it did. */
-export function runWorker(options) {
+export function runWorker(options, serve) {
   const room = createRelay((text) => tell({ type: 'chat', from: cluster.worker.id, text }));
   const stats = createCollector();
   const { chat, figures, stop } = serve(options, {

@@ -12,11 +12,31 @@ const HEADERS = ['Content-Type', 'text/event-stream; charset=utf-8', 'Cache-Cont
 
 /** The stream that a query asks for. */
 export function readStream(query) {
-  const values = readQuery(query, ['n', 'ms']);
+  return checkedStream(readQuery(query, ['n', 'ms']));
+}
+
+/** The stream that the parameters of a query ask for. */
+export function checkedStream(values) {
   return {
     n: integer('n', required(values, 'n'), 1, MAX_EVENTS),
     ms: integer('ms', required(values, 'ms'), 0, MAX_INTERVAL_MS),
   };
+}
+
+/** The texts of the events, each when it is due; those between which no time lies share one. */
+export async function* batches(n, ms) {
+  const perText = ms === 0 ? EVENTS_PER_WRITE : 1;
+  for (let sent = 0; sent < n; ) {
+    if (sent > 0) {
+      await new Promise((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms)));
+    }
+    let events = '';
+    for (const last = Math.min(sent + perText, n); sent < last; ) {
+      sent += 1;
+      events += `data: ${sent}\n\n`;
+    }
+    yield events;
+  }
 }
 
 /** Sends the events. A client that does not read makes them wait, one that leaves ends them. */

@@ -9,6 +9,19 @@ import { integer } from './parameters.js';
 
 const SIZES_KIB = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
+/** The file at `path`, in a promise. */
+export function readBytes(path) {
+  return new Promise((resolve, reject) => {
+    readFile(path, (error, bytes) => (error === null ? resolve(bytes) : reject(refusal(error))));
+  });
+}
+
+function refusal({ code }) {
+  return code === 'ENOENT'
+    ? new Refusal(404, 'the data directory has no such file')
+    : new Refusal(503, 'the file could not be read; see that the data directory is readable');
+}
+
 /** Reads files of `dataDir`. */
 export function createFiles(dataDir) {
   const paths = new Map(SIZES_KIB.map((kib) => [kib, join(dataDir, `${kib}.bin`)]));
@@ -28,10 +41,8 @@ export function createFiles(dataDir) {
       readFile(path, (error, bytes) => {
         if (error === null) {
           answer(response, 200, BYTES, bytes);
-        } else if (error.code === 'ENOENT') {
-          refuse(response, new Refusal(404, 'the data directory has no such file'));
         } else {
-          refuse(response, new Refusal(503, 'the file could not be read; see that the data directory is readable'));
+          refuse(response, refusal(error));
         }
       });
     },

@@ -22,6 +22,24 @@ const MAX_PORT = 65_535;
 /** A command line that can't be obeyed. */
 export class UsageError extends Error {}
 
+/** Reads the flags of this process; ends it where they can't be obeyed, or only the help is asked for. */
+export function readOptionsOrExit() {
+  try {
+    const read = readOptions(process.argv.slice(2), process.env);
+    if (read.help) {
+      console.log(USAGE);
+      process.exit(0);
+    }
+    return read;
+  } catch (error) {
+    if (!(error instanceof UsageError)) {
+      throw error;
+    }
+    console.error(`server.js: ${error.message}\nTry: node server.js --help`);
+    process.exit(2);
+  }
+}
+
 /** Reads the flags; throws a UsageError where one is wrong, or where libuv's pool would have another size than asked for. */
 export function readOptions(args, env) {
   const values = parse(args);

@@ -5,9 +5,10 @@ import { isUtf8 } from 'node:buffer';
 import Ajv from 'ajv';
 import addFormats from 'ajv-formats';
 
-import { JSON_TYPE, Refusal, answer, refuse } from './answer.js';
+import { Refusal } from './answer.js';
 
-const ORDER = {
+/** The schema of an order. */
+export const ORDER = {
   type: 'object',
   required: ['customer', 'items'],
   properties: {
@@ -41,27 +42,41 @@ const ajv = new Ajv({ strict: true, coerceTypes: false, allErrors: false });
 addFormats(ajv, ['email']);
 const isOrder = ajv.compile(ORDER);
 
-/** Answers an order, given the bytes of the body. */
-export function sendOrder(body, response) {
+/** What becomes of the bytes of a body: the receipt of the order, or a refusal. */
+export function takeOrder(bytes) {
   let order;
   try {
-    order = parseJson(body);
+    order = parseJson(bytes);
   } catch {
-    refuse(response, new Refusal(400, 'the body must be JSON'));
-    return;
+    throw new Refusal(400, 'the body must be JSON');
+  }
+  return checkedOrder(order);
+}
+
+/** The receipt of what a body was parsed to, or a refusal. */
+export function checkedOrder(order) {
+  if (order === undefined) {
+    throw new Refusal(400, 'the body must be JSON');
   }
   if (!isOrder(order)) {
-    answer(response, 422, JSON_TYPE, `{"field":"${fieldAtFault(isOrder.errors[0])}"}`);
-    return;
+    throw new Invalid(fieldAtFault(isOrder.errors[0]));
   }
-  const { customer, items } = order;
+  return receipt(order);
+}
+
+/** The receipt of a valid order. */
+export function receipt({ customer, items }) {
   const cents = items.reduce((sum, item) => sum + item.quantity * item.unit_price_cents, 0);
-  answer(
-    response,
-    200,
-    JSON_TYPE,
-    `{"customer_id":${customer.id},"item_count":${items.length},"total_cents":${cents}}`,
-  );
+  return { customer_id: customer.id, item_count: items.length, total_cents: cents };
+}
+
+/** An order that is not valid, with the member that is at fault. */
+export class Invalid extends Error {
+  constructor(field) {
+    super(`${field} is missing or wrong`);
+    this.status = 422;
+    this.body = { field };
+  }
 }
 
 function parseJson(bytes) {
@@ -72,9 +87,11 @@ function parseJson(bytes) {
   return JSON.parse(bytes.toString());
 }
 
-// Ajv names the member by a JSON pointer, which consists of the schema's own names and of indices here; of a member that
-// is missing it names the parent.
-function fieldAtFault({ instancePath, keyword, params }) {
+/**
+ * The dotted path of the member that an error of Ajv's is about. Ajv names it by a JSON pointer, which consists of the schema's own
+ * names and of indices here; of a member that is missing it names the parent.
+ */
+export function fieldAtFault({ instancePath, keyword, params }) {
   const path = instancePath.slice(1).replaceAll('/', '.');
   if (keyword !== 'required') {
     return path;

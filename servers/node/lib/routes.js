@@ -1,11 +1,11 @@
 // Which routes there are: how the target of each is read, what methods it takes, and what it does.
 
-import { JSON_TYPE, Refusal, TEXT, answer, fixedAnswer, refuse } from './answer.js';
+import { Refusal, TEXT, answer, answerJson, fixedAnswer, refuse } from './answer.js';
 import { UPGRADE_HEADERS } from './chat.js';
 import { PoolFull } from './cpu-pool.js';
 import { readStream, sendEvents } from './events.js';
 import { createFiles } from './files.js';
-import { sendOrder } from './orders.js';
+import { Invalid, takeOrder } from './orders.js';
 import { integer, readQuery } from './parameters.js';
 import { renderStats } from './stats.js';
 import { createUpstream, readCalls } from './upstream.js';
@@ -29,7 +29,7 @@ export function createRouter({ dataDir, upstream: address, cpuPool, loopWork, co
   const upstream = createUpstream(address);
 
   const sendPlaintext = fixedAnswer(TEXT, 'Hello, World!');
-  const sendJson = fixedAnswer(JSON_TYPE, '{"message":"Hello, World!"}');
+  const sendJson = (response) => answerJson(response, 200, { message: 'Hello, World!' });
 
   // By the first segment of the path. `read(query, segment)` gives what `send(parameters, response, request, body)` needs;
   // a route has a second segment where it says so, and takes GET and HEAD unless it says otherwise.
@@ -37,11 +37,11 @@ export function createRouter({ dataDir, upstream: address, cpuPool, loopWork, co
     ['plaintext', { read: readNothing, send: (_, response) => sendPlaintext(response) }],
     ['json', { read: readNothing, send: (_, response) => sendJson(response) }],
     ['sleep', { hasSegment: true, read: readSleep, send: sendSleep }],
-    ['upstream', { read: readCalls, send: upstream.send }],
+    ['upstream', { read: readCalls, send: sendUpstream }],
     ['file', { hasSegment: true, read: readFile, send: files.send }],
     ['cpu', { hasSegment: true, read: readCpu, send: sendCpu }],
     ['hash', { hasSegment: true, read: readHash, send: sendHash }],
-    ['orders', { methods: ['POST'], read: readNothing, send: (_, response, __, body) => sendOrder(body, response) }],
+    ['orders', { methods: ['POST'], read: readNothing, send: sendOrder }],
     ['events', { read: readStream, send: sendEvents }],
     // A request that gets here asks for no WebSocket; those that do are in chat.js.
     ['chat', { read: readNothing, send: refuseChat }],
@@ -51,6 +51,14 @@ export function createRouter({ dataDir, upstream: address, cpuPool, loopWork, co
   function readFile(query, text) {
     readQuery(query, []);
     return files.find(text);
+  }
+
+  async function sendUpstream(calls, response) {
+    try {
+      answerJson(response, 200, await upstream.total(calls, () => response.destroyed));
+    } catch (error) {
+      refuseOrThrow(response, error);
+    }
   }
 
   function sendCpu({ rounds, offload }, response) {
@@ -81,7 +89,7 @@ export function createRouter({ dataDir, upstream: address, cpuPool, loopWork, co
   }
 
   async function sendStats(_, response) {
-    answer(response, 200, JSON_TYPE, renderStats(await collectStats()));
+    answerJson(response, 200, renderStats(await collectStats()));
   }
 
   return function route(request, response, body) {
@@ -104,12 +112,27 @@ export function createRouter({ dataDir, upstream: address, cpuPool, loopWork, co
       }
       found.send(parameters, response, request, body);
     } catch (error) {
-      if (!(error instanceof Refusal)) {
-        throw error;
-      }
-      refuse(response, error);
+      refuseOrThrow(response, error);
     }
   };
+}
+
+function refuseOrThrow(response, error) {
+  if (!(error instanceof Refusal)) {
+    throw error;
+  }
+  refuse(response, error);
+}
+
+function sendOrder(_, response, __, body) {
+  try {
+    answerJson(response, 200, takeOrder(body));
+  } catch (error) {
+    if (!(error instanceof Invalid)) {
+      throw error;
+    }
+    answerJson(response, error.status, error.body);
+  }
 }
 
 /** Whether a target is that of /chat, with nothing else. */
@@ -145,6 +168,11 @@ function readNothing(query) {
 
 function readSleep(query, text) {
   readQuery(query, []);
+  return readSleepMs(text);
+}
+
+/** How long to sleep. */
+export function readSleepMs(text) {
   return integer('ms', text, 0, MAX_SLEEP_MS);
 }
 
@@ -153,16 +181,25 @@ function sendSleep(ms, response) {
 }
 
 function readCpu(query, text) {
-  return { offload: readOffload(query), rounds: integer('rounds', text, 0, MAX_ROUNDS) };
+  return { offload: readOffload(readQuery(query, ['offload'])), rounds: readRounds(text) };
+}
+
+/** How many rounds to compute. */
+export function readRounds(text) {
+  return integer('rounds', text, 0, MAX_ROUNDS);
 }
 
 function readHash(query, text) {
-  return { offload: readOffload(query), kib: integer('kib', text, 0, MAX_HASH_KIB) };
+  return { offload: readOffload(readQuery(query, ['offload'])), kib: readHashKib(text) };
 }
 
-/** Whether a computation is to run on a thread of the pool. */
-function readOffload(query) {
-  const { offload } = readQuery(query, ['offload']);
+/** How much to hash. */
+export function readHashKib(text) {
+  return integer('kib', text, 0, MAX_HASH_KIB);
+}
+
+/** Whether a computation is to run on a thread of the pool, by the parameters of a query. */
+export function readOffload({ offload }) {
   if (offload !== undefined && offload !== '1') {
     throw new Refusal(400, 'offload must be 1, or left out');
   }

@@ -11,7 +11,7 @@ import { createRouter, isChat } from './routes.js';
 import { startStats } from './stats.js';
 import { stopGently } from './stop.js';
 
-const HOST = '127.0.0.1';
+export const HOST = '127.0.0.1';
 
 /** Connections that may wait to be accepted (listen(2)). */
 const BACKLOG = 1024;
@@ -26,6 +26,31 @@ const MAX_HEAD_BYTES = 16 * 1024;
 const IDLE_MS = 10 * 60 * 1000;
 
 const NO_BODY = Buffer.alloc(0);
+
+/** What node:http is asked for by every server here. */
+export const SERVER_OPTIONS = {
+  maxHeaderSize: MAX_HEAD_BYTES,
+  keepAliveTimeout: IDLE_MS,
+  headersTimeout: IDLE_MS,
+  requestTimeout: IDLE_MS,
+  noDelay: true,
+};
+
+/** Listens, and calls `onListening` with the port. The result is the set of the server's open connections. */
+export function listen(server, { port }, onListening) {
+  // For the end: Node tells of idle connections, but not of those whose answer still waits in a buffer.
+  const sockets = new Set();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.on('error', (error) => {
+    console.error(`cannot listen on ${HOST}:${port}: ${error.message}; choose another --port, or 0 for any free one`);
+    process.exit(1);
+  });
+  server.listen({ host: HOST, port, backlog: BACKLOG }, () => onListening(server.address().port));
+  return sockets;
+}
 
 /**
  * Serves `options`. `relay` is as in createChat; `collectStats` gives the figures of all processes, and is null where this
@@ -56,16 +81,7 @@ export function serve(options, { relay, collectStats, onListening }) {
     }
   }
 
-  const server = http.createServer(
-    {
-      maxHeaderSize: MAX_HEAD_BYTES,
-      keepAliveTimeout: IDLE_MS,
-      headersTimeout: IDLE_MS,
-      requestTimeout: IDLE_MS,
-      noDelay: true,
-    },
-    onRequest,
-  );
+  const server = http.createServer(SERVER_OPTIONS, onRequest);
 
   // RFC 9110 section 10.1.1: a body that would be refused need not be asked for.
   server.on('checkContinue', (request, response) => {
@@ -90,20 +106,7 @@ export function serve(options, { relay, collectStats, onListening }) {
     });
   });
 
-  // For the end: Node tells of idle connections, but not of those whose answer still waits in a buffer.
-  const sockets = new Set();
-  server.on('connection', (socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-  });
-
-  server.on('error', (error) => {
-    console.error(
-      `cannot listen on ${HOST}:${options.port}: ${error.message}; choose another --port, or 0 for any free one`,
-    );
-    process.exit(1);
-  });
-  server.listen({ host: HOST, port: options.port, backlog: BACKLOG }, () => onListening(server.address().port));
+  const sockets = listen(server, options, onListening);
 
   return {
     chat,

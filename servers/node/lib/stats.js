@@ -38,7 +38,7 @@ export function renderStats(all) {
   const work = (route) => merge(all.map(({ work }) => work[route]));
   const activeMs = sum(({ activeMs }) => activeMs);
   const idleMs = sum(({ idleMs }) => idleMs);
-  return JSON.stringify({
+  return {
     runtime: `Node.js ${process.versions.node}${all.length > 1 ? ' cluster' : ''}`,
     loop_turns: sum(({ turns }) => turns),
     longest_blocked_us: null,
@@ -71,5 +71,5 @@ export function renderStats(all) {
       offload_queue_depth: sum(({ offload }) => offload.now),
       offload_queue_depth_max: max(({ offload }) => offload.max),
     },
-  });
+  };
 }

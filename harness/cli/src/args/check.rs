@@ -1,5 +1,7 @@
 //! The arguments of `bench check`.
 
+use std::num::NonZeroU32;
+
 use clap::{ArgGroup, Args as ClapArgs};
 
 #[derive(Debug, ClapArgs)]
@@ -18,4 +20,8 @@ pub(crate) struct CheckArgs {
     /// A server that is already running. May be repeated.
     #[arg(long, value_name = "NAME=URL")]
     pub(crate) url: Vec<String>,
+
+    /// Processes or threads that serve, for each target that can have several.
+    #[arg(long, value_name = "N")]
+    pub(crate) workers: Option<NonZeroU32>,
 }

@@ -1,5 +1,6 @@
 //! What several commands take.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -61,6 +62,11 @@ pub(crate) struct ExperimentArgs {
     /// callback-pool-40.
     #[arg(long, value_name = "N[,N…]", default_value_t)]
     pool: Pools,
+
+    /// Processes or threads that serve, for each target that can have several; chats and the like are then left out where only
+    /// one can serve them.
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZeroU32>,
 }
 
 impl ExperimentArgs {
@@ -82,6 +88,7 @@ impl ExperimentArgs {
     pub(crate) fn targets(&self) -> Result<Vec<TargetSpec>, Failure> {
         let mut targets = named::targets(&self.target, &self.url)?;
         named::reach(&mut targets, &self.access.access(), &self.pid)?;
+        let targets = named::with_workers(targets, self.workers)?;
         let mut targets = self.pool.applied_to(targets).map_err(Failure::usage_of)?;
         target::unique(&targets).map_err(Failure::usage_of)?;
         if let Some(base) = &self.base {

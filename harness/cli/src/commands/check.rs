@@ -7,7 +7,7 @@ use model::spec::target::{Difference, Kind, TargetSpec};
 
 use crate::args::check::CheckArgs;
 use crate::exit::Exit;
-use crate::named::targets;
+use crate::named::{targets, with_workers};
 use crate::output::{note, say};
 use conformance::{Group, Needs, Outcome};
 use process::cores;
@@ -23,7 +23,7 @@ const BOLD: Style = Style::new().bold();
 
 /// Checks one target after the other. All of them are held to the same bytes, so targets that pass answer alike.
 pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
-    let targets = targets(&args.target, &args.url)?;
+    let targets = with_workers(targets(&args.target, &args.url)?, args.workers)?;
     let site = Site::prepare(&targets)?;
     let mut exit = Exit::Success;
     for target in &targets {
@@ -109,7 +109,7 @@ fn check_target(target: &TargetSpec, site: &Site) -> Tally {
                 .and_then(|reach| plain(&reach))
             {
                 Ok((addr, host)) => {
-                    let tally = check_addr(addr, &host, needs, &[], None::<fn()>);
+                    let tally = check_addr(addr, &host, needs, &|_| true, &[], None::<fn()>);
                     // What was not started here is not stopped here.
                     say!(
                         "  – {:11} not asked of a server that runs already",
@@ -130,8 +130,12 @@ fn check_target(target: &TargetSpec, site: &Site) -> Tally {
                 Ok(server) => {
                     let reach = server.reach().clone();
                     say!("{BOLD}{}{BOLD:#} at {}", target.name, reach.address.root());
+                    let workers = manifest.workers_on(site.starter.cores());
+                    let is_served = |route: &str| manifest.serves(route, workers);
                     match plain(&reach) {
-                        Ok(at) => check_launched(server, at, needs, &manifest.differences),
+                        Ok(at) => {
+                            check_launched(server, at, needs, &is_served, &manifest.differences)
+                        }
                         Err(what) => print_failure(&what),
                     }
                 }
@@ -161,6 +165,7 @@ fn check_launched(
     server: Server,
     (addr, host): (SocketAddr, String),
     needs: Needs,
+    is_served: &dyn Fn(&str) -> bool,
     differences: &[Difference],
 ) -> Tally {
     let (mut last_output, mut ended) = (String::new(), None);
@@ -168,7 +173,7 @@ fn check_launched(
         last_output = server.last_output();
         ended = server.stop();
     };
-    let mut tally = check_addr(addr, &host, needs, differences, Some(stop));
+    let mut tally = check_addr(addr, &host, needs, is_served, differences, Some(stop));
     if let Some(how) = ended {
         tally.failed += print_failure(&format!(
             "the server must keep running, and end in order on SIGTERM: {how}\n{last_output}"
@@ -183,6 +188,7 @@ fn check_addr(
     addr: SocketAddr,
     host: &str,
     needs: Needs,
+    is_served: &dyn Fn(&str) -> bool,
     differences: &[Difference],
     stop: Option<impl FnOnce()>,
 ) -> Tally {
@@ -202,11 +208,16 @@ fn check_addr(
         }
         group.push(outcome.clone());
     };
-    let mut outcomes = conformance::check(addr, host, needs, &mut on_case);
+    let mut outcomes = conformance::check(addr, host, needs, is_served, &mut on_case);
     if let Some(stop) = stop {
-        let outcome = conformance::check_stop(addr, host, stop);
-        on_case(&outcome);
-        outcomes.push(outcome);
+        if is_served("/chat") {
+            let outcome = conformance::check_stop(addr, host, stop);
+            on_case(&outcome);
+            outcomes.push(outcome);
+        } else {
+            // How a server ends shows to the members of its chat.
+            stop();
+        }
     }
     print_group(&group, differences);
     for difference in stale(&outcomes, differences) {

@@ -8,6 +8,7 @@ mod needs;
 pub mod pools;
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 
 use thiserror::Error;
 
@@ -15,6 +16,7 @@ use crate::names;
 use crate::names::NameError;
 use crate::spec::access::Access;
 use crate::spec::address::{Address, AddressError};
+use crate::spec::toml_source::SourceError;
 
 pub use manifest::{
     DEFAULT_READY_TIMEOUT, DEFAULT_STOP_TIMEOUT, Difference, MAX_ARG_BYTES, MAX_ENTRIES,
@@ -75,10 +77,21 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     built_in!("coroutine-libuv"),
     built_in!("node"),
     built_in!("node-cluster"),
+    built_in!("express"),
+    built_in!("fastify"),
+    built_in!("hono"),
+    built_in!("bun"),
+    built_in!("hono-bun"),
+    built_in!("deno"),
     built_in!("fastapi"),
     built_in!("fastapi-uvloop"),
     built_in!("uvicorn"),
     built_in!("uvicorn-uvloop"),
+    built_in!("fastapi-def"),
+    built_in!("starlette"),
+    built_in!("granian"),
+    built_in!("gunicorn"),
+    built_in!("hypercorn"),
 ];
 
 /// What stands for every built-in target at once where targets are named.
@@ -174,6 +187,17 @@ impl TargetSpec {
         })
     }
 
+    /// The same with so many workers, where it can have several.
+    pub fn with_workers(self, workers: NonZeroU32) -> Result<Self, SourceError> {
+        let kind = match self.kind {
+            Kind::Launched(manifest) if manifest.takes_workers() => {
+                Kind::Launched(Box::new(manifest.with_workers(workers)?))
+            }
+            kind => kind,
+        };
+        Ok(Self { kind, ..self })
+    }
+
     /// `ALIAS=WHAT` in its halves, or `WHAT` alone.
     pub fn split_alias(text: &str) -> (Option<&str>, &str) {
         text.split_once('=')
@@ -263,6 +287,11 @@ impl Kind {
             Self::Launched(_) => None,
             Self::Running(running) => Some(running),
         }
+    }
+
+    /// Whether it takes how many workers it has.
+    pub fn takes_workers(&self) -> bool {
+        self.manifest().is_some_and(Manifest::takes_workers)
     }
 
     /// How it is started, unless it runs already.
@@ -446,8 +475,8 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "no target is called `calback` (did you mean `callback`?); known are callback, callback-asyncio, \
-             callback-cluster, coroutine, coroutine-single, coroutine-asyncio, coroutine-libuv, node, node-cluster, fastapi, \
-             fastapi-uvloop, uvicorn, uvicorn-uvloop, all of them as `all`, this program's as `reference`, a manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already"
+             callback-cluster, coroutine, coroutine-single, coroutine-asyncio, coroutine-libuv, node, node-cluster, express, fastify, \
+             hono, bun, hono-bun, deno, fastapi, fastapi-uvloop, uvicorn, uvicorn-uvloop, fastapi-def, starlette, granian, gunicorn, hypercorn, all of them as `all`, this program's as `reference`, a manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already"
         );
         assert!(matches!(
             TargetSpec::parse("zebra"),

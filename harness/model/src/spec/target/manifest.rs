@@ -88,6 +88,10 @@ pub struct Manifest {
     pub stop_timeout: Duration,
     /// What has to be set up before it can run.
     pub needs: Option<Needs>,
+    /// Routes that it does not serve: the first part of their paths, as `/chat`.
+    pub without: Vec<String>,
+    /// Routes that it serves only where it has one worker.
+    pub alone: Vec<String>,
     /// It says that it serves any number of waiting requests at once.
     pub claims_concurrency: bool,
     /// It reads HTTP as strictly as this workspace's own servers do.
@@ -100,6 +104,8 @@ pub struct Manifest {
     pub source: String,
     /// Where that came from, for messages.
     pub file_name: String,
+    /// Where the value of `workers` stands in it, in bytes.
+    workers_place: Option<Range<usize>>,
     /// Where the values of `env` stand in it that are more than placeholders, in bytes, in ascending order.
     secrets: Vec<Range<usize>>,
 }
@@ -199,9 +205,12 @@ impl Manifest {
             ready_timeout: timeout(&text, raw.ready_timeout.as_ref(), DEFAULT_READY_TIMEOUT)?,
             versions: filler.versions(&raw)?,
             workers: workers(&text, raw.workers.as_ref())?,
+            workers_place: raw.workers.as_ref().map(Spanned::span),
             stop: raw.stop.unwrap_or_default(),
             stop_timeout: timeout(&text, raw.stop_timeout.as_ref(), DEFAULT_STOP_TIMEOUT)?,
             needs: raw.needs,
+            without: routes(&text, "without", &raw.without)?,
+            alone: routes(&text, "alone", &raw.alone)?,
             claims_concurrency: raw.claims_concurrency.unwrap_or(true),
             strict_http: raw.strict_http.unwrap_or(false),
             factors: raw.factors,
@@ -322,6 +331,30 @@ impl Manifest {
             .chain(&self.args)
             .chain(self.env.values())
             .any(|template| template.0.contains(&hole))
+    }
+
+    /// Whether it takes how many workers it has.
+    pub fn takes_workers(&self) -> bool {
+        self.names(Placeholder::Workers)
+    }
+
+    /// The same target with so many workers.
+    pub fn with_workers(&self, workers: NonZeroU32) -> Result<Self, SourceError> {
+        let line = format!("workers = {workers}");
+        let mut source = self.source.clone();
+        match &self.workers_place {
+            Some(place) => source.replace_range(place.clone(), &workers.to_string()),
+            // Before all else, where no table has begun yet.
+            None => source.insert_str(0, &format!("{line}\n")),
+        }
+        Self::parse_as(Some(&self.name), &source, &self.file_name)
+    }
+
+    /// Whether `target`, a path with or without a query, is of a route that it serves with so many workers.
+    pub fn serves(&self, target: &str, workers: u32) -> bool {
+        let route = route_of(target);
+        let is_named = |routes: &[String]| routes.iter().any(|named| named == route);
+        !is_named(&self.without) && (workers == 1 || !is_named(&self.alone))
     }
 
     /// How many workers it has on so many cores.
@@ -477,6 +510,10 @@ struct Raw {
     stop: Option<StopSignal>,
     stop_timeout: Option<Spanned<String>>,
     needs: Option<Needs>,
+    #[serde(default = "nothing")]
+    without: Spanned<RawCommand>,
+    #[serde(default = "nothing")]
+    alone: Spanned<RawCommand>,
     claims_concurrency: Option<bool>,
     strict_http: Option<bool>,
     factors: Option<Factors>,
@@ -846,6 +883,36 @@ fn path(text: &Text<'_>, value: Option<&Spanned<String>>) -> Result<String, Sour
     }
     let help = "write the path of a URL that answers 200, as in `ready = \"/plaintext\"`";
     Err(text.error(value.span(), "`ready` is no path", help))
+}
+
+/// Routes by the first part of their paths.
+fn routes(
+    text: &Text<'_>,
+    key: &str,
+    raw: &Spanned<RawCommand>,
+) -> Result<Vec<String>, SourceError> {
+    at_most(text, key, raw.span(), raw.get_ref().len(), MAX_ENTRIES)?;
+    let each = raw.get_ref().iter();
+    each.map(|route| {
+        let name = route.get_ref();
+        if name.len() > 1 && route_of(name) == name {
+            return Ok(name.clone());
+        }
+        let help = "write the first part of its path, as in `without = [\"/chat\"]`";
+        Err(text.error(
+            route.span(),
+            format!("`{key}` names what is no route"),
+            help,
+        ))
+    })
+    .collect()
+}
+
+/// The first part of a path: `/sleep` of `/sleep/5?x=1`.
+fn route_of(target: &str) -> &str {
+    let rest = target.strip_prefix('/').unwrap_or(target);
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    &target[..target.len() - rest.len() + end]
 }
 
 fn timeout(

@@ -170,6 +170,8 @@ fn what_is_wrong_is_named_with_its_line_and_the_remedy() {
         "workers = 0",
         "workers = \"core\"",
         "workers = 4097",
+        "without = [\"chat/x\"]",
+        "alone = [\"/sleep/1\"]",
         "stop = \"SIGKILL\"",
         "needs = \"ruby\"",
         "ready = \"health\"",
@@ -399,5 +401,30 @@ fn where_a_server_is_reached_follows_from_its_port_unless_a_url_says_more() {
     ] {
         let error = check(lines).unwrap_err().to_string();
         assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn routes_that_are_left_out_are_not_served() {
+    let manifest = parse(&format!(
+        "{SMALLEST}without = [\"/chat\"]\nalone = [\"/stats\"]\n"
+    ))
+    .unwrap();
+    let served = |target, workers| manifest.serves(target, workers);
+    assert!(served("/sleep/5", 1) && served("/chats", 1) && served("/upstream?calls=1&ms=0", 2));
+    assert!(!served("/chat", 1) && !served("/chat?x=1", 1));
+    assert!(served("/stats", 1) && !served("/stats", 2));
+}
+
+#[test]
+fn workers_can_be_set_and_stand_in_the_source() {
+    let two = NonZeroU32::new(2).unwrap();
+    for (lines, was) in [("", 1), ("workers = \"cores\"\n", 8), ("workers = 1\n", 1)] {
+        let manifest = parse(&format!("{SMALLEST}{lines}")).unwrap();
+        assert_eq!(manifest.workers_on(8), was);
+        let with = manifest.with_workers(two).unwrap();
+        assert_eq!((with.workers_on(8), with.name.as_str()), (2, "mine"));
+        let again = Manifest::parse(&with.source, "mine.toml").unwrap();
+        assert_eq!(again.workers_on(8), 2);
     }
 }

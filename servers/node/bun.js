@@ -1,0 +1,53 @@
+#!/usr/bin/env bun
+// The work contract on Bun.serve.
+
+import {
+  GRACE_MS,
+  HOST,
+  MAX_BODY_BYTES,
+  answerError,
+  answerNotFound,
+  bytes,
+  eventStream,
+  queryOf,
+  readOptionsOrExit,
+  takeBody,
+  text,
+  webLeaves,
+} from './lib/web.js';
+
+const options = readOptionsOrExit();
+const leaves = webLeaves(options);
+const get = (handle) => ({ GET: handle, HEAD: handle });
+
+const server = Bun.serve({
+  hostname: HOST,
+  port: options.port,
+  // Its longest, over four minutes; 10 s would close connections in the middle of a run.
+  idleTimeout: 255,
+  maxRequestBodySize: MAX_BODY_BYTES,
+  routes: {
+    '/plaintext': get(() => text('Hello, World!')),
+    '/json': get(() => Response.json({ message: 'Hello, World!' })),
+    '/sleep/:ms': get(async (request) => text(await leaves.sleep(request.params.ms))),
+    '/upstream': get(async (request) =>
+      Response.json(await leaves.upstream(queryOf(request), () => request.signal.aborted)),
+    ),
+    '/file/:kib': get(async (request) => bytes(await leaves.file(request.params.kib))),
+    '/cpu/:rounds': get(async (request) => text(await leaves.cpu(request.params.rounds, queryOf(request)))),
+    '/hash/:kib': get(async (request) => text(await leaves.hash(request.params.kib, queryOf(request)))),
+    '/orders': { POST: (request) => takeBody(request, leaves) },
+    '/events': get((request) => eventStream(leaves.events(queryOf(request)))),
+  },
+  fetch: answerNotFound,
+  error: answerError,
+});
+console.log(`listening on ${HOST}:${server.port}`);
+
+for (const signal of ['SIGTERM', 'SIGINT']) {
+  process.once(signal, async () => {
+    setTimeout(() => process.exit(0), GRACE_MS);
+    await server.stop();
+    process.exit(0);
+  });
+}
