@@ -52,6 +52,15 @@ pub fn ids() -> BTreeSet<String> {
         .collect()
 }
 
+/// The ids of the cases that are not played where only these routes are served; see [`check`].
+pub fn ids_not_played(serves: &dyn Fn(&str) -> bool) -> BTreeSet<String> {
+    Needs::every()
+        .flat_map(|needs| cases::all("host", needs))
+        .filter(|case| case.route().is_some_and(|route| !serves(route)))
+        .map(|case| id(case.group, &case.name))
+        .collect()
+}
+
 /// Plays every case against the server at `addr`, group by group, and tells each outcome as soon as it is known.
 ///
 /// `host` is what the requests' `Host` field says. Cases of a route that `serves` denies, given a target of it, are not played. Each case gets a fresh connection and at most [`CASE_TIMEOUT`]; after
