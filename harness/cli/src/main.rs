@@ -20,6 +20,7 @@ mod glossary;
 mod glyphs;
 mod history_add;
 mod judging;
+mod load_text;
 mod named;
 mod output;
 mod page;

@@ -53,6 +53,12 @@ impl Spread {
         self.heights.iter().map(row)
     }
 
+    /// What share of some times each of so many bins has.
+    pub(crate) fn shares(&self, times: &Counts, bins: usize) -> Vec<f64> {
+        let length = (self.high_ns as f64 / self.low_ns as f64).ln();
+        shares(times, self.low_ns, length, bins)
+    }
+
     /// Where a bin begins, in nanoseconds.
     pub(crate) fn begins_ns(&self, bin: usize) -> f64 {
         self.low_ns as f64 * self.step.powf(bin as f64)

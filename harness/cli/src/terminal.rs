@@ -4,7 +4,6 @@
 //! Standard output is data, standard error is conversation. Everything reads without colour, in the order in which it is
 //! written, and on 80 columns.
 
-use model::measured::clock::Clock;
 use report::words::terms;
 use report::words::warnings::{self, Shown};
 use std::path::Path;
@@ -17,10 +16,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{CellAlignment, Table, presets};
 use miette::MietteHandlerOpts;
 use model::measured::recording;
-use model::measured::recording::{Counts, Recording};
-use model::measured::summary::{Times, value_at};
-use model::percentiles::PERCENTILES;
-use model::record::load_report::LoadReport;
+use model::measured::recording::Counts;
 use model::record::run::RunRecord;
 use model::record::sweep::whole::SweepRecord;
 use model::record::target::TargetRecord;
@@ -600,7 +596,7 @@ fn kinds_table(targets: &[TargetRecord], is_below: bool) -> Option<Table> {
     Some(table)
 }
 
-fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
+pub(crate) fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
     for column in columns {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -655,7 +651,7 @@ pub(crate) fn show_between(reported: &RunComparison) {
 
 /// What a reader should know: what makes a measurement invalid first, one line each, or with `is_verbose` whole and with what to do
 /// about it.
-fn warning_lines(warnings: &[Shown], page: Page, is_verbose: bool) -> Vec<String> {
+pub(crate) fn warning_lines(warnings: &[Shown], page: Page, is_verbose: bool) -> Vec<String> {
     let line = |warning: &Shown| {
         let (style, word) = if warning.voids {
             (BAD, "INVALID")
@@ -678,186 +674,6 @@ fn warning_lines(warnings: &[Shown], page: Page, is_verbose: bool) -> Vec<String
         lines.push(format!("{DIM}{}{DIM:#}", page.wrap(remedy, "")));
     }
     lines
-}
-
-/// The result of `bench load`.
-pub(crate) fn show_load(shown: &str, report: &LoadReport, recording: &Recording) {
-    let page = Page::of(std::io::stdout());
-    say!("{}", load_text(shown, report, recording, page));
-}
-
-fn load_text(shown: &str, report: &LoadReport, recording: &Recording, page: Page) -> String {
-    let load = &report.load;
-    let rate = load.rate_per_s.map_or_else(
-        || "closed loop".to_owned(),
-        |rate| format!("{} arrivals at {}", load.arrival, figures::per_s(rate)),
-    );
-    let requests = &report.requests;
-    let generator = &report.generator;
-    let headline = format!(
-        ": {rate}, {}, {:.3} s",
-        sentences::connections(load),
-        load.duration_s
-    );
-    let mut lines = vec![
-        page.begin(BOLD, shown, &headline) + "\n",
-        page.wrap(
-            &format!(
-                "Requests     {} scheduled = {} ok + {} error + {} timeout + {} unfinished",
-                requests.scheduled,
-                requests.ok,
-                requests.error,
-                requests.timeout,
-                requests.unfinished
-            ),
-            "",
-        ),
-    ];
-    lines.extend(sentences::ended_early(report).map(|ended| format!("             {ended}")));
-    if !report.statuses.is_empty() {
-        let statuses = failures::with_statuses(&report.statuses);
-        lines.push(page.wrap(&format!("Replies      {statuses}"), ""));
-    }
-    lines.extend([
-        format!("Throughput   {}", figures::per_s(report.throughput_per_s)),
-        page.wrap(&format!("Connections  {}", connections(report)), "") + "\n",
-        times(report, page) + "\n",
-        "Response time by percentile".to_owned(),
-    ]);
-    lines.extend(spectrum(recording));
-    let generator = format!(
-        "Generator    {} of {}, of which {} spinning{}",
-        figures::whole_percent(generator.cpu_share),
-        figures::plural(u64::from(generator.threads), "thread", "threads"),
-        figures::whole_percent(generator.spin_share),
-        generator
-            .cpu_us_per_request
-            .map(|us| format!("; {} µs a request", figures::figure(us)))
-            .unwrap_or_default()
-    );
-    lines.push(format!("\n{}", page.wrap(&generator, "")));
-    lines.extend(report.receive.map(|receive| {
-        let clock = sentences::receive_clock(&receive);
-        page.wrap(&format!("Clock        {clock}"), "")
-    }));
-    lines.extend(warning_lines(
-        &warnings::each(&report.validity.warnings),
-        page,
-        true,
-    ));
-    lines.join("\n")
-}
-
-/// What became of the connections, how evenly requests fell on them, and how many were under way.
-fn connections(report: &LoadReport) -> String {
-    let counts = &report.connections;
-    let served = counts
-        .served_min
-        .zip(counts.served_max)
-        .map(|(min, max)| format!(", {min} to {max} replies each"))
-        .unwrap_or_default();
-    let in_flight = report
-        .in_flight_mean
-        .map(|mean| format!("; {} requests in flight on average", figures::figure(mean)))
-        .unwrap_or_default();
-    let announced = counts.reopened - counts.lost - counts.given_up;
-    let mut parts = vec![format!("{} opened", counts.opened)];
-    let ended = [
-        (counts.lost, "lost"),
-        (counts.given_up, "closed by bench"),
-        (announced, "closed as announced"),
-    ];
-    parts.extend(
-        ended
-            .iter()
-            .filter(|(number, _)| *number > 0)
-            .map(|(number, how)| format!("{number} {how}")),
-    );
-    format!("{}{served}{in_flight}", parts.join(", "))
-}
-
-/// The clocks, one a row; where that is too wide one below the other.
-fn times(report: &LoadReport, page: Page) -> String {
-    let table = page.set(times_table(report));
-    if !page.overflows(&table) {
-        return table;
-    }
-    let names = ["mean".to_owned()]
-        .into_iter()
-        .chain(
-            PERCENTILES
-                .iter()
-                .map(|each| figures::percentile(each.name)),
-        )
-        .chain(["max".to_owned()]);
-    let names: Vec<String> = names.collect();
-    let below = shown_clocks(report).map(|(clock, times)| {
-        let figures = names.iter().zip(row(times));
-        let figures: Vec<String> = figures
-            .map(|(name, time)| format!("{name} {time}"))
-            .collect();
-        format!("{clock}\n{}", page.wrap(&figures.join(", "), "  "))
-    });
-    below.collect::<Vec<_>>().join("\n")
-}
-
-/// The clocks that are shown, with their names; that of TLS where there is TLS.
-fn shown_clocks(report: &LoadReport) -> impl Iterator<Item = (String, &Times)> {
-    // The generator's lag is part of the send lag, and has a warning of its own; its turns are of nobody's requests.
-    let is_shown = |clock: &Clock| !matches!(clock, Clock::GeneratorLag | Clock::TurnLength);
-    let clocks = report.times_ns.iter();
-    clocks
-        .filter(move |(clock, _)| is_shown(clock))
-        .map(|(clock, times)| (sentences::capitalised(terms::clock(*clock)), times))
-}
-
-/// The clocks, one a row.
-fn times_table(report: &LoadReport) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_width(WIDTH);
-    let names: Vec<String> = PERCENTILES
-        .iter()
-        .map(|percentile| figures::percentile(percentile.name))
-        .collect();
-    table.set_header(
-        [String::new(), "mean".to_owned()]
-            .into_iter()
-            .chain(names)
-            .chain(["max".to_owned()]),
-    );
-    for (name, times) in shown_clocks(report) {
-        table.add_row([name].into_iter().chain(row(times)));
-    }
-    let count = table.column_count();
-    align_right(&mut table, 1..count);
-    table
-}
-
-fn row(times: &Times) -> impl Iterator<Item = String> + '_ {
-    let percentiles = PERCENTILES
-        .iter()
-        .map(|percentile| figures::maybe_time(times.named(percentile.name)));
-    [figures::maybe_time(times.mean)]
-        .into_iter()
-        .chain(percentiles)
-        .chain([figures::maybe_time(times.max)])
-}
-
-/// The percentiles that the spectrum of `bench load` steps through, in hundredths of a percent.
-const SPECTRUM: [u64; 11] = [
-    5_000, 7_500, 9_000, 9_500, 9_750, 9_900, 9_950, 9_975, 9_990, 9_995, 9_999,
-];
-
-/// The response time's percentiles, ever finer towards the end, as far as the samples carry them.
-fn spectrum(recording: &Recording) -> Vec<String> {
-    let histogram = &recording.times[Clock::ResponseTime];
-    let line =
-        |percent: f64, ns: u64| format!("  {percent:>7.2} %  {:>9}", figures::time(ns as f64));
-    let carried = SPECTRUM.iter().map_while(|&per_10_000| {
-        value_at(histogram, per_10_000).map(|ns| line(per_10_000 as f64 / 100.0, ns))
-    });
-    let largest = (!histogram.is_empty()).then(|| line(100.0, histogram.max()));
-    carried.chain(largest).collect()
 }
 
 /// Prints names and what they are in two columns.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use model::record::load_report::LoadReport;
 use model::record::read::MAX_RECORD_BYTES;
 use model::record::run::RunRecord;
 use model::record::sweep::whole::SweepRecord;
@@ -24,6 +25,8 @@ pub enum Stored {
     Run(Box<RunRecord>),
     /// Of a sweep.
     Sweep(Box<SweepRecord>),
+    /// What `bench load --json` prints, which is of one load.
+    Load(Box<LoadReport>),
 }
 
 /// Reads the record of the directory of a run or a sweep, its file, or standard input.
@@ -40,10 +43,11 @@ pub fn read(named: &Path) -> Result<Stored, Failure> {
         return Ok(Stored::Sweep(Box::new(record)));
     }
     if keys.load.is_some() && keys.targets.is_none() {
-        return Err(Failure::usage(miette::miette!(
-            help = "measure the address with `bench run --url NAME=URL`, whose record has samples to compare",
-            "{place} is what `bench load --json` prints, which is one load and no record of a run"
-        )));
+        let report = serde_json::from_str(&text).or_usage(
+            || format!("cannot read {place} as what `bench load --json` prints"),
+            "print it again with this version",
+        )?;
+        return Ok(Stored::Load(Box::new(report)));
     }
     let record = RunRecord::from_json(&text, &place).map_err(Failure::usage_of)?;
     Ok(Stored::Run(Box::new(record)))
@@ -59,6 +63,7 @@ impl Stored {
     pub fn run(self, named: &Path) -> Result<RunRecord, Failure> {
         match self {
             Self::Run(record) => Ok(*record),
+            Self::Load(_) => Err(is_one_load(named)),
             Self::Sweep(_) => Err(Failure::usage(miette::miette!(
                 help = "name a run; of a sweep there are `bench chart` and `bench report`, alone",
                 "{} is a sweep, which has no times of one load to work with",
@@ -66,6 +71,16 @@ impl Stored {
             ))),
         }
     }
+}
+
+/// Why one load is of no use where a record of a run is asked for.
+pub fn is_one_load(named: &Path) -> Failure {
+    Failure::usage(miette::miette!(
+        help = "measure the address with `bench run --url NAME=URL`, whose record has samples to compare; `bench compare` takes \
+                two results of `bench load`",
+        "{} is what `bench load --json` prints, which is one load and no record of a run",
+        named.display()
+    ))
 }
 
 /// The directory of a record. One that was read from standard input has none; `option` then names a place.

@@ -15,6 +15,7 @@ use crate::picture::Picture;
   bench compare A A --base node                         two targets of one run
   bench compare A B --reference node                    relative to node
   bench compare A B --chart ratios.svg                  ratios and intervals
+  bench compare a.json b.json                           two results of bench load --json
 
 The machine may have changed between two runs. If both runs have a target that did not change (the reference), the \
 other targets are compared by their ratio to it, which cancels such changes; without a reference they are part of the \

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use load::{Endpoint, Expect, ExpectBody, Options, Request, SUCCESS_OR_REDIRECT, Spin, Workload};
+use model::record::sweep::objective;
 use model::spec::access::Access;
 use model::spec::address::{Address, AddressError, Place};
 use model::spec::load::{Arrival, Connect, Load, Process};
+use model::spec::scenario::ObjectiveRecord;
 use model::units::{MAX_DURATION, Rate, parse_duration};
 use process::cores::CpuList;
 use process::failure::{Explain, Failure};
@@ -39,6 +41,7 @@ const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
   bench load http://127.0.0.1:8080/                    closed loop, 10 seconds
   bench load http://127.0.0.1:8080/ -c 100 -R 1000     1,000 requests a second
   bench load http://127.0.0.1:8080/ -n 10000 --json    10,000 requests, as JSON
+  bench load http://127.0.0.1:8080/ -R 200 --slo p99=50ms  exit code 99 where p99 is longer
   bench load https://127.0.0.1:8443/ --insecure        accept any certificate
 
 Without -R the loop is closed: each connection sends its next request after the reply. This measures capacity. \
@@ -82,6 +85,14 @@ pub(crate) struct LoadArgs {
     /// Distribution of the gaps between scheduled requests.
     #[arg(long, value_enum, default_value = "constant", requires = "rate")]
     pub(crate) arrival: ArrivalName,
+
+    /// An SLO, as `p99=50ms`: exit with code 99 where it is missed. May be repeated.
+    #[arg(long, value_name = "PERCENTILE=TIME", value_parser = objective::parse)]
+    pub(crate) slo: Vec<ObjectiveRecord>,
+
+    /// Write response time by percentile to this file, as HdrHistogram's plotter reads it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hdr: Option<PathBuf>,
 
     /// Time after which an unanswered request has failed.
     #[arg(long, value_name = "TIME", value_parser = time_out, default_value = "5s")]

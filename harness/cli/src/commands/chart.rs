@@ -81,5 +81,6 @@ fn drawings<'a>(stored: &'a Stored, args: &ChartArgs) -> Result<Vec<Drawing<'a>>
             args.run.display(),
             charts::LOAD_FILE_STEM
         ))),
+        Stored::Load(_) => Err(stored::is_one_load(&args.run)),
     }
 }

@@ -6,21 +6,25 @@ use std::time::{Duration, Instant};
 use analysis::warnings;
 use analysis::warnings::Circumstances;
 use load::{Control, Endpoint, Options, Workload};
+use model::measured::clock::Clock;
 use model::measured::recording::Recording;
 use model::record::load_report::LoadReport;
 use model::record::warning::{Fact, Validity, Warning};
 use model::spec::load::Load;
+use model::spec::scenario::ObjectiveRecord;
+use report::export::{NANOS_PER_MS, hgrm, hgrm_time};
 use serde::Serialize;
 
 use crate::args::load::{LoadArgs, LoadRequest};
 use crate::display::DisplayMode;
 use crate::display::live_line::LiveLine;
 use crate::exit::Exit;
+use crate::load_text::show_load;
 use crate::output::{self, note};
-use crate::terminal::show_load;
 use process::cgroup;
 use process::environment;
-use process::failure::{Failure, no_thread};
+use process::failure::{Explain, Failure, no_thread};
+use process::files;
 use process::interrupt::Interrupt;
 use process::supervise::die_with;
 
@@ -86,12 +90,21 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         let json = serde_json::to_string_pretty(&output).expect("a report is plain data");
         output::json(&json);
     } else {
-        show_load(&shown, &report, &recording);
+        show_load(&shown, &report, &recording, &args.slo);
+    }
+    if let Some(path) = &args.hdr {
+        let response = &recording.times[Clock::ResponseTime];
+        let table = hgrm(response, NANOS_PER_MS) + &hgrm_time(report.workload);
+        files::replace(path, table.as_bytes()).or_usage(
+            || format!("cannot write {}", path.display()),
+            "name a file that can be written with --hdr",
+        )?;
     }
     Ok(match &report {
         _ if interrupt.is_asked() => Exit::Interrupted,
         report if has_failed(report) => Exit::TargetFailed,
         report if !report.validity.is_valid() => Exit::Invalid,
+        report if args.slo.iter().any(|slo| !meets(report, slo)) => Exit::Regression,
         _ => Exit::Success,
     })
 }
@@ -112,6 +125,12 @@ struct Output<'a> {
 fn has_failed(report: &LoadReport) -> bool {
     let has_stopped = |warning: &Warning| matches!(warning.fact, Fact::StoppedAnswering { .. });
     warnings::most_failed(&report.requests) || report.validity.warnings.iter().any(has_stopped)
+}
+
+/// Whether an SLO is met; one whose percentile is not known, for want of requests, is not.
+fn meets(report: &LoadReport, slo: &ObjectiveRecord) -> bool {
+    let found = report.times(report.workload.clock()).named(&slo.percentile);
+    found.is_some_and(|found| found <= slo.at_most_ns)
 }
 
 /// Drives the load on a thread of its own, while this one watches for Ctrl-C and draws the live line.
@@ -139,7 +158,7 @@ fn drive(
             if interrupt.is_asked() {
                 control.stop();
             }
-            live.draw(control.ok(), control.failed());
+            live.draw(control.ok(), control.failed(), control.latest());
         }
         live.clear();
         driver

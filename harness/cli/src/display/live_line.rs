@@ -27,10 +27,18 @@ impl LiveLine {
         }
     }
 
-    /// Draws the counts so far.
-    pub(crate) fn draw(&mut self, ok: u64, failed: u64) {
+    /// Draws the counts so far, and the median and 99th percentile of the last second; zeros where there are none yet.
+    pub(crate) fn draw(&mut self, ok: u64, failed: u64, latest_ns: [u64; 2]) {
+        let latest = match latest_ns {
+            [0, _] => String::new(),
+            [p50, p99] => format!(
+                "  now p50 {}, p99 {}",
+                figures::time(p50 as f64),
+                figures::time(p99 as f64)
+            ),
+        };
         let line = format!(
-            "{} {}  {} ok, {} failed",
+            "{} {}  {} ok, {} failed{latest}",
             approximate(self.began.elapsed()),
             self.kind,
             figures::count(ok),

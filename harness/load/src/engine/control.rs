@@ -14,6 +14,8 @@ pub struct Control {
     ok: AtomicU64,
     failed: AtomicU64,
     is_measuring: AtomicBool,
+    /// The median and the 99th percentile of the last interval of whichever thread said so last, in nanoseconds.
+    latest: [AtomicU64; 2],
     on_phase: Option<Box<OnPhase>>,
     on_reply: Option<Box<OnReply>>,
 }
@@ -99,6 +101,25 @@ impl Control {
     /// Measured requests that failed so far.
     pub fn failed(&self) -> u64 {
         self.failed.load(Ordering::Relaxed)
+    }
+
+    /// The median and the 99th percentile of response time in the last interval of one of the threads, in nanoseconds; zeros where
+    /// there is none yet. What a watcher is shown: the two may be of different threads.
+    pub fn latest(&self) -> [u64; 2] {
+        self.latest
+            .each_ref()
+            .map(|time| time.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn say_latest(&self, times: [u64; 2]) {
+        for (place, time) in self.latest.iter().zip(times) {
+            place.store(time, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether the measured part has begun.
+    pub(crate) fn is_measuring(&self) -> bool {
+        self.is_measuring.load(Ordering::Relaxed)
     }
 
     /// The measured part begins, which every thread sees for itself: the first one announces it.

@@ -282,7 +282,11 @@ impl<'a, T: Transport> Core<'a, T> {
     /// Reads into the read buffer what has come; 0 is the peer's end.
     pub(super) fn recv(&mut self, index: usize) -> Result<usize, RecvError> {
         let Link { socket, transport } = self.sessions[index].link();
-        transport.recv(socket, &mut self.receiver, &mut self.read_buffer)
+        let count = transport.recv(socket, &mut self.receiver, &mut self.read_buffer)?;
+        if self.common.control.is_measuring() {
+            self.recorders.measured.on_bytes(count as u64);
+        }
+        Ok(count)
     }
 
     /// When the bytes of the last read arrived, not before `since_ns`: by the kernel's clock where that says so, otherwise at

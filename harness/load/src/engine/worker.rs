@@ -53,6 +53,7 @@ pub(crate) fn run<T: Transport>(
                 next_housekeeping_ns: 0,
                 turn_since_ns: None,
                 reported: (0, 0),
+                reported_ns: None,
             }
         })?;
     worker.open_all()?;
@@ -92,6 +93,8 @@ pub(super) struct Worker<'a, T: Transport, P> {
     turn_since_ns: Option<Nanos>,
     /// Requests that succeeded and that failed, as the control knows them.
     reported: (u64, u64),
+    /// When the interval began whose percentiles others were given last.
+    reported_ns: Option<Nanos>,
 }
 
 impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
@@ -304,6 +307,12 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
         recorders
             .measured
             .rotate(now.max(recorders.measured_from_ns));
+        if let Some((began_ns, latest)) = recorders.measured.latest()
+            && self.reported_ns != Some(began_ns)
+        {
+            self.reported_ns = Some(began_ns);
+            self.core.common.control.say_latest(latest);
+        }
         self.protocol.time_out(&mut self.core, now);
         self.time_out_opening(now);
         let accounting = self.core.recorders.measured.accounting();

@@ -51,6 +51,9 @@ pub struct Recording {
     /// at most 500.
     #[serde(default, deserialize_with = "by_status")]
     pub statuses: BTreeMap<u16, u64>,
+    /// Bytes of replies that were read, with all of HTTP and without TLS; 0 in older records.
+    #[serde(default)]
+    pub received_bytes: u64,
     /// The same requests kind by kind, in the order of the mix; empty where there is but one kind.
     pub kinds: Vec<KindRecording>,
     /// Connections over the whole drive, its warm-up included.
@@ -347,6 +350,7 @@ impl Recording {
             ended_by: EndedBy::default(),
             measured_ns: 0,
             overtime_ns: 0,
+            received_bytes: 0,
             intervals: Vec::new(),
         }
     }
@@ -414,6 +418,7 @@ impl Recording {
         self.accounting.merge(&other.accounting);
         self.errors.merge(&other.errors);
         add_each(&mut self.statuses, &other.statuses);
+        self.received_bytes += other.received_bytes;
         if self.kinds.is_empty() {
             self.kinds.clone_from(&other.kinds);
         } else {
@@ -667,6 +672,22 @@ impl Recorder {
         self.recording.accounting.ok += 1;
         self.current.ok += 1;
         self.record_ended(due_ns, sent_ns, received_ns);
+    }
+
+    /// So many bytes of replies were read.
+    pub fn on_bytes(&mut self, count: u64) {
+        self.recording.received_bytes += count;
+    }
+
+    /// The median and the 99th percentile of response time in the last whole interval, and when that began; none where it has no
+    /// reply, or there is none yet.
+    pub fn latest(&self) -> Option<(Nanos, [Nanos; 2])> {
+        let (ended, _) = self.ended.as_ref()?;
+        let times = &ended.times[RESPONSE];
+        (!times.is_empty()).then(|| {
+            let at = |quantile| times.value_at_quantile(quantile);
+            (ended.start_ns, [at(0.5), at(0.99)])
+        })
     }
 
     /// A reply was read `lag_ns` after it arrived; none where the kernel did not say when that was.

@@ -43,6 +43,9 @@ pub struct LoadReport {
         deserialize_with = "by_status"
     )]
     pub statuses: BTreeMap<u16, u64>,
+    /// Bytes of replies, with all of HTTP and without TLS; `null` in older records.
+    #[serde(default)]
+    pub received_bytes: Option<u64>,
     /// Requests that succeeded, a second.
     pub throughput_per_s: f64,
     /// The percentiles of each clock that has values.
@@ -158,6 +161,7 @@ impl LoadReport {
             errors: recording.errors.clone(),
             error_share: ErrorShare::of(&[recording.accounting]),
             statuses: recording.statuses.clone(),
+            received_bytes: Some(recording.received_bytes),
             throughput_per_s: summary.throughput_per_s,
             times_ns: recording
                 .times

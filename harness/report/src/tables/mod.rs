@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod history;
+pub mod loads;
 pub mod sweep;
 
 use crate::words::terms;

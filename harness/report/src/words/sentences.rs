@@ -557,7 +557,7 @@ fn objective(bound: &ObjectiveRecord, workload: WorkloadKind, targets: &[TargetR
 }
 
 /// `objective p99 ≤ 40.0 ms`, and of which time where it is not the response time.
-pub(crate) fn objective_words(bound: &ObjectiveRecord, workload: WorkloadKind) -> String {
+pub fn objective_words(bound: &ObjectiveRecord, workload: WorkloadKind) -> String {
     let of = match workload {
         WorkloadKind::Requests => String::new(),
         WorkloadKind::Streams | WorkloadKind::Messages => format!(" of {}", terms::time(workload)),
