@@ -250,7 +250,7 @@ def workers_that_keep_connections(field: Field) -> None:
 @case("B16 many-unopened", "Options of curl, wrk, hey and ab are answered with whatever is spelled alike.")
 def options_of_other_tools(field: Field) -> None:
     """The error names the option of `bench load` that does the same."""
-    for option, ours in (("--data", "-D"), ("--latency", "percentiles"), ("-q", "-R"), ("-m", "-X"), ("--unix-socket", "TCP"), ("-t", "--load-cpus")):
+    for option, ours in (("--data", "-D"), ("--latency", "percentiles"), ("-q", "-R"), ("-m", "-X"), ("-t", "--load-cpus")):
         field.load("http://127.0.0.1:1/", f"{option} 1").exits(2).says(f"tip:.*{ours}").lacks("to pass '-")
 
 

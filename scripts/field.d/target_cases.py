@@ -43,7 +43,7 @@ def wrappers_as_targets(field: Field) -> None:
     start = field.target("start", ["--prefix", str(npm_dir), "start", "--silent"], command="npm", script="", more=npm)
     run = field.target("run", ["--prefix", str(npm_dir), "run", "start:shell"], command="npm", script="", more=npm)
     for name, words in ((shell, "exec"), (deaf, "go run|SIGTERM"), (code, "exit code 1"), (start, ""), (run, "")):
-        ran = field.measure(name, rounds=2, out=Path(name).stem)
+        ran = field.measure(name, rounds=2, out=Path(name).stem, more="-v")
         ran.exits(*FINE).says(words).lacks("take a longer plan", r"failed: it did not end")
         record = field.record(Path(name).stem)
         rounds = {epoch["round"] for epoch in record["targets"][0]["epochs"]}

@@ -63,7 +63,12 @@ pub(crate) fn ask(
     let step = &words[answers.len()];
     let failed = recording.errors.kinds.keys().next();
     Err(failed.map_or_else(
-        || format!("{step} was not answered within {} s", timeout.as_secs_f64()),
+        || {
+            format!(
+                "{step} had no whole answer within {} s",
+                timeout.as_secs_f64()
+            )
+        },
         |kind| format!("{step} could not be sent: {}", kind.words()),
     ))
 }
