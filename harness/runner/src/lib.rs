@@ -12,6 +12,7 @@ pub mod earlier;
 pub mod history_file;
 pub mod measure;
 pub mod own;
+pub mod replay;
 pub mod request;
 pub mod run_event;
 pub mod steering;

@@ -17,6 +17,7 @@ use process::failure::{Explain, Failure};
 use process::reach::Reach;
 use process::{cores, files};
 use runner::own::{self, HeaderError};
+use runner::replay::{MAX_REPLAY_BYTES, Replay, Replayed, SPEEDS};
 use runner::workload;
 
 use crate::args::shared::{AccessArgs, ClockArgs, at_least_one};
@@ -43,6 +44,7 @@ const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
   bench load http://127.0.0.1:8080/ -n 10000 --json    10,000 requests, as JSON
   bench load http://127.0.0.1:8080/ -R 200 --slo p99=50ms  exit code 99 where p99 is longer
   bench load https://127.0.0.1:8443/ --insecure        accept any certificate
+  bench load http://127.0.0.1:8080 --replay access.log --speed 2
 
 Without -R the loop is closed: each connection sends its next request after the reply. This measures capacity. \
 With -R the loop is open: requests are sent on a schedule, whatever the server does, and response time counts from \
@@ -112,6 +114,21 @@ pub(crate) struct LoadArgs {
     #[arg(long, short = 'D', value_name = "TEXT|@FILE")]
     pub(crate) body: Option<String>,
 
+    /// Send the requests of this file in its order, each once: lines as `GET /users/42` or as JSON, or the access log of a web server
+    /// with its gaps in time; `-` is standard input. The path of the URL stands before theirs
+    ///
+    /// As JSON: `{"method": "POST", "path": "/users", "headers": ["X-Id: 1"], "body": "{}", "at_ms": 250}`, of which only the path is
+    /// needed. A log has the common or combined format. Lines without a time are sent at -R, or in a closed loop; with -n or -d
+    /// they begin again at the end.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["method", "body", "warmup"])]
+    pub(crate) replay: Option<PathBuf>,
+
+    /// How many times as fast as its times say a file is replayed
+    ///
+    /// [default: 1]
+    #[arg(long, value_name = "FACTOR", requires = "replay", conflicts_with = "rate", value_parser = speed)]
+    pub(crate) speed: Option<f64>,
+
     /// The status that counts as success
     ///
     /// [default: 200 to 399]
@@ -163,6 +180,18 @@ fn time_out(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// How many times as fast a file is replayed.
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed| SPEEDS.contains(speed));
+    speed.ok_or_else(|| {
+        format!(
+            "write a number from {} to {}, as 2",
+            SPEEDS.start(),
+            SPEEDS.end()
+        )
+    })
+}
+
 /// What is loaded, and how.
 #[derive(Debug)]
 pub(crate) struct LoadRequest {
@@ -196,6 +225,7 @@ impl LoadArgs {
         let hint = (body.as_deref().is_some_and(looks_like_json) && !own::has(&headers, "content-type")).then_some(
             "The body looks like JSON and is sent without a Content-Type: add -H 'Content-Type: application/json'.",
         );
+        let replay = self.replayed()?;
         let method = self.method.as_deref().unwrap_or(match body {
             Some(_) => "POST",
             None => "GET",
@@ -213,32 +243,93 @@ impl LoadArgs {
             ],
             body: ExpectBody::Any,
         };
-        let request = Request::new(
-            method,
-            &address.target,
-            host,
-            &headers,
-            body.as_deref(),
-            expect,
-        );
-        let shown = match method {
-            "GET" => address.to_string(),
-            method => format!("{method} {address}"),
+        let request = match &replay {
+            None => Request::new(
+                method,
+                &address.target,
+                host,
+                &headers,
+                body.as_deref(),
+                expect,
+            ),
+            Some(replay) => {
+                if address.target.contains('?') {
+                    return Err(Failure::usage(miette::miette!(
+                        help = "leave the query out: the requests of the file have theirs",
+                        "`{address}` has a query, and paths follow it"
+                    )));
+                }
+                let one = |one: &Replayed| {
+                    let own = one.headers.iter();
+                    let own = own.map(|(name, value)| (name.as_str(), value.as_str()));
+                    let headers: Vec<(&str, &str)> = headers.iter().copied().chain(own).collect();
+                    let body = one.body.as_deref().map(str::as_bytes);
+                    let target = address.join(&one.target);
+                    Request::new(&one.method, &target, host, &headers, body, expect.clone())
+                };
+                Request::in_order(replay.requests.iter().map(one), expect.clone())
+            }
+        };
+        let shown = match (&self.replay, &replay, method) {
+            (Some(path), Some(replay), _) => {
+                format!(
+                    "{} requests of {} at {address}",
+                    replay.requests.len(),
+                    path.display()
+                )
+            }
+            (_, _, "GET") => address.to_string(),
+            (_, _, method) => format!("{method} {address}"),
         };
         Ok(LoadRequest {
             shown,
             hint,
-            load: self.load(),
+            load: self.load(replay.as_ref()),
             endpoint,
             workload: Workload::new(vec![request]),
             options: self.options()?,
         })
     }
 
-    fn load(&self) -> Load {
-        let arrival = match self.rate {
-            None => Arrival::Closed,
-            Some(rate) => Arrival::Open {
+    /// The requests of a file, where one was named.
+    fn replayed(&self) -> Result<Option<Replay>, Failure> {
+        let Some(path) = &self.replay else {
+            return Ok(None);
+        };
+        let help = "name a file with a request a line, or an access log";
+        let name = path.display().to_string();
+        let text = files::read_text(path, MAX_REPLAY_BYTES)
+            .or_usage(|| format!("cannot read {name}"), help)?;
+        let speed = self.speed.unwrap_or(1.0);
+        let replay = Replay::parse(&text, &name, speed).map_err(|error| {
+            Failure::usage(miette::miette!(help = error.help, "{}", error.what))
+        })?;
+        if self.speed.is_some() && replay.times.is_none() {
+            return Err(Failure::usage(miette::miette!(
+                help = "give a rate with -R, or leave --speed out",
+                "{name} doesn't say when its requests are sent, so --speed means nothing"
+            )));
+        }
+        Ok(Some(replay))
+    }
+
+    fn load(&self, replay: Option<&Replay>) -> Load {
+        let times = replay.and_then(|replay| replay.times.as_deref());
+        let count = replay.map(|replay| replay.requests.len() as u64);
+        let asked = self.requests.map(NonZeroU64::get);
+        let is_listed = times.is_some() && self.rate.is_none();
+        let request_limit = match count {
+            // After the last time nothing more is sent.
+            Some(count) if is_listed => Some(asked.map_or(count, |asked| asked.min(count))),
+            Some(count) if asked.is_none() && self.duration.is_none() => Some(count),
+            _ => asked,
+        };
+        let arrival = match (self.rate, times) {
+            (None, None) => Arrival::Closed,
+            (None, Some(times)) => Arrival::Listed {
+                times: times.into(),
+            },
+            (Some(rate), _) => Arrival::Open {
                 rate,
                 process: self.arrival.into(),
             },
@@ -249,23 +340,23 @@ impl LoadArgs {
             connect: self.connect(),
             idle_connections: 0,
             warmup: self.warmup,
-            duration: self.duration(),
+            duration: self.duration(request_limit),
             // Where the number of requests ends the run, all of them are waited for.
-            drain: if self.requests.is_some() {
+            drain: if request_limit.is_some() {
                 self.timeout
             } else {
                 DRAIN.min(self.timeout)
             },
             timeout: self.timeout,
-            request_limit: self.requests.map(std::num::NonZeroU64::get),
+            request_limit,
             interval: INTERVAL,
             seed: self.seed,
         }
     }
 
     /// As long as was asked for. Where a number of requests was asked for and no time, their number alone ends the load.
-    fn duration(&self) -> Duration {
-        match (self.duration, self.requests) {
+    fn duration(&self, request_limit: Option<u64>) -> Duration {
+        match (self.duration, request_limit) {
             (Some(duration), _) => duration,
             (None, Some(_)) => MAX_DURATION,
             (None, None) => DURATION,
@@ -435,6 +526,30 @@ mod tests {
 
     /// A number of requests used to be cut by the usual ten seconds.
     #[test]
+    fn a_replay_ends_with_its_file_unless_more_is_asked_for() {
+        let timed = "{\"path\": \"/a\", \"at_ms\": 10}\n{\"path\": \"/b\", \"at_ms\": 30}";
+        let check = |text: &str, typed: &str| {
+            let replay = Replay::parse(text, "log", 1.0).unwrap();
+            let load = args(&format!("--replay log {typed}")).load(Some(&replay));
+            (load.arrival.name(), load.request_limit, load.duration)
+        };
+        let untimed = "GET /a\nGET /b";
+        assert_eq!(check(untimed, ""), ("closed", Some(2), MAX_DURATION));
+        assert_eq!(check(untimed, "-n 5"), ("closed", Some(5), MAX_DURATION));
+        assert_eq!(check(untimed, "-d 3s").1, None);
+        assert_eq!(check(timed, ""), ("replay", Some(2), MAX_DURATION));
+        assert_eq!(check(timed, "-n 5").1, Some(2));
+        assert_eq!(check(timed, "-n 1").1, Some(1));
+        assert_eq!(check(timed, "-R 10"), ("constant", Some(2), MAX_DURATION));
+        for speed in ["0.001", "1000"] {
+            assert!(super::speed(speed).is_ok(), "{speed}");
+        }
+        for speed in ["0", "-1", "0.0009", "1000.1", "NaN", "fast"] {
+            assert!(super::speed(speed).is_err(), "{speed}");
+        }
+    }
+
+    #[test]
     fn a_number_of_requests_without_a_time_is_ended_by_that_number_alone() {
         let seconds = Duration::from_secs;
         for (typed, duration, drain, limit) in [
@@ -444,7 +559,7 @@ mod tests {
             ("-n 9 -d 3s", seconds(3), seconds(7), Some(9)),
             ("-d 3s", seconds(3), DRAIN, None),
         ] {
-            let load = args(&format!("--timeout 7s {typed}")).load();
+            let load = args(&format!("--timeout 7s {typed}")).load(None);
             assert_eq!((load.duration, load.drain), (duration, drain), "{typed}");
             assert_eq!(load.request_limit, limit, "{typed}");
         }

@@ -287,3 +287,42 @@ fn a_session_uses_what_it_took_over_a_unix_socket_below_a_base_path() {
     // Its process is this one.
     assert!(target.server.rss_bytes_max.is_some(), "{printed}");
 }
+
+#[test]
+fn a_file_is_replayed_once_in_its_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(200, 10);
+    let load = |text: &str, options: &[&str]| {
+        std::fs::write(dir.path().join("log"), text).unwrap();
+        let base = format!("{}/base", server.url);
+        let mut command = bench(&["load", &base, "--replay", "log", "-c", "1", "--json"]);
+        command.args(options).current_dir(dir.path());
+        let output = end(command.spawn().unwrap());
+        let seen: Vec<String> = std::mem::take(&mut *server.seen.lock().unwrap());
+        let lines = seen
+            .iter()
+            .map(|text| text.lines().next().unwrap().to_owned());
+        (lines.collect::<Vec<_>>(), output)
+    };
+    let log = "h - - [10/Oct/2000:13:55:38 +0000] \"PUT /2 HTTP/1.1\" 200 2\n\
+               h - - [10/Oct/2000:13:55:36 +0000] \"GET /1?a HTTP/1.1\" 200 2\n";
+    let (seen, output) = load(log, &["--speed", "1000"]);
+    assert_eq!(
+        seen,
+        ["GET /base/1?a HTTP/1.1", "PUT /base/2 HTTP/1.1"],
+        "{output:?}"
+    );
+    assert!(String::from_utf8_lossy(&output.stdout).contains("\"replay\""));
+    let (seen, _) = load("GET /a\nGET /b\n", &["-n", "3"]);
+    let expected = ["/base/a", "/base/b", "/base/a"].map(|path| format!("GET {path} HTTP/1.1"));
+    assert_eq!(seen, expected);
+    for (text, options, what) in [
+        ("GET /a\nGET b\n", &[][..], "log:2: `b` is not a path"),
+        ("GET /a\n", &["--speed", "2"][..], "--speed means nothing"),
+    ] {
+        let (seen, output) = load(text, options);
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert!(seen.is_empty() && text.contains(what), "{text}");
+        assert_eq!(output.status.code(), Some(2), "{text}");
+    }
+}

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use http1::Method;
 use model::measured::accounting::{ErrorKind, Fate};
 use model::measured::recording::Served;
 use model::spec::load::{Connect, Load};
@@ -44,11 +45,11 @@ pub(crate) struct Requests<'a> {
 /// What the holes of requests are filled with, beside what was taken of replies.
 struct Filler {
     seed: u64,
-    /// This thread, of how many, and the connections of all of them: a request's number follows from its connection's and from how
-    /// many that carried before.
+    /// This thread, of how many, and how many requests it has filled in: a request's number follows from these. In an open loop it is
+    /// its place in the schedule.
     thread: u64,
     threads: u64,
-    connections: u64,
+    filled: u64,
     /// For bodies, of which the length is sent first.
     scratch: Vec<u8>,
     /// Steps of sessions that were never sent, to be spread evenly.
@@ -67,8 +68,9 @@ struct Turn {
     next: Option<usize>,
     /// What was taken of replies in its session.
     values: Vec<Vec<u8>>,
-    /// The request on the wire, where something was filled in.
+    /// The request on the wire, where something was filled in, and its method.
     filled: Vec<u8>,
+    method: Method,
 }
 
 /// How many requests of a connection there are to each of which the reply is parsed to look for what must stand in it: parsing JSON may
@@ -148,6 +150,7 @@ impl<'a> Requests<'a> {
             next: None,
             values: Vec::new(),
             filled: Vec::new(),
+            method: Method::Get,
         });
         Self {
             kinds,
@@ -160,7 +163,7 @@ impl<'a> Requests<'a> {
                 seed: load.seed,
                 thread: share.thread.into(),
                 threads: share.threads.into(),
-                connections: load.connections.get().into(),
+                filled: 0,
                 scratch: Vec::new(),
                 never_sent: 0,
             },
@@ -175,12 +178,14 @@ impl<'a> Requests<'a> {
         let kind = &self.kinds[request];
         if kind.has_holes() {
             let filler = &mut self.filler;
-            let place = index as u64 * filler.threads + filler.thread;
+            let seq = filler.filled * filler.threads + filler.thread + 1;
+            filler.filled += 1;
             let filling = Filling {
-                seq: turn.sent * filler.connections + place + 1,
+                seq,
                 seed: filler.seed,
                 values: &turn.values,
             };
+            turn.method = kind.method_of(seq);
             kind.fill(&filling, &mut filler.scratch, &mut turn.filled);
         }
         request
@@ -208,7 +213,12 @@ impl<'a> Requests<'a> {
     ) {
         let turn = &mut self.turns[index];
         let kind = &self.kinds[request];
-        turn.exchange.begin(kind.method, &kind.expect);
+        let method = if kind.has_holes() {
+            turn.method
+        } else {
+            kind.method
+        };
+        turn.exchange.begin(method, &kind.expect);
         let is_looked_into = !kind.reading.is_nothing()
             && (!kind.reading.takes.is_empty() || turn.sent.is_multiple_of(READ_EACH));
         if is_looked_into || core.common.control.hears() {

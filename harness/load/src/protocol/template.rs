@@ -1,13 +1,14 @@
 //! Requests with holes, each filled in just before it is sent, and what is taken of a reply for the requests that follow it. No
 //! socket and no clock.
 //!
-//! Everything that is filled in follows from the seed, the connection's number and the request's number on it: two targets that
-//! are driven alike get the same bytes.
+//! Everything that is filled in follows from the seed and the request's number, in the order of sending: two targets that are driven
+//! alike get the same bytes.
 
 use std::io::Write;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use http1::Method;
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
 
@@ -28,6 +29,8 @@ const MAX_HOLE_BYTES: usize = 66;
 pub(crate) struct Template {
     head: Vec<Piece>,
     body: Vec<Piece>,
+    /// Of each line in turn, where whole requests are lines.
+    methods: Vec<Method>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,7 +170,28 @@ impl Template {
             head.push(Piece::Hole(Hole::Length));
             head.push(Piece::Text(b"\r\n\r\n".to_vec()));
         }
-        Some(Self { head, body })
+        Some(Self {
+            head,
+            body,
+            methods: Vec::new(),
+        })
+    }
+
+    /// Whole requests, at least one, one after the other and again from the first.
+    pub(crate) fn of_requests(requests: Vec<(Method, Vec<u8>)>) -> Self {
+        let (methods, lines) = requests.into_iter().unzip();
+        Self {
+            head: vec![Piece::Hole(Hole::Line(Arc::new(lines)))],
+            body: Vec::new(),
+            methods,
+        }
+    }
+
+    /// The method of a request, where each has its own.
+    pub(crate) fn method(&self, seq: u64) -> Option<Method> {
+        let index = (seq - 1).checked_rem(self.methods.len() as u64)?;
+        let index = usize::try_from(index).expect("it is below a length");
+        Some(self.methods[index])
     }
 
     /// Writes the request into `out`, in place of what was there. `scratch`: for the body, of which the length is sent first.
@@ -376,6 +400,28 @@ mod tests {
         let drawn = |seq| check("{random:1-6}", None, seq).parse::<u64>().unwrap();
         let faces: std::collections::BTreeSet<u64> = (1..200).map(drawn).collect();
         assert_eq!(faces, (1..=6).collect());
+    }
+
+    #[test]
+    fn whole_requests_come_in_their_order_with_their_methods() {
+        let requests = vec![
+            (Method::Head, b"HEAD /".to_vec()),
+            (Method::Get, b"GET /".to_vec()),
+        ];
+        let template = Template::of_requests(requests);
+        let sent = |seq| {
+            let (mut scratch, mut out) = (Vec::new(), Vec::new());
+            let filling = Filling {
+                seq,
+                seed: 0,
+                values: &[],
+            };
+            template.fill(&filling, &mut scratch, &mut out);
+            (template.method(seq).unwrap(), out)
+        };
+        assert_eq!(sent(1), (Method::Head, b"HEAD /".to_vec()));
+        assert_eq!(sent(2), (Method::Get, b"GET /".to_vec()));
+        assert_eq!(sent(3), sent(1));
     }
 
     #[test]

@@ -200,6 +200,32 @@ impl Request {
         }
     }
 
+    /// Requests that are sent one after the other and again from the first, at least one: each as [`Request::new`] makes it, of which
+    /// only method and bytes matter. The replies must be as `expect` says.
+    pub fn in_order(requests: impl IntoIterator<Item = Self>, expect: Expect) -> Self {
+        let requests = requests.into_iter().map(|one| (one.method, one.bytes));
+        let requests: Vec<(Method, Vec<u8>)> = requests.collect();
+        let (method, bytes) = requests.first().cloned().expect("there is at least one");
+        Self {
+            bytes,
+            template: Some(Box::new(Template::of_requests(requests))),
+            method,
+            weight: 1,
+            follows: false,
+            expect,
+            reading: Reading::default(),
+        }
+    }
+
+    /// The method of the request of this number, from 1.
+    pub(crate) fn method_of(&self, seq: u64) -> Method {
+        let own = self
+            .template
+            .as_ref()
+            .and_then(|template| template.method(seq));
+        own.unwrap_or(self.method)
+    }
+
     /// Whether something is filled in each time.
     pub fn has_holes(&self) -> bool {
         self.template.is_some()

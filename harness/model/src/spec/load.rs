@@ -3,16 +3,20 @@
 mod profile;
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::units::Rate;
+use crate::units::{NANOS_PER_S, Nanos, Rate};
 
 pub use profile::{MAX_STAGES, Profile, ProfileError, Stage};
 
 /// The most kinds of request in one mix.
 pub const MAX_REQUESTS: usize = 64;
+
+/// The time over which requests that are all sent at once count as spread, where their rate is asked for.
+const SHORTEST_REPLAY_NS: Nanos = NANOS_PER_S / 1_000;
 
 /// When requests are sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +37,11 @@ pub enum Arrival {
         /// How the gaps would be distributed if the rate were one.
         process: Process,
     },
+    /// As open, each at a time of its own, with none after the last: what was sent once is sent again.
+    Listed {
+        /// Since the load began, never decreasing, at least one.
+        times: Arc<[Nanos]>,
+    },
 }
 
 /// The distribution of the gaps of an open loop.
@@ -47,11 +56,12 @@ pub enum Process {
 }
 
 impl Arrival {
-    /// The name of the arrival process in flags, records and charts: `closed`, `constant` or `poisson`.
+    /// The name of the arrival process in flags, records and charts: `closed`, `constant`, `poisson` or `replay`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Closed => "closed",
             Self::Open { process, .. } | Self::Staged { process, .. } => process.name(),
+            Self::Listed { .. } => "replay",
         }
     }
 
@@ -63,7 +73,7 @@ impl Arrival {
                 rate: profile.mean(),
                 process: *process,
             },
-            Self::Closed | Self::Open { .. } => self.clone(),
+            Self::Closed | Self::Open { .. } | Self::Listed { .. } => self.clone(),
         }
     }
 
@@ -73,6 +83,11 @@ impl Arrival {
             Self::Closed => None,
             Self::Open { rate, .. } => Some(*rate),
             Self::Staged { profile, .. } => Some(profile.mean()),
+            Self::Listed { times } => {
+                let last_ns = times.last().copied().unwrap_or_default();
+                let s = last_ns.max(SHORTEST_REPLAY_NS) as f64 / NANOS_PER_S as f64;
+                Rate::per_s(times.len() as f64 / s).ok()
+            }
         }
     }
 }

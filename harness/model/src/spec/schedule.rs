@@ -3,6 +3,7 @@
 //! A schedule belongs to a generator thread, never to a connection: connections with a schedule each fall into step
 //! with one another and can miss a periodic stall altogether.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rand::SeedableRng;
@@ -46,6 +47,8 @@ enum Times {
         lead_ns: f64,
         profile: Profile,
     },
+    /// At these, and never after the last.
+    Listed(Arc<[Nanos]>),
 }
 
 impl Schedule {
@@ -57,6 +60,7 @@ impl Schedule {
             Arrival::Closed => return None,
             Arrival::Open { rate, process } => (Times::Steady(*rate), process),
             Arrival::Staged { profile, process } => (Times::staged(profile, load.warmup), process),
+            Arrival::Listed { times } => (Times::Listed(Arc::clone(times)), &Process::Constant),
         };
         let counts = match process {
             Process::Constant => Counts::Constant {
@@ -121,8 +125,16 @@ impl Times {
     }
 
     /// In nanoseconds since the load began.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "arrivals are counted from 0 in whole numbers where their times are listed"
+    )]
     fn of(&self, count: f64) -> f64 {
         match self {
+            Self::Listed(times) => times
+                .get(count as usize)
+                .map_or(f64::INFINITY, |&at| at as f64),
             Self::Steady(rate) => count * NANOS_PER_S as f64 / rate.as_per_s(),
             Self::Staged { lead, lead_ns, .. } if count < *lead => count * lead_ns / lead,
             Self::Staged {

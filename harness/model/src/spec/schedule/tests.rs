@@ -438,3 +438,22 @@ fn a_weight_of_zero_is_never_drawn() {
     let mut mix = Mix::new(&[0, 1, 0], 1, 0);
     assert!((0..1000).all(|_| mix.choose() == 1));
 }
+
+#[test]
+fn listed_times_are_shared_by_threads_in_their_order_and_end() {
+    let times = [0, 5, 5, 1_000_000_007, 3_600_000_000_001];
+    let load = load(
+        &Arrival::Listed {
+            times: times.into(),
+        },
+        1,
+    );
+    let of = |thread, threads| {
+        let schedule = Schedule::new(&load, thread, threads).unwrap();
+        schedule.take(6).collect::<Vec<_>>()
+    };
+    assert_eq!(of(0, 1)[..5], times);
+    assert_eq!(of(0, 1)[5], Nanos::MAX);
+    assert_eq!(of(0, 2)[..3], [0, 5, 3_600_000_000_001]);
+    assert_eq!(of(1, 2)[..3], [5, 1_000_000_007, Nanos::MAX]);
+}
