@@ -17,6 +17,7 @@ use crate::args::shared::FormArgs;
   bench history                             every figure, and where it changed
   bench history --metric response_time_ns_p99 --out charts
   bench history --markdown
+  bench history --site public               a page for a web server
 
 The history follows the ratios between the targets of a run: these do not depend on the machine. Runs of a single \
 target are followed for each kind of machine. Change points are found with the E-divisive statistic and a permutation \
@@ -78,6 +79,10 @@ pub(crate) struct HistoryShowArgs {
     /// Draw a chart of each figure into this directory, as SVG and PNG.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+
+    /// Write a page with every change, table and chart into this directory, as index.html.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) site: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) form: FormArgs,

@@ -42,14 +42,17 @@ fn add(args: &HistoryAddArgs) -> Result<Exit, Failure> {
     let mut lines = Vec::new();
     for run in &args.runs {
         let record = read_run(run)?;
-        if let Some(why) = not_whole(&record) {
-            return Err(Failure::usage(miette::miette!(
-                help = "only whole runs are comparable: run it again",
-                "{}: {why}",
-                run.display()
-            )));
+        match not_whole(&record) {
+            Some(why) => note!("Not added: {}: {why}.", run.display()),
+            None => lines.push(HistoryLine::of(&record, revision.clone())),
         }
-        lines.push(HistoryLine::of(&record, revision.clone()));
+    }
+    if lines.is_empty() {
+        return Err(Failure::usage(miette::miette!(
+            help = "only whole runs are comparable: run them again",
+            "nothing to add to {}",
+            args.history.display()
+        )));
     }
     append(&args.history, lines)?;
     Ok(Exit::Success)
@@ -97,6 +100,15 @@ fn show(args: &HistoryShowArgs) -> Result<Exit, Failure> {
     trends.retain(is_asked_for);
     if let Some(dir) = &args.out {
         draw(&trends, dir)?;
+    }
+    if let Some(dir) = &args.site {
+        let page = dir.join("index.html");
+        let cannot_write = || format!("cannot write {}", page.display());
+        let help = "name a directory that you may write to with --site";
+        let text = report::html::history_html(&trends).or_internal(cannot_write)?;
+        std::fs::create_dir_all(dir).or_usage(cannot_write, help)?;
+        files::replace(&page, text.as_bytes()).or_usage(cannot_write, help)?;
+        note!("{}", page.display());
     }
     let shown = Shown {
         schema_version: 1,

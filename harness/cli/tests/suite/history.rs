@@ -86,6 +86,37 @@ fn of_two_hundred_flat_histories_at_most_two_per_cent_are_flagged() {
 }
 
 #[test]
+fn a_run_that_failed_is_passed_over_aloud_and_the_rest_has_a_page() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (run, failed, history) = (place("run.json"), place("failed.json"), place("h.ndjson"));
+    let mut record = samples::run_record();
+    std::fs::write(&run, record.to_json()).unwrap();
+    record.completion = model::record::run::Completion::TargetFailed;
+    std::fs::write(&failed, record.to_json()).unwrap();
+    let add = |runs: &[&str]| {
+        let added = bench(&[&["history", "add", "--history", &history], runs].concat());
+        (
+            added.status.code(),
+            String::from_utf8(added.stderr).unwrap(),
+        )
+    };
+    let (code, said) = add(&[&failed]);
+    assert_eq!(code, Some(2), "{said}");
+    let (code, said) = add(&[&failed, &run]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("failed.json: a target of this run failed.") && said.contains("1 run added"),
+        "{said}"
+    );
+    let site = place("site");
+    let shown = bench(&["history", "--history", &history, "--site", &site]);
+    assert!(shown.status.success(), "{shown:?}");
+    let page = std::fs::read_to_string(dir.path().join("site/index.html")).unwrap();
+    assert!(page.contains("<h1>History: no change found</h1>") && page.contains("<svg"));
+}
+
+#[test]
 fn runs_are_added_once_and_shown_with_a_chart_and_a_torn_end_is_reported() {
     let dir = tempfile::tempdir().unwrap();
     let place = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();

@@ -335,7 +335,8 @@
       return [name, font.color];
     }));
     host.style.color = "";
-    view.title.textContent = scaled(view.title.textContent, view.log[0]);
+    // Of rows the switch turns the axis below, otherwise the one beside it.
+    view.title.textContent = scaled(view.title.textContent, view.rows ? view.log[0] : view.x.log);
     view.plots = chart.panels.map((panel, index) => {
       const room = { view, panel, index, inks, log: view.log[index], font: `12px ${font.fontFamily}`, width: view.places[index].plot.clientWidth };
       return Object.assign(new uPlot(...(view.rows ? rowsOf(room) : axesOf(room)), view.places[index].plot), room);

@@ -6,10 +6,12 @@
 //! comes from a record is escaped by the template; only the charts, which escape their own text, are put in as they are.
 
 mod embedded;
+mod history;
 mod run;
 mod shell;
 mod sweep;
 
+pub use history::html as history_html;
 pub use run::html;
 pub use shell::HtmlError;
 pub use sweep::html as sweep_html;
