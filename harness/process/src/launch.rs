@@ -234,6 +234,12 @@ impl Server {
         self.process.ended()
     }
 
+    /// The same, where it ends within this time.
+    pub fn ends_within(&self, time: Duration) -> Option<String> {
+        self.process.wait(time);
+        self.process.ended()
+    }
+
     /// What it last printed, a line each.
     pub fn last_output(&self) -> String {
         self.process.last_output()

@@ -67,7 +67,6 @@ REFUSED = {
         "/events?n=0&ms=0",
         "/events?n=10001&ms=0",
         "/events?n=1&ms=60001",
-        "/chat?x=1",
     ],
     404: [
         "/",

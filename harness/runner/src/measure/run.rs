@@ -69,6 +69,9 @@ pub(super) struct Driven {
     pub(super) ended: Option<String>,
 }
 
+/// How long the news that a server has ended may take.
+const NEWS: Duration = Duration::from_millis(500);
+
 /// How a request of the user's own was answered by the target that was asked first.
 pub(super) struct FirstAnswer {
     /// The name of that target.
@@ -456,7 +459,12 @@ impl Run<'_> {
             }
         };
         watched.lines = lines() - lines_before;
-        let ended = process.server.as_ref().and_then(Server::ended);
+        let server = process.server.as_ref();
+        let ended = match &driven {
+            Ok(_) => server.and_then(Server::ended),
+            // What can't be reached may have ended a moment ago, which is heard of a little later.
+            Err(_) => server.and_then(|server| server.ends_within(NEWS)),
+        };
         match (driven, ended) {
             (Ok(recording), ended) => {
                 return Some(Driven {
