@@ -58,7 +58,8 @@ def what_is_no_route_and_no_record(field: Field) -> None:
     field.write("mine.toml", mine)
     field.bench("run", "mine.toml", "--target", "callback").exits(2).says("no route is called", "write `path`")
     field.write("load.json", field.load(field.raw("plain"), "-n 3 -c 1 --json").out)
-    for command in (["compare", "load.json", "load.json"], ["report", "load.json"], ["export", "load.json", "-f", "markdown"]):
+    field.bench("compare", "load.json", "load.json").exits(0).says("nothing is judged")
+    for command in (["report", "load.json"], ["export", "load.json", "-f", "markdown"]):
         field.bench(*command).exits(2).says("bench load").lacks("nothing has changed it")
     field.bench("run", "no-such", "--target", "callback").exits(2).says("io-heavy")
 

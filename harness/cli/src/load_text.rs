@@ -22,6 +22,8 @@ const BINS: usize = 10;
 
 /// The widest bar of the histogram, in characters.
 const BAR_WIDTH_MAX: usize = 40;
+/// Columns that stand before and behind a bar.
+const BESIDE_BAR: usize = 21;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -98,15 +100,18 @@ fn histogram(recording: &Recording, report: &LoadReport, page: Page) -> Option<S
     let spread = Spread::of(&[&counts], BINS)?;
     let shares = spread.shares(&counts, BINS);
     let widest = shares.iter().copied().fold(0.0, f64::max);
+    let room = page.columns.map_or(BAR_WIDTH_MAX, |columns| {
+        columns.saturating_sub(BESIDE_BAR).clamp(1, BAR_WIDTH_MAX)
+    });
     let rows = shares.iter().enumerate().map(|(bin, share)| {
         let from = figures::time(spread.begins_ns(bin));
         // What is more than nothing is never shown as nothing.
-        let full = share / widest * BAR_WIDTH_MAX as f64;
-        let width = (0..BAR_WIDTH_MAX).find(|&width| full <= width as f64);
-        let bar = "█".repeat(width.unwrap_or(BAR_WIDTH_MAX));
+        let full = share / widest * room as f64;
+        let width = (0..room).find(|&width| full <= width as f64);
+        let bar = "█".repeat(width.unwrap_or(room));
         let share = failures::percent(*share);
         page.glyphs
-            .text(&format!(" {from:>8}  {bar:BAR_WIDTH_MAX$}  {share:>8}"))
+            .text(&format!(" {from:>8}  {bar:room$}  {share:>8}"))
             .into_owned()
     });
     let head = format!(
@@ -210,25 +215,46 @@ fn times(report: &LoadReport, page: Page) -> String {
     // The generator's lag is part of the send lag, and has a warning of its own; its turns are of nobody's requests.
     let is_shown = |clock: &Clock| !matches!(clock, Clock::GeneratorLag | Clock::TurnLength);
     let shown = report.times_ns.iter().filter(|(clock, _)| is_shown(clock));
-    let shown: Vec<(&Clock, &Times)> = shown.collect();
+    let shown: Vec<(&str, &Times)> = shown
+        .map(|(clock, times)| {
+            let name = terms::clock(*clock);
+            (name.strip_suffix(" time").unwrap_or(name), times)
+        })
+        .collect();
+    let rows: Vec<(String, Vec<String>)> = std::iter::once("mean")
+        .chain(PERCENTILES.iter().map(|percentile| percentile.name))
+        .chain(["max"])
+        .map(|name| {
+            let cells = shown.iter().map(|(_, times)| {
+                figures::maybe_time(match name {
+                    "mean" => times.mean,
+                    "max" => times.max,
+                    percentile => times.named(percentile),
+                })
+            });
+            (figures::percentile(name), cells.collect())
+        })
+        .collect();
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_width(WIDTH);
-    let names = shown.iter().map(|(clock, _)| {
-        let name = terms::clock(**clock);
-        name.strip_suffix(" time").unwrap_or(name)
-    });
+    let names = shown.iter().map(|(name, _)| *name);
     table.set_header(std::iter::once("").chain(names));
-    let mut row = |name: String, of: &dyn Fn(&Times) -> String| {
-        let cells = shown.iter().map(|(_, times)| of(times));
+    for (name, cells) in &rows {
         table.add_row(std::iter::once(name).chain(cells));
-    };
-    row("mean".to_owned(), &|times| figures::maybe_time(times.mean));
-    for percentile in PERCENTILES {
-        row(figures::percentile(percentile.name), &|times| {
-            figures::maybe_time(times.named(percentile.name))
-        });
     }
-    row("max".to_owned(), &|times| figures::maybe_time(times.max));
     align_right(&mut table, 1..shown.len() + 1);
-    page.set(table)
+    let table = page.set(table);
+    if !page.overflows(&table) {
+        return table;
+    }
+    // One clock below the other where they have no room beside each other.
+    let below = shown.iter().enumerate().map(|(column, (clock, _))| {
+        let figures = rows
+            .iter()
+            .map(|(name, cells)| format!("{name} {}", cells[column]));
+        let figures: Vec<String> = figures.collect();
+        let clock = sentences::capitalised(clock);
+        format!("{clock}\n{}", page.wrap(&figures.join(", "), "  "))
+    });
+    below.collect::<Vec<_>>().join("\n")
 }
