@@ -70,7 +70,7 @@ def ours(comments: str, marker: str) -> int | None:
     for page in range(1, MAX_PAGES + 1):
         found = call("GET", f"{comments}?per_page=100&page={page}")
         for comment in found:
-            # Whoever may comment may write the marker, so the name counts too.
+            # Anybody who may comment can write the marker, so the name counts too.
             if comment["user"]["login"] == login and (comment["body"] or "").startswith(marker):
                 return comment["id"]
         if len(found) < 100:
