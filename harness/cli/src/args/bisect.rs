@@ -7,7 +7,7 @@ use model::spec::plan::Effort;
 use process::failure::Failure;
 use runner::request::Choices;
 
-use crate::args::shared::{ClockArgs, EffortArgs, FormArgs, PlaceArgs};
+use crate::args::shared::{EffortArgs, FormArgs, InstrumentArgs};
 
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:
@@ -44,14 +44,7 @@ pub(crate) struct BisectArgs {
     pub(crate) effort: EffortArgs,
 
     #[command(flatten)]
-    pub(crate) place: PlaceArgs,
-
-    #[command(flatten)]
-    pub(crate) clock: ClockArgs,
-
-    /// Seed of the order of targets, the arrivals and the mix of requests.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) seed: u64,
+    pub(crate) instrument: InstrumentArgs,
 
     /// Directory for the steps and the files of their measurements, new or empty.
     #[arg(long, value_name = "DIR", default_value = "results/bisection")]
@@ -68,10 +61,6 @@ pub(crate) struct BisectArgs {
 impl BisectArgs {
     /// How it is measured; `effort` is what the configuration says.
     pub(crate) fn choices(&self, effort: Effort) -> Result<Choices, Failure> {
-        let pinning = self.place.pinning()?;
-        Ok(Choices {
-            clock: self.clock.chosen(),
-            ..Choices::usual(self.effort.or(effort), self.seed, pinning)
-        })
+        self.instrument.choices(self.effort.or(effort))
     }
 }

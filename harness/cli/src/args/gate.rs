@@ -7,7 +7,7 @@ use model::spec::plan::Effort;
 use process::failure::Failure;
 use runner::request::Choices;
 
-use crate::args::shared::{ClockArgs, EffortArgs, FormArgs, PlaceArgs};
+use crate::args::shared::{EffortArgs, FormArgs, InstrumentArgs};
 
 #[derive(Debug, ClapArgs)]
 #[command(
@@ -64,14 +64,7 @@ pub(crate) struct GateArgs {
     pub(crate) fail_inconclusive: bool,
 
     #[command(flatten)]
-    pub(crate) place: PlaceArgs,
-
-    #[command(flatten)]
-    pub(crate) clock: ClockArgs,
-
-    /// Seed of the order of targets, the arrivals and the mix of requests.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) seed: u64,
+    pub(crate) instrument: InstrumentArgs,
 
     /// Directory for the files of the measurements, new or empty
     ///
@@ -95,11 +88,7 @@ pub(crate) struct GateArgs {
 impl GateArgs {
     /// How it is measured; `effort` is what the configuration says.
     pub(crate) fn choices(&self, effort: Effort) -> Result<Choices, Failure> {
-        let pinning = self.place.pinning()?;
-        Ok(Choices {
-            clock: self.clock.chosen(),
-            ..Choices::usual(self.effort.or(effort), self.seed, pinning)
-        })
+        self.instrument.choices(self.effort.or(effort))
     }
 }
 

@@ -14,7 +14,7 @@ use process::failure::Failure;
 use report::charts::Chart;
 use runner::request::{Choices, Profile, Request};
 
-use crate::args::shared::{ClockArgs, EffortArgs, ExperimentArgs, PlaceArgs, ShownArgs, charts};
+use crate::args::shared::{EffortArgs, ExperimentArgs, InstrumentArgs, ShownArgs, charts};
 
 #[derive(Debug, ClapArgs)]
 #[command(
@@ -77,14 +77,7 @@ pub(crate) struct RunArgs {
     pub(crate) profile: Option<ProfileName>,
 
     #[command(flatten)]
-    pub(crate) place: PlaceArgs,
-
-    #[command(flatten)]
-    pub(crate) clock: ClockArgs,
-
-    /// Seed of the order of targets, the arrivals and the mix of requests.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) seed: u64,
+    pub(crate) instrument: InstrumentArgs,
 
     /// Directory for the files of this run, new or empty
     ///
@@ -139,10 +132,9 @@ impl RunArgs {
             rounds: self.rounds,
             duration: self.duration,
             warmup: self.warmup,
-            clock: self.clock.chosen(),
             aa: self.aa,
             profile: self.profile.map(Into::into),
-            ..Choices::usual(effort, self.seed, self.place.pinning()?)
+            ..self.instrument.choices(effort)?
         };
         Request::new(scenario, targets, choices)
     }

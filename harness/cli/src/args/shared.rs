@@ -16,6 +16,7 @@ use model::spec::target::pools::Pools;
 use process::cores::{self, CpuList};
 use process::failure::Failure;
 use report::charts::Chart;
+use runner::request::Choices;
 use serde::Serialize;
 
 use crate::named;
@@ -191,6 +192,31 @@ impl ClockArgs {
             ClockName::Kernel => ReceiveClock::Kernel,
             ClockName::User => ReceiveClock::User,
         }
+    }
+}
+
+/// How every experiment is measured: where, by which clock, and from which seed.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct InstrumentArgs {
+    #[command(flatten)]
+    place: PlaceArgs,
+
+    #[command(flatten)]
+    clock: ClockArgs,
+
+    /// Seed of the order of targets, the arrivals and the mix of requests.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+}
+
+impl InstrumentArgs {
+    /// What is usual for a plan of this length, by what was chosen.
+    pub(crate) fn choices(&self, effort: Effort) -> Result<Choices, Failure> {
+        let pinning = self.place.pinning()?;
+        Ok(Choices {
+            clock: self.clock.chosen(),
+            ..Choices::usual(effort, self.seed, pinning)
+        })
     }
 }
 

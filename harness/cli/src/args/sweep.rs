@@ -20,7 +20,7 @@ use runner::measure::sweep::SweepRequest;
 use runner::request::{Choices, Request};
 use runner::workload::Routes;
 
-use crate::args::shared::{ClockArgs, ExperimentArgs, PlaceArgs, ShownArgs};
+use crate::args::shared::{ExperimentArgs, InstrumentArgs, ShownArgs};
 
 /// The fewest connections by default. A scenario has enough for its own rate, and a sweep goes far beyond: at
 /// the knee of io-heavy 400 requests are on the wire at a time.
@@ -90,14 +90,7 @@ pub(crate) struct SweepArgs {
     pub(crate) warmup: Option<Duration>,
 
     #[command(flatten)]
-    pub(crate) place: PlaceArgs,
-
-    #[command(flatten)]
-    pub(crate) clock: ClockArgs,
-
-    /// Seed of the order of targets, the arrivals and the mix of requests.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) seed: u64,
+    pub(crate) instrument: InstrumentArgs,
 
     /// Directory for the files of this sweep: new, empty, or that of a sweep to continue
     ///
@@ -128,7 +121,6 @@ impl SweepArgs {
         let routes = Routes::of(&scenario)?;
         let asked = self.asked_objective(&scenario);
         let (from, process) = self.from(&scenario, asked.is_some())?;
-        let pinning = self.place.pinning()?;
         let usual = scenario.connections.max(
             CONNECTIONS_MIN
                 .try_into()
@@ -144,8 +136,7 @@ impl SweepArgs {
             connections: Some(self.connections.unwrap_or(usual)),
             rounds: std::num::NonZeroU32::new(self.rounds + 1),
             warmup: self.warmup,
-            clock: self.clock.chosen(),
-            ..Choices::usual(Effort::Default, self.seed, pinning)
+            ..self.instrument.choices(Effort::Default)?
         };
         let time_limit = self.time_limit.unwrap_or(time_for(&targets));
         let ask = SweepAsk {

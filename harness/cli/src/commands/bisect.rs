@@ -282,7 +282,7 @@ impl SideBySide<'_> {
                 Request::new(scenario.clone(), targets.clone(), self.choices.clone())?;
             let look = |record: &_| gate::look(record, &self.config);
             match judge(
-                self.args.seed,
+                self.args.instrument.seed,
                 Some(&out),
                 &mut request,
                 self.interrupt,

@@ -97,7 +97,7 @@ pub(crate) fn run(args: &GateArgs) -> Result<Exit, Failure> {
             Base::Earlier { lines, .. } => gate::look_back(record, lines, &config),
         };
         let out = args.out.as_deref();
-        match judge(args.seed, out, &mut request, &interrupt, look)? {
+        match judge(args.instrument.seed, out, &mut request, &interrupt, look)? {
             Ok(judgement) => judgements.push(judgement),
             Err(exit) => return Ok(exit),
         }
