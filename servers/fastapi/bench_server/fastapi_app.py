@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from fastapi.routing import APIRouter
 from pydantic import BaseModel
 
-from bench_server import bounds, chat, events, files, query, services, stats, work
+from bench_server import bounds, chat, events, files, query, services, stats, stream, work
 from bench_server.failures import BadRequest, Failure
 from bench_server.orders import Fault, Order, Receipt, fault
 from bench_server.services import Services
@@ -124,7 +124,7 @@ async def event_stream(
     if request.scope["http_version"] == "1.0":
         # Uvicorn's httptools protocol would send chunks, which such a client can't read.
         headers["Content-Length"] = str(events.length(n))
-    body = _in_time(n, ms) if request.method == "GET" else _nothing()
+    body = stream.body(n, ms, request.method)
     return StreamingResponse(body, headers=headers)
 
 
@@ -207,16 +207,3 @@ def _order_fault(found: Fault) -> Response:
 
 def _refusal(status: int, reason: str) -> Response:
     return JSONResponse({"detail": reason}, status_code=status)
-
-
-async def _in_time(n: int, ms: int) -> AsyncIterator[bytes]:
-    for i, batch in enumerate(events.batches(n, ms)):
-        if i > 0:
-            # Also where no time is to pass: others get their turn.
-            await asyncio.sleep(ms / 1000)
-        yield batch
-
-
-async def _nothing() -> AsyncIterator[bytes]:
-    return
-    yield b""

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from bench_server import bounds, events, files, query, services, stats, work
+from bench_server import bounds, events, files, query, services, stats, stream, work
 from bench_server.failures import BadRequest, Failure
 from bench_server.orders import Order, fault
 from bench_server.services import Services
@@ -94,7 +94,7 @@ async def event_stream(request: Request) -> Response:
     if request.scope["http_version"] == "1.0":
         # Uvicorn's httptools protocol would send chunks, which such a client can't read.
         headers["Content-Length"] = str(events.length(n))
-    return StreamingResponse(_in_time(n, ms) if request.method == "GET" else _nothing(), headers=headers)
+    return StreamingResponse(stream.body(n, ms, request.method), headers=headers)
 
 
 async def show_stats(request: Request) -> Response:
@@ -131,16 +131,3 @@ def create_app(settings: Settings) -> Starlette:
 async def _on_failure(_request: Request, failure: Exception) -> Response:
     assert isinstance(failure, Failure)
     return JSONResponse({"detail": str(failure)}, status_code=failure.status)
-
-
-async def _in_time(n: int, ms: int) -> AsyncIterator[bytes]:
-    for i, batch in enumerate(events.batches(n, ms)):
-        if i > 0:
-            # Also where no time is to pass: others get their turn.
-            await asyncio.sleep(ms / 1000)
-        yield batch
-
-
-async def _nothing() -> AsyncIterator[bytes]:
-    return
-    yield b""
