@@ -25,6 +25,7 @@ mod named;
 mod output;
 mod page;
 mod picture;
+mod project;
 mod redrawn;
 mod run_files;
 mod spread;
@@ -78,6 +79,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Compare(args) => commands::compare::run(&args),
         Command::Export(args) => commands::export::run(&args),
         Command::Gate(args) => commands::gate::run(&args),
+        Command::Init(args) => commands::init::run(&args),
         Command::Bisect(args) => commands::bisect::run(&args),
         Command::History(args) => commands::history::run(&args),
         Command::Calibrate(args) => commands::calibrate::run(&args),

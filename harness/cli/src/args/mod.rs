@@ -12,6 +12,7 @@ pub(crate) mod export;
 pub(crate) mod gate;
 pub(crate) mod history;
 pub(crate) mod hold;
+pub(crate) mod init;
 pub(crate) mod list;
 pub(crate) mod load;
 pub(crate) mod man;
@@ -39,6 +40,7 @@ use export::ExportArgs;
 use gate::GateArgs;
 use history::HistoryArgs;
 use hold::HoldArgs;
+use init::InitArgs;
 use list::ListArgs;
 use load::LoadArgs;
 use man::ManArgs;
@@ -108,6 +110,8 @@ pub(crate) enum Command {
     Export(ExportArgs),
     /// Fail if the code got slower (for CI).
     Gate(GateArgs),
+    /// Write the files with which a project of yours is measured, and measure it once.
+    Init(InitArgs),
     /// Find the commit with which something got slower.
     Bisect(BisectArgs),
     /// Show results over time, and at which run they changed.

@@ -12,6 +12,7 @@ pub(crate) mod export;
 pub(crate) mod gate;
 pub(crate) mod history;
 pub(crate) mod hold;
+pub(crate) mod init;
 pub(crate) mod list;
 pub(crate) mod load;
 pub(crate) mod man;

@@ -6,6 +6,7 @@ mod calibrate;
 mod check;
 mod gate;
 mod history;
+mod init;
 mod language;
 mod outputs;
 mod own_requests;

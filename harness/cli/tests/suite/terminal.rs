@@ -46,13 +46,18 @@ struct Seen {
     /// Everything that was written.
     written: Vec<u8>,
     screen: vt100::Parser,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Seen {
     /// `bench run` of `ping` with these further arguments, on such a terminal.
     fn run(term: &str, args: &[&str]) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let run = [&["run", "--scenario", "ping", "-w", "0s"], args].concat();
+        Self::start(term, &run, tempfile::tempdir().unwrap())
+    }
+
+    /// `bench` with these arguments on such a terminal, in a directory that is removed afterwards.
+    fn start(term: &str, args: &[&str], dir: tempfile::TempDir) -> Self {
         let size = PtySize {
             rows: ROWS.get(),
             cols: COLUMNS.get(),
@@ -60,7 +65,6 @@ impl Seen {
         };
         let pair = native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(program::path());
-        command.args(["run", "--scenario", "ping", "-w", "0s"]);
         command.args(args);
         command.cwd(dir.path());
         command.env("TERM", term);
@@ -94,7 +98,7 @@ impl Seen {
             output,
             written: Vec::new(),
             screen: vt100::Parser::new(ROWS, COLUMNS, 0),
-            _dir: dir,
+            dir,
         }
     }
 
@@ -304,4 +308,21 @@ fn the_terminal_is_given_back_where_the_run_must_end_at_once() {
             }
         }
     });
+}
+
+#[test]
+fn a_new_user_is_asked_two_questions() {
+    let dir = tempfile::tempdir().unwrap();
+    let package = r#"{"name": "users", "scripts": {"start": "node users.js"}}"#;
+    std::fs::write(dir.path().join("package.json"), package).unwrap();
+    let mut init = Seen::start("xterm-256color", &["init", "--no-run"], dir);
+    init.wait_for(&["Node.js", "How is the server started?", "[node users.js]"]);
+    init.press("\n");
+    init.wait_for(&["Which path", "[/]"]);
+    init.press("/api/users/42\n");
+    let (exit_code, text) = init.end();
+    assert_eq!(exit_code, 0, "{text}");
+    let written = |name: &str| std::fs::read_to_string(init.dir.path().join(name)).unwrap();
+    assert!(written("bench-server.toml").contains("args = [\"users.js\"]"));
+    assert!(written("bench-requests.toml").contains("\"/api/users/42\""));
 }
