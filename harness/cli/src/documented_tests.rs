@@ -32,12 +32,12 @@ fn command_lines(page: &str) -> Vec<&str> {
         .collect()
 }
 
-/// The words that `bench` gets, itself first; where its output goes is between the shell and the reader.
+/// The words that `bench` gets, itself first; where its output goes, and what follows, is between the shell and the reader.
 fn words(line: &str) -> Vec<String> {
     let mut words = shlex::split(line).unwrap_or_else(|| panic!("`{line}`: quotes don't pair"));
     let own = words
         .iter()
-        .position(|word| matches!(word.as_str(), "|" | ">" | ">>"));
+        .position(|word| matches!(word.as_str(), "|" | "||" | "&" | ">" | ">>"));
     words.truncate(own.unwrap_or(words.len()));
     let own = words.iter().position(|word| word == "--");
     match own {
