@@ -11,6 +11,7 @@ use model::measured::workload::WorkloadKind;
 use model::record::target::Failure;
 use model::spec::load::{Arrival, Connect, Load, Process};
 use model::spec::plan::{Effort, Plan, PlanSpec, Trial};
+use model::spec::scenario::Objective;
 use model::units::{NANOS_PER_S, Nanos, Rate};
 
 use super::progress::Progress;
@@ -26,6 +27,10 @@ pub(super) fn run(targets: &[&str], epochs: usize) -> (Progress, Duration) {
     let mut now = Duration::from_secs(2);
     let mut progress = Progress::new(
         ("ping", "What does a request cost that asks for nothing?"),
+        &[Objective {
+            percentile: "p99",
+            at_most: Duration::from_millis(1),
+        }],
         targets.iter().map(|&name| name.to_owned()),
         Planned::Blocks {
             plan: &plan,
@@ -103,7 +108,7 @@ pub(super) fn sweep() -> (Progress, Duration) {
         plan: &record.plan,
         steps: &[],
     };
-    let mut progress = Progress::new(("ping", "how much load?"), names, design, now);
+    let mut progress = Progress::new(("ping", "how much load?"), &[], names, design, now);
     progress.on(&RunEvent::RoundStarted { round: 0 }, now);
     let turn = Turn {
         target: 0,

@@ -285,7 +285,13 @@ impl Canvas {
                 self.say(DIM, &sentences::foresight(detectable), "");
             }
             let title = (scenario.name.as_str(), question.as_str());
-            self.progress = Some(Progress::new(title, names.into_iter(), *design, now));
+            self.progress = Some(Progress::new(
+                title,
+                &scenario.objectives,
+                names.into_iter(),
+                *design,
+                now,
+            ));
             self.begin();
         }
         match event {

@@ -3,6 +3,7 @@
 //! Pure: time is a parameter, counted from any moment that stays the same. What is shown of a target is what its epochs have
 //! measured, one after the other: nothing here is read from a request that is under way.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use analysis::strategy::Place;
@@ -10,11 +11,15 @@ use analysis::warnings;
 use model::measured::recording::{Counts, Recording, counts};
 use model::measured::summary::{Summary, Times};
 use model::measured::workload::WorkloadKind;
+use model::percentiles::PERCENTILES;
 use model::record::sweep::step::StepRecord;
 use model::record::warning::{Fact, Warning};
+use model::spec::scenario::Objective;
 use model::units::Rate;
 use report::words::{figures, sweep};
+use stats::Interval;
 use stats::nearest_rank::value_at_counts;
+use stats::sign_flip::sign_flip;
 
 use runner::run_event::{Planned, RunEvent, SoFar};
 
@@ -27,6 +32,10 @@ pub(super) const NINES: u32 = 4;
 /// Share of the plan after which the time that is left is estimated from the time that it took.
 const PACE_KNOWN_FROM: f64 = 0.1;
 
+/// Blocks from which on a ratio has an interval: of fewer, no two-sided test at this level can reject anything.
+const MIN_BLOCKS: usize = 6;
+const ALPHA: f64 = 0.05;
+
 /// A run that goes on.
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
@@ -34,6 +43,8 @@ pub(crate) struct Progress {
     pub(super) question: String,
     pub(super) targets: Vec<Target>,
     pub(super) workload: WorkloadKind,
+    /// The SLO: nines of a percentile, nanoseconds that it may take at most, and its name.
+    pub(super) objectives: Vec<(f64, f64, &'static str)>,
     pub(super) stage: Stage,
     /// The round and the epoch that are under way or come next, from 0.
     pub(super) round: u32,
@@ -104,6 +115,8 @@ pub(super) struct Target {
     pub(super) curve: Vec<(f64, f64)>,
     /// The medians of its epochs: the number of the epoch in the plan, and nanoseconds.
     pub(super) medians: Vec<(f64, f64)>,
+    /// The logarithms of these, by the paired block.
+    blocks: BTreeMap<u32, Vec<f64>>,
     /// Why it is measured no more.
     pub(super) failure: Option<String>,
 }
@@ -121,6 +134,7 @@ impl Progress {
     /// What is asked of these targets, as it was planned at `now`.
     pub(super) fn new(
         (scenario, question): (&str, &str),
+        objectives: &[Objective],
         targets: impl Iterator<Item = String>,
         design: Planned<'_>,
         now: Duration,
@@ -148,6 +162,7 @@ impl Progress {
                 })
                 .collect(),
             workload: WorkloadKind::default(),
+            objectives: objectives.iter().map(drawn).collect(),
             stage: Stage::Starting,
             round: 0,
             epoch: 0,
@@ -216,6 +231,12 @@ impl Progress {
                 if let Some(trial) = turn.trial {
                     let median = median_ns.map(|ns| (trial.index as f64, ns as f64));
                     target.medians.extend(median);
+                    let logarithm = median_ns.map(|ns| (ns as f64).ln());
+                    target
+                        .blocks
+                        .entry(trial.block)
+                        .or_default()
+                        .extend(logarithm);
                     self.done = trial.index + 1;
                     self.left = (self.estimate(now), now);
                 }
@@ -262,6 +283,35 @@ impl Progress {
         left.saturating_sub(now.saturating_sub(since))
     }
 
+    /// The median of a target divided by that of the first one, over the paired blocks that are over, and the interval of
+    /// that ratio where there are enough of them. Not the verdict, which takes all blocks.
+    ///
+    /// `index`: which target; the first has no ratio.
+    pub(super) fn ratio(&self, index: usize) -> Option<(f64, Option<Interval>)> {
+        let [base, ..] = self.targets.as_slice() else {
+            return None;
+        };
+        let own = self.targets.get(index).filter(|_| index > 0)?;
+        let whole = base.blocks.values().map(Vec::len).max()?;
+        let mean = |logarithms: &Vec<f64>| {
+            (logarithms.len() == whole).then(|| logarithms.iter().sum::<f64>() / whole as f64)
+        };
+        let differences: Vec<f64> = own
+            .blocks
+            .iter()
+            .filter_map(|(block, own)| Some(mean(own)? - mean(base.blocks.get(block)?)?))
+            .collect();
+        if differences.is_empty() {
+            return None;
+        }
+        let tested = sign_flip(&differences, ALPHA, 0);
+        let interval = (differences.len() >= MIN_BLOCKS).then(|| Interval {
+            low: tested.interval.low.exp(),
+            high: tested.interval.high.exp(),
+        });
+        Some((tested.mean.exp(), interval))
+    }
+
     /// The target that is driven, or was a moment ago.
     pub(super) fn current(&self) -> Option<&Target> {
         match self.stage {
@@ -306,6 +356,20 @@ impl Progress {
         }
         taken.mul_f64((1.0 - share) / share)
     }
+}
+
+/// An objective as it is drawn among percentiles.
+fn drawn(objective: &Objective) -> (f64, f64, &'static str) {
+    let known = PERCENTILES
+        .iter()
+        .find(|known| known.name == objective.percentile);
+    let share = known.map_or(0.0, |known| known.per_10_000 as f64 / 10_000.0);
+    let nines = -(1.0 - share).log10();
+    (
+        nines,
+        objective.at_most.as_nanos() as f64,
+        objective.percentile,
+    )
 }
 
 /// How long the steps of a sweep took.
@@ -411,6 +475,19 @@ mod tests {
             panic!("a pair");
         };
         assert!(callback.times.p50 < coroutine.times.p50);
+    }
+
+    #[test]
+    fn the_ratio_so_far_is_of_whole_blocks_and_has_an_interval_from_six_on() {
+        let pair = ["callback", "coroutine"];
+        let ratio = |epochs| made_up::run(&pair, epochs).0.ratio(1);
+        // A block is A B B A: half of one is nothing yet.
+        assert_eq!(ratio(3).map(|(_, interval)| interval), None);
+        let (early, interval) = ratio(23).unwrap();
+        assert!((1.1..1.3).contains(&early) && interval.is_none());
+        let (late, interval) = ratio(24).unwrap();
+        assert!(interval.unwrap().contains(late));
+        assert_eq!(made_up::run(&pair, 24).0.ratio(0), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The full screen: what it shows of a run, and what its keys mean. Pure; `screen` has the terminal.
 //!
 //! Every target has a mark of its own, so that nothing is shown by colour alone, and curves set their marks in turn, so that
-//! none hides another that runs along with it.
+//! none hides another that runs along with it. Where the locale has them, dots of braille join the marks.
 
 use model::measured::recording::Counts;
 use model::spec::plan::MAX_TARGETS;
@@ -14,8 +14,7 @@ use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{
     Axis, Block, Cell, Chart, Clear, Dataset, GraphType, Paragraph, Row, Table, Wrap,
 };
-use report::words::figures;
-use report::words::terms;
+use report::words::{figures, sentences, terms};
 
 use super::line::place_words;
 use super::moment::Moment;
@@ -41,15 +40,18 @@ const MARKS: [char; MAX_TARGETS] = [
     'o', 'x', '+', '*', '#', '@', '%', '&', '=', '$', 'A', 'B', 'C', 'D', 'E', 'F',
 ];
 
-/// Colours of the targets, over and over: those of the sixteen that read on dark and light alike.
-const COLOURS: [Color; 6] = [
-    Color::Blue,
-    Color::Red,
-    Color::Green,
-    Color::Magenta,
-    Color::Cyan,
-    Color::Yellow,
-];
+/// Colours of the targets, over and over: of xterm's 256, since the sixteen look different on every terminal. Each has a contrast of
+/// 3 at least to black and to white.
+const COLOURS: [u8; 6] = [33, 166, 29, 134, 161, 136];
+
+/// Columns from one mark on a line to the target's next.
+const MARK_EVERY: u16 = 6;
+
+/// Half the width of the line that an SLO is, in nines.
+const SLO_HALF: f64 = 0.12;
+
+/// An SLO is drawn among curves that come so near to it.
+const SLO_WITHIN: f64 = 20.0;
 
 /// How the screen may look.
 #[derive(Debug, Clone, Copy)]
@@ -224,36 +226,59 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, progress: &Progress, moment: &Mo
 
 /// How latency grows towards the slowest: one curve a target, of all its epochs so far.
 fn draw_percentiles(frame: &mut Frame<'_>, area: Rect, progress: &Progress, look: Look) {
-    let title = format!("Percentiles of {} so far", terms::time(progress.workload));
+    let mut title = format!("Percentiles of {} so far", terms::time(progress.workload));
     let nines = progress
         .targets
         .iter()
         .filter_map(|target| target.curve.last())
         .map(|&(nines, _)| nines.ceil())
         .fold(1.0, f64::max);
-    let curves: Vec<Vec<(f64, f64)>> = resampled(progress, nines, area.width);
+    let curves: Vec<Vec<(f64, f64)>> = resampled(progress, nines, area.width, look);
+    let top = progress
+        .targets
+        .iter()
+        .filter_map(|target| target.curve.last());
+    let top = top.map(|&(_, ns)| ns).fold(0.0, f64::max);
+    let near = |&&(_, ns, _): &&(f64, f64, &str)| ns < top * SLO_WITHIN;
+    let slo: Vec<_> = progress.objectives.iter().filter(near).collect();
+    for (_, ns, name) in &progress.objectives {
+        let figure = figures::time(*ns);
+        title = format!("{title}, SLO {} {figure}", figures::percentile(name));
+    }
+    let slo = slo.iter().flat_map(|&&(at, ns, _)| {
+        let steps = (-3..=3).map(f64::from);
+        steps.map(move |step| ((at + step / 3.0 * SLO_HALF).min(nines), ns))
+    });
     let names = ["0 %", "90 %", "99 %", "99.9 %", "99.99 %"];
     let labels = names
         .iter()
         .zip(0..=NINES)
         .filter(|(_, at)| f64::from(*at) <= nines)
         .map(|(name, _)| *name);
-    draw_chart(
-        frame,
-        area,
-        &title,
-        &curves,
-        (nines, labels.map(Line::from).collect()),
-        look,
-    );
+    let drawn = Drawn {
+        marks: &curves,
+        lines: &progress
+            .targets
+            .iter()
+            .map(|target| target.curve.clone())
+            .collect::<Vec<_>>(),
+        slo: &slo.collect::<Vec<_>>(),
+    };
+    let across = (nines, labels.map(Line::from).collect());
+    draw_chart(frame, area, &title, &drawn, across, look);
 }
 
-/// A mark a column, each column for another target in turn: log-scaled points of each curve.
-fn resampled(progress: &Progress, nines: f64, columns: u16) -> Vec<Vec<(f64, f64)>> {
-    let count = progress.targets.len();
+/// A mark every few columns, or a mark a column where no line joins them, the targets in turn: log-scaled points of each curve.
+fn resampled(progress: &Progress, nines: f64, columns: u16, look: Look) -> Vec<Vec<(f64, f64)>> {
+    let targets = progress.targets.len();
+    let count = match look.glyphs {
+        Glyphs::Ascii => targets,
+        Glyphs::Unicode => targets.max(MARK_EVERY.into()),
+    };
     let place = |column: u16| nines * f64::from(column) / f64::from(columns.max(2) - 1);
     let of = |(index, target): (usize, &Target)| {
-        let columns = (0..columns).filter(|column| usize::from(*column) % count == index);
+        let first = index * count / targets;
+        let columns = (0..columns).filter(|column| usize::from(*column) % count == first);
         let points = columns.filter_map(|column| {
             let step = (place(column) * f64::from(STEPS_PER_NINE)).round();
             // The curve ends where its samples do.
@@ -278,7 +303,21 @@ fn draw_epochs(frame: &mut Frame<'_>, area: Rect, progress: &Progress, look: Loo
         .collect();
     let last = progress.epochs.max(2) - 1;
     let labels = vec![Line::from("epoch 1"), Line::from((last + 1).to_string())];
-    draw_chart(frame, area, &title, &medians, (last as f64, labels), look);
+    let drawn = Drawn {
+        marks: &medians,
+        lines: &[],
+        slo: &[],
+    };
+    draw_chart(frame, area, &title, &drawn, (last as f64, labels), look);
+}
+
+/// What is drawn in a chart: of each target, points of some place and nanoseconds.
+struct Drawn<'a> {
+    marks: &'a [Vec<(f64, f64)>],
+    /// Points that are joined, where braille can be shown.
+    lines: &'a [Vec<(f64, f64)>],
+    /// Of no target: the SLO.
+    slo: &'a [(f64, f64)],
 }
 
 /// Points of every target against a logarithmic axis of times. `across`: where the other axis ends, and its labels.
@@ -286,12 +325,18 @@ fn draw_chart(
     frame: &mut Frame<'_>,
     area: Rect,
     title: &str,
-    points: &[Vec<(f64, f64)>],
+    drawn: &Drawn<'_>,
     across: (f64, Vec<Line<'_>>),
     look: Look,
 ) {
     let block = Block::bordered().title(title);
-    let times = points.iter().flatten().map(|&(_, ns)| ns.max(1.0));
+    let all = drawn
+        .marks
+        .iter()
+        .chain(drawn.lines)
+        .flatten()
+        .chain(drawn.slo);
+    let times = all.map(|&(_, ns)| ns.max(1.0));
     let ends = times.fold(None, |ends: Option<(f64, f64)>, ns| {
         Some(ends.map_or((ns, ns), |(low, high)| (low.min(ns), high.max(ns))))
     });
@@ -300,20 +345,42 @@ fn draw_chart(
     };
     // A tenth of room at least, so that a flat line is not on the edge and its noise not as high as the window.
     let (low, high) = ((low / 1.05).log10(), (high * 1.05).log10());
-    let logarithms: Vec<Vec<(f64, f64)>> = points
-        .iter()
-        .map(|points| {
-            let logarithm = |&(at, ns): &(f64, f64)| (at, ns.max(1.0).log10());
-            points.iter().map(logarithm).collect()
-        })
-        .collect();
-    let datasets = logarithms.iter().enumerate().map(|(index, points)| {
+    let logarithm = |points: &[(f64, f64)]| -> Vec<(f64, f64)> {
+        points
+            .iter()
+            .map(|&(at, ns)| (at, ns.max(1.0).log10()))
+            .collect()
+    };
+    let logarithms = |all: &[Vec<(f64, f64)>]| -> Vec<_> {
+        all.iter().map(|points| logarithm(points)).collect()
+    };
+    let (marks, lines) = (logarithms(drawn.marks), logarithms(drawn.lines));
+    let slo = logarithm(drawn.slo);
+    let lines = match look.glyphs {
+        Glyphs::Ascii => &[],
+        Glyphs::Unicode => lines.as_slice(),
+    };
+    let of_slo = Dataset::default()
+        .marker(Marker::Custom('─'))
+        .graph_type(GraphType::Scatter)
+        .data(&slo);
+    let datasets = lines.iter().enumerate().map(|(index, points)| {
         Dataset::default()
-            .marker(Marker::Custom(MARKS[index]))
-            .graph_type(GraphType::Scatter)
+            .marker(Marker::Braille)
+            .graph_type(GraphType::Line)
             .style(style(index, look))
             .data(points)
     });
+    let datasets =
+        datasets
+            .chain([of_slo])
+            .chain(marks.iter().enumerate().map(|(index, points)| {
+                Dataset::default()
+                    .marker(Marker::Custom(MARKS[index]))
+                    .graph_type(GraphType::Scatter)
+                    .style(style(index, look))
+                    .data(points)
+            }));
     let steps = if area.height >= 14 { 4 } else { 2 };
     let labels = (0..=steps).map(|step| {
         let at = low + (high - low) * f64::from(step) / f64::from(steps);
@@ -382,17 +449,26 @@ fn plural(progress: &Progress) -> String {
 fn draw_table(frame: &mut Frame<'_>, area: Rect, progress: &Progress, look: Look) {
     let is_wide = area.width >= WIDE;
     let noun = terms::noun(progress.workload);
-    let mut names = vec![String::new(), "epochs".to_owned()];
-    names.extend(["p50", "p99", "p99.9"].map(str::to_owned));
+    let mut names = vec![String::new()];
+    names.extend(["p50", "differs", "p99"].map(str::to_owned));
     names.push(format!("{noun}s/s"));
     names.push("failed".to_owned());
     if is_wide {
-        names.extend(["p90", "max", "CPU each", "memory"].map(str::to_owned));
+        names.extend(["epochs", "p90", "p99.9", "max", "CPU each", "memory"].map(str::to_owned));
     }
-    let cells = |target: &Target| {
+    let cells = |index: usize, target: &Target| {
         let times = &target.times;
-        let mut cells = vec![target.epochs.to_string()];
-        cells.extend([times.p50, times.p99, times.p99_9].map(figures::maybe_time));
+        let differs = progress
+            .ratio(index)
+            .map(|(ratio, interval)| match interval {
+                Some(interval) => sentences::interval(interval.low, interval.high),
+                None => sentences::change(ratio),
+            });
+        let mut cells = vec![
+            figures::maybe_time(times.p50),
+            differs.unwrap_or_default(),
+            figures::maybe_time(times.p99),
+        ];
         cells.push(if target.epochs == 0 {
             figures::NONE.to_owned()
         } else {
@@ -403,7 +479,8 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, progress: &Progress, look: Look
             None => figures::count(target.failed),
         });
         if is_wide {
-            cells.extend([times.p90, times.max].map(figures::maybe_time));
+            cells.push(target.epochs.to_string());
+            cells.extend([times.p90, times.p99_9, times.max].map(figures::maybe_time));
             let cpu = target.cpu_us_per_request.map(|us| figures::time(us * 1e3));
             let memory = target.rss_bytes_max.map(|bytes| figures::mib(bytes as f64));
             cells.extend(
@@ -428,13 +505,13 @@ fn draw_table(frame: &mut Frame<'_>, area: Rect, progress: &Progress, look: Look
             Span::styled(MARKS[index].to_string(), style(index, look)),
             Span::raw(format!(" {}", target.name)),
         ]);
-        let cells = cells(target).into_iter().map(right);
+        let cells = cells(index, target).into_iter().map(right);
         Row::new(std::iter::once(Cell::from(name)).chain(cells))
     });
     let widths = names.iter().enumerate().map(|(column, _)| match column {
         0 => Constraint::Fill(1),
-        1 => Constraint::Length(6),
-        5 => Constraint::Length(11),
+        2 => Constraint::Length(16),
+        4 => Constraint::Length(11),
         _ => Constraint::Length(8),
     });
     let hidden = progress.targets.len().saturating_sub(room);
@@ -453,7 +530,7 @@ fn right<'a>(text: String) -> Cell<'a> {
 
 fn style(index: usize, look: Look) -> Style {
     if look.has_colour {
-        Style::new().fg(COLOURS[index % COLOURS.len()])
+        Style::new().fg(Color::Indexed(COLOURS[index % COLOURS.len()]))
     } else {
         Style::new()
     }
@@ -470,7 +547,9 @@ const HELP: &[&str] = &[
     "Percentiles: the higher, the slower; right are the slowest.",
     "Epochs: where a target wanders, the machine or it changes.",
     "Side by side: how many of its times lie in each stretch.",
-    "Verdicts come at the end, from all blocks.",
+    "SLO: a short line at its percentile.",
+    "differs: the median so far, against the first target, as its",
+    "95 % interval from six blocks on. Verdicts come at the end.",
 ];
 
 fn draw_help(frame: &mut Frame<'_>, area: Rect) {
@@ -640,6 +719,35 @@ mod tests {
             assert!(has_colour(&of(coloured)) && !has_colour(&of(PLAIN)));
             let text = of(ascii).to_string();
             assert!(text.is_ascii(), "{text}");
+        }
+    }
+
+    /// The relative luminance of one of xterm's colours from 16 to 231 (WCAG 2.2).
+    fn luminance(colour: u8) -> f64 {
+        let cube = u32::from(colour) - 16;
+        let levels = [0.0, 95.0, 135.0, 175.0, 215.0, 255.0];
+        let parts = [
+            (cube / 36, 0.2126),
+            (cube / 6 % 6, 0.7152),
+            (cube % 6, 0.0722),
+        ];
+        let part = |(level, share): (u32, f64)| {
+            let value: f64 = levels[level as usize] / 255.0;
+            share
+                * if value <= 0.04045 {
+                    value / 12.92
+                } else {
+                    ((value + 0.055) / 1.055).powf(2.4)
+                }
+        };
+        parts.into_iter().map(part).sum()
+    }
+
+    #[test]
+    fn colours_read_on_black_and_on_white() {
+        for colour in COLOURS {
+            let light = luminance(colour) + 0.05;
+            assert!(light / 0.05 >= 3.0 && 1.05 / light >= 3.0, "{colour}");
         }
     }
 
