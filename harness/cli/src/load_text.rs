@@ -81,6 +81,7 @@ fn load_text(
     }
     blocks.push(counts(report, page).join("\n"));
     blocks.push(times(report, page));
+    blocks.extend(kinds(report, page));
     let mut lines: Vec<String> = slo.iter().map(|slo| objective(report, slo)).collect();
     if load.rate_per_s.is_none() {
         let omission = "Closed loop: while the server stalls no request is sent, so a stall counts once. Percentiles that \
@@ -208,6 +209,29 @@ fn connections(report: &LoadReport) -> String {
             .map(|(number, how)| format!("{number} {how}")),
     );
     format!("{}{served}{in_flight}", parts.join(", "))
+}
+
+/// Each kind of request, where there are several.
+fn kinds(report: &LoadReport, page: Page) -> Option<String> {
+    let kinds = &report.by_request;
+    if kinds.is_empty() {
+        return None;
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_width(WIDTH);
+    table.set_header(["response", "ok", "failed", "p50", "p90", "p99", "max"]);
+    for kind in kinds {
+        let times = &kind.response_time_ns;
+        let counts = [kind.requests.ok, kind.requests.failed()].map(figures::count);
+        let times = [times.p50, times.p90, times.p99, times.max].map(figures::maybe_time);
+        table.add_row(
+            std::iter::once(kind.request.clone())
+                .chain(counts)
+                .chain(times),
+        );
+    }
+    align_right(&mut table, 1..7);
+    Some(page.set(table))
 }
 
 /// The clocks side by side, a percentile a row: so they fit on 80 columns.

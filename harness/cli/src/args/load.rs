@@ -9,8 +9,8 @@ use load::{Endpoint, Expect, ExpectBody, Options, Request, SUCCESS_OR_REDIRECT, 
 use model::record::sweep::objective;
 use model::spec::access::Access;
 use model::spec::address::{Address, AddressError, Place};
-use model::spec::load::{Arrival, Connect, Load, Process};
-use model::spec::scenario::ObjectiveRecord;
+use model::spec::load::{Arrival, Connect, Load, MAX_REQUESTS, Process};
+use model::spec::scenario::{ObjectiveRecord, RequestRecord};
 use model::units::{MAX_DURATION, Rate, parse_duration};
 use process::cores::CpuList;
 use process::failure::{Explain, Failure};
@@ -42,6 +42,7 @@ const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
   bench load http://127.0.0.1:8080/                    closed loop, 10 seconds
   bench load http://127.0.0.1:8080/ -c 100 -R 1000     1,000 requests a second
   bench load http://127.0.0.1:8080/ -n 10000 --json    10,000 requests, as JSON
+  bench load http://api.test/a http://api.test/b -R 200    two paths of one server, equally often
   bench load http://127.0.0.1:8080/ -R 200 --slo p99=50ms  exit code 99 where p99 is longer
   bench load https://127.0.0.1:8443/ --insecure        accept any certificate
   bench load http://127.0.0.1:8080 --replay access.log --speed 2
@@ -51,12 +52,12 @@ With -R the loop is open: requests are sent on a schedule, whatever the server d
 the scheduled time. This measures latency. Connections are opened before the first request; connect and TLS \
 handshake times are reported separately.")]
 pub(crate) struct LoadArgs {
-    /// What to request, as http://host:port/path?query, or https://
+    /// What to request, as http://host:port/path?query, or https://. Several of one server are requested equally often
     ///
     /// Without a scheme it is http. The path is sent as typed. `user:password@` before the host is sent as Basic
     /// authentication.
-    #[arg(value_name = "URL")]
-    pub(crate) url: String,
+    #[arg(value_name = "URL", required = true, num_args = 1..=MAX_REQUESTS)]
+    pub(crate) url: Vec<String>,
 
     /// Connections.
     #[arg(long, short, value_name = "N", default_value = "50", value_parser = at_least_one::<NonZeroU32>)]
@@ -205,6 +206,8 @@ pub(crate) struct LoadRequest {
     pub(crate) endpoint: Endpoint,
     /// What is sent.
     pub(crate) workload: Workload,
+    /// What the requests are called, where there are several URLs.
+    pub(crate) kinds: Vec<RequestRecord>,
     /// The threads that send it.
     pub(crate) options: Options,
 }
@@ -212,7 +215,7 @@ pub(crate) struct LoadRequest {
 impl LoadArgs {
     /// What is loaded, and how; an address that has several is asked which of them listens.
     pub(crate) fn request(&self) -> Result<LoadRequest, Failure> {
-        let Reach { endpoint, address } = self.reach()?;
+        let (Reach { endpoint, address }, others) = self.reach()?;
         let mut headers = headers(&self.header)?;
         let host = own::take_host(&mut headers).map_err(refused)?;
         let host = host.as_ref().unwrap_or(&address.authority);
@@ -243,15 +246,31 @@ impl LoadArgs {
             ],
             body: ExpectBody::Any,
         };
-        let request = match &replay {
-            None => Request::new(
-                method,
-                &address.target,
-                host,
-                &headers,
-                body.as_deref(),
-                expect,
-            ),
+        let targets: Vec<&str> = std::iter::once(&address)
+            .chain(&others)
+            .map(|each| each.target.as_str())
+            .collect();
+        let requests = match &replay {
+            None => targets
+                .iter()
+                .map(|target| {
+                    Request::new(
+                        method,
+                        target,
+                        host,
+                        &headers,
+                        body.as_deref(),
+                        expect.clone(),
+                    )
+                })
+                .collect(),
+            Some(_) if targets.len() > 1 => {
+                return Err(Failure::usage(miette::miette!(
+                    help = "name one URL, whose path stands before those of the file",
+                    "--replay says which paths are requested, and {} URLs are given",
+                    targets.len()
+                )));
+            }
             Some(replay) => {
                 if address.target.contains('?') {
                     return Err(Failure::usage(miette::miette!(
@@ -267,26 +286,32 @@ impl LoadArgs {
                     let target = address.join(&one.target);
                     Request::new(&one.method, &target, host, &headers, body, expect.clone())
                 };
-                Request::in_order(replay.requests.iter().map(one), expect.clone())
+                vec![Request::in_order(
+                    replay.requests.iter().map(one),
+                    expect.clone(),
+                )]
             }
         };
-        let shown = match (&self.replay, &replay, method) {
-            (Some(path), Some(replay), _) => {
-                format!(
-                    "{} requests of {} at {address}",
-                    replay.requests.len(),
-                    path.display()
-                )
-            }
-            (_, _, "GET") => address.to_string(),
-            (_, _, method) => format!("{method} {address}"),
+        let shown = match (&self.replay, &replay) {
+            (Some(path), Some(replay)) => format!(
+                "{} requests of {} at {address}",
+                replay.requests.len(),
+                path.display()
+            ),
+            _ => shown(method, &address, &targets[1..]),
+        };
+        let share = 1.0 / targets.len() as f64;
+        let kind = |target: &&str| RequestRecord {
+            request: format!("{method} {target}"),
+            share,
         };
         Ok(LoadRequest {
             shown,
             hint,
             load: self.load(replay.as_ref()),
             endpoint,
-            workload: Workload::new(vec![request]),
+            kinds: targets.iter().map(kind).collect(),
+            workload: Workload::new(requests),
             options: self.options()?,
         })
     }
@@ -397,11 +422,25 @@ impl LoadArgs {
         })
     }
 
-    /// Where it is sent.
-    fn reach(&self) -> Result<Reach, Failure> {
+    /// Where it is sent, and what else is requested there.
+    fn reach(&self) -> Result<(Reach, Vec<Address>), Failure> {
         let wrong =
             |AddressError { what, help }| Failure::usage(miette::miette!(help = help, "{what}"));
-        let address = Address::parse(&self.url).map_err(wrong)?;
+        let addresses = self.url.iter().map(|url| Address::parse(url));
+        let addresses = addresses.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+        let [address, others @ ..] = addresses.as_slice() else {
+            unreachable!("clap requires one");
+        };
+        let server = |address: &Address| Address {
+            target: String::new(),
+            ..address.clone()
+        };
+        if let Some(other) = others.iter().find(|other| server(other) != server(address)) {
+            return Err(Failure::usage(miette::miette!(
+                help = "compare two servers by `bench run` with a --url for each, or load them one after the other",
+                "`{address}` and `{other}` are not of one server"
+            )));
+        }
         if let Some(path) = &self.unix_socket {
             Place::socket(path).map_err(wrong)?;
         }
@@ -409,7 +448,7 @@ impl LoadArgs {
             unix_socket: self.unix_socket.clone(),
             ..self.access.access()
         };
-        Reach::of(&address, &access)
+        Ok((Reach::of(address, &access)?, others.to_vec()))
     }
 }
 
@@ -441,6 +480,18 @@ pub(crate) enum SpinChoice {
     Never,
     /// Always, even on cores that the server uses.
     Always,
+}
+
+/// What is requested, as it may be printed. `others`: further paths of the same server.
+fn shown(method: &str, address: &Address, others: &[&str]) -> String {
+    let first = match method {
+        "GET" => address.to_string(),
+        method => format!("{method} {address}"),
+    };
+    std::iter::once(first.as_str())
+        .chain(others.iter().copied())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Names and values of headers as typed.
@@ -618,6 +669,32 @@ mod tests {
             args("-D x").request().unwrap().shown,
             "POST http://127.0.0.1:1/"
         );
+    }
+
+    #[test]
+    fn several_urls_are_of_one_server() {
+        let request =
+            |others: &str| parsed(&format!("load http://a:b@127.0.0.1:1/x {others}")).request();
+        let two = request("http://a:b@127.0.0.1:1/y?z").unwrap();
+        assert_eq!(two.shown, "http://127.0.0.1:1/x, /y?z");
+        assert_eq!(two.kinds[1].request, "GET /y?z");
+        let sent = two
+            .workload
+            .requests()
+            .iter()
+            .map(|one| String::from_utf8_lossy(&one.bytes));
+        let lines: Vec<_> = sent
+            .map(|text| text.lines().next().unwrap().to_owned())
+            .collect();
+        assert_eq!(lines, ["GET /x HTTP/1.1", "GET /y?z HTTP/1.1"]);
+        for other in [
+            "http://127.0.0.1:1/y",
+            "https://a:b@127.0.0.1:1/y",
+            "http://a:b@127.0.0.1:2/y",
+        ] {
+            let error = format!("{:?}", request(other).unwrap_err().report);
+            assert!(error.contains("are not of one server"), "{error}");
+        }
     }
 
     #[test]

@@ -42,6 +42,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         load,
         endpoint,
         workload,
+        kinds,
         options,
     } = args.request()?;
     if let Some(hint) = hint {
@@ -79,7 +80,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         ]
         .concat(),
     );
-    let report = LoadReport::of(&load, &recording, validity);
+    let report = LoadReport::of(&load, &recording, validity).by_request(&kinds, &recording);
     if args.json {
         let output = Output {
             bench_version: env!("CARGO_PKG_VERSION"),
