@@ -1,16 +1,16 @@
 //! How each target looks: a colour, a line style and a marker, the same in every chart of every run.
 //!
-//! The colours are Okabe and Ito's (<https://jfly.uni-koeln.de/color/>), which people with any common colour-blindness
-//! tell apart, without their yellow, which vanishes on white. Line style and marker differ too, so that a
-//! chart printed in grey still reads.
+//! The colours are near to Okabe and Ito's (<https://jfly.uni-koeln.de/color/>), without their yellow, which vanishes on white, and
+//! with more between light and dark: each has a contrast of 3 to 1 at least with its paper, and people with any common
+//! colour-blindness tell them apart (`charts/ink.rs` tests both). Line style and marker differ too, so that a chart printed in grey still reads.
 
 use plotters::style::RGBColor;
 use serde::Serialize;
 
 pub(crate) const BLACK: RGBColor = RGBColor(0, 0, 0);
-const BLUE: RGBColor = RGBColor(0, 114, 178);
-pub(crate) const VERMILLION: RGBColor = RGBColor(213, 94, 0);
-const GREEN: RGBColor = RGBColor(0, 158, 115);
+const BLUE: RGBColor = RGBColor(0, 80, 150);
+pub(crate) const VERMILLION: RGBColor = RGBColor(180, 60, 0);
+const GREEN: RGBColor = RGBColor(20, 160, 105);
 /// What charts are drawn on. The inks are chosen for white; what they become in a dark page, `charts/ink.rs` says.
 pub(crate) const PAPER: RGBColor = RGBColor(255, 255, 255);
 /// What is said beside data, the lines behind it, and those that bound it.
@@ -20,13 +20,21 @@ pub(crate) const AXIS: RGBColor = RGBColor(120, 120, 120);
 /// What got better, and what got worse: blue and vermillion, which no colour-blindness confuses as green and red.
 pub(crate) const BETTER: RGBColor = BLUE;
 pub(crate) const WORSE: RGBColor = VERMILLION;
-const SKY: RGBColor = RGBColor(86, 180, 233);
-const ORANGE: RGBColor = RGBColor(230, 159, 0);
-const PURPLE: RGBColor = RGBColor(204, 121, 167);
-const GREY: RGBColor = RGBColor(119, 119, 119);
+const SKY: RGBColor = RGBColor(110, 140, 235);
+const ORANGE: RGBColor = RGBColor(208, 130, 0);
+const PURPLE: RGBColor = RGBColor(186, 125, 175);
+const GREY: RGBColor = RGBColor(95, 85, 85);
 
-/// All that targets are drawn with, but for black.
-pub(crate) const COLOURS: [RGBColor; 7] = [BLUE, VERMILLION, GREEN, SKY, ORANGE, PURPLE, GREY];
+/// All that targets are drawn with, but for black: each on white paper, and what stands for it on a page's dark paper.
+pub(crate) const COLOURS: [(RGBColor, RGBColor); 7] = [
+    (BLUE, RGBColor(90, 125, 228)),
+    (VERMILLION, RGBColor(215, 98, 10)),
+    (GREEN, RGBColor(20, 172, 105)),
+    (SKY, RGBColor(80, 205, 250)),
+    (ORANGE, RGBColor(228, 190, 0)),
+    (PURPLE, RGBColor(186, 104, 180)),
+    (GREY, RGBColor(140, 140, 140)),
+];
 
 /// How one target looks.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -138,7 +138,7 @@ fn a_run_of_the_experiment_has_its_effects_below_the_comparisons() {
             .unwrap_or_else(|| panic!("{text} is not there"))
     };
     assert!(place("aria-label=\"Comparisons\"") < place("aria-label=\"Effects\""));
-    assert!(place("aria-label=\"Effects\"") < place("<h2>Request accounting</h2>"));
+    assert!(place("aria-label=\"Effects\"") < place("<summary>Request accounting</summary>"));
     for row in tables::effects(&variations::reference()) {
         place(&format!(
             "<td>{}</td><td class=\"n\">{}</td>",

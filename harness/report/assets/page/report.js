@@ -31,7 +31,9 @@
     }, { class: "theme" });
     system.addEventListener("change", () => { name(); changed(); });
     name();
-    document.body.prepend(element("div", { class: "page-tools" }, button));
+    const contents = document.querySelector(".contents");
+    if (contents) contents.append(button);
+    else document.body.prepend(button);
   };
 
   /** Makes a link to a compressed file one to the file itself. */
@@ -58,6 +60,10 @@
     const state = { ...run, id, section, shown: new Set(run.targets.keys()), views: [], time: null, parts: null, say: () => {} };
     state.slices &&= state.slices.map((all) => all.map(([from, to, packed]) => ({ from, to, packed })));
     run.targets.forEach(({ ink }, index) => section.style.setProperty(`--target-${index}`, ink));
+    for (const swatch of section.querySelectorAll(".swatch[data-target]")) {
+      const { target } = swatch.dataset;
+      swatch.replaceWith(sample(run.targets[target], target));
+    }
     for (const figure of section.querySelectorAll("figure[data-chart]")) {
       const chart = run.charts[figure.dataset.chart];
       if (chart) state.views.push(liveChart(state, figure, chart));
@@ -66,7 +72,9 @@
     const bar = element("div", { class: "targets" });
     if (state.views.length > 0 && run.targets.length > 1) bar.append(targetSwitches(state));
     if (state.views.some(({ overTime }) => overTime)) bar.append(stretchLine(state));
-    if (bar.hasChildNodes()) section.querySelector(".charts-heading").after(bar);
+    const heading = section.querySelector(".charts-heading");
+    if (bar.hasChildNodes() && heading) heading.after(bar);
+    else if (bar.hasChildNodes()) section.querySelector("figure").before(bar);
     state.views.forEach(draw);
     return state.views;
   };
@@ -184,7 +192,7 @@
       draw(view);
     }, { "aria-pressed": view.log[0] });
     // A bar begins at zero.
-    figure.prepend(element("h3", {}, chart.title), tools(...zooms, ...(shape === "bars" ? [] : [scale]), savePicture(figure)), view.host);
+    figure.prepend(element(figure.closest(".lead") ? "h2" : "h3", {}, chart.title), tools(...zooms, ...(shape === "bars" ? [] : [scale]), savePicture(figure)), view.host);
     figure.querySelector(".chart").classList.add("replaced");
     view.host.addEventListener("keydown", (event) => typed(view, event));
     view.host.addEventListener("blur", () => unmark(view));
@@ -360,9 +368,10 @@
     const { time } = view.state;
     const top = scales[panel.y.unit].max;
     const references = panel.references.map(({ value, meaning }) => `${meaning}${value > top ? " (above this chart)" : ""}`);
+    const across = panel.references.some(({ at }) => at !== undefined) ? "Dotted at its percentile" : "Dotted across";
     const said = [
       scaled(panel.note, log),
-      references.length > 0 ? `Dotted across: ${references.join(", ")}` : "",
+      references.length > 0 ? `${across}: ${references.join(", ")}` : "",
       time && panel.epochs ? `Full dots: samples from ${between(time)}` : "",
     ].filter(Boolean);
     view.places[index].caption.replaceChildren(element("strong", {}, scaled(panel.caption, log)), ` ${said.join(". ")}`,
@@ -551,14 +560,18 @@
 
   const placesOf = (u) => [(value) => u.valToPos(value, u.view.x.unit), (value) => u.valToPos(value, u.panel.y.unit)];
 
+  /** How far a reference that is about one place reaches to both sides of it, in pixels. */
+  const AROUND = 48;
+
   /** What lies behind lines: references, and a target's upright with its interval, and what was measured one by one. */
   const ground = ({ width, height, line, fill, clip }, u) => {
     const { view, panel, inks } = u;
     const [x, y] = placesOf(u);
     clip();
-    for (const { value } of panel.references) {
+    for (const { value, at } of panel.references) {
+      const [from, to] = at === undefined ? [0, width] : [x(at) - AROUND, x(at) + AROUND];
       if (view.rows) line(inks.get("ink"), 1.25, [1.5, 3], [y(value), 0], [y(value), height]);
-      else line(inks.get("ink"), 1.25, [1.5, 3], [0, y(value)], [width, y(value)]);
+      else line(inks.get("ink"), 1.25, [1.5, 3], [from, y(value)], [to, y(value)]);
     }
     for (const index of view.state.shown) {
       const { at, interval } = panel.uprights?.[index] ?? {};
@@ -600,6 +613,7 @@
         }
       }
     }
+    curveNames(paper, u, x, y);
     for (const { at, series } of panel.epochs ?? []) {
       const step = Math.min(7, 44 / Math.max(1, series.length - 1));
       for (const index of x(at) >= 0 ? state.shown : []) {
@@ -610,6 +624,27 @@
       }
     }
     return undefined;
+  };
+
+  /** Names of curves stand at least so far apart. */
+  const NAMES_APART = 15;
+
+  /** The name of each target where its curve is believed no further, if few share the room. */
+  const curveNames = (paper, u, x, y) => {
+    const { state } = u.view;
+    if (u.panel.shape !== "curve" || state.shown.size > ROOMY) return;
+    const ends = [...state.shown].flatMap((index) => {
+      const end = linesOf(state, u.panel, index)[0]?.at(-1);
+      return end ? [{ index, right: clamped(x(end[0]), 0, paper.width) - BESIDE, top: y(end.at(-1)) - NAMES_APART }] : [];
+    });
+    const font = `600 ${u.font}`;
+    let free = Infinity;
+    for (const { index, right, top } of ends.toSorted((a, b) => b.top - a.top)) {
+      free = Math.max(8, Math.min(top, free - NAMES_APART));
+      const { name } = state.targets[index];
+      paper.text(name, right, free, { align: "right", ink: u.inks.get("ink"), font });
+      marker(paper, u, index, right - textWidth(name, font) - BESIDE, free);
+    }
   };
 
   /** What the uprights are, on the side of all of them where there is more room; each on a line of its own. */

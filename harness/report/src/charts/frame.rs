@@ -273,6 +273,9 @@ pub(super) struct PanelPlan {
     pub(super) weight: f64,
 }
 
+/// How far a reference that is about one place reaches to both sides of it, in nominal pixels.
+const AROUND: f64 = 48.0;
+
 /// Draws panels one under the other over one horizontal axis, whose title stands under the last.
 pub(super) fn panels<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
@@ -337,7 +340,11 @@ pub(super) fn panels<B: DrawingBackend>(
             .filter(|reference| reference.value <= panel.y.high)
         {
             let y = panel.at_y(reference.value);
-            canvas.line(&[(left, y), (right, y)], REFERENCE)?;
+            let (from, to) = reference.at.map_or((left, right), |at| {
+                let x = panel.at_x(at);
+                ((x - AROUND).max(left), (x + AROUND).min(right))
+            });
+            canvas.line(&[(from, y), (to, y)], REFERENCE)?;
         }
         panels.push(panel);
         top = bottom;

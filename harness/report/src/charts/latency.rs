@@ -5,21 +5,23 @@ use std::f64::consts::LOG10_2;
 
 use crate::export::level::level;
 use model::measured::workload::WorkloadKind;
+use model::percentiles::PERCENTILES;
 use model::record::metric::Metric;
 use model::record::run::RunRecord;
 use model::record::target::TargetRecord;
 use model::spec::scenario::ObjectiveRecord;
 use plotters::prelude::DrawingBackend;
+use plotters::style::text_anchor::HPos;
 
 use super::axis::{Axis, Unit};
-use super::canvas::{Canvas, Refusal, Stroke};
+use super::canvas::{Canvas, Refusal, Stroke, Type, width_of};
 use super::distribution::Distribution;
 use super::frame::{Area, Panel, PanelPlan, panels};
 use super::picture::ChartError;
 use super::plot::Point;
 use super::plot::Reference;
 use super::plot::Shape;
-use crate::look::{Dash, Look};
+use crate::look::{BLACK, Dash, Look};
 use crate::words::figures::time;
 use crate::words::sentences::{capitalised, objective_words};
 
@@ -90,7 +92,13 @@ pub(super) fn by_percentile<B: DrawingBackend>(
             }
         ),
         y,
-        references: objectives(record).collect(),
+        references: objectives(record)
+            .zip(&record.scenario.objectives)
+            .map(|(line, objective)| Reference {
+                at: nines(&objective.percentile),
+                ..line
+            })
+            .collect(),
         weight: 1.0,
     };
     let panel = panels(
@@ -132,6 +140,38 @@ pub(super) fn by_percentile<B: DrawingBackend>(
             let marked = marked_nines(&panel.x, index, distributions.len());
             markers(canvas, &panel, distribution, *look, &marked)?;
         }
+    }
+    names(canvas, &panel, record, looks, &curves)
+}
+
+/// The name of each target where its curve is believed no further, if few share the room.
+fn names<B: DrawingBackend>(
+    canvas: &mut Canvas<'_, B>,
+    panel: &Panel,
+    record: &RunRecord,
+    looks: &[Look],
+    curves: &[Vec<Vec<Point>>],
+) -> Result<(), Refusal> {
+    const ABOVE: f64 = 15.0;
+    const BESIDE: f64 = 8.0;
+    if curves.len() > ROOMY {
+        return Ok(());
+    }
+    let face = Type::new(12.0, BLACK).bold().anchored(HPos::Right);
+    let targets = record.targets.iter().zip(looks).zip(curves);
+    let mut ends: Vec<(f64, f64, &str, Look)> = targets
+        .filter_map(|((target, look), curve)| {
+            let &(nines, value_ns) = curve.first()?.last()?;
+            let (x, y) = panel.point(nines, value_ns);
+            Some((x - BESIDE, y - ABOVE, target.name.as_str(), *look))
+        })
+        .collect();
+    ends.sort_by(|one, other| other.1.total_cmp(&one.1));
+    let mut free = f64::INFINITY;
+    for (right, top, name, look) in ends {
+        free = top.min(free - ABOVE).max(panel.area.top + BESIDE);
+        canvas.text(name, (right, free), face)?;
+        canvas.marker((right - width_of(name, face) - BESIDE, free), look)?;
     }
     Ok(())
 }
@@ -217,8 +257,15 @@ pub(super) fn objectives(record: &RunRecord) -> impl Iterator<Item = Reference> 
     let reference = |objective: &ObjectiveRecord| Reference {
         value: objective.at_most_ns as f64,
         meaning: objective_words(objective, record.workload()),
+        at: None,
     };
     record.scenario.objectives.iter().map(reference)
+}
+
+/// Where a percentile stands on the axis of percentiles; none of one that has no name of ours.
+fn nines(name: &str) -> Option<f64> {
+    let percentile = PERCENTILES.iter().find(|known| known.name == name)?;
+    Some(-(1.0 - percentile.per_10_000 as f64 / 10_000.0).log10())
 }
 
 /// Where p99 stands on the axis of percentiles.
@@ -237,7 +284,7 @@ fn tails_apart(tails_ns: &[f64]) -> bool {
 }
 
 /// The metrics of the time itself that every epoch keeps, and where their percentile stands on the axis (as log10 1/(1−q)).
-fn epoch_metrics(workload: WorkloadKind) -> [(Metric, f64); 2] {
+pub(super) fn epoch_metrics(workload: WorkloadKind) -> [(Metric, f64); 2] {
     let [p50, p99, ..] = Metric::of_workload(workload) else {
         unreachable!("a time has its median and its 99th percentile");
     };
@@ -252,13 +299,18 @@ struct Spread {
     interval: Option<(f64, f64)>,
 }
 
-fn spread(target: &TargetRecord, metric: Metric, seed: u64) -> Spread {
+/// When each epoch of a target was, by its middle, and what it measured of a metric.
+pub(super) fn sample_points(target: &TargetRecord, metric: Metric) -> Vec<Point> {
     let known = target.epochs.iter().filter_map(|epoch| {
         let value = *epoch.metrics.get(metric.name())?;
         Some((epoch.started_s + epoch.duration_s / 2.0, value))
     });
+    known.filter(|(_, value)| value.is_finite()).collect()
+}
+
+fn spread(target: &TargetRecord, metric: Metric, seed: u64) -> Spread {
     Spread {
-        epochs: known.filter(|(_, value)| value.is_finite()).collect(),
+        epochs: sample_points(target, metric),
         interval: level(target, metric, seed).and_then(|level| level.interval),
     }
 }

@@ -155,6 +155,7 @@ fn plan(record: &SweepRecord, name: &str, weight: f64) -> PanelPlan {
     let references: Vec<Reference> = objectives
         .filter(|bound| bound.percentile == name)
         .map(|bound| Reference {
+            at: None,
             value: bound.at_most_ns as f64,
             meaning: format!(
                 "SLO: {} within {}",

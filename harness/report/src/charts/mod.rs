@@ -178,8 +178,8 @@ impl Chart {
                     .to_owned()
             }
             Self::LatencyOverTime => format!(
-                "Lower is better. A level line is a steady server; a spike is a moment in which {noun}s had to wait. \
-                 Targets take turns, so each shows only in its own samples, and gaps are not bridged."
+                "Lower is better. A level row of marks, or a level line, is a steady server; what lies far above the rest is a moment \
+                 in which {noun}s had to wait. Where targets take turns, each mark is one sample of one of them."
             ),
             Self::LatencyHistogram => format!(
                 "Further left is faster, narrower is steadier. Bins grow with the time that they stand for, and heights are shares of \
@@ -191,8 +191,7 @@ impl Chart {
                     .to_owned()
             }
             Self::ServerCpu => {
-                "Lower is better where all targets answered the same schedule: the height is what it cost them. Where each \
-                 answered as much as it could, compare the cost of each, which the legend gives."
+                "Lower is better. Where targets take turns, each mark is one sample: what the server's CPU worked for each answer in it."
                     .to_owned()
             }
             Self::ServerMemory => {

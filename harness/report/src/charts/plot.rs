@@ -19,6 +19,8 @@ pub(super) type Point = (f64, f64);
 pub(super) struct Reference {
     pub(super) value: f64,
     pub(super) meaning: String,
+    /// The place of the horizontal axis that it is about; none where it is about all of it.
+    pub(super) at: Option<f64>,
 }
 
 /// Points that one panel keeps, of all targets together: more than a wide screen has pixels, and few enough that eleven
@@ -184,6 +186,7 @@ impl PlotPanel {
         let reference = |reference: &Reference| PlotReference {
             value: reference.value,
             meaning: legible(&reference.meaning),
+            at: reference.at,
         };
         Self {
             caption: legible(caption),
@@ -260,6 +263,8 @@ impl PlotAxis {
 struct PlotReference {
     value: f64,
     meaning: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<f64>,
 }
 
 #[derive(Debug, Serialize)]

@@ -21,15 +21,15 @@ use plotters::style::text_anchor::HPos;
 
 use super::axis::Axis;
 use super::by_request::heading;
-use super::canvas::{Canvas, HEIGHT, Refusal, Stroke, Type, fitted};
+use super::canvas::{Canvas, HEIGHT, Refusal, Stroke, Type, fitted, width_of};
 use super::frame::{
     Area, CAPTION_HEIGHT, Entry, Figures, Heading, PANEL_EDGES, Panel, PanelPlan, SURROUNDINGS,
     frame, panels,
 };
 use super::picture::{ChartError, refused, tall_document, tall_picture};
 use super::plot::Point;
-use crate::look::QUIET;
 use crate::look::{BETTER, BLACK, Look, WORSE, looks};
+use crate::look::{PAPER, QUIET};
 use crate::words::figures::{percent, plural};
 use crate::words::sentences::{self, capitalised};
 
@@ -55,6 +55,8 @@ const TEXT_SIZE: f64 = 11.0;
 const RATIO_MAX: f64 = 100.0;
 /// Widths of the columns beside the rows: difference, interval, verdict.
 const COLUMNS: [f64; 3] = [60.0, 116.0, 140.0];
+/// Labels of rows have at most this width.
+const LABELS_MAX: f64 = 220.0;
 const GAP: f64 = 9.0;
 
 /// Targets compared with others, as they are drawn.
@@ -539,7 +541,8 @@ pub(super) fn draw<B: DrawingBackend>(
         canvas,
         beside,
         &x,
-        &fitted(&title, face, beside.right - beside.left),
+        // Nothing stands below the columns.
+        &fitted(&title, face, room.right - beside.left - LABELS_MAX),
         plans,
     )?;
     if compared.pairs.is_empty() {
@@ -571,7 +574,8 @@ fn plan(compared: &Compared<'_>, lower_is_better: bool, rows: &[Row<'_>]) -> Pan
     let shown = rows.len().min(ROWS_MAX);
     let labels = rows[..shown].iter().enumerate();
     let face = Type::new(12.0, QUIET);
-    let labels = labels.filter_map(|(index, row)| Some((index, fitted(row.label()?, face, 220.0))));
+    let labels =
+        labels.filter_map(|(index, row)| Some((index, fitted(row.label()?, face, LABELS_MAX))));
     let (caption, side) = if lower_is_better {
         ("Lower is better", "left")
     } else {
@@ -721,7 +725,11 @@ fn missing<B: DrawingBackend>(
     let [difference, interval, _] = COLUMNS;
     let from = panel.area.left + GAP;
     let room = left + difference + interval - from;
-    canvas.text(&fitted(why, face, room), (from, y), face)?;
+    let why = fitted(why, face, room);
+    // The line of what is alike, and the grid, would strike it through.
+    let ends = (from + width_of(&why, face) + 2.0, y + TEXT_SIZE * 0.6);
+    canvas.rectangle((from - 2.0, y - TEXT_SIZE * 0.6), ends, PAPER, 1.0)?;
+    canvas.text(&why, (from, y), face)?;
     let at = (left + difference + interval + GAP, y);
     canvas.text("not compared", at, face)
 }

@@ -1,12 +1,13 @@
 //! What happened over time: what is timed, throughput and failures, the server's CPU and memory.
 //!
-//! All share an axis of seconds since the run began. Targets take turns, so each is seen in its own epochs; the gaps
-//! between them are not bridged.
+//! All share an axis of seconds since the run began. Where targets take turns each sample is a mark; of one target that is measured
+//! alone lines show every interval, and pauses are not bridged.
 
 use std::collections::BTreeMap;
 
 use crate::words::terms;
 use model::measured::workload::WorkloadKind;
+use model::record::metric::Metric;
 use model::record::run::RunRecord;
 use model::record::target::{IntervalRecord, IntervalTimes, ServerSample};
 use plotters::prelude::DrawingBackend;
@@ -14,7 +15,7 @@ use plotters::prelude::DrawingBackend;
 use super::axis::{Axis, Unit, nice_step};
 use super::canvas::{Canvas, Refusal, Stroke};
 use super::frame::{Area, Panel, PanelPlan, panels};
-use super::latency::objectives;
+use super::latency::{epoch_metrics, objectives, sample_points};
 use super::plot::Point;
 use super::plot::Reference;
 use super::plot::Shape;
@@ -30,7 +31,28 @@ const RATE_PARTS: f64 = 200.0;
 /// A pause of this many spacings between samples of the server is a gap: it was not running, or not measured.
 const GAP_SPACINGS: f64 = 2.5;
 
-/// Median and tail of what is timed, interval by interval.
+/// Lines of each target, in the order of the targets.
+type Lines = Vec<Vec<Vec<Point>>>;
+
+/// Where targets take turns, what each sample of each measured of a metric, a point each: lines would be fragments.
+fn samples(record: &RunRecord, metric: Metric, of: f64) -> Option<Lines> {
+    let targets = record.targets.iter();
+    let samples = targets.map(|target| {
+        let points = sample_points(target, metric).into_iter();
+        points.map(|(at, value)| vec![(at, value * of)]).collect()
+    });
+    let samples: Lines = samples.collect();
+    // A target that failed may have none, and so have those of a record that kept only intervals.
+    let takes_turns = samples.len() > 1 && samples.iter().any(|each| !each.is_empty());
+    takes_turns.then_some(samples)
+}
+
+fn highest(lines: &Lines) -> f64 {
+    let values = lines.iter().flatten().flatten().map(|&(_, value)| value);
+    values.fold(0.0, f64::max)
+}
+
+/// Median and tail of what is timed, sample by sample where targets take turns, otherwise interval by interval.
 pub(super) fn latency<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
     room: Area,
@@ -42,53 +64,64 @@ pub(super) fn latency<B: DrawingBackend>(
     let median = |interval: &IntervalRecord| reported(interval).p50.map(|ns| ns as f64);
     let tail = tail(record);
     let tails = |interval: &IntervalRecord| tail.of(reported(interval)).map(|ns| ns as f64);
-    let axis = |values: Vec<f64>| {
-        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = values.iter().copied().fold(0.0, f64::max);
-        if values.is_empty() {
-            Axis::from_zero(0.0, Unit::Time, 4)
-        } else {
-            Axis::times(low, high, 4)
+    let [(median_metric, _), (tail_metric, _)] = epoch_metrics(workload);
+    let lines = |value: &dyn Fn(&IntervalRecord) -> Option<f64>| -> Lines {
+        let targets = record.targets.iter();
+        targets
+            .map(|target| runs(&target.intervals, value))
+            .collect()
+    };
+    let median_caption = format!("Median {}", terms::time(workload));
+    let sides = match (
+        samples(record, tail_metric, 1.0),
+        samples(record, median_metric, 1.0),
+    ) {
+        (Some(tails), Some(medians)) => [
+            (
+                format!(
+                    "99th percentile of {} in each sample",
+                    terms::time(workload)
+                ),
+                "p99",
+                tails,
+            ),
+            (format!("{median_caption} of each sample"), "p50", medians),
+        ],
+        _ => [
+            (tail.caption(workload), tail.name(), lines(&tails)),
+            (
+                format!("{median_caption} of each interval"),
+                "p50",
+                lines(&median),
+            ),
+        ],
+    };
+    let plan = |(caption, percentile, lines): &(String, &str, Lines)| {
+        let low = lines.iter().flatten().flatten().map(|&(_, value)| value);
+        let low = low.fold(f64::INFINITY, f64::min);
+        let y = match highest(lines) {
+            0.0 => Axis::from_zero(0.0, Unit::Time, 4),
+            high => Axis::times(low, high, 4),
+        };
+        PanelPlan {
+            caption: caption.clone(),
+            note: y.scale_name().to_owned(),
+            y,
+            references: record
+                .scenario
+                .objectives
+                .iter()
+                .zip(objectives(record))
+                .filter(|(bound, _)| bound.percentile == *percentile)
+                .map(|(_, line)| line)
+                .collect(),
+            weight: 1.0,
         }
     };
-    let all = |value: &dyn Fn(&IntervalRecord) -> Option<f64>| -> Vec<f64> {
-        intervals(record).filter_map(value).collect()
-    };
-    let (tail_axis, median_axis) = (axis(all(&tails)), axis(all(&median)));
-    let plan = |caption: String, percentile: &str, y: Axis| PanelPlan {
-        caption,
-        note: y.scale_name().to_owned(),
-        y,
-        references: record
-            .scenario
-            .objectives
-            .iter()
-            .zip(objectives(record))
-            .filter(|(bound, _)| bound.percentile == percentile)
-            .map(|(_, line)| line)
-            .collect(),
-        weight: 1.0,
-    };
-    let median_caption = format!("Median {} of each interval", terms::time(workload));
-    let plans = vec![
-        plan(tail.caption(workload), tail.name(), tail_axis),
-        plan(median_caption, "p50", median_axis),
-    ];
+    let plans = sides.iter().map(plan).collect();
     let panels = panels(canvas, room, &seconds_axis(record), SECONDS_TITLE, plans)?;
-    for (panel, value) in panels
-        .iter()
-        .zip([&tails as &dyn Fn(&IntervalRecord) -> Option<f64>, &median])
-    {
-        draw(
-            canvas,
-            panel,
-            looks,
-            record
-                .targets
-                .iter()
-                .map(|target| runs(&target.intervals, value))
-                .collect(),
-        )?;
+    for (panel, (_, _, lines)) in panels.iter().zip(sides) {
+        draw(canvas, panel, looks, lines)?;
     }
     Ok(())
 }
@@ -109,19 +142,26 @@ pub(super) fn throughput<B: DrawingBackend>(
         .collect();
     let ok = |interval: &IntervalRecord| rate(interval, interval.ok);
     let failed = |interval: &IntervalRecord| rate(interval, interval.failed);
-    let highest = |value: &dyn Fn(&IntervalRecord) -> Option<f64>| {
-        series
-            .iter()
-            .flatten()
-            .filter_map(value)
-            .fold(0.0, f64::max)
-    };
     let scheduled = record
         .targets
         .first()
         .and_then(|target| target.report.load.rate_per_s);
-    let failures = highest(&failed);
-    let answered = highest(&ok);
+    let failures = series
+        .iter()
+        .flatten()
+        .filter_map(failed)
+        .fold(0.0, f64::max);
+    let (lines, mean) = match samples(record, Metric::ThroughputPerS, 1.0) {
+        Some(lines) => (lines, "means of each sample".to_owned()),
+        None => (
+            series
+                .iter()
+                .map(|intervals| steps(intervals, &ok))
+                .collect(),
+            format!("means over at least {}", seconds(least_s)),
+        ),
+    };
+    let answered = highest(&lines);
     let without = if answered > 0.0 && failures == 0.0 {
         "; no request failed"
     } else {
@@ -129,10 +169,11 @@ pub(super) fn throughput<B: DrawingBackend>(
     };
     let mut plans = vec![PanelPlan {
         caption: "Succeeded".to_owned(),
-        note: format!("means over at least {}{without}", seconds(least_s)),
+        note: format!("{mean}{without}"),
         y: Axis::from_zero(answered.max(scheduled.unwrap_or(0.0)), Unit::PerSecond, 5),
         references: scheduled
             .map(|value| Reference {
+                at: None,
                 value,
                 meaning: format!("scheduled {}", per_s(value)),
             })
@@ -150,15 +191,7 @@ pub(super) fn throughput<B: DrawingBackend>(
         });
     }
     let panels = panels(canvas, room, &x, SECONDS_TITLE, plans)?;
-    draw(
-        canvas,
-        &panels[0],
-        looks,
-        series
-            .iter()
-            .map(|intervals| steps(intervals, &ok))
-            .collect(),
-    )?;
+    draw(canvas, &panels[0], looks, lines)?;
     if let Some(panel) = panels.get(1) {
         let failed = |intervals: &Vec<IntervalRecord>| vec![impulses(intervals)];
         let failed: Vec<Vec<Vec<Point>>> = series.iter().map(failed).collect();
@@ -170,26 +203,29 @@ pub(super) fn throughput<B: DrawingBackend>(
     Ok(())
 }
 
-/// Share of a core that the server used.
+/// CPU of each sample by what was answered in it; of a server that was measured without a break, the share of a core over time.
 pub(super) fn server_cpu<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
     room: Area,
     record: &RunRecord,
     looks: &[Look],
 ) -> Result<(), Refusal> {
-    let of_core = (
-        "CPU of the server",
-        "100 % = one full core; all of its threads and processes together",
-    );
-    server(
-        canvas,
-        room,
-        record,
-        looks,
-        of_core,
-        Unit::Percent,
-        |sample| sample.cpu_share,
-    )
+    // Records have it in microseconds.
+    let (caption, note, unit, lines) = match samples(record, Metric::ServerCpuUsPerRequest, 1e3) {
+        Some(lines) => (
+            format!("CPU of the server per {}", terms::noun(record.workload())),
+            "in each sample; all of its threads and processes together",
+            Unit::Time,
+            lines,
+        ),
+        None => (
+            "CPU of the server".to_owned(),
+            "100 % = one full core; all of its threads and processes together",
+            Unit::Percent,
+            server_runs(record, &|sample| sample.cpu_share),
+        ),
+    };
+    server(canvas, room, record, looks, (caption, note), unit, lines)
 }
 
 /// Memory that the server held.
@@ -199,13 +235,33 @@ pub(super) fn server_memory<B: DrawingBackend>(
     record: &RunRecord,
     looks: &[Look],
 ) -> Result<(), Refusal> {
-    let resident = (
-        "Resident memory of the server",
-        "all of its processes together",
-    );
-    server(canvas, room, record, looks, resident, Unit::Mib, |sample| {
-        sample.rss_bytes as f64
-    })
+    let (note, lines) = match samples(record, Metric::ServerRssBytesMax, 1.0) {
+        Some(lines) => (
+            "the most in each sample; all of its processes together",
+            lines,
+        ),
+        None => (
+            "all of its processes together",
+            server_runs(record, &|sample| sample.rss_bytes as f64),
+        ),
+    };
+    let caption = "Resident memory of the server".to_owned();
+    server(
+        canvas,
+        room,
+        record,
+        looks,
+        (caption, note),
+        Unit::Mib,
+        lines,
+    )
+}
+
+fn server_runs(record: &RunRecord, value: &dyn Fn(&ServerSample) -> f64) -> Lines {
+    let targets = record.targets.iter();
+    targets
+        .map(|target| sample_runs(&target.server.samples, value))
+        .collect()
 }
 
 fn server<B: DrawingBackend>(
@@ -213,22 +269,14 @@ fn server<B: DrawingBackend>(
     room: Area,
     record: &RunRecord,
     looks: &[Look],
-    (caption, note): (&str, &str),
+    (caption, note): (String, &str),
     unit: Unit,
-    value: impl Fn(&ServerSample) -> f64,
+    lines: Lines,
 ) -> Result<(), Refusal> {
-    let samples = record
-        .targets
-        .iter()
-        .flat_map(|target| &target.server.samples);
-    let high = samples
-        .map(&value)
-        .filter(|value| value.is_finite())
-        .fold(0.0, f64::max);
     let plan = PanelPlan {
-        caption: caption.to_owned(),
+        caption,
         note: note.to_owned(),
-        y: Axis::from_zero(high, unit, 5),
+        y: Axis::from_zero(highest(&lines), unit, 5),
         references: Vec::new(),
         weight: 1.0,
     };
@@ -240,16 +288,7 @@ fn server<B: DrawingBackend>(
         vec![plan],
     )?
     .remove(0);
-    draw(
-        canvas,
-        &panel,
-        looks,
-        record
-            .targets
-            .iter()
-            .map(|target| sample_runs(&target.server.samples, &value))
-            .collect(),
-    )
+    draw(canvas, &panel, looks, lines)
 }
 
 /// Draws every target's lines with its markers, or says that there are none.
@@ -257,7 +296,7 @@ fn draw<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
     panel: &Panel,
     looks: &[Look],
-    targets: Vec<Vec<Vec<Point>>>,
+    targets: Lines,
 ) -> Result<(), Refusal> {
     if targets.iter().all(Vec::is_empty) {
         return panel.say(canvas, "No data: nothing was measured");
@@ -418,11 +457,20 @@ fn seconds_axis(record: &RunRecord) -> Axis {
         .iter()
         .flat_map(|target| &target.server.samples)
         .map(|sample| sample.at_s);
+    let epochs = record.targets.iter().flat_map(|target| &target.epochs);
+    let epochs = epochs.map(|epoch| epoch.started_s + epoch.duration_s);
     let end = ends
         .chain(samples)
+        .chain(epochs)
         .filter(|end| end.is_finite())
         .fold(0.0, f64::max);
-    Axis::from_zero(end, Unit::Seconds, X_TICKS)
+    // Before the first sample servers start and warm up, of which nothing is shown.
+    let begins = intervals(record).map(|interval| interval.start_s);
+    let begin = begins.fold(end, f64::min).max(0.0).floor();
+    let mut axis = Axis::from_zero(end, Unit::Seconds, X_TICKS);
+    axis.low = begin;
+    axis.ticks.retain(|tick| tick.value >= begin);
+    axis
 }
 
 /// The same values as a line that stays level over each interval.
@@ -470,7 +518,7 @@ fn runs(
 }
 
 /// The same of samples, which have no length: a pause is recognised by their usual spacing.
-fn sample_runs(samples: &[ServerSample], value: &impl Fn(&ServerSample) -> f64) -> Vec<Vec<Point>> {
+fn sample_runs(samples: &[ServerSample], value: &dyn Fn(&ServerSample) -> f64) -> Vec<Vec<Point>> {
     let mut spacings: Vec<f64> = samples
         .windows(2)
         .map(|pair| pair[1].at_s - pair[0].at_s)

@@ -96,6 +96,7 @@ fn draw_on<B: DrawingBackend>(canvas: &mut Canvas<'_, B>, trend: &Trend) -> Resu
     let room = frame(canvas, &heading, &[entry])?;
     let value = Value::of(trend);
     let reference = matches!(trend.key.what, Followed::Ratio { .. }).then(|| Reference {
+        at: None,
         value: 0.0,
         meaning: "as the target compared against".to_owned(),
     });

@@ -8,19 +8,21 @@ use crate::export::{intervals_csv, summary_csv};
 use askama::Template;
 use model::measured::slices;
 use model::measured::slices::SliceRecord;
-use model::record::run::{Completion, RunRecord};
+use model::record::run::RunRecord;
 use model::record::target::TargetRecord;
 
 use super::embedded::File;
 use super::shell::{
-    Figure, Head, How, HtmlError, LiveRun, LiveSlice, Shell, failure, note, rendered,
+    Card, Figure, Head, How, HtmlError, LiveRun, LiveSlice, Shell, failure, note, rendered,
 };
 use crate::charts::{Chart, ChartError, PlotTarget, svg_and_plot};
+use crate::tables::answer::{FIGURES, FIGURES_ALONE, MARKS, answer};
 use crate::tables::{
     self, AccountingRow, ClockRow, ComparisonRow, KindRow, Room, SpreadRow, Targets,
 };
 use crate::words::effects;
 use crate::words::sentences;
+use crate::words::title;
 use crate::words::why::{self, Explanation};
 
 /// Writes a report of one run or of several, one after the other: `report.html`.
@@ -33,12 +35,12 @@ pub fn html(records: &[RunRecord]) -> Result<String, HtmlError> {
         .unzip();
     let title = match runs.as_slice() {
         [] => "bench: no runs".to_owned(),
-        [run] => format!("bench: {}", run.head.scenario),
+        [run] => run.head.page_title(),
         runs => format!("bench: {} runs", runs.len()),
     };
     rendered(&Page {
         shell: Shell::of(title, live)?,
-        figures_note: tables::answer::FIGURES,
+        figures_note: FIGURES,
         columns: common_columns(&runs),
         runs,
     })
@@ -72,6 +74,8 @@ struct Run {
     clocks: Vec<ClockRow>,
     charts: Vec<Figure>,
     why: Vec<Explanation>,
+    /// The chart of that.
+    why_chart: Option<Figure>,
     comparisons: Vec<ComparisonRow>,
     effects: Vec<ComparisonRow>,
     effects_in_words: Vec<String>,
@@ -97,15 +101,24 @@ fn run(record: &RunRecord) -> Result<(Run, LiveRun), HtmlError> {
             &mut live,
         ))
     });
-    let charts = charts.collect::<Result<Vec<Figure>, ChartError>>()?;
+    let mut charts = charts.collect::<Result<Vec<Figure>, ChartError>>()?;
+    let mut taken = |chart: Chart| {
+        let place = charts
+            .iter()
+            .position(|figure| figure.stem == chart.file_stem())?;
+        Some(charts.remove(place))
+    };
+    let lead = taken(Chart::LatencyByPercentile);
+    let why_chart = taken(Chart::WhatTheLoopsDid);
     let run = Run {
-        head: head(record),
+        head: head(record, lead),
         targets: tables::targets(record, Room::Page),
         counted: sentences::counted(record.workload()),
         kinds: tables::kinds(record),
         clocks: tables::clocks(record),
         charts,
         why: why::reported(record),
+        why_chart,
         comparisons: tables::comparisons(record),
         effects: tables::effects(record),
         effects_in_words: effects::sentences(record),
@@ -148,13 +161,26 @@ fn live_slices(record: &RunRecord) -> Result<Option<Vec<Vec<LiveSlice>>>, HtmlEr
         .then_some(targets))
 }
 
-fn head(record: &RunRecord) -> Head {
+fn head(record: &RunRecord, lead: Option<Figure>) -> Head {
     let scenario = &record.scenario;
     let verdicts = sentences::headlines(record).into_iter();
     let failed = record.targets.iter();
     let failed = failed.filter_map(|target| Some((&target.name, target.failure.as_ref()?)));
+    let (cards, few) = Card::of(answer(record));
     Head {
         what: "Run",
+        title: title::of_run(record),
+        contents: contents(record),
+        cards,
+        few,
+        legend: match record.comparisons.first() {
+            Some(first) => format!(
+                "{FIGURES} Ratios are to {}, with 95 % intervals: {MARKS}",
+                first.base
+            ),
+            None => FIGURES_ALONE.to_owned(),
+        },
+        lead,
         id: record.id.clone(),
         scenario: scenario.name.clone(),
         question: scenario.question.clone(),
@@ -165,18 +191,26 @@ fn head(record: &RunRecord) -> Head {
             .first()
             .map(sentences::load)
             .unwrap_or_default(),
-        valid: record.completion != Completion::TargetFailed
-            && record.validity.is_valid()
-            && record
-                .targets
-                .iter()
-                .all(|target| target.report.validity.is_valid()),
+        valid: sentences::is_believed(record),
         belief: sentences::belief(record),
         verdicts: verdicts.chain(sentences::objectives(record)).collect(),
         beside: sentences::aa(record),
         warnings: warnings::of_run(record).into_iter().map(note).collect(),
         failures: failed.map(failure).collect(),
     }
+}
+
+fn contents(record: &RunRecord) -> Vec<(&'static str, &'static str)> {
+    let has_reasons = !why::reported(record).is_empty();
+    let parts = [
+        Some(("found", "What was found")),
+        has_reasons.then_some(("why", "Why")),
+        Some(("charts", "Charts")),
+        Some(("tables", "Tables")),
+        Some(("how", "How it was measured")),
+        Some(("data", "Data")),
+    ];
+    parts.into_iter().flatten().collect()
 }
 
 fn downloads(record: &RunRecord) -> Vec<File> {

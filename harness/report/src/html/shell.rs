@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use super::embedded::{File, policy, script_json};
 use crate::charts::{ChartError, Plot, PlotTarget, ink_rules};
+use crate::tables::answer::{Against, Answer, Cell, Row, Target, mark};
 use crate::tables::command_line;
+use crate::words::sentences::capitalised;
 use crate::words::text::legible;
 use crate::words::warnings::Shown;
 
@@ -116,6 +118,18 @@ pub(super) struct Head {
     /// `Run` or `Sweep`.
     pub(super) what: &'static str,
     pub(super) id: String,
+    /// What was found: the page's title.
+    pub(super) title: String,
+    /// What the page has, by the end of each part's address.
+    pub(super) contents: Vec<(&'static str, &'static str)>,
+    /// Each metric of every target.
+    pub(super) cards: Vec<Card>,
+    /// Whether the targets are so few that each metric is a card; otherwise they are a table's rows.
+    pub(super) few: bool,
+    /// What the cards' figures and marks are.
+    pub(super) legend: String,
+    /// The chart that stands above all others.
+    pub(super) lead: Option<Figure>,
     pub(super) scenario: String,
     pub(super) question: String,
     pub(super) description: String,
@@ -128,6 +142,69 @@ pub(super) struct Head {
     pub(super) beside: Vec<String>,
     pub(super) warnings: Vec<Note>,
     pub(super) failures: Vec<FailureNote>,
+}
+
+impl Head {
+    /// What a browser's tab shows.
+    pub(super) fn page_title(&self) -> String {
+        format!("{} ({})", self.title, self.scenario)
+    }
+}
+
+/// So many targets, or fewer, have cards.
+const CARDS_MAX: usize = 4;
+
+/// One metric of every target.
+pub(super) struct Card {
+    pub(super) name: String,
+    pub(super) rows: Vec<CardRow>,
+}
+
+/// One target's figure in it.
+pub(super) struct CardRow {
+    pub(super) name: String,
+    pub(super) colour: String,
+    pub(super) figure: String,
+    pub(super) compared: Option<Compared>,
+}
+
+/// How it compares with the base.
+pub(super) struct Compared {
+    /// `better`, `worse`, or neither: its class.
+    pub(super) class: &'static str,
+    /// `▼ 1.75×`.
+    pub(super) ratio: String,
+    pub(super) interval: String,
+    pub(super) verdict: &'static str,
+}
+
+impl Card {
+    /// The cards of an answer, and whether they are few enough to be shown as such.
+    pub(super) fn of(answer: Answer) -> (Vec<Self>, bool) {
+        let Answer { targets, metrics } = answer;
+        let compared = |against: &Against| Compared {
+            class: match against.verdict {
+                verdict if verdict.is_worse() => "worse",
+                verdict if verdict.is_different() => "better",
+                _ => "quiet",
+            },
+            ratio: format!("{} {}", mark(against.verdict), against.ratio[0]),
+            interval: against.ratio[1].clone(),
+            verdict: against.verdict.name(),
+        };
+        let row = |(target, cell): (&Target, &Cell)| CardRow {
+            name: target.name.clone(),
+            colour: target.colour.clone(),
+            figure: cell.figure.clone(),
+            compared: cell.against.as_ref().map(compared),
+        };
+        let card = |metric: Row| Self {
+            name: capitalised(&metric.name),
+            rows: targets.iter().zip(&metric.cells).map(row).collect(),
+        };
+        let cards = metrics.into_iter().map(card).collect();
+        (cards, targets.len() <= CARDS_MAX)
+    }
 }
 
 /// How it was measured, and what came of it as files: `how.html`.

@@ -3,6 +3,7 @@
 //! It has the shell of a run's report, and the parts that say the same of both.
 
 use crate::words::terms;
+use crate::words::title;
 use crate::words::warnings;
 use std::collections::BTreeMap;
 
@@ -19,9 +20,6 @@ use crate::tables;
 use crate::tables::sweep::{CurveRow, KNEE_COLUMNS, curves, knee_rows, step_columns, step_rows};
 use crate::words::figures::percentile;
 use crate::words::sweep::{belief, load, origin, purpose, question, verdicts};
-
-/// Rows of a pair of targets that climb through eighteen rates each way. More wait until somebody opens their table.
-const FEW_ROWS: usize = 80;
 
 /// Writes the report of a sweep: `report.html`.
 pub fn html(record: &SweepRecord) -> Result<String, HtmlError> {
@@ -42,9 +40,8 @@ pub fn html(record: &SweepRecord) -> Result<String, HtmlError> {
         &mut live,
     );
     let knees = colours(&names).into_iter().zip(knee_rows(record));
-    let curves = curves(record);
     let run = Sweep {
-        head: head(record),
+        head: head(record, chart),
         knee_columns: KNEE_COLUMNS,
         knees: knees
             .map(|(colour, [name, figures @ ..])| KneeRow {
@@ -53,10 +50,8 @@ pub fn html(record: &SweepRecord) -> Result<String, HtmlError> {
                 figures,
             })
             .collect(),
-        charts: vec![chart],
         tail: percentile(record.tail()),
-        curves_are_few: curves.len() <= FEW_ROWS,
-        curves,
+        curves: curves(record),
         step_columns: step_columns(record),
         steps: step_rows(record),
         how: How::of(
@@ -67,7 +62,7 @@ pub fn html(record: &SweepRecord) -> Result<String, HtmlError> {
         ),
     };
     rendered(&Page {
-        shell: Shell::of(format!("bench: sweep of {}", run.head.scenario), vec![live])?,
+        shell: Shell::of(run.head.page_title(), vec![live])?,
         run,
     })
 }
@@ -84,12 +79,9 @@ struct Sweep {
     head: Head,
     knee_columns: [&'static str; 5],
     knees: Vec<KneeRow>,
-    charts: Vec<Figure>,
     /// The percentile beside the median.
     tail: String,
     curves: Vec<CurveRow>,
-    /// Whether they are few enough to be read in passing.
-    curves_are_few: bool,
     step_columns: [String; 11],
     steps: Vec<[String; 11]>,
     how: How,
@@ -101,12 +93,23 @@ struct KneeRow {
     figures: [String; 4],
 }
 
-fn head(record: &SweepRecord) -> Head {
+fn head(record: &SweepRecord, lead: Figure) -> Head {
     let plan = &record.plan;
     let failed = record.results.iter();
     let failed = failed.filter_map(|result| Some((&result.target, result.failure.as_ref()?)));
     Head {
         what: "Sweep",
+        title: title::of_sweep(record),
+        contents: vec![
+            ("found", "What was found"),
+            ("tables", "Tables"),
+            ("how", "How it was measured"),
+            ("data", "Data"),
+        ],
+        cards: Vec::new(),
+        few: false,
+        legend: String::new(),
+        lead: Some(lead),
         id: plan.id.clone(),
         scenario: plan.scenario.name.clone(),
         question: purpose(record),

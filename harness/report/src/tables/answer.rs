@@ -11,7 +11,7 @@ use model::record::target::TargetRecord;
 use model::record::verdict::ComparisonVerdict;
 
 use crate::look::colours;
-use crate::words::figures::NONE;
+use crate::words::figures::{NONE, times};
 use crate::words::{failures, sentences, terms};
 
 use super::{comparison, error_comparison};
@@ -37,7 +37,7 @@ pub struct Answer {
 pub struct Target {
     /// Its name.
     pub name: String,
-    /// `#0072b2`, as in the charts.
+    /// `#005096`, as in the charts.
     pub colour: String,
 }
 
@@ -68,6 +68,8 @@ pub struct Against {
     pub change: String,
     /// The 95 % interval of that.
     pub interval: String,
+    /// Both as ratios, `1.75×` and `1.56× to 2.01×`; of shares that failed they stay changes.
+    pub ratio: [String; 2],
     /// The verdict on it.
     pub verdict: ComparisonVerdict,
 }
@@ -144,6 +146,10 @@ fn cell(record: &RunRecord, target: &TargetRecord, metric: Metric) -> Cell {
             Against {
                 change: row.change,
                 interval: row.interval,
+                ratio: [
+                    times(each.ratio),
+                    format!("{} to {}", times(each.ci_low), times(each.ci_high)),
+                ],
                 verdict: each.verdict,
             }
         }),
@@ -167,6 +173,7 @@ fn failed(record: &RunRecord) -> Option<Row> {
             against: compared.map(|each| {
                 let row = error_comparison(each, workload);
                 Against {
+                    ratio: [row.change.clone(), row.interval.clone()],
                     change: row.change,
                     interval: row.interval,
                     verdict: each.verdict,

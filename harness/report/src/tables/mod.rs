@@ -50,7 +50,7 @@ pub struct Targets {
 pub struct TargetRow {
     /// Its name.
     pub name: String,
-    /// `#0072b2`, as in the charts.
+    /// `#005096`, as in the charts.
     pub colour: String,
     /// What it is, in a line.
     pub manifest: String,

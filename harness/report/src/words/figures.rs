@@ -61,6 +61,11 @@ pub fn whole_percent(share: f64) -> String {
     format!("{} %", separated(share * 100.0, 0))
 }
 
+/// A ratio: `1.75×`.
+pub fn times(ratio: f64) -> String {
+    format!("{}×", figure(ratio))
+}
+
 /// Bytes as mebibytes: `45.2 MiB`.
 pub fn mib(bytes: f64) -> String {
     format!("{} MiB", figure(bytes / BYTES_PER_MIB))

@@ -14,5 +14,6 @@ pub mod sentences;
 pub mod sweep;
 pub mod terms;
 pub(crate) mod text;
+pub mod title;
 pub mod warnings;
 pub mod why;

@@ -24,7 +24,7 @@ use model::spec::scenario::ObjectiveRecord;
 use model::words::listed;
 
 use crate::words::figures::{
-    count, figure, mib, per_s, percentile, plural, separated, time, whole_percent,
+    count, figure, mib, per_s, percentile, plural, separated, time, times, whole_percent,
 };
 
 /// From this ratio on, and from its inverse down, people say `2.40×` rather than `140 % more`.
@@ -604,7 +604,7 @@ pub fn value(metric: Metric, value: f64) -> String {
 /// A ratio as a change: `−18 %`, `+6.3 %`, `2.40×`.
 pub fn change(ratio: f64) -> String {
     if in_times(ratio) {
-        return format!("{}×", figure(ratio));
+        return times(ratio);
     }
     let percent = (ratio - 1.0) * 100.0;
     format!("{} %", signed(percent, decimals(percent)))
@@ -613,7 +613,7 @@ pub fn change(ratio: f64) -> String {
 /// An interval of ratios as changes: `−21 to −15 %`, `2.10× to 2.70×`.
 pub fn interval(low: f64, high: f64) -> String {
     if in_times(low) || in_times(high) {
-        return format!("{}× to {}×", figure(low), figure(high));
+        return format!("{} to {}", times(low), times(high));
     }
     let (low, high) = ((low - 1.0) * 100.0, (high - 1.0) * 100.0);
     let decimals = decimals_between(low, high);
@@ -666,7 +666,7 @@ fn claim(
     let ratio = *ratio;
     let (more, large) = (ratio > 1.0, in_times(ratio));
     let amount = if large {
-        format!("{}×", figure(ratio))
+        times(ratio)
     } else {
         share((ratio - 1.0).abs())
     };

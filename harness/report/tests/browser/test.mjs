@@ -1,7 +1,7 @@
 // Reads made-up reports in Debian's Chromium: nothing asked of anyone, everything drawn, everything of use by mouse, keyboard
 // and without JavaScript, on a telephone and on a desk, in light and dark.
 //
-// `cargo run -p report --example pages target/browser/pages` writes the pages; screenshots go beside them.
+// `cargo run -p report --example pages target/browser/pages` writes the pages; screenshots go to `target/screenshots`.
 
 import assert from "node:assert/strict";
 import { accessSync, constants, mkdirSync, readFileSync, readdirSync } from "node:fs";
@@ -15,9 +15,11 @@ import { chromium } from "playwright-core";
 
 const OUT = fileURLToPath(new URL("../../../../target/browser/", import.meta.url));
 const PAGES = join(OUT, "pages");
+const SCREENSHOTS = fileURLToPath(new URL("../../../../target/screenshots/", import.meta.url));
 /** The longest page that is still read at once; an hour of eleven targets must stay below it. */
 const HOUR_BYTES_MAX = 4.5 * 1000 * 1000;
-const NARROW = { width: 360, height: 740 };
+const NARROW = { width: 390, height: 844 };
+const MIDDLE = { width: 768, height: 1024 };
 const WIDE = { width: 1440, height: 900 };
 /** What margins of a centimetre leave of A4. */
 const SHEET = { width: 718, height: 1047 };
@@ -69,6 +71,8 @@ const live = (stem, run = "run-1") => `#${run} figure[data-chart="${stem}"] .liv
 const button = (page, stem, name) => page.locator(`#run-1 figure[data-chart="${stem}"] .tools`).getByRole("button", { name, exact: true });
 const percentiles = "latency-by-percentile";
 const overTime = "latency-over-time";
+/** The table of all requests together. */
+const targets = '#run-1 [aria-label="Targets"] table';
 
 /** Where a chart draws its lines: the pixels of each one's points. */
 const lines = (page, stem, run = "run-1") => page.locator(live(stem, run)).evaluate(({ plots }) => plots.flatMap((u) => u.series.slice(1).map(({ scale }, index) =>
@@ -157,13 +161,19 @@ const told = async (page, target, percentile) => {
   return nanoseconds(await row.locator("td").first().innerText());
 };
 
+/** What reaches over the edge of the window, but for what scrolls in a region of its own. */
+const cut = (page) => page.evaluate(() => [...document.querySelectorAll("body *")]
+  .filter((node) => node.checkVisibility() && !node.closest(".scroll, .chart, pre, .contents, svg, .tip, .u-wrap"))
+  .filter((node) => node.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+  .map((node) => `${node.tagName} ${node.className} ${node.textContent.slice(0, 40)}`));
+
 /** The labels under a chart. */
 const places = (page, stem) => page.locator(live(stem)).evaluate(({ plots: [u] }) => u.axes[0]._values);
 
 // Each test has a window of its own, so that two may go on at a time.
 describe("a report in a browser", { concurrency: 2 }, () => {
   before(async () => {
-    mkdirSync(OUT, { recursive: true });
+    mkdirSync(SCREENSHOTS, { recursive: true });
     // As root, which is what tests in a container run as, Chromium has no sandbox.
     browser = await chromium.launch({ executablePath: executable(), args: ["--no-sandbox"] });
   });
@@ -195,7 +205,7 @@ describe("a report in a browser", { concurrency: 2 }, () => {
   }
 
   for (const name of LOOKED_AT) {
-    for (const [size, viewport] of Object.entries({ narrow: NARROW, wide: WIDE })) {
+    for (const [size, viewport] of Object.entries({ narrow: NARROW, middle: MIDDLE, wide: WIDE })) {
       for (const colorScheme of ["light", "dark"]) {
         test(`${name} is well made, ${size} and ${colorScheme}`, async () => {
           await open(name, { viewport, colorScheme }, async (page) => {
@@ -204,12 +214,82 @@ describe("a report in a browser", { concurrency: 2 }, () => {
             const grave = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
             const found = grave.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
             assert.deepEqual(found, []);
-            await page.screenshot({ path: join(OUT, `${name}-${size}-${colorScheme}.png`), fullPage: true });
+            assert.deepEqual(await cut(page), []);
+            await page.screenshot({ path: join(SCREENSHOTS, `${name}-${size}-${colorScheme}.png`), fullPage: true });
           });
         });
       }
     }
   }
+
+  test("the first screen of a desk has the finding, its figures and the curve by percentile", async () => {
+    for (const name of ["two", "streams", "invalid", "one"]) {
+      await open(name, {}, async (page) => {
+        for (const part of ["h1", ".cards", `${live(percentiles)} canvas`]) {
+          const { y, height } = await page.locator(part).first().boundingBox();
+          assert.ok(y >= 0 && y + height <= WIDE.height, `${name}: ${part} from ${y} to ${y + height}`);
+        }
+      });
+    }
+  });
+
+  test("tools are seen where a chart is pointed at or has the focus, and otherwise not", async () => {
+    await open("two", {}, async (page) => {
+      const figure = page.locator(`#run-1 figure[data-chart="${percentiles}"]`);
+      const seen = () => figure.locator(".tools").evaluate((tools) => getComputedStyle(tools).opacity === "1");
+      assert.equal(await seen(), false);
+      await pointAt(page, percentiles, 0.5);
+      assert.equal(await seen(), true);
+      await page.mouse.move(0, 0);
+      assert.equal(await seen(), false);
+      await button(page, percentiles, "Zoom in").focus();
+      assert.equal(await seen(), true);
+    });
+  });
+
+  test("every number on the first screen is the record's", async () => {
+    const metrics = { Throughput: ["throughput_per_s", 1], "Peak memory": ["server_rss_bytes_max", 1] };
+    const metricOf = (card) => metrics[card]
+      ?? (/^Server CPU per /.test(card) ? ["server_cpu_us_per_request", 1e3] : [card.toLowerCase().replaceAll(" ", "_").replace(/_(p\d+)$/, "_ns_$1"), 1]);
+    const units = { s: 1e9, ms: 1e6, "µs": 1e3, ns: 1, MiB: 1_048_576, "/s": 1, "×": 1 };
+    const value = (text) => {
+      const [, figure, unit] = text.match(/^([\d.,]+) ?(s|ms|µs|ns|MiB|\/s|×)$/);
+      return Number(figure.replaceAll(",", "")) * units[unit];
+    };
+    const mean = (values) => Math.exp(sum(values.map(Math.log)) / values.length);
+    // Three digits are shown.
+    const same = (text, expected, what) => assert.ok(Math.abs(value(text) / expected - 1) < 0.0051, `${what}: ${text} for ${expected}`);
+    for (const name of ["two", "streams"]) {
+      await open(name, {}, async (page) => {
+        const [, bytes] = await downloaded(page, page.getByRole("button", { name: "run.json" }));
+        const record = JSON.parse(bytes);
+        const cards = await page.locator(".card").evaluateAll((cards) => cards.map((card) => [...card.children].map((row) => row.innerText.split(/\n+/).map((part) => part.trim()))));
+        assert.ok(cards.length >= 5);
+        for (const [[card], base, head, compared, ...rest] of cards) {
+          assert.equal(rest.length, 0);
+          const [metric, unit] = metricOf(card);
+          for (const [index, row] of [base, head].entries()) {
+            assert.equal(row[0], record.targets[index].name);
+            same(row.at(-1), mean(record.targets[index].epochs.map(({ metrics }) => metrics[metric])) * unit, card);
+          }
+          const found = record.comparisons.find((each) => each.metric === metric);
+          const [marked, verdict, interval] = compared;
+          same(marked.slice(2), found.ratio, card);
+          assert.equal(verdict, found.verdict);
+          interval.split(" to ").forEach((end, index) => same(end, [found.ci_low, found.ci_high][index], card));
+        }
+        const title = await page.locator("h1").innerText();
+        for (const [ratio] of title.matchAll(/[\d.,]+×/g)) {
+          assert.ok(record.comparisons.some((each) => Math.abs(value(ratio) / each.ratio - 1) < 0.0051), `${title}: ${ratio}`);
+        }
+        const { rate_per_s: rate, connections } = record.targets[0].load;
+        for (const words of [title, await page.locator("header .quiet").innerText()]) {
+          assert.match(words, new RegExp(` ${rate.toLocaleString("en")} requests/s`));
+        }
+        assert.match(await page.locator("header .quiet").innerText(), new RegExp(` ${connections} connections, `));
+      });
+    }
+  });
 
   test("a target is switched off and on in every chart", async () => {
     await open("two", {}, async (page) => {
@@ -297,12 +377,9 @@ describe("a report in a browser", { concurrency: 2 }, () => {
 
   test("a stretch is chosen by keys, and all of the time has all of the requests", async () => {
     await open("two", {}, async (page) => {
-      const rows = page.locator("#run-1 table").first().locator("tbody tr");
-      const headings = await page.locator("#run-1 table").first().locator("thead th").allTextContents();
-      const exact = Object.fromEntries(await Promise.all((await rows.all()).map(async (row) => {
-        const cells = await row.locator("th, td").allInnerTexts();
-        return [cells[0].split("\n")[0].trim(), cells];
-      })));
+      const headings = await page.locator(`${targets} thead th`).allTextContents();
+      const exact = Object.fromEntries(await page.locator(`${targets} tbody tr`).evaluateAll((rows) =>
+        rows.map((row) => [row.cells[0].childNodes[1].textContent, [...row.cells].map((cell) => cell.textContent)])));
       const before = await lines(page, percentiles);
       await page.locator(live(overTime)).focus();
       for (const key of ["Home", "Enter", "End"]) await page.keyboard.press(key);
@@ -393,8 +470,8 @@ describe("a report in a browser", { concurrency: 2 }, () => {
 
   test("a read-out says what the table says", async () => {
     await open("two", {}, async (page) => {
-      const headings = await page.locator("#run-1 table").first().locator("thead th").allTextContents();
-      const row = await page.locator("#run-1 table").first().locator("tbody tr").first().locator("th, td").allTextContents();
+      const headings = await page.locator(`${targets} thead th`).allTextContents();
+      const row = await page.locator(`${targets} tbody tr`).first().locator("th, td").allTextContents();
       const tip = page.locator(`${live(percentiles)} .tip`);
       await page.locator(live(percentiles)).focus();
       await page.keyboard.press("Home");
@@ -411,7 +488,7 @@ describe("a report in a browser", { concurrency: 2 }, () => {
     await open("two", {}, async (page) => {
       await pointAt(page, overTime, 0.4, 0.6);
       const tip = page.locator(`${live(overTime)} .tip`);
-      assert.match(await tip.locator("thead").innerText(), /^[\d.]+ s\s+Longest\s+Median\s+slower than [\d.]+ ms\s*$/);
+      assert.match(await tip.locator("thead").innerText(), /^[\d.]+ s\s+99th\s+Median\s+slower than [\d.]+ ms\s*$/);
       assert.match(await tip.locator("tbody tr").first().innerText(), /(%|none|all)$/);
       assert.deepEqual([await isRead(page, "server-cpu", "x"), await isRead(page, "server-cpu", "y")], [true, false]);
       assert.deepEqual([await isRead(page, percentiles, "x"), await isRead(page, percentiles, "y")], [false, true]);
@@ -531,7 +608,7 @@ describe("a report in a browser", { concurrency: 2 }, () => {
       await open("eleven", { colorScheme, javaScriptEnabled: false }, async (page) => {
         seen[colorScheme] = await inks(page);
         for (const [ground, title, paper, ink] of seen[colorScheme]) assert.deepEqual([ground, title], [paper, ink]);
-        await page.screenshot({ path: join(OUT, `eleven-wide-${colorScheme}-plain.png`), fullPage: true });
+        await page.screenshot({ path: join(SCREENSHOTS, `eleven-wide-${colorScheme}-plain.png`), fullPage: true });
       });
     }
     assert.notDeepEqual(seen.light, seen.dark);
@@ -599,7 +676,7 @@ describe("a report in a browser", { concurrency: 2 }, () => {
         // What is dark on the screen, whoever made it so, is not on paper.
         await page.locator(".theme").click();
         const screen = await widths(page);
-        await page.pdf({ path: join(OUT, `${name}.pdf`), format: "A4", margin: { top: "1cm", right: "1cm", bottom: "1cm", left: "1cm" } });
+        await page.pdf({ path: join(SCREENSHOTS, `${name}.pdf`), format: "A4", margin: { top: "1cm", right: "1cm", bottom: "1cm", left: "1cm" } });
         assert.deepEqual(await widths(page), screen, "and the screen is as it was");
 
         await page.emulateMedia({ media: "print" });
@@ -610,7 +687,7 @@ describe("a report in a browser", { concurrency: 2 }, () => {
           const all = (selector) => [...document.querySelectorAll(selector)];
           const name = (node) => `${node.tagName} ${node.className.baseVal ?? node.className} ${node.textContent.slice(0, 40)}`;
           return {
-            pressed: all(".page-tools, .tools, .tip, .live, .downloads, nav").filter(shown).map(name),
+            pressed: all(".theme, .tools, .tip, .live, .downloads, nav").filter(shown).map(name),
             dark: all("body, .chart").filter((node) => shown(node) && !white(node)).map(name),
             cut: all("body *").filter((node) => shown(node) && !node.closest("svg") && node.getBoundingClientRect().right > sheet + 1).map(name),
             long: all("figure .chart svg").filter((node) => shown(node) && node.getBoundingClientRect().height > 1_000).map(name),
@@ -644,7 +721,7 @@ describe("a report in a browser", { concurrency: 2 }, () => {
       assert.match(await stretch(page), /requests from/);
       context.diagnostic(`${bytes} bytes, drawn after ${Math.round(drawn)} ms, loaded after ${Math.round(loaded)} ms, a stretch of it after ${Math.round(zoomed)} ms`);
       await button(page, overTime, "Whole").click();
-      await page.screenshot({ path: join(OUT, "hour-wide-light.png"), fullPage: true });
+      await page.screenshot({ path: join(SCREENSHOTS, "hour-wide-light.png"), fullPage: true });
     });
   });
 });
