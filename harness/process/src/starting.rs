@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use model::record::surroundings::Pinning;
 use model::record::target::Manifest as Identity;
 use model::spec::address::Address;
-use model::spec::target::{Kind, Manifest, Needs, TargetSpec, Values};
+use model::spec::target::{Kind, Manifest, Needs, TargetSpec, UNKNOWN, Values};
 use tempfile::TempDir;
 
 use crate::data_files;
@@ -125,7 +125,7 @@ impl Starter {
                 runtime: "running at".to_owned(),
                 version: shown(&running.address),
                 versions: BTreeMap::new(),
-                event_loop: "unknown".to_owned(),
+                event_loop: UNKNOWN.to_owned(),
                 workers: 0,
                 pool_threads: 0,
                 factors: None,
@@ -137,7 +137,7 @@ impl Starter {
                 Identity {
                     kind: manifest.name.clone(),
                     runtime: manifest.runtime.clone(),
-                    version: version.unwrap_or_else(|| "unknown".to_owned()),
+                    version: version.unwrap_or_else(|| UNKNOWN.to_owned()),
                     versions,
                     event_loop: manifest.event_loop.clone(),
                     workers: manifest.workers_on(self.cores()),

@@ -19,6 +19,7 @@ use crate::record::metric;
 use crate::record::warmup::WarmupRecord;
 use crate::spec::factors::Factors;
 use crate::spec::plan::Trial;
+use crate::spec::target::UNKNOWN;
 use crate::units::NANOS_PER_S;
 
 /// A target: who it was, what was measured of it, what it cost.
@@ -107,22 +108,29 @@ const INTERPRETERS: [&str; 4] = ["Bun", "CPython", "Deno", "Node.js"];
 
 impl Manifest {
     /// `tokio 1.54 (multi_thread, 1 worker)`, `FastAPI 0.165 on CPython 3.13.0 (uvloop, 1 worker)`: what a legend says beside the
-    /// target's name.
+    /// target's name. What is not known is left out.
     pub fn legend(&self) -> String {
-        let workers = if self.workers == 1 {
-            "1 worker".to_owned()
-        } else {
-            format!("{} workers", self.workers)
+        let workers = match self.workers {
+            0 => None,
+            1 => Some("1 worker".to_owned()),
+            workers => Some(format!("{workers} workers")),
         };
+        let event_loop = Some(&self.event_loop).filter(|name| *name != UNKNOWN);
+        let about: Vec<String> = event_loop.cloned().into_iter().chain(workers).collect();
+        let about = match about.as_slice() {
+            [] => String::new(),
+            about => format!(" ({})", about.join(", ")),
+        };
+        let version = Some(&self.version).filter(|version| *version != UNKNOWN);
+        let version = version
+            .map(|version| format!(" {version}"))
+            .unwrap_or_default();
         let mut others = self.versions.iter().filter(|(of, _)| **of != self.runtime);
         let interpreter = others.find(|(of, _)| INTERPRETERS.contains(&of.as_str()));
         let interpreter = interpreter
             .map(|(of, version)| format!(" on {of} {version}"))
             .unwrap_or_default();
-        format!(
-            "{} {}{interpreter} ({}, {workers})",
-            self.runtime, self.version, self.event_loop
-        )
+        format!("{}{version}{interpreter}{about}", self.runtime)
     }
 }
 

@@ -51,6 +51,9 @@ pub const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(12);
 /// The longest time that a manifest may allow for either.
 pub const MAX_TIMEOUT: Duration = Duration::from_mins(10);
 
+/// What records have for a version or an event loop that nothing is known of.
+pub const UNKNOWN: &str = "unknown";
+
 const NO_PORT: &str = "nothing tells it which port to listen on";
 
 /// How a target is run.
@@ -58,11 +61,12 @@ const NO_PORT: &str = "nothing tells it which port to listen on";
 pub struct Manifest {
     /// The file's name without its extension.
     pub name: String,
-    /// What it is, in a line.
+    /// What it is, in a line; its program where nothing is said.
     pub description: String,
-    /// What its code runs on, in words for legends: `Node.js`, `tokio`. One of `versions`, where there are any.
+    /// What its code runs on, in words for legends: `Node.js`, `tokio`; its program where nothing is said. One of `versions`, where
+    /// there are any.
     pub runtime: String,
-    /// What waits for its sockets, and how: `libuv`, `work stealing`.
+    /// What waits for its sockets, and how: `libuv`, `work stealing`; [`UNKNOWN`] where nothing is said.
     pub event_loop: String,
     /// The program.
     pub command: Template,
@@ -185,6 +189,10 @@ impl Manifest {
             text: &text,
             needs: raw.needs,
         };
+        let runtime = raw.runtime.as_ref().map_or_else(
+            || Ok(program(raw.command.get_ref())),
+            |value| words(&text, "runtime", value, MAX_LABEL_CHARS),
+        )?;
         let manifest = Self {
             name: text
                 .name(
@@ -192,9 +200,14 @@ impl Manifest {
                     &format!("; or name it yourself, as `mine={file_name}`"),
                 )
                 .or_else(|error| alias.map(str::to_owned).ok_or(error))?,
-            description: words(&text, "description", &raw.description, MAX_SENTENCE_CHARS)?,
-            runtime: words(&text, "runtime", &raw.runtime, MAX_LABEL_CHARS)?,
-            event_loop: words(&text, "loop", &raw.event_loop, MAX_LABEL_CHARS)?,
+            description: raw.description.as_ref().map_or_else(
+                || Ok(runtime.clone()),
+                |value| words(&text, "description", value, MAX_SENTENCE_CHARS),
+            )?,
+            event_loop: raw.event_loop.as_ref().map_or_else(
+                || Ok(UNKNOWN.to_owned()),
+                |value| words(&text, "loop", value, MAX_LABEL_CHARS),
+            )?,
             command: filler.command(&raw.command)?,
             args: filler.templates("args", &raw.args, Use::Launch)?,
             secrets: secrets(raw.env.get_ref(), source),
@@ -203,7 +216,8 @@ impl Manifest {
             access: access(&raw, file_name),
             ready: path(&text, raw.ready.as_ref())?,
             ready_timeout: timeout(&text, raw.ready_timeout.as_ref(), DEFAULT_READY_TIMEOUT)?,
-            versions: filler.versions(&raw)?,
+            versions: filler.versions(&raw, &runtime)?,
+            runtime,
             workers: workers(&text, raw.workers.as_ref())?,
             workers_place: raw.workers.as_ref().map(Spanned::span),
             stop: raw.stop.unwrap_or_default(),
@@ -491,10 +505,10 @@ fn text<'a>(source: &'a str, file_name: &'a str) -> Text<'a> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
-    description: Spanned<String>,
-    runtime: Spanned<String>,
+    description: Option<Spanned<String>>,
+    runtime: Option<Spanned<String>>,
     #[serde(rename = "loop")]
-    event_loop: Spanned<String>,
+    event_loop: Option<Spanned<String>>,
     command: Spanned<String>,
     #[serde(default = "nothing")]
     args: Spanned<RawCommand>,
@@ -665,8 +679,11 @@ impl Filler<'_> {
     }
 
     /// What has a version, and the command that prints it: `runtime`, where only one command is given.
-    fn versions(&self, raw: &Raw) -> Result<BTreeMap<String, Vec<Template>>, SourceError> {
-        let runtime = raw.runtime.get_ref().trim();
+    fn versions(
+        &self,
+        raw: &Raw,
+        runtime: &str,
+    ) -> Result<BTreeMap<String, Vec<Template>>, SourceError> {
         let Some(version) = &raw.version else {
             return Ok(BTreeMap::new());
         };
@@ -844,6 +861,21 @@ fn words(
         return Err(text.error(value.span(), what, help));
     }
     Ok(trimmed.to_owned())
+}
+
+/// What a command starts, as `node` of `/usr/bin/node` and of `{node}`: a runtime's name where the manifest has none.
+fn program(command: &str) -> String {
+    let name = command.rsplit('/').next().unwrap_or_default();
+    let is_shown = |c: &char| !c.is_control() && !matches!(c, '{' | '}');
+    let name: String = name
+        .chars()
+        .filter(is_shown)
+        .take(MAX_LABEL_CHARS)
+        .collect();
+    if name.trim().is_empty() {
+        return "a program".to_owned();
+    }
+    name.trim().to_owned()
 }
 
 fn differences(

@@ -52,6 +52,28 @@ fn five_lines_are_a_manifest() {
 }
 
 #[test]
+fn what_a_manifest_calls_itself_follows_from_its_program_unless_it_says_more() {
+    let check = |command: &str, runtime: &str| {
+        let source = format!(
+            "command = \"{command}\"\nargs = [\"{{port}}\"]\nversion = [\"go\", \"version\"]\n"
+        );
+        let manifest = parse(&source).unwrap();
+        assert_eq!(manifest.runtime, runtime);
+        assert_eq!(manifest.description, runtime);
+        assert_eq!(manifest.event_loop, UNKNOWN);
+        assert!(manifest.versions.contains_key(runtime), "{command}");
+    };
+    check("./my-server", "my-server");
+    check("/usr/bin/node", "node");
+    check("{bench}", "bench");
+    check("/", "a program");
+    check("a\\tb", "ab");
+    let longest = "ä".repeat(MAX_LABEL_CHARS);
+    check(&longest, &longest);
+    check(&format!("{longest}ä"), &longest);
+}
+
+#[test]
 fn another_command_may_start_the_same_target() {
     let manifest = parse(SMALLEST).unwrap();
     let with = |words: &[&str]| {
