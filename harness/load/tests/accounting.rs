@@ -772,6 +772,80 @@ fn threads_share_connections_and_requests_without_losing_any() {
     }
 }
 
+/// Serves connections, and gives the targets that were asked for over each, in their order.
+fn server_that_remembers() -> (SocketAddr, Arc<Mutex<Vec<Vec<String>>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let by_connection = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&by_connection);
+    std::thread::spawn(move || {
+        for (index, socket) in listener.incoming().enumerate() {
+            let mut socket = socket.unwrap();
+            let seen = Arc::clone(&seen);
+            seen.lock().unwrap().push(Vec::new());
+            std::thread::spawn(move || {
+                let mut buffer = [0; 4096];
+                // Each request is short and comes alone, and so in one piece.
+                while let Ok(count @ 1..) = socket.read(&mut buffer) {
+                    let text = String::from_utf8_lossy(&buffer[..count]).into_owned();
+                    let target = text.split(' ').nth(1).unwrap().to_owned();
+                    seen.lock().unwrap()[index].push(target);
+                    socket.write_all(GOOD).unwrap();
+                }
+            });
+        }
+    });
+    (addr, by_connection)
+}
+
+#[test]
+fn threads_replay_each_request_once_and_in_the_order_of_its_times() {
+    // As many as the threads can't share evenly; several at a time.
+    const LINES: u32 = 100;
+    let times: Arc<[u64]> = (0..LINES)
+        .map(|line| u64::from(line / 4) * 1_000_000)
+        .collect();
+    for (arrival, threads) in [
+        (Arrival::Listed { times }, 3),
+        (Arrival::Closed, 3),
+        (open(2000.0), 7),
+    ] {
+        let (addr, by_connection) = server_that_remembers();
+        let expect = || Expect {
+            statuses: vec![200..=200],
+            body: ExpectBody::Any,
+        };
+        let host = addr.to_string();
+        let line = |line| Request::new("GET", &format!("/{line}"), &host, &[], None, expect());
+        let request = Request::in_order((0..LINES).map(line), expect());
+        // A connection a thread: what is asked for over one is what its thread sent.
+        let load = load(arrival, threads, Some(LINES.into()));
+        let options = Options {
+            cpus: vec![0; threads as usize],
+            ..Options::default()
+        };
+        let workload = Workload::new(vec![request]);
+        let recording = drive(&load, &workload, addr, &options, &Control::default()).unwrap();
+        let accounting = &recording.accounting;
+        assert_eq!(
+            (accounting.scheduled, accounting.ok),
+            (LINES.into(), LINES.into()),
+            "{accounting:?}"
+        );
+        assert_eq!(recording.generator.threads, threads);
+        let by_connection = by_connection.lock().unwrap();
+        let number = |target: &String| target[1..].parse::<u32>().unwrap();
+        let mut all = Vec::new();
+        for targets in by_connection.iter() {
+            let lines: Vec<u32> = targets.iter().map(number).collect();
+            assert!(!lines.is_empty() && lines.is_sorted(), "{lines:?}");
+            all.extend(lines);
+        }
+        all.sort_unstable();
+        assert_eq!(all, (0..LINES).collect::<Vec<u32>>());
+    }
+}
+
 #[test]
 fn warm_up_is_driven_and_forgotten() {
     let addr = server(Habit::Say(GOOD));
