@@ -1,13 +1,20 @@
 //! The thinnest wrapper over epoll that the instrument needs: edge-triggered, nanosecond time-outs, no dispatch.
+//!
+//! epoll itself waits for whole milliseconds on all systems, and for nanoseconds (`epoll_pwait2`) only since Linux 5.11, where no
+//! filter of a container forbids it, and not under valgrind. So a wait that is no whole number of milliseconds is ppoll(2) on epoll's
+//! own descriptor, which is readable when one that it watches is ready, and a look afterwards.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use model::units::{NANOS_PER_S, Nanos};
-use rustix::event::{Timespec, epoll};
+use rustix::event::{PollFd, PollFlags, Timespec, epoll, poll};
+use rustix::io::Errno;
 
 /// Most events that one wait returns; the rest comes with the next.
 const MAX_EVENTS: usize = 1024;
+
+const NANOS_PER_MS: Nanos = 1_000_000;
 
 pub(crate) struct Reactor {
     epoll: OwnedFd,
@@ -72,14 +79,27 @@ impl Reactor {
             tv_nsec: i64::try_from(ns % NANOS_PER_S).expect("below 10^9"),
         });
         self.events.clear();
-        match epoll::wait(
-            &self.epoll,
-            rustix::buffer::spare_capacity(&mut self.events),
-            timeout.as_ref(),
-        ) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+        let is_whole_ms = timeout_ns.is_none_or(|ns| ns.is_multiple_of(NANOS_PER_MS));
+        let waited = if is_whole_ms {
+            self.look(timeout.as_ref())
+        } else {
+            let mut epoll = [PollFd::new(&self.epoll, PollFlags::IN)];
+            match poll(&mut epoll, timeout.as_ref()) {
+                Ok(0) => Ok(()),
+                Ok(_) => self.look(Some(&Timespec::default())),
+                Err(errno) => Err(errno),
+            }
+        };
+        match waited {
+            Ok(()) | Err(Errno::INTR) => Ok(()),
             Err(errno) => Err(errno.into()),
         }
+    }
+
+    /// Takes what is ready, after at most so many whole milliseconds.
+    fn look(&mut self, timeout: Option<&Timespec>) -> rustix::io::Result<()> {
+        let events = rustix::buffer::spare_capacity(&mut self.events);
+        epoll::wait(&self.epoll, events, timeout).map(|_| ())
     }
 
     /// How many reports the last wait brought.
@@ -93,6 +113,39 @@ impl Reactor {
         Ready {
             token: event.data.u64(),
             flags: event.flags,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn what_is_ready_is_found_however_it_is_waited_for() {
+        let (one, mut other) = UnixStream::pair().unwrap();
+        let mut reactor = Reactor::new().unwrap();
+        reactor.add(&one, 7).unwrap();
+        reactor.wait(Some(0)).unwrap();
+        assert_eq!(reactor.len(), 1, "it can be written to");
+        // By looking, for less than a millisecond, for whole ones, for one and a half.
+        let waits = [0, 1, NANOS_PER_MS, 3 * NANOS_PER_MS / 2];
+        for timeout_ns in waits {
+            reactor.wait(Some(timeout_ns)).unwrap();
+            assert_eq!(reactor.len(), 0, "{timeout_ns}");
+        }
+        for timeout_ns in waits.map(Some).into_iter().chain([None]) {
+            other.write_all(b"x").unwrap();
+            reactor.wait(timeout_ns).unwrap();
+            assert_eq!(reactor.len(), 1, "{timeout_ns:?}");
+            let ready = reactor.ready(0);
+            assert_eq!((ready.token, ready.is_readable()), (7, true));
+            // Edge-triggered: it is reported once.
+            reactor.wait(timeout_ns.or(Some(0))).unwrap();
+            assert_eq!(reactor.len(), 0, "{timeout_ns:?}");
         }
     }
 }
