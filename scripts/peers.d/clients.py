@@ -80,6 +80,8 @@ class Client:
     # Keeps a rate below one request a second and connection, with all the connections open.
     holds_many_at_rate: bool = False
     calibration_s: int = 0
+    # Runs on any core, as people start it, and not only on the generator's.
+    chooses_core: bool = False
     exit_codes: tuple[int, ...] = (0,)
 
 
@@ -101,8 +103,12 @@ def installed(client: Client, given: Given, may_install: bool) -> Path:
 
 def bench_command(drive: Drive) -> list[str]:
     """`bench load`; on a core of its own it spins for due times unasked."""
-    command = ["load", drive.url, "--json", "--expect-status", "200", "-c", str(drive.connections)]
-    command += ["-d", f"{drive.duration_s}s", "-w", "0s", "--load-cpus", str(drive.cpu)]
+    return [*plain_bench_command(drive), "-w", "0s", "--load-cpus", str(drive.cpu)]
+
+
+def plain_bench_command(drive: Drive) -> list[str]:
+    """`bench load` with no flag that says where it runs or how it waits."""
+    command = ["load", drive.url, "--json", "--expect-status", "200", "-c", str(drive.connections), "-d", f"{drive.duration_s}s"]
     return command + ([] if drive.rate_per_s is None else ["-R", f"{drive.rate_per_s:g}"])
 
 
@@ -447,6 +453,17 @@ GENERATORS: dict[str, Client] = {
         tells_median_at_rate=True,
         holds_many_at_rate=True,
         # 3 says that the generator was the limit; here that is expected.
+        exit_codes=(0, 3),
+    ),
+    "bench-plain": Client(
+        given_bench,
+        plain_bench_command,
+        parse_bench,
+        says_version,
+        closes_loop=False,
+        tells_median_at_rate=True,
+        holds_many_at_rate=True,
+        chooses_core=True,
         exit_codes=(0, 3),
     ),
     "floor": Client(

@@ -75,6 +75,8 @@ MANY_CLOSED_S = 3
 EPOCH_GRACE_S = 30.0
 # How often connections are counted where that is asked for.
 WATCH_STEP_S = 0.1
+# The cores that this process might use before it took one, as taskset(1) reads them.
+ALL_CORES = ",".join(map(str, sorted(os.sched_getaffinity(0))))
 # Descriptors that a generator or server opens besides its connections.
 DESCRIPTORS_BESIDES = 200
 
@@ -225,7 +227,8 @@ columns of the open loop:
   send lag    how late it says it sent, 99th percentile in µs, where it says so
 
 generators:
-  bench (bench load), floor, wrk, h2load, oha, with --hey hey, with --autocannon autocannon, with --wrk2 PATH wrk2
+  bench (bench load on a core that it is given), bench-plain (bench load as it is, in open loop only), floor, wrk, h2load,
+  oha, with --hey hey, with --autocannon autocannon, with --wrk2 PATH wrk2
   wrk keeps no rate and h2load prints no median: they are not in the last table. wrk2 has no closed loop, and needs
   10 s more for every epoch, in which it calibrates. oha runs with --latency-correction at a rate.
 
@@ -415,7 +418,10 @@ def generate(
     client = GENERATORS[name]
     if drive.rate_per_s is not None and client.calibration_s:
         drive = replace(drive, duration_s=drive.duration_s + client.calibration_s)
-    metered = run_metered(meter, [str(program), *client.command(drive)], drive, client.exit_codes, watch)
+    command = [str(program), *client.command(drive)]
+    if client.chooses_core:
+        command = ["taskset", "-c", ALL_CORES, *command]
+    metered = run_metered(meter, command, drive, client.exit_codes, watch)
     try:
         return client.parse(metered.stdout), metered
     except (ValueError, LookupError, TypeError) as error:
