@@ -32,13 +32,13 @@ pub(crate) enum Platform {
 
 impl Platform {
     /// Its name and its event loop, as legends show them.
-    pub(crate) fn words(self) -> (&'static str, &'static str) {
+    pub(crate) fn words(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Node => ("Node.js", "libuv"),
-            Self::Python => ("CPython", "asyncio"),
-            Self::Rust => ("Rust", "tokio"),
-            Self::Go => ("Go", "netpoller"),
-            Self::Unknown => ("unknown", "unknown"),
+            Self::Node => Some(("Node.js", "libuv")),
+            Self::Python => Some(("CPython", "asyncio")),
+            Self::Rust => Some(("Rust", "tokio")),
+            Self::Go => Some(("Go", "netpoller")),
+            Self::Unknown => None,
         }
     }
 
@@ -109,11 +109,12 @@ impl Plan {
     /// The manifest. A command that is not given its port gets it as the variable `PORT`, as hosting services do it.
     pub(crate) fn manifest(&self) -> String {
         let (program, args) = self.command.split_first().expect("never empty");
-        let (runtime, event_loop) = self.platform.words();
         let mut text = String::from("# How bench starts this server.\n");
         line(&mut text, "description", &quoted(&self.name));
-        line(&mut text, "runtime", &quoted(runtime));
-        line(&mut text, "loop", &quoted(event_loop));
+        if let Some((runtime, event_loop)) = self.platform.words() {
+            line(&mut text, "runtime", &quoted(runtime));
+            line(&mut text, "loop", &quoted(event_loop));
+        }
         line(&mut text, "command", &quoted(program));
         if !args.is_empty() {
             line(&mut text, "args", &list(args));

@@ -62,12 +62,8 @@ pub(crate) fn run(args: &InitArgs) -> Result<Exit, Failure> {
 
 /// What was typed, else what the user says, else what the project's files say.
 fn plan(args: &InitArgs, project: Project) -> Result<Plan, Failure> {
-    if let Some(file) = project.found {
-        note!(
-            "{}: {}",
-            args.dir.join(file).display(),
-            project.platform.words().0
-        );
+    if let Some((file, (runtime, _))) = project.found.zip(project.platform.words()) {
+        note!("{}: {runtime}", args.dir.join(file).display());
     }
     let asks = io::stdin().is_terminal() && io::stderr().is_terminal();
     let guess = project.command.as_deref();
