@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod address;
+pub mod claim;
 pub mod factors;
 pub mod load;
 pub mod plan;
