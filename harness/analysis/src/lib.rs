@@ -7,6 +7,7 @@
 pub mod aa;
 pub mod between;
 pub mod bisect;
+pub mod claims;
 pub mod compare;
 pub mod design;
 pub mod detectable;

@@ -81,6 +81,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Gate(args) => commands::gate::run(&args),
         Command::Init(args) => commands::init::run(&args),
         Command::Bisect(args) => commands::bisect::run(&args),
+        Command::Claims(args) => commands::claims::run(&args),
         Command::History(args) => commands::history::run(&args),
         Command::Calibrate(args) => commands::calibrate::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),

@@ -9,6 +9,7 @@ use report::words::warnings::{self, Shown};
 use std::path::Path;
 
 use analysis::between::RunComparison;
+use analysis::claims::{Outcome as ClaimsOutcome, Verdict};
 use analysis::gate::{Gate, Outcome};
 use analysis::history::Turn;
 use analysis::history::trend::Trend;
@@ -24,7 +25,7 @@ use model::words;
 use report::tables::answer::{Against, Answer, Row, Target};
 use report::tables::{self, ComparisonRow, Room};
 use report::words::gate::{self, Tone};
-use report::words::{effects, failures, figures, history, sentences, sweep, why};
+use report::words::{claims, effects, failures, figures, history, sentences, sweep, why};
 use serde::Serialize;
 
 use crate::args::shared::ShownArgs;
@@ -413,6 +414,36 @@ fn gate_text(judged: &Gate) -> String {
                 Tone::Plain => Style::new(),
             };
             lines.push(format!("  {style}{}{style:#}", said.text));
+        }
+    }
+    lines.join("\n")
+}
+
+/// Prints the outcome of a test of claims: a line for each, those that contradict each other together.
+pub(crate) fn show_claims(outcome: &ClaimsOutcome) {
+    say!("{}", claims_text(outcome));
+}
+
+fn claims_text(outcome: &ClaimsOutcome) -> String {
+    let mut lines = vec![format!("{BOLD}{}{BOLD:#}", claims::summary(outcome))];
+    for (heading, members) in claims::groups(outcome) {
+        lines.push(format!("\n{BOLD}{heading}{BOLD:#}"));
+        for tested in members {
+            let style = match tested.verdict {
+                Verdict::Supported => GOOD,
+                Verdict::Refuted { .. } => BAD,
+                Verdict::Inconclusive { .. } | Verdict::NotJudged { .. } => WARN,
+                Verdict::NotMeasured | Verdict::NotTestable { .. } => DIM,
+            };
+            let (mark, verdict) = (
+                claims::mark(&tested.verdict),
+                claims::verdict(&tested.verdict),
+            );
+            let line = claims::line(tested);
+            lines.push(format!(
+                "  {style}{mark} {verdict}{style:#} {}: {line}",
+                tested.claim.id
+            ));
         }
     }
     lines.join("\n")

@@ -4,6 +4,7 @@ pub(crate) mod bisect;
 pub(crate) mod calibrate;
 pub(crate) mod chart;
 pub(crate) mod check;
+pub(crate) mod claims;
 pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod doctor;
@@ -31,6 +32,7 @@ use bisect::BisectArgs;
 use calibrate::CalibrateArgs;
 use chart::ChartArgs;
 use check::CheckArgs;
+use claims::ClaimsArgs;
 use clap::{Parser, Subcommand, ValueEnum};
 use compare::CompareArgs;
 use completions::CompletionsArgs;
@@ -114,6 +116,8 @@ pub(crate) enum Command {
     Init(InitArgs),
     /// Find the commit with which something got slower.
     Bisect(BisectArgs),
+    /// Test what people claim about servers.
+    Claims(ClaimsArgs),
     /// Show results over time, and at which run they changed.
     History(HistoryArgs),
     /// Test the load generator against servers with known response times.

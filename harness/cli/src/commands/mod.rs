@@ -4,6 +4,7 @@ pub(crate) mod bisect;
 pub(crate) mod calibrate;
 pub(crate) mod chart;
 pub(crate) mod check;
+pub(crate) mod claims;
 pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod doctor;

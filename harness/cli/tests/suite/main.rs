@@ -4,6 +4,7 @@ mod aa;
 mod architecture;
 mod calibrate;
 mod check;
+mod claims;
 mod gate;
 mod history;
 mod init;

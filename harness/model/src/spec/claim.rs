@@ -144,7 +144,7 @@ impl Question {
 }
 
 /// A target of a claim, with what is set of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Side {
     /// A built-in target, or a manifest from where the file of claims is.
     pub target: String,
@@ -187,7 +187,7 @@ pub enum ClaimMetric {
 }
 
 /// The load of a claim.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClaimLoad {
     /// What is asked of the targets.
     pub scenario: ScenarioOf,
@@ -200,7 +200,7 @@ pub struct ClaimLoad {
 }
 
 /// The scenario of a claim.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScenarioOf {
     /// A built-in one, or a file from where the file of claims is.

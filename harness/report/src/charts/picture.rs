@@ -161,7 +161,7 @@ fn averaged(pixels: &[u8], width: usize) -> Vec<u8> {
 }
 
 /// Text as XML spells it.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     legible(text)
         .replace('&', "&amp;")
         .replace('<', "&lt;")

@@ -5,12 +5,14 @@
 //! text from the tables that Markdown has too and from [`crate::words::sentences`], every picture from [`crate::charts`]. Whatever
 //! comes from a record is escaped by the template; only the charts, which escape their own text, are put in as they are.
 
+mod claims;
 mod embedded;
 mod history;
 mod run;
 mod shell;
 mod sweep;
 
+pub use claims::html as claims_html;
 pub use history::html as history_html;
 pub use run::html;
 pub use shell::HtmlError;

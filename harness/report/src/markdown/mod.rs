@@ -3,6 +3,7 @@
 //! The words are those of [`crate::words`], the figures those of [`crate::tables`]; this module escapes and lays out.
 
 pub mod between;
+pub mod claims;
 pub mod gate;
 pub mod history;
 mod run;

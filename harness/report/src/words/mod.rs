@@ -4,6 +4,7 @@
 //! units; it must never decide what a figure means, nor know where it is shown.
 
 pub mod between;
+pub mod claims;
 pub mod effects;
 pub mod failures;
 pub mod figures;

@@ -1,0 +1,151 @@
+//! Which claims share a measurement, and which measurement comes next.
+
+use model::spec::claim::{Claim, ClaimLoad, Question, ScenarioOf, Side};
+use model::spec::plan::MAX_TARGETS;
+use model::spec::scenario::Scenario;
+
+use super::{LOOKS, Verdict};
+
+/// A measurement that several claims share: one load, and the targets that they compare.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Job {
+    /// The load.
+    pub load: ClaimLoad,
+    /// Whom it is for: which claim, and which point of its factor where it is for one.
+    pub asks: Vec<(usize, Option<usize>)>,
+}
+
+impl Job {
+    /// Whether it is for points of a factor only.
+    pub fn is_along(&self) -> bool {
+        self.asks.iter().all(|(_, point)| point.is_some())
+    }
+}
+
+/// What is measured next.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Next {
+    /// Which job.
+    pub job: usize,
+    /// Which of [`LOOKS`], from 0.
+    pub look: usize,
+    /// The targets, each once.
+    pub sides: Vec<Side>,
+}
+
+/// What is asked for a claim, or at a point of its factor.
+pub fn question<'a>(
+    claims: &'a [Claim],
+    (claim, point): (usize, Option<usize>),
+) -> Option<&'a Question> {
+    let claim = &claims[claim];
+    match (point, &claim.along) {
+        (None, _) => claim.question.as_ref(),
+        (Some(point), Some(along)) => along.points.get(point).map(|point| &point.question),
+        (Some(_), None) => None,
+    }
+}
+
+/// With how many claims of its group each contradicts: no ratio is in both ranges.
+pub fn contradictions(claims: &[Claim]) -> Vec<usize> {
+    let of_claim = |claim: &Claim| {
+        let others = claims
+            .iter()
+            .filter(|other| claim.group.is_some() && other.group == claim.group);
+        others
+            .filter(|other| other.range.excludes(&claim.range))
+            .count()
+    };
+    claims.iter().map(of_claim).collect()
+}
+
+/// The measurements that claims take, those first that are for the most contradictory claims, those along factors last.
+///
+/// `is_testable`: whether a claim, or a point of its factor, can be tested here.
+pub fn jobs(claims: &[Claim], is_testable: impl Fn(usize, Option<usize>) -> bool) -> Vec<Job> {
+    let contradictions = contradictions(claims);
+    let own = (0..claims.len()).map(|claim| (claim, None));
+    let along = claims.iter().enumerate().flat_map(|(index, claim)| {
+        let points = claim.along.as_ref().map_or(0, |along| along.points.len());
+        (0..points).map(move |point| (index, Some(point)))
+    });
+    let mut jobs: Vec<Job> = Vec::new();
+    for ask in own.chain(along) {
+        let Some(question) = question(claims, ask).filter(|_| is_testable(ask.0, ask.1)) else {
+            continue;
+        };
+        let fits = |job: &&mut Job| {
+            let mut asks = job.asks.clone();
+            let is_same = job.load == question.load
+                && job.is_along() == ask.1.is_some()
+                && (!is_pair_only(&question.load) || sides(claims, &asks) == sides(claims, &[ask]));
+            asks.push(ask);
+            is_same && sides(claims, &asks).len() <= MAX_TARGETS
+        };
+        match jobs.iter_mut().find(fits) {
+            Some(job) => job.asks.push(ask),
+            None => jobs.push(Job {
+                load: question.load.clone(),
+                asks: vec![ask],
+            }),
+        }
+    }
+    let most = |job: &Job| {
+        let claims = job.asks.iter().map(|(claim, _)| contradictions[*claim]);
+        claims.max().unwrap_or_default()
+    };
+    jobs.sort_by_key(|job| (job.is_along(), std::cmp::Reverse(most(job))));
+    jobs
+}
+
+/// Whether a load is a share of the weaker target's capacity, so that a third target would make it another load.
+fn is_pair_only(load: &ClaimLoad) -> bool {
+    let ScenarioOf::Named(name) = &load.scenario else {
+        return false;
+    };
+    let scenario = Scenario::built_in(name);
+    load.rate_per_s.is_none() && scenario.is_ok_and(|scenario| scenario.arrival.needs_capacity())
+}
+
+/// The targets of questions, each once.
+fn sides(claims: &[Claim], asks: &[(usize, Option<usize>)]) -> Vec<Side> {
+    let questions = asks.iter().filter_map(|ask| question(claims, *ask));
+    let mut sides: Vec<Side> = Vec::new();
+    for side in questions.flat_map(Question::sides) {
+        if !sides.contains(side) {
+            sides.push(side.clone());
+        }
+    }
+    sides
+}
+
+/// What is measured next: every claim once; then again, and longer, those that are not decided; then the factors of those that
+/// are refuted or contradicted. Nothing where no measurement would decide more.
+///
+/// `looks`: how often each job was measured. `verdicts`: of each claim, so far.
+pub fn next(claims: &[Claim], jobs: &[Job], looks: &[usize], verdicts: &[Verdict]) -> Option<Next> {
+    let contradictions = contradictions(claims);
+    let needs = |job: &Job, look: usize, (claim, _): (usize, Option<usize>)| {
+        if job.is_along() {
+            look == 0
+                && (contradictions[claim] > 0 || matches!(verdicts[claim], Verdict::Refuted { .. }))
+        } else {
+            !verdicts[claim].is_decided()
+        }
+    };
+    let of_look = |look: usize, is_along: bool| {
+        let mut numbered = jobs.iter().zip(looks).enumerate();
+        numbered.find_map(|(index, (job, done))| {
+            let asks = job.asks.iter().copied();
+            let asks: Vec<_> = asks.filter(|ask| needs(job, look, *ask)).collect();
+            (*done == look && job.is_along() == is_along && !asks.is_empty()).then(|| Next {
+                job: index,
+                look,
+                sides: sides(claims, &asks),
+            })
+        })
+    };
+    (0..LOOKS.len())
+        .find_map(|look| of_look(look, false))
+        .or_else(|| of_look(0, true))
+}

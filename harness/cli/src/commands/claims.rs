@@ -1,0 +1,711 @@
+//! `bench claims`: what people say about servers, tested on this machine.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use analysis::claims::{
+    Evidence, Job, LOOKS, Next, NotJudged, Outcome, SCHEMA_VERSION, Tested, TestedPoint, Verdict,
+    contradictions, evidence, jobs, next, question, verdicts,
+};
+use model::record::run::{Completion, RunRecord};
+use model::record::surroundings::Pinning;
+use model::spec::claim::{
+    self, Claim, ClaimLoad, MAX_SOURCE_BYTES, Question, ScenarioOf, Side, is_file,
+};
+use model::spec::plan::{EPOCHS_PER_BLOCK, Plan, PlanSpec};
+use model::spec::scenario::Scenario;
+use model::spec::target::TargetSpec;
+use model::units::Rate;
+use process::failure::{Explain, Failure, Kind};
+use process::interrupt::Interrupt;
+use process::{cores, environment, files, setup};
+use report::words::claims as words;
+use runner::measure::kept::Begin;
+use runner::request::{Choices, Request};
+use runner::step_log::{self, STEPS, StepLog};
+use runner::stored::{self, RUN};
+use serde::{Deserialize, Serialize};
+
+use crate::args::claims::{ChosenArgs, ClaimsArgs, ClaimsCommand, ClaimsListArgs, ClaimsRunArgs};
+use crate::display::DisplayMode;
+use crate::exit::Exit;
+use crate::named;
+use crate::output::{self, note, say};
+use crate::redrawn::approximate;
+use crate::run_files;
+use crate::terminal::show_claims;
+
+/// The version of a test's file. It grows when a key changes its meaning or goes away, not when one is added.
+const KEPT_VERSION: u32 = 1;
+
+/// What a test asks for, and where its measurements are, in its directory.
+const FILE: &str = "claims.json";
+
+/// The longest such file that is read: the sources of all claims, and some hundred measurements.
+const MAX_FILE_BYTES: usize = 16 * 1024 * 1024;
+
+/// The files that a test ends with.
+const PAGE: &str = "report.html";
+const OUTCOME: &str = "verdicts.json";
+
+/// Lists or tests.
+pub(crate) fn run(args: &ClaimsArgs) -> Result<Exit, Failure> {
+    match &args.what {
+        ClaimsCommand::List(args) => list(args),
+        ClaimsCommand::Run(args) => test(args),
+    }
+}
+
+/// A source of claims: where manifests and scenarios are that it names, and its text.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct SourceFile {
+    /// As people would find it again; of a built-in one its topic.
+    name: String,
+    /// Where its paths begin; none of a built-in one.
+    dir: Option<PathBuf>,
+    text: String,
+}
+
+impl SourceFile {
+    /// Those that were named, or the built-in ones.
+    fn of(files: &[PathBuf]) -> Result<Vec<Self>, Failure> {
+        if files.is_empty() {
+            let built_in = claim::BUILT_IN.iter();
+            return Ok(built_in
+                .map(|(topic, text)| Self {
+                    name: format!("{topic}.toml"),
+                    dir: None,
+                    text: (*text).to_owned(),
+                })
+                .collect());
+        }
+        let each = files.iter().map(|path| {
+            let cannot = || format!("cannot read the claims {}", path.display());
+            let help = "name a TOML file as docs/claims.md shows";
+            let text = files::read_text(path, MAX_SOURCE_BYTES).or_usage(cannot, help)?;
+            let whole = std::path::absolute(path).or_usage(cannot, help)?;
+            Ok(Self {
+                name: path.display().to_string(),
+                dir: whole.parent().map(Path::to_owned),
+                text,
+            })
+        });
+        each.collect()
+    }
+}
+
+/// Claims that are tested together, and what it takes here.
+struct Claims {
+    claims: Vec<Claim>,
+    /// Where the paths of each begin.
+    dirs: Vec<Option<PathBuf>>,
+    /// What is missing for each, if anything.
+    missing: Vec<Option<String>>,
+    jobs: Vec<Job>,
+    choices: Choices,
+}
+
+impl Claims {
+    /// Those of these files with these names; of all where none is named.
+    fn of(
+        sources: &[SourceFile],
+        ids: &[String],
+        topics: &[String],
+        choices: Choices,
+    ) -> Result<Self, Failure> {
+        let mut read = Vec::new();
+        for source in sources {
+            let claims = claim::parse(&source.text, &source.name).map_err(Failure::usage)?;
+            read.extend(claims.into_iter().map(|claim| (claim, source.dir.clone())));
+        }
+        let known = read.iter().map(|(claim, _)| claim.topic.as_str());
+        chosen("topic", topics, known.collect(), |known, topic| {
+            known == topic
+        })?;
+        let known = read.iter().map(|(claim, _)| claim.id.as_str());
+        chosen("claim", ids, known.collect(), is_part)?;
+        read.retain(|(claim, _)| {
+            let of_topic = topics.is_empty() || topics.contains(&claim.topic);
+            of_topic && (ids.is_empty() || ids.iter().any(|id| is_part(&claim.id, id)))
+        });
+        let (claims, dirs): (Vec<Claim>, Vec<Option<PathBuf>>) = read.into_iter().unzip();
+        let mut this = Self {
+            missing: Vec::new(),
+            jobs: Vec::new(),
+            claims,
+            dirs,
+            choices,
+        };
+        let missing = (0..this.claims.len()).map(|claim| this.missing(claim, None));
+        this.missing = missing.collect();
+        let is_testable = |claim: usize, point: Option<usize>| match point {
+            None => this.missing[claim].is_none(),
+            Some(_) => this.missing[claim].is_none() && this.missing(claim, point).is_none(),
+        };
+        this.jobs = jobs(&this.claims, is_testable);
+        Ok(this)
+    }
+
+    /// What is missing to test a claim here, or a point of its factor.
+    fn missing(&self, claim: usize, point: Option<usize>) -> Option<String> {
+        let claimed = &self.claims[claim];
+        if let Some(needs) = &claimed.needs {
+            return Some(needs.clone());
+        }
+        let here = cores::available().len();
+        if here < claimed.cores as usize {
+            return Some(format!("{} cores, and here are {here}", claimed.cores));
+        }
+        let question = question(&self.claims, (claim, point))?;
+        let dir = self.dirs[claim].as_deref();
+        let sides: Vec<Side> = question.sides().cloned().collect();
+        for side in &sides {
+            let target = match target(side, dir) {
+                Ok(target) => target,
+                Err(failure) => return Some(failure.report.to_string()),
+            };
+            let needs = target.kind.manifest().and_then(|manifest| manifest.needs);
+            if let Some(Err(error)) = needs.map(setup::state) {
+                return Some(format!("{}: {error}", side.target));
+            }
+        }
+        let request = self.request(&question.load, &sides, dir, 0);
+        request.err().map(|failure| failure.report.to_string())
+    }
+
+    /// What is measured of a load and these targets.
+    fn request(
+        &self,
+        load: &ClaimLoad,
+        sides: &[Side],
+        dir: Option<&Path>,
+        look: usize,
+    ) -> Result<Request, Failure> {
+        let (effort, rounds) = LOOKS[look];
+        let targets: Vec<TargetSpec> = sides
+            .iter()
+            .map(|side| target(side, dir))
+            .collect::<Result<_, _>>()?;
+        let usual = PlanSpec {
+            rounds: Some(rounds),
+            ..PlanSpec::new(effort, targets.len(), self.choices.seed)
+        };
+        let samples = Plan::new(&usual).map_err(Failure::usage_of)?.blocks() * EPOCHS_PER_BLOCK;
+        let scenario = match &load.scenario {
+            ScenarioOf::Made { name, text } => {
+                Scenario::parse(text, &format!("{name}.toml")).map_err(Failure::usage)?
+            }
+            ScenarioOf::Named(name) => named::scenario(&placed(name, dir))?,
+        };
+        let rate = load.rate_per_s.map(Rate::per_s).transpose();
+        Request::new(
+            scenario,
+            targets,
+            Choices {
+                effort,
+                rounds: std::num::NonZeroU32::new(rounds),
+                connections: load.connections,
+                rate: rate.map_err(Failure::usage_of)?,
+                duration: load.sample().map(|sample| sample * samples),
+                ..self.choices.clone()
+            },
+        )
+    }
+
+    /// Where the paths of a job begin: claims of two directories share none that has paths.
+    fn dir(&self, job: &Job) -> Option<&Path> {
+        job.asks
+            .iter()
+            .find_map(|(claim, _)| self.dirs[*claim].as_deref())
+    }
+
+    /// Estimate of the first look at all claims.
+    fn first_look(&self) -> Duration {
+        let own = self.jobs.iter().filter(|job| !job.is_along());
+        let each = own.filter_map(|job| {
+            let sides = sides_of(&self.claims, job);
+            let request = self.request(&job.load, &sides, self.dir(job), 0).ok()?;
+            Some(request.plan.total())
+        });
+        each.sum()
+    }
+}
+
+/// Checks that what was named is there. `is`: whether a known one is meant by a name.
+fn chosen(
+    what: &str,
+    named: &[String],
+    known: Vec<&str>,
+    is: impl Fn(&str, &str) -> bool,
+) -> Result<(), Failure> {
+    let unknown = named
+        .iter()
+        .find(|name| !known.iter().any(|known| is(known, name)));
+    let Some(name) = unknown else {
+        return Ok(());
+    };
+    let hint = model::names::hint(model::names::nearest(name, known.iter().copied()));
+    Err(Failure::usage(miette::miette!(
+        help = "`bench claims list` shows all of them",
+        "no {what} is called `{}`{hint}",
+        model::names::shortened(name)
+    )))
+}
+
+/// Whether a claim is meant by a name: its own, or what its parts begin with.
+fn is_part(claim: &str, name: &str) -> bool {
+    let rest = claim.strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
+/// A name, or a path from where the file of claims is.
+fn placed(name: &str, dir: Option<&Path>) -> String {
+    match dir {
+        Some(dir) if is_file(name) => dir.join(name).display().to_string(),
+        _ => name.to_owned(),
+    }
+}
+
+/// The target of a side, with its pool and its workers.
+fn target(side: &Side, dir: Option<&Path>) -> Result<TargetSpec, Failure> {
+    let what = format!("{}={}", side.name(), placed(&side.target, dir));
+    let targets = named::targets(&[what], &[])?;
+    let mut targets = named::with_workers(targets, side.workers)?;
+    let target = targets.pop().expect("one was named");
+    match side.pool {
+        Some(_) if !target.kind.takes_pool() => Err(Failure::usage(miette::miette!(
+            help = "hand {{pool}} to it in its manifest, or leave `pool` out",
+            "{} takes no pool size",
+            side.target
+        ))),
+        Some(pool) => Ok(TargetSpec { pool, ..target }),
+        None => Ok(target),
+    }
+}
+
+/// The targets of all that a job is asked for.
+fn sides_of(claims: &[Claim], job: &Job) -> Vec<Side> {
+    let questions = job.asks.iter().filter_map(|ask| question(claims, *ask));
+    let mut sides: Vec<Side> = Vec::new();
+    for side in questions.flat_map(Question::sides) {
+        if !sides.contains(side) {
+            sides.push(side.clone());
+        }
+    }
+    sides
+}
+
+/// A claim as `list` prints it.
+#[derive(Serialize)]
+struct Listed<'a> {
+    #[serde(flatten)]
+    claim: &'a Claim,
+    /// What is missing to test it here; `null` where nothing is.
+    missing: Option<&'a str>,
+}
+
+fn list(args: &ClaimsListArgs) -> Result<Exit, Failure> {
+    let ChosenArgs { ids, topic, file } = &args.chosen;
+    let choices = args.instrument.choices(LOOKS[0].0)?;
+    let claims = Claims::of(&SourceFile::of(file)?, ids, topic, choices)?;
+    let each = claims.claims.iter().zip(&claims.missing);
+    if args.json {
+        let listed: Vec<Listed<'_>> = each
+            .map(|(claim, missing)| Listed {
+                claim,
+                missing: missing.as_deref(),
+            })
+            .collect();
+        output::json(&serde_json::to_string_pretty(&listed).expect("a claim is plain data"));
+        return Ok(Exit::Success);
+    }
+    let width = claims.claims.iter().map(|claim| claim.id.len()).max();
+    let width = width.unwrap_or_default();
+    for (claim, missing) in each {
+        let id = &claim.id;
+        say!("  {id:width$}  {}", claim.sentence);
+        let beside = match missing {
+            Some(missing) => format!("not testable here: it needs {missing}"),
+            None => format!(
+                "claimed {}; {}",
+                words::range(claim),
+                words::compared(claim)
+            ),
+        };
+        say!("  {:width$}  {beside}", "");
+    }
+    let can = claims.missing.iter().filter(|missing| missing.is_none());
+    say!(
+        "\n{} of {} can be tested here. A first look at them takes about {}.",
+        can.count(),
+        claims.claims.len(),
+        approximate(claims.first_look())
+    );
+    Ok(Exit::Success)
+}
+
+/// A test in its directory: what is asked for, and where its measurements are.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    schema_version: u32,
+    started_at: String,
+    command: Vec<String>,
+    sources: Vec<SourceFile>,
+    ids: Vec<String>,
+    topics: Vec<String>,
+    seed: u64,
+    pinning: Pinning,
+    measurements: Vec<Measurement>,
+}
+
+/// A measurement, and its directory below that of the test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Measurement {
+    load: ClaimLoad,
+    sides: Vec<Side>,
+    look: usize,
+    dir: String,
+}
+
+fn test(args: &ClaimsRunArgs) -> Result<Exit, Failure> {
+    let choices = args.instrument.choices(LOOKS[0].0)?;
+    let (dir, kept) = match &args.resume {
+        Some(dir) => (dir.clone(), read(dir)?),
+        None => (args.out.clone(), begin(args, &choices)?),
+    };
+    let choices = Choices {
+        seed: kept.seed,
+        pinning: kept.pinning.clone(),
+        ..choices
+    };
+    let claims = Claims::of(&kept.sources, &kept.ids, &kept.topics, choices)?;
+    let mode = DisplayMode::usual();
+    let mut test = Test {
+        looks: vec![0; claims.jobs.len()],
+        found: vec![None; claims.claims.len()],
+        along: claims
+            .claims
+            .iter()
+            .map(|claim| vec![None; claim.along.as_ref().map_or(0, |along| along.points.len())])
+            .collect(),
+        measured: Duration::ZERO,
+        interrupt: mode.catch_interrupt()?,
+        mode,
+        claims: &claims,
+        dir,
+        kept,
+    };
+    let is_whole = test.measure(args.budget)?;
+    let outcome = test.outcome();
+    test.write(&outcome)?;
+    args.form.print(
+        &outcome,
+        || report::markdown::claims::markdown(&outcome),
+        || show_claims(&outcome),
+    );
+    note!("The page: {}", test.dir.join(PAGE).display());
+    if !is_whole {
+        note!(
+            "Interrupted. Go on with: bench claims run --resume {}",
+            test.dir.display()
+        );
+        return Ok(Exit::Interrupted);
+    }
+    let mut all = outcome.tested.iter();
+    let refuted = all.any(|tested| matches!(tested.verdict, Verdict::Refuted { .. }));
+    Ok(if args.ci && refuted {
+        Exit::Regression
+    } else {
+        Exit::Success
+    })
+}
+
+/// Begins a test in a new or empty directory.
+fn begin(args: &ClaimsRunArgs, choices: &Choices) -> Result<Kept, Failure> {
+    let dir = &args.out;
+    let help = "name a new or empty directory with --out, or go on with --resume";
+    let cannot = || format!("cannot begin a test in {}", dir.display());
+    let kept = Kept {
+        schema_version: KEPT_VERSION,
+        started_at: jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+            .to_string(),
+        command: run_files::command(),
+        sources: SourceFile::of(&args.chosen.file)?,
+        ids: args.chosen.ids.clone(),
+        topics: args.chosen.topic.clone(),
+        seed: choices.seed,
+        pinning: choices.pinning.clone(),
+        measurements: Vec::new(),
+    };
+    // What can't be meant must not leave a directory behind.
+    Claims::of(&kept.sources, &kept.ids, &kept.topics, choices.clone())?;
+    std::fs::create_dir_all(dir).or_usage(cannot, help)?;
+    let mut entries = std::fs::read_dir(dir).or_usage(cannot, help)?;
+    if entries.next().is_some() {
+        let what = format!("{}: it is not empty", cannot());
+        return Err(Failure::usage(miette::miette!(help = help, "{what}")));
+    }
+    keep(dir, &kept)?;
+    Ok(kept)
+}
+
+/// Reads a test that was begun.
+fn read(dir: &Path) -> Result<Kept, Failure> {
+    let path = dir.join(FILE);
+    let of = || format!("cannot go on with {}", path.display());
+    let help = "name the directory of a test of claims with --resume";
+    let text = files::read_text(&path, MAX_FILE_BYTES).or_usage(of, help)?;
+    let kept: Kept = serde_json::from_str(&text).or_usage(of, help)?;
+    if kept.schema_version != KEPT_VERSION {
+        let what = format!("{}: another version of bench wrote it", of());
+        let help = "begin a new test with --out";
+        return Err(Failure::usage(miette::miette!(help = help, "{what}")));
+    }
+    Ok(kept)
+}
+
+fn keep(dir: &Path, kept: &Kept) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(kept).expect("a test is plain data");
+    let path = dir.join(FILE);
+    files::replace(&path, text.as_bytes())
+        .or_internal(|| format!("cannot write {}", path.display()))
+}
+
+/// A test as it goes.
+struct Test<'a> {
+    claims: &'a Claims,
+    dir: PathBuf,
+    kept: Kept,
+    /// How often each job was measured.
+    looks: Vec<usize>,
+    /// The last that was found of each claim.
+    found: Vec<Option<Result<Evidence, NotJudged>>>,
+    /// What was found at each point of its factor.
+    along: Vec<Vec<Option<Evidence>>>,
+    measured: Duration,
+    mode: DisplayMode,
+    interrupt: Interrupt,
+}
+
+impl Test<'_> {
+    /// Measures until nothing more can be decided, or the time is over; false where the user ended it.
+    fn measure(&mut self, budget: Option<Duration>) -> Result<bool, Failure> {
+        let claims = self.claims;
+        loop {
+            let verdicts = self.verdicts();
+            let Some(next) = next(&claims.claims, &claims.jobs, &self.looks, &verdicts) else {
+                return Ok(true);
+            };
+            let job = &claims.jobs[next.job];
+            let dir = claims.dir(job);
+            let request = claims.request(&job.load, &next.sides, dir, next.look)?;
+            let known = self.place(job, &next);
+            let is_done = known
+                .as_ref()
+                .is_some_and(|dir| whole(&self.dir.join(dir)).is_some());
+            let expected = self.measured + request.plan.total();
+            if !is_done && budget.is_some_and(|budget| expected > budget) {
+                note!("The time is over: what is left is not measured.");
+                return Ok(true);
+            }
+            self.looks[next.job] += 1;
+            let record = match self.record(job, &next, &request, known) {
+                Ok(Some(record)) => record,
+                Ok(None) => return Ok(false),
+                Err(failure) if failure.kind == Kind::Target => {
+                    note!("{}: {}", job.load.name(), failure.report);
+                    self.learn(job, &next, |_| Err(NotJudged::TargetFailed));
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
+            self.measured += Duration::try_from_secs_f64(record.elapsed_s).unwrap_or_default();
+            let seed = self.kept.seed;
+            self.learn(job, &next, |question| evidence(&record, question, seed));
+        }
+    }
+
+    /// Takes in what a measurement says of the claims that it was for.
+    fn learn(
+        &mut self,
+        job: &Job,
+        next: &Next,
+        found: impl Fn(&Question) -> Result<Evidence, NotJudged>,
+    ) {
+        for &(claim, point) in &job.asks {
+            let Some(question) = question(&self.claims.claims, (claim, point)) else {
+                continue;
+            };
+            if !question.sides().all(|side| next.sides.contains(side)) {
+                continue;
+            }
+            let found = found(question);
+            match point {
+                None => self.found[claim] = Some(found),
+                Some(point) => self.along[claim][point] = found.ok(),
+            }
+        }
+    }
+
+    /// The directory of a measurement, if it was begun.
+    fn place(&self, job: &Job, next: &Next) -> Option<String> {
+        let known = self.kept.measurements.iter().find(|known| {
+            known.load == job.load && known.sides == next.sides && known.look == next.look
+        });
+        known.map(|known| known.dir.clone())
+    }
+
+    /// The record of a measurement, which is made, continued or read; nothing where the user ended it.
+    fn record(
+        &mut self,
+        job: &Job,
+        next: &Next,
+        request: &Request,
+        known: Option<String>,
+    ) -> Result<Option<RunRecord>, Failure> {
+        let dir = known.unwrap_or_else(|| {
+            let number = self.kept.measurements.len() + 1;
+            let dir = format!("{number:03}-{}", request.scenario.name);
+            self.kept.measurements.push(Measurement {
+                load: job.load.clone(),
+                sides: next.sides.clone(),
+                look: next.look,
+                dir: dir.clone(),
+            });
+            dir
+        });
+        keep(&self.dir, &self.kept)?;
+        let dir = self.dir.join(dir);
+        if let Some(record) = whole(&dir) {
+            return Ok(Some(record));
+        }
+        let names: Vec<&str> = request
+            .targets
+            .iter()
+            .map(|target| target.name.as_str())
+            .collect();
+        note!(
+            "{}: {}, about {}",
+            job.load.words(),
+            names.join(", "),
+            approximate(request.plan.total())
+        );
+        let is_begun = step_log::read(&dir).is_ok_and(|lines| !lines.is_empty());
+        let (begin, log) = if is_begun {
+            let (log, lines) = StepLog::resume(&dir)?;
+            (Begin::GoOn(Box::new(step_log::parse(&lines, &dir)?)), log)
+        } else {
+            // A log without a whole line is none.
+            let _ = std::fs::remove_file(dir.join(STEPS));
+            let (title, log) = run_files::begin(&request.scenario.name, Some(&dir))?;
+            (Begin::New(title), log)
+        };
+        let interrupt = self.interrupt.clone();
+        let (measured, log) = run_files::measured(request, self.mode, interrupt, log, begin)?;
+        run_files::write(&log, &measured, &[])?;
+        let record = measured.record;
+        Ok((record.completion != Completion::Interrupted).then_some(record))
+    }
+
+    fn verdicts(&self) -> Vec<Verdict> {
+        let claims = &self.claims.claims;
+        let testable = (0..claims.len()).filter(|claim| self.claims.missing[*claim].is_none());
+        let testable: Vec<usize> = testable.collect();
+        let tested: Vec<_> = testable
+            .iter()
+            .map(|&claim| (&claims[claim], self.found[claim].as_ref()))
+            .collect();
+        let mut found = verdicts(&tested, self.kept.seed).into_iter();
+        let missing = self.claims.missing.iter();
+        missing
+            .map(|missing| match missing {
+                Some(missing) => Verdict::NotTestable {
+                    missing: missing.clone(),
+                },
+                None => found
+                    .next()
+                    .expect("each claim that is testable has a verdict"),
+            })
+            .collect()
+    }
+
+    fn outcome(&self) -> Outcome {
+        let claims = &self.claims.claims;
+        let contradictions = contradictions(claims);
+        let each = claims.iter().zip(self.verdicts()).enumerate();
+        let tested = each.map(|(index, (claim, verdict))| {
+            let points = claim.along.iter().flat_map(|along| &along.points);
+            let points = points.zip(&self.along[index]).filter_map(|(point, found)| {
+                Some(TestedPoint {
+                    value: point.value.clone(),
+                    load: point.question.load.words(),
+                    evidence: found.clone()?,
+                })
+            });
+            let found = self.found[index].as_ref();
+            Tested {
+                contradicts: contradictions[index],
+                evidence: found.and_then(|found| found.as_ref().ok()).cloned(),
+                along: points.collect(),
+                claim: claim.clone(),
+                verdict,
+            }
+        });
+        let here = environment::read();
+        Outcome {
+            schema_version: SCHEMA_VERSION,
+            bench_version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: self.kept.started_at.clone(),
+            machine: format!(
+                "{}, {} cores, {}",
+                here.processor(),
+                here.cores,
+                here.kernel
+            ),
+            command: self.kept.command.clone(),
+            measured_s: self.measured.as_secs_f64(),
+            tested: tested.collect(),
+        }
+    }
+
+    /// Writes what the test ends with.
+    fn write(&self, outcome: &Outcome) -> Result<(), Failure> {
+        let page = report::html::claims_html(outcome)
+            .or_internal(|| "cannot write the page of the claims".to_owned())?;
+        let json = serde_json::to_string_pretty(outcome).expect("an outcome is plain data");
+        for (name, text) in [(OUTCOME, json), (PAGE, page)] {
+            let path = self.dir.join(name);
+            files::replace(&path, text.as_bytes())
+                .or_internal(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// The record of a directory, where it is complete.
+fn whole(dir: &Path) -> Option<RunRecord> {
+    if !dir.join(RUN).is_file() {
+        return None;
+    }
+    let record = stored::read_run(dir).ok()?;
+    (record.completion != Completion::Interrupted).then_some(record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stands_for_a_claim_and_for_its_parts() {
+        for (claim, name, is) in [
+            ("s7-four", "s7-four", true),
+            ("s7-four", "s7", true),
+            ("s7-four", "s", false),
+            ("s10-four", "s1", false),
+            ("s7", "s7-four", false),
+        ] {
+            assert_eq!(is_part(claim, name), is, "{claim} {name}");
+        }
+    }
+}
