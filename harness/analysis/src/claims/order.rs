@@ -4,7 +4,7 @@ use model::spec::claim::{Claim, ClaimLoad, Question, ScenarioOf, Side};
 use model::spec::plan::MAX_TARGETS;
 use model::spec::scenario::Scenario;
 
-use super::{LOOKS, Verdict};
+use super::verdict::{LOOKS, Verdict};
 
 /// A measurement that several claims share: one load, and the targets that they compare.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,10 +34,7 @@ pub struct Next {
 }
 
 /// What is asked for a claim, or at a point of its factor.
-pub fn question<'a>(
-    claims: &'a [Claim],
-    (claim, point): (usize, Option<usize>),
-) -> Option<&'a Question> {
+pub fn question(claims: &[Claim], (claim, point): (usize, Option<usize>)) -> Option<&Question> {
     let claim = &claims[claim];
     match (point, &claim.along) {
         (None, _) => claim.question.as_ref(),

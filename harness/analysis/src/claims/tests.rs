@@ -1,8 +1,12 @@
+use super::verdict::weighed;
 use super::*;
+use crate::compare;
 use crate::simulate::{Noise, epochs};
+use model::record::metric::Metric;
+use model::record::run::Completion;
 use model::record::target::EpochRecord;
 use model::record::warning::Believable;
-use model::spec::claim::{self, Side};
+use model::spec::claim::{self, Claim, ClaimMetric, Question, Side};
 use model::spec::plan::{Plan, PlanSpec};
 
 /// The claims of a file with these tables.
@@ -33,6 +37,7 @@ fn measured(ratio: f64, noise: Noise, seed: u64) -> Vec<f64> {
     compare::differences(&made[0], &made[1], Metric::ThroughputPerS)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "evidence comes so")]
 fn of_logs(logs: Vec<f64>) -> Result<Evidence, NotJudged> {
     Ok(weighed("r".to_owned(), logs, (Vec::new(), Vec::new()), 1))
 }
@@ -198,10 +203,10 @@ fn names(sides: &[Side]) -> Vec<String> {
 #[test]
 fn claims_of_one_load_share_a_measurement_and_the_most_contradictory_comes_first() {
     let other = PAIR.replace("fastapi", "express");
-    let alone = PAIR.replace("/json", "/plaintext");
+    let greeting = PAIR.replace("/json", "/plaintext");
     let along = "along = { factor = \"f\", points = [\n{ is = \"1\", measure = { connections = 1 } },\n{ is = \"2\", measure = { connections = 2 } } ] }";
     let claims = claims(&[
-        &format!("from = 1.5\n{alone}"),
+        &format!("from = 1.5\n{greeting}"),
         &format!("from = 2.0\ngroup = \"g\"\n{PAIR}\n{along}"),
         &format!("to = 1.0\ngroup = \"g\"\n{PAIR}"),
         &format!("to = 1.0\n{other}"),

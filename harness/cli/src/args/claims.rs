@@ -17,7 +17,7 @@ use crate::args::shared::{FormArgs, InstrumentArgs};
   bench claims run --file ours.toml --ci  fail where a claim of one's own is refuted
 
 A claim is a sentence with a figure that somebody publishes: its source, the targets and the load that show it, and the range of \
-the ratio. docs/claims.md explains them, and how to write one.")]
+the ratio. docs/own-claims.md explains them, and how to write one.")]
 pub(crate) struct ClaimsArgs {
     #[command(subcommand)]
     pub(crate) what: ClaimsCommand,

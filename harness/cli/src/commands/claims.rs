@@ -81,7 +81,7 @@ impl SourceFile {
         }
         let each = files.iter().map(|path| {
             let cannot = || format!("cannot read the claims {}", path.display());
-            let help = "name a TOML file as docs/claims.md shows";
+            let help = "name a TOML file as docs/own-claims.md shows";
             let text = files::read_text(path, MAX_SOURCE_BYTES).or_usage(cannot, help)?;
             let whole = std::path::absolute(path).or_usage(cannot, help)?;
             Ok(Self {
@@ -95,7 +95,7 @@ impl SourceFile {
 }
 
 /// Claims that are tested together, and what it takes here.
-struct Claims {
+struct Chosen {
     claims: Vec<Claim>,
     /// Where the paths of each begin.
     dirs: Vec<Option<PathBuf>>,
@@ -105,7 +105,7 @@ struct Claims {
     choices: Choices,
 }
 
-impl Claims {
+impl Chosen {
     /// Those of these files with these names; of all where none is named.
     fn of(
         sources: &[SourceFile],
@@ -118,12 +118,10 @@ impl Claims {
             let claims = claim::parse(&source.text, &source.name).map_err(Failure::usage)?;
             read.extend(claims.into_iter().map(|claim| (claim, source.dir.clone())));
         }
-        let known = read.iter().map(|(claim, _)| claim.topic.as_str());
-        chosen("topic", topics, known.collect(), |known, topic| {
-            known == topic
-        })?;
-        let known = read.iter().map(|(claim, _)| claim.id.as_str());
-        chosen("claim", ids, known.collect(), is_part)?;
+        let known: Vec<&str> = read.iter().map(|(claim, _)| claim.topic.as_str()).collect();
+        chosen("topic", topics, &known, |known, topic| known == topic)?;
+        let known: Vec<&str> = read.iter().map(|(claim, _)| claim.id.as_str()).collect();
+        chosen("claim", ids, &known, is_part)?;
         read.retain(|(claim, _)| {
             let of_topic = topics.is_empty() || topics.contains(&claim.topic);
             of_topic && (ids.is_empty() || ids.iter().any(|id| is_part(&claim.id, id)))
@@ -165,8 +163,10 @@ impl Claims {
                 Err(failure) => return Some(failure.report.to_string()),
             };
             let needs = target.kind.manifest().and_then(|manifest| manifest.needs);
-            if let Some(Err(error)) = needs.map(setup::state) {
-                return Some(format!("{}: {error}", side.target));
+            if let Some(needs) = needs
+                && setup::state(needs).is_err()
+            {
+                return Some(format!("{} {}", needs.runtime.title(), needs.version));
             }
         }
         let request = self.request(&question.load, &sides, dir, 0);
@@ -235,7 +235,7 @@ impl Claims {
 fn chosen(
     what: &str,
     named: &[String],
-    known: Vec<&str>,
+    known: &[&str],
     is: impl Fn(&str, &str) -> bool,
 ) -> Result<(), Failure> {
     let unknown = named
@@ -307,7 +307,7 @@ struct Listed<'a> {
 fn list(args: &ClaimsListArgs) -> Result<Exit, Failure> {
     let ChosenArgs { ids, topic, file } = &args.chosen;
     let choices = args.instrument.choices(LOOKS[0].0)?;
-    let claims = Claims::of(&SourceFile::of(file)?, ids, topic, choices)?;
+    let claims = Chosen::of(&SourceFile::of(file)?, ids, topic, choices)?;
     let each = claims.claims.iter().zip(&claims.missing);
     if args.json {
         let listed: Vec<Listed<'_>> = each
@@ -378,7 +378,7 @@ fn test(args: &ClaimsRunArgs) -> Result<Exit, Failure> {
         pinning: kept.pinning.clone(),
         ..choices
     };
-    let claims = Claims::of(&kept.sources, &kept.ids, &kept.topics, choices)?;
+    let claims = Chosen::of(&kept.sources, &kept.ids, &kept.topics, choices)?;
     let mode = DisplayMode::usual();
     let mut test = Test {
         looks: vec![0; claims.jobs.len()],
@@ -439,7 +439,7 @@ fn begin(args: &ClaimsRunArgs, choices: &Choices) -> Result<Kept, Failure> {
         measurements: Vec::new(),
     };
     // What can't be meant must not leave a directory behind.
-    Claims::of(&kept.sources, &kept.ids, &kept.topics, choices.clone())?;
+    Chosen::of(&kept.sources, &kept.ids, &kept.topics, choices.clone())?;
     std::fs::create_dir_all(dir).or_usage(cannot, help)?;
     let mut entries = std::fs::read_dir(dir).or_usage(cannot, help)?;
     if entries.next().is_some() {
@@ -474,7 +474,7 @@ fn keep(dir: &Path, kept: &Kept) -> Result<(), Failure> {
 
 /// A test as it goes.
 struct Test<'a> {
-    claims: &'a Claims,
+    claims: &'a Chosen,
     dir: PathBuf,
     kept: Kept,
     /// How often each job was measured.

@@ -125,7 +125,7 @@ fn a_test_that_was_killed_goes_on_with_the_blocks_that_it_has() {
     });
     signal(child.id().cast_signed(), Signal::KILL);
     child.wait_with_output().unwrap();
-    let whole = |text: String| text[..text.rfind('\n').unwrap() + 1].to_owned();
+    let whole = |text: String| text[..=text.rfind('\n').unwrap()].to_owned();
     let before = whole(lines());
     let ended = claims(&["--resume", out.to_str().unwrap()]);
     assert_eq!(ended.status.code(), Some(0));

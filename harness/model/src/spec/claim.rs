@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::ops::Range as Span;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -158,14 +159,14 @@ impl Side {
     /// What it is called in a measurement: `fastapi-def-pool-40`.
     pub fn name(&self) -> String {
         let file = self.target.rsplit('/').next().unwrap_or_default();
-        let mut name = file.strip_suffix(".toml").unwrap_or(file).to_owned();
-        if let Some(pool) = self.pool {
-            name += &format!("-pool-{pool}");
-        }
-        if let Some(workers) = self.workers {
-            name += &format!("-workers-{workers}");
-        }
-        name
+        let name = file.strip_suffix(".toml").unwrap_or(file).to_owned();
+        let pool = self.pool.map(|pool| format!("pool-{pool}"));
+        let workers = self.workers.map(|workers| format!("workers-{workers}"));
+        [Some(name), pool, workers]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("-")
     }
 }
 
@@ -217,18 +218,22 @@ pub enum ScenarioOf {
 impl ClaimLoad {
     /// In words: `closed loop of 100 connections, GET /json`; `scenario chat, 1,000 connections`.
     pub fn words(&self) -> String {
-        let mut words = match &self.scenario {
+        let scenario = match &self.scenario {
             ScenarioOf::Named(name) => format!("scenario {name}"),
             ScenarioOf::Made { name, text } => Scenario::parse(text, &format!("{name}.toml"))
                 .map_or_else(|_| name.clone(), |scenario| scenario.description),
         };
-        if let Some(connections) = self.connections {
-            words += &format!(", {} connections", count(u64::from(connections.get())));
-        }
-        if let Some(rate) = self.rate_per_s {
-            words += &format!(", {rate} requests a second");
-        }
-        words
+        let connections = self
+            .connections
+            .map(|connections| format!("{} connections", count(u64::from(connections.get()))));
+        let rate = self
+            .rate_per_s
+            .map(|rate| format!("{rate} requests a second"));
+        [Some(scenario), connections, rate]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// The name of its scenario.
@@ -273,7 +278,7 @@ pub fn parse(source: &str, file_name: &str) -> Result<Vec<Claim>, SourceError> {
     let text = Text {
         source,
         file_name,
-        examples: "docs/claims.md shows a claim",
+        examples: "docs/own-claims.md shows a claim",
     };
     if source.len() > MAX_SOURCE_BYTES {
         let what = format!(
@@ -718,7 +723,8 @@ fn side(text: &Text<'_>, raw: &Spanned<RawSide>) -> Result<Side, SourceError> {
 
 /// True of what is a path and no name of something built in.
 pub fn is_file(name: &str) -> bool {
-    name.contains('/') || name.ends_with(".toml")
+    let ending = Path::new(name).extension();
+    name.contains('/') || ending.is_some_and(|ending| ending == "toml")
 }
 
 fn load(text: &Text<'_>, raw: &RawMeasure, table: &Span<usize>) -> Result<ClaimLoad, SourceError> {

@@ -72,7 +72,7 @@ pub(crate) fn strip(
     );
     let mut add = |element: std::fmt::Arguments<'_>| {
         svg.write_fmt(element)
-            .expect("writing to memory does not fail")
+            .expect("writing to memory does not fail");
     };
     let right = width - MARGIN;
     add(format_args!(

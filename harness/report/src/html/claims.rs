@@ -71,7 +71,7 @@ struct Row {
 /// The ratio along the factor of a claim.
 struct Factor {
     id: String,
-    factor: String,
+    name: String,
     points: Vec<FactorPoint>,
 }
 
@@ -163,7 +163,7 @@ fn along(tested: &Tested) -> Option<Factor> {
     });
     Some(Factor {
         id: claim.id.clone(),
-        factor,
+        name: factor,
         points: points.collect(),
     })
 }

@@ -138,6 +138,6 @@ fn along(tested: &Tested) -> Option<String> {
     Some(format!(
         "What `{}` depends on:\n\n{}",
         claim.id,
-        table(&head.map(|cell| plain(&cell)), 2, rows)
+        table(&head.map(plain), 2, rows)
     ))
 }

@@ -112,6 +112,7 @@ fn a_target_may_have_a_pool_and_workers_and_is_called_after_them() {
     assert_eq!(asked.load.sample(), Some(Duration::from_secs(3)));
 }
 
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 #[test]
 fn mistakes_are_named_by_line_with_the_remedy() {
     let many = format!("from = 1\n{MEASURE}");
