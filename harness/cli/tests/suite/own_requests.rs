@@ -326,3 +326,37 @@ fn a_file_is_replayed_once_in_its_order() {
         assert_eq!(output.status.code(), Some(2), "{text}");
     }
 }
+
+#[test]
+fn an_slo_of_a_load_decides_its_exit_code_and_its_distribution_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(200, 10);
+    for (slo, code, verdict) in [
+        ("p50=10s", 0, "SLO p50 ≤ 10.0 s: met ("),
+        ("p50=1ns", 99, "SLO p50 ≤ 1.00 ns: missed ("),
+        (
+            "p99.9=10s",
+            99,
+            "SLO p99.9 ≤ 10.0 s: unknown: too few requests",
+        ),
+    ] {
+        let mut command = bench(&["load", &server.url, "-n", "200", "-c", "2", "--slo", slo]);
+        command
+            .args(["--hdr", "times.hgrm"])
+            .current_dir(dir.path());
+        let output = end(command.spawn().unwrap());
+        assert_eq!(output.status.code(), Some(code), "{slo}");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(printed.contains(verdict), "{printed}");
+        let table = std::fs::read_to_string(dir.path().join("times.hgrm")).unwrap();
+        assert!(table.contains("Total count    =          200]"), "{table}");
+        assert!(
+            table.ends_with("#[Time    = response time, in ms]\n"),
+            "{table}"
+        );
+    }
+    let mut command = bench(&["load", &server.url, "-n", "2", "--hdr", "no/such/place"]);
+    let output = end(command.current_dir(dir.path()).spawn().unwrap());
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write no/such/place"));
+}

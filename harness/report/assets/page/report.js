@@ -628,11 +628,13 @@
 
   /** Names of curves stand at least so far apart. */
   const NAMES_APART = 15;
+  /** More of them would hide the curves. */
+  const CURVES_NAMED_MAX = 6;
 
   /** The name of each target where its curve is believed no further, if few share the room. */
   const curveNames = (paper, u, x, y) => {
     const { state } = u.view;
-    if (u.panel.shape !== "curve" || state.shown.size > ROOMY) return;
+    if (u.panel.shape !== "curve" || state.shown.size > CURVES_NAMED_MAX) return;
     const ends = [...state.shown].flatMap((index) => {
       const end = linesOf(state, u.panel, index)[0]?.at(-1);
       return end ? [{ index, right: clamped(x(end[0]), 0, paper.width) - BESIDE, top: y(end.at(-1)) - NAMES_APART }] : [];

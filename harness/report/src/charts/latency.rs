@@ -152,9 +152,11 @@ fn names<B: DrawingBackend>(
     looks: &[Look],
     curves: &[Vec<Vec<Point>>],
 ) -> Result<(), Refusal> {
+    /// More of them would hide the curves.
+    const NAMES_MAX: usize = 6;
     const ABOVE: f64 = 15.0;
     const BESIDE: f64 = 8.0;
-    if curves.len() > ROOMY {
+    if curves.len() > NAMES_MAX {
         return Ok(());
     }
     let face = Type::new(12.0, BLACK).bold().anchored(HPos::Right);

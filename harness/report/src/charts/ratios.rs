@@ -695,7 +695,7 @@ fn columns<B: DrawingBackend>(
     let word = comparison.verdict.name();
     let word = if comparison.verdict == ComparisonVerdict::Inconclusive {
         format!(
-            "{word}, detectable: {}",
+            "{word}, {}",
             sentences::detectable(comparison.smallest_detectable)
         )
     } else {

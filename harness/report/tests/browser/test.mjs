@@ -263,7 +263,7 @@ describe("a report in a browser", { concurrency: 2 }, () => {
       await open(name, {}, async (page) => {
         const [, bytes] = await downloaded(page, page.getByRole("button", { name: "run.json" }));
         const record = JSON.parse(bytes);
-        const cards = await page.locator(".card").evaluateAll((cards) => cards.map((card) => [...card.children].map((row) => row.innerText.split(/\n+/).map((part) => part.trim()))));
+        const cards = await page.locator(".card").evaluateAll((cards) => cards.map((card) => [...card.querySelectorAll("p")].map((row) => row.innerText.split(/\n+/).map((part) => part.trim()))));
         assert.ok(cards.length >= 5);
         for (const [[card], base, head, compared, ...rest] of cards) {
           assert.equal(rest.length, 0);
