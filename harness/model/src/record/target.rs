@@ -316,3 +316,32 @@ pub struct Failure {
     /// What it last said on its standard output and error.
     pub last_output: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_legend_leaves_out_what_is_not_known() {
+        let check = |version: &str, event_loop: &str, workers, legend: &str| {
+            let manifest = Manifest {
+                runtime: "node".to_owned(),
+                version: version.to_owned(),
+                event_loop: event_loop.to_owned(),
+                workers,
+                ..Manifest::default()
+            };
+            assert_eq!(manifest.legend(), legend);
+        };
+        check("24.1.0", "libuv", 2, "node 24.1.0 (libuv, 2 workers)");
+        check("24.1.0", UNKNOWN, 1, "node 24.1.0 (1 worker)");
+        check(UNKNOWN, "libuv", 1, "node (libuv, 1 worker)");
+        // A server that runs already.
+        check(
+            "http://127.0.0.1:80",
+            UNKNOWN,
+            0,
+            "node http://127.0.0.1:80",
+        );
+    }
+}
