@@ -6,8 +6,10 @@ use std::path::Path;
 use model::measured::recording::Counts;
 use model::measured::slices::{Slice, Slices};
 use model::record::run::RunRecord;
-use report::html::{html, sweep_html};
+use report::html::{claims_html, html, sweep_html};
 
+#[path = "../tests/outcomes/mod.rs"]
+mod outcomes;
 #[path = "../tests/sweeps/mod.rs"]
 mod sweeps;
 #[path = "../tests/variations/mod.rs"]
@@ -31,6 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, records) in pages {
         write(name, html(&records)?)?;
     }
+    write("claims", claims_html(&outcomes::outcome())?)?;
     for (name, record) in sweeps::all() {
         write(&format!("sweep-{name}"), sweep_html(&record)?)?;
     }

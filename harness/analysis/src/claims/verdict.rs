@@ -85,6 +85,8 @@ pub enum NotJudged {
     TargetFailed,
     /// More than [`MAX_FAILED`] of a target's requests failed.
     RequestsFailed,
+    /// A target was still getting faster while it was measured.
+    NotWarm,
     /// There are too few values of the metric.
     TooFew,
 }
@@ -182,6 +184,11 @@ pub fn evidence(record: &RunRecord, question: &Question, seed: u64) -> Result<Ev
     let failed = |target: &&TargetRecord| target.report.error_share.share > MAX_FAILED;
     if targets.iter().any(failed) {
         return Err(NotJudged::RequestsFailed);
+    }
+    let mut warnings = record.warnings();
+    let is_of_side = |of: &str| targets.iter().any(|target| target.name == of);
+    if warnings.any(|(of, warning)| warning.code() == "not_warm" && of.is_some_and(is_of_side)) {
+        return Err(NotJudged::NotWarm);
     }
     let metric = metric(question.metric, record.workload());
     let blocks: Vec<Vec<f64>> = match targets.as_slice() {

@@ -3,6 +3,7 @@
 use analysis::claims::{Outcome, Tested, Verdict};
 
 use super::text::{plain, table};
+use crate::tables::command_line;
 use crate::words::claims::{
     HOW_TO_READ, beside, circumstances, compared, groups, mark, measured, range, source, summary,
     value, verdict,
@@ -12,6 +13,11 @@ use crate::words::figures::NONE;
 /// The whole as Markdown.
 pub fn markdown(outcome: &Outcome) -> String {
     let mut blocks = vec![
+        "# Claims, tested".to_owned(),
+        format!(
+            "Printed by `{} --markdown`. [Test a claim](own-claims.md) says how claims are written and judged.",
+            command_line(&outcome.command)
+        ),
         format!(
             "**{}** {}",
             plain(&summary(outcome)),

@@ -73,6 +73,9 @@ pub fn beside(tested: &Tested) -> String {
             NotJudged::Invalid => "the measurement was disturbed, or limited by the load generator",
             NotJudged::TargetFailed => "a target failed",
             NotJudged::RequestsFailed => "a target failed more than one request in a hundred",
+            NotJudged::NotWarm => {
+                "a target was still getting faster: a longer measurement decides it"
+            }
             NotJudged::TooFew => "there were too few values to compare",
         }
         .to_owned(),
