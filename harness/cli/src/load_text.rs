@@ -84,9 +84,8 @@ fn load_text(
     blocks.extend(kinds(report, page));
     let mut lines: Vec<String> = slo.iter().map(|slo| objective(report, slo)).collect();
     if load.rate_per_s.is_none() {
-        let omission = "Closed loop: while the server stalls no request is sent, so a stall counts once. Percentiles that \
-                        users would see take a rate (-R).";
-        lines.push(format!("{DIM}{}{DIM:#}", page.wrap(omission, "")));
+        let omission = page.wrap(sentences::COORDINATED_OMISSION, "");
+        lines.push(format!("{DIM}{omission}{DIM:#}"));
     }
     if !lines.is_empty() {
         blocks.push(lines.join("\n"));
@@ -171,15 +170,9 @@ fn counts(report: &LoadReport, page: Page) -> Vec<String> {
 
 /// Whether an SLO is met.
 fn objective(report: &LoadReport, slo: &ObjectiveRecord) -> String {
-    let bound = sentences::objective_words(slo, report.workload);
-    let found = report.times(report.workload.clock()).named(&slo.percentile);
-    let (style, verdict) = match found {
-        Some(found) if found <= slo.at_most_ns => {
-            (GOOD, format!("met ({})", figures::time(found as f64)))
-        }
-        Some(found) => (BAD, format!("missed ({})", figures::time(found as f64))),
-        None => (BAD, "unknown: too few requests".to_owned()),
-    };
+    let (sentence, met) = sentences::slo_of_load(report, slo);
+    let style = if met == Some(true) { GOOD } else { BAD };
+    let (bound, verdict) = sentence.split_once(": ").unwrap_or(("", &sentence));
     format!("{bound}: {style}{verdict}{style:#}")
 }
 

@@ -97,6 +97,10 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) hdr: Option<PathBuf>,
 
+    /// Write a page of the result to this file: percentiles, histogram, status codes.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+
     /// Time after which an unanswered request has failed.
     #[arg(long, value_name = "TIME", value_parser = time_out, default_value = "5s")]
     pub(crate) timeout: Duration,

@@ -7,12 +7,14 @@ use analysis::warnings;
 use analysis::warnings::Circumstances;
 use load::{Control, Endpoint, Options, Workload};
 use model::measured::clock::Clock;
+use model::measured::histogram::histogram_base64;
 use model::measured::recording::Recording;
 use model::record::load_report::LoadReport;
 use model::record::warning::{Fact, Validity, Warning};
 use model::spec::load::Load;
-use model::spec::scenario::ObjectiveRecord;
 use report::export::{NANOS_PER_MS, hgrm, hgrm_time};
+use report::html::load_html;
+use report::words::sentences::slo_of_load;
 use serde::Serialize;
 
 use crate::args::load::{LoadArgs, LoadRequest};
@@ -81,17 +83,34 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         .concat(),
     );
     let report = LoadReport::of(&load, &recording, validity).by_request(&kinds, &recording);
+    let started_at = started_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let output = Output {
+        bench_version: env!("CARGO_PKG_VERSION"),
+        started_at: &started_at,
+        request: &shown,
+        report: &report,
+    };
+    let json = serde_json::to_string_pretty(&output).expect("a report is plain data");
     if args.json {
-        let output = Output {
-            bench_version: env!("CARGO_PKG_VERSION"),
-            started_at: started_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            request: &shown,
-            report: &report,
-        };
-        let json = serde_json::to_string_pretty(&output).expect("a report is plain data");
         output::json(&json);
     } else {
         show_load(&shown, &report, &recording, &args.slo);
+    }
+    if let Some(path) = &args.html {
+        let distribution = histogram_base64(&recording.times[report.workload.clock()]);
+        let page = load_html(
+            &shown,
+            &started_at,
+            &report,
+            &distribution,
+            &args.slo,
+            &json,
+        )
+        .map_err(|error| Failure::usage(miette::miette!("{error}")))?;
+        files::replace(path, page.as_bytes()).or_usage(
+            || format!("cannot write {}", path.display()),
+            "name a file that can be written with --html",
+        )?;
     }
     if let Some(path) = &args.hdr {
         let response = &recording.times[Clock::ResponseTime];
@@ -105,7 +124,14 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         _ if interrupt.is_asked() => Exit::Interrupted,
         report if has_failed(report) => Exit::TargetFailed,
         report if !report.validity.is_valid() => Exit::Invalid,
-        report if args.slo.iter().any(|slo| !meets(report, slo)) => Exit::Regression,
+        report
+            if args
+                .slo
+                .iter()
+                .any(|slo| slo_of_load(report, slo).1 != Some(true)) =>
+        {
+            Exit::Regression
+        }
         _ => Exit::Success,
     })
 }
@@ -115,7 +141,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
 struct Output<'a> {
     bench_version: &'static str,
     /// RFC 3339, in UTC.
-    started_at: String,
+    started_at: &'a str,
     /// The method, where it is not GET, and the address as it was sent, without a password.
     request: &'a str,
     #[serde(flatten)]
@@ -126,12 +152,6 @@ struct Output<'a> {
 fn has_failed(report: &LoadReport) -> bool {
     let has_stopped = |warning: &Warning| matches!(warning.fact, Fact::StoppedAnswering { .. });
     warnings::most_failed(&report.requests) || report.validity.warnings.iter().any(has_stopped)
-}
-
-/// Whether an SLO is met; one whose percentile is not known, for want of requests, is not.
-fn meets(report: &LoadReport, slo: &ObjectiveRecord) -> bool {
-    let found = report.times(report.workload.clock()).named(&slo.percentile);
-    found.is_some_and(|found| found <= slo.at_most_ns)
 }
 
 /// Drives the load on a thread of its own, while this one watches for Ctrl-C and draws the live line.

@@ -355,8 +355,45 @@ fn an_slo_of_a_load_decides_its_exit_code_and_its_distribution_is_written() {
             "{table}"
         );
     }
-    let mut command = bench(&["load", &server.url, "-n", "2", "--hdr", "no/such/place"]);
+    for option in ["--hdr", "--html"] {
+        let mut command = bench(&["load", &server.url, "-n", "2", option, "no/such/place"]);
+        let output = end(command.current_dir(dir.path()).spawn().unwrap());
+        assert_eq!(output.status.code(), Some(2), "{option}");
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert!(printed.contains("cannot write no/such/place"), "{printed}");
+    }
+}
+
+#[test]
+fn a_load_has_a_page_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(404, 10);
+    let url = server.url.replace("http://", "http://me:secret@");
+    let mut command = bench(&[
+        "load",
+        &url,
+        "-n",
+        "200",
+        "-c",
+        "2",
+        "--expect-status",
+        "404",
+    ]);
+    command.args(["--slo", "p50=10s", "--html", "load.html"]);
     let output = end(command.current_dir(dir.path()).spawn().unwrap());
-    assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot write no/such/place"));
+    assert_eq!(output.status.code(), Some(0));
+    let page = std::fs::read_to_string(dir.path().join("load.html")).unwrap();
+    for part in [
+        "<h1>",
+        " on 2 connections</h1>",
+        "<span>404</span> <strong>200</strong>",
+        "<span>succeeded</span> <strong>200</strong>",
+        "SLO p50 ≤ 10.0 s: met (",
+        "data-chart=\"latency-by-percentile\"",
+        "data-chart=\"latency-histogram\"",
+        "download=\"load.json.gz\"",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert!(!page.contains("secret"));
 }

@@ -50,22 +50,42 @@ pub(super) fn distributions(record: &RunRecord) -> Result<Vec<Option<Distributio
     record.targets.iter().map(read).collect()
 }
 
+/// What the curve is drawn of, beside the distributions.
+pub(super) struct Timed<'a> {
+    pub(super) workload: WorkloadKind,
+    pub(super) objectives: &'a [ObjectiveRecord],
+    /// Of each target its name, and how far its samples lie apart at the median and at the tail.
+    pub(super) targets: Vec<(&'a str, [Spread; 2])>,
+}
+
+impl<'a> Timed<'a> {
+    pub(super) fn of(record: &'a RunRecord) -> Self {
+        let workload = record.workload();
+        let spreads =
+            |target| epoch_metrics(workload).map(|(metric, _)| spread(target, metric, record.seed));
+        let targets = record.targets.iter();
+        Self {
+            workload,
+            objectives: &record.scenario.objectives,
+            targets: targets
+                .map(|target| (target.name.as_str(), spreads(target)))
+                .collect(),
+        }
+    }
+}
+
 /// HdrHistogram's chart: how long the slowest tenth, hundredth, thousandth of all took at least.
 pub(super) fn by_percentile<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
     room: Area,
-    record: &RunRecord,
+    timed: &Timed<'_>,
     looks: &[Look],
     distributions: &[Option<Distribution>],
 ) -> Result<(), Refusal> {
     let known = || distributions.iter().flatten();
-    let workload = record.workload();
+    let workload = timed.workload;
     let epoch_metrics = epoch_metrics(workload);
-    let epochs: Vec<[Spread; 2]> = record
-        .targets
-        .iter()
-        .map(|target| epoch_metrics.map(|(metric, _)| spread(target, metric, record.seed)))
-        .collect();
+    let epochs: Vec<&[Spread; 2]> = timed.targets.iter().map(|(_, spreads)| spreads).collect();
     let (low, high) = range(known());
     // The fastest half takes the left edge of the picture only, and must not choose its scale.
     let median = known()
@@ -78,13 +98,18 @@ pub(super) fn by_percentile<B: DrawingBackend>(
     // Nor where the scale begins, where the room is needed to tell tails apart: what is faster lies on the ground.
     let low = if apart { low.max(median / 2.0) } else { low };
     let log = apart || Axis::spread_out(median, high);
-    let y = with_objectives(&record.scenario.objectives, low, high, log);
+    let y = with_objectives(timed.objectives, low, high, log);
     let x = Axis::percentiles(known().map(Distribution::end_nines).fold(0.0, f64::max));
     let plan = PanelPlan {
         caption: format!("{}, {}", capitalised(terms::time(workload)), y.scale_name()),
         note: format!(
-            "dotted: fewer than 10 {} beyond; beside 50 % and 99 %: samples, 95 % interval of their mean{}",
+            "dotted: fewer than 10 {} beyond{}{}",
             terms::samples(workload),
+            if epochs.iter().any(|[median, _]| !median.epochs.is_empty()) {
+                "; beside 50 % and 99 %: samples, 95 % interval of their mean"
+            } else {
+                ""
+            },
             if apart {
                 format!("; below {}: on the ground", time(y.low))
             } else {
@@ -92,8 +117,8 @@ pub(super) fn by_percentile<B: DrawingBackend>(
             }
         ),
         y,
-        references: objectives(record)
-            .zip(&record.scenario.objectives)
+        references: objectives(timed.objectives, workload)
+            .zip(timed.objectives)
             .map(|(line, objective)| Reference {
                 at: nines(&objective.percentile),
                 ..line
@@ -129,7 +154,7 @@ pub(super) fn by_percentile<B: DrawingBackend>(
     panel.tell(canvas, Shape::Curve, &curves);
     for (index, (spread, look)) in epochs.iter().zip(looks).enumerate() {
         let shift = shift(index, epochs.len());
-        for ((_, nines), spread) in epoch_metrics.iter().zip(spread) {
+        for ((_, nines), spread) in epoch_metrics.iter().zip(spread.iter()) {
             whisker(canvas, &panel, *nines, shift, spread, *look)?;
         }
     }
@@ -141,14 +166,14 @@ pub(super) fn by_percentile<B: DrawingBackend>(
             markers(canvas, &panel, distribution, *look, &marked)?;
         }
     }
-    names(canvas, &panel, record, looks, &curves)
+    names(canvas, &panel, timed, looks, &curves)
 }
 
 /// The name of each target where its curve is believed no further, if few share the room.
 fn names<B: DrawingBackend>(
     canvas: &mut Canvas<'_, B>,
     panel: &Panel,
-    record: &RunRecord,
+    timed: &Timed<'_>,
     looks: &[Look],
     curves: &[Vec<Vec<Point>>],
 ) -> Result<(), Refusal> {
@@ -160,12 +185,12 @@ fn names<B: DrawingBackend>(
         return Ok(());
     }
     let face = Type::new(12.0, BLACK).bold().anchored(HPos::Right);
-    let targets = record.targets.iter().zip(looks).zip(curves);
+    let targets = timed.targets.iter().zip(looks).zip(curves);
     let mut ends: Vec<(f64, f64, &str, Look)> = targets
-        .filter_map(|((target, look), curve)| {
+        .filter_map(|(((name, _), look), curve)| {
             let &(nines, value_ns) = curve.first()?.last()?;
             let (x, y) = panel.point(nines, value_ns);
-            Some((x - BESIDE, y - ABOVE, target.name.as_str(), *look))
+            Some((x - BESIDE, y - ABOVE, *name, *look))
         })
         .collect();
     ends.sort_by(|one, other| other.1.total_cmp(&one.1));
@@ -255,13 +280,16 @@ pub(super) fn histogram<B: DrawingBackend>(
 }
 
 /// The objectives as lines to hold the data against.
-pub(super) fn objectives(record: &RunRecord) -> impl Iterator<Item = Reference> {
-    let reference = |objective: &ObjectiveRecord| Reference {
+pub(super) fn objectives(
+    objectives: &[ObjectiveRecord],
+    workload: WorkloadKind,
+) -> impl Iterator<Item = Reference> {
+    let reference = move |objective: &ObjectiveRecord| Reference {
         value: objective.at_most_ns as f64,
-        meaning: objective_words(objective, record.workload()),
+        meaning: objective_words(objective, workload),
         at: None,
     };
-    record.scenario.objectives.iter().map(reference)
+    objectives.iter().map(reference)
 }
 
 /// Where a percentile stands on the axis of percentiles; none of one that has no name of ours.
@@ -294,7 +322,8 @@ pub(super) fn epoch_metrics(workload: WorkloadKind) -> [(Metric, f64); 2] {
 }
 
 /// How far the epochs of one target lie apart in one metric.
-struct Spread {
+#[derive(Default)]
+pub(super) struct Spread {
     /// When each epoch was, by its middle, and what it measured.
     epochs: Vec<Point>,
     /// The 95 % interval of their mean, over blocks; none where these are too few.

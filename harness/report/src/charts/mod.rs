@@ -13,6 +13,7 @@ mod frame;
 mod ink;
 mod latency;
 mod load;
+mod load_times;
 mod loops;
 mod palette;
 mod picture;
@@ -36,8 +37,10 @@ use canvas::{Canvas, HEIGHT, Refusal};
 use distribution::Distribution;
 use frame::Figures;
 pub(crate) use ink::rules as ink_rules;
+use latency::Timed;
 pub use load::{FILE_STEM as LOAD_FILE_STEM, alt as load_alt, png as load_png, svg as load_svg};
 pub(crate) use load::{HOW_TO_READ as LOAD_HOW_TO_READ, svg_and_plot as load_svg_and_plot};
+pub(crate) use load_times::LoadTimes;
 pub use picture::ChartError;
 use picture::{refused, tall_document, tall_picture};
 pub(crate) use plot::{Plot, PlotTarget};
@@ -113,9 +116,14 @@ impl Chart {
 
     /// The question that it answers, what it shows, and of which scenario.
     pub fn title(self, record: &RunRecord) -> String {
-        let workload = record.workload();
+        let question = self.question(record.workload());
+        format!("{question}, {}", record.scenario.name)
+    }
+
+    /// The question that it answers, and what it shows.
+    fn question(self, workload: WorkloadKind) -> String {
         let (time, samples) = (terms::time(workload), terms::samples(workload));
-        let question = match self {
+        match self {
             Self::Ratios => ratios::QUESTION.to_owned(),
             Self::LatencyByPercentile => {
                 let question = match workload {
@@ -147,8 +155,7 @@ impl Chart {
                     .to_owned()
             }
             Self::WhatTheLoopsDid => "Why? What loops, pool and kernel did".to_owned(),
-        };
-        format!("{question}, {}", record.scenario.name)
+        }
     }
 
     /// How to read it, in a sentence or two.
@@ -350,6 +357,21 @@ pub(crate) fn svg_and_plot(record: &RunRecord, chart: Chart) -> Result<(String, 
     Ok((svg, plot))
 }
 
+/// The curve by percentile of one load, then its histogram.
+pub(crate) fn load_pictures(of: &LoadTimes<'_>) -> Result<[load_times::Drawn; 2], ChartError> {
+    let workload = of.report.workload;
+    let drawn = |chart: Chart, how_to_read: String| {
+        let is_curve = chart == Chart::LatencyByPercentile;
+        let title = chart.question(workload);
+        load_times::drawn(of, is_curve, chart.file_stem(), title, how_to_read)
+    };
+    let histogram = Chart::LatencyHistogram;
+    Ok([
+        drawn(Chart::LatencyByPercentile, load_times::CURVE.to_owned())?,
+        drawn(histogram, histogram.how_to_read(workload))?,
+    ])
+}
+
 /// Draws a chart as PNG, twice the SVG's nominal size: 1,920 by 1,080 pixels, or higher.
 pub fn png(record: &RunRecord, chart: Chart) -> Result<Vec<u8>, ChartError> {
     tall_picture(chart.file_stem(), chart.height(record), |backend| {
@@ -411,7 +433,7 @@ fn draw_on<B: DrawingBackend>(
     match chart {
         Chart::Ratios => ratios::draw(canvas, room, &ratios::of_run(record)),
         Chart::LatencyByPercentile => {
-            latency::by_percentile(canvas, room, record, looks, distributions)
+            latency::by_percentile(canvas, room, &Timed::of(record), looks, distributions)
         }
         Chart::LatencyByRequest => by_request::draw(canvas, room, record, looks),
         Chart::LatencyOverTime => series::latency(canvas, room, record, looks),

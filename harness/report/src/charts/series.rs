@@ -111,7 +111,7 @@ pub(super) fn latency<B: DrawingBackend>(
                 .scenario
                 .objectives
                 .iter()
-                .zip(objectives(record))
+                .zip(objectives(&record.scenario.objectives, workload))
                 .filter(|(bound, _)| bound.percentile == *percentile)
                 .map(|(_, line)| line)
                 .collect(),

@@ -8,12 +8,14 @@
 mod claims;
 mod embedded;
 mod history;
+mod load;
 mod run;
 mod shell;
 mod sweep;
 
 pub use claims::html as claims_html;
 pub use history::html as history_html;
+pub use load::html as load_html;
 pub use run::html;
 pub use shell::HtmlError;
 pub use sweep::html as sweep_html;

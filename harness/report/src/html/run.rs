@@ -189,7 +189,7 @@ fn head(record: &RunRecord, lead: Option<Figure>) -> Head {
         loads: record
             .targets
             .first()
-            .map(sentences::load)
+            .map(|target| sentences::load(&target.report.load, "measured per target"))
             .unwrap_or_default(),
         valid: sentences::is_believed(record),
         belief: sentences::belief(record),

@@ -163,6 +163,7 @@ pub(super) struct Card {
 /// One target's figure in it.
 pub(super) struct CardRow {
     pub(super) name: String,
+    /// Empty where there is no target to tell from others.
     pub(super) colour: String,
     pub(super) figure: String,
     pub(super) compared: Option<Compared>,

@@ -188,7 +188,7 @@ fn circumstances(record: &RunRecord) -> String {
     let load = record
         .targets
         .first()
-        .map(sentences::load)
+        .map(|target| sentences::load(&target.report.load, "measured per target"))
         .unwrap_or_default();
     let environment = &record.environment;
     format!(

@@ -297,6 +297,31 @@ pub fn is_believed(record: &RunRecord) -> bool {
     record.validity.is_valid() && record.targets.iter().all(is_measured)
 }
 
+/// Whether to believe a measurement, in a sentence.
+fn believed(is_valid: bool, warnings: usize, is_nothing_measured: bool) -> String {
+    match (is_valid, warnings) {
+        _ if is_nothing_measured => NOTHING_MEASURED.to_owned(),
+        (true, 0) => "The measurement is valid, and nothing speaks against it.".to_owned(),
+        (true, _) => format!(
+            "The measurement is valid, with {}.",
+            plural(warnings as u64, "warning", "warnings")
+        ),
+        (false, _) => {
+            "The measurement is not valid: its figures do not measure the targets.".to_owned()
+        }
+    }
+}
+
+/// Whether to believe a load, in a sentence.
+pub fn belief_of_load(report: &LoadReport) -> String {
+    let warnings = report.validity.warnings.len();
+    believed(
+        report.validity.is_valid(),
+        warnings,
+        report.requests.ok == 0,
+    )
+}
+
 /// Whether to believe the run, and whether it is whole, in sentences.
 pub fn belief(record: &RunRecord) -> String {
     let mut sentences = Vec::new();
@@ -305,17 +330,11 @@ pub fn belief(record: &RunRecord) -> String {
         .targets
         .iter()
         .all(|target| target.report.requests.ok == 0);
-    sentences.push(match (record.validity.is_valid(), noted) {
-        _ if is_nothing_measured => NOTHING_MEASURED.to_owned(),
-        (true, 0) => "The measurement is valid, and nothing speaks against it.".to_owned(),
-        (true, _) => format!(
-            "The measurement is valid, with {}.",
-            plural(noted as u64, "warning", "warnings")
-        ),
-        (false, _) => {
-            "The measurement is not valid: its figures do not measure the targets.".to_owned()
-        }
-    });
+    sentences.push(believed(
+        record.validity.is_valid(),
+        noted,
+        is_nothing_measured,
+    ));
     for target in record
         .targets
         .iter()
@@ -335,11 +354,12 @@ pub fn belief(record: &RunRecord) -> String {
 }
 
 /// What was driven at the targets: `Open loop: 1,000 requests/s (poisson) on 256 connections, 24 s measured per target.`
-pub fn load(target: &TargetRecord) -> String {
-    let load = &target.report.load;
+///
+/// `measured`: what stands behind the measured time.
+pub fn load(load: &LoadRecord, measured: &str) -> String {
     let connections = connections(load);
     let measured = format!(
-        "{} measured per target",
+        "{} {measured}",
         crate::words::figures::seconds(load.duration_s)
     );
     match load.rate_per_s {
@@ -555,6 +575,23 @@ fn objective(bound: &ObjectiveRecord, workload: WorkloadKind, targets: &[TargetR
         terms::samples(workload)
     )
 }
+
+/// Whether a load keeps to an SLO, as a sentence without its stop, and as an answer; none where too few requests were timed.
+pub fn slo_of_load(report: &LoadReport, slo: &ObjectiveRecord) -> (String, Option<bool>) {
+    let found = report.times(report.workload.clock()).named(&slo.percentile);
+    let met = found.map(|found| found <= slo.at_most_ns);
+    let verdict = match (met, found) {
+        (Some(true), Some(found)) => format!("met ({})", time(found as f64)),
+        (_, Some(found)) => format!("missed ({})", time(found as f64)),
+        (_, None) => format!("unknown: too few {}", terms::samples(report.workload)),
+    };
+    let bound = objective_words(slo, report.workload);
+    (format!("{bound}: {verdict}"), met)
+}
+
+/// What a closed loop does not see.
+pub const COORDINATED_OMISSION: &str = "Closed loop: while the server stalls no request is sent, so a stall counts once. Percentiles that \
+                                        users would see take a rate (-R).";
 
 /// `objective p99 ≤ 40.0 ms`, and of which time where it is not the response time.
 pub fn objective_words(bound: &ObjectiveRecord, workload: WorkloadKind) -> String {

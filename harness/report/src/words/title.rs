@@ -6,6 +6,7 @@
 use analysis::compare::{block_values, geometric_mean};
 use model::measured::workload::WorkloadKind;
 use model::record::comparison::Comparison;
+use model::record::load_report::{LoadRecord, LoadReport};
 use model::record::metric::{Metric, Rank};
 use model::record::run::RunRecord;
 use model::record::sweep::knee::Known;
@@ -14,7 +15,7 @@ use model::record::target::TargetRecord;
 use model::record::verdict::ComparisonVerdict;
 use model::words::listed;
 
-use crate::words::figures::{per_s, plural, times};
+use crate::words::figures::{per_s, plural, time, times};
 use crate::words::{failures, sentences, terms};
 
 /// Figures of a title about one target.
@@ -70,9 +71,31 @@ fn rate(record: &RunRecord) -> Option<f64> {
     record.targets.first()?.report.load.rate_per_s
 }
 
+/// What a load found: `p99 15.8 ms, p50 15.2 ms at 1,000 requests/s`.
+pub fn of_load(report: &LoadReport) -> String {
+    if report.requests.ok == 0 {
+        return sentences::NOTHING_MEASURED.trim_end_matches('.').to_owned();
+    }
+    if !report.validity.is_valid() {
+        return "The measurement is not valid".to_owned();
+    }
+    let times = report.times(report.workload.clock());
+    let rate = report
+        .load
+        .rate_per_s
+        .is_none()
+        .then_some(report.throughput_per_s);
+    let figures = [
+        rate.map(per_s),
+        times.p99.map(|ns| format!("p99 {}", time(ns as f64))),
+        times.p50.map(|ns| format!("p50 {}", time(ns as f64))),
+    ];
+    let figures: Vec<String> = figures.into_iter().flatten().collect();
+    format!("{} {}", figures.join(", "), under(&report.load))
+}
+
 /// Under which load: `at 1,000 requests/s`, `on 64 connections`.
-fn load(target: &TargetRecord) -> String {
-    let load = &target.report.load;
+fn under(load: &LoadRecord) -> String {
     match load.rate_per_s {
         Some(rate) => format!("at {}", per_s(rate).replace("/s", " requests/s")),
         None => format!("on {}", sentences::connections(load)),
@@ -100,7 +123,12 @@ fn of_one(target: &TargetRecord, metrics: &[Metric]) -> String {
         Some(format!("{} {figure}", name(metric, workload)))
     });
     let figures: Vec<String> = figures.take(FIGURES_MAX).collect();
-    format!("{} {}: {}", target.name, load(target), figures.join(", "))
+    format!(
+        "{} {}: {}",
+        target.name,
+        under(&target.report.load),
+        figures.join(", ")
+    )
 }
 
 fn of_two(record: &RunRecord) -> String {
@@ -124,7 +152,7 @@ fn of_two(record: &RunRecord) -> String {
             "{head}'s {} is {} {base}'s {}",
             name(first.metric, workload),
             times(first.ratio),
-            load(one)
+            under(&one.report.load)
         ));
         let mut further: Vec<String> = different
             .map(|each| format!("{} {}", name(each.metric, workload), times(each.ratio)))
@@ -142,9 +170,12 @@ fn of_two(record: &RunRecord) -> String {
         found.push(match compared.as_slice() {
             [] => format!("{both} could not be compared"),
             all if all.iter().all(is_equivalent) => {
-                format!("{both} are equivalent {}", load(one))
+                format!("{both} are equivalent {}", under(&one.report.load))
             }
-            _ => format!("No certain difference between {both} {}", load(one)),
+            _ => format!(
+                "No certain difference between {both} {}",
+                under(&one.report.load)
+            ),
         });
     }
     found.join("; ")
@@ -152,7 +183,7 @@ fn of_two(record: &RunRecord) -> String {
 
 fn of_many(record: &RunRecord) -> String {
     let workload = record.workload();
-    let load = load(&record.targets[0]);
+    let load = under(&record.targets[0].report.load);
     let count = record.targets.len() as u64;
     let Some(Comparison { base, .. }) = record.comparisons.first() else {
         return format!(
@@ -502,6 +533,27 @@ mod tests {
         assert_eq!(
             of_sweep(&failed),
             "coroutine failed before the end of the sweep"
+        );
+    }
+
+    #[test]
+    fn a_load_is_named_by_its_tail_or_by_what_was_answered_where_nothing_limits_it() {
+        let mut report = samples::run_record().targets.remove(0).report;
+        assert_eq!(
+            of_load(&report),
+            "p99 15.8 ms, p50 15.2 ms at 1,000 requests/s"
+        );
+        report.load.rate_per_s = None;
+        assert_eq!(
+            of_load(&report),
+            "1,008/s, p99 15.8 ms, p50 15.2 ms on 256 connections"
+        );
+        report.validity = invalid();
+        assert_eq!(of_load(&report), "The measurement is not valid");
+        report.requests.ok = 0;
+        assert_eq!(
+            of_load(&report),
+            "Nothing was measured: no request succeeded"
         );
     }
 }
