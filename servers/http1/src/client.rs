@@ -118,6 +118,35 @@ pub struct ReplyDecoder {
     head_scanned: usize,
 }
 
+/// The head of an earlier reply. Where the next begins with the same bytes, which servers change once a second for the date, it means the
+/// same and is not parsed again.
+#[derive(Clone, Debug, Default)]
+pub struct KnownHead {
+    /// From the status line to the empty line; empty where none is known.
+    bytes: Vec<u8>,
+    /// What was asked, and what the head means as an answer to that.
+    meaning: Option<(Method, ReplyHead)>,
+}
+
+/// The longest head that is kept to be known again, in bytes: it is kept once a connection.
+pub const MAX_KNOWN_HEAD_BYTES: usize = 512;
+
+impl KnownHead {
+    /// What `input` begins with, where that is this head, as an answer to `to`: its bytes and its meaning.
+    fn begins(&self, input: &[u8], to: Method) -> Option<(usize, ReplyHead)> {
+        let (method, head) = self.meaning?;
+        (method == to && input.starts_with(&self.bytes)).then_some((self.bytes.len(), head))
+    }
+
+    fn set(&mut self, bytes: &[u8], to: Method, head: ReplyHead) {
+        if bytes.len() <= MAX_KNOWN_HEAD_BYTES {
+            self.bytes.clear();
+            self.bytes.extend_from_slice(bytes);
+            self.meaning = Some((to, head));
+        }
+    }
+}
+
 /// What [`ReplyDecoder::decode`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part<'a> {
@@ -204,8 +233,25 @@ impl ReplyDecoder {
     /// one, until [`Part::NeedInput`] or [`Part::End`]. An incomplete head takes nothing; interim (1xx) heads are skipped,
     /// but for 101, after which the connection speaks another protocol.
     pub fn decode<'a>(&mut self, input: &'a [u8]) -> Result<(usize, Part<'a>), ReplyError> {
+        self.decode_any(input, None)
+    }
+
+    /// As [`ReplyDecoder::decode`], and quicker where the head is that of an earlier reply.
+    pub fn decode_as<'a>(
+        &mut self,
+        input: &'a [u8],
+        known: &mut KnownHead,
+    ) -> Result<(usize, Part<'a>), ReplyError> {
+        self.decode_any(input, Some(known))
+    }
+
+    fn decode_any<'a>(
+        &mut self,
+        input: &'a [u8],
+        known: Option<&mut KnownHead>,
+    ) -> Result<(usize, Part<'a>), ReplyError> {
         match self.state {
-            State::Head => self.decode_head(input),
+            State::Head => self.decode_head(input, known),
             State::Body => self.decode_body(input),
             State::Whole => Ok((0, Part::End)),
             State::Closed => Err(ReplyError::AlreadyFailed),
@@ -231,10 +277,20 @@ impl ReplyDecoder {
         Err(error)
     }
 
-    fn decode_head<'a>(&mut self, input: &'a [u8]) -> Result<(usize, Part<'a>), ReplyError> {
+    fn decode_head<'a>(
+        &mut self,
+        input: &'a [u8],
+        known: Option<&mut KnownHead>,
+    ) -> Result<(usize, Part<'a>), ReplyError> {
         let mut skipped = 0;
         loop {
             let rest = &input[skipped..];
+            let again = known
+                .as_deref()
+                .and_then(|known| known.begins(rest, self.request_method));
+            if let Some((bytes, head)) = again {
+                return Ok((skipped + bytes, self.begun(head)));
+            }
             let old = self.head_scanned.min(rest.len());
             let is_news =
                 old == 0 || rest[old..].contains(&b'\n') || rest.len() >= MAX_REPLY_HEAD_BYTES;
@@ -257,14 +313,23 @@ impl ReplyDecoder {
                 }
                 continue;
             }
-            self.body = Body::of_length(head.length, u64::MAX);
-            self.on(if self.body.is_some() {
-                Event::HeadWithBody
-            } else {
-                Event::HeadAlone
-            });
-            return Ok((skipped, Part::Head(head)));
+            if let Some(known) = known {
+                known.set(&rest[..bytes], self.request_method, head);
+            }
+            return Ok((skipped, self.begun(head)));
         }
+    }
+
+    /// The final head has come.
+    fn begun(&mut self, head: ReplyHead) -> Part<'static> {
+        self.head_scanned = 0;
+        self.body = Body::of_length(head.length, u64::MAX);
+        self.on(if self.body.is_some() {
+            Event::HeadWithBody
+        } else {
+            Event::HeadAlone
+        });
+        Part::Head(head)
     }
 
     fn decode_body<'a>(&mut self, input: &'a [u8]) -> Result<(usize, Part<'a>), ReplyError> {

@@ -1,7 +1,7 @@
 //! One request and its reply: bytes in, a fate out. No socket and no clock.
 
 use http1::Method;
-use http1::client::{Part, ReplyDecoder, ReplyError};
+use http1::client::{KnownHead, Part, ReplyDecoder, ReplyError};
 use model::measured::accounting::ErrorKind;
 use model::units::Nanos;
 use rustls::AlertDescription;
@@ -20,6 +20,8 @@ pub const MAX_KEPT_BYTES: usize = 4096;
 #[derive(Debug)]
 pub struct Exchange {
     decoder: ReplyDecoder,
+    /// The head of the reply before, on this connection.
+    known: KnownHead,
     /// Bytes received but not yet decodable: a head or a chunk line cut in two.
     pending: Vec<u8>,
     keep_alive: bool,
@@ -93,6 +95,7 @@ impl Exchange {
     pub fn new() -> Self {
         Self {
             decoder: ReplyDecoder::new(Method::Get),
+            known: KnownHead::default(),
             pending: Vec::new(),
             keep_alive: true,
             body_bytes: 0,
@@ -204,7 +207,7 @@ impl Exchange {
     ) -> (usize, Progress) {
         let mut consumed = 0;
         loop {
-            let (count, part) = match self.decoder.decode(&bytes[consumed..]) {
+            let (count, part) = match self.decoder.decode_as(&bytes[consumed..], &mut self.known) {
                 Ok(decoded) => decoded,
                 Err(error) => {
                     let why = match (self.status, &bytes[consumed..]) {

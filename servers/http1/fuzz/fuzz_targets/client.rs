@@ -2,7 +2,7 @@
 #![no_main]
 
 use http1::Method;
-use http1::client::{Part, ReplyDecoder, ReplyError};
+use http1::client::{KnownHead, Part, ReplyDecoder, ReplyError};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -19,12 +19,24 @@ fuzz_target!(|input: &[u8]| {
         read(method, input.chunks(1 + usize::from(choice >> 1))),
         whole
     );
+    let mut known = KnownHead::default();
+    for _ in 0..2 {
+        assert_eq!(read_knowing(method, [input], &mut known), whole);
+    }
 });
 
 /// The heads, the body, and either what follows the reply, or what the end of the connection means, or the error.
 type Read = (usize, Vec<u8>, Result<Option<Vec<u8>>, ReplyError>);
 
 fn read<'a>(method: Method, pieces: impl IntoIterator<Item = &'a [u8]>) -> Read {
+    read_knowing(method, pieces, &mut KnownHead::default())
+}
+
+fn read_knowing<'a>(
+    method: Method,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    known: &mut KnownHead,
+) -> Read {
     let mut reply = ReplyDecoder::new(method);
     let (mut heads, mut body, mut kept) = (0, Vec::new(), Vec::new());
     let mut is_complete = false;
@@ -32,7 +44,7 @@ fn read<'a>(method: Method, pieces: impl IntoIterator<Item = &'a [u8]>) -> Read 
         kept.extend_from_slice(piece);
         let mut done = 0;
         while !is_complete {
-            let (consumed, part) = match reply.decode(&kept[done..]) {
+            let (consumed, part) = match reply.decode_as(&kept[done..], known) {
                 Ok(found) => found,
                 Err(error) => {
                     assert_eq!(reply.decode(&kept), Err(ReplyError::AlreadyFailed));

@@ -1,6 +1,6 @@
 //! The door every case goes through: a stream, cut somehow, fed to one end of a connection.
 
-use http1::client::{Part, ReplyDecoder, ReplyError, ReplyHead};
+use http1::client::{KnownHead, Part, ReplyDecoder, ReplyError, ReplyHead};
 use http1::server::{Connection, Poll, Request, Response};
 use http1::{Date, MAX_PIPELINED_BYTES, Method, Version};
 
@@ -132,6 +132,27 @@ pub(crate) enum ReadEnd {
 
 /// Decodes one reply from the pieces, keeping what was not consumed as a caller would.
 pub(crate) fn read<'a>(method: Method, pieces: impl IntoIterator<Item = &'a [u8]>) -> Read {
+    read_by(method, pieces, ReplyDecoder::decode)
+}
+
+/// The same behind another reply, whose head is known.
+pub(crate) fn read_knowing<'a>(
+    method: Method,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    known: &mut KnownHead,
+) -> Read {
+    read_by(method, pieces, |decoder, input| {
+        decoder.decode_as(input, known)
+    })
+}
+
+type Decoded<'a> = Result<(usize, Part<'a>), ReplyError>;
+
+fn read_by<'a>(
+    method: Method,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+    mut decode: impl for<'b> FnMut(&mut ReplyDecoder, &'b [u8]) -> Decoded<'b>,
+) -> Read {
     let mut decoder = ReplyDecoder::new(method);
     let mut read = Read {
         head: None,
@@ -143,11 +164,11 @@ pub(crate) fn read<'a>(method: Method, pieces: impl IntoIterator<Item = &'a [u8]
     for piece in pieces {
         kept.extend_from_slice(piece);
         while !is_complete {
-            let (consumed, part) = match decoder.decode(&kept) {
+            let (consumed, part) = match decode(&mut decoder, &kept) {
                 Ok(found) => found,
                 Err(error) => {
                     assert_eq!(
-                        decoder.decode(&kept),
+                        decode(&mut decoder, &kept),
                         Err(ReplyError::AlreadyFailed),
                         "an error is final"
                     );

@@ -1,9 +1,11 @@
 //! Replies, and what a client must make of them.
 
 use http1::Method;
-use http1::client::{BodyLength, BodyLength::*, ReplyError, ReplyHead};
+use http1::client::{
+    BodyLength, BodyLength::*, KnownHead, MAX_KNOWN_HEAD_BYTES, ReplyError, ReplyHead,
+};
 
-use super::replay::{Read, ReadEnd, cut, read};
+use super::replay::{Read, ReadEnd, cut, read, read_knowing};
 
 /// What comes of a reply. Malformed ones differ by kind, not by their texts.
 #[derive(Debug)]
@@ -147,6 +149,36 @@ fn every_case_cut_in_two_anywhere() {
                 &format!("cut at {at}"),
             );
         }
+    }
+}
+
+#[test]
+fn a_head_that_is_known_changes_nothing_of_what_is_read() {
+    for first in CASES {
+        for case in CASES {
+            let mut known = KnownHead::default();
+            read_knowing(first.method, [first.input.as_bytes()], &mut known);
+            let again = read_knowing(case.method, [case.input.as_bytes()], &mut known);
+            check(case, &again, &format!("behind {}", first.name));
+            let cut = cut(case.input.as_bytes(), &[case.input.len() / 2]);
+            let again = read_knowing(case.method, cut, &mut known);
+            check(case, &again, "again, and cut");
+        }
+    }
+}
+
+#[test]
+fn heads_that_can_be_known_are_bounded() {
+    for bytes in [MAX_KNOWN_HEAD_BYTES, MAX_KNOWN_HEAD_BYTES + 1] {
+        let fixed = "HTTP/1.1 204 No Content\r\nA: \r\n\r\n".len();
+        let reply = format!(
+            "HTTP/1.1 204 No Content\r\nA: {}\r\n\r\n",
+            "a".repeat(bytes - fixed)
+        );
+        let mut known = KnownHead::default();
+        read_knowing(Method::Get, [reply.as_bytes()], &mut known);
+        let is_known = format!("{known:?}") != format!("{:?}", KnownHead::default());
+        assert_eq!(is_known, bytes == MAX_KNOWN_HEAD_BYTES, "{bytes}");
     }
 }
 
