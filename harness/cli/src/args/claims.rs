@@ -50,6 +50,10 @@ pub(crate) struct ChosenArgs {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  bench claims list                       all of them
+  bench claims list --topic uvloop
+  bench claims list s7 --json")]
 pub(crate) struct ClaimsListArgs {
     #[command(flatten)]
     pub(crate) chosen: ChosenArgs,
