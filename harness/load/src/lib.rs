@@ -15,8 +15,6 @@
 //!   nothing, beside a drive.
 //! - [`backend`] is the upstream that servers under test call: part of the ruler, because its lateness would be mistaken for
 //!   theirs. [`truth`] is a server whose every answer time is known: what the instrument itself is held against.
-//!
-//! Needs Linux 5.11 or later, for `epoll_pwait2` and its nanosecond time-outs.
 
 #![allow(
     clippy::disallowed_methods,

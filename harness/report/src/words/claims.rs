@@ -206,21 +206,22 @@ pub fn line(tested: &Tested) -> String {
 /// The claims in groups, those that contradict each other together; each with its heading. Topics and groups are in their first
 /// claim's order.
 pub fn groups(outcome: &Outcome) -> Vec<(String, Vec<&Tested>)> {
+    let members = |group: &String| {
+        let of = |tested: &&Tested| tested.claim.group.as_ref() == Some(group);
+        outcome.tested.iter().filter(of).count()
+    };
     let mut groups: Vec<(String, Vec<&Tested>)> = Vec::new();
     for tested in &outcome.tested {
         let heading = match &tested.claim.group {
-            Some(group) => format!("{group}: sources that contradict each other"),
-            None => format!("topic {}", tested.claim.topic),
+            Some(group) if members(group) > 1 => {
+                format!("{group}: sources that contradict each other")
+            }
+            // A group of one contradicts nothing.
+            _ => format!("topic {}", tested.claim.topic),
         };
         match groups.iter_mut().find(|(known, _)| *known == heading) {
             Some((_, members)) => members.push(tested),
             None => groups.push((heading, vec![tested])),
-        }
-    }
-    // A group of one contradicts nothing.
-    for (heading, members) in &mut groups {
-        if let [only] = members.as_slice() {
-            *heading = format!("topic {}", only.claim.topic);
         }
     }
     groups.sort_by_key(|(_, members)| std::cmp::Reverse(members[0].contradicts));
