@@ -40,6 +40,17 @@ pub(crate) fn parent(path: &Path) -> &Path {
     }
 }
 
+/// The program and its arguments, as they are typed into a shell; never empty. `what`: the flag that they were given by.
+pub(crate) fn command_words(what: &str, command: &str) -> Result<Vec<String>, Failure> {
+    let words = shlex::split(command).filter(|words| !words.is_empty());
+    words.ok_or_else(|| {
+        Failure::usage(miette::miette!(
+            help = "write it as for a shell, as in `./server --port {{port}}`; variables and pipes are not known",
+            "{what} `{command}` is no command: it is empty, or a quote is not closed"
+        ))
+    })
+}
+
 fn is_file_name(name: &str) -> bool {
     name.contains('/') || Path::new(name).extension().is_some()
 }

@@ -53,18 +53,19 @@ impl Platform {
         }
     }
 
-    /// The step of a GitHub workflow that installs it; none where a runner has it.
-    fn workflow_step(self) -> Option<&'static str> {
+    /// The step of a GitHub workflow that installs it; none where a runner has it. `below`: see [`Plan::below`].
+    fn workflow_step(self, below: &str) -> Option<String> {
         match self {
             Self::Node => Some(
-                "      - uses: actions/setup-node@v4\n        with:\n          node-version: 24\n",
+                "      - uses: actions/setup-node@v4\n        with:\n          node-version: 24\n".to_owned(),
             ),
             Self::Python => Some(
-                "      - uses: actions/setup-python@v5\n        with:\n          python-version: \"3.13\"\n",
+                "      - uses: actions/setup-python@v5\n        with:\n          python-version: \"3.13\"\n".to_owned(),
             ),
-            Self::Go => Some(
-                "      - uses: actions/setup-go@v5\n        with:\n          go-version-file: go.mod\n",
-            ),
+            Self::Go => Some(format!(
+                "      - uses: actions/setup-go@v5\n        with:\n          go-version-file: {}\n",
+                quoted(&format!("{below}go.mod"))
+            )),
             Self::Rust | Self::Unknown => None,
         }
     }
@@ -95,6 +96,8 @@ impl Project {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Plan {
     pub(crate) name: String,
+    /// Where the project is in its repository, as `services/api/`; empty at its root.
+    pub(crate) below: String,
     pub(crate) platform: Platform,
     pub(crate) build: Vec<String>,
     /// The program and its arguments; never empty.
@@ -147,14 +150,18 @@ impl Plan {
         text
     }
 
-    /// The configuration of the gate.
+    /// The configuration of the gate, which builds at the root of the repository.
     pub(crate) fn gate(&self, scenario: &str, manifest: &str) -> String {
         let mut text =
             String::from("# What `bench gate` measures of a change and of what it is based on.\n");
         line(&mut text, "scenarios", &list(&[scenario]));
         line(&mut text, "target", &quoted(manifest));
         if !self.build.is_empty() {
-            line(&mut text, "build", &list(&self.build));
+            let build = match self.below.as_str() {
+                "" => self.build.clone(),
+                below => shell(format!("cd {} && {}", typed([below]), typed(&self.build))),
+            };
+            line(&mut text, "build", &list(&build));
         }
         text
     }
@@ -163,7 +170,12 @@ impl Plan {
     ///
     /// `version`: of the package that the runner installs.
     pub(crate) fn workflow(&self, version: &str) -> String {
-        let step = self.platform.workflow_step().unwrap_or_default();
+        let below = self.below.as_str();
+        let step = self.platform.workflow_step(below).unwrap_or_default();
+        let config = match below {
+            "" => String::new(),
+            below => format!("--config {} ", typed([format!("{below}bench.toml")])),
+        };
         format!(
             "# Fails where a pull request makes the server slower, or more of its requests fail.
 name: bench
@@ -179,7 +191,8 @@ jobs:
           # The merge that is tested, and its parents: the first is what it is based on.
           fetch-depth: 2
 {step}      # Exit code 3: the runner was disturbed, nothing was judged.
-      - run: pipx run pairbench=={version} gate --base-rev HEAD^1 || [ $? = 3 ]
+      - run: |
+          pipx run pairbench=={version} gate {config}--base-rev HEAD^1 || [ $? = 3 ]
 "
         )
     }
@@ -201,6 +214,15 @@ fn list<S: AsRef<str>>(words: &[S]) -> String {
 
 fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
+}
+
+/// Words as they are typed into a shell.
+fn typed<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String {
+    let quoted = words.into_iter().map(|word| {
+        let quoted = shlex::try_quote(word.as_ref()).map(std::borrow::Cow::into_owned);
+        quoted.unwrap_or_else(|_| word.as_ref().to_owned())
+    });
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 /// One line for a shell.
@@ -496,6 +518,7 @@ mod tests {
         ] {
             let plan = Plan {
                 name: "users \"api\"".to_owned(),
+                below: String::new(),
                 platform,
                 build: words(&["make"]),
                 command: words(&command),

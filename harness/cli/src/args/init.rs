@@ -9,7 +9,7 @@ use model::units::Rate;
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:
   bench init                                        in the directory of a project; asks two questions
-  bench init --path /api/users/42                   without asking
+  bench init --command 'node a.js' --path /users    without asking
   bench init services/api --command './api {port}'  a server in another directory, started so
 
 Reads package.json, pyproject.toml, Cargo.toml or go.mod, and writes bench-server.toml (how the server is started), \

@@ -17,7 +17,8 @@ use crate::args::gate::GateArgs;
 use crate::exit::Exit;
 use crate::git::{self, Stale, Worktree};
 use crate::judging::{
-    build, commit, config, in_tree, judge, parent, repository, scenarios, target, target_in,
+    build, command_words, commit, config, in_tree, judge, parent, repository, scenarios, target,
+    target_in,
 };
 use crate::output::{note, note_part};
 use crate::terminal::show_gate;
@@ -219,14 +220,7 @@ fn base_of_revision(
 
 /// The head's target, started by another command.
 fn started_by(command: &str, head: &TargetSpec) -> Result<TargetSpec, Failure> {
-    let help = "write it as for a shell, as in `./server --port {port}`; variables and pipes are not known";
-    let words = shlex::split(command).filter(|words| !words.is_empty());
-    let Some(words) = words else {
-        return Err(Failure::usage(miette::miette!(
-            help = help,
-            "--base-command `{command}` is no command: it is empty, or a quote is not closed"
-        )));
-    };
+    let words = command_words("--base-command", command)?;
     let Kind::Launched(manifest) = &head.kind else {
         unreachable!("a gate's target is a manifest");
     };

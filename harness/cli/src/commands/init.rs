@@ -6,13 +6,17 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use analysis::gate::Config;
+use model::spec::scenario::Scenario;
+use model::spec::target::Manifest;
 use process::failure::{Explain, Failure};
 use process::files;
 use process::interrupt::Interrupt;
 
 use crate::args::init::InitArgs;
 use crate::exit::Exit;
-use crate::judging::build;
+use crate::git;
+use crate::judging::{build, command_words};
 use crate::output::{note, note_part};
 use crate::project::{Plan, Project};
 
@@ -37,18 +41,25 @@ pub(crate) fn run(args: &InitArgs) -> Result<Exit, Failure> {
         )));
     }
     let project = Project::of(&|name| files::read_text(&dir.join(name), MAX_SOURCE_BYTES).ok());
-    let plan = plan(args, project)?;
+    let (root, below) = place(dir);
+    let plan = plan(args, project, below)?;
     let mut texts = vec![
-        (MANIFEST, plan.manifest()),
-        (SCENARIO, plan.scenario()),
-        (GATE, plan.gate(SCENARIO, MANIFEST)),
+        (dir.join(MANIFEST), plan.manifest()),
+        (dir.join(SCENARIO), plan.scenario()),
+        (dir.join(GATE), plan.gate(SCENARIO, MANIFEST)),
     ];
+    // What bench would refuse afterwards is refused before anything is written.
+    Manifest::parse(&texts[0].1, MANIFEST).map_err(Failure::usage)?;
+    Scenario::parse(&texts[1].1, SCENARIO).map_err(Failure::usage)?;
+    Config::parse(&texts[2].1, GATE).map_err(Failure::usage)?;
     if !args.no_ci {
-        texts.push((WORKFLOW, plan.workflow(env!("CARGO_PKG_VERSION"))));
+        // GitHub looks for workflows at the root only.
+        let workflow = plan.workflow(env!("CARGO_PKG_VERSION"));
+        texts.push((root.join(WORKFLOW), workflow));
     }
-    write(dir, &texts)?;
-    for (name, _) in &texts {
-        note!("wrote {}", dir.join(name).display());
+    write(&texts)?;
+    for (path, _) in &texts {
+        note!("wrote {}", path.display());
     }
     note!(
         "Change them as you like. Then: `bench run {SCENARIO} -t ./{MANIFEST}` measures, `bench sweep {SCENARIO} -t ./{MANIFEST}` finds \
@@ -60,8 +71,22 @@ pub(crate) fn run(args: &InitArgs) -> Result<Exit, Failure> {
     prove(dir, &plan)
 }
 
+/// The root of the repository, and where the project is below it, as `services/api/`; outside of one, the project itself.
+fn place(dir: &Path) -> (PathBuf, String) {
+    let below = || {
+        let root = git::root(dir).ok()?.canonicalize().ok()?;
+        let below = dir.canonicalize().ok()?;
+        let below = below.strip_prefix(&root).ok()?.to_str()?.to_owned();
+        Some((root, below)).filter(|(_, below)| !below.is_empty())
+    };
+    below().map_or_else(
+        || (dir.to_owned(), String::new()),
+        |(root, below)| (root, format!("{below}/")),
+    )
+}
+
 /// What was typed, else what the user says, else what the project's files say.
-fn plan(args: &InitArgs, project: Project) -> Result<Plan, Failure> {
+fn plan(args: &InitArgs, project: Project, below: String) -> Result<Plan, Failure> {
     if let Some((file, (runtime, _))) = project.found.zip(project.platform.words()) {
         note!("{}: {runtime}", args.dir.join(file).display());
     }
@@ -87,7 +112,7 @@ fn plan(args: &InitArgs, project: Project) -> Result<Plan, Failure> {
         )));
     }
     let build = match &args.build {
-        Some(build) => words("--build", build)?,
+        Some(build) => command_words("--build", build)?,
         None => project.build,
     };
     let name = args.dir.canonicalize().ok();
@@ -99,21 +124,13 @@ fn plan(args: &InitArgs, project: Project) -> Result<Plan, Failure> {
                 |name| name.to_string_lossy().into_owned(),
             )
         }),
+        below,
         platform: project.platform,
         build,
-        command: words("--command", &command)?,
+        command: command_words("--command", &command)?,
         paths,
         rate_per_s: args.rate.as_per_s(),
         connections: args.connections.get(),
-    })
-}
-
-fn words(what: &str, command: &str) -> Result<Vec<String>, Failure> {
-    shlex::split(command).filter(|words| !words.is_empty()).ok_or_else(|| {
-        Failure::usage(miette::miette!(
-            help = "say it as for a shell, as in `--command 'node server.js'`; variables and pipes are not known",
-            "{what} `{command}` is no command: it is empty, or a quote is not closed"
-        ))
     })
 }
 
@@ -137,29 +154,31 @@ fn answer(question: &str, proposed: Option<&str>) -> Result<String, Failure> {
 }
 
 /// Writes all of them, or none: what is there stays as it is.
-fn write(dir: &Path, texts: &[(&str, String)]) -> Result<(), Failure> {
-    let there: Vec<_> = texts
-        .iter()
-        .filter(|(name, _)| dir.join(name).symlink_metadata().is_ok())
-        .collect();
-    if let Some((name, _)) = there.first() {
+fn write(texts: &[(PathBuf, String)]) -> Result<(), Failure> {
+    let there = |(path, _): &&(PathBuf, String)| path.symlink_metadata().is_ok();
+    let mut there = texts.iter().filter(there);
+    if let Some((path, _)) = there.next() {
+        let more = match there.count() {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
         return Err(Failure::usage(miette::miette!(
             help = "move it away, or write the others by hand as docs/own-service.md shows; --no-ci leaves the workflow out",
-            "{} is there already{}; nothing was written",
-            dir.join(name).display(),
-            if there.len() > 1 {
-                format!(", and {} more", there.len() - 1)
-            } else {
-                String::new()
-            }
+            "{} is there already{more}; nothing was written",
+            path.display()
         )));
     }
-    for (name, text) in texts {
-        let path = dir.join(name);
-        write_new(&path, text).or_usage(
-            || format!("cannot write {}", path.display()),
-            "check that the directory can be written to",
-        )?;
+    for (index, (path, text)) in texts.iter().enumerate() {
+        write_new(path, text)
+            .inspect_err(|_| {
+                for (written, _) in &texts[..index] {
+                    let _ = fs::remove_file(written);
+                }
+            })
+            .or_usage(
+                || format!("cannot write {}", path.display()),
+                "check that the directory can be written to",
+            )?;
     }
     Ok(())
 }

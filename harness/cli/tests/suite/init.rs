@@ -64,7 +64,7 @@ fn what_is_there_stays_and_then_nothing_is_written() {
 #[test]
 fn what_can_not_be_known_is_asked_for_by_name() {
     let dir = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &str); 4] = [
+    let cases: [(&[&str], &str); 6] = [
         (&[], "--command `` is no command"),
         (&["--command", "'x"], "--command `'x` is no command"),
         (
@@ -75,8 +75,11 @@ fn what_can_not_be_known_is_asked_for_by_name() {
             &["--command", "x", "--path", "users"],
             "the path `users` does not begin with a slash",
         ),
+        (&["--command", "x {prot}"], "{prot}"),
+        (&["--command", "x", "--path", "/a b"], "/a b"),
     ];
     for (args, message) in cases {
+        // Also what only the parsers of what would be written refuse.
         let (code, said) = init(dir.path(), args);
         assert_eq!(code, Some(2), "{said}");
         assert!(said.contains(message), "{said}");
@@ -85,4 +88,30 @@ fn what_can_not_be_known_is_asked_for_by_name() {
     assert_eq!(code, Some(2));
     assert!(said.contains("nowhere is no directory"), "{said}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn in_a_part_of_a_repository_the_workflow_stands_at_its_root_and_builds_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let api = dir.path().join("services/an api");
+    std::fs::create_dir_all(&api).unwrap();
+    let made = std::process::Command::new("git")
+        .args(["init", "--quiet"])
+        .current_dir(dir.path())
+        .status();
+    assert!(made.unwrap().success());
+    let (code, said) = init(
+        &api,
+        &["--command", "./x", "--build", "make all", "--no-run"],
+    );
+    assert_eq!(code, Some(0), "{said}");
+    let read = |path: &str| std::fs::read_to_string(dir.path().join(path)).unwrap();
+    let build = "build = [\"sh\", \"-c\", \"cd 'services/an api/' && make all\"]";
+    assert!(read("services/an api/bench.toml").contains(build));
+    let workflow = read(".github/workflows/bench.yml");
+    assert!(
+        workflow.contains("gate --config 'services/an api/bench.toml' --base-rev HEAD^1"),
+        "{workflow}"
+    );
+    assert!(!api.join(".github").exists());
 }
