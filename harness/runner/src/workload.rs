@@ -530,10 +530,11 @@ fn by_contract(
         return refuse("route", &message, help);
     }
     let answer = match (route, &spec.body) {
-        (Route::Orders, None) => {
-            return refuse("route", "/orders needs an order", "write it as `body`");
+        (Route::Orders | Route::DbOrders, None) => {
+            let message = format!("{asked} needs an order");
+            return refuse("route", &message, "write it as `body`");
         }
-        (Route::Orders, Some(body)) => Answer::to_order(text(body)),
+        (Route::Orders | Route::DbOrders, Some(body)) => Answer::to_order(text(body)),
         _ => Answer::to(&route, method),
     };
     let right = answer.status();

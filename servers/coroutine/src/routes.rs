@@ -13,7 +13,7 @@ mod upstream;
 use std::io;
 use std::pin::pin;
 
-use spec::{Answer, Asked};
+use spec::{Answer, Asked, DatabaseError, Failure};
 
 use crate::connection::Connection;
 use crate::runtime::Runtime;
@@ -41,6 +41,7 @@ pub(crate) async fn serve<R: Runtime>(
         }
         Asked::Events(events) => return events::stream(client, events).await,
         Asked::Chat(key) => return chat::attend(client, &key).await,
+        Asked::Database(_) => Failure::from(DatabaseError::NoPostgres).answer(),
         Asked::Stats => Answer::stats(&server.stats()),
     };
     client.respond(&answer);

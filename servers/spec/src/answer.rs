@@ -7,9 +7,21 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::bodies::{BYTES, JSON, JSON_BODY, PLAINTEXT_BODY, TEXT, sleep_body, upstream_body};
+use crate::orders::{Order, OrderRefusal, read_order};
+use crate::products::{Product, to_json};
 use crate::route::Route;
 use crate::stats::Stats;
 use crate::work::Computed;
+
+/// What every target must answer to a `POST /orders` with this body: 200 with a summary of a valid order; 422 with the path
+/// of a member that is wrong or missing, of which a target may name another where several are; 400 to what is not JSON,
+/// whose body is free.
+pub fn order_answer(body: &[u8]) -> Answer {
+    match read_order(body) {
+        Ok(order) => Answer::order(&order),
+        Err(refusal) => Answer::order_refused(refusal),
+    }
+}
 
 /// A complete answer. The bodies of `/plaintext` and `/json` are static, so those answers allocate nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,10 +72,40 @@ impl Answer {
         Self::ok(TEXT, computed.to_hex())
     }
 
+    /// What `/db/product` answers with a row, and what `/db/cached` answers and stores.
+    pub fn product(product: &Product) -> Self {
+        Self::ok(JSON, to_json(product))
+    }
+
+    /// What `/db/products` and `/db/queries` answer with their rows.
+    pub fn products(products: &[Product]) -> Self {
+        Self::ok(JSON, to_json(&products))
+    }
+
+    /// What `/db/cached` answers with what the cache has: the body of [`Answer::product`].
+    pub fn cached(body: Vec<u8>) -> Self {
+        Self::ok(JSON, body)
+    }
+
+    /// What `/orders` answers to a valid order, and `/db/orders` once it is written.
+    pub fn order(order: &Order) -> Self {
+        Self::ok(JSON, to_json(&order.summary()))
+    }
+
+    /// What both answer to one that is none.
+    pub(crate) fn order_refused(refusal: OrderRefusal) -> Self {
+        match refusal {
+            OrderRefusal::Invalid(member) => Self {
+                status: 422,
+                ..Self::ok(JSON, to_json(&member))
+            },
+            OrderRefusal::NotJson { reason } => Self::refusal(400, reason),
+        }
+    }
+
     /// What `/stats` answers.
     pub fn stats(stats: &Stats) -> Self {
-        let body = serde_json::to_vec(stats).expect("numbers and names can be written as JSON");
-        Self::ok(JSON, body)
+        Self::ok(JSON, to_json(stats))
     }
 
     const fn fixed(content_type: &'static str, body: &'static [u8]) -> Self {
@@ -96,7 +138,9 @@ impl Answer {
     /// RFC 9110 §15.5.6: a 405 carries `Allow`.
     pub(crate) fn method_not_allowed(route: &Route) -> Self {
         let (headers, reason): (&'static [_], &'static [u8]) = match route {
-            Route::Orders => (&[("Allow", "POST")], b"this route answers POST only"),
+            Route::Orders | Route::DbOrders => {
+                (&[("Allow", "POST")], b"this route answers POST only")
+            }
             _ => (
                 &[("Allow", "GET, HEAD")],
                 b"this route answers GET and HEAD only",
@@ -129,6 +173,7 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::products::queried_ids;
     use crate::work::{Work, file_bytes};
 
     #[test]
@@ -141,6 +186,15 @@ mod tests {
             ("/upstream?calls=100&ms=5", Answer::upstream(100, 5050)),
             ("/file/1024", Answer::file(file_bytes(1024))),
             ("/cpu/1000", Answer::computed(cpu)),
+            ("/db/product/7", Answer::product(&Product::seeded(7))),
+            (
+                "/db/products/9981",
+                Answer::products(&(9981..=10_000).map(Product::seeded).collect::<Vec<_>>()),
+            ),
+            (
+                "/db/queries/10000",
+                Answer::products(&queried_ids(10_000).map(Product::seeded).collect::<Vec<_>>()),
+            ),
         ] {
             let route = Route::parse(target).unwrap();
             assert_eq!(answer.status, 200, "{target}");

@@ -5,9 +5,9 @@
 use http1::server::Request;
 use http1::{Method, WebSocketKey};
 
-use crate::answer::Answer;
+use crate::answer::{Answer, order_answer};
 use crate::events::Events;
-use crate::orders::order_answer;
+use crate::orders::{Order, read_order};
 use crate::route::{Mode, Route};
 use crate::work::Work;
 
@@ -52,8 +52,38 @@ pub enum Asked {
     Events(Events),
     /// Make the connection a WebSocket, and its client a member of the chat.
     Chat(WebSocketKey),
+    /// Ask the database.
+    Database(DatabaseWork),
     /// Gather the server's own figures, then give [`Answer::stats`].
     Stats,
+}
+
+/// What the database is asked for. All of it is done within [`crate::DATABASE_LIMIT_MS`], waiting for a connection included.
+#[derive(Debug)]
+pub enum DatabaseWork {
+    /// Find the row of this id, then give [`Answer::product`].
+    Product {
+        /// The row's key.
+        id: u32,
+    },
+    /// Find [`crate::PRODUCTS_LISTED`] rows from this id on, then give [`Answer::products`].
+    Products {
+        /// The first row's key.
+        id: u32,
+    },
+    /// Find the rows of [`crate::queried_ids`] one after the other, on one connection, then give [`Answer::products`].
+    Queries {
+        /// The first row's key.
+        id: u32,
+    },
+    /// Write the order and its items in one transaction, then give [`Answer::order`].
+    Order(Order),
+    /// Look in the cache for [`crate::cache_key`], and give it as [`Answer::cached`]; where it lacks it, find the row as for `Product` and
+    /// store the answer's body for [`crate::CACHED_S`].
+    Cached {
+        /// The row's key.
+        id: u32,
+    },
 }
 
 /// Reads what a request asks for. Bodies of GET and HEAD requests are of no meaning here (RFC 9110 §9.3.1) and are ignored; HEAD is
@@ -89,6 +119,14 @@ pub fn asked(request: &Request<'_>) -> Asked {
             Some(key) => Asked::Chat(key),
             None => Asked::Answer(Answer::upgrade_required()),
         },
+        Route::DbProduct { id } => Asked::Database(DatabaseWork::Product { id }),
+        Route::DbProducts { id } => Asked::Database(DatabaseWork::Products { id }),
+        Route::DbQueries { id } => Asked::Database(DatabaseWork::Queries { id }),
+        Route::DbOrders => match read_order(request.body) {
+            Ok(order) => Asked::Database(DatabaseWork::Order(order)),
+            Err(refusal) => Asked::Answer(Answer::order_refused(refusal)),
+        },
+        Route::DbCached { id } => Asked::Database(DatabaseWork::Cached { id }),
         Route::Stats => Asked::Stats,
     }
 }
@@ -153,9 +191,11 @@ mod tests {
             Method::Options,
             Method::Other,
         ] {
-            let answer = answer_to(method, "/orders");
-            assert_eq!(answer.status, 405);
-            assert_eq!(answer.headers, &[("Allow", Route::Orders.allow())]);
+            for target in ["/orders", "/db/orders"] {
+                let answer = answer_to(method, target);
+                assert_eq!(answer.status, 405);
+                assert_eq!(answer.headers, &[("Allow", Route::Orders.allow())]);
+            }
         }
         assert_eq!(answer_to(Method::Get, "/nope").status, 404);
         assert_eq!(answer_to(Method::Post, "/nope").status, 404);
@@ -176,6 +216,18 @@ mod tests {
             };
             assert_eq!(answer, order_answer(body));
             assert_eq!(answer.status, status);
+
+            let written = asked(&Request {
+                target: "/db/orders",
+                ..request
+            });
+            match written {
+                Asked::Database(DatabaseWork::Order(order)) => {
+                    assert_eq!(Answer::order(&order), answer);
+                }
+                Asked::Answer(refusal) => assert_eq!(refusal, answer),
+                other => panic!("an order is written, not {other:?}"),
+            }
         }
     }
 

@@ -15,6 +15,13 @@ pub const MAX_CALL_ATTEMPTS: u32 = 2;
 /// How much longer than it was asked to take a call to the upstream may last, in milliseconds, before it has failed.
 pub const CALL_EXTRA_MS: u32 = 10_000;
 
+/// How long the work on a request of the database may last, in milliseconds, before it has failed: from waiting for a connection to
+/// the last reply.
+pub const DATABASE_LIMIT_MS: u64 = 10_000;
+
+/// How long the cache keeps what `/db/cached` stores, in seconds.
+pub const CACHED_S: u32 = 60;
+
 /// Answers to pipelined requests leave in one write, but no more than about this many bytes are gathered first.
 pub const MAX_BATCH_BYTES: usize = 64 * 1024;
 

@@ -3,6 +3,7 @@
 use alloc::string::ToString;
 
 use crate::answer::Answer;
+use crate::database::DatabaseError;
 use crate::upstream::UpstreamError;
 
 /// Why a request could not be done.
@@ -14,6 +15,9 @@ pub enum Failure {
     /// A call failed.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
+    /// The database is not there, or did not do what was asked.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
     /// The data directory lacks a file.
     #[error("the data directory has no file {}", crate::work::file_name(*kib))]
     MissingFile {
@@ -36,7 +40,7 @@ impl Failure {
         let status = match self {
             Self::MissingFile { .. } => 404,
             Self::Upstream(_) => 502,
-            Self::NoUpstream | Self::File | Self::Pool => 503,
+            Self::NoUpstream | Self::Database(_) | Self::File | Self::Pool => 503,
         };
         Answer::refusal(status, self.to_string())
     }
@@ -53,6 +57,9 @@ mod tests {
             (UpstreamError::Unreachable.into(), 502, "reached"),
             (UpstreamError::NotANumber.into(), 502, "not a number"),
             (Failure::MissingFile { kib: 8 }, 404, "no file 8.bin"),
+            (DatabaseError::NoPostgres.into(), 503, "DATABASE_URL"),
+            (DatabaseError::NoRedis.into(), 503, "REDIS_URL"),
+            (DatabaseError::Silent.into(), 503, "10000 ms"),
             (Failure::File, 503, "readable"),
             (Failure::Pool, 503, "limit of threads"),
         ] {

@@ -16,35 +16,39 @@ mod answer;
 mod asked;
 mod bodies;
 mod bounds;
+mod database;
 mod events;
 mod failure;
 mod limits;
 mod orders;
+mod products;
 mod route;
 mod settings;
 mod stats;
 mod upstream;
 mod work;
 
-pub use answer::Answer;
-pub use asked::{Asked, asked};
+pub use answer::{Answer, order_answer};
+pub use asked::{Asked, DatabaseWork, asked};
 pub use bounds::{
-    ACCEPT_RETRY_MAX_MS, ACCEPT_RETRY_MIN_MS, CALL_EXTRA_MS, KEPT_OUTPUT_BYTES, LAG_SAMPLE_MS,
-    LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES, MAX_CALL_ATTEMPTS, MAX_EVENTS,
-    MAX_REFUSED_CONNECTIONS, MAX_UPSTREAM_CONNECTIONS, READ_BUFFER_BYTES, accept_retry_ms,
-    is_large_file,
+    ACCEPT_RETRY_MAX_MS, ACCEPT_RETRY_MIN_MS, CACHED_S, CALL_EXTRA_MS, DATABASE_LIMIT_MS,
+    KEPT_OUTPUT_BYTES, LAG_SAMPLE_MS, LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES, MAX_CALL_ATTEMPTS,
+    MAX_EVENTS, MAX_REFUSED_CONNECTIONS, MAX_UPSTREAM_CONNECTIONS, READ_BUFFER_BYTES,
+    accept_retry_ms, is_large_file,
 };
+pub use database::{DatabaseError, PostgresAccess, RedisAccess};
 pub use events::Events;
 pub use failure::Failure;
 pub use limits::{
     LOOK_EVERY_MS, LimitCounts, Limits, MAX_REQUESTS_PER_TURN, Overdue, Round, Waiting, Watch,
 };
 pub use orders::{
-    MAX_CUSTOMER_ID, MAX_ITEMS, MAX_QUANTITY, MAX_SKU_CHARS, MAX_UNIT_PRICE_CENTS, order_answer,
+    Item, MAX_CUSTOMER_ID, MAX_ITEMS, MAX_QUANTITY, MAX_SKU_CHARS, MAX_UNIT_PRICE_CENTS, Order,
 };
+pub use products::{MAX_PRODUCT_ID, PRODUCTS_LISTED, Product, cache_key, queried_ids};
 pub use route::{
-    FILE_SIZES_KIB, MAX_CALL_MS, MAX_CALLS, MAX_EVENT_MS, MAX_HASH_KIB, MAX_ROUNDS, MAX_SLEEP_MS,
-    Mode, Route, RouteError,
+    FILE_SIZES_KIB, MAX_CALL_MS, MAX_CALLS, MAX_EVENT_MS, MAX_HASH_KIB, MAX_LISTED_ID, MAX_ROUNDS,
+    MAX_SLEEP_MS, Mode, Route, RouteError,
 };
 pub use settings::Settings;
 pub use stats::{Counts, Lag, LoopWork, Stats};

@@ -16,9 +16,6 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_path_to_error::{Path, Segment};
 
-use crate::answer::Answer;
-use crate::bodies::JSON;
-
 /// Largest `customer.id`: 2⁵³ − 1, up to which JavaScript's numbers are exact.
 pub const MAX_CUSTOMER_ID: u64 = (1 << 53) - 1;
 /// Most `items` of an order; it has at least one.
@@ -30,77 +27,61 @@ pub const MAX_QUANTITY: u32 = 1_000;
 /// Largest `unit_price_cents`; the smallest is 0.
 pub const MAX_UNIT_PRICE_CENTS: u32 = 1_000_000;
 
-/// What every target must answer to a `POST /orders` with this body: 200 with a summary of a valid order; 422 with the path
-/// of a member that is wrong or missing, of which a target may name another where several are; 400 to what is not JSON,
-/// whose body is free.
-pub fn order_answer(body: &[u8]) -> Answer {
-    match parse(body) {
-        Ok(order) => Answer::ok(JSON, to_json(&order.summary())),
-        Err(Refusal::Invalid { field }) => Answer {
-            status: 422,
-            ..Answer::ok(JSON, to_json(&InvalidMember { field }))
-        },
-        Err(Refusal::NotJson { reason }) => Answer::refusal(400, reason),
-    }
-}
-
 /// Why an order is refused.
-enum Refusal {
-    /// The member at this dotted path is wrong or missing.
-    Invalid {
-        field: String,
-    },
-    NotJson {
-        reason: String,
-    },
+pub(crate) enum OrderRefusal {
+    /// A member is wrong or missing.
+    Invalid(InvalidMember),
+    /// The body is not JSON.
+    NotJson { reason: String },
 }
 
-#[derive(Deserialize)]
-struct Order {
+/// A valid order.
+#[derive(Debug, Deserialize)]
+pub struct Order {
     customer: Object<Customer>,
     items: Items,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Customer {
     id: CustomerId,
     #[expect(dead_code, reason = "that it could be read is all that is asked of it")]
     email: Email,
 }
 
-#[derive(Deserialize)]
-struct Item {
-    #[expect(dead_code, reason = "that it could be read is all that is asked of it")]
+/// What is ordered of one product.
+#[derive(Debug, Deserialize)]
+pub struct Item {
     sku: Sku,
     quantity: Quantity,
     unit_price_cents: UnitPriceCents,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(try_from = "u64")]
 struct CustomerId(u64);
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(try_from = "u32")]
 struct Quantity(u32);
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(try_from = "u32")]
 struct UnitPriceCents(u32);
 
 /// 1 to [`MAX_SKU_CHARS`] characters.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
-struct Sku(#[expect(dead_code, reason = "an order that was read is one that holds")] String);
+struct Sku(String);
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
 struct Email(
     #[expect(dead_code, reason = "an order that was read is one that holds")] EmailAddress,
 );
 
 /// 1 to [`MAX_ITEMS`] items.
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(try_from = "Vec<Object<Item>>")]
 struct Items(Vec<Object<Item>>);
 
@@ -194,6 +175,7 @@ impl TryFrom<Vec<Object<Item>>> for Items {
 }
 
 /// A `T` that stands as an object in JSON: the code that serde derives takes an array for one as well.
+#[derive(Debug)]
 struct Object<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -218,7 +200,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
 
 /// The body of 200.
 #[derive(Serialize)]
-struct Summary {
+pub(crate) struct Summary {
     customer_id: u64,
     item_count: usize,
     total_cents: u64,
@@ -226,24 +208,56 @@ struct Summary {
 
 /// The body of 422.
 #[derive(Serialize)]
-struct InvalidMember {
+pub(crate) struct InvalidMember {
+    /// The dotted path of the member that is wrong or missing.
     field: String,
 }
 
 impl Order {
-    fn summary(&self) -> Summary {
-        let total = |Object(item): &Object<Item>| {
-            u64::from(item.quantity.0) * u64::from(item.unit_price_cents.0)
-        };
+    /// Who orders, 1 to [`MAX_CUSTOMER_ID`].
+    pub fn customer_id(&self) -> u64 {
+        self.customer.0.id.0
+    }
+
+    /// What is ordered, 1 to [`MAX_ITEMS`] of them.
+    pub fn items(&self) -> impl ExactSizeIterator<Item = &Item> {
+        self.items.0.iter().map(|Object(item)| item)
+    }
+
+    /// The sum of quantity × price, in cents.
+    pub fn total_cents(&self) -> u64 {
+        let total = |item: &Item| u64::from(item.quantity()) * u64::from(item.unit_price_cents());
+        self.items().map(total).sum()
+    }
+
+    pub(crate) fn summary(&self) -> Summary {
         Summary {
-            customer_id: self.customer.0.id.0,
-            item_count: self.items.0.len(),
-            total_cents: self.items.0.iter().map(total).sum(),
+            customer_id: self.customer_id(),
+            item_count: self.items().len(),
+            total_cents: self.total_cents(),
         }
     }
 }
 
-fn parse(body: &[u8]) -> Result<Order, Refusal> {
+impl Item {
+    /// What names the product, 1 to [`MAX_SKU_CHARS`] characters.
+    pub fn sku(&self) -> &str {
+        &self.sku.0
+    }
+
+    /// How many, 1 to [`MAX_QUANTITY`].
+    pub fn quantity(&self) -> u32 {
+        self.quantity.0
+    }
+
+    /// What one costs, in cents, at most [`MAX_UNIT_PRICE_CENTS`].
+    pub fn unit_price_cents(&self) -> u32 {
+        self.unit_price_cents.0
+    }
+}
+
+/// The order that a body is.
+pub(crate) fn read_order(body: &[u8]) -> Result<Order, OrderRefusal> {
     // RFC 8259 §8.1: JSON is UTF-8. Checked here, since what is ignored is not looked at again.
     let text = core::str::from_utf8(body).map_err(|error| not_json(&error))?;
     let mut json = serde_json::Deserializer::from_str(text);
@@ -252,13 +266,13 @@ fn parse(body: &[u8]) -> Result<Order, Refusal> {
         .and_then(|Object(order)| json.end().map(|()| order).map_err(|_| String::new()));
     // Reading stops at the first member that is wrong; whether the whole is JSON, which is what counts first, is left open.
     read.map_err(|field| match serde_json::from_str(text) {
-        Ok(IgnoredAny) => Refusal::Invalid { field },
+        Ok(IgnoredAny) => OrderRefusal::Invalid(InvalidMember { field }),
         Err(error) => not_json(&error),
     })
 }
 
-fn not_json(why: &impl fmt::Display) -> Refusal {
-    Refusal::NotJson {
+fn not_json(why: &impl fmt::Display) -> OrderRefusal {
+    OrderRefusal::NotJson {
         reason: format!("the body is not JSON: {why}"),
     }
 }
@@ -283,10 +297,6 @@ fn member_path(object: &Path, error: &serde_json::Error) -> String {
     path.join(".")
 }
 
-fn to_json(value: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(value).expect("numbers and names can be written as JSON")
-}
-
 #[cfg(test)]
 mod tests {
     use alloc::borrow::ToOwned;
@@ -296,6 +306,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::answer::order_answer;
+    use crate::bodies::JSON;
 
     fn order() -> Value {
         json!({

@@ -14,6 +14,7 @@ use crate::bodies::{
 };
 use crate::bounds::MAX_EVENTS;
 use crate::events;
+use crate::products::{MAX_PRODUCT_ID, PRODUCTS_LISTED, Product, queried_ids, to_json};
 use crate::work::{Work, file_bytes};
 
 /// Longest time that `/sleep` sleeps, in milliseconds.
@@ -28,6 +29,8 @@ pub const MAX_ROUNDS: u32 = 100_000_000;
 pub const MAX_HASH_KIB: u32 = 64 * 1024;
 /// Longest time between two events of `/events`, in milliseconds.
 pub const MAX_EVENT_MS: u32 = 60_000;
+/// Largest id of `/db/products`, from which on there are [`PRODUCTS_LISTED`] more; the smallest is 1.
+pub const MAX_LISTED_ID: u32 = MAX_PRODUCT_ID - PRODUCTS_LISTED + 1;
 /// Sizes, in KiB, of the files that `/file` reads.
 pub const FILE_SIZES_KIB: [u32; 11] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
@@ -82,6 +85,28 @@ pub enum Route {
     },
     /// `/chat`: the connection becomes a WebSocket, and its client a member of the room.
     Chat,
+    /// `/db/product/{id}`: a row of the database, by its key.
+    DbProduct {
+        /// The row's key, 1 to [`MAX_PRODUCT_ID`].
+        id: u32,
+    },
+    /// `/db/products/{id}`: [`PRODUCTS_LISTED`] rows by one query.
+    DbProducts {
+        /// The first row's key, 1 to [`MAX_LISTED_ID`].
+        id: u32,
+    },
+    /// `/db/queries/{id}`: as many rows by a query each, one query after the other.
+    DbQueries {
+        /// The first row's key, 1 to [`MAX_PRODUCT_ID`]; [`queried_ids`] has the others.
+        id: u32,
+    },
+    /// `/db/orders`: an order in JSON is validated, and written to the database in a transaction. Takes POST alone.
+    DbOrders,
+    /// `/db/cached/{id}`: what `/db/product/{id}` answers, by way of a cache.
+    DbCached {
+        /// The row's key, 1 to [`MAX_PRODUCT_ID`].
+        id: u32,
+    },
     /// `/stats`: what the server knows of its own loop.
     Stats,
 }
@@ -166,7 +191,7 @@ pub enum RouteError {
 
 impl Route {
     /// All routes, as one would write them down.
-    pub const KNOWN: [&'static str; 11] = [
+    pub const KNOWN: [&'static str; 16] = [
         "/plaintext",
         "/json",
         "/sleep/{ms}",
@@ -177,6 +202,11 @@ impl Route {
         "/orders",
         "/events?n=N&ms=D",
         "/chat",
+        "/db/product/{id}",
+        "/db/products/{id}",
+        "/db/queries/{id}",
+        "/db/orders",
+        "/db/cached/{id}",
         "/stats",
     ];
 
@@ -210,6 +240,9 @@ impl Route {
             (Some("file"), Some(kib), None) => parse_file(kib, query),
             (Some("cpu"), Some(rounds), None) => parse_cpu(rounds, query),
             (Some("hash"), Some(kib), None) => parse_hash(kib, query),
+            (Some("db"), Some(name), id) if segments.next().is_none() => {
+                parse_db(name, id, query).unwrap_or_else(|| Err(unknown_path()))
+            }
             _ => Err(unknown_path()),
         }
     }
@@ -247,6 +280,11 @@ impl Route {
             Self::Orders => "/orders".to_owned(),
             Self::Events { n, ms } => format!("/events?n={n}&ms={ms}"),
             Self::Chat => "/chat".to_owned(),
+            Self::DbProduct { id } => format!("/db/product/{id}"),
+            Self::DbProducts { id } => format!("/db/products/{id}"),
+            Self::DbQueries { id } => format!("/db/queries/{id}"),
+            Self::DbOrders => "/db/orders".to_owned(),
+            Self::DbCached { id } => format!("/db/cached/{id}"),
             Self::Stats => "/stats".to_owned(),
         }
     }
@@ -254,7 +292,7 @@ impl Route {
     /// Whether the route takes `method`; [`Route::allow`] says which it takes.
     pub fn takes(&self, method: Method) -> bool {
         match self {
-            Self::Orders => method == Method::Post,
+            Self::Orders | Self::DbOrders => method == Method::Post,
             _ => matches!(method, Method::Get | Method::Head),
         }
     }
@@ -262,16 +300,21 @@ impl Route {
     /// The methods that the route takes, as `Allow` lists them.
     pub fn allow(&self) -> &'static str {
         match self {
-            Self::Orders => "POST",
+            Self::Orders | Self::DbOrders => "POST",
             _ => "GET, HEAD",
         }
     }
 
     /// The body that every target must answer, byte for byte, all parts of a stream together. `None` where there is no one
-    /// body: `/stats` differs from moment to moment, `/orders` from order to order ([`crate::order_answer`] knows), and
-    /// `/chat` is no answer at all. Carries out the computation of `/cpu` and `/hash`.
+    /// body: `/stats` differs from moment to moment, `/orders` and `/db/orders` from order to order ([`crate::order_answer`] knows), and
+    /// `/chat` is no answer at all. Carries out the computation of `/cpu` and `/hash`; the rows of the database are those that
+    /// [`Product::seeded`] makes.
     pub fn expected_body(&self) -> Option<Cow<'static, [u8]>> {
         let owned = |body: String| Some(Cow::Owned(body.into_bytes()));
+        let products = |ids: &mut dyn Iterator<Item = u32>| {
+            let rows: Vec<Product> = ids.map(Product::seeded).collect();
+            Some(Cow::Owned(to_json(&rows)))
+        };
         match *self {
             Self::Plaintext => Some(Cow::Borrowed(PLAINTEXT_BODY)),
             Self::Json => Some(Cow::Borrowed(JSON_BODY)),
@@ -289,7 +332,12 @@ impl Route {
                 }
                 Some(Cow::Owned(body))
             }
-            Self::Orders | Self::Chat | Self::Stats => None,
+            Self::DbProduct { id } | Self::DbCached { id } => {
+                Some(Cow::Owned(to_json(&Product::seeded(id))))
+            }
+            Self::DbProducts { id } => products(&mut (id..id + PRODUCTS_LISTED)),
+            Self::DbQueries { id } => products(&mut queried_ids(id)),
+            Self::Orders | Self::DbOrders | Self::Chat | Self::Stats => None,
         }
     }
 
@@ -297,7 +345,15 @@ impl Route {
     pub fn expected_content_type(&self) -> &'static str {
         match self {
             Self::Plaintext | Self::Sleep { .. } | Self::Cpu { .. } | Self::Hash { .. } => TEXT,
-            Self::Json | Self::Upstream { .. } | Self::Orders | Self::Stats => JSON,
+            Self::Json
+            | Self::Upstream { .. }
+            | Self::Orders
+            | Self::DbProduct { .. }
+            | Self::DbProducts { .. }
+            | Self::DbQueries { .. }
+            | Self::DbOrders
+            | Self::DbCached { .. }
+            | Self::Stats => JSON,
             Self::File { .. } => BYTES,
             Self::Events { .. } => EVENTS,
             Self::Chat => "",
@@ -385,6 +441,38 @@ fn parse_events(query: Option<&str>) -> Result<Route, RouteError> {
         n: number(ROUTE, "n", query.required(0)?, 1, MAX_EVENTS)?,
         ms: number(ROUTE, "ms", query.required(1)?, 0, MAX_EVENT_MS)?,
     })
+}
+
+/// A route of the database, by what follows `/db/` in its path; `None` where there is no such path.
+fn parse_db(
+    name: &str,
+    id: Option<&str>,
+    query: Option<&str>,
+) -> Option<Result<Route, RouteError>> {
+    type OfId = fn(u32) -> Route;
+    let (route, max, of): (_, _, OfId) = match (name, id) {
+        ("product", Some(_)) => (Route::KNOWN[10], MAX_PRODUCT_ID, |id| Route::DbProduct {
+            id,
+        }),
+        ("products", Some(_)) => (Route::KNOWN[11], MAX_LISTED_ID, |id| Route::DbProducts {
+            id,
+        }),
+        ("queries", Some(_)) => (Route::KNOWN[12], MAX_PRODUCT_ID, |id| Route::DbQueries {
+            id,
+        }),
+        ("cached", Some(_)) => (Route::KNOWN[14], MAX_PRODUCT_ID, |id| Route::DbCached {
+            id,
+        }),
+        ("orders", None) => {
+            return Some(Query::read("/db/orders", query, []).map(|_| Route::DbOrders));
+        }
+        _ => return None,
+    };
+    let read = || {
+        Query::read(route, query, [])?;
+        Ok(of(number(route, "id", id.unwrap_or_default(), 1, max)?))
+    };
+    Some(read())
 }
 
 /// The query of a route that knows `N` parameters, each there at most once.
@@ -499,6 +587,11 @@ mod tests {
             Just(Route::Stats),
             Just(Route::Orders),
             Just(Route::Chat),
+            Just(Route::DbOrders),
+            (1..=MAX_PRODUCT_ID).prop_map(|id| Route::DbProduct { id }),
+            (1..=MAX_LISTED_ID).prop_map(|id| Route::DbProducts { id }),
+            (1..=MAX_PRODUCT_ID).prop_map(|id| Route::DbQueries { id }),
+            (1..=MAX_PRODUCT_ID).prop_map(|id| Route::DbCached { id }),
             (1..=MAX_EVENTS, 0..=MAX_EVENT_MS).prop_map(|(n, ms)| Route::Events { n, ms }),
             (0..=MAX_SLEEP_MS).prop_map(|ms| Route::Sleep { ms }),
             (1..=MAX_CALLS, 0..=MAX_CALL_MS, mode).prop_map(|(calls, ms, mode)| Route::Upstream {
@@ -524,7 +617,7 @@ mod tests {
         fn no_target_panics_and_what_parses_has_one_spelling(
             target in prop_oneof![
                 any::<String>(),
-                "/(sleep|file|cpu|hash|upstream|json|plaintext|stats|orders|events|chat)?(/[0-9+é]{0,4})?([?&](calls|ms|n|mode|offload|x)?=?[0-9a-z]{0,3}){0,4}",
+                "/(db|product|products|queries|cached|sleep|file|cpu|hash|upstream|json|plaintext|stats|orders|events|chat)?(/[0-9+é]{0,4})?([?&](calls|ms|n|mode|offload|x)?=?[0-9a-z]{0,3}){0,4}",
             ]
         ) {
             match Route::parse(&target) {
@@ -607,6 +700,11 @@ mod tests {
         check("/events?n=5&ms=20", Route::Events { n: 5, ms: 20 });
         check("/events?ms=20&n=5", Route::Events { n: 5, ms: 20 });
         check("/chat", Route::Chat);
+        check("/db/product/7", Route::DbProduct { id: 7 });
+        check("/db/products/7", Route::DbProducts { id: 7 });
+        check("/db/queries/7", Route::DbQueries { id: 7 });
+        check("/db/orders", Route::DbOrders);
+        check("/db/cached/7", Route::DbCached { id: 7 });
     }
 
     #[test]
@@ -622,6 +720,10 @@ mod tests {
             ("/events?ms=1&n=", "", 1, MAX_EVENTS),
             ("/events?n=1&ms=", "", 0, MAX_EVENT_MS),
             ("/file/", "", 1, 1024),
+            ("/db/product/", "", 1, 10_000),
+            ("/db/products/", "", 1, 9_981),
+            ("/db/queries/", "", 1, 10_000),
+            ("/db/cached/", "", 1, 10_000),
         ] {
             for inside in [min, max] {
                 assert!(
@@ -692,6 +794,13 @@ mod tests {
             "/orders/1",
             "/events/1",
             "/chat/",
+            "/db",
+            "/db/",
+            "/db/nope/1",
+            "/db/product",
+            "/db/product/1/2",
+            "/db/orders/1",
+            "/db/orders/",
         ] {
             check_refused(path, 404, "/sleep/{ms}");
         }
@@ -714,6 +823,8 @@ mod tests {
         );
         check_refused("/orders?x=1", 400, "/orders has no query parameter");
         check_refused("/chat?room=1", 400, "/chat has no query parameter");
+        check_refused("/db/orders?x=1", 400, "/db/orders has no query parameter");
+        check_refused("/db/product/1?x=1", 400, "/db/product/{id} has no query");
         check_refused("/events", 400, "needs the query parameter n");
         check_refused("/events?n=1", 400, "needs the query parameter ms");
         check_refused("/events?n=1&ms=1&n=1", 400, "n more than once");
@@ -737,7 +848,8 @@ mod tests {
                 other => &other
                     .replace("{kib}", "1")
                     .replace("{ms}", "1")
-                    .replace("{rounds}", "1"),
+                    .replace("{rounds}", "1")
+                    .replace("{id}", "1"),
             };
             let route = Route::parse(target).expect(target);
             let methods = [
@@ -754,7 +866,8 @@ mod tests {
                 .filter_map(Method::as_str)
                 .collect();
             assert_eq!(taken.join(", "), route.allow(), "{target}");
-            assert_eq!(route.allow() == "POST", route == Route::Orders, "{target}");
+            let is_order = matches!(route, Route::Orders | Route::DbOrders);
+            assert_eq!(route.allow() == "POST", is_order, "{target}");
             assert!(!route.takes(Method::Other), "{target}");
         }
     }
@@ -807,6 +920,17 @@ mod tests {
                 Some("data: 1\n\ndata: 2\n\ndata: 3\n\n"),
             ),
             ("/orders", "application/json", None),
+            ("/db/orders", "application/json", None),
+            (
+                "/db/product/7",
+                "application/json",
+                Some(r#"{"id":7,"name":"product 7","price_cents":359}"#),
+            ),
+            (
+                "/db/cached/10000",
+                "application/json",
+                Some(r#"{"id":10000,"name":"product 10000","price_cents":3800}"#),
+            ),
             ("/chat", "", None),
             ("/stats", "application/json", None),
         ] {

@@ -7,6 +7,7 @@ use alloc::string::String;
 use core::net::SocketAddr;
 use core::num::NonZeroUsize;
 
+use crate::database::{PostgresAccess, RedisAccess};
 use crate::limits::Limits;
 
 /// How a server is to be run.
@@ -26,6 +27,12 @@ pub struct Settings {
     pub data_dir: String,
     /// The backend that `/upstream` calls; without one that route answers 503.
     pub upstream: Option<SocketAddr>,
+    /// The database of the routes below `/db`; without one they answer 503.
+    pub postgres: Option<PostgresAccess>,
+    /// The cache of `/db/cached`; without one that route answers 503.
+    pub redis: Option<RedisAccess>,
+    /// Connections to PostgreSQL that all workers together may have.
+    pub postgres_connections: NonZeroUsize,
     /// Longest time, in milliseconds, that requests in flight are given to finish after a stop was asked for.
     pub grace_ms: u64,
     /// How long clients are waited for, and how much is kept for them.
@@ -46,6 +53,9 @@ impl Settings {
             nodelay: true,
             data_dir: String::from("."),
             upstream: None,
+            postgres: None,
+            redis: None,
+            postgres_connections: DEFAULT_POSTGRES_CONNECTIONS,
             grace_ms: 10_000,
             limits: Limits::default(),
             own_timers: false,
@@ -55,3 +65,6 @@ impl Settings {
 
 /// As many as libuv's pool has (`UV_THREADPOOL_SIZE` in its documentation).
 const DEFAULT_POOL_THREADS: NonZeroUsize = NonZeroUsize::new(4).expect("4 is not 0");
+
+/// As many as `pg` and asyncpg have in a pool (their documentation).
+const DEFAULT_POSTGRES_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(10).expect("10 is not 0");
