@@ -13,6 +13,7 @@
 //! | `routes` | what each route does, a file each |
 //! | `clients` | how tasks learn that the server stops, or that a client has been waited for too long |
 //! | `upstream` | kept-alive connections to the backend |
+//! | `database`, `cache` | connections to PostgreSQL, the one to Redis |
 //! | `heartbeat` | loop lag, the date, limits |
 //! | `moves` | how often a connection went on on another worker |
 //! | `scratch`, `shared` | the read buffer that a thread's connections share; what they change together |
@@ -22,8 +23,10 @@
     reason = "a server is at the rim: it reads the clock for its dates"
 )]
 
+mod cache;
 mod clients;
 mod connection;
+mod database;
 mod heartbeat;
 mod listener;
 mod moves;
@@ -47,7 +50,9 @@ use http1::Date;
 use serving::{LagRecorder, Pool};
 use spec::{LimitCounts, Limits, LoopWork, MAX_UPSTREAM_CONNECTIONS, Settings, Stats, Work};
 
+use crate::cache::Cache;
 use crate::clients::Clients;
+use crate::database::Database;
 use crate::moves::Moves;
 use crate::routes::Room;
 use crate::runtime::{Asyncio, Libuv, Runtime, Tokio};
@@ -133,6 +138,9 @@ struct Server<R: Runtime> {
     clients: Arc<Clients<R>>,
     /// None where the settings name none; `/upstream` then fails.
     upstream: Option<Upstream<R>>,
+    /// These two likewise, for `/db`.
+    database: Option<Database<R>>,
+    cache: Option<Cache<R>>,
     /// Who reads a large file, or has read it and not yet handed it to its connection.
     large_files: R::Semaphore,
     pool: Pool,
@@ -158,6 +166,17 @@ impl<R: Runtime> Server<R> {
             upstream: settings
                 .upstream
                 .map(|addr| Upstream::new(addr, settings.nodelay, MAX_UPSTREAM_CONNECTIONS)),
+            database: settings.postgres.as_ref().map(|access| {
+                Database::new(
+                    access,
+                    settings.nodelay,
+                    settings.postgres_connections.get(),
+                )
+            }),
+            cache: settings
+                .redis
+                .as_ref()
+                .map(|access| Cache::new(access, settings.nodelay)),
             large_files: R::semaphore(settings.pool_threads.get()),
             pool,
             room: Room::new(),

@@ -5,6 +5,7 @@
 
 mod chat;
 mod compute;
+mod database;
 mod events;
 mod file;
 mod sleep;
@@ -13,7 +14,7 @@ mod upstream;
 use std::io;
 use std::pin::pin;
 
-use spec::{Answer, Asked, DatabaseError, Failure};
+use spec::{Answer, Asked};
 
 use crate::connection::Connection;
 use crate::runtime::Runtime;
@@ -41,7 +42,7 @@ pub(crate) async fn serve<R: Runtime>(
         }
         Asked::Events(events) => return events::stream(client, events).await,
         Asked::Chat(key) => return chat::attend(client, &key).await,
-        Asked::Database(_) => Failure::from(DatabaseError::NoPostgres).answer(),
+        Asked::Database(work) => client.wait(pin!(database::answer(server, work))).await?,
         Asked::Stats => Answer::stats(&server.stats()),
     };
     client.respond(&answer);

@@ -1,5 +1,6 @@
 //! `bench serve`: one server alone. `bench run` starts its servers by the same command.
 
+use std::fmt::Display;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -51,13 +52,52 @@ fn settings(args: &ServeArgs, addr: SocketAddr) -> Result<Settings, Failure> {
         .map_or_else(data_files::default_dir, Ok)?;
     data_files::prepare(&data_dir)?;
     let defaults = Settings::new(addr);
+    let connections = variable(
+        "DATABASE_POOL_SIZE",
+        str::parse,
+        "set it to a number from 1 on",
+    )?;
     Ok(Settings {
+        postgres: variable(
+            "DATABASE_URL",
+            database::postgres_access,
+            "write it as postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+        )?,
+        redis: variable(
+            "REDIS_URL",
+            database::redis_access,
+            "write it as redis://HOST:PORT/0",
+        )?,
+        postgres_connections: connections.unwrap_or(defaults.postgres_connections),
         pool_threads: args.pool.unwrap_or(defaults.pool_threads),
         data_dir: data_dir.display().to_string(),
         upstream: args.upstream,
         own_timers: args.timer_rule == TimerRule::Own,
         ..defaults
     })
+}
+
+/// What a variable of the environment says. Not set and empty are the same.
+fn variable<T, E: Display>(
+    name: &str,
+    read: impl FnOnce(&str) -> Result<T, E>,
+    help: &str,
+) -> Result<Option<T>, Failure> {
+    let value = std::env::var_os(name).unwrap_or_default();
+    read_variable(name, &value.to_string_lossy(), read, help)
+}
+
+fn read_variable<T, E: Display>(
+    name: &str,
+    value: &str,
+    read: impl FnOnce(&str) -> Result<T, E>,
+    help: &str,
+) -> Result<Option<T>, Failure> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    let what = || format!("{name} of the environment can't be used");
+    read(value).map(Some).or_usage(what, help)
 }
 
 /// Serves a part of the instrument until a signal ends it.
@@ -93,4 +133,27 @@ fn cannot_serve(name: &str, addr: SocketAddr, error: &io::Error) -> Failure {
         help = help,
         "{name} cannot serve on {addr}: {error}"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use super::*;
+
+    fn read_size(value: &str) -> Result<Option<NonZeroUsize>, Failure> {
+        read_variable("SIZE", value, str::parse, "set it to a number from 1 on")
+    }
+
+    #[test]
+    fn a_variable_is_read_where_it_says_something_and_named_where_it_is_wrong() {
+        assert_eq!(read_size("").unwrap(), None);
+        assert_eq!(read_size("1").unwrap(), Some(NonZeroUsize::MIN));
+        for wrong in ["0", "-1", "ten"] {
+            let failure = read_size(wrong).unwrap_err();
+            let shown = format!("{:?}", failure.report);
+            assert!(shown.contains("SIZE of the environment"), "{shown}");
+            assert!(shown.contains("from 1 on"), "{shown}");
+        }
+    }
 }
