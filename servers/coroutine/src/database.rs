@@ -3,6 +3,8 @@
 //! Knows which connection a request uses and when one is opened, kept or given up. The client only needs something to read from and to
 //! write to, so it runs on every runtime here.
 
+use std::error::Error;
+use std::io;
 use std::net::SocketAddr;
 
 use database::{OrderColumns, Statement};
@@ -142,15 +144,12 @@ fn product(row: &Row) -> Result<Product, DatabaseError> {
 
 #[allow(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
 fn failed(error: tokio_postgres::Error) -> DatabaseError {
-    if let Some(code) = error.code() {
-        DatabaseError::Refused {
+    let is_io = |why: &(dyn Error + 'static)| why.is::<io::Error>();
+    match error.code() {
+        Some(code) => DatabaseError::Refused {
             reason: code.code().to_owned(),
-        }
-    } else if error.is_closed()
-        || std::error::Error::source(&error).is_some_and(|why| why.is::<std::io::Error>())
-    {
-        DatabaseError::Lost
-    } else {
-        DatabaseError::Malformed
+        },
+        None if error.is_closed() || error.source().is_some_and(is_io) => DatabaseError::Lost,
+        None => DatabaseError::Malformed,
     }
 }
