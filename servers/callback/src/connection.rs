@@ -12,13 +12,16 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::mem;
 use std::rc::Rc;
 
+use database::{CacheCommand, Rows, Session, Statement, ToSql, Transaction};
 use http1::server::{Poll, ResponseHead};
 use spec::{
-    Answer, Asked, Call, Failure, KEPT_OUTPUT_BYTES, LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES,
-    MAX_REFUSED_CONNECTIONS, MAX_REQUESTS_PER_TURN, Overdue, UpstreamError, Waiting, Watch,
+    Answer, Asked, Call, DatabaseError, Failure, KEPT_OUTPUT_BYTES, LINGER_BYTES, LINGER_MS,
+    MAX_BATCH_BYTES, MAX_REFUSED_CONNECTIONS, MAX_REQUESTS_PER_TURN, Overdue, UpstreamError,
+    Waiting, Watch,
 };
 
 use crate::Server;
+use crate::database::Lease;
 use crate::event_loop::{EventLoop, Read};
 use crate::routes::{self, Chat};
 use crate::upstream::{self, Ticket};
@@ -58,6 +61,8 @@ pub(crate) struct Connection<L: EventLoop> {
     on_timer: Cell<Option<Callback<L>>>,
     /// What the part of a stream waits for: that the client has taken what went before.
     on_taken: Cell<Option<Callback<L>>>,
+    /// The connection to the database that the request uses.
+    lease: RefCell<Option<Lease<L>>>,
     /// Never borrowed while something is called that could come back here.
     pub(crate) state: RefCell<State>,
 }
@@ -153,6 +158,7 @@ impl<L: EventLoop> Connection<L> {
             timer: OnceCell::new(),
             on_timer: Cell::default(),
             on_taken: Cell::default(),
+            lease: RefCell::default(),
             state: RefCell::new(state),
         }
     }
@@ -470,6 +476,10 @@ impl<L: EventLoop> Connection<L> {
         if let Some(upstream) = self.server.upstream.as_ref().filter(|_| !calls.is_empty()) {
             upstream.cancel(event_loop, calls);
         }
+        let lease = self.lease.take();
+        if let Some(lease) = lease {
+            lease.close(event_loop);
+        }
     }
 }
 
@@ -535,6 +545,10 @@ impl<L: EventLoop> Request<L> {
     }
 
     fn finish(&self, event_loop: &mut L) {
+        let limited = self.client.on_timer.take();
+        if let Some(timer) = self.client.timer.get().filter(|_| limited.is_some()) {
+            event_loop.stop_timer(timer);
+        }
         self.client.state.borrow_mut().finish_request();
         self.client.flush_batch(event_loop);
         self.client.serve(event_loop);
@@ -553,6 +567,103 @@ impl<L: EventLoop> Request<L> {
         };
         let ticket = upstream::call(event_loop, upstream, call, on_called);
         self.client.state.borrow_mut().calls.push(ticket);
+    }
+
+    /// Has it fail unless it is answered within so many milliseconds.
+    pub(crate) fn limit(&self, event_loop: &mut L, ms: u64, failure: Failure) {
+        let later = self.clone();
+        let fail = move |event_loop: &mut L| later.fail(event_loop, &failure);
+        self.client.after(event_loop, ms, fail);
+    }
+
+    /// Has `begin` called once the request has a connection to the database, which it has until it
+    /// [puts it back](Request::put_back). One that ends before then closes it.
+    pub(crate) fn with_database(&self, event_loop: &mut L, begin: impl FnOnce(&mut L) + 'static) {
+        let Some(database) = &self.server().database else {
+            return self.fail(event_loop, &DatabaseError::NoPostgres.into());
+        };
+        let (later, itself) = (self.clone(), Rc::clone(database));
+        database.turn(event_loop, move |event_loop| {
+            if !later.is_open() {
+                return false;
+            }
+            let lease = itself.connection(event_loop);
+            later.client.lease.replace(Some(lease.clone()));
+            let on_ready = later.or_fail(|event_loop, _| begin(event_loop));
+            lease.when_ready(event_loop, on_ready);
+            true
+        });
+    }
+
+    /// Asks its connection for a statement; `on_done` gets the rows.
+    pub(crate) fn execute(
+        &self,
+        event_loop: &mut L,
+        statement: Statement,
+        parameters: &[&dyn ToSql],
+        on_done: impl FnOnce(&mut L, Rows) + 'static,
+    ) {
+        let execute = |session: &mut Session, out: &mut Vec<u8>| {
+            session.execute(statement, parameters, out);
+        };
+        self.ask(event_loop, execute, on_done);
+    }
+
+    /// Begins or ends a transaction on its connection.
+    pub(crate) fn transact(
+        &self,
+        event_loop: &mut L,
+        transaction: Transaction,
+        on_done: impl FnOnce(&mut L) + 'static,
+    ) {
+        let transact =
+            |session: &mut Session, out: &mut Vec<u8>| session.transact(transaction, out);
+        self.ask(event_loop, transact, |event_loop, _| on_done(event_loop));
+    }
+
+    fn ask(
+        &self,
+        event_loop: &mut L,
+        begin: impl FnOnce(&mut Session, &mut Vec<u8>),
+        on_done: impl FnOnce(&mut L, Rows) + 'static,
+    ) {
+        let lease = self.client.lease.borrow().clone();
+        if let Some(lease) = lease.filter(|_| self.is_open()) {
+            lease.ask(event_loop, begin, self.or_fail(on_done));
+        }
+    }
+
+    /// Puts its connection to the database back for others.
+    pub(crate) fn put_back(&self, event_loop: &mut L) {
+        let lease = self.is_open().then(|| self.client.lease.take());
+        if let Some(lease) = lease.flatten() {
+            lease.put_back(event_loop);
+        }
+    }
+
+    /// Asks the cache; `on_reply` gets what it has.
+    pub(crate) fn ask_cache(
+        &self,
+        event_loop: &mut L,
+        command: CacheCommand<'_>,
+        on_reply: impl FnOnce(&mut L, Option<Vec<u8>>) + 'static,
+    ) {
+        let Some(cache) = &self.server().cache else {
+            return self.fail(event_loop, &DatabaseError::NoRedis.into());
+        };
+        cache.ask(event_loop, command, self.or_fail(on_reply));
+    }
+
+    /// What goes on with what came of something, or answers the request with why nothing did.
+    fn or_fail<T>(
+        &self,
+        go_on: impl FnOnce(&mut L, T) + 'static,
+    ) -> impl FnOnce(&mut L, Result<T, DatabaseError>) + 'static {
+        let later = self.clone();
+        move |event_loop: &mut L, outcome: Result<T, DatabaseError>| match outcome {
+            Ok(value) => go_on(event_loop, value),
+            Err(error) => later.fail(event_loop, &error.into()),
+        }
     }
 
     /// Answers it with what `work` gives on a thread of the pool, and calls `then`. Whether the pool has taken the work: else it is

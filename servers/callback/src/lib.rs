@@ -12,6 +12,7 @@
 //! | `routes` | what each route does, a file each |
 //! | `room` | the chat's room, over all loops |
 //! | `upstream` | kept-alive connections to the backend |
+//! | `database`, `cache` | connections to PostgreSQL, the one to Redis |
 //! | `semaphore` | so many at once |
 //! | `census` | what all loops have done |
 //! | `heartbeat` | loop lag, the date, limits, signals |
@@ -22,8 +23,10 @@
     reason = "a server is at the rim: it reads the clock for its dates"
 )]
 
+mod cache;
 mod census;
 mod connection;
+mod database;
 mod event_loop;
 mod heartbeat;
 mod room;
@@ -54,8 +57,10 @@ use spec::{
     Stats,
 };
 
+use crate::cache::Cache;
 use crate::census::{Census, LocalCensus};
 use crate::connection::Connection;
+use crate::database::Database;
 use crate::event_loop::{Asyncio, EventLoop};
 use crate::room::{LocalRoom, SharedRoom};
 use crate::semaphore::Semaphore;
@@ -226,6 +231,9 @@ struct Server<L: EventLoop> {
     queued_bytes: Cell<usize>,
     /// None where the settings name none; `/upstream` then fails.
     upstream: Option<Rc<Upstream<L>>>,
+    /// These two likewise, for `/db`.
+    database: Option<Rc<Database<L>>>,
+    cache: Option<Rc<Cache<L>>>,
     /// Who reads a large file, or has read it and not yet handed it to its connection.
     large_files: Semaphore<L>,
     room: LocalRoom<L>,
@@ -259,6 +267,11 @@ impl<L: EventLoop> Server<L> {
             let bound = share(MAX_UPSTREAM_CONNECTIONS);
             Rc::new(Upstream::new(addr, settings.nodelay, bound))
         };
+        let database = |access| {
+            let bound = share(settings.postgres_connections.get());
+            Rc::new(Database::new(access, settings.nodelay, bound))
+        };
+        let cache = |access| Rc::new(Cache::new(access, settings.nodelay));
         Self {
             nodelay: settings.nodelay,
             data_dir: Path::new(&settings.data_dir).into(),
@@ -268,6 +281,8 @@ impl<L: EventLoop> Server<L> {
             round: Cell::default(),
             queued_bytes: Cell::default(),
             upstream: settings.upstream.map(upstream),
+            database: settings.postgres.as_ref().map(database),
+            cache: settings.redis.as_ref().map(cache),
             large_files: Semaphore::new(share(settings.pool_threads.get())),
             room: LocalRoom::new(shared.room.clone()),
             census: LocalCensus::new(shared.census.clone()),
@@ -319,6 +334,12 @@ impl<L: EventLoop> Server<L> {
         self.large_files.let_go();
         if let Some(upstream) = &self.upstream {
             upstream.let_go();
+        }
+        if let Some(database) = &self.database {
+            database.end(event_loop);
+        }
+        if let Some(cache) = &self.cache {
+            cache.end(event_loop);
         }
     }
 

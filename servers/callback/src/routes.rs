@@ -5,12 +5,13 @@
 
 mod chat;
 mod compute;
+mod database;
 mod events;
 mod file;
 mod sleep;
 mod upstream;
 
-use spec::{Answer, Asked, DatabaseError, Stats};
+use spec::{Answer, Asked, Stats};
 
 use crate::connection::Request;
 use crate::event_loop::EventLoop;
@@ -29,7 +30,7 @@ pub(crate) fn begin<L: EventLoop>(event_loop: &mut L, request: &Request<L>, aske
         Asked::Compute { work, offload } => compute::begin(event_loop, request, work, offload),
         Asked::Events(events) => events::begin(event_loop, request, events),
         Asked::Chat(key) => chat::begin(event_loop, request, &key),
-        Asked::Database(_) => request.fail(event_loop, &DatabaseError::NoPostgres.into()),
+        Asked::Database(work) => database::begin(event_loop, request, work),
         Asked::Stats => stats(event_loop, request),
     }
 }

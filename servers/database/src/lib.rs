@@ -17,6 +17,8 @@ mod cache;
 mod session;
 mod statement;
 
+pub use postgres_types::ToSql;
+
 pub use access::{UrlError, postgres_access, redis_access};
 pub use cache::{CacheCommand, CacheSession};
 pub use session::{Progress, Rows, Session, Transaction};

@@ -84,15 +84,10 @@ impl Session {
     }
 
     /// Asks for a statement with parameters of the types that it says.
-    pub fn execute(
-        &mut self,
-        statement: Statement,
-        parameters: &[&dyn ToSql],
-        out: &mut Vec<u8>,
-    ) -> Result<(), DatabaseError> {
+    pub fn execute(&mut self, statement: Statement, parameters: &[&dyn ToSql], out: &mut Vec<u8>) {
         self.begin();
         let parameters = parameters.iter().zip(statement.types());
-        frontend::bind(
+        let bound = frontend::bind(
             "",
             statement.name(),
             [BINARY],
@@ -107,12 +102,11 @@ impl Session {
             },
             [BINARY],
             &mut self.output,
-        )
-        .map_err(|_| DatabaseError::Malformed)?;
+        );
+        assert!(bound.is_ok(), "the parameters are of the statement's types");
         frontend::execute("", 0, &mut self.output).expect(FITS);
         frontend::sync(&mut self.output);
         self.write(out);
-        Ok(())
     }
 
     /// Begins or ends a transaction, in tokio-postgres' words.
@@ -136,6 +130,11 @@ impl Session {
             self.write(out);
         }
         Ok(Progress::Partial)
+    }
+
+    /// Whether something can be asked.
+    pub fn is_ready(&self) -> bool {
+        self.stage == Stage::Ready
     }
 
     /// The rows of what is complete.
