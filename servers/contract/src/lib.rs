@@ -8,12 +8,12 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `cases` | the contract, one function a case: `requests`, `orders`, `streams`, `chat`, `limits` |
+//! | `cases` | the contract, one function a case: `requests`, `orders`, `database`, `streams`, `chat`, `limits` |
 //! | `signals`, `threads` | the parts of it that need a process to themselves |
 //! | `running` | a server on a thread |
 //! | `client` | a connection that blocks |
 //! | `member` | the same as a WebSocket |
-//! | `backend` | a stand-in for the upstream |
+//! | `backend`, `database` | stand-ins for the upstream, PostgreSQL and Redis |
 
 #![allow(
     clippy::disallowed_methods,
@@ -24,6 +24,7 @@
 mod backend;
 mod cases;
 mod client;
+mod database;
 mod member;
 mod running;
 mod signals;
@@ -58,6 +59,13 @@ list! {
     orders {
         orders_are_validated_and_summed_up
         orders_are_taken_by_post_alone_and_nothing_else_is
+    }
+    database {
+        rows_are_answered_as_json_by_the_statements_that_the_contract_says
+        an_order_is_written_in_one_transaction
+        the_cache_is_asked_first_and_given_what_it_lacks
+        connections_to_the_database_are_bounded_and_shared
+        a_database_that_is_not_there_makes_its_routes_unavailable_and_nothing_else
     }
     streams {
         a_stream_has_all_its_events_in_order_and_the_connection_goes_on
