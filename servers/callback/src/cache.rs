@@ -101,15 +101,16 @@ impl<L: EventLoop> Cache<L> {
         loop {
             // Dropped before anything is called: a callback may ask again.
             let reply = connection.session.borrow_mut().next_reply();
-            let waiting = |_| connection.waiting.borrow_mut().pop_front();
-            match reply.map(|reply| reply.map(|reply| (reply, waiting(())))) {
+            let reply = match reply {
+                Ok(Some(reply)) => reply,
                 Ok(None) => return,
-                Ok(Some((reply, Some(on_reply)))) => on_reply(event_loop, Ok(reply)),
-                Ok(Some((_, None))) => {
-                    return self.fail(event_loop, connection, &DatabaseError::Malformed);
-                }
                 Err(error) => return self.fail(event_loop, connection, &error),
-            }
+            };
+            let asked = connection.waiting.borrow_mut().pop_front();
+            let Some(on_reply) = asked else {
+                return self.fail(event_loop, connection, &DatabaseError::Malformed);
+            };
+            on_reply(event_loop, Ok(reply));
         }
     }
 

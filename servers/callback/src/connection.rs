@@ -772,7 +772,7 @@ mod tests {
 
     use libuv::{Clock, Loop, ManualClock, Phase as LoopPhase};
     use socket2::SockRef;
-    use spec::Settings;
+    use spec::{DATABASE_LIMIT_MS, PostgresAccess, Settings};
     use websocket::Bounds;
 
     use super::*;
@@ -787,6 +787,10 @@ mod tests {
 
     impl Bench {
         fn new() -> Self {
+            Self::with(|_| ())
+        }
+
+        fn with(change: impl FnOnce(&mut Settings)) -> Self {
             let clock = ManualClock::new();
             let mut event_loop = Loop::new(libuv::Settings {
                 clock: Clock::Manual(clock.clone()),
@@ -796,6 +800,7 @@ mod tests {
             .unwrap();
             let mut settings = Settings::new(([127, 0, 0, 1], 0).into());
             settings.upstream = Some(([127, 0, 0, 1], 1).into());
+            change(&mut settings);
             let server = Rc::new(Server::new(&settings, Loops::One, &Shared::new(&settings)));
             // A turn a run, whether or not anything has happened.
             let idle = event_loop.add_watcher(LoopPhase::Idle, |event_loop, _| event_loop.stop());
@@ -1151,6 +1156,39 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_database_that_says_nothing_is_given_up_at_the_limit() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut bench = Bench::with(|settings| {
+            settings.postgres = Some(PostgresAccess {
+                addr: silent.local_addr().unwrap(),
+                user: "bench".into(),
+                password: String::new(),
+                database: "bench".into(),
+            });
+        });
+        let mut client = bench.connect();
+        let request = b"GET /db/product/1 HTTP/1.1\r\nHost: x\r\n\r\n";
+        // The second time, the timer is another request's.
+        for _ in 0..2 {
+            client.write_all(request).unwrap();
+            let connection = bench.connection();
+            let is_busy = || connection.state.borrow().busy;
+            bench.turn_until("it is begun", |_| is_busy());
+            bench.clock.advance_ms(DATABASE_LIMIT_MS - 1);
+            bench.turn();
+            assert!(is_busy());
+            bench.clock.advance_ms(1);
+            bench.turn_until("it is given up", |_| !is_busy());
+            let mut answer = [0; 1024];
+            let read = client.read(&mut answer).unwrap();
+            let answer = String::from_utf8_lossy(&answer[..read]);
+            assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+            assert!(answer.contains("longer than 10000 ms"), "{answer}");
+            assert!(connection.lease.borrow().is_none());
         }
     }
 

@@ -95,25 +95,30 @@ fn insert<L: EventLoop>(event_loop: &mut L, request: &Request<L>, order: Order) 
     request.with_database(event_loop, move |event_loop| {
         let asking = later.clone();
         asking.transact(event_loop, Transaction::Begin, move |event_loop| {
-            insert_order(event_loop, &later, Rc::new(order));
+            insert_order(event_loop, &later, &Rc::new(order));
         });
     });
 }
 
-fn insert_order<L: EventLoop>(event_loop: &mut L, request: &Request<L>, order: Rc<Order>) {
-    let (later, written) = (request.clone(), Rc::clone(&order));
-    let columns = OrderColumns::from(&*order);
+fn insert_order<L: EventLoop>(event_loop: &mut L, request: &Request<L>, order: &Rc<Order>) {
+    let (later, written) = (request.clone(), Rc::clone(order));
+    let columns = OrderColumns::from(&**order);
     let parameters: [&dyn database::ToSql; 2] = [&columns.customer_id, &columns.total_cents];
     let inserted = move |event_loop: &mut L, rows: database::Rows| match rows.order_id() {
-        Ok(id) => insert_items(event_loop, &later, written, id),
+        Ok(id) => insert_items(event_loop, &later, &written, id),
         Err(error) => later.fail(event_loop, &error.into()),
     };
     request.execute(event_loop, Statement::Order, &parameters, inserted);
 }
 
-fn insert_items<L: EventLoop>(event_loop: &mut L, request: &Request<L>, order: Rc<Order>, id: i64) {
-    let (later, written) = (request.clone(), Rc::clone(&order));
-    let columns = OrderColumns::from(&*order);
+fn insert_items<L: EventLoop>(
+    event_loop: &mut L,
+    request: &Request<L>,
+    order: &Rc<Order>,
+    id: i64,
+) {
+    let (later, written) = (request.clone(), Rc::clone(order));
+    let columns = OrderColumns::from(&**order);
     let parameters: [&dyn database::ToSql; 4] = [
         &id,
         &columns.skus,

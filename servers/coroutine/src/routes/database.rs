@@ -65,3 +65,30 @@ async fn cached<R: Runtime>(server: &Server<R>, id: u32) -> Result<Answer, Datab
     cache.ask(CacheCommand::Set { id, body }).await?;
     Ok(answer)
 }
+
+#[cfg(test)]
+mod tests {
+    use spec::{PostgresAccess, Settings};
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::runtime::Tokio;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_database_that_says_nothing_is_given_up_at_the_limit() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut settings = Settings::new(([127, 0, 0, 1], 0).into());
+        settings.postgres = Some(PostgresAccess {
+            addr: listener.local_addr().unwrap(),
+            user: "bench".into(),
+            password: String::new(),
+            database: "bench".into(),
+        });
+        let server = Server::new(&settings, Tokio::CurrentThread, serving::Pool::new(1));
+        let start = Instant::now();
+        let answer = answer(&server, DatabaseWork::Product { id: 1 }).await;
+        assert_eq!(start.elapsed(), Duration::from_millis(DATABASE_LIMIT_MS));
+        assert_eq!(answer, Failure::from(DatabaseError::Silent).answer());
+    }
+}
