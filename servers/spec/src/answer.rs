@@ -6,7 +6,9 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::bodies::{BYTES, JSON, JSON_BODY, PLAINTEXT_BODY, TEXT, sleep_body, upstream_body};
+use serde::Serialize;
+
+use crate::bodies::{BYTES, JSON, MESSAGE, TEXT, sleep_body, upstream_body};
 use crate::orders::{Order, OrderRefusal, read_order};
 use crate::products::{Product, to_json};
 use crate::route::Route;
@@ -23,7 +25,7 @@ pub fn order_answer(body: &[u8]) -> Answer {
     }
 }
 
-/// A complete answer. The bodies of `/plaintext` and `/json` are static, so those answers allocate nothing.
+/// A complete answer. The body of `/plaintext` is static, so that answer allocates nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// HTTP status code.
@@ -48,9 +50,16 @@ impl Answer {
     }
 
     /// What `/plaintext` answers.
-    pub(crate) const PLAINTEXT: Self = Self::fixed(TEXT, PLAINTEXT_BODY);
-    /// What `/json` answers.
-    pub(crate) const JSON: Self = Self::fixed(JSON, JSON_BODY);
+    pub(crate) const PLAINTEXT: Self = Self::fixed(TEXT, MESSAGE.as_bytes());
+
+    /// What `/json` answers, serialised for every request.
+    pub(crate) fn json() -> Self {
+        #[derive(Serialize)]
+        struct Message {
+            message: &'static str,
+        }
+        Self::ok(JSON, to_json(&Message { message: MESSAGE }))
+    }
 
     /// What `/sleep` answers after `ms` milliseconds.
     pub fn slept(ms: u32) -> Self {
@@ -181,7 +190,7 @@ mod tests {
         let cpu = Work::Xorshift { rounds: 1000 }.run();
         for (target, answer) in [
             ("/plaintext", Answer::PLAINTEXT),
-            ("/json", Answer::JSON),
+            ("/json", Answer::json()),
             ("/sleep/20", Answer::slept(20)),
             ("/upstream?calls=100&ms=5", Answer::upstream(100, 5050)),
             ("/file/1024", Answer::file(file_bytes(1024))),

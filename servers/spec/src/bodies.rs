@@ -8,7 +8,8 @@ pub(crate) const JSON: &str = "application/json";
 pub(crate) const BYTES: &str = "application/octet-stream";
 pub(crate) const EVENTS: &str = "text/event-stream; charset=utf-8";
 
-pub(crate) const PLAINTEXT_BODY: &[u8] = b"Hello, World!";
+/// What `/plaintext` answers, and `/json` in an object.
+pub(crate) const MESSAGE: &str = "Hello, World!";
 pub(crate) const JSON_BODY: &[u8] = br#"{"message":"Hello, World!"}"#;
 
 pub(crate) fn sleep_body(ms: u32) -> String {

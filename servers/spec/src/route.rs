@@ -9,9 +9,7 @@ use alloc::vec::Vec;
 
 use http1::Method;
 
-use crate::bodies::{
-    BYTES, EVENTS, JSON, JSON_BODY, PLAINTEXT_BODY, TEXT, sleep_body, upstream_body,
-};
+use crate::bodies::{BYTES, EVENTS, JSON, JSON_BODY, MESSAGE, TEXT, sleep_body, upstream_body};
 use crate::bounds::MAX_EVENTS;
 use crate::events;
 use crate::products::{MAX_PRODUCT_ID, PRODUCTS_LISTED, Product, queried_ids, to_json};
@@ -316,7 +314,7 @@ impl Route {
             Some(Cow::Owned(to_json(&rows)))
         };
         match *self {
-            Self::Plaintext => Some(Cow::Borrowed(PLAINTEXT_BODY)),
+            Self::Plaintext => Some(Cow::Borrowed(MESSAGE.as_bytes())),
             Self::Json => Some(Cow::Borrowed(JSON_BODY)),
             Self::Sleep { ms } => owned(sleep_body(ms)),
             Self::Upstream { calls, .. } => {
