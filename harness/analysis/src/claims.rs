@@ -10,8 +10,9 @@ mod verdict;
 
 pub use order::{Job, Next, contradictions, jobs, next, question};
 pub use verdict::{
-    Direction, Evidence, LEVEL, LOOKS, MAX_BLOCKS_NEEDED, MAX_FAILED, NotJudged, Outcome,
-    SCHEMA_VERSION, Tested, TestedPoint, Verdict, evidence, verdicts,
+    Direction, Evidence, LEVEL, LOOKS, LOOKS_AFTER_COLD, Look, MAX_BLOCKS_NEEDED, MAX_BLOCKS_WORTH,
+    MAX_FAILED, NotJudged, Outcome, SCHEMA_VERSION, Tested, TestedPoint, Verdict, cold, evidence,
+    trend, verdicts,
 };
 
 #[cfg(test)]

@@ -255,6 +255,7 @@ fn target(
             cpu_user_share: Some(0.45),
             rss_bytes_max: samples.iter().map(|sample| sample.rss_bytes).max(),
             rss_bytes_per_idle_connection: None,
+            rss_bytes_per_idle_connection_by_round: Vec::new(),
             threads_max: Some(5),
             context_switches_voluntary_per_1000: Some(2_150.0),
             context_switches_involuntary_per_1000: Some(1.5),

@@ -1,10 +1,12 @@
 //! Which claims share a measurement, and which measurement comes next.
 
-use model::spec::claim::{Claim, ClaimLoad, Question, ScenarioOf, Side};
+use std::collections::BTreeSet;
+
+use model::spec::claim::{Claim, ClaimLoad, ClaimMetric, Question, ScenarioOf, Side};
 use model::spec::plan::MAX_TARGETS;
 use model::spec::scenario::Scenario;
 
-use super::verdict::{LOOKS, Verdict};
+use super::verdict::{LOOKS, LOOKS_AFTER_COLD, Look, Verdict};
 
 /// A measurement that several claims share: one load, and the targets that they compare.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,13 +15,8 @@ pub struct Job {
     pub load: ClaimLoad,
     /// Whom it is for: which claim, and which point of its factor where it is for one.
     pub asks: Vec<(usize, Option<usize>)>,
-}
-
-impl Job {
-    /// Whether it is for points of a factor only.
-    pub fn is_along(&self) -> bool {
-        self.asks.iter().all(|(_, point)| point.is_some())
-    }
+    /// Whether it is only for what claims depend on, and for none itself.
+    pub is_along: bool,
 }
 
 /// What is measured next.
@@ -27,10 +24,24 @@ impl Job {
 pub struct Next {
     /// Which job.
     pub job: usize,
-    /// Which of [`LOOKS`], from 0.
+    /// Which look, from 0.
     pub look: usize,
     /// The targets, each once.
     pub sides: Vec<Side>,
+    /// Whether one of them was still getting faster in a measurement before.
+    pub is_cold: bool,
+}
+
+impl Next {
+    /// How it is laid out.
+    pub fn layout(&self) -> Look {
+        let looks = if self.is_cold {
+            LOOKS_AFTER_COLD
+        } else {
+            LOOKS
+        };
+        looks[self.look]
+    }
 }
 
 /// What is asked for a claim, or at a point of its factor.
@@ -61,20 +72,25 @@ pub fn contradictions(claims: &[Claim]) -> Vec<usize> {
 /// `is_testable`: whether a claim, or a point of its factor, can be tested here.
 pub fn jobs(claims: &[Claim], is_testable: impl Fn(usize, Option<usize>) -> bool) -> Vec<Job> {
     let contradictions = contradictions(claims);
-    let own = (0..claims.len()).map(|claim| (claim, None));
-    let along = claims.iter().enumerate().flat_map(|(index, claim)| {
+    let asks = claims.iter().enumerate().flat_map(|(index, claim)| {
         let points = claim.along.as_ref().map_or(0, |along| along.points.len());
-        (0..points).map(move |point| (index, Some(point)))
+        let points = (0..points).map(move |point| (index, Some(point)));
+        // A trend is claimed of its points, and of nothing else.
+        let own = (!claim.is_trend).then_some((index, None));
+        own.into_iter()
+            .chain(points)
+            .map(|ask| (ask, ask.1.is_some() && !claim.is_trend))
     });
+    let (along, own): (Vec<_>, Vec<_>) = asks.partition(|(_, is_along)| *is_along);
     let mut jobs: Vec<Job> = Vec::new();
-    for ask in own.chain(along) {
+    for (ask, is_along) in own.into_iter().chain(along) {
         let Some(question) = question(claims, ask).filter(|_| is_testable(ask.0, ask.1)) else {
             continue;
         };
         let fits = |job: &&mut Job| {
             let mut asks = job.asks.clone();
             let is_same = job.load == question.load
-                && job.is_along() == ask.1.is_some()
+                && job.is_along == is_along
                 && (!is_pair_only(&question.load) || sides(claims, &asks) == sides(claims, &[ask]));
             asks.push(ask);
             is_same && sides(claims, &asks).len() <= MAX_TARGETS
@@ -84,6 +100,7 @@ pub fn jobs(claims: &[Claim], is_testable: impl Fn(usize, Option<usize>) -> bool
             None => jobs.push(Job {
                 load: question.load.clone(),
                 asks: vec![ask],
+                is_along,
             }),
         }
     }
@@ -91,7 +108,7 @@ pub fn jobs(claims: &[Claim], is_testable: impl Fn(usize, Option<usize>) -> bool
         let claims = job.asks.iter().map(|(claim, _)| contradictions[*claim]);
         claims.max().unwrap_or_default()
     };
-    jobs.sort_by_key(|job| (job.is_along(), std::cmp::Reverse(most(job))));
+    jobs.sort_by_key(|job| (job.is_along, std::cmp::Reverse(most(job))));
     jobs
 }
 
@@ -116,18 +133,25 @@ fn sides(claims: &[Claim], asks: &[(usize, Option<usize>)]) -> Vec<Side> {
     sides
 }
 
-/// What is measured next: every claim once; then again, and longer, those that are not decided; then the factors of those that
+/// What is measured next: every claim once; then again, and longer, those that this may decide; then the factors of those that
 /// are refuted or contradicted. Nothing where no measurement would decide more.
 ///
-/// `looks`: how often each job was measured. `verdicts`: of each claim, so far.
-pub fn next(claims: &[Claim], jobs: &[Job], looks: &[usize], verdicts: &[Verdict]) -> Option<Next> {
+/// `looks`: how often each job was measured. `verdicts`: of each claim, so far. `cold`: the targets, by name, that were still getting
+/// faster in a measurement before.
+pub fn next(
+    claims: &[Claim],
+    jobs: &[Job],
+    looks: &[usize],
+    verdicts: &[Verdict],
+    cold: &BTreeSet<String>,
+) -> Option<Next> {
     let contradictions = contradictions(claims);
     let needs = |job: &Job, look: usize, (claim, _): (usize, Option<usize>)| {
-        if job.is_along() {
+        if job.is_along {
             look == 0
                 && (contradictions[claim] > 0 || matches!(verdicts[claim], Verdict::Refuted { .. }))
         } else {
-            !verdicts[claim].is_decided()
+            verdicts[claim].may_be_decided()
         }
     };
     let of_look = |look: usize, is_along: bool| {
@@ -135,10 +159,18 @@ pub fn next(claims: &[Claim], jobs: &[Job], looks: &[usize], verdicts: &[Verdict
         numbered.find_map(|(index, (job, done))| {
             let asks = job.asks.iter().copied();
             let asks: Vec<_> = asks.filter(|ask| needs(job, look, *ask)).collect();
-            (*done == look && job.is_along() == is_along && !asks.is_empty()).then(|| Next {
-                job: index,
-                look,
-                sides: sides(claims, &asks),
+            (*done == look && job.is_along == is_along && !asks.is_empty()).then(|| {
+                // What a connection takes is read before there is any load.
+                let timed = asks.iter().filter_map(|ask| question(claims, *ask));
+                let mut timed = timed
+                    .filter(|asked| asked.metric != ClaimMetric::MemoryPerConnection)
+                    .flat_map(Question::sides);
+                Next {
+                    job: index,
+                    look,
+                    is_cold: timed.any(|side| cold.contains(&side.name())),
+                    sides: sides(claims, &asks),
+                }
             })
         })
     };

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::verdict::weighed;
 use super::*;
 use crate::compare;
@@ -5,7 +7,7 @@ use crate::simulate::{Noise, epochs};
 use model::record::metric::Metric;
 use model::record::run::Completion;
 use model::record::target::EpochRecord;
-use model::record::warning::Believable;
+use model::record::warning::{Believable, Fact, Warning};
 use model::spec::claim::{self, Claim, ClaimMetric, Question, Side};
 use model::spec::plan::{Plan, PlanSpec};
 
@@ -30,7 +32,7 @@ fn measured(ratio: f64, noise: Noise, seed: u64) -> Vec<f64> {
     // Fewer blocks than a look has, whose exact test takes a sixteenth of the time.
     let spec = PlanSpec {
         rounds: Some(12),
-        ..PlanSpec::new(LOOKS[1].0, 2, seed)
+        ..PlanSpec::new(LOOKS[1].effort, 2, seed)
     };
     let plan = Plan::new(&spec).unwrap();
     let made: Vec<Vec<EpochRecord>> = epochs(&plan, &[0.0, ratio.ln()], 0.0, noise, seed);
@@ -196,6 +198,143 @@ fn of_a_record_the_blocks_of_both_targets_are_compared_and_a_disturbed_one_is_of
     );
 }
 
+#[test]
+fn what_was_not_warm_is_not_judged_and_is_warmed_up_longer_the_next_time() {
+    let mut record = samples::run_record();
+    let mut question = claimed(1.0, 2.0).question.unwrap();
+    question.head.target = record.targets[1].name.clone();
+    question.base.as_mut().unwrap().target = record.targets[0].name.clone();
+    let fact = Fact::NotWarm {
+        metric: Metric::ThroughputPerS,
+        excess: 0.05,
+        p_value: 0.001,
+    };
+    let warning = Warning::note(fact).about(&question.head.target);
+    record.validity.warnings.push(warning);
+    assert_eq!(evidence(&record, &question, 1), Err(NotJudged::NotWarm));
+    let memory = Question {
+        metric: ClaimMetric::Memory,
+        ..question.clone()
+    };
+    assert!(evidence(&record, &memory, 1).is_ok(), "memory has no speed");
+    let cold: BTreeSet<String> = cold(&record).map(str::to_owned).collect();
+    let claims = [Claim {
+        question: Some(question),
+        ..claimed(1.0, 2.0)
+    }];
+    let jobs = jobs(&claims, |_, _| true);
+    let not_warm = Verdict::NotJudged {
+        why: NotJudged::NotWarm,
+    };
+    let second = |cold: &BTreeSet<String>| {
+        let next = next(&claims, &jobs, &[1], std::slice::from_ref(&not_warm), cold);
+        next.unwrap().layout()
+    };
+    let (usual, longer) = (second(&BTreeSet::new()), second(&cold));
+    let warm_up = |look: Look| {
+        let spec = PlanSpec {
+            rounds: Some(look.rounds),
+            warmup: look.warmup,
+            ..PlanSpec::new(look.effort, 2, 1)
+        };
+        let plan = Plan::new(&spec).unwrap();
+        assert_eq!(plan.blocks(), 16);
+        plan.warmup
+    };
+    assert!(warm_up(longer).shortest() > warm_up(usual).longest());
+    assert!(warm_up(LOOKS_AFTER_COLD[0]).shortest() > warm_up(LOOKS[0]).longest());
+}
+
+#[test]
+fn the_memory_of_a_connection_is_compared_round_by_round() {
+    let mut record = samples::run_record();
+    let mut question = claimed(1.0, 2.0).question.unwrap();
+    question.metric = ClaimMetric::MemoryPerConnection;
+    question.head.target = record.targets[1].name.clone();
+    question.base.as_mut().unwrap().target = record.targets[0].name.clone();
+    let each = |of: f64| (0..8).map(|round| of + f64::from(round)).collect();
+    record.targets[1]
+        .server
+        .rss_bytes_per_idle_connection_by_round = each(6144.0);
+    record.targets[0]
+        .server
+        .rss_bytes_per_idle_connection_by_round = each(3072.0);
+    let both = evidence(&record, &question, 1).unwrap();
+    assert_eq!(both.logs.len(), 8);
+    assert!((both.value - 2.0).abs() < 0.01, "{both:?}");
+    let alone = Question {
+        base: None,
+        ..question.clone()
+    };
+    let alone = evidence(&record, &alone, 1).unwrap();
+    assert!((alone.value - 6.0).abs() < 0.01, "in KiB: {alone:?}");
+    let base = &mut record.targets[0].server;
+    base.rss_bytes_per_idle_connection_by_round.pop();
+    assert_eq!(
+        evidence(&record, &question, 1),
+        Err(NotJudged::TooFew),
+        "a round has no pair"
+    );
+}
+
+#[test]
+fn a_trend_is_the_change_of_the_ratio_for_each_tenfold_whatever_the_ratio_is() {
+    // 3 · x^0.2, with the noise of a block.
+    let points = [10.0_f64, 100.0, 1000.0].map(|at| {
+        let logs = (0..16_u8).map(|block| {
+            let noise = 0.001 * f64::from(block % 4);
+            3.0_f64.ln() + 0.2 * at.ln() + noise
+        });
+        (at, of_logs(logs.collect()).unwrap())
+    });
+    let points: Vec<(f64, &Evidence)> = points.iter().map(|(at, found)| (*at, found)).collect();
+    let found = trend(&points, 1);
+    let expected = 10.0_f64.powf(0.2);
+    assert!((found.value / expected - 1.0).abs() < 1e-9, "{found:?}");
+    assert_eq!((found.logs.len(), found.figures.len()), (16, 3));
+    let verdict = |low, high| {
+        let found = Ok(found.clone());
+        verdicts(&[(&claimed(low, high), Some(&found))], 1).remove(0)
+    };
+    assert_eq!(verdict(1.05, 2.0), Verdict::Supported);
+    let opposite = Verdict::Refuted {
+        direction: Some(Direction::Opposite),
+    };
+    assert_eq!(verdict(0.5, 0.9), opposite);
+}
+
+#[test]
+fn the_points_of_a_trend_are_measured_for_themselves_and_with_claims_of_the_same_load() {
+    let points = "along = { factor = \"f\", points = [\n{ is = \"1\", at = 1, measure = { connections = 1 } },\n{ is = \"9\", at = 9, measure = { connections = 9 } } ] }";
+    let claims = claims(&[
+        &format!("from = 1.05\ntrend = true\n{PAIR}\n{points}"),
+        &format!("from = 2.0\n{PAIR}"),
+    ]);
+    let jobs = jobs(&claims, |_, _| true);
+    assert!(jobs.iter().all(|job| !job.is_along));
+    let asks: Vec<_> = jobs.iter().map(|job| job.asks.clone()).collect();
+    assert_eq!(asks, [vec![(0, Some(0))], vec![(0, Some(1)), (1, None)]]);
+    let verdicts = [Verdict::NotMeasured, Verdict::Supported];
+    let found = next(&claims, &jobs, &[1, 1], &verdicts, &BTreeSet::new()).unwrap();
+    assert_eq!(
+        (found.job, found.look),
+        (0, 1),
+        "what is open is looked at again"
+    );
+}
+
+#[test]
+fn no_longer_look_is_taken_where_it_would_hardly_decide_anything() {
+    let open = |blocks_needed| Verdict::Inconclusive { blocks_needed };
+    assert!(open(Some(MAX_BLOCKS_WORTH)).may_be_decided());
+    assert!(!open(Some(MAX_BLOCKS_WORTH + 1)).may_be_decided());
+    assert!(!open(None).may_be_decided());
+    let disturbed = Verdict::NotJudged {
+        why: NotJudged::Invalid,
+    };
+    assert!(disturbed.may_be_decided() && !Verdict::Supported.may_be_decided());
+}
+
 fn names(sides: &[Side]) -> Vec<String> {
     sides.iter().map(Side::name).collect()
 }
@@ -226,7 +365,7 @@ fn claims_of_one_load_share_a_measurement_and_the_most_contradictory_comes_first
     );
     let refuted = Verdict::Refuted { direction: None };
     let open = Verdict::Inconclusive {
-        blocks_needed: None,
+        blocks_needed: Some(40),
     };
     let check =
         |looks: [usize; 4], verdicts: [&Verdict; 4], expected: Option<(usize, usize, &[&str])>| {
@@ -235,7 +374,7 @@ fn claims_of_one_load_share_a_measurement_and_the_most_contradictory_comes_first
                 .cloned()
                 .chain([Verdict::NotMeasured])
                 .collect();
-            let found = next(&claims, &jobs, &looks, &verdicts);
+            let found = next(&claims, &jobs, &looks, &verdicts, &BTreeSet::new());
             let found = found.map(|next| (next.job, next.look, names(&next.sides)));
             let expected = expected.map(|(job, look, sides)| {
                 (
@@ -295,7 +434,7 @@ fn a_share_of_the_capacity_is_no_load_that_a_third_target_shares() {
 fn the_built_in_claims_fit_into_few_measurements() {
     let claims = claim::built_in();
     let jobs = jobs(&claims, |_, _| true);
-    let own = jobs.iter().filter(|job| !job.is_along());
+    let own = jobs.iter().filter(|job| !job.is_along);
     let asked = claims
         .iter()
         .filter(|claim| claim.question.is_some())

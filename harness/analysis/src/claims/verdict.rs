@@ -8,14 +8,53 @@ use model::spec::claim::{Claim, ClaimMetric, Question, Range};
 use serde::{Deserialize, Serialize};
 use stats::distribution::{mean, variance};
 use stats::sign_flip::sign_flip;
+use std::time::Duration;
 
 use crate::compare::{self, USABLE, block_values, minimal_detectable, paired_blocks};
 use model::record::comparison::ALPHA;
 use model::spec::plan::Effort;
 
+/// How a look at claims is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// How long a sample is.
+    pub effort: Effort,
+    /// How often the targets are started afresh.
+    pub rounds: u32,
+    /// The warm-up of each target in each round; none where it goes on until the target is steady, within the effort's bound.
+    pub warmup: Option<Duration>,
+}
+
 /// How each claim is looked at: quickly, and longer where that did not decide it. So many rounds, so that there are 16 blocks: the
 /// exact test then has p-values down to 2/2^16, which stay below [`LEVEL`] when they are adjusted over hundreds of claims.
-pub const LOOKS: [(Effort, u32); 2] = [(Effort::Quick, 8), (Effort::Default, 16)];
+pub const LOOKS: [Look; 2] = [
+    Look {
+        effort: Effort::Quick,
+        rounds: 8,
+        warmup: None,
+    },
+    Look {
+        effort: Effort::Default,
+        rounds: 16,
+        warmup: None,
+    },
+];
+
+/// The same where a target was still getting faster while it was measured before. A just-in-time compiler takes seconds: each warm-up is as
+/// long as the longest of [`Effort::Default`], and that of the second look half as long again. In turn each process is measured in two
+/// blocks.
+pub const LOOKS_AFTER_COLD: [Look; 2] = [
+    Look {
+        effort: Effort::Quick,
+        rounds: 8,
+        warmup: Some(Duration::from_secs(4)),
+    },
+    Look {
+        effort: Effort::Default,
+        rounds: 8,
+        warmup: Some(Duration::from_secs(6)),
+    },
+];
 
 /// The level of the test at each look: who looks twice has two chances to be wrong (Bonferroni).
 pub const LEVEL: f64 = ALPHA / LOOKS.len() as f64;
@@ -25,6 +64,10 @@ pub const MAX_FAILED: f64 = 0.01;
 
 /// The most blocks that are offered as a way to decide a claim: more would take days, and its truth lies at the edge of its range.
 pub const MAX_BLOCKS_NEEDED: u32 = 10_000;
+
+/// Where a quick look says that more blocks like its own are needed than this, no longer look is taken: one has 16, of samples five times
+/// as long, which are worth some five times as many.
+pub const MAX_BLOCKS_WORTH: u32 = 160;
 
 /// The outcome of a test.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -57,9 +100,20 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// True where more measuring changes nothing.
+    /// True where it is certain.
     pub fn is_decided(&self) -> bool {
         matches!(self, Self::Supported | Self::Refuted { .. })
+    }
+
+    /// True where a longer look may well decide it.
+    pub fn may_be_decided(&self) -> bool {
+        match self {
+            Self::Supported | Self::Refuted { .. } | Self::NotTestable { .. } => false,
+            Self::Inconclusive { blocks_needed } => {
+                blocks_needed.is_some_and(|blocks| blocks <= MAX_BLOCKS_WORTH)
+            }
+            Self::NotJudged { .. } | Self::NotMeasured => true,
+        }
     }
 }
 
@@ -96,13 +150,14 @@ pub enum NotJudged {
 pub struct Evidence {
     /// The id of the record.
     pub run: String,
-    /// The ratio of head to base, or the head's figure in the unit of its metric: the geometric mean over the blocks.
+    /// The ratio of head to base, or the head's figure in the unit of its metric: the geometric mean over the blocks. Of a trend, what
+    /// that is multiplied by for each tenfold of the factor.
     pub value: f64,
     /// The lower end of its 95 % interval.
     pub ci_low: f64,
     /// The upper end.
     pub ci_high: f64,
-    /// The figures whose quotient the ratio is, head first; one where there is no base.
+    /// The figures whose quotient the ratio is, head first; one where there is no base; of a trend the ratio at each point.
     pub figures: Vec<f64>,
     /// The targets in words, head first.
     pub targets: Vec<String>,
@@ -185,27 +240,32 @@ pub fn evidence(record: &RunRecord, question: &Question, seed: u64) -> Result<Ev
     if targets.iter().any(failed) {
         return Err(NotJudged::RequestsFailed);
     }
-    let mut warnings = record.warnings();
     let is_of_side = |of: &str| targets.iter().any(|target| target.name == of);
-    if warnings.any(|(of, warning)| warning.code() == "not_warm" && of.is_some_and(is_of_side)) {
+    let is_of_memory = matches!(
+        question.metric,
+        ClaimMetric::Memory | ClaimMetric::MemoryPerConnection
+    );
+    if !is_of_memory && cold(record).any(is_of_side) {
         return Err(NotJudged::NotWarm);
     }
-    let metric = metric(question.metric, record.workload());
-    let blocks: Vec<Vec<f64>> = match targets.as_slice() {
-        [head, base] => {
+    let blocks: Vec<Vec<f64>> = match (metric(question.metric, record.workload()), &*targets) {
+        (Some(metric), [head, base]) => {
             let (base, head) = paired_blocks(&base.epochs, &head.epochs, metric);
-            let usable = |value: &Option<f64>| value.filter(|value| USABLE.contains(value));
-            let pairs = head.iter().zip(&base);
+            let pairs = head.into_iter().zip(base);
             pairs
-                .filter_map(|(head, base)| Some(vec![usable(head)?, usable(base)?]))
+                .filter_map(|(head, base)| Some(vec![head?, base?]))
                 .collect()
         }
-        [head, ..] => {
-            let values = block_values(&head.epochs, metric).into_values();
-            values.map(|value| vec![value]).collect()
+        (Some(metric), targets) => {
+            let head = targets
+                .iter()
+                .flat_map(|head| block_values(&head.epochs, metric));
+            head.map(|(_, value)| vec![value]).collect()
         }
-        [] => Vec::new(),
+        (None, targets) => by_round(targets),
     };
+    let is_usable = |block: &Vec<f64>| block.iter().all(|value| USABLE.contains(value));
+    let blocks: Vec<Vec<f64>> = blocks.into_iter().filter(is_usable).collect();
     if blocks.len() < compare::min_blocks(LEVEL, 1) as usize {
         return Err(NotJudged::TooFew);
     }
@@ -230,6 +290,30 @@ pub fn evidence(record: &RunRecord, question: &Question, seed: u64) -> Result<Ev
     ))
 }
 
+/// What measurements at the points of a factor say of a trend along it: by how much the ratio changes for each tenfold of the factor.
+///
+/// A slope is that of the least squares through the logarithms of one block of each point: blocks of different measurements are
+/// independent, so that which of them stand together does not matter.
+///
+/// `points`: the place of each, above zero, at least two different ones, and what was measured there.
+pub fn trend(points: &[(f64, &Evidence)], seed: u64) -> Evidence {
+    let places: Vec<f64> = points.iter().map(|(at, _)| at.log10()).collect();
+    let middle = mean(&places);
+    let spread: f64 = places.iter().map(|place| (place - middle).powi(2)).sum();
+    let blocks = points.iter().map(|(_, evidence)| evidence.logs.len()).min();
+    let slope = |block: usize| {
+        let parts = points.iter().zip(&places);
+        let parts = parts.map(|((_, evidence), place)| (place - middle) * evidence.logs[block]);
+        parts.sum::<f64>() / spread
+    };
+    let slopes = (0..blocks.unwrap_or_default()).map(slope).collect();
+    let runs: Vec<&str> = points.iter().map(|(_, evidence)| &*evidence.run).collect();
+    let targets = points.first().map(|(_, evidence)| evidence.targets.clone());
+    let figures = points.iter().map(|(_, evidence)| evidence.value);
+    let about = (figures.collect(), targets.unwrap_or_default());
+    weighed(runs.join(", "), slopes, about, seed)
+}
+
 /// The value and its interval, of logarithms of at least one block.
 pub(super) fn weighed(
     run: String,
@@ -249,24 +333,46 @@ pub(super) fn weighed(
     }
 }
 
-/// The metric of records that a claim is about.
-fn metric(claimed: ClaimMetric, workload: WorkloadKind) -> Metric {
+/// The targets of a record that were still getting faster while they were measured.
+pub fn cold(record: &RunRecord) -> impl Iterator<Item = &str> {
+    let warnings = record.warnings();
+    warnings.filter_map(|(of, warning)| of.filter(|_| warning.code() == "not_warm"))
+}
+
+/// What an idle connection took of each target, a block a round: a fresh process is asked for it once.
+fn by_round(targets: &[&TargetRecord]) -> Vec<Vec<f64>> {
+    let of_target =
+        |target: &&TargetRecord| target.server.rss_bytes_per_idle_connection_by_round.clone();
+    let each: Vec<Vec<f64>> = targets.iter().map(of_target).collect();
+    let rounds = each.first().map_or(0, Vec::len);
+    // Rounds of which one target has none can't be paired.
+    if each.iter().any(|values| values.len() != rounds) {
+        return Vec::new();
+    }
+    let round = |round: usize| each.iter().map(|values| values[round]).collect();
+    (0..rounds).map(round).collect()
+}
+
+/// The metric of records that a claim is about; none of what is measured once a round.
+fn metric(claimed: ClaimMetric, workload: WorkloadKind) -> Option<Metric> {
     let timed = |rank| Metric::Time(workload.clock(), rank);
-    match claimed {
+    Some(match claimed {
         ClaimMetric::Throughput => Metric::ThroughputPerS,
         ClaimMetric::ResponseTimeP50 => timed(Rank::P50),
         ClaimMetric::ResponseTimeP99 => timed(Rank::P99),
         ClaimMetric::CpuPerRequest => Metric::ServerCpuUsPerRequest,
         ClaimMetric::Memory => Metric::ServerRssBytesMax,
-    }
+        ClaimMetric::MemoryPerConnection => return None,
+    })
 }
 
-/// How much of a record's unit the unit of a claim's figure is: milliseconds of nanoseconds, MiB of bytes.
+/// How much of a record's unit the unit of a claim's figure is: milliseconds of nanoseconds, MiB or KiB of bytes.
 fn unit(claimed: ClaimMetric) -> f64 {
     match claimed {
         ClaimMetric::Throughput | ClaimMetric::CpuPerRequest => 1.0,
         ClaimMetric::ResponseTimeP50 | ClaimMetric::ResponseTimeP99 => 1e6,
         ClaimMetric::Memory => 1024.0 * 1024.0,
+        ClaimMetric::MemoryPerConnection => 1024.0,
     }
 }
 

@@ -84,11 +84,9 @@ pub(crate) struct ClaimsRunArgs {
     #[command(flatten)]
     pub(crate) chosen: ChosenArgs,
 
-    /// Measure no longer than this, as `30m`; what was measured before --resume counts
-    ///
-    /// [default: until nothing more can be decided]
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    pub(crate) budget: Option<Duration>,
+    /// Measure no longer than this; what was measured before --resume counts. What would not fit is left out.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "2h")]
+    pub(crate) budget: Duration,
 
     /// Directory for the records and the page, new or empty.
     #[arg(long, value_name = "DIR", default_value = "results/claims")]

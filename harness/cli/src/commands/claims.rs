@@ -1,11 +1,12 @@
 //! `bench claims`: what people say about servers, tested on this machine.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use analysis::claims::{
-    Evidence, Job, LOOKS, Next, NotJudged, Outcome, SCHEMA_VERSION, Tested, TestedPoint, Verdict,
-    contradictions, evidence, jobs, next, question, verdicts,
+    Evidence, Job, LOOKS, Look, Next, NotJudged, Outcome, SCHEMA_VERSION, Tested, TestedPoint,
+    Verdict, cold, contradictions, evidence, jobs, next, question, trend, verdicts,
 };
 use model::record::run::{Completion, RunRecord};
 use model::record::surroundings::Pinning;
@@ -19,7 +20,9 @@ use model::units::Rate;
 use process::failure::{Explain, Failure, Kind};
 use process::interrupt::Interrupt;
 use process::{cores, environment, files, setup};
+use report::charts;
 use report::words::claims as words;
+use runner::measure::alternating::estimate;
 use runner::measure::kept::Begin;
 use runner::request::{Choices, Request};
 use runner::step_log::{self, STEPS, StepLog};
@@ -47,6 +50,9 @@ const MAX_FILE_BYTES: usize = 16 * 1024 * 1024;
 /// The files that a test ends with.
 const PAGE: &str = "report.html";
 const OUTCOME: &str = "verdicts.json";
+
+/// What claims depend on, drawn: a directory.
+const CHARTS: &str = "charts";
 
 /// Lists or tests.
 pub(crate) fn run(args: &ClaimsArgs) -> Result<Exit, Failure> {
@@ -134,7 +140,7 @@ impl Chosen {
             dirs,
             choices,
         };
-        let missing = (0..this.claims.len()).map(|claim| this.missing(claim, None));
+        let missing = (0..this.claims.len()).map(|claim| this.missing_to_test(claim));
         this.missing = missing.collect();
         let is_testable = |claim: usize, point: Option<usize>| match point {
             None => this.missing[claim].is_none(),
@@ -144,7 +150,16 @@ impl Chosen {
         Ok(this)
     }
 
-    /// What is missing to test a claim here, or a point of its factor.
+    /// What is missing to test a claim here. A trend needs all of its points.
+    fn missing_to_test(&self, claim: usize) -> Option<String> {
+        let claimed = &self.claims[claim];
+        let along = claimed.along.as_ref().filter(|_| claimed.is_trend);
+        let points = along.map_or(0, |along| along.points.len());
+        let mut own = std::iter::once(None).chain((0..points).map(Some));
+        own.find_map(|point| self.missing(claim, point))
+    }
+
+    /// What is missing to measure what a claim says, or a point of its factor.
     fn missing(&self, claim: usize, point: Option<usize>) -> Option<String> {
         let claimed = &self.claims[claim];
         if let Some(needs) = &claimed.needs {
@@ -169,7 +184,7 @@ impl Chosen {
                 return Some(format!("{} {}", needs.runtime.title(), needs.version));
             }
         }
-        let request = self.request(&question.load, &sides, dir, 0);
+        let request = self.request(&question.load, &sides, dir, LOOKS[0]);
         request.err().map(|failure| failure.report.to_string())
     }
 
@@ -179,9 +194,13 @@ impl Chosen {
         load: &ClaimLoad,
         sides: &[Side],
         dir: Option<&Path>,
-        look: usize,
+        look: Look,
     ) -> Result<Request, Failure> {
-        let (effort, rounds) = LOOKS[look];
+        let Look {
+            effort,
+            rounds,
+            warmup,
+        } = look;
         let targets: Vec<TargetSpec> = sides
             .iter()
             .map(|side| target(side, dir))
@@ -207,6 +226,7 @@ impl Chosen {
                 connections: load.connections,
                 rate: rate.map_err(Failure::usage_of)?,
                 duration: load.sample().map(|sample| sample * samples),
+                warmup,
                 ..self.choices.clone()
             },
         )
@@ -219,15 +239,17 @@ impl Chosen {
             .find_map(|(claim, _)| self.dirs[*claim].as_deref())
     }
 
-    /// Estimate of the first look at all claims.
-    fn first_look(&self) -> Duration {
-        let own = self.jobs.iter().filter(|job| !job.is_along());
-        let each = own.filter_map(|job| {
-            let sides = sides_of(&self.claims, job);
-            let request = self.request(&job.load, &sides, self.dir(job), 0).ok()?;
-            Some(request.plan.total())
-        });
-        each.sum()
+    /// Estimates of a look at all claims, and of one along all of their factors.
+    fn estimates(&self, look: Look) -> [Duration; 2] {
+        [false, true].map(|is_along| {
+            let jobs = self.jobs.iter().filter(|job| job.is_along == is_along);
+            let each = jobs.filter_map(|job| {
+                let sides = sides_of(&self.claims, job);
+                let request = self.request(&job.load, &sides, self.dir(job), look);
+                Some(estimate(&request.ok()?))
+            });
+            each.sum()
+        })
     }
 }
 
@@ -306,7 +328,7 @@ struct Listed<'a> {
 
 fn list(args: &ClaimsListArgs) -> Result<Exit, Failure> {
     let ChosenArgs { ids, topic, file } = &args.chosen;
-    let choices = args.instrument.choices(LOOKS[0].0)?;
+    let choices = args.instrument.choices(LOOKS[0].effort)?;
     let claims = Chosen::of(&SourceFile::of(file)?, ids, topic, choices)?;
     let each = claims.claims.iter().zip(&claims.missing);
     if args.json {
@@ -334,14 +356,36 @@ fn list(args: &ClaimsListArgs) -> Result<Exit, Failure> {
         };
         say!("  {:width$}  {beside}", "");
     }
-    let can = claims.missing.iter().filter(|missing| missing.is_none());
-    say!(
-        "\n{} of {} can be tested here. A first look at them takes about {}.",
-        can.count(),
-        claims.claims.len(),
-        approximate(claims.first_look())
-    );
+    let missing = claims.missing.iter().flatten().map(String::as_str);
+    let missing: Vec<&str> = missing.collect();
+    let can = claims.claims.len() - missing.len();
+    say!("\n{can} of {} can be tested here.", claims.claims.len());
+    if can > 0 {
+        let [first, factors] = claims.estimates(LOOKS[0]);
+        let [second, _] = claims.estimates(LOOKS[1]);
+        say!(
+            "A first look at them takes about {}; a longer one at what that leaves open, {} at most; at what refuted and contradicted ones \
+             depend on, {} at most.",
+            approximate(first),
+            approximate(second),
+            approximate(factors)
+        );
+    }
+    for (what, many) in counted(&missing) {
+        say!("  {many:2} not testable here: needs {what}");
+    }
     Ok(Exit::Success)
+}
+
+/// How often each is said, the most frequent first.
+fn counted<'a>(said: &[&'a str]) -> Vec<(&'a str, usize)> {
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for what in said {
+        *counts.entry(what).or_default() += 1;
+    }
+    let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, many)| std::cmp::Reverse(*many));
+    counts
 }
 
 /// A test in its directory: what is asked for, and where its measurements are.
@@ -368,7 +412,7 @@ struct Measurement {
 }
 
 fn test(args: &ClaimsRunArgs) -> Result<Exit, Failure> {
-    let choices = args.instrument.choices(LOOKS[0].0)?;
+    let choices = args.instrument.choices(LOOKS[0].effort)?;
     let (dir, kept) = match &args.resume {
         Some(dir) => (dir.clone(), read(dir)?),
         None => (args.out.clone(), begin(args, &choices)?),
@@ -383,6 +427,7 @@ fn test(args: &ClaimsRunArgs) -> Result<Exit, Failure> {
     let mut test = Test {
         looks: vec![0; claims.jobs.len()],
         found: vec![None; claims.claims.len()],
+        cold: BTreeSet::new(),
         along: claims
             .claims
             .iter()
@@ -479,10 +524,12 @@ struct Test<'a> {
     kept: Kept,
     /// How often each job was measured.
     looks: Vec<usize>,
+    /// Targets that were still getting faster in a measurement.
+    cold: BTreeSet<String>,
     /// The last that was found of each claim.
     found: Vec<Option<Result<Evidence, NotJudged>>>,
     /// What was found at each point of its factor.
-    along: Vec<Vec<Option<Evidence>>>,
+    along: Vec<Vec<Option<Result<Evidence, NotJudged>>>>,
     measured: Duration,
     mode: DisplayMode,
     interrupt: Interrupt,
@@ -490,22 +537,28 @@ struct Test<'a> {
 
 impl Test<'_> {
     /// Measures until nothing more can be decided, or the time is over; false where the user ended it.
-    fn measure(&mut self, budget: Option<Duration>) -> Result<bool, Failure> {
+    fn measure(&mut self, budget: Duration) -> Result<bool, Failure> {
         let claims = self.claims;
         loop {
             let verdicts = self.verdicts();
-            let Some(next) = next(&claims.claims, &claims.jobs, &self.looks, &verdicts) else {
+            let Some(next) = next(
+                &claims.claims,
+                &claims.jobs,
+                &self.looks,
+                &verdicts,
+                &self.cold,
+            ) else {
                 return Ok(true);
             };
             let job = &claims.jobs[next.job];
             let dir = claims.dir(job);
-            let request = claims.request(&job.load, &next.sides, dir, next.look)?;
+            let request = claims.request(&job.load, &next.sides, dir, next.layout())?;
             let known = self.place(job, &next);
             let is_done = known
                 .as_ref()
                 .is_some_and(|dir| whole(&self.dir.join(dir)).is_some());
-            let expected = self.measured + request.plan.total();
-            if !is_done && budget.is_some_and(|budget| expected > budget) {
+            let expected = self.measured + estimate(&request);
+            if !is_done && expected > budget {
                 note!("The time is over: what is left is not measured.");
                 return Ok(true);
             }
@@ -521,6 +574,7 @@ impl Test<'_> {
                 Err(failure) => return Err(failure),
             };
             self.measured += Duration::try_from_secs_f64(record.elapsed_s).unwrap_or_default();
+            self.cold.extend(cold(&record).map(str::to_owned));
             let seed = self.kept.seed;
             self.learn(job, &next, |question| evidence(&record, question, seed));
         }
@@ -543,9 +597,32 @@ impl Test<'_> {
             let found = found(question);
             match point {
                 None => self.found[claim] = Some(found),
-                Some(point) => self.along[claim][point] = found.ok(),
+                Some(point) => {
+                    self.along[claim][point] = Some(found);
+                    self.learn_trend(claim);
+                }
             }
         }
+    }
+
+    /// What the points of a trend say, once all of them were measured.
+    fn learn_trend(&mut self, claim: usize) {
+        let claimed = &self.claims.claims[claim];
+        let Some(along) = claimed.along.as_ref().filter(|_| claimed.is_trend) else {
+            return;
+        };
+        let places = along.points.iter().filter_map(|point| point.at);
+        let points = places.zip(&self.along[claim]);
+        let points = points.map(|(at, found)| Some((at, found.as_ref()?)));
+        let Some(points) = points.collect::<Option<Vec<_>>>() else {
+            return;
+        };
+        let points = points.into_iter().map(|(at, found)| match found {
+            Ok(found) => Ok((at, found)),
+            Err(why) => Err(*why),
+        });
+        let points = points.collect::<Result<Vec<(f64, &Evidence)>, NotJudged>>();
+        self.found[claim] = Some(points.map(|points| trend(&points, self.kept.seed)));
     }
 
     /// The directory of a measurement, if it was begun.
@@ -589,7 +666,7 @@ impl Test<'_> {
             "{}: {}, about {}",
             job.load.words(),
             names.join(", "),
-            approximate(request.plan.total())
+            approximate(estimate(request))
         );
         let is_begun = step_log::read(&dir).is_ok_and(|lines| !lines.is_empty());
         let (begin, log) = if is_begun {
@@ -640,7 +717,7 @@ impl Test<'_> {
                 Some(TestedPoint {
                     value: point.value.clone(),
                     load: point.question.load.words(),
-                    evidence: found.clone()?,
+                    evidence: found.clone()?.ok()?,
                 })
             });
             let found = self.found[index].as_ref();
@@ -674,9 +751,25 @@ impl Test<'_> {
         let page = report::html::claims_html(outcome)
             .or_internal(|| "cannot write the page of the claims".to_owned())?;
         let json = serde_json::to_string_pretty(outcome).expect("an outcome is plain data");
-        for (name, text) in [(OUTCOME, json), (PAGE, page)] {
+        let mut written = vec![
+            (OUTCOME.to_owned(), json.into_bytes()),
+            (PAGE.to_owned(), page.into_bytes()),
+        ];
+        let has_points = |tested: &&Tested| !tested.along.is_empty();
+        for tested in outcome.tested.iter().filter(has_points) {
+            let id = &tested.claim.id;
+            let drawn = || format!("cannot draw what {id} depends on");
+            let svg = charts::along_svg(tested).or_internal(drawn)?;
+            let png = charts::along_png(tested).or_internal(drawn)?;
+            written.push((format!("{CHARTS}/{id}.svg"), svg.into_bytes()));
+            written.push((format!("{CHARTS}/{id}.png"), png));
+        }
+        let charts = self.dir.join(CHARTS);
+        std::fs::create_dir_all(&charts)
+            .or_internal(|| format!("cannot make {}", charts.display()))?;
+        for (name, bytes) in written {
             let path = self.dir.join(name);
-            files::replace(&path, text.as_bytes())
+            files::replace(&path, &bytes)
                 .or_internal(|| format!("cannot write {}", path.display()))?;
         }
         Ok(())

@@ -15,12 +15,13 @@ const MIN_POSITIVE: f64 = 1e-9;
 const IDENTITIES: [&str; 1] = ["seed"];
 
 /// Keys whose numbers may be below zero: they are differences.
-const DIFFERENCES: [&str; 5] = [
+const DIFFERENCES: [&str; 6] = [
     "difference",
     "ci_low",
     "ci_high",
     "cliffs_delta",
     "rss_bytes_per_idle_connection",
+    "rss_bytes_per_idle_connection_by_round",
 ];
 
 /// Keys of rates that something was driven at.

@@ -150,6 +150,9 @@ pub struct ServerRecord {
     /// divided by their number; `null` where there were none.
     #[serde(default)]
     pub rss_bytes_per_idle_connection: Option<f64>,
+    /// The same of each round in which it is known, in their order; left out where there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rss_bytes_per_idle_connection_by_round: Vec<f64>,
     /// Largest number of threads.
     pub threads_max: Option<u32>,
     /// Voluntary context switches per 1,000 requests.

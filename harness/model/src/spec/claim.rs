@@ -84,6 +84,9 @@ pub struct Claim {
     pub question: Option<Question>,
     /// What its ratio may depend on.
     pub along: Option<Along>,
+    /// Whether it claims how the ratio changes along that factor, whose points then all have a place: the range is that of its change for
+    /// each tenfold of the factor.
+    pub is_trend: bool,
 }
 
 /// How far a source can be checked.
@@ -185,6 +188,8 @@ pub enum ClaimMetric {
     CpuPerRequest,
     /// Most resident memory of the server, in bytes.
     Memory,
+    /// What each idle connection of the scenario adds to it, in bytes.
+    MemoryPerConnection,
 }
 
 /// The load of a claim.
@@ -243,6 +248,18 @@ impl ClaimLoad {
         }
     }
 
+    /// Whether connections stay idle beside the load; of a file that is not known here.
+    fn may_have_idle_connections(&self) -> bool {
+        match &self.scenario {
+            ScenarioOf::Made { .. } => false,
+            ScenarioOf::Named(name) if is_file(name) => true,
+            ScenarioOf::Named(name) => {
+                let scenario = Scenario::built_in(name);
+                scenario.is_ok_and(|scenario| scenario.idle_connections.is_some())
+            }
+        }
+    }
+
     /// The length of a sample, where the claim says it.
     pub fn sample(&self) -> Option<Duration> {
         self.sample_ns.map(Duration::from_nanos)
@@ -263,6 +280,8 @@ pub struct Along {
 pub struct Point {
     /// The value, as `10 ms`.
     pub value: String,
+    /// The same as a number above zero, where a trend is claimed.
+    pub at: Option<f64>,
     /// What is measured there.
     pub question: Question,
 }
@@ -386,6 +405,9 @@ struct RawClaim {
     /// What its ratio may depend on.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<RawAlong>"))]
     along: Option<Spanned<RawAlong>>,
+    /// True where `from` and `to` say how the ratio changes for each tenfold of the factor of `along`, whose points then have an `at`.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<bool>"))]
+    trend: Option<Spanned<bool>>,
 }
 
 #[derive(Deserialize, Default, Clone)]
@@ -481,6 +503,8 @@ struct RawAlong {
 struct RawPoint {
     /// The value, as `10 ms`.
     is: String,
+    /// The same as a number, of a trend.
+    at: Option<f64>,
     /// What is measured otherwise than for the claim.
     measure: RawMeasure,
 }
@@ -515,7 +539,9 @@ fn claim(
             return Err(text.error(table, what, help));
         }
     };
+    let along = along(text, raw, &table)?;
     Ok(Claim {
+        is_trend: is_trend(text, raw, along.as_ref())?,
         topic: topic.to_owned(),
         sentence: sentence(text, "says", &raw.says)?,
         source: sentence(text, "source", &raw.source)?,
@@ -540,7 +566,7 @@ fn claim(
             .as_ref()
             .map(|needs| sentence(text, "needs", needs))
             .transpose()?,
-        along: along(text, raw, &table)?,
+        along,
         question,
         id,
     })
@@ -643,6 +669,7 @@ fn along(
         let value = Spanned::new(along.span(), point.is.clone());
         Ok(Point {
             value: sentence(text, "is", &value)?,
+            at: point.at,
             question: question(text, &point.measure.or(usual), table)?,
         })
     });
@@ -652,6 +679,24 @@ fn along(
         factor: sentence(text, "factor", &factor)?,
         points,
     }))
+}
+
+/// Whether a trend is claimed. Its points lie at different places above zero, since it is along their logarithm.
+fn is_trend(text: &Text<'_>, raw: &RawClaim, along: Option<&Along>) -> Result<bool, SourceError> {
+    let Some(key) = raw.trend.as_ref().filter(|key| *key.get_ref()) else {
+        return Ok(false);
+    };
+    let points = along.map_or(&[] as &[Point], |along| &along.points);
+    let places = points.iter().filter_map(|point| point.at);
+    let mut places: Vec<f64> = places.filter(|at| *at > 0.0 && at.is_finite()).collect();
+    places.sort_by(f64::total_cmp);
+    places.dedup();
+    if places.len() < 2 || places.len() < points.len() {
+        let what = "a trend is along points with different places above zero";
+        let help = "give each point of `along` an `at`, as in `{ is = \"64\", at = 64, measure = { connections = 64 } }`";
+        return Err(text.error(key.span(), what, help));
+    }
+    Ok(true)
 }
 
 /// What is measured. `table`: the claim, where a key is not there.
@@ -681,14 +726,20 @@ fn question(
     let metric = raw.metric.as_ref().ok_or_else(|| {
         missing(
             "metric",
-            "write `throughput`, `response_time_p50`, `response_time_p99`, `cpu_per_request` or `memory`",
+            "write `throughput`, `response_time_p50`, `response_time_p99`, `cpu_per_request`, `memory` or `memory_per_connection`",
         )
     })?;
+    let load = load(text, raw, table)?;
+    if *metric.get_ref() == ClaimMetric::MemoryPerConnection && !load.may_have_idle_connections() {
+        let what = "`memory_per_connection` is that of idle connections, and the load has none";
+        let help = "name a scenario that has `idle_connections`, as `idle-10k`";
+        return Err(text.error(metric.span(), what, help));
+    }
     Ok(Question {
         head,
         base,
         metric: *metric.get_ref(),
-        load: load(text, raw, table)?,
+        load,
     })
 }
 

@@ -5,6 +5,7 @@
 //! machine, versions, and whether the run is to be believed. The same record gives the same bytes, on a machine
 //! without fonts too. This module knows records and ink; it must never know a file or a clock.
 
+mod along;
 mod axis;
 mod by_request;
 mod canvas;
@@ -33,6 +34,7 @@ use crate::look::{self, Look};
 use crate::words::failures;
 use crate::words::figures::{NONE, maybe_time, mib, per_s, time};
 use crate::words::sentences::capitalised;
+pub use along::{alt as along_alt, png as along_png, svg as along_svg};
 use canvas::{Canvas, HEIGHT, Refusal};
 use distribution::Distribution;
 use frame::Figures;

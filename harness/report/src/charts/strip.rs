@@ -60,7 +60,7 @@ impl StripAxis {
 /// The strip as SVG. `label`: what it shows, for those who don't see it. `write`: a value in words, at both ends of the axis.
 pub(crate) fn strip(
     axis: StripAxis,
-    range: Option<&Range>,
+    range: &Range,
     evidence: Option<&Evidence>,
     label: &str,
     write: impl Fn(f64) -> String,
@@ -78,14 +78,12 @@ pub(crate) fn strip(
     add(format_args!(
         "<line x1=\"{MARGIN}\" x2=\"{right}\" y1=\"{MIDDLE}\" y2=\"{MIDDLE}\" stroke=\"var(--line)\"/>"
     ));
-    if let Some(range) = range {
-        let from = range.low.map_or(MARGIN, |low| axis.place(low));
-        let to = range.high.map_or(right, |high| axis.place(high));
-        add(format_args!(
-            "<rect x=\"{from:.1}\" y=\"3\" width=\"{:.1}\" height=\"16\" fill=\"var(--link)\" fill-opacity=\"0.25\"/>",
-            (to - from).max(1.5)
-        ));
-    }
+    let from = range.low.map_or(MARGIN, |low| axis.place(low));
+    let to = range.high.map_or(right, |high| axis.place(high));
+    add(format_args!(
+        "<rect x=\"{from:.1}\" y=\"3\" width=\"{:.1}\" height=\"16\" fill=\"var(--link)\" fill-opacity=\"0.25\"/>",
+        (to - from).max(1.5)
+    ));
     if axis.has_equality {
         let one = axis.place(1.0);
         add(format_args!(
@@ -143,9 +141,7 @@ mod tests {
             high: None,
         };
         let axis = StripAxis::of([open].iter(), std::iter::empty(), true);
-        let svg = strip(axis, Some(&open), None, "a <b>", |value| {
-            format!("{value:.1}×")
-        });
+        let svg = strip(axis, &open, None, "a <b>", |value| format!("{value:.1}×"));
         let width = SIZE.0 - MARGIN - axis.place(2.0);
         assert!(
             svg.contains(&format!("width=\"{width:.1}\" height=\"16\"")),

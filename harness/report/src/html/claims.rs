@@ -2,13 +2,14 @@
 
 use analysis::claims::{Outcome, Tested, Verdict};
 use askama::Template;
+use model::spec::claim::Claim;
 
 use super::shell::{HtmlError, Shell, rendered};
-use crate::charts::{StripAxis, strip};
+use crate::charts::{StripAxis, along_svg, strip};
 use crate::tables::command_line;
 use crate::words::claims::{
-    HOW_TO_READ, beside, circumstances, compared, groups, mark, measured, range, source, summary,
-    value, verdict,
+    HOW_TO_READ, beside, circumstances, compared, finding, groups, is_ratio, load, mark, measured,
+    range, source, summary, value, value_at, verdict,
 };
 
 /// Writes the page of a test of claims.
@@ -18,10 +19,15 @@ use crate::words::claims::{
 /// See [`HtmlError`].
 pub fn html(outcome: &Outcome) -> Result<String, HtmlError> {
     let title = "Claims, tested".to_owned();
-    let groups = groups(outcome).into_iter().map(|(heading, members)| Group {
-        heading,
-        claims: members.iter().map(|tested| row(tested, &members)).collect(),
-        along: members.iter().filter_map(|tested| along(tested)).collect(),
+    let groups = groups(outcome).into_iter().map(|(heading, members)| {
+        let along = members
+            .iter()
+            .filter_map(|tested| along(tested).transpose());
+        Ok(Group {
+            heading,
+            claims: members.iter().map(|tested| row(tested, &members)).collect(),
+            along: along.collect::<Result<_, HtmlError>>()?,
+        })
     });
     rendered(&Page {
         shell: Shell::of(title.clone(), Vec::new())?,
@@ -29,7 +35,7 @@ pub fn html(outcome: &Outcome) -> Result<String, HtmlError> {
         circumstances: circumstances(outcome),
         summary: summary(outcome),
         how_to_read: HOW_TO_READ,
-        groups: groups.collect(),
+        groups: groups.collect::<Result<_, HtmlError>>()?,
         command: command_line(&outcome.command),
     })
 }
@@ -72,6 +78,8 @@ struct Row {
 struct Factor {
     id: String,
     name: String,
+    finding: String,
+    svg: String,
     points: Vec<FactorPoint>,
 }
 
@@ -80,12 +88,11 @@ struct FactorPoint {
     load: String,
     ratio: String,
     interval: String,
-    strip: String,
 }
 
-fn has_base(tested: &Tested) -> bool {
-    let question = tested.claim.question.as_ref();
-    question.is_none_or(|question| question.base.is_some())
+/// Whether 1 means that both are alike: of ratios, and of their trends.
+fn has_equality(claim: &Claim) -> bool {
+    is_ratio(claim) || claim.is_trend
 }
 
 /// A claim's row; its strip has the axis of all `members` whose values are of the same kind.
@@ -94,12 +101,12 @@ fn row(tested: &Tested, members: &[&Tested]) -> Row {
     // A figure has a scale of its own.
     let alike = members.iter().filter(|other| {
         let is_same = other.claim.id == claim.id;
-        is_same || (has_base(tested) && has_base(other))
+        is_same || (has_equality(claim) && has_equality(&other.claim))
     });
     let axis = StripAxis::of(
         alike.clone().map(|other| &other.claim.range),
         alike.filter_map(|other| other.evidence.as_ref()),
-        has_base(tested),
+        has_equality(claim),
     );
     let evidence = tested.evidence.as_ref();
     let measured = evidence.map_or_else(String::new, |evidence| measured(claim, evidence));
@@ -111,9 +118,7 @@ fn row(tested: &Tested, members: &[&Tested]) -> Row {
         verdict: verdict(&tested.verdict),
         refuted: matches!(tested.verdict, Verdict::Refuted { .. }),
         beside: beside(tested),
-        strip: strip(axis, Some(&claim.range), evidence, &label, |of| {
-            value(claim, of)
-        }),
+        strip: strip(axis, &claim.range, evidence, &label, |of| value(claim, of)),
         range: range(claim),
         measured,
         source: source(claim),
@@ -126,44 +131,42 @@ fn row(tested: &Tested, members: &[&Tested]) -> Row {
 /// What was measured here, and what is other than there.
 fn here(tested: &Tested) -> String {
     let claim = &tested.claim;
-    let Some(question) = &claim.question else {
+    if claim.question.is_none() {
         return String::new();
-    };
+    }
     let targets = tested
         .evidence
         .iter()
         .flat_map(|evidence| evidence.targets.clone());
-    let parts = [compared(claim), question.load.words()].into_iter();
+    let parts = [compared(claim), load(claim)].into_iter();
     let parts: Vec<String> = parts.chain(claim.here.clone()).chain(targets).collect();
     parts.join("; ")
 }
 
-fn along(tested: &Tested) -> Option<Factor> {
+/// The chart of a claim's factor and its points; none where nothing was measured along it.
+fn along(tested: &Tested) -> Result<Option<Factor>, HtmlError> {
     let claim = &tested.claim;
-    let factor = claim.along.as_ref()?.factor.clone();
-    if tested.along.is_empty() {
-        return None;
-    }
-    let axis = StripAxis::of(
-        std::iter::empty(),
-        tested.along.iter().map(|point| &point.evidence),
-        has_base(tested),
-    );
+    let (Some(factor), Some(finding)) = (&claim.along, finding(tested)) else {
+        return Ok(None);
+    };
     let points = tested.along.iter().map(|point| {
         let evidence = &point.evidence;
         let [ratio, low, high] =
-            [evidence.value, evidence.ci_low, evidence.ci_high].map(|of| value(claim, of));
+            [evidence.value, evidence.ci_low, evidence.ci_high].map(|of| value_at(claim, of));
         FactorPoint {
             value: point.value.clone(),
             load: point.load.clone(),
-            strip: strip(axis, None, Some(evidence), &ratio, |of| value(claim, of)),
             ratio,
             interval: format!("{low} to {high}"),
         }
     });
-    Some(Factor {
+    // Inside HTML an SVG needs no namespace, and the page then holds no address at all.
+    let svg = along_svg(tested)?.replacen(" xmlns=\"http://www.w3.org/2000/svg\"", "", 1);
+    Ok(Some(Factor {
         id: claim.id.clone(),
-        name: factor,
+        name: factor.factor.clone(),
+        finding,
+        svg,
         points: points.collect(),
-    })
+    }))
 }

@@ -5,8 +5,8 @@ use analysis::claims::{Outcome, Tested, Verdict};
 use super::text::{plain, table};
 use crate::tables::command_line;
 use crate::words::claims::{
-    HOW_TO_READ, beside, circumstances, compared, groups, mark, measured, range, source, summary,
-    value, verdict,
+    HOW_TO_READ, beside, circumstances, compared, finding, groups, load, mark, measured, range,
+    source, summary, value_at, verdict,
 };
 use crate::words::figures::NONE;
 
@@ -94,16 +94,16 @@ fn row(tested: &Tested) -> Vec<String> {
 /// What is claimed, and what was compared under which load.
 fn claim(tested: &Tested) -> String {
     let claim = &tested.claim;
-    let Some(question) = &claim.question else {
+    if claim.question.is_none() {
         return format!("`{}`: {}", claim.id, plain(&claim.sentence));
-    };
+    }
     let here = claim.here.as_ref().map(|here| format!("; {here}"));
     format!(
         "`{}`: {}. *{}, {}{}*",
         claim.id,
         plain(&claim.sentence),
         plain(&compared(claim)),
-        plain(&question.load.words()),
+        plain(&load(claim)),
         plain(&here.unwrap_or_default())
     )
 }
@@ -122,9 +122,7 @@ fn cited(tested: &Tested) -> String {
 /// The ratio along the factor of a claim.
 fn along(tested: &Tested) -> Option<String> {
     let factor = &tested.claim.along.as_ref()?.factor;
-    if tested.along.is_empty() {
-        return None;
-    }
+    let finding = finding(tested)?;
     let claim = &tested.claim;
     let head = [factor.as_str(), "load", "ratio", "95 % interval"];
     let rows = tested.along.iter().map(|point| {
@@ -133,7 +131,7 @@ fn along(tested: &Tested) -> Option<String> {
             point.evidence.ci_low,
             point.evidence.ci_high,
         ]
-        .map(|of| value(claim, of));
+        .map(|of| value_at(claim, of));
         vec![
             plain(&point.value),
             plain(&point.load),
@@ -142,8 +140,9 @@ fn along(tested: &Tested) -> Option<String> {
         ]
     });
     Some(format!(
-        "What `{}` depends on:\n\n{}",
+        "What `{}` depends on. {}\n\n{}",
         claim.id,
+        plain(&finding),
         table(&head.map(plain), 2, rows)
     ))
 }

@@ -73,9 +73,7 @@ pub fn beside(tested: &Tested) -> String {
             NotJudged::Invalid => "the measurement was disturbed, or limited by the load generator",
             NotJudged::TargetFailed => "a target failed",
             NotJudged::RequestsFailed => "a target failed more than one request in a hundred",
-            NotJudged::NotWarm => {
-                "a target was still getting faster: a longer measurement decides it"
-            }
+            NotJudged::NotWarm => "a target was still getting faster while it was measured",
             NotJudged::TooFew => "there were too few values to compare",
         }
         .to_owned(),
@@ -84,16 +82,26 @@ pub fn beside(tested: &Tested) -> String {
     }
 }
 
+/// Whether a claim is about a ratio of two targets, and not about the figure of one.
+pub fn is_ratio(claim: &Claim) -> bool {
+    let question = claim.question.as_ref();
+    question.is_none_or(|question| question.base.is_some())
+}
+
 /// A value of a claim: a ratio, or a figure with its unit.
 pub fn value(claim: &Claim, value: f64) -> String {
-    let is_ratio = claim
-        .question
-        .as_ref()
-        .is_none_or(|question| question.base.is_some());
-    if is_ratio {
+    if claim.is_trend {
         return format!("{}×", figure(value));
     }
-    of_metric(claim, value)
+    value_at(claim, value)
+}
+
+/// What was measured at a point of a factor; of a trend too a ratio or a figure, and no change of it.
+pub fn value_at(claim: &Claim, at: f64) -> String {
+    if is_ratio(claim) {
+        return format!("{}×", figure(at));
+    }
+    of_metric(claim, at)
 }
 
 /// A figure of one target, with its unit.
@@ -104,20 +112,69 @@ pub fn of_metric(claim: &Claim, value: f64) -> String {
         Some(ClaimMetric::ResponseTimeP50 | ClaimMetric::ResponseTimeP99) => " ms",
         Some(ClaimMetric::CpuPerRequest) => " µs",
         Some(ClaimMetric::Memory) => " MiB",
+        Some(ClaimMetric::MemoryPerConnection) => " KiB",
     };
     format!("{}{unit}", figure(value))
 }
 
 /// The claimed range: `2.00× to 4.00×`, `at most 50.0 ms`.
 pub fn range(claim: &Claim) -> String {
-    match claim.range {
+    let of_what = match &claim.along {
+        Some(along) if claim.is_trend => format!(" for each tenfold of {}", along.factor),
+        _ => String::new(),
+    };
+    let ends = match claim.range {
         Range {
             low: Some(low),
             high: Some(high),
         } => format!("{} to {}", value(claim, low), value(claim, high)),
         Range { low: Some(low), .. } => format!("at least {}", value(claim, low)),
         Range { high, .. } => format!("at most {}", value(claim, high.unwrap_or(f64::INFINITY))),
+    };
+    ends + &of_what
+}
+
+/// Under which load a claim is tested: `closed loop of 100 connections, GET /json`; empty where it can't be.
+pub fn load(claim: &Claim) -> String {
+    let Some(question) = &claim.question else {
+        return String::new();
+    };
+    match &claim.along {
+        Some(along) if claim.is_trend => {
+            let points: Vec<&str> = along.points.iter().map(|point| &*point.value).collect();
+            format!("{}: {}", along.factor, points.join(", "))
+        }
+        _ => question.load.words(),
     }
+}
+
+/// What a claim's ratio depends on, in a sentence made of what was measured along its factor; none where nothing was.
+pub fn finding(tested: &Tested) -> Option<String> {
+    let claim = &tested.claim;
+    let factor = &claim.along.as_ref()?.factor;
+    let points = &tested.along;
+    let each = points.iter().map(|point| {
+        format!(
+            "{} at {}",
+            value_at(claim, point.evidence.value),
+            point.value
+        )
+    });
+    let each: Vec<String> = each.collect();
+    if each.is_empty() {
+        return None;
+    }
+    let lowest = points.iter().map(|point| point.evidence.ci_high);
+    let highest = points.iter().map(|point| point.evidence.ci_low);
+    // Two intervals have nothing in common.
+    let differ = lowest.fold(f64::INFINITY, f64::min) < highest.fold(0.0, f64::max);
+    let what = if is_ratio(claim) { "ratio" } else { "figure" };
+    let begin = if differ {
+        format!("The {what} depends on {factor}")
+    } else {
+        format!("That the {what} depends on {factor} was not found")
+    };
+    Some(format!("{begin}: {}.", each.join("; ")))
 }
 
 /// What was measured: `1.21× (1.18× to 1.24×)`.
@@ -138,6 +195,7 @@ pub fn compared(claim: &Claim) -> String {
         ClaimMetric::ResponseTimeP99 => "response time p99",
         ClaimMetric::CpuPerRequest => "CPU per request",
         ClaimMetric::Memory => "memory",
+        ClaimMetric::MemoryPerConnection => "memory per idle connection",
     };
     let base = question
         .base

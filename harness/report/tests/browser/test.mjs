@@ -23,6 +23,15 @@ const MIDDLE = { width: 768, height: 1024 };
 const WIDE = { width: 1440, height: 900 };
 /** What margins of a centimetre leave of A4. */
 const SHEET = { width: 718, height: 1047 };
+/** What pages are photographed in. Colours are the same in every width, and what is there in every window: axe, which takes longest, searches
+ * two in which both widths and both schemes are. */
+const WINDOWS = [
+  { size: "narrow", viewport: NARROW, colorScheme: "light" },
+  { size: "narrow", viewport: NARROW, colorScheme: "dark", isSearched: true },
+  { size: "middle", viewport: MIDDLE, colorScheme: "light" },
+  { size: "wide", viewport: WIDE, colorScheme: "light", isSearched: true },
+  { size: "wide", viewport: WIDE, colorScheme: "dark" },
+];
 /** Pages whose shapes differ. The others are opened, but neither photographed nor searched by axe. */
 const LOOKED_AT = ["two", "eleven", "streams", "invalid", "failures", "hostile", "several", "sweep-whole", "sweep-many", "sweep-part-of-a-climb", "claims"];
 
@@ -179,7 +188,7 @@ describe("a report in a browser", { concurrency: 2 }, () => {
   });
   after(() => browser?.close());
 
-  // A page of claims has strips in a table, and no chart.
+  // A page of claims has pictures only.
   for (const file of readdirSync(PAGES).filter((file) => file !== "claims.html")) {
     const name = file.replace(/\.html$/, "");
 
@@ -206,22 +215,36 @@ describe("a report in a browser", { concurrency: 2 }, () => {
   }
 
   for (const name of LOOKED_AT) {
-    for (const [size, viewport] of Object.entries({ narrow: NARROW, middle: MIDDLE, wide: WIDE })) {
-      for (const colorScheme of ["light", "dark"]) {
-        test(`${name} is well made, ${size} and ${colorScheme}`, async () => {
-          await open(name, { viewport, colorScheme }, async (page) => {
+    for (const { size, viewport, colorScheme, isSearched } of WINDOWS) {
+      test(`${name} is well made, ${size} and ${colorScheme}`, async () => {
+        await open(name, { viewport, colorScheme }, async (page) => {
+          if (isSearched) {
             await page.evaluate(axe.source);
             const { violations } = await page.evaluate(() => window.axe.run({ resultTypes: ["violations"] }));
             const grave = violations.filter(({ impact }) => ["serious", "critical"].includes(impact));
             const found = grave.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`);
             assert.deepEqual(found, []);
-            assert.deepEqual(await cut(page), []);
-            await page.screenshot({ path: join(SCREENSHOTS, `${name}-${size}-${colorScheme}.png`), fullPage: true });
-          });
+          }
+          assert.deepEqual(await cut(page), []);
+          await page.screenshot({ path: join(SCREENSHOTS, `${name}-${size}-${colorScheme}.png`), fullPage: true });
         });
-      }
+      });
     }
   }
+
+  test("a page of claims says and draws what they depend on", async () => {
+    for (const viewport of [NARROW, WIDE]) {
+      await open("claims", { viewport, javaScriptEnabled: false }, async (page) => {
+        const figures = await page.locator("figure").all();
+        assert.ok(figures.length > 0);
+        for (const figure of figures) {
+          const box = await figure.locator("svg").boundingBox();
+          assert.ok(box.width > 300 && box.height > 150, JSON.stringify(box));
+          assert.match(await figure.evaluate((node) => node.previousElementSibling.textContent), /depends on .*: [\d.,]+\S* at /);
+        }
+      });
+    }
+  });
 
   test("the first screen of a desk has the finding, its figures and the curve by percentile", async () => {
     for (const name of ["two", "streams", "invalid", "one"]) {

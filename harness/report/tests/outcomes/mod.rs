@@ -11,6 +11,9 @@ use analysis::claims::{
 };
 use model::spec::claim::{Claim, built_in};
 
+/// The ratios at the points of a factor.
+const RATIOS: [f64; 3] = [1.9, 1.3, 1.02];
+
 /// Each built-in claim, with a verdict by its place; where it needs something, that.
 pub fn outcome() -> Outcome {
     let claims = built_in();
@@ -24,10 +27,11 @@ pub fn outcome() -> Outcome {
             Verdict::NotTestable { .. } | Verdict::NotMeasured | Verdict::NotJudged { .. }
         );
         let points = claim.along.iter().flat_map(|along| &along.points);
-        let points = points.filter(|_| has_evidence).map(|point| TestedPoint {
+        let points = points.filter(|_| has_evidence).zip(RATIOS.iter().cycle());
+        let points = points.map(|(point, ratio)| TestedPoint {
             value: point.value.clone(),
             load: point.question.load.words(),
-            evidence: evidence(1.2),
+            evidence: evidence(*ratio),
         });
         Tested {
             contradicts,

@@ -58,13 +58,17 @@ pub fn measure(
     Ok(record::of(request, kept))
 }
 
+/// Estimate of how long a run takes whose targets are steady at once.
+pub fn estimate(request: &Request) -> Duration {
+    request.plan.total() + time_to_hold_idle(request)
+}
+
 /// Estimate of how long what is missing takes.
 fn expected(request: &Request, known: &Known) -> Duration {
     let is_block = |place: &&Place| matches!(place, Place::Block(_));
     let measured = known.places.iter().filter(is_block).count();
     let missing = request.plan.blocks() - u32::try_from(measured).unwrap_or(u32::MAX);
-    (request.plan.total() + time_to_hold_idle(request)) * missing / request.plan.blocks()
-        + profile::time(request)
+    estimate(request) * missing / request.plan.blocks() + profile::time(request)
 }
 
 /// The steps of a run.

@@ -98,8 +98,8 @@ pub(super) struct Cost {
     rss_bytes_max: u64,
     threads_max: u32,
     samples: Vec<ServerSample>,
-    /// Bytes that the resident set grew by while idle connections were opened, and how many that were.
-    idle: Option<(f64, u64)>,
+    /// Bytes that the resident set grew by while idle connections were opened, and how many that were, each time.
+    idle: Vec<(f64, u64)>,
     pub(super) stats: Option<serde_json::Value>,
     /// What its loops did in all epochs in which that is known.
     loops: Option<Stretch>,
@@ -293,9 +293,8 @@ impl Cost {
     /// So many idle connections were opened, with the resident set in bytes before and after.
     pub(super) fn add_idle(&mut self, opened: u32, rss_bytes: Option<(u64, u64)>) {
         if let Some((before, after)) = rss_bytes.filter(|_| opened > 0) {
-            let (bytes, connections) = self.idle.unwrap_or_default();
             let grown = after as f64 - before as f64;
-            self.idle = Some((bytes + grown, connections + u64::from(opened)));
+            self.idle.push((grown, u64::from(opened)));
         }
     }
 
@@ -311,6 +310,12 @@ impl Cost {
         let per_1000 =
             |count: u64| (self.is_known && ok > 0).then(|| count as f64 * 1e3 / ok as f64);
         let ticks = self.user_ticks + self.system_ticks;
+        let bytes: f64 = self.idle.iter().map(|(bytes, _)| bytes).sum();
+        let connections: u64 = self.idle.iter().map(|(_, opened)| opened).sum();
+        let idle_each = self
+            .idle
+            .iter()
+            .map(|(bytes, opened)| bytes / *opened as f64);
         ServerRecord {
             cpu_us_per_request: self.cpu_us_per_request(ok),
             cpu_share: self
@@ -318,9 +323,8 @@ impl Cost {
                 .then(|| self.cpu_ns as f64 / self.wall_ns.max(1) as f64),
             cpu_user_share: (ticks > 0).then(|| self.user_ticks as f64 / ticks as f64),
             rss_bytes_max: self.rss_bytes_max(),
-            rss_bytes_per_idle_connection: self
-                .idle
-                .map(|(bytes, connections)| bytes / connections as f64),
+            rss_bytes_per_idle_connection: (connections > 0).then(|| bytes / connections as f64),
+            rss_bytes_per_idle_connection_by_round: idle_each.collect(),
             threads_max: (self.threads_max > 0).then_some(self.threads_max),
             context_switches_voluntary_per_1000: per_1000(self.switches_voluntary),
             context_switches_involuntary_per_1000: per_1000(self.switches_involuntary),

@@ -102,6 +102,25 @@ fn a_load_of_a_route_is_a_scenario_and_points_of_a_factor_vary_it() {
 }
 
 #[test]
+fn a_trend_is_along_places_of_a_factor() {
+    let claim = read(&format!("{RANGE}{}", trend("64", "1_000"))).unwrap();
+    let along = claim[0].along.as_ref().unwrap();
+    let places: Vec<Option<f64>> = along.points.iter().map(|point| point.at).collect();
+    assert_eq!(places, [Some(64.0), Some(1000.0)]);
+    assert!(claim[0].is_trend);
+}
+
+/// A trend from one place to another.
+fn trend(from: &str, to: &str) -> String {
+    let point = |at| format!("{{ is = \"x\", at = {at}, measure = {{ connections = 5 }} }},");
+    format!(
+        "trend = true\n{MEASURE}along = {{ factor = \"f\", points = [{}{}] }}\n",
+        point(from),
+        point(to)
+    )
+}
+
+#[test]
 fn a_target_may_have_a_pool_and_workers_and_is_called_after_them() {
     let measure = "measure = { head = { target = \"fastapi-def\", pool = 40 }, base = { target = \"./own/mine.toml\", workers = 2 }, \
                    metric = \"memory\", scenario = \"ping\", sample = \"3s\" }\n";
@@ -259,6 +278,14 @@ fn mistakes_are_named_by_line_with_the_remedy() {
             "choose",
         ),
         (
+            &format!(
+                "{RANGE}measure = {{ head = \"node\", metric = \"memory_per_connection\", scenario = \"ping\" }}\n"
+            ),
+            9,
+            "the load has none",
+            "`idle_connections`",
+        ),
+        (
             &format!("{RANGE}measure = {{ metric = \"memory\", scenario = \"ping\" }}\n"),
             1,
             "`head` is missing",
@@ -269,6 +296,24 @@ fn mistakes_are_named_by_line_with_the_remedy() {
             1,
             "`metric` is missing",
             "throughput",
+        ),
+        (
+            &format!("{RANGE}{}", trend("64", "64")),
+            9,
+            "a trend is along points with different places",
+            "`at`",
+        ),
+        (
+            &format!("{RANGE}{}", trend("0", "64")),
+            9,
+            "above zero",
+            "at = 64",
+        ),
+        (
+            &format!("{RANGE}trend = true\n{MEASURE}"),
+            9,
+            "a trend is along points",
+            "give each point",
         ),
         (
             &points(1),
