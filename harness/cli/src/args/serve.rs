@@ -13,6 +13,7 @@ use model::spec::truth::Behaviour;
 use model::units::parse_duration;
 use process::cores;
 use process::failure::Failure;
+use rust_servers::Library;
 
 /// The name of the upstream backend among the servers.
 pub(crate) const BACKEND: &str = "backend";
@@ -29,8 +30,8 @@ pub(crate) const BACKEND: &str = "backend";
   bench serve truth --behaviour queue:service=5ms
   bench serve truth --behaviour queue:mean=500us,seed=1")]
 pub(crate) struct ServeArgs {
-    /// callback, callback-asyncio, callback-cluster, coroutine, coroutine-single, coroutine-asyncio, coroutine-libuv, backend or
-    /// truth.
+    /// callback, callback-asyncio, callback-cluster, coroutine, coroutine-single, coroutine-asyncio, coroutine-libuv, axum,
+    /// hyper, backend or truth.
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
 
@@ -50,7 +51,7 @@ pub(crate) struct ServeArgs {
 
     /// Threads that serve
     ///
-    /// [default: 1; for callback-cluster and coroutine one for each core]
+    /// [default: 1; for callback-cluster, coroutine, axum and hyper one for each core]
     #[arg(long, value_name = "N")]
     pub(crate) workers: Option<NonZeroUsize>,
 
@@ -99,18 +100,22 @@ pub(crate) enum Server {
         /// How much later than requested it replies.
         late: Duration,
     },
-    /// A reference server, with so many workers.
-    Reference(Model, NonZeroUsize),
+    /// A server of the work contract, with so many workers.
+    Contract(Model, NonZeroUsize),
 }
 
-/// A reference server of this workspace.
+/// A server of the work contract that is part of this program.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Model {
     Callback(Loops),
     Coroutine(Scheduler),
+    Rust(Library),
 }
 
-/// The reference servers by the names of their targets.
+/// Servers whose timers have one rule.
+const WITHOUT_TIMER_RULE: [&str; 4] = ["axum", "hyper", BACKEND, TRUTH];
+
+/// The servers of the work contract by the names of their targets.
 const MODELS: &[(&str, Model)] = &[
     ("callback", Model::Callback(Loops::One)),
     ("callback-asyncio", Model::Callback(Loops::Asyncio)),
@@ -122,6 +127,8 @@ const MODELS: &[(&str, Model)] = &[
     ),
     ("coroutine-asyncio", Model::Coroutine(Scheduler::Asyncio)),
     ("coroutine-libuv", Model::Coroutine(Scheduler::Libuv)),
+    ("axum", Model::Rust(Library::Axum)),
+    ("hyper", Model::Rust(Library::Hyper)),
 ];
 
 impl Model {
@@ -129,7 +136,9 @@ impl Model {
     fn has_workers(self) -> bool {
         matches!(
             self,
-            Self::Callback(Loops::Cluster) | Self::Coroutine(Scheduler::MultiThread)
+            Self::Callback(Loops::Cluster)
+                | Self::Coroutine(Scheduler::MultiThread)
+                | Self::Rust(_)
         )
     }
 }
@@ -140,7 +149,7 @@ impl ServeArgs {
         let name = self.name.as_str();
         self.only_for("--late", self.late.is_some(), BACKEND)?;
         self.only_for("--behaviour", self.behaviour.is_some(), TRUTH)?;
-        if self.timer_rule == TimerRule::Own && [BACKEND, TRUTH].contains(&name) {
+        if self.timer_rule == TimerRule::Own && WITHOUT_TIMER_RULE.contains(&name) {
             return Err(Failure::usage(miette::miette!(
                 help = "leave --timer-rule out, or start a reference server, as `bench serve callback`",
                 "--timer-rule is for reference servers, not for {name}"
@@ -171,7 +180,7 @@ impl ServeArgs {
         } else {
             NonZeroUsize::MIN
         };
-        Ok(Server::Reference(model, workers))
+        Ok(Server::Contract(model, workers))
     }
 
     /// An option that only one server has.

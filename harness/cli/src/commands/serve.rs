@@ -29,7 +29,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
         Server::Backend { late } => serve_own(addr, |listener, stop| {
             load::backend::serve(listener, late, stop)
         })?,
-        Server::Reference(model, workers) => {
+        Server::Contract(model, workers) => {
             let settings = Settings {
                 workers,
                 ..settings(args, addr)?
@@ -37,6 +37,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
             match model {
                 Model::Callback(loops) => callback::serve(&settings, loops, announce),
                 Model::Coroutine(scheduler) => coroutine::serve(&settings, scheduler, announce),
+                Model::Rust(library) => rust_servers::serve(&settings, library, announce),
             }
         }
     };
@@ -44,7 +45,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// What a reference server is started with; its files are made.
+/// What a server of the work contract is started with; its files are made.
 fn settings(args: &ServeArgs, addr: SocketAddr) -> Result<Settings, Failure> {
     let data_dir = args
         .data_dir

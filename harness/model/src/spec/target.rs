@@ -83,6 +83,8 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     built_in!("bun"),
     built_in!("hono-bun"),
     built_in!("deno"),
+    built_in!("axum"),
+    built_in!("hyper"),
     built_in!("fastapi"),
     built_in!("fastapi-uvloop"),
     built_in!("uvicorn"),
