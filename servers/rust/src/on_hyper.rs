@@ -108,7 +108,7 @@ async fn answer(
         }
         Asked::Compute { work, offload } => compute(work, offload).await,
         Asked::Events(events) => return Ok(stream(events)),
-        Asked::Chat(_) => return Ok(empty(StatusCode::NOT_IMPLEMENTED)),
+        Asked::Chat(_) | Asked::Database(_) => return Ok(empty(StatusCode::NOT_IMPLEMENTED)),
         Asked::Stats => services.stats(),
     };
     Ok(respond(answer).map(Either::Left))
