@@ -313,7 +313,7 @@ impl<L: EventLoop> Connection<L> {
         }
         let said = state.out.len();
         let asked = match state.http.poll(&self.server.date(), &mut state.out) {
-            Poll::Request(request) => spec::asked(&request),
+            Poll::Request(request) => spec::asked(&request, self.server.now_s.get()),
             Poll::NeedInput | Poll::Upgraded => return Next::Wait,
             Poll::Closing if state.out.len() > said => return Next::Refuse,
             Poll::Closing => return Next::End,

@@ -242,7 +242,7 @@ struct Server<L: EventLoop> {
     lag: RefCell<LagRecorder>,
     /// Set while the loop runs.
     heartbeat: RefCell<Option<L::Timer>>,
-    /// The second since 1970, for the dates.
+    /// The second since 1970, for dates and tokens.
     now_s: Cell<u64>,
     /// What blocked the loop.
     work: RefCell<LoopWork>,

@@ -55,6 +55,8 @@ list! {
         a_kept_connection_that_the_upstream_closed_is_replaced
         a_kept_connection_that_has_ended_is_not_used
         an_upstream_that_fails_is_a_bad_gateway
+        a_token_is_verified
+        a_body_that_is_uploaded_is_hashed
     }
     orders {
         orders_are_validated_and_summed_up

@@ -13,6 +13,7 @@ use std::io;
 use std::mem;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Poll, ready};
 use std::time::Duration;
 
@@ -144,7 +145,9 @@ impl<'a, R: Runtime> Connection<'a, R> {
             let said = self.out.len();
             let date = self.server.date();
             let asked = match self.http.poll(&date, &mut self.out) {
-                Polled::Request(request) => spec::asked(&request),
+                Polled::Request(request) => {
+                    spec::asked(&request, self.server.now_s.load(Ordering::Relaxed))
+                }
                 Polled::NeedInput => {
                     self.flush().await?;
                     return Ok(Batch::Answered);

@@ -146,7 +146,7 @@ struct Server<R: Runtime> {
     pool: Pool,
     room: Room<R>,
     lag: R::Shared<LagRecorder>,
-    /// The second since 1970, for the dates.
+    /// The second since 1970, for dates and tokens.
     now_s: AtomicU64,
     moves: Moves,
     /// What blocked a worker.

@@ -1,7 +1,7 @@
 //! Request and reply heads: the lines by httparse, their meaning for framing and persistence here.
 //!
 //! Both roles read the header fields in one pass through [`Fields::scan`]. It knows the five fields that steer a
-//! connection and skips all others; it must never know buffers or states.
+//! connection, and `Authorization`, which is handed on as it stands, and skips all others; it must never know buffers or states.
 
 use core::mem::MaybeUninit;
 use core::num::NonZeroU16;
@@ -29,6 +29,15 @@ pub(crate) struct RequestHead {
     /// Where the key of a valid WebSocket upgrade starts: in a head of 16 KiB behind its first line, so that two bytes
     /// say it.
     pub(crate) websocket_key_at: Option<NonZeroU16>,
+    /// The value of `Authorization`, where it stands there once.
+    pub(crate) authorization: Option<ValueSpan>,
+}
+
+/// Where the value of a field lies in the input; in a head of 16 KiB two bytes say it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ValueSpan {
+    pub(crate) start: NonZeroU16,
+    pub(crate) bytes: u16,
 }
 
 /// Where the origin-form of the target lies in the input.
@@ -173,6 +182,7 @@ fn parse_request_lines(input: &[u8]) -> Result<Option<RequestHead>, Fault> {
         expects_continue: expectation == Expectation::Continue,
         length,
         websocket_key_at: fields.upgrade.key_at(method, version, head),
+        authorization: fields.authorization.span_in(head),
     }))
 }
 
@@ -334,6 +344,7 @@ struct Fields<'a> {
     says_close: bool,
     says_keep_alive: bool,
     upgrade: Upgrade<'a>,
+    authorization: Once<'a>,
 }
 
 /// The parts of a WebSocket upgrade (RFC 6455 §4.2.1).
@@ -398,6 +409,7 @@ impl<'a> Fields<'a> {
             says_close: false,
             says_keep_alive: false,
             upgrade: Upgrade::default(),
+            authorization: Once::default(),
         };
         for Header { name, value } in headers {
             match name.len() {
@@ -405,6 +417,9 @@ impl<'a> Fields<'a> {
                 6 if name.eq_ignore_ascii_case("expect") => fields.add_expectation(value),
                 7 if name.eq_ignore_ascii_case("upgrade") => fields.add_protocols(value),
                 10 if name.eq_ignore_ascii_case("connection") => fields.add_connection(value),
+                13 if name.eq_ignore_ascii_case("authorization") => {
+                    fields.authorization.add(value);
+                }
                 14 if name.eq_ignore_ascii_case("content-length") => {
                     fields.add_content_length(value)?;
                 }
@@ -557,6 +572,17 @@ impl<'a> Once<'a> {
             Self::Absent => Self::One(value),
             Self::One(_) | Self::Repeated => Self::Repeated,
         };
+    }
+
+    /// Where the value lies in `head`; an empty one is none.
+    fn span_in(self, head: &[u8]) -> Option<ValueSpan> {
+        let Self::One(value) = self else {
+            return None;
+        };
+        let [start, bytes] = [offset_in(head, value), value.len()]
+            .map(|number| u16::try_from(number).expect("heads are bounded"));
+        let start = NonZeroU16::new(start)?;
+        (bytes > 0).then_some(ValueSpan { start, bytes })
     }
 }
 

@@ -31,7 +31,7 @@ use alloc::vec::Vec;
 use crate::body::Body;
 use crate::encode::{self, Framing, Persistence};
 use crate::fault::Fault;
-use crate::head::{self, RequestHead};
+use crate::head::{self, RequestHead, ValueSpan};
 use crate::message::{Method, Version, WebSocketKey};
 use crate::state::{Event, Role, State, next};
 use crate::{Date, MAX_BODY_BYTES, MAX_EMPTY_LINES, MAX_IDLE_CAPACITY_BYTES, MAX_PIPELINED_BYTES};
@@ -82,6 +82,8 @@ pub struct Request<'a> {
     /// The key of a valid WebSocket upgrade (RFC 6455 §4.2.1), which [`Connection::respond_upgrade`] may accept. A
     /// request that lacks a part of one is an ordinary request, as RFC 9110 §7.8 has it.
     pub websocket_key: Option<WebSocketKey>,
+    /// The value of `Authorization`; `None` where there is none or several.
+    pub authorization: Option<&'a [u8]>,
 }
 
 impl Connection {
@@ -434,6 +436,15 @@ impl Connection {
             version: head.version,
             body,
             websocket_key,
+            authorization: head.authorization.map(
+                |ValueSpan {
+                     start,
+                     bytes: length,
+                 }| {
+                    let start = usize::from(start.get());
+                    &bytes[start..start + usize::from(length)]
+                },
+            ),
         }
     }
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{Response, StatusCode};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Result};
 use axum::routing::{get, post};
@@ -58,6 +58,8 @@ fn app(services: Arc<Services>) -> Router {
         .route("/cpu/{rounds}", get(cpu))
         .route("/hash/{kib}", get(hash))
         .route("/orders", post(orders))
+        .route("/auth", get(auth))
+        .route("/upload", post(upload))
         .route("/events", get(events))
         .route("/stats", get(stats))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -151,6 +153,15 @@ async fn hash(Path(kib): Path<u32>, Query(offload): Query<Offload>) -> Result<Re
 
 async fn orders(body: Bytes) -> Response<Body> {
     respond(spec::order_answer(&body))
+}
+
+async fn auth(headers: HeaderMap) -> Response<Body> {
+    let authorization = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    respond(spec::auth_answer(authorization, serving::now_s()))
+}
+
+async fn upload(body: Bytes) -> Response<Body> {
+    respond(spec::upload_answer(&body))
 }
 
 #[derive(Deserialize)]

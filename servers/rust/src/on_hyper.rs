@@ -9,7 +9,7 @@ use futures_util::stream::{self, BoxStream, StreamExt};
 use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited, StreamBody};
 use http1::MAX_BODY_BYTES;
 use hyper::body::{Frame, Incoming};
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE};
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode, Version};
@@ -79,7 +79,7 @@ async fn answer(
         Bytes::new()
     };
     let target = head.uri.path_and_query();
-    let asked = spec::asked(&http1::server::Request {
+    let request = http1::server::Request {
         method: http1::Method::from_token(head.method.as_str()),
         target: target.map_or("", |target| target.as_str()),
         version: match head.version {
@@ -88,7 +88,9 @@ async fn answer(
         },
         body: &body,
         websocket_key: None,
-    });
+        authorization: head.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes),
+    };
+    let asked = spec::asked(&request, serving::now_s());
     let answer = match asked {
         Asked::Answer(answer) => answer,
         Asked::Sleep { ms } => {

@@ -8,12 +8,13 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
+use crate::auth::bearer;
 use crate::bodies::{BYTES, JSON, MESSAGE, TEXT, sleep_body, upstream_body};
 use crate::orders::{Order, OrderRefusal, read_order};
 use crate::products::{Product, to_json};
 use crate::route::Route;
 use crate::stats::Stats;
-use crate::work::Computed;
+use crate::work::{Computed, Uploaded};
 
 /// What every target must answer to a `POST /orders` with this body: 200 with a summary of a valid order; 422 with the path
 /// of a member that is wrong or missing, of which a target may name another where several are; 400 to what is not JSON,
@@ -23,6 +24,20 @@ pub fn order_answer(body: &[u8]) -> Answer {
         Ok(order) => Answer::order(&order),
         Err(refusal) => Answer::order_refused(refusal),
     }
+}
+
+/// What every target must answer to `GET /auth` with this value of `Authorization`, `now_s` seconds since 1970: 200 with whom its
+/// token speaks for, or 401, whose body is free.
+pub fn auth_answer(authorization: Option<&[u8]>, now_s: u64) -> Answer {
+    match bearer(authorization, now_s) {
+        Some(bearer) => Answer::ok(JSON, to_json(&bearer)),
+        None => Answer::UNAUTHORIZED,
+    }
+}
+
+/// What every target must answer to a `POST /upload` with this body: how long it is, and its digest.
+pub fn upload_answer(body: &[u8]) -> Answer {
+    Answer::ok(JSON, to_json(&Uploaded::of(body)))
 }
 
 /// A complete answer. The body of `/plaintext` is static, so that answer allocates nothing.
@@ -147,7 +162,7 @@ impl Answer {
     /// RFC 9110 §15.5.6: a 405 carries `Allow`.
     pub(crate) fn method_not_allowed(route: &Route) -> Self {
         let (headers, reason): (&'static [_], &'static [u8]) = match route {
-            Route::Orders | Route::DbOrders => {
+            Route::Orders | Route::DbOrders | Route::Upload => {
                 (&[("Allow", "POST")], b"this route answers POST only")
             }
             _ => (
@@ -162,6 +177,16 @@ impl Answer {
             body: Cow::Borrowed(reason),
         }
     }
+
+    /// RFC 9110 §15.5.2: a 401 carries a challenge.
+    const UNAUTHORIZED: Self = Self {
+        status: 401,
+        content_type: TEXT,
+        headers: &[("WWW-Authenticate", "Bearer")],
+        body: Cow::Borrowed(
+            b"a token is needed that is signed with the contract's secret and has not expired",
+        ),
+    };
 
     /// RFC 9110 §15.5.22: a 426 says what to upgrade to, as an option of this connection (§7.8), and RFC 6455 §4.4 adds the
     /// version to one that was asked for another.
@@ -182,6 +207,7 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::Token;
     use crate::products::queried_ids;
     use crate::work::{Work, file_bytes};
 
@@ -209,6 +235,37 @@ mod tests {
             assert_eq!(answer.status, 200, "{target}");
             assert_eq!(answer.content_type, route.expected_content_type());
             assert_eq!(Some(answer.body), route.expected_body(), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_answered_with_its_subject_or_a_challenge() {
+        let to = |token: Token| auth_answer(Some(token.authorization().as_bytes()), 1_790_000_000);
+        let valid = to(Token::Valid);
+        assert_eq!((valid.status, valid.content_type), (200, JSON));
+        assert_eq!(&*valid.body, br#"{"sub":"user-42"}"#);
+        for refused in [to(Token::Expired), to(Token::Forged), auth_answer(None, 0)] {
+            assert_eq!(refused.status, 401);
+            assert_eq!(refused.headers, &[("WWW-Authenticate", "Bearer")]);
+        }
+    }
+
+    /// Computed by `sha256sum`.
+    #[test]
+    fn an_upload_is_answered_with_its_length_and_digest() {
+        for (body, answer) in [
+            (
+                &b""[..],
+                r#"{"bytes":0,"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}"#,
+            ),
+            (
+                b"abc",
+                r#"{"bytes":3,"sha256":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}"#,
+            ),
+        ] {
+            let answered = upload_answer(body);
+            assert_eq!((answered.status, answered.content_type), (200, JSON));
+            assert_eq!(&*answered.body, answer.as_bytes());
         }
     }
 

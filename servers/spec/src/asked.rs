@@ -5,7 +5,7 @@
 use http1::server::Request;
 use http1::{Method, WebSocketKey};
 
-use crate::answer::{Answer, order_answer};
+use crate::answer::{Answer, auth_answer, order_answer, upload_answer};
 use crate::events::Events;
 use crate::orders::{Order, read_order};
 use crate::route::{Mode, Route};
@@ -16,7 +16,7 @@ use alloc::string::ToString;
 /// What a server has to do for a request.
 #[derive(Debug)]
 pub enum Asked {
-    /// Nothing: this is the answer. `/plaintext`, `/json`, `/orders`, and whatever is refused.
+    /// Nothing: this is the answer. `/plaintext`, `/json`, `/orders`, `/auth`, `/upload`, and whatever is refused.
     Answer(Answer),
     /// Wait on the loop's own timers, then give [`Answer::slept`].
     Sleep {
@@ -87,8 +87,8 @@ pub enum DatabaseWork {
 }
 
 /// Reads what a request asks for. Bodies of GET and HEAD requests are of no meaning here (RFC 9110 §9.3.1) and are ignored; HEAD is
-/// treated as GET, so that its header fields are the same, except that it gets no events.
-pub fn asked(request: &Request<'_>) -> Asked {
+/// treated as GET, so that its header fields are the same, except that it gets no events. `now_s`: seconds since 1970, which tokens end by.
+pub fn asked(request: &Request<'_>, now_s: u64) -> Asked {
     let route = match Route::parse(request.target) {
         Ok(route) => route,
         Err(error) => return Asked::Answer(Answer::refusal(error.status(), error.to_string())),
@@ -111,6 +111,8 @@ pub fn asked(request: &Request<'_>) -> Asked {
             offload,
         },
         Route::Orders => Asked::Answer(order_answer(request.body)),
+        Route::Auth => Asked::Answer(auth_answer(request.authorization, now_s)),
+        Route::Upload => Asked::Answer(upload_answer(request.body)),
         Route::Events { n, ms } => {
             let is_head = request.method == Method::Head;
             Asked::Events(Events::new(if is_head { 0 } else { n }, ms))
@@ -140,6 +142,8 @@ mod tests {
 
     use super::*;
 
+    const NOW_S: u64 = 1_790_000_000;
+
     fn get(target: &str) -> Request<'_> {
         Request {
             method: Method::Get,
@@ -147,14 +151,18 @@ mod tests {
             version: Version::Http11,
             body: b"",
             websocket_key: None,
+            authorization: None,
         }
     }
 
     fn answer_to(method: Method, target: &str) -> Answer {
-        match asked(&Request {
-            method,
-            ..get(target)
-        }) {
+        match asked(
+            &Request {
+                method,
+                ..get(target)
+            },
+            NOW_S,
+        ) {
             Asked::Answer(answer) => answer,
             other => panic!("{target} is answered at once, not by {other:?}"),
         }
@@ -211,16 +219,19 @@ mod tests {
                 body,
                 ..get("/orders")
             };
-            let Asked::Answer(answer) = asked(&request) else {
+            let Asked::Answer(answer) = asked(&request, NOW_S) else {
                 panic!("an order needs nothing but its body")
             };
             assert_eq!(answer, order_answer(body));
             assert_eq!(answer.status, status);
 
-            let written = asked(&Request {
-                target: "/db/orders",
-                ..request
-            });
+            let written = asked(
+                &Request {
+                    target: "/db/orders",
+                    ..request
+                },
+                NOW_S,
+            );
             match written {
                 Asked::Database(DatabaseWork::Order(order)) => {
                     assert_eq!(Answer::order(&order), answer);
@@ -242,7 +253,7 @@ mod tests {
         let Poll::Request(request) = connection.poll(&Date::EPOCH, &mut out) else {
             panic!("a request is here")
         };
-        let Asked::Chat(key) = asked(&request) else {
+        let Asked::Chat(key) = asked(&request, NOW_S) else {
             panic!("an upgrade was asked for")
         };
         assert_eq!(key.as_str(), "dGhlIHNhbXBsZSBub25jZQ==");
@@ -252,7 +263,7 @@ mod tests {
             target: "/plaintext",
             ..request
         };
-        assert!(matches!(asked(&other), Asked::Answer(answer) if answer.status == 200));
+        assert!(matches!(asked(&other, NOW_S), Asked::Answer(answer) if answer.status == 200));
         for method in [Method::Get, Method::Head] {
             let answer = answer_to(method, "/chat");
             assert_eq!(answer.status, 426);
@@ -267,7 +278,7 @@ mod tests {
                 method,
                 ..get("/events?n=1&ms=0")
             };
-            let Asked::Events(events) = asked(&request) else {
+            let Asked::Events(events) = asked(&request, NOW_S) else {
                 panic!("events were asked for")
             };
             assert_eq!(!events.is_over(), has_events, "{method}");
@@ -282,7 +293,7 @@ mod tests {
             ("/cpu/1?offload=1", true),
             ("/hash/1?offload=1", true),
         ] {
-            let asked = asked(&get(target));
+            let asked = asked(&get(target), NOW_S);
             assert!(
                 matches!(asked, Asked::Compute { offload, .. } if offload == in_pool),
                 "{target}: {asked:?}"

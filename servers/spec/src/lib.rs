@@ -14,6 +14,7 @@ extern crate alloc;
 
 mod answer;
 mod asked;
+mod auth;
 mod bodies;
 mod bounds;
 mod database;
@@ -28,8 +29,9 @@ mod stats;
 mod upstream;
 mod work;
 
-pub use answer::{Answer, order_answer};
+pub use answer::{Answer, auth_answer, order_answer, upload_answer};
 pub use asked::{Asked, DatabaseWork, asked};
+pub use auth::Token;
 pub use bounds::{
     ACCEPT_RETRY_MAX_MS, ACCEPT_RETRY_MIN_MS, CACHED_S, CALL_EXTRA_MS, DATABASE_LIMIT_MS,
     KEPT_OUTPUT_BYTES, LAG_SAMPLE_MS, LINGER_BYTES, LINGER_MS, MAX_BATCH_BYTES, MAX_CALL_ATTEMPTS,

@@ -72,8 +72,12 @@ pub enum Route {
         /// `offload=1`: in the pool.
         offload: bool,
     },
-    /// `/orders`: an order in JSON is validated. The only route that takes POST, and takes nothing else.
+    /// `/orders`: an order in JSON is validated. Takes POST alone.
     Orders,
+    /// `/auth`: the token of the request is verified.
+    Auth,
+    /// `/upload`: a body of any kind is read whole, and hashed. Takes POST alone.
+    Upload,
     /// `/events?n=N&ms=D`: a stream of server-sent events.
     Events {
         /// Number of events, 1 to [`MAX_EVENTS`].
@@ -189,7 +193,7 @@ pub enum RouteError {
 
 impl Route {
     /// All routes, as one would write them down.
-    pub const KNOWN: [&'static str; 16] = [
+    pub const KNOWN: [&'static str; 18] = [
         "/plaintext",
         "/json",
         "/sleep/{ms}",
@@ -205,6 +209,8 @@ impl Route {
         "/db/queries/{id}",
         "/db/orders",
         "/db/cached/{id}",
+        "/auth",
+        "/upload",
         "/stats",
     ];
 
@@ -230,6 +236,8 @@ impl Route {
             }
             (Some("json"), None, None) => Query::read("/json", query, []).map(|_| Self::Json),
             (Some("orders"), None, None) => Query::read("/orders", query, []).map(|_| Self::Orders),
+            (Some("auth"), None, None) => Query::read("/auth", query, []).map(|_| Self::Auth),
+            (Some("upload"), None, None) => Query::read("/upload", query, []).map(|_| Self::Upload),
             (Some("chat"), None, None) => Query::read("/chat", query, []).map(|_| Self::Chat),
             (Some("stats"), None, None) => Query::read("/stats", query, []).map(|_| Self::Stats),
             (Some("sleep"), Some(ms), None) => parse_sleep(ms, query),
@@ -276,6 +284,8 @@ impl Route {
             } => format!("/hash/{kib}"),
             Self::Hash { kib, offload: true } => format!("/hash/{kib}?offload=1"),
             Self::Orders => "/orders".to_owned(),
+            Self::Auth => "/auth".to_owned(),
+            Self::Upload => "/upload".to_owned(),
             Self::Events { n, ms } => format!("/events?n={n}&ms={ms}"),
             Self::Chat => "/chat".to_owned(),
             Self::DbProduct { id } => format!("/db/product/{id}"),
@@ -290,7 +300,7 @@ impl Route {
     /// Whether the route takes `method`; [`Route::allow`] says which it takes.
     pub fn takes(&self, method: Method) -> bool {
         match self {
-            Self::Orders | Self::DbOrders => method == Method::Post,
+            Self::Orders | Self::DbOrders | Self::Upload => method == Method::Post,
             _ => matches!(method, Method::Get | Method::Head),
         }
     }
@@ -298,14 +308,14 @@ impl Route {
     /// The methods that the route takes, as `Allow` lists them.
     pub fn allow(&self) -> &'static str {
         match self {
-            Self::Orders | Self::DbOrders => "POST",
+            Self::Orders | Self::DbOrders | Self::Upload => "POST",
             _ => "GET, HEAD",
         }
     }
 
     /// The body that every target must answer, byte for byte, all parts of a stream together. `None` where there is no one
-    /// body: `/stats` differs from moment to moment, `/orders` and `/db/orders` from order to order ([`crate::order_answer`] knows), and
-    /// `/chat` is no answer at all. Carries out the computation of `/cpu` and `/hash`; the rows of the database are those that
+    /// body: `/stats` differs from moment to moment, `/orders` and `/db/orders` from order to order ([`crate::order_answer`] knows), `/auth`
+    /// and `/upload` from token to token and body to body ([`crate::auth_answer`], [`crate::upload_answer`]), and `/chat` is no answer at all. Carries out the computation of `/cpu` and `/hash`; the rows of the database are those that
     /// [`Product::seeded`] makes.
     pub fn expected_body(&self) -> Option<Cow<'static, [u8]>> {
         let owned = |body: String| Some(Cow::Owned(body.into_bytes()));
@@ -335,7 +345,12 @@ impl Route {
             }
             Self::DbProducts { id } => products(&mut (id..id + PRODUCTS_LISTED)),
             Self::DbQueries { id } => products(&mut queried_ids(id)),
-            Self::Orders | Self::DbOrders | Self::Chat | Self::Stats => None,
+            Self::Orders
+            | Self::DbOrders
+            | Self::Auth
+            | Self::Upload
+            | Self::Chat
+            | Self::Stats => None,
         }
     }
 
@@ -346,6 +361,8 @@ impl Route {
             Self::Json
             | Self::Upstream { .. }
             | Self::Orders
+            | Self::Auth
+            | Self::Upload
             | Self::DbProduct { .. }
             | Self::DbProducts { .. }
             | Self::DbQueries { .. }
@@ -586,6 +603,8 @@ mod tests {
             Just(Route::Orders),
             Just(Route::Chat),
             Just(Route::DbOrders),
+            Just(Route::Auth),
+            Just(Route::Upload),
             (1..=MAX_PRODUCT_ID).prop_map(|id| Route::DbProduct { id }),
             (1..=MAX_LISTED_ID).prop_map(|id| Route::DbProducts { id }),
             (1..=MAX_PRODUCT_ID).prop_map(|id| Route::DbQueries { id }),
@@ -702,6 +721,8 @@ mod tests {
         check("/db/products/7", Route::DbProducts { id: 7 });
         check("/db/queries/7", Route::DbQueries { id: 7 });
         check("/db/orders", Route::DbOrders);
+        check("/auth", Route::Auth);
+        check("/upload", Route::Upload);
         check("/db/cached/7", Route::DbCached { id: 7 });
     }
 
@@ -864,8 +885,8 @@ mod tests {
                 .filter_map(Method::as_str)
                 .collect();
             assert_eq!(taken.join(", "), route.allow(), "{target}");
-            let is_order = matches!(route, Route::Orders | Route::DbOrders);
-            assert_eq!(route.allow() == "POST", is_order, "{target}");
+            let has_body = matches!(route, Route::Orders | Route::DbOrders | Route::Upload);
+            assert_eq!(route.allow() == "POST", has_body, "{target}");
             assert!(!route.takes(Method::Other), "{target}");
         }
     }
@@ -918,6 +939,8 @@ mod tests {
                 Some("data: 1\n\ndata: 2\n\ndata: 3\n\n"),
             ),
             ("/orders", "application/json", None),
+            ("/auth", "application/json", None),
+            ("/upload", "application/json", None),
             ("/db/orders", "application/json", None),
             (
                 "/db/product/7",

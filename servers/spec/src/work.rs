@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::hint::black_box;
 
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// A computation that holds whichever thread runs it.
@@ -48,15 +49,23 @@ impl Computed {
     pub(crate) fn to_hex(self) -> String {
         match self {
             Self::Xorshift(state) => format!("{state:08x}"),
-            Self::Sha256(digest) => {
-                digest
-                    .iter()
-                    .fold(String::with_capacity(64), |mut hex, byte| {
-                        hex.push(hex_digit(byte >> 4));
-                        hex.push(hex_digit(byte & 15));
-                        hex
-                    })
-            }
+            Self::Sha256(digest) => hex(digest),
+        }
+    }
+}
+
+/// What is said of a body that was uploaded.
+#[derive(Serialize)]
+pub(crate) struct Uploaded {
+    bytes: usize,
+    sha256: String,
+}
+
+impl Uploaded {
+    pub(crate) fn of(body: &[u8]) -> Self {
+        Self {
+            bytes: body.len(),
+            sha256: hex(Sha256::digest(body).into()),
         }
     }
 }
@@ -104,6 +113,16 @@ static PATTERN: [u8; 1024] = {
     }
     pattern
 };
+
+fn hex(digest: [u8; 32]) -> String {
+    digest
+        .iter()
+        .fold(String::with_capacity(64), |mut hex, byte| {
+            hex.push(hex_digit(byte >> 4));
+            hex.push(hex_digit(byte & 15));
+            hex
+        })
+}
 
 fn hex_digit(nibble: u8) -> char {
     char::from_digit(u32::from(nibble), 16).expect("a nibble is below 16")

@@ -5,9 +5,9 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Barrier, mpsc};
 use std::{fs, thread};
 
-use http1::Method;
+use http1::{MAX_BODY_BYTES, Method};
 use socket2::{Domain, Socket, Type};
-use spec::{FILE_SIZES_KIB, MAX_BATCH_BYTES, Route};
+use spec::{FILE_SIZES_KIB, MAX_BATCH_BYTES, Route, Token, upload_answer};
 
 use crate::backend::Backend;
 use crate::client::{PATIENCE, get};
@@ -408,4 +408,38 @@ pub fn an_upstream_that_fails_is_a_bad_gateway(server: impl Serve) {
         assert_eq!(client.get("/plaintext").status, 200);
         running.stop();
     }
+}
+
+pub fn a_token_is_verified(server: impl Serve) {
+    let running = Running::start(server, |_| ());
+    let mut client = running.connect();
+    let mut reply_to = |fields: &str| {
+        client.send(&format!("GET /auth HTTP/1.1\r\nHost: test\r\n{fields}\r\n"));
+        let reply = client.reply();
+        (reply.status, reply.text().to_owned())
+    };
+    let field = |token: Token| format!("Authorization: {}\r\n", token.authorization());
+    let subject = (200, r#"{"sub":"user-42"}"#.to_owned());
+    assert_eq!(reply_to(&field(Token::Valid)), subject);
+    for refused in [
+        field(Token::Expired),
+        field(Token::Forged),
+        field(Token::Valid).repeat(2),
+        String::new(),
+    ] {
+        assert_eq!(reply_to(&refused).0, 401, "{refused}");
+    }
+    assert_eq!(reply_to(&field(Token::Valid)), subject);
+    running.stop();
+}
+
+pub fn a_body_that_is_uploaded_is_hashed(server: impl Serve) {
+    let running = Running::start(server, |_| ());
+    let mut client = running.connect();
+    for body in [String::new(), "x".repeat(MAX_BODY_BYTES)] {
+        let reply = client.post("/upload", &body);
+        assert_eq!(reply.status, 200);
+        assert_eq!(reply.body, *upload_answer(body.as_bytes()).body);
+    }
+    running.stop();
 }

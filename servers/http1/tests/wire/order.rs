@@ -58,6 +58,7 @@ fn an_answer_has_a_date_a_type_and_a_length() {
             version: Version::Http11,
             body: b"",
             websocket_key: None,
+            authorization: None,
         }
     );
     connection.respond(&OK, &Date::EPOCH, &mut out);

@@ -1,7 +1,8 @@
 //! Streams of requests, and what a server must make of them.
 
 use super::replay::{End, End::*, Served, cut, serve};
-use http1::server::Connection;
+use http1::Date;
+use http1::server::{Connection, Poll};
 
 /// A stream, the requests in it, and how the connection stands then.
 struct Case {
@@ -344,4 +345,29 @@ fn check(case: &Case, served: &Served, how: &str) {
 
 fn strings(requests: &[&str]) -> Vec<String> {
     requests.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_credential_is_handed_on_where_there_is_one() {
+    for (fields, authorization) in [
+        ("Authorization: Bearer a.b.c\r\n", Some("Bearer a.b.c")),
+        ("authorization:x\r\n", Some("x")),
+        ("AUTHORIZATION: \t x y \r\n", Some("x y")),
+        ("", None),
+        ("Authorization:\r\n", None),
+        ("Authorization: a\r\nAuthorization: a\r\n", None),
+        ("Proxy-Authorization: a\r\n", None),
+    ] {
+        let request = format!("GET / HTTP/1.1\r\nHost: x\r\n{fields}\r\n");
+        let mut connection = Connection::new();
+        connection.receive(request.as_bytes());
+        let Poll::Request(request) = connection.poll(&Date::EPOCH, &mut Vec::new()) else {
+            panic!("a request is here")
+        };
+        assert_eq!(
+            request.authorization,
+            authorization.map(str::as_bytes),
+            "{fields:?}"
+        );
+    }
 }
