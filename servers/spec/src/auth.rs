@@ -137,7 +137,7 @@ mod tests {
         let valid = Token::Valid.authorization();
         assert!(sub(&valid.replacen("Bearer", "bEARER", 1), NOW_S).is_some());
         for wrong in [
-            "".into(),
+            String::new(),
             "Bearer".into(),
             "Bearer ".into(),
             "Bearer a.b".into(),
