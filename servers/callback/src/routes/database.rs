@@ -22,16 +22,8 @@ pub(super) fn begin<L: EventLoop>(event_loop: &mut L, request: &Request<L>, work
 
 fn product<L: EventLoop>(event_loop: &mut L, request: &Request<L>, id: u32) {
     let later = request.clone();
-    request.with_database(event_loop, move |event_loop| {
-        find(
-            event_loop,
-            &later.clone(),
-            id,
-            move |event_loop, product| {
-                later.put_back(event_loop);
-                later.answer(event_loop, &Answer::product(&product));
-            },
-        );
+    find_alone(event_loop, request, id, move |event_loop, product| {
+        later.answer(event_loop, &Answer::product(&product));
     });
 }
 
@@ -146,6 +138,24 @@ fn cached<L: EventLoop>(event_loop: &mut L, request: &Request<L>, id: u32) {
 
 fn find_and_store<L: EventLoop>(event_loop: &mut L, request: &Request<L>, id: u32) {
     let later = request.clone();
+    find_alone(event_loop, request, id, move |event_loop, product| {
+        let answer = Answer::product(&product);
+        let (asking, body) = (later.clone(), answer.body.clone());
+        let set = CacheCommand::Set { id, body: &body };
+        asking.ask_cache(event_loop, set, move |event_loop, _| {
+            later.answer(event_loop, &answer);
+        });
+    });
+}
+
+/// The row of this id, on a connection for it alone.
+fn find_alone<L: EventLoop>(
+    event_loop: &mut L,
+    request: &Request<L>,
+    id: u32,
+    on_found: impl FnOnce(&mut L, Product) + 'static,
+) {
+    let later = request.clone();
     request.with_database(event_loop, move |event_loop| {
         find(
             event_loop,
@@ -153,12 +163,7 @@ fn find_and_store<L: EventLoop>(event_loop: &mut L, request: &Request<L>, id: u3
             id,
             move |event_loop, product| {
                 later.put_back(event_loop);
-                let answer = Answer::product(&product);
-                let (asking, body) = (later.clone(), answer.body.clone());
-                let set = CacheCommand::Set { id, body: &body };
-                asking.ask_cache(event_loop, set, move |event_loop, _| {
-                    later.answer(event_loop, &answer);
-                });
+                on_found(event_loop, product);
             },
         );
     });
