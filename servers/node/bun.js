@@ -7,17 +7,18 @@ import {
   MAX_BODY_BYTES,
   answerError,
   answerNotFound,
+  bodyOf,
   bytes,
   eventStream,
+  json,
   queryOf,
   readOptionsOrExit,
-  takeBody,
   text,
   webLeaves,
 } from './lib/web.js';
 
 const options = readOptionsOrExit();
-const leaves = webLeaves(options);
+const leaves = await webLeaves(options);
 const get = (handle) => ({ GET: handle, HEAD: handle });
 
 const server = Bun.serve({
@@ -36,8 +37,19 @@ const server = Bun.serve({
     '/file/:kib': get(async (request) => bytes(await leaves.file(request.params.kib))),
     '/cpu/:rounds': get(async (request) => text(await leaves.cpu(request.params.rounds, queryOf(request)))),
     '/hash/:kib': get(async (request) => text(await leaves.hash(request.params.kib, queryOf(request)))),
-    '/orders': { POST: (request) => takeBody(request, leaves) },
+    '/orders': {
+      POST: async (request) => Response.json(leaves.receipt(leaves.orderOfBytes(await bodyOf(request)))),
+    },
     '/events': get((request) => eventStream(leaves.events(queryOf(request)))),
+    '/auth': get((request) => Response.json(leaves.auth(request.headers.get('authorization')))),
+    '/upload': { POST: async (request) => Response.json(leaves.upload(await bodyOf(request))) },
+    '/db/product/:id': get(async (request) => Response.json(await leaves.product(request.params.id))),
+    '/db/products/:id': get(async (request) => Response.json(await leaves.products(request.params.id))),
+    '/db/queries/:id': get(async (request) => Response.json(await leaves.queries(request.params.id))),
+    '/db/cached/:id': get(async (request) => json(await leaves.cached(request.params.id))),
+    '/db/orders': {
+      POST: async (request) => Response.json(await leaves.storeOrder(leaves.orderOfBytes(await bodyOf(request)))),
+    },
   },
   fetch: answerNotFound,
   error: answerError,

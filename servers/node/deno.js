@@ -8,20 +8,23 @@ import {
   HOST,
   answerError,
   answerNotFound,
+  bodyOf,
   bytes,
   eventStream,
+  json,
   queryOf,
   readOptionsOrExit,
-  takeBody,
   text,
   webLeaves,
 } from './lib/web.js';
 
 const options = readOptionsOrExit();
-const leaves = webLeaves(options);
+const leaves = await webLeaves(options);
 
 async function handle(request) {
-  const [, name, segment, ...rest] = new URL(request.url).pathname.split('/');
+  const [, first, ...segments] = new URL(request.url).pathname.split('/');
+  const name = first === 'db' ? `db/${segments.shift()}` : first;
+  const [segment, ...rest] = segments;
   const route = rest.length === 0 ? `${request.method === 'HEAD' ? 'GET' : request.method} ${name}` : null;
   if (segment === undefined) {
     switch (route) {
@@ -34,7 +37,13 @@ async function handle(request) {
       case 'GET events':
         return eventStream(leaves.events(queryOf(request)));
       case 'POST orders':
-        return takeBody(request, leaves);
+        return Response.json(leaves.receipt(leaves.orderOfBytes(await bodyOf(request))));
+      case 'GET auth':
+        return Response.json(leaves.auth(request.headers.get('authorization')));
+      case 'POST upload':
+        return Response.json(leaves.upload(await bodyOf(request)));
+      case 'POST db/orders':
+        return Response.json(await leaves.storeOrder(leaves.orderOfBytes(await bodyOf(request))));
     }
   } else {
     switch (route) {
@@ -46,6 +55,14 @@ async function handle(request) {
         return text(await leaves.cpu(segment, queryOf(request)));
       case 'GET hash':
         return text(await leaves.hash(segment, queryOf(request)));
+      case 'GET db/product':
+        return Response.json(await leaves.product(segment));
+      case 'GET db/products':
+        return Response.json(await leaves.products(segment));
+      case 'GET db/queries':
+        return Response.json(await leaves.queries(segment));
+      case 'GET db/cached':
+        return json(await leaves.cached(segment));
     }
   }
   return answerNotFound(request);

@@ -24,7 +24,7 @@ function createApp(leaves, maxBodyBytes) {
   app.get('/hash/:kib', async (req, res) => {
     res.type('text/plain').send(await leaves.hash(req.params.kib, req.query));
   });
-  app.post('/orders', json, (req, res) => res.json(leaves.order(req.body)));
+  app.post('/orders', json, (req, res) => res.json(leaves.receipt(leaves.order(req.body))));
   app.get('/events', (req, res) => {
     const events = leaves.events(req.query);
     res.type('text/event-stream').set('Cache-Control', 'no-cache');
@@ -35,6 +35,16 @@ function createApp(leaves, maxBodyBytes) {
       res.on('close', () => events.return());
     }
   });
+  app.get('/auth', (req, res) => res.json(leaves.auth(req.get('Authorization'))));
+  app.post('/upload', express.raw({ limit: maxBodyBytes, type: () => true }), (req, res) => {
+    // Express parses no body to none.
+    res.json(leaves.upload(req.body ?? Buffer.alloc(0)));
+  });
+  app.get('/db/product/:id', async (req, res) => res.json(await leaves.product(req.params.id)));
+  app.get('/db/products/:id', async (req, res) => res.json(await leaves.products(req.params.id)));
+  app.get('/db/queries/:id', async (req, res) => res.json(await leaves.queries(req.params.id)));
+  app.get('/db/cached/:id', async (req, res) => res.type('json').send(await leaves.cached(req.params.id)));
+  app.post('/db/orders', json, async (req, res) => res.json(await leaves.storeOrder(leaves.order(req.body))));
   app.get('/stats', async (_, res) => res.json(await leaves.stats()));
 
   app.use((req, res) => {
@@ -45,7 +55,10 @@ function createApp(leaves, maxBodyBytes) {
     if (res.headersSent) {
       next(error);
     } else {
-      res.status(error.status ?? 500).send(error.body?.field === undefined ? error.message : error.body);
+      res
+        .status(error.status ?? 500)
+        .set(error.headers ?? {})
+        .send(error.body?.field === undefined ? error.message : error.body);
     }
   });
   return app;

@@ -10,14 +10,18 @@ import { main } from './lib/main.js';
 import { ORDER, fieldAtFault } from './lib/orders.js';
 
 const integer = { type: 'integer' };
-const object = (properties) => ({ schema: { response: { 200: { type: 'object', properties } } } });
+const string = { type: 'string' };
+const answer = (schema) => ({ schema: { response: { 200: schema } } });
+const object = (properties) => answer({ type: 'object', properties });
+const PRODUCT = { type: 'object', properties: { id: integer, name: string, price_cents: integer } };
+const PRODUCTS = { type: 'array', items: PRODUCT };
 
 function createApp(leaves, bodyLimit) {
   const app = Fastify({ bodyLimit, ajv: { customOptions: { coerceTypes: false } } });
   const text = (reply) => reply.type('text/plain; charset=utf-8');
 
   app.get('/plaintext', async (_, reply) => text(reply).send('Hello, World!'));
-  app.get('/json', object({ message: { type: 'string' } }), async () => ({ message: 'Hello, World!' }));
+  app.get('/json', object({ message: string }), async () => ({ message: 'Hello, World!' }));
   app.get('/sleep/:ms', async (request, reply) => {
     const slept = await leaves.sleep(request.params.ms);
     return text(reply).send(slept);
@@ -38,12 +42,29 @@ function createApp(leaves, bodyLimit) {
     return text(reply).send(digits);
   });
   const receipt = object({ customer_id: integer, item_count: integer, total_cents: integer }).schema;
-  app.post('/orders', { schema: { body: ORDER, ...receipt } }, async (request) => leaves.receipt(request.body));
+  const order = { schema: { body: ORDER, ...receipt } };
+  app.post('/orders', order, async (request) => leaves.receipt(request.body));
   app.get('/events', async (request, reply) => {
     const events = leaves.events(request.query);
     reply.type('text/event-stream; charset=utf-8').header('Cache-Control', 'no-cache');
     return reply.send(Readable.from(events));
   });
+  app.get('/auth', object({ sub: string }), async (request) => leaves.auth(request.headers.authorization));
+  app.register(async (uploads) => {
+    uploads.removeAllContentTypeParsers();
+    uploads.addContentTypeParser('*', { parseAs: 'buffer' }, async (_, body) => body);
+    uploads.post('/upload', object({ bytes: integer, sha256: string }), async (request) => {
+      return leaves.upload(request.body ?? Buffer.alloc(0));
+    });
+  });
+  app.get('/db/product/:id', answer(PRODUCT), async (request) => leaves.product(request.params.id));
+  app.get('/db/products/:id', answer(PRODUCTS), async (request) => leaves.products(request.params.id));
+  app.get('/db/queries/:id', answer(PRODUCTS), async (request) => leaves.queries(request.params.id));
+  app.get('/db/cached/:id', async (request, reply) => {
+    const json = await leaves.cached(request.params.id);
+    return reply.type('application/json').send(json);
+  });
+  app.post('/db/orders', order, async (request) => leaves.storeOrder(request.body));
   app.get('/stats', async () => leaves.stats());
 
   app.setNotFoundHandler((request, reply) => {
@@ -54,7 +75,7 @@ function createApp(leaves, bodyLimit) {
     if (error.validation !== undefined) {
       return reply.code(422).send({ field: fieldAtFault(error.validation[0]) });
     }
-    return text(reply.code(error.statusCode ?? error.status ?? 500)).send(error.message);
+    return text(reply.code(error.statusCode ?? error.status ?? 500).headers(error.headers ?? {})).send(error.message);
   });
   app.ready();
   return app.routing;

@@ -5,7 +5,7 @@ import { honoApp } from './lib/hono-app.js';
 import { GRACE_MS, HOST, MAX_BODY_BYTES, readOptionsOrExit, webLeaves } from './lib/web.js';
 
 const options = readOptionsOrExit();
-const { fetch } = honoApp(webLeaves(options), MAX_BODY_BYTES);
+const { fetch } = honoApp(await webLeaves(options), MAX_BODY_BYTES);
 const server = Bun.serve({ hostname: HOST, port: options.port, idleTimeout: 255, fetch });
 console.log(`listening on ${HOST}:${server.port}`);
 

@@ -6,8 +6,7 @@ export const BYTES = 'application/octet-stream';
 
 /** A request that is refused: thrown where it is read, answered where it came in. */
 export class Refusal extends Error {
-  /** `headers` is a flat array of names and values. */
-  constructor(status, reason, headers = []) {
+  constructor(status, reason, headers = {}) {
     super(reason);
     this.status = status;
     this.headers = headers;
@@ -32,13 +31,19 @@ export function answer(response, status, type, body) {
   response.end(body, 'latin1');
 }
 
-/** Sends an answer in JSON, all of whose characters are single bytes. */
+/** Sends an answer in JSON. */
 export function answerJson(response, status, value) {
-  answer(response, status, JSON_TYPE, JSON.stringify(value));
+  answerJsonText(response, status, JSON.stringify(value));
+}
+
+/** Sends what is JSON already. */
+export function answerJsonText(response, status, text) {
+  response.writeHead(status, ['Content-Type', JSON_TYPE, 'Content-Length', Buffer.byteLength(text)]);
+  response.end(text);
 }
 
 /** Sends a refusal, its reason as the body. */
 export function refuse(response, { status, message, headers }) {
-  response.writeHead(status, ['Content-Type', TEXT, 'Content-Length', message.length, ...headers]);
-  response.end(message, 'latin1');
+  response.writeHead(status, { 'Content-Type': TEXT, 'Content-Length': Buffer.byteLength(message), ...headers });
+  response.end(message);
 }

@@ -15,14 +15,11 @@ const UNSUPPORTED_DATA = 1003;
 const VERSION = '13';
 
 /** Heads of the answer to a GET that asks for no WebSocket, or for another version (RFC 6455 section 4.4). */
-export const UPGRADE_HEADERS = [
-  'Upgrade',
-  'websocket',
-  'Connection',
-  'close, Upgrade',
-  'Sec-WebSocket-Version',
-  VERSION,
-];
+export const UPGRADE_HEADERS = {
+  Upgrade: 'websocket',
+  Connection: 'close, Upgrade',
+  'Sec-WebSocket-Version': VERSION,
+};
 
 /** Whether a request that was upgraded asks for a WebSocket that can be had here. HTTP/1.0 has none (RFC 6455 section 4.1). */
 export function asksForWebSocket({ method, httpVersion, headers }) {

@@ -25,6 +25,7 @@ export function framework(createApp) {
     const leaves = createLeaves({
       files: createFiles(options.dataDir),
       upstream: createUpstream(options.upstream),
+      database: options.database,
       cpuPool,
       loopWork,
     });

@@ -20,12 +20,22 @@ export function honoApp(leaves, maxBodyBytes) {
   });
   app.get('/cpu/:rounds', async (c) => c.text(await leaves.cpu(c.req.param('rounds'), c.req.query())));
   app.get('/hash/:kib', async (c) => c.text(await leaves.hash(c.req.param('kib'), c.req.query())));
-  app.post('/orders', async (c) => c.json(leaves.orderOfBytes(Buffer.from(await c.req.arrayBuffer()))));
+  const bodyOf = async (c) => Buffer.from(await c.req.arrayBuffer());
+  app.post('/orders', async (c) => c.json(leaves.receipt(leaves.orderOfBytes(await bodyOf(c)))));
   app.get('/events', (c) => {
     const events = leaves.events(c.req.query());
     const body = ReadableStream.from(events).pipeThrough(new TextEncoderStream());
     return c.body(body, 200, { 'Content-Type': 'text/event-stream; charset=utf-8', 'Cache-Control': 'no-cache' });
   });
+  app.get('/auth', (c) => c.json(leaves.auth(c.req.header('Authorization'))));
+  app.post('/upload', async (c) => c.json(leaves.upload(await bodyOf(c))));
+  app.get('/db/product/:id', async (c) => c.json(await leaves.product(c.req.param('id'))));
+  app.get('/db/products/:id', async (c) => c.json(await leaves.products(c.req.param('id'))));
+  app.get('/db/queries/:id', async (c) => c.json(await leaves.queries(c.req.param('id'))));
+  app.get('/db/cached/:id', async (c) => {
+    return c.body(await leaves.cached(c.req.param('id')), 200, { 'Content-Type': 'application/json' });
+  });
+  app.post('/db/orders', async (c) => c.json(await leaves.storeOrder(leaves.orderOfBytes(await bodyOf(c)))));
   if (leaves.stats !== undefined) {
     app.get('/stats', async (c) => c.json(await leaves.stats()));
   }
@@ -38,7 +48,9 @@ export function honoApp(leaves, maxBodyBytes) {
     if (error instanceof HTTPException) {
       return error.getResponse();
     }
-    return error.body?.field === undefined ? c.text(error.message, error.status ?? 500) : c.json(error.body, 422);
+    return error.body?.field === undefined
+      ? c.text(error.message, error.status ?? 500, error.headers)
+      : c.json(error.body, 422);
   });
   return app;
 }

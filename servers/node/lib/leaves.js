@@ -1,16 +1,18 @@
 // What the routes do, whichever framework serves them: values in, values out. What can't be done is thrown as a Refusal.
 
 import { Refusal } from './answer.js';
+import { authorized } from './auth.js';
 import { PoolFull } from './cpu-pool.js';
+import { databaseLeaves } from './database.js';
 import { batches, checkedStream } from './events.js';
 import { readBytes } from './files.js';
-import { checkedOrder, receipt, takeOrder } from './orders.js';
+import { orderOfBytes, receipt, validOrder } from './orders.js';
 import { readHashKib, readOffload, readRounds, readSleepMs } from './routes.js';
 import { checkedCalls } from './upstream.js';
-import { sha256, xorshift } from './work.js';
+import { sha256, uploaded, xorshift } from './work.js';
 
-/** The leaves, on these services: files, an upstream, a pool for computations, and what counts those on the loop. */
-export function createLeaves({ files, upstream, cpuPool, loopWork }) {
+/** The leaves, on these services: files, an upstream, a database or none, a pool for computations, and what counts those on the loop. */
+export function createLeaves({ files, upstream, database, cpuPool, loopWork }) {
   function inPool(work, size) {
     return new Promise((resolve, reject) => {
       try {
@@ -38,10 +40,14 @@ export function createLeaves({ files, upstream, cpuPool, loopWork }) {
       const kib = readHashKib(text);
       return readOffload(query) ? inPool('sha256', kib) : loopWork.hash(sha256, kib);
     },
-    /** From the bytes of a body, from what it was parsed to, or from an order that is valid. */
-    orderOfBytes: takeOrder,
-    order: checkedOrder,
+    /** A valid order: from the bytes of a body, or from what they were parsed to. */
+    orderOfBytes,
+    order: validOrder,
     receipt,
+    ...databaseLeaves(database),
+    /** `field`: the value of Authorization, if there is one. */
+    auth: authorized,
+    upload: uploaded,
     /** An asynchronous iterator over texts, each of one or more events. */
     events(query) {
       const { n, ms } = checkedStream(query);

@@ -2,6 +2,8 @@
 
 import { parseArgs } from 'node:util';
 
+import { DRIVERS } from './database.js';
+
 export const USAGE = `Usage: node server.js [options]
 
   --port P              port on 127.0.0.1; 0 takes any free one (0)
@@ -9,10 +11,20 @@ export const USAGE = `Usage: node server.js [options]
   --upstream HOST:PORT  backend that /upstream calls; without one it answers 503
   --pool N              threads of libuv's pool, and threads of the pool for /cpu and /hash?offload=1 (4)
   --workers N           processes; more than one make a cluster (1)
-  --help                this text`;
+  --driver NAME         what asks PostgreSQL: pg or postgres (pg)
+  --help                this text
+
+Environment:
+  DATABASE_URL          PostgreSQL, for /db; without it that answers 503
+  DATABASE_POOL_SIZE    connections to it, of all processes together (10)
+  REDIS_URL             Redis, for /db/cached`;
 
 /** libuv's own default (UV_THREADPOOL_SIZE in its documentation), and the contract's. */
 const DEFAULT_POOL = 4;
+/** The contract's. */
+const DEFAULT_DATABASE_CONNECTIONS = 10;
+/** More than PostgreSQL could have. */
+const MAX_DATABASE_CONNECTIONS = 262_143;
 /** As many as libuv makes at most. */
 const MAX_POOL = 1024;
 /** More processes than this are a slip of the finger. */
@@ -50,7 +62,18 @@ export function readOptions(args, env) {
     upstream: values.upstream === undefined ? null : address('--upstream', values.upstream),
     pool: number('--pool', values.pool, 1, MAX_POOL),
     workers: number('--workers', values.workers, 1, MAX_WORKERS),
+    driver: values.driver,
+    databaseUrl: env.DATABASE_URL ?? null,
+    redisUrl: env.REDIS_URL ?? null,
   };
+  if (!Object.hasOwn(DRIVERS, options.driver)) {
+    throw new UsageError(`--driver must be ${Object.keys(DRIVERS).join(' or ')}; it is ${JSON.stringify(options.driver)}`);
+  }
+  const connections = env.DATABASE_POOL_SIZE ?? String(DEFAULT_DATABASE_CONNECTIONS);
+  options.databaseConnections = Math.max(
+    1,
+    Math.floor(number('DATABASE_POOL_SIZE', connections, 1, MAX_DATABASE_CONNECTIONS) / options.workers),
+  );
   if (options.dataDir === '') {
     throw new UsageError('--data-dir must name a directory');
   }
@@ -73,6 +96,7 @@ function parse(args) {
         upstream: { type: 'string' },
         pool: { type: 'string', default: String(DEFAULT_POOL) },
         workers: { type: 'string', default: '1' },
+        driver: { type: 'string', default: 'pg' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });

@@ -42,26 +42,26 @@ const ajv = new Ajv({ strict: true, coerceTypes: false, allErrors: false });
 addFormats(ajv, ['email']);
 const isOrder = ajv.compile(ORDER);
 
-/** What becomes of the bytes of a body: the receipt of the order, or a refusal. */
-export function takeOrder(bytes) {
+/** The valid order in the bytes of a body, or a refusal. */
+export function orderOfBytes(bytes) {
   let order;
   try {
     order = parseJson(bytes);
   } catch {
     throw new Refusal(400, 'the body must be JSON');
   }
-  return checkedOrder(order);
+  return validOrder(order);
 }
 
-/** The receipt of what a body was parsed to, or a refusal. */
-export function checkedOrder(order) {
+/** What a body was parsed to, where it is a valid order, or a refusal. */
+export function validOrder(order) {
   if (order === undefined) {
     throw new Refusal(400, 'the body must be JSON');
   }
   if (!isOrder(order)) {
     throw new Invalid(fieldAtFault(isOrder.errors[0]));
   }
-  return receipt(order);
+  return order;
 }
 
 /** The receipt of a valid order. */

@@ -1,15 +1,17 @@
 // Which routes there are: how the target of each is read, what methods it takes, and what it does.
 
-import { Refusal, TEXT, answer, answerJson, fixedAnswer, refuse } from './answer.js';
+import { Refusal, TEXT, answer, answerJson, answerJsonText, fixedAnswer, refuse } from './answer.js';
+import { authorized } from './auth.js';
 import { UPGRADE_HEADERS } from './chat.js';
 import { PoolFull } from './cpu-pool.js';
+import { databaseLeaves } from './database.js';
 import { readStream, sendEvents } from './events.js';
 import { createFiles } from './files.js';
-import { Invalid, takeOrder } from './orders.js';
+import { Invalid, orderOfBytes, receipt } from './orders.js';
 import { integer, readQuery } from './parameters.js';
 import { renderStats } from './stats.js';
 import { createUpstream, readCalls } from './upstream.js';
-import { sha256, xorshift } from './work.js';
+import { sha256, uploaded, xorshift } from './work.js';
 
 const MAX_SLEEP_MS = 60_000;
 const MAX_ROUNDS = 100_000_000;
@@ -24,42 +26,44 @@ const ORIGIN = /^https?:\/\/[^/?]*/i;
  * The function that answers requests, given their bodies. `collectStats` gives the figures of all processes that serve,
  * in a promise.
  */
-export function createRouter({ dataDir, upstream: address, cpuPool, loopWork, collectStats }) {
+export function createRouter({ dataDir, upstream: address, database, cpuPool, loopWork, collectStats }) {
   const files = createFiles(dataDir);
   const upstream = createUpstream(address);
+  const db = databaseLeaves(database);
 
   const sendPlaintext = fixedAnswer(TEXT, 'Hello, World!');
   const sendJson = (response) => answerJson(response, 200, { message: 'Hello, World!' });
 
-  // By the first segment of the path. `read(query, segment)` gives what `send(parameters, response, request, body)` needs;
-  // a route has a second segment where it says so, and takes GET and HEAD unless it says otherwise.
+  // By the first segment of the path, or the first two of /db. `read(query, segment)` gives what
+  // `send(parameters, response, request, body)` needs; a route has one segment more where it says so, and takes GET and HEAD
+  // unless it says otherwise.
   const routes = new Map([
     ['plaintext', { read: readNothing, send: (_, response) => sendPlaintext(response) }],
     ['json', { read: readNothing, send: (_, response) => sendJson(response) }],
     ['sleep', { hasSegment: true, read: readSleep, send: sendSleep }],
-    ['upstream', { read: readCalls, send: sendUpstream }],
-    ['file', { hasSegment: true, read: readFile, send: files.send }],
+    [
+      'upstream',
+      { read: readCalls, send: sendJsonOf((calls, _, response) => upstream.total(calls, () => response.destroyed)) },
+    ],
+    ['file', { hasSegment: true, read: (query, text) => files.find(readOnly(query, text)), send: files.send }],
     ['cpu', { hasSegment: true, read: readCpu, send: sendCpu }],
     ['hash', { hasSegment: true, read: readHash, send: sendHash }],
     ['orders', { methods: ['POST'], read: readNothing, send: sendOrder }],
+    ['auth', { read: readNothing, send: sendAuth }],
+    ['upload', { methods: ['POST'], read: readNothing, send: sendUploaded }],
+    ['db/product', { hasSegment: true, read: readOnly, send: sendJsonOf(db.product) }],
+    ['db/products', { hasSegment: true, read: readOnly, send: sendJsonOf(db.products) }],
+    ['db/queries', { hasSegment: true, read: readOnly, send: sendJsonOf(db.queries) }],
+    ['db/cached', { hasSegment: true, read: readOnly, send: sendLater(db.cached, answerJsonText) }],
+    [
+      'db/orders',
+      { methods: ['POST'], read: readNothing, send: sendJsonOf(async (_, body) => db.storeOrder(orderOfBytes(body))) },
+    ],
     ['events', { read: readStream, send: sendEvents }],
     // A request that gets here asks for no WebSocket; those that do are in chat.js.
     ['chat', { read: readNothing, send: refuseChat }],
     ['stats', { read: readNothing, send: sendStats }],
   ]);
-
-  function readFile(query, text) {
-    readQuery(query, []);
-    return files.find(text);
-  }
-
-  async function sendUpstream(calls, response) {
-    try {
-      answerJson(response, 200, await upstream.total(calls, () => response.destroyed));
-    } catch (error) {
-      refuseOrThrow(response, error);
-    }
-  }
 
   function sendCpu({ rounds, offload }, response) {
     if (offload) {
@@ -108,7 +112,7 @@ export function createRouter({ dataDir, upstream: address, cpuPool, loopWork, co
       const methods = found.methods ?? GET_HEAD;
       if (!methods.includes(method)) {
         const allow = methods.join(', ');
-        throw new Refusal(405, `this route takes ${allow}`, ['Allow', allow]);
+        throw new Refusal(405, `this route takes ${allow}`, { Allow: allow });
       }
       found.send(parameters, response, request, body);
     } catch (error) {
@@ -118,21 +122,38 @@ export function createRouter({ dataDir, upstream: address, cpuPool, loopWork, co
 }
 
 function refuseOrThrow(response, error) {
-  if (!(error instanceof Refusal)) {
+  if (error instanceof Invalid) {
+    answerJson(response, error.status, error.body);
+  } else if (error instanceof Refusal) {
+    refuse(response, error);
+  } else {
     throw error;
   }
-  refuse(response, error);
 }
 
-function sendOrder(_, response, __, body) {
-  try {
-    answerJson(response, 200, takeOrder(body));
-  } catch (error) {
-    if (!(error instanceof Invalid)) {
-      throw error;
+// Answers with what `work(parameters, body, response)` promises, by `send(response, status, value)`.
+function sendLater(work, send) {
+  return async (parameters, response, _, body) => {
+    try {
+      send(response, 200, await work(parameters, body, response));
+    } catch (error) {
+      refuseOrThrow(response, error);
     }
-    answerJson(response, error.status, error.body);
-  }
+  };
+}
+
+const sendJsonOf = (work) => sendLater(work, answerJson);
+
+function sendOrder(_, response, __, body) {
+  answerJson(response, 200, receipt(orderOfBytes(body)));
+}
+
+function sendAuth(_, response, { headers }) {
+  answerJson(response, 200, authorized(headers.authorization));
+}
+
+function sendUploaded(_, response, __, body) {
+  answerJson(response, 200, uploaded(body));
 }
 
 /** Whether a target is that of /chat, with nothing else. */
@@ -145,7 +166,9 @@ function resolve(routes, url) {
   const at = target.indexOf('?');
   const path = at === -1 ? target : target.slice(0, at);
   const query = at === -1 ? undefined : target.slice(at + 1);
-  const [root, name, segment, ...further] = path.split('/', 4);
+  const [root, first, ...segments] = path.split('/', 5);
+  const name = first === 'db' ? `db/${segments.shift()}` : first;
+  const [segment, ...further] = segments;
   const found = routes.get(name);
   const isKnown = root === '' && found !== undefined && further.length === 0;
   if (!isKnown || (segment !== undefined) !== (found.hasSegment ?? false)) {
@@ -166,9 +189,13 @@ function readNothing(query) {
   readQuery(query, []);
 }
 
-function readSleep(query, text) {
+function readOnly(query, text) {
   readQuery(query, []);
-  return readSleepMs(text);
+  return text;
+}
+
+function readSleep(query, text) {
+  return readSleepMs(readOnly(query, text));
 }
 
 /** How long to sleep. */

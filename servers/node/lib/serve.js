@@ -53,7 +53,7 @@ export function listen(server, { port }, onListening) {
 }
 
 /**
- * Serves `options`. `relay` is as in createChat; `collectStats` gives the figures of all processes, and is null where this
+ * Serves `options`, with the database that main() has opened. `relay` is as in createChat; `collectStats` gives the figures of all processes, and is null where this
  * is the only one. `onListening` is called with the port once connections are accepted.
  */
 export function serve(options, { relay, collectStats, onListening }) {
@@ -64,6 +64,7 @@ export function serve(options, { relay, collectStats, onListening }) {
   const route = createRouter({
     dataDir: options.dataDir,
     upstream: options.upstream,
+    database: options.database,
     cpuPool,
     loopWork,
     collectStats: collectStats ?? (async () => [figures()]),

@@ -3,6 +3,7 @@
 import { Refusal } from './answer.js';
 import { MAX_BODY_BYTES } from './body.js';
 import { CpuPool } from './cpu-pool.js';
+import { openDatabase } from './database.js';
 import { createFiles } from './files.js';
 import { LoopWork } from './held.js';
 import { createLeaves } from './leaves.js';
@@ -15,9 +16,10 @@ export { GRACE_MS } from './stop.js';
 export { MAX_BODY_BYTES };
 
 /** The leaves, with the platform's own fetch for the calls to the upstream. */
-export function webLeaves(options) {
+export async function webLeaves(options) {
   return createLeaves({
     files: createFiles(options.dataDir),
+    database: await openDatabase(options),
     upstream: createUpstream(options.upstream, { open: openFetch }),
     cpuPool: new CpuPool(options.pool),
     loopWork: new LoopWork(),
@@ -32,15 +34,19 @@ export const bytes = (body) => new Response(body, { headers: { 'Content-Type': '
 /** The parameters of a request's query. */
 export const queryOf = (request) => Object.fromEntries(new URL(request.url).searchParams);
 
-/** The receipt of the order in a request's body. */
-export async function takeBody(request, leaves) {
+/** What is JSON already. */
+export const json = (text) => new Response(text, { headers: { 'Content-Type': 'application/json' } });
+
+/** The bytes of a request's body. */
+export async function bodyOf(request) {
   const read = await request.arrayBuffer().catch(() => {
     throw new Refusal(400, 'the body ended before its length');
   });
   const body = Buffer.from(read);
-  return body.length > MAX_BODY_BYTES
-    ? text('bodies are taken up to 1 MiB', 413)
-    : Response.json(leaves.orderOfBytes(body));
+  if (body.length > MAX_BODY_BYTES) {
+    throw new Refusal(413, 'bodies are taken up to 1 MiB');
+  }
+  return body;
 }
 
 /** A stream of events. */
@@ -60,7 +66,7 @@ export function answerNotFound(request) {
 /** The answer to what was thrown. */
 export function answerError(error) {
   return error.body?.field === undefined
-    ? text(error.message, error.status ?? 500)
+    ? text(error.message, error.status ?? 500, error.headers)
     : Response.json(error.body, { status: error.status });
 }
 

@@ -19,6 +19,11 @@ export function xorshift(rounds) {
   return (state >>> 0).toString(16).padStart(8, '0');
 }
 
+/** What is answered to a body that was uploaded. */
+export function uploaded(body) {
+  return { bytes: body.length, sha256: createHash('sha256').update(body).digest('hex') };
+}
+
 /** SHA-256 over so many KiB, byte i being i mod 256, as 64 hex digits. */
 export function sha256(kib) {
   const hash = createHash('sha256');

@@ -12,7 +12,30 @@ test('without flags the defaults are the contract’s', () => {
     upstream: null,
     pool: 4,
     workers: 1,
+    driver: 'pg',
+    databaseUrl: null,
+    databaseConnections: 10,
+    redisUrl: null,
   });
+});
+
+test('workers share the connections to the database out, each with one at least', () => {
+  for (const [size, workers, each] of [
+    ['1', 1, 1],
+    ['262143', 1, 262_143],
+    ['10', 3, 3],
+    ['2', 4, 1],
+  ]) {
+    const { databaseConnections } = readOptions(['--workers', String(workers)], {
+      DATABASE_POOL_SIZE: size,
+      UV_THREADPOOL_SIZE: '4',
+    });
+    assert.equal(databaseConnections, each);
+  }
+  for (const size of ['0', '262144', '', 'x']) {
+    assert.throws(() => readOptions([], { DATABASE_POOL_SIZE: size }), /DATABASE_POOL_SIZE must be/, size);
+  }
+  assert.throws(() => readOptions(['--driver', 'mysql'], {}), /--driver must be pg or postgres; it is "mysql"/);
 });
 
 test('every flag is read, at its limits', () => {

@@ -1,4 +1,4 @@
-// Starts server.js as a process of its own, as everybody does, and ends it with the test.
+// Starts a server as a process of its own, as everybody does, and ends it with the test.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { after, before } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-const SERVER = fileURLToPath(new URL('../../server.js', import.meta.url));
+const SERVERS = fileURLToPath(new URL('../../', import.meta.url));
 
 // A test that hangs is ended by SIGTERM, and must take its servers along.
 const children = new Set();
@@ -18,17 +18,17 @@ process.once('SIGTERM', () => process.exit(1));
 
 /** Runs server.js to its end: exit code, signal and what it wrote. */
 export async function run(flags, env = {}) {
-  const { child, output } = launch(flags, env);
+  const { child, output } = launch('server.js', flags, env);
   const [code, signal] = await once(child, 'close');
   return { code, signal, ...output };
 }
 
 /**
  * Starts a server for the length of a test, and waits until it listens. `exited` is a promise of its exit code, or of the
- * signal that ended it.
+ * signal that ended it. `file` is the server.
  */
-export async function start(t, flags = [], env = {}) {
-  const { child, output } = launch(flags, env);
+export async function start(t, flags = [], env = {}, file = 'server.js') {
+  const { child, output } = launch(file, flags, env);
   const exited = once(child, 'close').then(([code, signal]) => signal ?? code);
   t.after(() => child.kill('SIGKILL'));
   const lines = createInterface({ input: child.stdout });
@@ -68,9 +68,9 @@ export function fileBytes(kib) {
   return Buffer.from(Uint8Array.from({ length: kib * 1024 }, (_, i) => i % 251));
 }
 
-function launch(flags, env) {
-  const { UV_THREADPOOL_SIZE: _, ...inherited } = process.env;
-  const child = spawn(process.execPath, [SERVER, ...flags], {
+function launch(file, flags, env) {
+  const { UV_THREADPOOL_SIZE, DATABASE_URL, DATABASE_POOL_SIZE, REDIS_URL, ...inherited } = process.env;
+  const child = spawn(process.execPath, [join(SERVERS, file), ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...inherited, ...env },
   });
