@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from bench_server import bounds, chat, events, files, query, services, stats, work
+from bench_server import auth, bounds, chat, events, files, query, services, stats, work
 from bench_server.failures import BadRequest, Failure
-from bench_server.orders import Order, fault, refuse_constants
+from bench_server.orders import Fault, Order, fault, refuse_constants
 from bench_server.services import Services
 from bench_server.settings import Settings
 
@@ -110,16 +110,70 @@ async def hash(request: Request) -> Reply:
 
 async def orders(request: Request) -> Reply:
     request.parameters()
+    order = await _read_order(request)
+    return Reply(JSON, order.receipt().model_dump_json().encode())
+
+
+async def _read_order(request: Request) -> Order:
     body = await _read_body(request.receive)
     refuse_constants(body)
     try:
-        order = _ORDER.validate_json(body)
+        return _ORDER.validate_json(body)
     except ValidationError as invalid:
         errors = invalid.errors(include_url=False, include_input=False, include_context=False)
         if errors[0]["type"] == "json_invalid":
             raise BadRequest(f"the body is no JSON: {errors[0]['msg']}") from None
-        return Reply(JSON, fault(errors).model_dump_json().encode(), 422)
+        raise _Invalid(fault(errors)) from None
+
+
+class _Invalid(Exception):
+    """An order that says something wrong, and what."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.field)
+        self.fault = fault
+
+
+async def authorized(request: Request) -> Reply:
+    request.parameters()
+    fields = [value for name, value in request.scope["headers"] if name == b"authorization"]
+    token = auth.bearer(fields[0].decode("latin-1") if fields else "")
+    return _json({"sub": auth.subject(token)})
+
+
+async def upload(request: Request) -> Reply:
+    request.parameters()
+    body = await _read_body(request.receive)
+    return _json({"bytes": len(body), "sha256": work.digest(body)})
+
+
+async def product(request: Request) -> Reply:
+    return _json(await request.services.database.product(_id(request, bounds.PRODUCTS)))
+
+
+async def products(request: Request) -> Reply:
+    id = _id(request, bounds.PRODUCTS + 1 - bounds.QUERIES)
+    return _json(await request.services.database.products(id))
+
+
+async def queries(request: Request) -> Reply:
+    return _json(await request.services.database.queries(_id(request, bounds.PRODUCTS)))
+
+
+async def cached(request: Request) -> Reply:
+    return Reply(JSON, await request.services.database.cached(_id(request, bounds.PRODUCTS)))
+
+
+async def store_order(request: Request) -> Reply:
+    request.parameters()
+    order = await _read_order(request)
+    await request.services.database.insert_order(order)
     return Reply(JSON, order.receipt().model_dump_json().encode())
+
+
+def _id(request: Request, maximum: int) -> int:
+    request.parameters()
+    return query.number("id", request.argument, 1, maximum)
 
 
 async def event_stream(request: Request) -> None:
@@ -162,11 +216,24 @@ _EXACT: dict[str, Handler] = {
     "/json": greet,
     "/upstream": upstream,
     "/orders": orders,
+    "/auth": authorized,
+    "/upload": upload,
+    "/db/orders": store_order,
     "/events": event_stream,
     "/stats": show_stats,
     "/chat": chat_needs_an_upgrade,
 }
-_WITH_ARGUMENT: dict[str, Handler] = {"/sleep": sleep, "/file": file, "/cpu": cpu, "/hash": hash}
+_WITH_ARGUMENT: dict[str, Handler] = {
+    "/sleep": sleep,
+    "/file": file,
+    "/cpu": cpu,
+    "/hash": hash,
+    "/db/product": product,
+    "/db/products": products,
+    "/db/queries": queries,
+    "/db/cached": cached,
+}
+_POSTED = (orders, upload, store_order)
 
 
 def create_app(settings: Settings) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
@@ -187,8 +254,11 @@ async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
     try:
         _refuse_announced_length(scope["headers"])
         reply = await _dispatch(scope, receive, send)
+    except _Invalid as invalid:
+        reply = Reply(JSON, invalid.fault.model_dump_json().encode(), 422)
     except Failure as failure:
         reply = _refusal(failure.status, str(failure))
+        reply.headers.extend((name.encode(), value.encode()) for name, value in failure.headers.items())
     if reply is not None:
         headers = [
             (b"content-type", reply.content_type),
@@ -207,7 +277,7 @@ async def _dispatch(scope: Scope, receive: Receive, send: Send) -> Reply | None:
         handler = _WITH_ARGUMENT.get(prefix)
         if handler is None or not argument:
             return _refusal(404, "there is no such path")
-    allowed = ("POST",) if handler is orders else ("GET", "HEAD")
+    allowed = ("POST",) if handler in _POSTED else ("GET", "HEAD")
     if scope["method"] not in allowed:
         reply = _refusal(405, f"only {' and '.join(allowed)} can be used here")
         reply.headers.append((b"allow", ", ".join(allowed).encode()))

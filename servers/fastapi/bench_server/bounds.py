@@ -15,6 +15,17 @@ MAX_SKU_CHARACTERS = 32
 MAX_QUANTITY = 1_000
 MAX_UNIT_PRICE_CENTS = 1_000_000
 
+# Rows of `products`; rows of /db/products, and queries of /db/queries; from one id of those to the next; how long a
+# product stays in the cache.
+PRODUCTS = 10_000
+QUERIES = 20
+QUERY_STRIDE = 487
+CACHED_S = 60
+
+# How long a request waits for a connection to the database, where its driver has such a bound: their own.
+DATABASE_WAIT_S = 30
+MAX_DATABASE_CONNECTIONS = 262_143
+
 # Bytes of a request's head, and of its body.
 MAX_HEAD_BYTES = 16 * 1024
 MAX_BODY_BYTES = 1024 * 1024

@@ -9,10 +9,13 @@ import threading
 from pathlib import Path
 from types import FrameType
 
-from bench_server.settings import APPS, HTTP_PARSERS, LOOPS, SERVERS, Settings
+from bench_server.bounds import MAX_DATABASE_CONNECTIONS
+from bench_server.settings import APPS, CLIENTS, HTTP_PARSERS, LOOPS, SERVERS, Settings
 
 _OLDEST_PYTHON = (3, 11)
 _MAX_POOL_THREADS = 1_024
+# The contract's.
+_DATABASE_CONNECTIONS = 10
 _ADDRESS = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", re.ASCII)
 
 
@@ -60,9 +63,19 @@ def parse(arguments: list[str]) -> Settings:
     parser.add_argument("--app", choices=APPS, default="fastapi", help="default: fastapi")
     parser.add_argument("--loop", choices=LOOPS, default="asyncio", help="default: asyncio")
     parser.add_argument("--http", choices=HTTP_PARSERS, default="httptools", help="default: httptools")
+    parser.add_argument("--client", choices=CLIENTS, default="aiohttp", help="calls the upstream; default: aiohttp")
+    parser.epilog = (
+        "Environment: DATABASE_URL and REDIS_URL, which /db needs; DATABASE_POOL_SIZE, connections to PostgreSQL, of all "
+        "processes together (default: 10)."
+    )
     flags = parser.parse_args(arguments)
     if sys.version_info < _OLDEST_PYTHON:
         parser.error(f"needs Python 3.11 or later, and this is {sys.version.split()[0]}")
+    try:
+        size = os.environ.get("DATABASE_POOL_SIZE", str(_DATABASE_CONNECTIONS))
+        connections = _within(size, 1, MAX_DATABASE_CONNECTIONS)
+    except argparse.ArgumentTypeError as error:
+        parser.error(f"DATABASE_POOL_SIZE {error}")
     return Settings(
         port=flags.port,
         data_dir=flags.data_dir,
@@ -73,6 +86,10 @@ def parse(arguments: list[str]) -> Settings:
         app=flags.app,
         loop=flags.loop,
         http=flags.http,
+        client=flags.client,
+        database_url=os.environ.get("DATABASE_URL"),
+        redis_url=os.environ.get("REDIS_URL"),
+        database_connections=max(1, connections // flags.workers),
     )
 
 

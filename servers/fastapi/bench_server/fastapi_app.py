@@ -4,7 +4,7 @@ Path operations take typed parameters and return models or responses; whatever b
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
 
@@ -13,10 +13,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.requests import HTTPConnection
 from fastapi.responses import JSONResponse, PlainTextResponse, StreamingResponse
 from fastapi.routing import APIRouter
-from pydantic import BaseModel
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, ConfigDict
 
-from bench_server import bounds, chat, events, files, query, services, stats, stream, work
-from bench_server.failures import BadRequest, Failure
+from bench_server import auth, bounds, chat, events, files, query, services, stats, stream, work
+from bench_server.database import Database
+from bench_server.failures import BadRequest, Failure, Unauthorized
 from bench_server.orders import Fault, Order, Receipt, fault
 from bench_server.services import Services
 from bench_server.settings import Settings
@@ -33,9 +35,9 @@ ServicesDep = Annotated[Services, Depends(_services)]
 router = APIRouter()
 
 
-def get(path: str, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def get(path: str, operations: APIRouter = router, **options: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A path operation for GET that answers HEAD as well. Uvicorn leaves the body out."""
-    return router.api_route(path, methods=["GET", "HEAD"], **options)
+    return operations.api_route(path, methods=["GET", "HEAD"], **options)
 
 
 class Greeting(BaseModel):
@@ -113,6 +115,43 @@ async def orders(order: Order) -> Receipt:
     return order.receipt()
 
 
+class Subject(BaseModel):
+    """The answer of /auth."""
+
+    sub: str
+
+
+class Uploaded(BaseModel):
+    """The answer of /upload."""
+
+    bytes: int
+    sha256: str
+
+
+async def _subject(credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False))]) -> str:
+    if credentials is None:
+        raise Unauthorized("the request has no bearer token")
+    return auth.subject(credentials.credentials)
+
+
+async def _body(request: Request) -> bytes:
+    return await request.body()
+
+
+SubjectDep = Annotated[str, Depends(_subject)]
+BodyDep = Annotated[bytes, Depends(_body)]
+
+
+@get("/auth")
+async def authorized(subject: SubjectDep) -> Subject:
+    return Subject(sub=subject)
+
+
+@router.post("/upload")
+async def upload(body: BodyDep) -> Uploaded:
+    return Uploaded(bytes=len(body), sha256=work.digest(body))
+
+
 @get("/events", response_class=StreamingResponse)
 async def event_stream(
     request: Request,
@@ -126,6 +165,55 @@ async def event_stream(
         headers["Content-Length"] = str(events.length(n))
     body = stream.body(n, ms, request.method)
     return StreamingResponse(body, headers=headers)
+
+
+# Apart, for applications whose database is another.
+database_router = APIRouter()
+
+
+async def _database(services: ServicesDep) -> Database:
+    return services.database
+
+
+DatabaseDep = Annotated[Database, Depends(_database)]
+ProductId = Annotated[int, Path(ge=1, le=bounds.PRODUCTS)]
+FirstId = Annotated[int, Path(ge=1, le=bounds.PRODUCTS + 1 - bounds.QUERIES)]
+
+
+class Product(BaseModel):
+    """A row, as it is answered."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    name: str
+    price_cents: int
+
+
+@get("/db/product/{id}", database_router)
+async def product(database: DatabaseDep, id: ProductId) -> Product:
+    return Product(**await database.product(id))
+
+
+@get("/db/products/{id}", database_router)
+async def products(database: DatabaseDep, id: FirstId) -> list[Product]:
+    return [Product(**row) for row in await database.products(id)]
+
+
+@get("/db/queries/{id}", database_router)
+async def queries(database: DatabaseDep, id: ProductId) -> list[Product]:
+    return [Product(**row) for row in await database.queries(id)]
+
+
+@get("/db/cached/{id}", database_router)
+async def cached(database: DatabaseDep, id: ProductId) -> Response:
+    return Response(await database.cached(id), media_type="application/json")
+
+
+@database_router.post("/db/orders")
+async def store_order(database: DatabaseDep, order: Order) -> Receipt:
+    await database.insert_order(order)
+    return order.receipt()
 
 
 @get("/stats")
@@ -159,15 +247,16 @@ async def chat_room(websocket: WebSocket, services: ServicesDep) -> None:
 
 def create_app(settings: Settings) -> FastAPI:
     """The application."""
-    return application(settings, router)
+    return application(settings, router, database_router)
 
 
-def application(settings: Settings, operations: APIRouter) -> FastAPI:
-    """An application of these operations. It has no documentation pages: the contract knows no such path."""
+def application(settings: Settings, *routers: APIRouter, driver: str = "database_asyncpg", cache: str = "cache") -> FastAPI:
+    """An application of these operations, on this driver and cache of `database`. It has no documentation pages: the contract
+    knows no such path."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        async with services.running(settings) as running:
+        async with services.running(settings, driver, cache) as running:
             yield {"services": running, "runtime": stats.runtime(settings)}
 
     app = FastAPI(
@@ -178,7 +267,8 @@ def application(settings: Settings, operations: APIRouter) -> FastAPI:
         strict_content_type=False,
         max_body_size=bounds.MAX_BODY_BYTES,
     )
-    app.include_router(operations)
+    for operations in routers:
+        app.include_router(operations)
     app.add_exception_handler(Failure, _on_failure)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     return app
@@ -186,7 +276,7 @@ def application(settings: Settings, operations: APIRouter) -> FastAPI:
 
 async def _on_failure(_request: Request, failure: Exception) -> Response:
     assert isinstance(failure, Failure)
-    return _refusal(failure.status, str(failure))
+    return _refusal(failure.status, str(failure), failure.headers)
 
 
 async def _on_invalid(request: Request, invalid: Exception) -> Response:
@@ -205,5 +295,5 @@ def _order_fault(found: Fault) -> Response:
     return JSONResponse(found.model_dump(), status_code=422)
 
 
-def _refusal(status: int, reason: str) -> Response:
-    return JSONResponse({"detail": reason}, status_code=status)
+def _refusal(status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse({"detail": reason}, status_code=status, headers=headers)

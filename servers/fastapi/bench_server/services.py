@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from bench_server.chat import Room
+from bench_server.database import Database
 from bench_server.held import LoopWork
 from bench_server.lag import LoopLag
 from bench_server.pool import Pool
@@ -20,19 +21,23 @@ class Services:
     settings: Settings
     pool: Pool
     upstream: Upstream
+    database: Database
     room: Room
     lag: LoopLag
     held: LoopWork
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Services]:
-    """The services, on the loop that runs now."""
-    upstream = Upstream(settings.upstream)
+async def running(settings: Settings, driver: str = "database_asyncpg", cache: str = "cache") -> AsyncIterator[Services]:
+    """The services, on the loop that runs now; `driver` and `cache` are those of `database`."""
+    upstream = Upstream(settings.upstream, settings.client)
+    database = Database(settings, driver, cache)
+    await database.open()
     lag = LoopLag()
     sampler = asyncio.create_task(lag.sample(), name="loop lag sampler")
     try:
-        yield Services(settings, Pool(settings.pool_threads), upstream, Room(), lag, LoopWork())
+        yield Services(settings, Pool(settings.pool_threads), upstream, database, Room(), lag, LoopWork())
     finally:
         sampler.cancel()
         await upstream.close()
+        await database.close()

@@ -6,15 +6,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-AppName = Literal["fastapi", "fastapi_def", "starlette", "asgi"]
+AppName = Literal["fastapi", "fastapi_def", "fastapi_psycopg", "fastapi_sqlalchemy", "starlette", "asgi"]
 ServerName = Literal["uvicorn", "granian", "gunicorn", "hypercorn"]
 LoopName = Literal["asyncio", "uvloop"]
 HttpName = Literal["httptools", "h11"]
+ClientName = Literal["aiohttp", "httpx"]
 
 APPS: tuple[AppName, ...] = get_args(AppName)
 SERVERS: tuple[ServerName, ...] = get_args(ServerName)
 LOOPS: tuple[LoopName, ...] = get_args(LoopName)
 HTTP_PARSERS: tuple[HttpName, ...] = get_args(HttpName)
+CLIENTS: tuple[ClientName, ...] = get_args(ClientName)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,13 @@ class Settings:
     app: AppName
     loop: LoopName
     http: HttpName
+    # What calls the upstream.
+    client: ClientName
+    # Without them /db answers 503.
+    database_url: str | None
+    redis_url: str | None
+    # Of this process alone.
+    database_connections: int
 
     def hand_on(self) -> None:
         """Leaves the settings where processes that this one starts, or becomes, find them."""

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from bench_server import bounds, events, files, query, services, stats, stream, work
+from bench_server import auth, bounds, events, files, query, services, stats, stream, work
 from bench_server.failures import BadRequest, Failure
 from bench_server.orders import Order, fault
 from bench_server.services import Services
@@ -76,14 +76,48 @@ async def hash(request: Request) -> Response:
 
 
 async def orders(request: Request) -> Response:
+    return JSONResponse((await _order(request)).receipt().model_dump())
+
+
+async def _order(request: Request) -> Order:
     try:
         value = json.loads(await request.body())
     except (ValueError, RecursionError):
         raise BadRequest("the body is no JSON") from None
-    try:
-        order = _ORDER.validate_python(value)
-    except ValidationError as invalid:
-        return JSONResponse(fault(invalid.errors()).model_dump(), status_code=422)
+    return _ORDER.validate_python(value)
+
+
+async def authorized(request: Request) -> Response:
+    token = auth.bearer(request.headers.get("Authorization", ""))
+    return JSONResponse({"sub": auth.subject(token)})
+
+
+async def upload(request: Request) -> Response:
+    body = await request.body()
+    return JSONResponse({"bytes": len(body), "sha256": work.digest(body)})
+
+
+async def product(request: Request) -> Response:
+    return JSONResponse(await _of(request).database.product(_number(request, "id", 1, bounds.PRODUCTS)))
+
+
+async def products(request: Request) -> Response:
+    id = _number(request, "id", 1, bounds.PRODUCTS + 1 - bounds.QUERIES)
+    return JSONResponse(await _of(request).database.products(id))
+
+
+async def queries(request: Request) -> Response:
+    return JSONResponse(await _of(request).database.queries(_number(request, "id", 1, bounds.PRODUCTS)))
+
+
+async def cached(request: Request) -> Response:
+    body = await _of(request).database.cached(_number(request, "id", 1, bounds.PRODUCTS))
+    return Response(body, media_type="application/json")
+
+
+async def store_order(request: Request) -> Response:
+    order = await _order(request)
+    await _of(request).database.insert_order(order)
     return JSONResponse(order.receipt().model_dump())
 
 
@@ -120,14 +154,26 @@ def create_app(settings: Settings) -> Starlette:
             Route("/cpu/{rounds}", cpu),
             Route("/hash/{kib}", hash),
             Route("/orders", orders, methods=["POST"]),
+            Route("/auth", authorized),
+            Route("/upload", upload, methods=["POST"]),
+            Route("/db/product/{id}", product),
+            Route("/db/products/{id}", products),
+            Route("/db/queries/{id}", queries),
+            Route("/db/cached/{id}", cached),
+            Route("/db/orders", store_order, methods=["POST"]),
             Route("/events", event_stream),
             Route("/stats", show_stats),
         ],
-        exception_handlers={Failure: _on_failure},
+        exception_handlers={Failure: _on_failure, ValidationError: _on_invalid},
         max_body_size=bounds.MAX_BODY_BYTES,
     )
 
 
 async def _on_failure(_request: Request, failure: Exception) -> Response:
     assert isinstance(failure, Failure)
-    return JSONResponse({"detail": str(failure)}, status_code=failure.status)
+    return JSONResponse({"detail": str(failure)}, status_code=failure.status, headers=failure.headers)
+
+
+async def _on_invalid(_request: Request, invalid: Exception) -> Response:
+    assert isinstance(invalid, ValidationError)
+    return JSONResponse(fault(invalid.errors()).model_dump(), status_code=422)

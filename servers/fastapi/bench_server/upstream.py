@@ -1,78 +1,53 @@
 """The calls that /upstream makes, over connections that are kept alive."""
 
 import asyncio
-from typing import Literal
+import importlib
+from typing import Any, Literal
 
-import aiohttp
-
-from bench_server.bounds import CALL_EXTRA_MS, IDLE_CONNECTION_S, MAX_REPLY_BYTES, MAX_UPSTREAM_CONNECTIONS
+from bench_server.bounds import CALL_EXTRA_MS
 from bench_server.failures import BadGateway, Unavailable
+from bench_server.settings import ClientName
 
 Mode = Literal["seq", "par"]
 
 
 class Upstream:
-    """The upstream at one address, or none. To be closed with the server.
+    """The upstream at one address, or none. To be closed with the server."""
 
-    aiohttp makes a call once more, on a new connection, where a kept one turns out to be closed (RFC 9112 §9.3.1 allows
-    that for GET).
-    """
-
-    def __init__(self, address: str | None) -> None:
-        self._base = f"http://{address}"
-        self._session = None
+    def __init__(self, address: str | None, client: ClientName) -> None:
+        self._client: Any = None
         if address is not None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=MAX_UPSTREAM_CONNECTIONS, keepalive_timeout=IDLE_CONNECTION_S),
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
+            # Imported here: no server carries the client in its memory that it does not use.
+            self._client = importlib.import_module(f"bench_server.upstream_{client}").Client(f"http://{address}")
 
     async def close(self) -> None:
         """Closes the idle connections."""
-        if self._session is not None:
-            await self._session.close()
+        if self._client is not None:
+            await self._client.close()
 
     async def total(self, calls: int, ms: int, mode: Mode) -> int:
         """Makes the calls, one after the other or all at once, and sums what they answer."""
-        if self._session is None:
+        if self._client is None:
             raise Unavailable("this server was started without --upstream")
         numbers = range(1, calls + 1)
         if mode == "seq":
-            return sum([await self._call(self._session, number, ms) for number in numbers])
+            return sum([await self._call(number, ms) for number in numbers])
         try:
             async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._call(self._session, number, ms)) for number in numbers]
+                tasks = [group.create_task(self._call(number, ms)) for number in numbers]
         except ExceptionGroup as failed:
             # One is enough to say; the group has cancelled the others.
             raise failed.exceptions[0] from None
         return sum(task.result() for task in tasks)
 
-    async def _call(self, session: aiohttp.ClientSession, number: int, ms: int) -> int:
-        timeout = aiohttp.ClientTimeout(total=(ms + CALL_EXTRA_MS) / 1000)
+    async def _call(self, number: int, ms: int) -> int:
         try:
-            async with session.get(f"{self._base}/call/{number}?ms={ms}", timeout=timeout) as response:
-                if response.status != 200:
-                    raise BadGateway(f"the upstream answered with status {response.status} instead of 200")
-                return _number(await _read(response))
+            status, reply = await self._client.get(f"/call/{number}?ms={ms}", (ms + CALL_EXTRA_MS) / 1000)
         except TimeoutError:
             raise BadGateway(f"the upstream took {CALL_EXTRA_MS} ms longer than it was asked to") from None
-        except aiohttp.ClientConnectorError:
-            raise BadGateway(
-                "the upstream can't be reached: is it running, and within its limit of connections?"
-            ) from None
-        except aiohttp.ClientResponseError:
-            raise BadGateway("the upstream's reply can't be read as HTTP") from None
-        except (aiohttp.ClientError, OSError):
-            raise BadGateway("the upstream closed the connection before its reply was complete") from None
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    body = b""
-    async for part in response.content.iter_any():
-        body += part
-        if len(body) > MAX_REPLY_BYTES:
-            raise BadGateway(f"the upstream's reply is longer than {MAX_REPLY_BYTES} bytes")
-    return body
+        if status != 200:
+            raise BadGateway(f"the upstream answered with status {status} instead of 200")
+        return _number(reply)
 
 
 def _number(reply: bytes) -> int:

@@ -23,6 +23,11 @@ def xorshift(rounds: int) -> str:
     return f"{state:08x}"
 
 
+def digest(body: bytes) -> str:
+    """SHA-256 of a body."""
+    return hashlib.sha256(body).hexdigest()
+
+
 def sha256(kib: int) -> str:
     """SHA-256 over so many KiB, byte i being i mod 256."""
     digest = hashlib.sha256()

@@ -2,13 +2,14 @@
 
 import atexit
 import functools
+import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +19,9 @@ from tests.http_client import PATIENCE_S
 
 ROOT = Path(__file__).parent.parent
 POOL_THREADS = 2
+
+# What a server would find of a database that a test did not give it.
+_NOT_INHERITED = ("DATABASE_URL", "DATABASE_POOL_SIZE", "REDIS_URL")
 
 COMBINATIONS = [
     ("fastapi", "asyncio"),
@@ -30,12 +34,13 @@ COMBINATIONS = [
 class Server:
     """Runs until the end of its context, or until it is told to stop."""
 
-    def __init__(self, app: str, loop: str, *flags: str, bounds: str = "") -> None:
+    def __init__(self, app: str, loop: str, *flags: str, bounds: str = "", env: Mapping[str, str] | None = None) -> None:
         # Bounds that no test could wait for, such as the grace, are replaced before anything reads them.
         start = ["serve.py"] if not bounds else ["-c", _WITH_BOUNDS.format(bounds)]
         self.process = subprocess.Popen(
             [sys.executable, *start, "--app", app, "--loop", loop, "--pool", str(POOL_THREADS), *flags],
             cwd=ROOT,
+            env={name: value for name, value in os.environ.items() if name not in _NOT_INHERITED} | dict(env or {}),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -100,9 +105,9 @@ class ServerTest(unittest.TestCase):
     app: str
     loop: str
 
-    def start(self, *flags: str, bounds: str = "") -> Server:
+    def start(self, *flags: str, bounds: str = "", env: Mapping[str, str] | None = None) -> Server:
         """A server of its own."""
-        server = Server(self.app, self.loop, *flags, bounds=bounds)
+        server = Server(self.app, self.loop, *flags, bounds=bounds, env=env)
         self.addCleanup(server.__exit__)
         return server
 
@@ -118,12 +123,14 @@ class ServerTest(unittest.TestCase):
         return shared(self.app, self.loop).port
 
 
-def for_each_server(test: type[ServerTest]) -> Callable[..., unittest.TestSuite]:
+def for_each_server(
+    test: type[ServerTest], combinations: Sequence[tuple[str, str]] = COMBINATIONS
+) -> Callable[..., unittest.TestSuite]:
     """Makes a module's `load_tests`: the class runs once for each application and loop."""
 
     def load_tests(loader: unittest.TestLoader, _tests: object, _pattern: object) -> unittest.TestSuite:
         suite = unittest.TestSuite()
-        for app, loop in COMBINATIONS:
+        for app, loop in combinations:
             members = {"app": app, "loop": loop, "__module__": test.__module__}
             combined = type(f"{test.__name__}_{app}_{loop}", (test,), members)
             suite.addTests(loader.loadTestsFromTestCase(combined))

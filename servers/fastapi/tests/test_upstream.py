@@ -57,6 +57,21 @@ class Upstream(ServerTest):
             self.backend(answer)
             self.assertEqual(connection.get("/upstream?calls=1&ms=0").status, 200)
 
+    def test_httpx_calls_as_aiohttp_does(self) -> None:
+        server = self.start("--client", "httpx", "--upstream", upstream().address)
+        with Connection(server.port) as connection:
+            self.assertEqual(connection.get("/upstream?calls=10&ms=0").body, b'{"calls":10,"sum":55}')
+            self.assertEqual(connection.get("/upstream?calls=50&ms=0&mode=par").body, b'{"calls":50,"sum":1275}')
+            for behave, reason in (
+                (say(b""), "not to its end"),
+                (say(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n1"), "not to its end"),
+                (say(b"HTTP/1.1 500 No\r\nContent-Length: 1\r\n\r\n1"), "status 500"),
+                (say(b"HTTP/1.1 200 OK\r\nContent-Length: 65\r\n\r\n" + b"1" * 65), "longer than 64 bytes"),
+                (say(b"hello\r\n\r\n"), "can't be read"),
+            ):
+                self.backend(behave)
+                self.check_bad_gateway(connection, reason)
+
     def test_an_upstream_that_is_not_there_is_a_bad_gateway(self) -> None:
         # Bound, so that nobody else gets the port, but not listening.
         with socket.socket() as nobody:
