@@ -17,9 +17,11 @@ use crate::outcome::{Group, Needs};
 use crate::room::{Conversation, Deaf, Flood};
 use crate::script::{Refusal, Step, Turn};
 
+mod auth;
 mod chat;
 mod events;
 mod orders;
+mod upload;
 
 /// One thing to check.
 #[derive(Debug, Clone)]
@@ -35,6 +37,8 @@ impl Case {
     pub(super) fn route(&self) -> Option<&str> {
         match self.group {
             Group::Orders => Some("/orders"),
+            Group::Auth => Some("/auth"),
+            Group::Upload => Some("/upload"),
             Group::Events => Some("/events"),
             Group::Chat => Some("/chat"),
             Group::Concurrency => self.name.contains("/events").then_some("/events"),
@@ -82,6 +86,8 @@ pub(super) fn all(host: &str, needs: Needs) -> Vec<Case> {
         asking.limits(),
         asking.hostile(),
         asking.orders(),
+        asking.auth(),
+        asking.upload(),
         asking.events(),
         asking.chat(),
         asking.concurrency(),

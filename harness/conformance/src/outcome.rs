@@ -67,6 +67,10 @@ pub enum Group {
     Hostile,
     /// `/orders`: what is sent is read, and validated.
     Orders,
+    /// `/auth`: which tokens are valid.
+    Auth,
+    /// `/upload`: a body is read whole, counted and hashed.
+    Upload,
     /// `/events`: a reply in parts, each when it is due.
     Events,
     /// `/chat`: WebSocket, and one room for all.
@@ -94,7 +98,13 @@ impl Group {
     pub(crate) fn may_harm(self) -> bool {
         matches!(
             self,
-            Self::Bodies | Self::Limits | Self::Hostile | Self::Orders | Self::Events | Self::Chat
+            Self::Bodies
+                | Self::Limits
+                | Self::Hostile
+                | Self::Orders
+                | Self::Upload
+                | Self::Events
+                | Self::Chat
         )
     }
 }
@@ -112,6 +122,8 @@ impl fmt::Display for Group {
             Self::Limits => "limits",
             Self::Hostile => "hostile",
             Self::Orders => "orders",
+            Self::Auth => "auth",
+            Self::Upload => "upload",
             Self::Events => "events",
             Self::Chat => "chat",
             Self::Concurrency => "concurrency",

@@ -443,6 +443,14 @@ fn install_python(found: &Interpreter, dir: &Path) -> Result<(), SetupError> {
     let venv = dir.join("venv");
     let python = venv_python(dir);
     let requirements = dir.join("requirements.txt");
+    if is_free_threaded(&found.path) {
+        let files = |source| SetupError::Files {
+            path: requirements.clone(),
+            source,
+        };
+        let all = fs::read_to_string(&requirements).map_err(files)?;
+        fs::write(&requirements, for_free_threaded(&all)).map_err(files)?;
+    }
     let hashed = ["--require-hashes", "--only-binary", ":all:", "-r"];
     let uv = Path::new("uv");
     let remedy = "; see that the registry can be reached, and that a package exists for this version of Python";
@@ -477,6 +485,29 @@ fn install_python(found: &Interpreter, dir: &Path) -> Result<(), SetupError> {
     ]);
     install.args(hashed).arg(&requirements);
     step("pip install", install, remedy)
+}
+
+/// Whether a Python was built without the global lock (PEP 703).
+fn is_free_threaded(python: &Path) -> bool {
+    let script = "import sysconfig; print(sysconfig.get_config_var('Py_GIL_DISABLED') or 0)";
+    let output = Command::new(python).args(["-c", script]).output();
+    output.is_ok_and(|output| output.stdout.trim_ascii() == b"1")
+}
+
+/// The package that has no build for a Python without the global lock. psycopg works without it where the machine has libpq.
+const NOT_FREE_THREADED: &str = "psycopg-binary==";
+
+/// The requirements without the package that could not be installed.
+fn for_free_threaded(requirements: &str) -> String {
+    let mut is_left_out = false;
+    let lines = requirements.split_inclusive('\n').filter(|line| {
+        // What belongs to a package is indented below its line.
+        if !line.starts_with(' ') {
+            is_left_out = line.starts_with(NOT_FREE_THREADED);
+        }
+        !is_left_out
+    });
+    lines.collect()
 }
 
 fn venv_python(dir: &Path) -> PathBuf {
@@ -552,6 +583,24 @@ mod tests {
                 .any(|part| name.split('/').any(|segment| segment.starts_with(part)));
             assert!(!is_foreign, "{name}");
         }
+    }
+
+    #[test]
+    fn a_python_without_the_lock_gets_all_but_the_package_that_it_cannot_have() {
+        let lock = include_str!("../../../servers/fastapi/requirements.txt");
+        let left = for_free_threaded(lock);
+        assert!(lock.contains(NOT_FREE_THREADED) && !left.contains(NOT_FREE_THREADED));
+        let packages = |text: &str| -> Vec<String> {
+            let lines = text.lines().filter(|line| line.contains("=="));
+            lines.map(str::to_owned).collect()
+        };
+        assert_eq!(packages(&left).len() + 1, packages(lock).len());
+        assert!(left.contains("psycopg==") && left.contains("psycopg-pool=="));
+        // Whole entries: as many hashes as before but those of the one.
+        assert!(
+            left.lines()
+                .all(|line| lock.lines().any(|other| other == line))
+        );
     }
 
     #[test]

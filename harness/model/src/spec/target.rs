@@ -482,7 +482,8 @@ mod tests {
             error.to_string(),
             "no target is called `calback` (did you mean `callback`?); known are callback, callback-asyncio, \
              callback-cluster, coroutine, coroutine-single, coroutine-asyncio, coroutine-libuv, node, node-cluster, express, fastify, \
-             hono, bun, hono-bun, deno, axum, hyper, fastapi, fastapi-uvloop, uvicorn, uvicorn-uvloop, fastapi-def, starlette, granian, gunicorn, hypercorn, all of them as `all`, this program's as `reference`, a manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already"
+             fastify-postgres, hono, bun, hono-bun, deno, axum, hyper, fastapi, fastapi-uvloop, uvicorn, uvicorn-uvloop, fastapi-def, \
+             fastapi-psycopg, fastapi-sqlalchemy, fastapi-httpx, starlette, granian, gunicorn, hypercorn, all of them as `all`, this program's as `reference`, a manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already"
         );
         assert!(matches!(
             TargetSpec::parse("zebra"),
