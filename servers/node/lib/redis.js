@@ -6,7 +6,7 @@ import { createClient } from 'redis';
 export function connectRedis(url) {
   // Without a strategy of its own: a request must not wait for a Redis that may never come.
   const client = createClient({ url, socket: { reconnectStrategy: false } });
-  // Whoever asks hears of it, too.
+  // Each request that asks gets the error as well.
   client.on('error', () => {});
   let connecting = null;
 
