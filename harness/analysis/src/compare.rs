@@ -174,7 +174,7 @@ pub fn why(pair: [&TargetRecord; 2], not_compared: &NotCompared) -> NotCompared 
 
 /// Compares two targets whose epochs were measured in turn, metric by metric, with the p-values adjusted over the metrics.
 ///
-/// Target names are empty. Returns the comparisons in the order of [`Metric::of_workload`], and what could not be compared.
+/// Target names are empty. Returns the comparisons in the order of [`Metric::with_optional`], and what could not be compared.
 pub fn compare_pair(
     base: &[EpochRecord],
     head: &[EpochRecord],
@@ -195,9 +195,10 @@ pub(crate) fn each_metric(
 ) -> (Vec<Comparison>, Vec<NotCompared>) {
     let mut compared = Vec::new();
     let mut not_compared = Vec::new();
-    for &metric in Metric::of_workload(workload) {
+    for metric in Metric::with_optional(workload) {
         match compare(metric) {
             Ok(comparison) => compared.push(comparison),
+            Err(_) if Metric::OPTIONAL.contains(&metric) => {}
             Err(reason) => not_compared.push(reason),
         }
     }

@@ -77,13 +77,12 @@ impl HistoryLine {
     ///
     /// `revision`: what was measured, where it is known.
     pub fn of(record: &RunRecord, revision: Option<String>) -> Self {
-        let metrics = Metric::of_workload(record.workload());
+        let metrics = || Metric::with_optional(record.workload());
         let targets = record.targets.iter().map(|target| HistoryTarget {
             name: target.name.clone(),
             legend: target.manifest.legend(),
-            metrics: metrics
-                .iter()
-                .filter_map(|&metric| {
+            metrics: metrics()
+                .filter_map(|metric| {
                     let mean = geometric_mean(&block_values(&target.epochs, metric))?;
                     Some((metric.name().to_owned(), mean))
                 })

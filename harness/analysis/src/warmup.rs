@@ -193,6 +193,7 @@ mod tests {
             length_ns: WINDOW_NS,
             ok: 11,
             failed: 0,
+            in_time: 0,
             times,
         }
     }

@@ -534,6 +534,7 @@ mod tests {
             request_limit: None,
             interval: Duration::from_secs(1),
             seed: 0,
+            goodput: None,
         }
     }
 

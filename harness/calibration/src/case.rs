@@ -232,6 +232,7 @@ fn load(arrival: Arrival, connections: u32, seconds: u64, seed: u64) -> Load {
         request_limit: None,
         interval: INTERVAL,
         seed,
+        goodput: None,
     }
 }
 

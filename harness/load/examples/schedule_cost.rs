@@ -60,6 +60,7 @@ fn show(what: &str, arrival: Arrival) {
         request_limit: None,
         interval: Duration::from_secs(1),
         seed: 1,
+        goodput: None,
     };
     let cheapest_ns = (0..REPEATS)
         .map(|_| {

@@ -132,6 +132,7 @@ fn load(arrival: Arrival, connections: u32, requests: Option<u64>) -> Load {
         request_limit: requests,
         interval: Duration::from_millis(100),
         seed: 1,
+        goodput: None,
     }
 }
 

@@ -216,6 +216,7 @@ fn load(arrival: Arrival) -> Load {
         request_limit: Some(MESSAGES),
         interval: Duration::from_millis(100),
         seed: 1,
+        goodput: None,
     }
 }
 

@@ -95,6 +95,7 @@ fn check(addr: SocketAddr, duration: Duration) -> Result<Recording, DriveError> 
         request_limit: None,
         interval: Duration::from_millis(100),
         seed: 1,
+        goodput: None,
     };
     let expect = Expect {
         statuses: vec![200..=200],

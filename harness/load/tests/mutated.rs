@@ -143,6 +143,7 @@ fn a_mutated_reply_is_right_or_an_error_with_a_reason_and_never_the_end() {
         request_limit: Some(REPLIES),
         interval: Duration::from_secs(1),
         seed: 1,
+        goodput: None,
     };
     let options = Options::default();
     let workload = Workload::new(vec![request]);

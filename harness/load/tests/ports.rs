@@ -123,6 +123,7 @@ fn load(connect: Connect, connections: u32, requests: u32) -> Load {
         request_limit: Some(u64::from(requests)),
         interval: Duration::from_secs(1),
         seed: 1,
+        goodput: None,
     }
 }
 

@@ -43,6 +43,7 @@ fn two_thousand_connections_each_carry_their_requests() {
         request_limit: Some(u64::from(CONNECTIONS) * 2),
         interval: Duration::from_secs(1),
         seed: 1,
+        goodput: None,
     };
     let options = Options {
         cpus: vec![0, 0],

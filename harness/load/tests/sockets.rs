@@ -55,6 +55,7 @@ fn load(connect: Connect) -> Load {
         request_limit: Some(REQUESTS),
         interval: Duration::from_millis(100),
         seed: 1,
+        goodput: None,
     }
 }
 

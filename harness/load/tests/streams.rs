@@ -14,7 +14,7 @@ use std::time::Duration;
 use load::{Control, Expect, ExpectBody, Options, Request, Workload, drive};
 use model::measured::accounting::ErrorKind;
 use model::measured::recording::{Recording, StreamCounts};
-use model::spec::load::{Arrival, Connect, Load};
+use model::spec::load::{Arrival, Connect, Goodput, Load};
 
 /// Events that each stream must bring.
 const EVENTS: u32 = 5;
@@ -76,6 +76,11 @@ fn serve(mut socket: TcpStream, odd: Odd, number: &mut u32) {
 
 /// Drives nine streams, of which three are odd, over one connection.
 fn check(odd: Odd, timeout: Duration) -> Recording {
+    check_goodput(odd, timeout, None)
+}
+
+/// The same, with limits.
+fn check_goodput(odd: Odd, timeout: Duration, goodput: Option<Goodput>) -> Recording {
     let addr = server(odd);
     let load = Load {
         arrival: Arrival::Closed,
@@ -89,6 +94,7 @@ fn check(odd: Odd, timeout: Duration) -> Recording {
         request_limit: Some(9),
         interval: Duration::from_millis(100),
         seed: 1,
+        goodput,
     };
     let expect = Expect {
         statuses: vec![200..=200],
@@ -207,4 +213,22 @@ fn a_stream_that_stops_is_late_until_it_is_given_up_and_nothing_of_it_is_lost() 
         "lower bounds"
     );
     assert!(recording.times[Clock::FirstEventTime].max() >= 99_000_000);
+}
+
+#[test]
+fn a_stream_in_time_is_goodput_and_one_that_is_wrong_or_too_late_is_not() {
+    let long_ns = 60_000_000_000;
+    let of = |first_event_ns, event_gap_ns| {
+        let limits = Goodput {
+            response_time_ns: None,
+            first_event_ns: Some(first_event_ns),
+            event_gap_ns: Some(event_gap_ns),
+        };
+        check_goodput(odd(&[1, 2, 3, 4]), PATIENT, Some(limits)).in_time
+    };
+    // Three of nine lose an event.
+    assert_eq!(of(long_ns, long_ns), Some(6));
+    // No first event comes within a nanosecond.
+    assert_eq!(of(1, long_ns), Some(0));
+    assert_eq!(check(odd(&[1, 2, 3, 4]), PATIENT).in_time, None);
 }

@@ -200,6 +200,7 @@ fn load(arrival: Arrival, requests: Option<u64>) -> Load {
         request_limit: requests,
         interval: Duration::from_millis(100),
         seed: 1,
+        goodput: None,
     }
 }
 

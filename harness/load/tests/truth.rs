@@ -131,6 +131,7 @@ fn load(arrival: Arrival, connections: u32, seconds: u64) -> Load {
         request_limit: None,
         interval: Duration::from_millis(250),
         seed: 1,
+        goodput: None,
     }
 }
 

@@ -173,6 +173,7 @@ impl Request {
             request_limit: None,
             interval: self.interval(),
             seed: self.plan.seed,
+            goodput: self.scenario.goodput,
         }
     }
 

@@ -122,6 +122,7 @@ fn record_of(scenario: &Scenario, workload: WorkloadKind, names: &[&str]) -> Run
         request_limit: None,
         interval: Duration::from_nanos(INTERVAL_NS),
         seed: SEED,
+        goodput: None,
     };
     // A single kind of request is not distinguished.
     let mut requests = scenario.record().requests;

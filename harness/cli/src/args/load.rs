@@ -380,6 +380,7 @@ impl LoadArgs {
             request_limit,
             interval: INTERVAL,
             seed: self.seed,
+            goodput: None,
         }
     }
 

@@ -174,7 +174,7 @@ impl SweepArgs {
                     Pace::Rate(rate) if has_objective => at(*rate),
                     Pace::Rate(rate) => SweepFrom::RatePerS(rate.as_per_s() * UNLOADED_SHARE),
                     Pace::CapacityShare(_) => SweepFrom::CapacityShare(FROM_SHARE),
-                    Pace::Stages(_) => {
+                    Pace::Stages(_) | Pace::CapacityStages(_) => {
                         return Err(Failure::usage(miette::miette!(
                             help = "sweep another scenario, or a copy of this one with rate_per_s instead of its stages",
                             "{} changes its rate as it goes, and a sweep holds it for each of its steps",

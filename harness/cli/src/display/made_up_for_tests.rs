@@ -180,6 +180,7 @@ fn load(plan: &Plan) -> Load {
         request_limit: None,
         interval: Duration::from_millis(250),
         seed: 1,
+        goodput: None,
     }
 }
 

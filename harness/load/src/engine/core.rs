@@ -339,9 +339,13 @@ impl<'a, T: Transport> Core<'a, T> {
 
 impl Recorders {
     fn new(load: &Load) -> Self {
+        let mut measured = Recorder::new(0, duration_ns(load.interval).max(1));
+        if load.goodput.is_some() {
+            measured.count_in_time();
+        }
         Self {
             warmup: Recorder::new(0, Nanos::MAX),
-            measured: Recorder::new(0, duration_ns(load.interval).max(1)),
+            measured,
             measured_from_ns: 0,
             end_ns: 0,
         }

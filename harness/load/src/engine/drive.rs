@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use model::measured::receive::Distrust;
-use model::measured::recording::Recording;
+use model::measured::recording::{Recording, recovery_ns};
 use model::spec::load::{Load, ReceiveClock};
 
 use crate::clock::Clock;
@@ -142,6 +142,8 @@ pub fn drive(
     }
     let mut merged = merged.expect("there is at least one thread");
     merged.receive.distrust = stamping.and_then(Result::err);
+    let eased_ns = load.goodput.and(load.arrival.eases_at());
+    merged.recovery_ns = eased_ns.and_then(|at| recovery_ns(&merged.intervals, at));
     assert!(
         merged.accounting.balances(),
         "every scheduled request has exactly one fate: {:?}",

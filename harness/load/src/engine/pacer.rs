@@ -128,6 +128,7 @@ mod tests {
             request_limit: None,
             interval: Duration::from_secs(1),
             seed: 1,
+            goodput: None,
         };
         Pacer::new(Schedule::new(&load, 0, 1).unwrap(), end_ns)
     }

@@ -373,6 +373,7 @@ impl<'a> Requests<'a> {
             turn.served += 1;
         }
         self.count_stream(core, index, sent, true, now);
+        let goodput = core.common.load.goodput;
         let recorder = core.recorders.for_due(sent.due_ns);
         let exchange = &self.turns[index].exchange;
         if let Some(status) = exchange.status() {
@@ -385,6 +386,11 @@ impl<'a> Requests<'a> {
             Ok(()) => {
                 recorder.on_first_byte(sent.until_first_byte_ns(now));
                 recorder.on_ok(sent.due_ns, sent.sent_ns, now);
+                let response_ns = now.saturating_sub(sent.due_ns);
+                let stream = exchange.events().times(sent.due_ns);
+                if goodput.is_some_and(|limits| limits.is_kept(response_ns, stream)) {
+                    recorder.on_in_time();
+                }
             }
             Err(kind) => recorder.on_error(kind, now),
         }

@@ -6,6 +6,7 @@
 
 use model::measured::accounting::ErrorKind;
 use model::measured::recording::StreamCounts;
+use model::spec::load::StreamTimes;
 use model::units::Nanos;
 
 /// What every event begins with.
@@ -37,7 +38,9 @@ pub struct EventStream {
     /// A bit for each event that came.
     seen: Vec<u64>,
     highest: u32,
+    first_ns: Option<Nanos>,
     last_ns: Option<Nanos>,
+    longest_gap_ns: Option<Nanos>,
     events: u32,
     duplicated: u64,
     out_of_order: u64,
@@ -67,7 +70,9 @@ impl EventStream {
             at: At::Field(0),
             seen: Vec::new(),
             highest: 0,
+            first_ns: None,
             last_ns: None,
+            longest_gap_ns: None,
             events: 0,
             duplicated: 0,
             out_of_order: 0,
@@ -156,6 +161,16 @@ impl EventStream {
         }
     }
 
+    /// What goodput looks at, of a stream that was due at `due_ns`.
+    pub fn times(&self, due_ns: Nanos) -> StreamTimes {
+        StreamTimes {
+            first_event_ns: self
+                .first_ns
+                .map(|first_ns| first_ns.saturating_sub(due_ns)),
+            longest_gap_ns: self.longest_gap_ns,
+        }
+    }
+
     /// Whether no event has come yet.
     pub fn is_silent(&self) -> bool {
         self.events == 0
@@ -191,10 +206,17 @@ impl EventStream {
         }
         self.highest = self.highest.max(number);
         on_moment(match self.last_ns {
-            None => Moment::First,
-            Some(last_ns) => Moment::Gap {
-                lateness_ns: now_ns.saturating_sub(last_ns + self.gap_ns),
-            },
+            None => {
+                self.first_ns = Some(now_ns);
+                Moment::First
+            }
+            Some(last_ns) => {
+                let gap_ns = now_ns.saturating_sub(last_ns);
+                self.longest_gap_ns = self.longest_gap_ns.max(Some(gap_ns));
+                Moment::Gap {
+                    lateness_ns: gap_ns.saturating_sub(self.gap_ns),
+                }
+            }
         });
         self.last_ns = Some(now_ns);
         Ok(())
@@ -257,6 +279,17 @@ mod tests {
             "{numbers:?}"
         );
         assert_eq!(stream.counts(false).lost, 0, "more may come");
+    }
+
+    #[test]
+    fn goodput_looks_at_the_first_event_and_at_the_longest_gap() {
+        let pieces = [(30, body([1])), (45, body([2])), (50, body([3]))];
+        let pieces = pieces.each_ref().map(|(at, bytes)| (*at, bytes.as_slice()));
+        let times = read(3, 10, &pieces).1.unwrap().times(10 * MS);
+        assert_eq!(times.first_event_ns, Some(20 * MS));
+        assert_eq!(times.longest_gap_ns, Some(15 * MS));
+        let none = read(3, 10, &[]).1.unwrap().times(0);
+        assert_eq!(none, StreamTimes::default());
     }
 
     #[test]

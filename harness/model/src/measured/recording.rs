@@ -65,6 +65,13 @@ pub struct Recording {
     pub receive: ReceiveTimes,
     /// What the generator spent over the measured part.
     pub generator: GeneratorUse,
+    /// Requests that succeeded within the limits of [`Goodput`](crate::spec::load::Goodput); none where there are no limits.
+    #[serde(default)]
+    pub in_time: Option<u64>,
+    /// How long the target took to recover from more load than it could take, in nanoseconds: see [`recovery_ns`]; the longest of
+    /// several epochs. None where no load eased, or nobody says what is in time.
+    #[serde(default)]
+    pub recovery_ns: Option<Nanos>,
     /// What ended the arrivals.
     pub ended_by: EndedBy,
     /// How long arrivals were measured, in nanoseconds.
@@ -313,12 +320,39 @@ pub struct Interval {
     pub ok: u64,
     /// Requests that failed in it.
     pub failed: u64,
+    /// Those of `ok` that were within the limits of goodput; 0 where there are none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub in_time: u64,
     /// The times of what ended, began or was delivered in it, of [`Clock::IN_SERIES`]; nothing of the others.
     #[cfg_attr(
         any(test, feature = "schema"),
         schemars(with = "std::collections::BTreeMap<Clock, Counts>")
     )]
     pub times: Clocks<Counts>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// A target has recovered where this share of the requests that end in an interval are in time.
+pub const RECOVERED_SHARE: f64 = 0.99;
+
+/// From `eased_ns`, when the load fell below what the target can take, to the end of the first interval that begins then or later and in
+/// which [`RECOVERED_SHARE`] of the requests that ended were in time, in nanoseconds. A lower bound, the time to the end, where
+/// there is no such interval. None where no interval begins so late.
+pub fn recovery_ns(intervals: &[Interval], eased_ns: Nanos) -> Option<Nanos> {
+    let after = || {
+        let intervals = intervals.iter();
+        intervals.filter(|interval| interval.start_ns >= eased_ns)
+    };
+    let has_recovered = |interval: &&Interval| {
+        let ended = interval.ok + interval.failed;
+        ended > 0 && interval.in_time as f64 >= RECOVERED_SHARE * ended as f64
+    };
+    let interval = after().find(has_recovered).or_else(|| after().last())?;
+    Some(interval.start_ns + interval.length_ns - eased_ns)
 }
 
 /// Times in nanoseconds with their counts, ascending.
@@ -347,6 +381,8 @@ impl Recording {
             in_flight: InFlight::default(),
             receive: ReceiveTimes::default(),
             generator: GeneratorUse::default(),
+            in_time: None,
+            recovery_ns: None,
             ended_by: EndedBy::default(),
             measured_ns: 0,
             overtime_ns: 0,
@@ -419,6 +455,11 @@ impl Recording {
         self.errors.merge(&other.errors);
         add_each(&mut self.statuses, &other.statuses);
         self.received_bytes += other.received_bytes;
+        self.in_time = match (self.in_time, other.in_time) {
+            (Some(ours), Some(theirs)) => Some(ours + theirs),
+            (ours, theirs) => ours.or(theirs),
+        };
+        self.recovery_ns = self.recovery_ns.max(other.recovery_ns);
         if self.kinds.is_empty() {
             self.kinds.clone_from(&other.kinds);
         } else {
@@ -442,6 +483,7 @@ impl Interval {
         self.length_ns = end_ns - start_ns;
         self.ok += other.ok;
         self.failed += other.failed;
+        self.in_time += other.in_time;
         for clock in Clock::IN_SERIES {
             self.times[clock] = merged_counts(&self.times[clock], &other.times[clock]);
         }
@@ -578,6 +620,7 @@ struct Current {
     start_ns: Nanos,
     ok: u64,
     failed: u64,
+    in_time: u64,
     /// In the order of [`Clock::IN_SERIES`].
     times: [Histogram<u32>; Clock::IN_SERIES.len()],
 }
@@ -592,6 +635,7 @@ impl Current {
             start_ns,
             ok: 0,
             failed: 0,
+            in_time: 0,
             times: Clock::IN_SERIES.map(|_| empty()),
         }
     }
@@ -672,6 +716,17 @@ impl Recorder {
         self.recording.accounting.ok += 1;
         self.current.ok += 1;
         self.record_ended(due_ns, sent_ns, received_ns);
+    }
+
+    /// From here on requests are counted that are in time.
+    pub fn count_in_time(&mut self) {
+        self.recording.in_time = Some(0);
+    }
+
+    /// The request that succeeded last was in time. Only after [`Self::count_in_time`].
+    pub fn on_in_time(&mut self) {
+        *self.recording.in_time.get_or_insert_default() += 1;
+        self.current.in_time += 1;
     }
 
     /// So many bytes of replies were read.
@@ -866,6 +921,7 @@ impl Recorder {
             length_ns: end_ns.saturating_sub(ended.start_ns),
             ok: std::mem::take(&mut ended.ok),
             failed: std::mem::take(&mut ended.failed),
+            in_time: std::mem::take(&mut ended.in_time),
             times,
         });
         self.spare = Some(ended);
@@ -1074,6 +1130,54 @@ mod tests {
     }
 
     #[test]
+    fn a_target_has_recovered_with_the_first_interval_of_which_almost_all_is_in_time() {
+        let interval = |index: u64, ok, failed, in_time| Interval {
+            start_ns: index * 100 * MS,
+            length_ns: 100 * MS,
+            ok,
+            failed,
+            in_time,
+            times: Clocks::new(|_| Counts::new()),
+        };
+        let recovery = |intervals: &[Interval]| recovery_ns(intervals, 200 * MS).map(|ns| ns / MS);
+        let before = [interval(0, 100, 0, 100), interval(1, 100, 0, 100)];
+        let after = |rest: &[Interval]| {
+            let all: Vec<_> = before.iter().chain(rest).cloned().collect();
+            recovery(&all)
+        };
+        assert_eq!(after(&[interval(2, 100, 0, 99)]), Some(100));
+        let slow = [interval(2, 100, 0, 98), interval(3, 99, 1, 99)];
+        assert_eq!(after(&slow), Some(200));
+        // A lower bound: it was silent, or had not recovered when the load ended.
+        assert_eq!(
+            after(&[interval(2, 0, 0, 0), interval(3, 98, 2, 98)]),
+            Some(200)
+        );
+        assert_eq!(after(&[]), None);
+    }
+
+    #[test]
+    fn what_is_in_time_is_counted_only_where_somebody_says_what_that_is() {
+        let mut recorder = recorder();
+        recorder.on_scheduled(1);
+        recorder.on_ok(1_000 * MS, 1_000 * MS, 1_010 * MS);
+        assert_eq!(finish(recorder, 1_100 * MS).in_time, None);
+        let mut recorder = self::recorder();
+        recorder.count_in_time();
+        recorder.on_scheduled(2);
+        recorder.on_ok(1_000 * MS, 1_000 * MS, 1_010 * MS);
+        recorder.on_in_time();
+        recorder.on_ok(1_000 * MS, 1_000 * MS, 1_110 * MS);
+        let recording = finish(recorder, 1_200 * MS);
+        let by_interval = recording.intervals.iter().map(|each| each.in_time);
+        assert_eq!(by_interval.collect::<Vec<_>>(), [1, 0]);
+        let mut both = Recording::empty();
+        both.append_epoch(&recording, 0);
+        both.append_epoch(&recording, 0);
+        assert_eq!(both.in_time, Some(2));
+    }
+
+    #[test]
     fn quiet_intervals_are_kept_and_a_fate_on_the_boundary_belongs_to_the_next() {
         let mut recorder = recorder();
         recorder.on_scheduled(2);
@@ -1105,6 +1209,7 @@ mod tests {
                 length_ns: length * MS,
                 ok: length,
                 failed: 0,
+                in_time: 0,
                 times: response_times(times.into_iter()),
             });
             at += length;
@@ -1180,6 +1285,7 @@ mod tests {
             length_ns: MS,
             ok: values,
             failed: 0,
+            in_time: 0,
             times: response_times(1..=values),
         };
         let mut series = Series::new(MS);

@@ -107,6 +107,8 @@ pub fn value_at(histogram: &Histogram<u64>, per_10_000: u64) -> Option<Nanos> {
 pub struct Summary {
     /// Requests that succeeded, a second of the time in which their replies could come.
     pub throughput_per_s: f64,
+    /// Those of them within the limits of goodput; none where there are no limits.
+    pub goodput_per_s: Option<f64>,
     /// Generator CPU per request answered, in microseconds; none without an answer.
     pub generator_cpu_us_per_request: Option<f64>,
     /// Share of its cores that the generator used, 0 to 1.
@@ -128,6 +130,7 @@ impl Summary {
         let core_ns = recording.measured_ns as f64 * f64::from(generator.threads.max(1));
         Self {
             throughput_per_s: per_s(recording.accounting.ok),
+            goodput_per_s: recording.in_time.map(per_s),
             generator_cpu_us_per_request: (recording.accounting.ok > 0)
                 .then(|| generator.cpu_ns as f64 / 1e3 / recording.accounting.ok as f64),
             generator_cpu_share: if core_ns > 0.0 {

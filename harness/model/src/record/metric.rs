@@ -24,6 +24,11 @@ pub enum Metric {
     ServerCpuUsPerRequest,
     /// Largest resident set of the server in bytes.
     ServerRssBytesMax,
+    /// Requests that succeeded within the limits of goodput, a second.
+    GoodputPerS,
+    /// How long the target took to recover from an overload, in nanoseconds: see
+    /// [`recovery_ns`](crate::measured::recording::recovery_ns).
+    RecoveryNs,
 }
 
 /// The percentiles that are compared.
@@ -81,8 +86,7 @@ impl Metric {
     pub fn all() -> Vec<Self> {
         let mut all: Vec<Self> = WorkloadKind::ALL
             .into_iter()
-            .flat_map(Self::of_workload)
-            .copied()
+            .flat_map(Self::with_optional)
             .collect();
         all.sort_unstable();
         all.dedup();
@@ -97,14 +101,25 @@ impl Metric {
             Self::ThroughputPerS => "throughput_per_s",
             Self::ServerCpuUsPerRequest => "server_cpu_us_per_request",
             Self::ServerRssBytesMax => "server_rss_bytes_max",
+            Self::GoodputPerS => "goodput_per_s",
+            Self::RecoveryNs => "recovery_ns",
         }
+    }
+
+    /// What only scenarios with limits of goodput have: where it is absent nothing is missing.
+    pub const OPTIONAL: [Self; 2] = [Self::GoodputPerS, Self::RecoveryNs];
+
+    /// Those of [`Self::of_workload`], and the optional ones.
+    pub fn with_optional(kind: WorkloadKind) -> impl Iterator<Item = Self> {
+        let own = Self::of_workload(kind).iter().copied();
+        own.chain(Self::OPTIONAL)
     }
 
     /// What a change of it is called.
     pub const fn direction(self) -> Direction {
         match self {
-            Self::Time(..) => Direction::Time,
-            Self::ThroughputPerS => Direction::Rate,
+            Self::Time(..) | Self::RecoveryNs => Direction::Time,
+            Self::ThroughputPerS | Self::GoodputPerS => Direction::Rate,
             Self::ServerCpuUsPerRequest | Self::ServerRssBytesMax => Direction::Cost,
         }
     }
@@ -180,6 +195,8 @@ pub fn metrics_of(
                 Metric::ThroughputPerS => Some(Summary::of(recording).throughput_per_s),
                 Metric::ServerCpuUsPerRequest => cpu_us_per_request,
                 Metric::ServerRssBytesMax => rss_bytes_max.map(|bytes| bytes as f64),
+                Metric::GoodputPerS => Summary::of(recording).goodput_per_s,
+                Metric::RecoveryNs => recording.recovery_ns.map(|ns| ns as f64),
             };
             Some((metric.name().to_owned(), value?))
         })

@@ -77,6 +77,14 @@ impl Arrival {
         }
     }
 
+    /// When the load has passed its height for good, since the arrivals began, in nanoseconds: see [`Profile::eases_at`].
+    pub fn eases_at(&self) -> Option<Nanos> {
+        match self {
+            Self::Staged { profile, .. } => profile.eases_at(),
+            Self::Closed | Self::Open { .. } | Self::Listed { .. } => None,
+        }
+    }
+
     /// The scheduled rate, the mean where it changes; none in a closed loop.
     pub fn rate(&self) -> Option<Rate> {
         match self {
@@ -155,4 +163,40 @@ pub struct Load {
     pub interval: Duration,
     /// Seeds the arrivals and the mix of requests: the same seed replays both.
     pub seed: u64,
+    /// What a reply has to keep to be counted as goodput; nothing is counted where nobody says so.
+    pub goodput: Option<Goodput>,
+}
+
+/// The limits that a reply has to keep, all of them, to count as goodput: useful throughput, as against replies that come too late for
+/// whoever waits for them. At least one is set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Goodput {
+    /// The longest response time, in nanoseconds.
+    pub response_time_ns: Option<Nanos>,
+    /// The longest time to the first event of a stream, from its due time, in nanoseconds.
+    pub first_event_ns: Option<Nanos>,
+    /// The longest gap between two events of a stream, in nanoseconds.
+    pub event_gap_ns: Option<Nanos>,
+}
+
+/// The times of a stream that goodput looks at; of a reply that is none, and of a stream without events, nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StreamTimes {
+    /// From the due time to the first event, in nanoseconds.
+    pub first_event_ns: Option<Nanos>,
+    /// The longest gap between two events, in nanoseconds; none where there were not two.
+    pub longest_gap_ns: Option<Nanos>,
+}
+
+impl Goodput {
+    /// Whether a reply that was right, and took so long, keeps the limits. What a reply has no time for does not speak against it.
+    pub fn is_kept(&self, response_time_ns: Nanos, stream: StreamTimes) -> bool {
+        let keeps = |time: Option<Nanos>, limit: Option<Nanos>| match (time, limit) {
+            (Some(time), Some(limit)) => time <= limit,
+            _ => true,
+        };
+        keeps(Some(response_time_ns), self.response_time_ns)
+            && keeps(stream.first_event_ns, self.first_event_ns)
+            && keeps(stream.longest_gap_ns, self.event_gap_ns)
+    }
 }

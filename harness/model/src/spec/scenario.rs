@@ -16,7 +16,7 @@ use toml::Spanned;
 
 use crate::names;
 use crate::percentiles::PERCENTILES;
-use crate::spec::load::{Arrival, Connect, MAX_REQUESTS, Process, Profile};
+use crate::spec::load::{Arrival, Connect, Goodput, MAX_REQUESTS, Process, Profile};
 use crate::spec::secrets::without_secret_headers;
 use crate::spec::toml_source::Text;
 use crate::units;
@@ -55,6 +55,11 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("ping", include_str!("../../../../scenarios/ping.toml")),
     ("stream", include_str!("../../../../scenarios/stream.toml")),
     ("timers", include_str!("../../../../scenarios/timers.toml")),
+    ("tokens", include_str!("../../../../scenarios/tokens.toml")),
+    (
+        "overload",
+        include_str!("../../../../scenarios/overload.toml"),
+    ),
 ];
 
 /// The longest scenario that is read.
@@ -123,6 +128,8 @@ pub struct Scenario {
     pub requests: Vec<RequestSpec>,
     /// What the answers must keep to, in ascending order of percentile; often empty.
     pub objectives: Vec<Objective>,
+    /// What a reply has to keep to count as goodput.
+    pub goodput: Option<Goodput>,
     /// The TOML it was read from.
     pub source: String,
     /// Where that came from, for messages.
@@ -153,7 +160,15 @@ pub enum Pace {
     /// As many as the stages say, one after the other. Every epoch begins with the first, and holds all of them unless a
     /// duration was asked for.
     Stages(Profile),
+    /// The same, where a rate of [`WHOLE_PER_S`] is all that the weaker target sustains.
+    CapacityStages(Profile),
 }
+
+/// The rate that stands for a target's whole capacity in stages that are shares of it, until that is known.
+pub const WHOLE_PER_S: f64 = 1e6;
+
+/// The largest share of the capacity that a stage may ask for.
+pub const MAX_CAPACITY_SHARE: f64 = 10.0;
 
 /// One kind of request in the mix.
 #[derive(Debug, Clone, PartialEq)]
@@ -333,6 +348,11 @@ impl Scenario {
             timeout,
             requests,
             objectives: objectives(&text, raw.objective.as_ref(), timeout)?,
+            goodput: raw
+                .goodput
+                .as_ref()
+                .map(|raw| goodput(&text, raw, timeout))
+                .transpose()?,
             source: source.to_owned(),
             file_name: file_name.to_owned(),
         })
@@ -427,6 +447,10 @@ impl ArrivalSpec {
                 profile: profile.clone(),
                 process,
             },
+            Pace::CapacityStages(profile) => Arrival::Staged {
+                profile: profile.scaled(capacity.as_per_s() / WHOLE_PER_S),
+                process,
+            },
         })
     }
 
@@ -444,7 +468,7 @@ impl ArrivalSpec {
         matches!(
             self,
             Self::Open {
-                pace: Pace::CapacityShare(_),
+                pace: Pace::CapacityShare(_) | Pace::CapacityStages(_),
                 ..
             }
         )
@@ -454,7 +478,7 @@ impl ArrivalSpec {
     pub fn profile_length(&self) -> Option<Duration> {
         match self {
             Self::Open {
-                pace: Pace::Stages(profile),
+                pace: Pace::Stages(profile) | Pace::CapacityStages(profile),
                 ..
             } => Some(profile.length()),
             _ => None,
@@ -526,6 +550,31 @@ struct Raw {
     /// What the answers must keep to: the longest that a percentile of what is timed may be: response time, or
     /// first event or delivery time where most requests are for streams or messages.
     objective: Option<RawObjective>,
+    /// What a reply has to keep to count as goodput.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<RawGoodput>"))]
+    goodput: Option<Spanned<RawGoodput>>,
+}
+
+/// Limits below the timeout, at least one of them.
+#[derive(Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[cfg_attr(
+    any(test, feature = "schema"),
+    schemars(
+        description = "The limits that a reply has to keep, all of them, to count as goodput."
+    )
+)]
+#[serde(deny_unknown_fields)]
+struct RawGoodput {
+    /// The longest response time, as in `"50ms"`.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    response_time: Option<Spanned<String>>,
+    /// The longest time to the first event of a stream.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    first_event: Option<Spanned<String>>,
+    /// The longest gap between two events of a stream.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    event_gap: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -794,7 +843,7 @@ fn pace(text: &Text<'_>, load: &RawLoad) -> Result<Pace, ScenarioError> {
             let what = format!("`capacity_share` must be above 0 and below 1, not {value}");
             Err(text.error(share.span(), what, "at 1 and above queues grow without end; 0.5 is half of what the weaker target can do"))
         }
-        (None, None, Some(stages)) => Ok(Pace::Stages(stages::profile(text, stages)?)),
+        (None, None, Some(stages)) => stages::pace(text, stages),
         (Some(_), Some(share), _) => both(share.span(), "rate_per_s", "capacity_share"),
         (Some(rate), None, Some(_)) => both(rate.span(), "rate_per_s", "stages"),
         (None, Some(share), Some(_)) => both(share.span(), "capacity_share", "stages"),
@@ -1241,6 +1290,42 @@ pub fn objectives(
             Ok(Objective { percentile, at_most })
         })
         .collect()
+}
+
+fn goodput(
+    text: &Text<'_>,
+    raw: &Spanned<RawGoodput>,
+    timeout: Duration,
+) -> Result<Goodput, ScenarioError> {
+    let limit = |key: &str, value: Option<&Spanned<String>>| {
+        let Some(value) = value else {
+            return Ok(None);
+        };
+        let limit = text.duration(value)?;
+        if limit.is_zero() || limit >= timeout {
+            let what = format!("`{key}` must be above zero and below the timeout of {timeout:?}");
+            let help = "give the time within which a reply is of use to whoever waits for it";
+            return Err(text.error(value.span(), what, help));
+        }
+        Ok(Some(units::duration_ns(limit)))
+    };
+    let RawGoodput {
+        response_time,
+        first_event,
+        event_gap,
+    } = raw.get_ref();
+    let goodput = Goodput {
+        response_time_ns: limit("response_time", response_time.as_ref())?,
+        first_event_ns: limit("first_event", first_event.as_ref())?,
+        event_gap_ns: limit("event_gap", event_gap.as_ref())?,
+    };
+    if goodput == Goodput::default() {
+        let what = "`goodput` has no limit";
+        let help =
+            "write `response_time`, `first_event` or `event_gap`, as in `response_time = \"50ms\"`";
+        return Err(text.error(raw.span(), what, help));
+    }
+    Ok(goodput)
 }
 
 fn whole(

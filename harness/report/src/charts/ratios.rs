@@ -346,7 +346,7 @@ impl Compared<'_> {
 
     /// The rows of a panel: what is better where it is less, or what is better where it is more.
     fn rows(&self, lower_is_better: bool) -> Vec<Row<'_>> {
-        let metrics = Metric::of_workload(self.workload).iter().copied();
+        let metrics = Metric::with_optional(self.workload);
         let metrics = metrics.filter(|metric| metric.lower_is_better() == lower_is_better);
         let mut rows = Vec::new();
         for metric in metrics {

@@ -28,9 +28,9 @@ pub struct Level {
 ///
 /// `seed`: of the random resamples.
 pub fn levels(target: &TargetRecord, seed: u64) -> Vec<Level> {
-    let metrics = Metric::of_workload(target.report.workload).iter();
+    let metrics = Metric::with_optional(target.report.workload);
     metrics
-        .filter_map(|&metric| level(target, metric, seed))
+        .filter_map(|metric| level(target, metric, seed))
         .collect()
 }
 

@@ -110,7 +110,7 @@ pub fn summary_csv(record: &RunRecord) -> String {
 /// The metrics that a run compares, as far as some target has them. Their columns are what its differences are made of: geometric means
 /// over the blocks, in the metric's unit.
 fn metrics(record: &RunRecord) -> Vec<Metric> {
-    let metrics = Metric::of_workload(record.workload()).iter().copied();
+    let metrics = Metric::with_optional(record.workload());
     let is_known = |metric: &Metric| {
         let mut targets = record.targets.iter();
         targets.any(|target| !block_values(&target.epochs, *metric).is_empty())

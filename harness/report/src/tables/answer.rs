@@ -210,6 +210,8 @@ fn brief(metric: Metric, workload: WorkloadKind) -> String {
         Metric::ThroughputPerS => format!("{noun}s/s"),
         Metric::ServerCpuUsPerRequest => format!("CPU/{noun}"),
         Metric::ServerRssBytesMax => "memory".to_owned(),
+        Metric::GoodputPerS => "in time/s".to_owned(),
+        Metric::RecoveryNs => "recovery".to_owned(),
     }
 }
 

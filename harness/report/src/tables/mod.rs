@@ -506,11 +506,10 @@ pub(crate) struct SpreadRow {
 /// A row for each target and each metric that its epochs have.
 pub(crate) fn spread(record: &RunRecord) -> Vec<SpreadRow> {
     let workload = record.workload();
-    let rows = record.targets.iter().flat_map(|target| {
-        Metric::of_workload(workload)
-            .iter()
-            .map(move |&metric| (target, metric))
-    });
+    let rows = record
+        .targets
+        .iter()
+        .flat_map(|target| Metric::with_optional(workload).map(move |metric| (target, metric)));
     rows.filter_map(|(target, metric)| spread_row(target, metric, workload))
         .collect()
 }

@@ -85,10 +85,7 @@ pub(crate) fn reported(workload: WorkloadKind) -> impl Iterator<Item = Metric> {
             Metric::Time(Clock::ServiceTime, Rank::P50 | Rank::P99)
         )
     };
-    Metric::of_workload(workload)
-        .iter()
-        .copied()
-        .filter(is_shown)
+    Metric::with_optional(workload).filter(is_shown)
 }
 
 /// What failed, which comes first, and the comparisons that answer most questions. The record's table has the rest.
@@ -631,8 +628,8 @@ pub fn short_name(metric: Metric, workload: WorkloadKind) -> String {
 /// A metric's value with its unit, from the unit that records keep it in.
 pub fn value(metric: Metric, value: f64) -> String {
     match metric {
-        Metric::Time(..) => time(value),
-        Metric::ThroughputPerS => per_s(value),
+        Metric::Time(..) | Metric::RecoveryNs => time(value),
+        Metric::ThroughputPerS | Metric::GoodputPerS => per_s(value),
         Metric::ServerCpuUsPerRequest => time(value * 1e3),
         Metric::ServerRssBytesMax => mib(value),
     }
@@ -750,6 +747,28 @@ fn claim(
             &than("more", "less"),
             "as much",
             &name(*metric, workload),
+            base,
+        ),
+        Metric::GoodputPerS => said(
+            head,
+            hedge,
+            "answered",
+            &amount,
+            large,
+            &than("more", "fewer"),
+            "as many",
+            &format!("{}s in time a second", terms::noun(workload)),
+            base,
+        ),
+        Metric::RecoveryNs => said(
+            head,
+            hedge,
+            "took",
+            &amount,
+            large,
+            &than("longer", "shorter"),
+            "as long",
+            "to recover",
             base,
         ),
         Metric::ServerRssBytesMax => said(

@@ -55,6 +55,8 @@ pub fn metric(metric: Metric) -> String {
         Metric::ThroughputPerS => "throughput".to_owned(),
         Metric::ServerCpuUsPerRequest => "server CPU per request".to_owned(),
         Metric::ServerRssBytesMax => "peak memory".to_owned(),
+        Metric::GoodputPerS => "goodput".to_owned(),
+        Metric::RecoveryNs => "time to recover".to_owned(),
     }
 }
 

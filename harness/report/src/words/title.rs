@@ -59,6 +59,8 @@ fn metrics(record: &RunRecord) -> Vec<Metric> {
     let is_closed = rate(record).is_none();
     let mut metrics: Vec<Metric> = sentences::reported(record.workload()).collect();
     metrics.sort_by_key(|metric| match metric {
+        // Who asks for goodput asks for nothing else first.
+        Metric::GoodputPerS | Metric::RecoveryNs => 0,
         Metric::ThroughputPerS if is_closed => 0,
         Metric::Time(clock, Rank::P99) if *clock == own => 1,
         Metric::Time(clock, _) if *clock == own => 2,

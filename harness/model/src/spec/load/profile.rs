@@ -69,7 +69,7 @@ struct Course {
     mean: Rate,
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Piece {
     from_ns: f64,
     /// Λ at its beginning.
@@ -79,7 +79,7 @@ struct Piece {
 }
 
 /// λ over the time of one piece.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Curve {
     Flat {
         per_s: f64,
@@ -126,16 +126,54 @@ impl Profile {
         if arrivals < 1.0 {
             return Err(ProfileError::Silent);
         }
+        Ok(Self::of(pieces, length, arrivals))
+    }
+
+    /// `arrivals`: above zero.
+    fn of(pieces: Vec<Piece>, length: Duration, arrivals: f64) -> Self {
         let length_ns = exact_ns(length);
         // The mean of rates up to the limit may come out a rounding error above it.
         let mean = (arrivals * PER_S / length_ns).min(MAX_RATE_PER_S);
-        Ok(Self(Arc::new(Course {
+        Self(Arc::new(Course {
             pieces,
             length,
             length_ns,
             arrivals,
             mean: Rate::per_s(mean).expect("a mean of rates that aren't all zero is a rate"),
-        })))
+        }))
+    }
+
+    /// The same stages at `times` their rates, a number above zero; no rate beyond [`MAX_RATE_PER_S`].
+    #[must_use]
+    pub fn scaled(&self, times: f64) -> Self {
+        let Course { pieces, length, .. } = &*self.0;
+        let mut arrivals = 0.0;
+        let scaled = pieces.iter().map(|piece| {
+            let scaled = Piece {
+                before: arrivals,
+                curve: piece.curve.scaled(times),
+                ..*piece
+            };
+            arrivals += scaled.curve.count(scaled.length_ns);
+            scaled
+        });
+        let scaled = scaled.collect();
+        Self::of(scaled, *length, arrivals)
+    }
+
+    /// When the last stage begins, in nanoseconds since the beginning, where it is a step and one above it is a higher step: from then on a
+    /// target may recover.
+    pub fn eases_at(&self) -> Option<Nanos> {
+        let steps = |piece: &Piece| match piece.curve {
+            Curve::Flat { per_s } => Some(per_s),
+            Curve::Straight { .. } | Curve::Bursts { .. } => None,
+        };
+        let (last, before) = self.0.pieces.split_last()?;
+        let last_per_s = steps(last)?;
+        let mut higher = before.iter().filter_map(steps);
+        higher
+            .any(|per_s| per_s > last_per_s)
+            .then_some(last.from_ns as Nanos)
     }
 
     /// How long the stages take once.
@@ -266,6 +304,34 @@ impl Stage {
 }
 
 impl Curve {
+    /// At `times` its rates, as far as rates go.
+    fn scaled(self, times: f64) -> Self {
+        let rate = |per_s: f64| (per_s * times).min(MAX_RATE_PER_S);
+        match self {
+            Self::Flat { per_s } => Self::Flat { per_s: rate(per_s) },
+            Self::Straight {
+                from_per_s,
+                rise_per_s,
+                length_ns,
+            } => Self::Straight {
+                from_per_s: rate(from_per_s),
+                rise_per_s: rate(from_per_s + rise_per_s) - rate(from_per_s),
+                length_ns,
+            },
+            Self::Bursts {
+                base_per_s,
+                burst_per_s,
+                burst_ns,
+                period_ns,
+            } => Self::Bursts {
+                base_per_s: rate(base_per_s),
+                burst_per_s: rate(burst_per_s),
+                burst_ns,
+                period_ns,
+            },
+        }
+    }
+
     /// The arrivals expected in the first `within_ns` of the piece.
     fn count(&self, within_ns: f64) -> f64 {
         match *self {

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::spec::load::{Profile, ProfileError, Stage};
+use crate::spec::scenario::{MAX_CAPACITY_SHARE, Pace, WHOLE_PER_S};
 use crate::spec::toml_source::{SourceError, Text};
 
 /// One `[[load.stages]]` table, before anything about it is believed.
@@ -18,7 +19,7 @@ use crate::spec::toml_source::{SourceError, Text};
 )]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawStage {
-    /// `ramp` (`from_per_s`, `to_per_s`), `step` (`rate_per_s`) or `burst` (`base_per_s`, `burst_per_s`, `period`, `burst_for`); each has a `duration`.
+    /// `ramp` (`from_per_s`, `to_per_s`), `step` (`rate_per_s`), `share` (`capacity_share`) or `burst` (`base_per_s`, `burst_per_s`, `period`, `burst_for`); each has a `duration`.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "RawKind"))]
     kind: Spanned<RawKind>,
     /// The rate at the beginning of a ramp.
@@ -30,6 +31,9 @@ pub(super) struct RawStage {
     /// The rate of a step.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<f64>"))]
     rate_per_s: Option<Spanned<f64>>,
+    /// The rate as a multiple of what the weaker target sustains, which is measured first.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<f64>"))]
+    capacity_share: Option<Spanned<f64>>,
     /// The rate between bursts.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<f64>"))]
     base_per_s: Option<Spanned<f64>>,
@@ -53,14 +57,29 @@ pub(super) struct RawStage {
 enum RawKind {
     Ramp,
     Step,
+    Share,
     Burst,
 }
 
-/// The profile that the stages make.
-pub(super) fn profile(
-    text: &Text<'_>,
-    raw: &Spanned<Vec<RawStage>>,
-) -> Result<Profile, SourceError> {
+/// The pace that the stages make: rates all of them, or shares of the capacity all of them.
+pub(super) fn pace(text: &Text<'_>, raw: &Spanned<Vec<RawStage>>) -> Result<Pace, SourceError> {
+    let stages = raw.get_ref();
+    let is_share = |stage: &RawStage| matches!(stage.kind.get_ref(), RawKind::Share);
+    let are_shares = stages.iter().any(is_share);
+    if let Some(other) = stages.iter().find(|stage| are_shares && !is_share(stage)) {
+        let what = "stages are shares of the capacity, and this one is not";
+        let help = "write `kind = \"share\"` with a `capacity_share` for all of them, or rates for all of them";
+        return Err(text.error(other.kind.span(), what, help));
+    }
+    let profile = profile(text, raw)?;
+    Ok(if are_shares {
+        Pace::CapacityStages(profile)
+    } else {
+        Pace::Stages(profile)
+    })
+}
+
+fn profile(text: &Text<'_>, raw: &Spanned<Vec<RawStage>>) -> Result<Profile, SourceError> {
     let stages = raw.get_ref();
     let read: Vec<Stage> = stages
         .iter()
@@ -84,6 +103,7 @@ impl RawKind {
         match self {
             Self::Ramp => "ramp",
             Self::Step => "step",
+            Self::Share => "share",
             Self::Burst => "burst",
         }
     }
@@ -93,6 +113,7 @@ impl RawKind {
         match self {
             Self::Ramp => &["from_per_s", "to_per_s", "duration"],
             Self::Step => &["rate_per_s", "duration"],
+            Self::Share => &["capacity_share", "duration"],
             Self::Burst => &[
                 "base_per_s",
                 "burst_per_s",
@@ -131,6 +152,10 @@ impl RawStage {
                 rate_per_s: self.rate(text, "rate_per_s", self.rate_per_s.as_ref())?,
                 duration: self.time(text, "duration", self.duration.as_ref())?,
             },
+            RawKind::Share => Stage::Step {
+                rate_per_s: WHOLE_PER_S * self.share(text)?,
+                duration: self.time(text, "duration", self.duration.as_ref())?,
+            },
             RawKind::Burst => Stage::Burst {
                 base_per_s: self.rate(text, "base_per_s", self.base_per_s.as_ref())?,
                 burst_per_s: self.rate(text, "burst_per_s", self.burst_per_s.as_ref())?,
@@ -139,6 +164,22 @@ impl RawStage {
                 duration: self.time(text, "duration", self.duration.as_ref())?,
             },
         })
+    }
+
+    fn share(&self, text: &Text<'_>) -> Result<f64, SourceError> {
+        let share = self.need(text, "capacity_share", self.capacity_share.as_ref())?;
+        let value = *share.get_ref();
+        if (0.0..=MAX_CAPACITY_SHARE).contains(&value) {
+            return Ok(value);
+        }
+        let what = format!(
+            "`capacity_share` of a stage must be from 0 to {MAX_CAPACITY_SHARE}, not {value}"
+        );
+        Err(text.error(
+            share.span(),
+            what,
+            "2 is twice what the weaker target can do, 0 is silence",
+        ))
     }
 
     fn rate(
@@ -173,7 +214,7 @@ impl RawStage {
     }
 
     /// Every key but `kind`, and where its value stands if it is there.
-    fn keys(&self) -> [(&'static str, Option<Range<usize>>); 8] {
+    fn keys(&self) -> [(&'static str, Option<Range<usize>>); 9] {
         fn span<T>(value: Option<&Spanned<T>>) -> Option<Range<usize>> {
             value.map(Spanned::span)
         }
@@ -181,6 +222,7 @@ impl RawStage {
             ("from_per_s", span(self.from_per_s.as_ref())),
             ("to_per_s", span(self.to_per_s.as_ref())),
             ("rate_per_s", span(self.rate_per_s.as_ref())),
+            ("capacity_share", span(self.capacity_share.as_ref())),
             ("base_per_s", span(self.base_per_s.as_ref())),
             ("burst_per_s", span(self.burst_per_s.as_ref())),
             ("period", span(self.period.as_ref())),

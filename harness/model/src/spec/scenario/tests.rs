@@ -285,6 +285,55 @@ fn stages_are_read_in_their_order() {
 }
 
 #[test]
+fn stages_in_shares_become_rates_once_the_capacity_is_known() {
+    let stage = |share: f64| {
+        format!(
+            "[[load.stages]]\nkind = \"share\"\ncapacity_share = {share:?}\nduration = \"1s\"\n"
+        )
+    };
+    let scenario = check_fits(RATE, &[stage(0.5), stage(2.0)].concat());
+    assert!(scenario.arrival.needs_capacity());
+    assert_eq!(
+        scenario.arrival.profile_length(),
+        Some(Duration::from_secs(2))
+    );
+    let arrival = scenario.arrival.at_capacity(Rate::per_s(400.0).unwrap());
+    let Ok(Arrival::Staged { profile, .. }) = arrival else {
+        panic!("{arrival:?}");
+    };
+    let due = [1, 2].map(|s| profile.cumulative(s * units::NANOS_PER_S).round());
+    assert_eq!(due.map(|count| count as u64), [200, 1_000]);
+}
+
+#[test]
+fn goodput_has_limits_below_the_timeout() {
+    let with = |table: &str| parse(&format!("{SOURCE}\n[goodput]\n{table}"));
+    let goodput = with("response_time = \"1999ms\"\nevent_gap = \"1ns\"\n");
+    assert_eq!(
+        goodput.unwrap().goodput,
+        Some(Goodput {
+            response_time_ns: Some(1_999_000_000),
+            first_event_ns: None,
+            event_gap_ns: Some(1),
+        })
+    );
+    for (table, what) in [
+        (
+            "response_time = \"2s\"\n",
+            "`response_time` must be above zero and below the timeout of 2s",
+        ),
+        (
+            "first_event = \"0s\"\n",
+            "`first_event` must be above zero and below the timeout of 2s",
+        ),
+        ("", "`goodput` has no limit"),
+    ] {
+        let error = with(table).expect_err(table).to_string();
+        assert!(error.ends_with(what), "{error}");
+    }
+}
+
+#[test]
 fn stages_that_make_no_profile_name_the_place_and_the_remedy() {
     for (stages, piece, instead, place_and_what, remedy) in BAD_STAGES {
         assert!(stages.contains(piece), "{piece}");
@@ -804,6 +853,20 @@ const BAD_STAGES: &[BadStages] = &[
         "capacity_share = 0.5\n[[load.stages]]",
         "9:18: `capacity_share` and `stages` both say how many requests to send",
         "keep one of them",
+    ),
+    (
+        RAMP,
+        "kind = \"ramp\"\nfrom_per_s = 0\nto_per_s = 500.5",
+        "kind = \"share\"\ncapacity_share = 10.1",
+        "11:18: `capacity_share` of a stage must be from 0 to 10, not 10.1",
+        "2 is twice what the weaker target can do, 0 is silence",
+    ),
+    (
+        RAMP,
+        "[[load.stages]]\n",
+        "[[load.stages]]\nkind = \"share\"\ncapacity_share = 10.0\nduration = \"1s\"\n[[load.stages]]\n",
+        "14:8: stages are shares of the capacity, and this one is not",
+        "write `kind = \"share\"` with a `capacity_share` for all of them, or rates for all of them",
     ),
     (
         RAMP,

@@ -53,6 +53,7 @@ fn load(arrival: &Arrival, seed: u64) -> Load {
         request_limit: None,
         interval: Duration::from_secs(1),
         seed,
+        goodput: None,
     }
 }
 

@@ -305,3 +305,33 @@ fn stages() -> impl Strategy<Value = Stage> {
         ),
     ]
 }
+
+#[test]
+fn scaled_stages_count_as_much_more_and_no_rate_passes_the_limit() {
+    let stages = [step(2.0, SECOND), ramp(0.0, 4.0, SECOND), bursts(SECOND)];
+    let profile = Profile::new(&stages).unwrap();
+    let scaled = profile.scaled(2.5);
+    assert_eq!(scaled.length(), profile.length());
+    for at_ns in (0..=3 * SECOND_NS).step_by(100_000_000) {
+        let (ours, theirs) = (scaled.cumulative(at_ns), profile.cumulative(at_ns));
+        assert!(
+            (ours - 2.5 * theirs).abs() < 1e-9,
+            "{at_ns}: {ours} {theirs}"
+        );
+    }
+    // Less than one arrival is no reason to refuse what was measured.
+    assert_eq!(profile.scaled(1e-6).cumulative(SECOND_NS), 2e-6);
+    let most = profile.scaled(f64::MAX).mean();
+    assert!(most.as_per_s() <= MAX_RATE_PER_S);
+}
+
+#[test]
+fn load_eases_where_the_last_step_is_below_one_above_it() {
+    let eases = |stages: &[Stage]| Profile::new(stages).unwrap().eases_at();
+    let (low, high) = (step(1.0, SECOND), step(2.0, SECOND));
+    assert_eq!(eases(&[low, high, low]), Some(2 * SECOND_NS));
+    assert_eq!(eases(&[high, low]), Some(SECOND_NS));
+    assert_eq!(eases(&[low, high]), None);
+    assert_eq!(eases(&[low]), None);
+    assert_eq!(eases(&[high, low, ramp(1.0, 0.0, SECOND)]), None);
+}
