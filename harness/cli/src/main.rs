@@ -25,6 +25,7 @@ mod named;
 mod output;
 mod page;
 mod picture;
+mod preset_run;
 mod project;
 mod redrawn;
 mod run_files;

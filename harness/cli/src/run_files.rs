@@ -18,12 +18,14 @@ use runner::measure::record::Measured;
 use runner::request::Request;
 use runner::run_event::RunEvent;
 use runner::steering::Steering;
-use runner::step_log::{self, RUNS, StepLog};
-use runner::stored::RUN;
+use runner::step_log::{self, RUNS, STEPS, StepLog};
+use runner::stored::{self, RUN};
 
 use crate::display::{Display, DisplayMode};
 use crate::exit::Exit;
+use crate::output::note;
 use crate::picture::Format;
+use crate::redrawn::approximate;
 
 /// The command that repeats this run, without the user names and passwords of URLs.
 pub(crate) fn command() -> Vec<String> {
@@ -120,6 +122,49 @@ pub(crate) fn write(log: &StepLog, measured: &Measured, charts: &[Chart]) -> Res
     }
     write_pictures(record, charts, |name, bytes| log.write_beside(name, bytes))?;
     log.write_beside(RUN, record.to_json().as_bytes())
+}
+
+/// The record of a part of something larger, in a directory of its own: it is measured, continued or only read, whatever is missing;
+/// nothing where the user ended it.
+pub(crate) fn part(
+    dir: &Path,
+    request: &Request,
+    mode: DisplayMode,
+    interrupt: Interrupt,
+) -> Result<Option<RunRecord>, Failure> {
+    if let Some(record) = whole(dir) {
+        return Ok(Some(record));
+    }
+    let names = request.targets.iter().map(|target| target.name.as_str());
+    note!(
+        "{}: {}, about {}",
+        request.scenario.name,
+        names.collect::<Vec<_>>().join(", "),
+        approximate(request.plan.total())
+    );
+    let is_begun = step_log::read(dir).is_ok_and(|lines| !lines.is_empty());
+    let (begin, log) = if is_begun {
+        let (log, lines) = StepLog::resume(dir)?;
+        (Begin::GoOn(Box::new(step_log::parse(&lines, dir)?)), log)
+    } else {
+        // A log without a whole line is none.
+        let _ = std::fs::remove_file(dir.join(STEPS));
+        let (title, log) = begin(&request.scenario.name, Some(dir))?;
+        (Begin::New(title), log)
+    };
+    let (measured, log) = measured(request, mode, interrupt, log, begin)?;
+    write(&log, &measured, &[])?;
+    let record = measured.record;
+    Ok((record.completion != Completion::Interrupted).then_some(record))
+}
+
+/// The record of a part, where it is complete.
+pub(crate) fn whole(dir: &Path) -> Option<RunRecord> {
+    if !dir.join(RUN).is_file() {
+        return None;
+    }
+    let record = stored::read_run(dir).ok()?;
+    (record.completion != Completion::Interrupted).then_some(record)
 }
 
 /// The charts that were named, or all that have something to show of a record.

@@ -25,6 +25,7 @@ use model::words;
 use report::tables::answer::{Against, Answer, Row, Target};
 use report::tables::{self, ComparisonRow, Room};
 use report::words::gate::{self, Tone};
+use report::words::preset::{self, Answered};
 use report::words::{claims, effects, failures, figures, history, sentences, sweep, why};
 use serde::Serialize;
 
@@ -444,6 +445,25 @@ fn claims_text(outcome: &ClaimsOutcome) -> String {
                 "  {style}{mark} {verdict}{style:#} {}: {line}",
                 tested.claim.id
             ));
+        }
+    }
+    lines.join("\n")
+}
+
+/// Prints what a preset found.
+pub(crate) fn show_preset(answered: &Answered) {
+    say!("{}", preset_text(answered));
+}
+
+fn preset_text(answered: &Answered) -> String {
+    let mut lines = vec![format!("{BOLD}{}{BOLD:#}", preset::title(answered))];
+    for pair in answered.pairs() {
+        lines.push(format!("\n{BOLD}{} and {}{BOLD:#}", pair[0], pair[1]));
+        lines.extend(preset::findings(answered, &pair));
+        let depends = preset::depends(answered, &pair);
+        if !depends.is_empty() {
+            lines.push("\nWhat it depends on:".to_owned());
+            lines.extend(depends);
         }
     }
     lines.join("\n")

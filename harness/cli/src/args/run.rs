@@ -18,8 +18,8 @@ use crate::args::shared::{EffortArgs, ExperimentArgs, InstrumentArgs, ShownArgs,
 
 #[derive(Debug, ClapArgs)]
 #[command(
-    group = ArgGroup::new("what").args(["named", "scenario", "resume"]).required(true).multiple(true),
-    override_usage = "bench run [OPTIONS] <SCENARIO>\n       bench run [OPTIONS] --resume <DIR>",
+    group = ArgGroup::new("what").args(["named", "scenario", "preset", "resume"]).required(true).multiple(true),
+    override_usage = "bench run [OPTIONS] <SCENARIO>\n       bench run [OPTIONS] --preset <NAME>\n       bench run [OPTIONS] --resume <DIR>",
     after_long_help = "Examples:
   bench run io-heavy
   bench run cpu-heavy -t callback,coroutine-single --quick
@@ -29,6 +29,7 @@ use crate::args::shared::{EffortArgs, ExperimentArgs, InstrumentArgs, ShownArgs,
   bench run file-pool --pool 4,40,512
   bench run mixed --profile syscalls
   bench run io-heavy --chart ratios,latency-by-percentile
+  bench run --preset node-or-fastapi           one question, seven workloads, one page
   bench run --resume results/runs/…-io-heavy    continue one that was killed
 
 All targets get the same seeded load and take turns (A B B A) in short samples; their processes are restarted several \
@@ -85,12 +86,20 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 
+    /// Ask several scenarios one question, and answer it on one page: `node-or-fastapi`. Other targets are compared with `--target`.
+    #[arg(
+        long,
+        value_name = "NAME",
+        conflicts_with_all = ["named", "scenario", "connections", "rate", "duration", "rounds", "aa", "profile", "chart", "history", "tui", "base", "url", "pid", "pool", "workers", "warmup"]
+    )]
+    pub(crate) preset: Option<String>,
+
     /// Continue the run in this directory, with the options that it began with: what is missing is measured.
     #[arg(
         long,
         value_name = "DIR",
         conflicts_with_all = [
-            "named", "scenario", "out", "target", "base", "url", "connections", "rate", "duration", "warmup", "rounds", "quick",
+            "named", "scenario", "preset", "out", "target", "base", "url", "connections", "rate", "duration", "warmup", "rounds", "quick",
             "thorough", "aa", "pool", "pid", "cacert", "insecure", "cert", "connect_to", "profile", "server_cpus", "load_cpus",
             "clock", "seed",
         ]

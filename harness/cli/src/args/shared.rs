@@ -85,6 +85,11 @@ impl ExperimentArgs {
         named::scenario(name.expect("clap requires one, unless a measurement is resumed"))
     }
 
+    /// The names of targets, as they were given.
+    pub(crate) fn named_targets(&self) -> &[String] {
+        &self.target
+    }
+
     /// The targets that were named, or the default pair; each once for each size of the pool, and the base first.
     pub(crate) fn targets(&self) -> Result<Vec<TargetSpec>, Failure> {
         let mut targets = named::targets(&self.target, &self.url)?;

@@ -13,11 +13,15 @@ use crate::display::DisplayMode;
 use crate::exit::Exit;
 use crate::history_add;
 use crate::output::note;
+use crate::preset_run;
 use crate::run_files;
 use crate::terminal::{print_failure, show_run};
 
 /// Runs a scenario and writes its record, or goes on with a run that was cut off.
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
+    if args.preset.is_some() || args.resume.as_deref().is_some_and(preset_run::is_begun) {
+        return preset_run::run(args);
+    }
     let mode = DisplayMode::choose(args.tui)?;
     if let Some(path) = &args.history {
         // What was measured must not wait for a file that can't be written.

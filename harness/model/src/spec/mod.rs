@@ -6,6 +6,7 @@ pub mod claim;
 pub mod factors;
 pub mod load;
 pub mod plan;
+pub mod preset;
 pub mod scenario;
 pub mod schedule;
 pub mod secrets;

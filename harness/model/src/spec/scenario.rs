@@ -167,6 +167,9 @@ pub enum Pace {
 /// The rate that stands for a target's whole capacity in stages that are shares of it, until that is known.
 pub const WHOLE_PER_S: f64 = 1e6;
 
+/// Connections of a closed loop that measures the capacity: enough to fill a core, and too few to wait for one another for long.
+pub const CAPACITY_CONNECTIONS: u32 = 64;
+
 /// The largest share of the capacity that a stage may ask for.
 pub const MAX_CAPACITY_SHARE: f64 = 10.0;
 
@@ -366,6 +369,33 @@ impl Scenario {
             .ok_or_else(|| UnknownScenario::new(name))?;
         Ok(Self::parse(source, &format!("{name}.toml"))
             .expect("every built-in scenario is parsed by a test"))
+    }
+
+    /// The same requests in a closed loop over [`CAPACITY_CONNECTIONS`] connections, which measures how many a second a target answers. It is
+    /// named `NAME-capacity`, and has no objective.
+    ///
+    /// # Errors
+    ///
+    /// The scenario can't be one: it has stages of a chat, say.
+    pub fn closed(&self) -> Result<Self, ScenarioError> {
+        let mut source: toml::Table =
+            toml::from_str(&self.source).expect("what a scenario was read from is TOML");
+        for key in ["objective", "goodput", "idle_connections"] {
+            source.remove(key);
+        }
+        let load = toml::Table::from_iter([("arrival".to_owned(), "closed".into())]);
+        source.insert("load".to_owned(), load.into());
+        source.insert(
+            "connections".to_owned(),
+            i64::from(CAPACITY_CONNECTIONS).into(),
+        );
+        let question = format!(
+            "How many requests a second are answered in a closed loop? {}",
+            self.description
+        );
+        source.insert("question".to_owned(), question.into());
+        let source = toml::to_string(&source).expect("a table of TOML is TOML");
+        Self::parse(&source, &format!("{}-capacity.toml", self.name))
     }
 
     /// The error of a request that the caller, who knows the routes and HTTP, refused, in the same look as every other error of a scenario.

@@ -47,7 +47,7 @@ pub use picture::ChartError;
 use picture::{refused, tall_document, tall_picture};
 pub(crate) use plot::{Plot, PlotTarget};
 pub use ratios::{png as ratios_png, svg as ratios_svg};
-pub(crate) use strip::{StripAxis, strip};
+pub(crate) use strip::{StripAxis, ratio_strip, strip};
 pub use trend::{alt as trend_alt, png as trend_png, svg as trend_svg};
 
 /// A chart. Which time those of latency show follows from what the run times.

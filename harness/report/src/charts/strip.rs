@@ -50,6 +50,16 @@ impl StripAxis {
         }
     }
 
+    /// One on which these ratios and their intervals lie, and equality.
+    pub(crate) fn of_ratios(ratios: impl Iterator<Item = [f64; 3]>) -> Self {
+        let range = |[_, low, high]: [f64; 3]| Range {
+            low: Some(low),
+            high: Some(high),
+        };
+        let ranges: Vec<Range> = ratios.map(range).collect();
+        Self::of(ranges.iter(), std::iter::empty(), true)
+    }
+
     /// Where a value is, in pixels from the left; at an end where it lies beyond.
     fn place(&self, value: f64) -> f64 {
         let share = (value / self.low).ln() / (self.high / self.low).ln();
@@ -106,6 +116,21 @@ pub(crate) fn strip(
         ));
     }
     svg + "</svg>"
+}
+
+/// A ratio and its interval as SVG, on the axis of its column.
+pub(crate) fn ratio_strip(axis: StripAxis, [ratio, low, high]: [f64; 3], label: &str) -> String {
+    let (width, height) = (SIZE.0 / 2.0, MIDDLE * 2.0);
+    let [one, middle, from, to] = [1.0, ratio, low, high].map(|value| axis.place(value) / 2.0);
+    format!(
+        "<svg class=\"strip\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" aria-label=\"{}\">\
+         <line x1=\"0\" x2=\"{width}\" y1=\"{MIDDLE}\" y2=\"{MIDDLE}\" stroke=\"var(--line)\"/>\
+         <line x1=\"{one:.1}\" x2=\"{one:.1}\" y1=\"1\" y2=\"{}\" stroke=\"var(--quiet)\" stroke-dasharray=\"2 2\"/>\
+         <line x1=\"{from:.1}\" x2=\"{to:.1}\" y1=\"{MIDDLE}\" y2=\"{MIDDLE}\" stroke=\"var(--ink)\" stroke-width=\"3\"/>\
+         <circle cx=\"{middle:.1}\" cy=\"{MIDDLE}\" r=\"4\" fill=\"var(--ink)\"/></svg>",
+        super::picture::escaped(label),
+        height - 1.0
+    )
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod between;
 pub mod claims;
 pub mod gate;
 pub mod history;
+pub mod preset;
 mod run;
 mod text;
 

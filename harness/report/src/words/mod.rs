@@ -11,6 +11,7 @@ pub mod figures;
 pub mod findings;
 pub mod gate;
 pub mod history;
+pub mod preset;
 pub mod sentences;
 pub mod sweep;
 pub mod terms;

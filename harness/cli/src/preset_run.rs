@@ -1,0 +1,252 @@
+//! `bench run --preset`: one question asked of several scenarios, run by run, and one page that answers it.
+
+use std::path::{Path, PathBuf};
+
+use model::record::surroundings::Pinning;
+use model::spec::plan::Effort;
+use model::spec::preset::Preset;
+use model::spec::scenario::Scenario;
+use process::environment;
+use process::failure::{Explain, Failure, Kind};
+use process::files;
+use report::words::preset::{Answered, Part};
+use runner::request::{Choices, Request};
+use serde::{Deserialize, Serialize};
+
+use crate::args::run::RunArgs;
+use crate::display::DisplayMode;
+use crate::exit::Exit;
+use crate::named;
+use crate::output::note;
+use crate::redrawn::approximate;
+use crate::run_files;
+use crate::terminal::show_preset;
+
+/// The version of a preset's file. It grows when a key changes its meaning or goes away, not when one is added.
+const KEPT_VERSION: u32 = 1;
+
+/// What was asked for, in the directory of a preset.
+const FILE: &str = "preset.json";
+
+/// The longest such file that is read.
+const MAX_FILE_BYTES: usize = 1024 * 1024;
+
+/// What a preset ends with.
+const PAGE: &str = "report.html";
+const TEXT: &str = "report.md";
+
+/// What was asked for.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    schema_version: u32,
+    preset: String,
+    started_at: String,
+    command: Vec<String>,
+    /// As they were named, or those of the preset; the first is what the others are compared with.
+    targets: Vec<String>,
+    effort: Effort,
+    seed: u64,
+    pinning: Pinning,
+}
+
+/// Whether a preset was begun in this directory.
+pub(crate) fn is_begun(dir: &Path) -> bool {
+    dir.join(FILE).is_file()
+}
+
+/// Measures what is missing of a preset, and answers its question.
+pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
+    let (dir, kept) = match &args.resume {
+        Some(dir) => (dir.clone(), read(dir)?),
+        None => begin(args)?,
+    };
+    let preset = Preset::built_in(&kept.preset).map_err(Failure::usage_of)?;
+    let parts = parts(&preset, &kept, args)?;
+    let total = parts.iter().map(|(_, request)| request.plan.total()).sum();
+    note!(
+        "{} About {} in {} runs.",
+        preset.question,
+        approximate(total),
+        parts.len()
+    );
+    let mode = DisplayMode::usual();
+    let interrupt = mode.catch_interrupt()?;
+    let mut answered = Answered {
+        name: kept.preset.clone(),
+        question: preset.question.clone(),
+        started_at: kept.started_at.clone(),
+        command: kept.command.clone(),
+        machine: machine(),
+        parts: Vec::new(),
+    };
+    let mut exit = Exit::Success;
+    for (part, request) in parts {
+        let place = dir.join(&part.dir);
+        match run_files::part(&place, &request, mode, interrupt.clone()) {
+            Ok(Some(record)) => {
+                let of_part = run_files::exit_of_run(&record);
+                if of_part != Exit::Success {
+                    exit = of_part;
+                }
+                answered.parts.push(Part {
+                    record: Ok(record),
+                    ..part
+                });
+            }
+            Ok(None) => {
+                note!(
+                    "Interrupted. Go on with: bench run --resume {}",
+                    dir.display()
+                );
+                return Ok(Exit::Interrupted);
+            }
+            // What can't be measured here is left out, with the reason; the others are measured.
+            Err(failure) if failure.kind != Kind::Internal => {
+                note!("{}: {}", request.scenario.name, failure.report);
+                exit = Exit::TargetFailed;
+                answered.parts.push(Part {
+                    record: Err(failure.report.to_string()),
+                    ..part
+                });
+            }
+            Err(failure) => return Err(failure),
+        }
+        write(&dir, &answered)?;
+    }
+    show_preset(&answered);
+    note!("The page: {}", dir.join(PAGE).display());
+    Ok(exit)
+}
+
+/// Begins a preset in a new or empty directory.
+fn begin(args: &RunArgs) -> Result<(PathBuf, Kept), Failure> {
+    let name = args.preset.as_deref().expect("clap requires one");
+    let preset = Preset::built_in(name).map_err(Failure::usage_of)?;
+    let named = args.experiment.named_targets();
+    let targets = if named.is_empty() {
+        preset.targets.clone()
+    } else {
+        named.to_vec()
+    };
+    if targets.len() < 2 {
+        let help = "name two at least, as in `--target express,fastapi`";
+        return Err(Failure::usage(miette::miette!(
+            help = help,
+            "a preset compares targets, and only {} is named",
+            targets.join(", ")
+        )));
+    }
+    let effort = args.effort.or(Effort::Default);
+    let choices = args.instrument.choices(effort)?;
+    let mut title = run_files::title(name);
+    let kept = Kept {
+        schema_version: KEPT_VERSION,
+        preset: name.to_owned(),
+        started_at: jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+            .to_string(),
+        command: run_files::command(),
+        targets,
+        effort,
+        seed: choices.seed,
+        pinning: choices.pinning,
+    };
+    // What can't be meant must not leave a directory behind.
+    parts(&preset, &kept, args)?;
+    let dir = match &args.out {
+        Some(dir) => dir.clone(),
+        None => run_files::own_dir(&mut title)?,
+    };
+    empty_dir(&dir)?;
+    let text = serde_json::to_string_pretty(&kept).expect("a preset is plain data");
+    files::replace(&dir.join(FILE), text.as_bytes())
+        .or_internal(|| format!("cannot write {}", dir.join(FILE).display()))?;
+    Ok((dir, kept))
+}
+
+/// Makes a directory, or sees that it is empty.
+fn empty_dir(dir: &Path) -> Result<(), Failure> {
+    let cannot = || format!("cannot begin in {}", dir.display());
+    let help = "name a new or empty directory with --out, or go on with --resume";
+    std::fs::create_dir_all(dir).or_usage(cannot, help)?;
+    let mut entries = std::fs::read_dir(dir).or_usage(cannot, help)?;
+    if entries.next().is_some() {
+        let what = format!("{}: it is not empty", cannot());
+        return Err(Failure::usage(miette::miette!(help = help, "{what}")));
+    }
+    Ok(())
+}
+
+/// Processor, cores and kernel.
+fn machine() -> String {
+    let here = environment::read();
+    format!(
+        "{}, {} cores, {}",
+        here.processor(),
+        here.cores,
+        here.kernel
+    )
+}
+
+/// Reads a preset that was begun.
+fn read(dir: &Path) -> Result<Kept, Failure> {
+    let path = dir.join(FILE);
+    let of = || format!("cannot go on with {}", path.display());
+    let help = "begin a new one with --preset";
+    let text = files::read_text(&path, MAX_FILE_BYTES).or_usage(of, help)?;
+    let kept: Kept = serde_json::from_str(&text).or_usage(of, help)?;
+    if kept.schema_version != KEPT_VERSION {
+        let what = format!("{}: another version of bench wrote it", of());
+        return Err(Failure::usage(miette::miette!(help = help, "{what}")));
+    }
+    Ok(kept)
+}
+
+/// What is measured, in its order.
+fn parts(preset: &Preset, kept: &Kept, args: &RunArgs) -> Result<Vec<(Part, Request)>, Failure> {
+    let mut parts = Vec::new();
+    for workload in &preset.workloads {
+        let scenario = Scenario::built_in(&workload.scenario).map_err(Failure::usage_of)?;
+        let closed = if workload.capacity {
+            Some(scenario.closed().map_err(Failure::usage)?)
+        } else {
+            None
+        };
+        let of_capacity = closed.map(|closed| (closed, true, Effort::Quick));
+        for (scenario, is_capacity, effort) in [(scenario, false, kept.effort)]
+            .into_iter()
+            .chain(of_capacity)
+        {
+            let choices = Choices {
+                seed: kept.seed,
+                pinning: kept.pinning.clone(),
+                ..args.instrument.choices(effort)?
+            };
+            let part = Part {
+                scenario: workload.scenario.clone(),
+                work: workload.work.clone(),
+                is_capacity,
+                dir: format!("{:02}-{}", parts.len() + 1, scenario.name),
+                record: Err("not measured yet".to_owned()),
+            };
+            let targets = named::targets(&kept.targets, &[])?;
+            parts.push((part, Request::new(scenario, targets, choices)?));
+        }
+    }
+    Ok(parts)
+}
+
+/// Writes the page and its Markdown.
+fn write(dir: &Path, answered: &Answered) -> Result<(), Failure> {
+    let page = report::html::preset_html(answered)
+        .or_internal(|| "cannot write the page of the preset".to_owned())?;
+    for (name, text) in [
+        (PAGE, page),
+        (TEXT, report::markdown::preset::markdown(answered)),
+    ] {
+        let path = dir.join(name);
+        files::replace(&path, text.as_bytes())
+            .or_internal(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
