@@ -52,14 +52,14 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ),
     ("mixed", include_str!("../../../../scenarios/mixed.toml")),
     ("orders", include_str!("../../../../scenarios/orders.toml")),
-    ("ping", include_str!("../../../../scenarios/ping.toml")),
-    ("stream", include_str!("../../../../scenarios/stream.toml")),
-    ("timers", include_str!("../../../../scenarios/timers.toml")),
-    ("tokens", include_str!("../../../../scenarios/tokens.toml")),
     (
         "overload",
         include_str!("../../../../scenarios/overload.toml"),
     ),
+    ("ping", include_str!("../../../../scenarios/ping.toml")),
+    ("stream", include_str!("../../../../scenarios/stream.toml")),
+    ("timers", include_str!("../../../../scenarios/timers.toml")),
+    ("tokens", include_str!("../../../../scenarios/tokens.toml")),
 ];
 
 /// The longest scenario that is read.
@@ -1332,8 +1332,8 @@ fn goodput(
             return Ok(None);
         };
         let limit = text.duration(value)?;
-        if limit.is_zero() || limit >= timeout {
-            let what = format!("`{key}` must be above zero and below the timeout of {timeout:?}");
+        if limit >= timeout {
+            let what = format!("`{key}` must be below the timeout of {timeout:?}");
             let help = "give the time within which a reply is of use to whoever waits for it";
             return Err(text.error(value.span(), what, help));
         }
