@@ -200,7 +200,7 @@ fn every_built_in_scenario_is_valid_and_says_why() {
     assert_eq!(
         Scenario::built_in("io-havey").unwrap_err().to_string(),
         "no scenario is called `io-havey` (did you mean `io-heavy`?); known are burst, chat, churn, cpu-heavy, fan-out, file-pool, idle-10k, io-heavy, mixed, \
-         orders, ping, stream, timers, and any TOML file"
+         orders, overload, ping, stream, timers, tokens, and any TOML file"
     );
 }
 
@@ -604,7 +604,7 @@ const UNKNOWN: &[Mistake] = &[
         "timeout =",
         "zebra =",
         "4:1: unknown key `zebra`",
-        "known here: `description`, `question`, `connections`, `idle_connections`, `timeout`, `load`, `requests`, `objective`",
+        "known here: `description`, `question`, `connections`, `idle_connections`, `timeout`, `load`, `requests`, `objective`, `goodput`",
     ),
     (
         "arrival =",
@@ -761,7 +761,7 @@ const BAD_STAGES: &[BadStages] = &[
         "to_per_s",
         "too_per_s",
         "12:1: unknown key `too_per_s`",
-        "did you mean `to_per_s`? Known here: `kind`, `from_per_s`, `to_per_s`, `rate_per_s`, `base_per_s`, `burst_per_s`, `period`, `burst_for`, `duration`",
+        "did you mean `to_per_s`? Known here: `kind`, `from_per_s`, `to_per_s`, `rate_per_s`, `capacity_share`, `base_per_s`, `burst_per_s`, `period`, `burst_for`, `duration`",
     ),
     (
         RAMP,
