@@ -1,11 +1,11 @@
 //! `bench run --preset`: one question asked of several scenarios, run by run, and one page that answers it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use model::record::surroundings::Pinning;
 use model::spec::plan::Effort;
-use model::spec::preset::Preset;
-use model::spec::scenario::Scenario;
+use model::spec::preset::{MAX_SOURCE_BYTES, Preset};
 use process::environment;
 use process::failure::{Explain, Failure, Kind};
 use process::files;
@@ -39,12 +39,17 @@ const TEXT: &str = "report.md";
 #[derive(Debug, Serialize, Deserialize)]
 struct Kept {
     schema_version: u32,
-    preset: String,
+    /// What it is called.
+    name: String,
+    /// Its TOML.
+    source: String,
     started_at: String,
     command: Vec<String>,
     /// As they were named, or those of the preset; the first is what the others are compared with.
     targets: Vec<String>,
     effort: Effort,
+    /// Measured time of each target in each run, where somebody says so.
+    duration: Option<Duration>,
     seed: u64,
     pinning: Pinning,
 }
@@ -60,7 +65,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         Some(dir) => (dir.clone(), read(dir)?),
         None => begin(args)?,
     };
-    let preset = Preset::built_in(&kept.preset).map_err(Failure::usage_of)?;
+    let preset = Preset::parse(&kept.source, &kept.name).map_err(Failure::usage)?;
     let parts = parts(&preset, &kept, args)?;
     let total = parts.iter().map(|(_, request)| request.plan.total()).sum();
     note!(
@@ -72,7 +77,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let mode = DisplayMode::usual();
     let interrupt = mode.catch_interrupt()?;
     let mut answered = Answered {
-        name: kept.preset.clone(),
+        name: kept.name.clone(),
         question: preset.question.clone(),
         started_at: kept.started_at.clone(),
         command: kept.command.clone(),
@@ -118,10 +123,29 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
+/// A preset's name and its TOML: a built-in one, or a file.
+fn source(name: &str) -> Result<(String, String), Failure> {
+    let path = Path::new(name);
+    if path.extension().is_none() && !name.contains('/') {
+        let source = Preset::built_in(name).map_err(Failure::usage_of)?;
+        return Ok((name.to_owned(), source.to_owned()));
+    }
+    let source = files::read_text(path, MAX_SOURCE_BYTES).or_usage(
+        || format!("cannot read the preset {name}"),
+        "name a built-in one, or a TOML file as docs/scenarios.md shows",
+    )?;
+    let stem = path.file_stem().map_or_else(
+        || name.to_owned(),
+        |stem| stem.to_string_lossy().into_owned(),
+    );
+    Ok((stem, source))
+}
+
 /// Begins a preset in a new or empty directory.
 fn begin(args: &RunArgs) -> Result<(PathBuf, Kept), Failure> {
     let name = args.preset.as_deref().expect("clap requires one");
-    let preset = Preset::built_in(name).map_err(Failure::usage_of)?;
+    let (name, source) = source(name)?;
+    let preset = Preset::parse(&source, &name).map_err(Failure::usage)?;
     let named = args.experiment.named_targets();
     let targets = if named.is_empty() {
         preset.targets.clone()
@@ -138,16 +162,18 @@ fn begin(args: &RunArgs) -> Result<(PathBuf, Kept), Failure> {
     }
     let effort = args.effort.or(Effort::Default);
     let choices = args.instrument.choices(effort)?;
-    let mut title = run_files::title(name);
+    let mut title = run_files::title(&name);
     let kept = Kept {
         schema_version: KEPT_VERSION,
-        preset: name.to_owned(),
+        name,
+        source,
         started_at: jiff::Timestamp::now()
             .strftime("%Y-%m-%dT%H:%M:%SZ")
             .to_string(),
         command: run_files::command(),
         targets,
         effort,
+        duration: args.duration,
         seed: choices.seed,
         pinning: choices.pinning,
     };
@@ -206,7 +232,8 @@ fn read(dir: &Path) -> Result<Kept, Failure> {
 fn parts(preset: &Preset, kept: &Kept, args: &RunArgs) -> Result<Vec<(Part, Request)>, Failure> {
     let mut parts = Vec::new();
     for workload in &preset.workloads {
-        let scenario = Scenario::built_in(&workload.scenario).map_err(Failure::usage_of)?;
+        let scenario = named::scenario(&workload.scenario)?;
+        let workload_name = scenario.name.clone();
         let closed = if workload.capacity {
             Some(scenario.closed().map_err(Failure::usage)?)
         } else {
@@ -220,10 +247,11 @@ fn parts(preset: &Preset, kept: &Kept, args: &RunArgs) -> Result<Vec<(Part, Requ
             let choices = Choices {
                 seed: kept.seed,
                 pinning: kept.pinning.clone(),
+                duration: kept.duration,
                 ..args.instrument.choices(effort)?
             };
             let part = Part {
-                scenario: workload.scenario.clone(),
+                scenario: workload_name.clone(),
                 work: workload.work.clone(),
                 is_capacity,
                 dir: format!("{:02}-{}", parts.len() + 1, scenario.name),

@@ -86,11 +86,11 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 
-    /// Ask several scenarios one question, and answer it on one page: `node-or-fastapi`. Other targets are compared with `--target`.
+    /// Ask several scenarios one question, and answer it on one page: `node-or-fastapi`, or a TOML file. Other targets are compared with `--target`.
     #[arg(
         long,
-        value_name = "NAME",
-        conflicts_with_all = ["named", "scenario", "connections", "rate", "duration", "rounds", "aa", "profile", "chart", "history", "tui", "base", "url", "pid", "pool", "workers", "warmup"]
+        value_name = "NAME|FILE",
+        conflicts_with_all = ["named", "scenario", "connections", "rate", "rounds", "aa", "profile", "chart", "history", "tui", "base", "url", "pid", "pool", "workers", "warmup"]
     )]
     pub(crate) preset: Option<String>,
 

@@ -12,6 +12,7 @@ mod language;
 mod outputs;
 mod own_requests;
 mod pictures;
+mod preset;
 mod processes;
 mod profile;
 mod program;

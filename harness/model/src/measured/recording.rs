@@ -351,7 +351,9 @@ pub fn recovery_ns(intervals: &[Interval], eased_ns: Nanos) -> Option<Nanos> {
         let ended = interval.ok + interval.failed;
         ended > 0 && interval.in_time as f64 >= RECOVERED_SHARE * ended as f64
     };
-    let interval = after().find(has_recovered).or_else(|| after().last())?;
+    let interval = after()
+        .find(has_recovered)
+        .or_else(|| after().next_back())?;
     Some(interval.start_ns + interval.length_ns - eased_ns)
 }
 

@@ -6,9 +6,16 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use crate::names;
+use crate::spec::toml_source::{SourceError, Text};
+
+/// The longest file of a preset, in bytes.
+pub const MAX_SOURCE_BYTES: usize = 64 * 1024;
+
+/// The most workloads of a preset: each takes minutes.
+pub const MAX_WORKLOADS: usize = 32;
 
 /// The presets that are compiled in: name and TOML source.
-const BUILT_IN: &[(&str, &str)] = &[(
+pub const BUILT_IN: &[(&str, &str)] = &[(
     "node-or-fastapi",
     include_str!("../../../../scenarios/presets/node-or-fastapi.toml"),
 )];
@@ -19,9 +26,9 @@ const BUILT_IN: &[(&str, &str)] = &[(
 pub struct Preset {
     /// What it answers.
     pub question: String,
-    /// Built-in targets, the first being what the others are compared with; at least two.
+    /// Names or files of targets, the first being what the others are compared with; at least two.
     pub targets: Vec<String>,
-    /// In the order in which they are measured and shown; at least one.
+    /// In the order in which they are measured and shown: 1 to [`MAX_WORKLOADS`].
     pub workloads: Vec<Workload>,
 }
 
@@ -29,7 +36,7 @@ pub struct Preset {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Workload {
-    /// The name of a built-in scenario.
+    /// The name of a scenario, or its file.
     pub scenario: String,
     /// What a request costs, in a few words: `PostgreSQL`.
     pub work: String,
@@ -58,18 +65,52 @@ impl Preset {
         BUILT_IN.iter().map(|(name, _)| *name)
     }
 
-    /// One that is compiled in, by its name.
+    /// Reads a preset. `file_name`: where the source came from, as people would find it again.
+    ///
+    /// # Errors
+    ///
+    /// It is no TOML, has a key that presets don't have, too few targets, or too few or many workloads.
+    pub fn parse(source: &str, file_name: &str) -> Result<Self, SourceError> {
+        let text = Text {
+            source,
+            file_name,
+            examples: "docs/scenarios.md shows a preset",
+        };
+        let preset: Self = toml::from_str(source).map_err(|error| text.toml_error(&error))?;
+        let wrong = |what: String, help| Err(text.error(0..0, what, help));
+        if preset.targets.len() < 2 {
+            let what = format!(
+                "a preset compares targets, and `targets` has {}",
+                preset.targets.len()
+            );
+            return wrong(
+                what,
+                "name two at least, as in `targets = [\"node\", \"fastapi\"]`",
+            );
+        }
+        if !(1..=MAX_WORKLOADS).contains(&preset.workloads.len()) {
+            let what = format!(
+                "a preset has 1 to {MAX_WORKLOADS} workloads, not {}",
+                preset.workloads.len()
+            );
+            return wrong(what, "write a `[[workloads]]` table for each scenario");
+        }
+        Ok(preset)
+    }
+
+    /// The source of one that is compiled in, by its name.
     ///
     /// # Errors
     ///
     /// There is none of that name.
-    pub fn built_in(name: &str) -> Result<Self, UnknownPreset> {
+    pub fn built_in(name: &str) -> Result<&'static str, UnknownPreset> {
         let found = BUILT_IN.iter().find(|(known, _)| *known == name);
-        let (_, source) = found.ok_or_else(|| UnknownPreset {
-            name: names::shortened(name),
-            nearest: names::nearest(name, Self::names()),
-        })?;
-        Ok(toml::from_str(source).expect("every built-in preset is parsed by a test"))
+        found
+            .map(|(_, source)| *source)
+            .ok_or_else(|| UnknownPreset {
+                name: names::shortened(name),
+                nearest: names::nearest(name, Self::names()),
+            })
     }
 }
 
@@ -82,7 +123,7 @@ mod tests {
     #[test]
     fn every_preset_names_scenarios_and_targets_that_are_there() {
         for name in Preset::names() {
-            let preset = Preset::built_in(name).unwrap();
+            let preset = Preset::parse(Preset::built_in(name).unwrap(), name).unwrap();
             assert!(preset.targets.len() >= 2 && !preset.workloads.is_empty());
             for target in &preset.targets {
                 TargetSpec::parse(target).unwrap();
@@ -101,5 +142,29 @@ mod tests {
             error,
             "no preset is called `node-or-fastap` (did you mean `node-or-fastapi`?); known are node-or-fastapi"
         );
+    }
+
+    #[test]
+    fn a_preset_has_two_targets_and_a_bounded_number_of_workloads() {
+        let of = |targets: &str, workloads: usize| {
+            let workload = "[[workloads]]\nscenario = \"ping\"\nwork = \"nothing\"\n";
+            let source = format!(
+                "question = \"?\"\ntargets = [{targets}]\n{}",
+                workload.repeat(workloads)
+            );
+            Preset::parse(&source, "mine.toml").map_err(|error| error.to_string())
+        };
+        let two = "\"node\", \"fastapi\"";
+        assert!(of(two, 1).is_ok() && of(two, MAX_WORKLOADS).is_ok());
+        assert_eq!(
+            of(two, MAX_WORKLOADS + 1).unwrap_err(),
+            "mine.toml:1:1: a preset has 1 to 32 workloads, not 33"
+        );
+        assert_eq!(
+            of("\"node\"", 1).unwrap_err(),
+            "mine.toml:1:1: a preset compares targets, and `targets` has 1"
+        );
+        let error = Preset::parse("question = \"?\"\ntargts = []\n", "mine.toml").unwrap_err();
+        assert_eq!((error.line(), error.nearest()), (2, Some("targets")));
     }
 }

@@ -171,9 +171,11 @@ impl Profile {
         let (last, before) = self.0.pieces.split_last()?;
         let last_per_s = steps(last)?;
         let mut higher = before.iter().filter_map(steps);
+        let lasts = Duration::from_secs_f64(last.length_ns / PER_S);
+        let from = self.0.length.saturating_sub(lasts);
         higher
             .any(|per_s| per_s > last_per_s)
-            .then_some(last.from_ns as Nanos)
+            .then(|| duration_ns(from))
     }
 
     /// How long the stages take once.

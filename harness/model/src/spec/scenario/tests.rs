@@ -302,7 +302,10 @@ fn stages_in_shares_become_rates_once_the_capacity_is_known() {
         panic!("{arrival:?}");
     };
     let due = [1, 2].map(|s| profile.cumulative(s * units::NANOS_PER_S).round());
-    assert_eq!(due.map(|count| count as u64), [200, 1_000]);
+    assert!(
+        (due[0] - 200.0).abs() < 0.5 && (due[1] - 1_000.0).abs() < 0.5,
+        "{due:?}"
+    );
 }
 
 #[test]
@@ -322,10 +325,7 @@ fn goodput_has_limits_below_the_timeout() {
             "response_time = \"2s\"\n",
             "`response_time` must be below the timeout of 2s",
         ),
-        (
-            "first_event = \"0s\"\n",
-            "a time of zero can't be kept",
-        ),
+        ("first_event = \"0s\"\n", "a time of zero can't be kept"),
         ("", "`goodput` has no limit"),
     ] {
         let error = with(table).expect_err(table).to_string();
