@@ -167,8 +167,7 @@ pub struct Load {
     pub goodput: Option<Goodput>,
 }
 
-/// The limits that a reply has to keep, all of them, to count as goodput: useful throughput, as against replies that come too late for
-/// whoever waits for them. At least one is set.
+/// The limits that a reply has to keep, all of them, to count as goodput: useful throughput, without the replies that come too late. At least one is set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Goodput {
     /// The longest response time, in nanoseconds.

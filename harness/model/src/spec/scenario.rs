@@ -25,6 +25,8 @@ use crate::units::{Rate, UnitError};
 pub use crate::spec::toml_source::SourceError as ScenarioError;
 use stages::RawStage;
 
+pub use stages::{MAX_CAPACITY_SHARE, WHOLE_PER_S};
+
 /// The scenarios that are compiled in: name and TOML source, by name.
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("burst", include_str!("../../../../scenarios/burst.toml")),
@@ -164,14 +166,8 @@ pub enum Pace {
     CapacityStages(Profile),
 }
 
-/// The rate that stands for a target's whole capacity in stages that are shares of it, until that is known.
-pub const WHOLE_PER_S: f64 = 1e6;
-
 /// Connections of a closed loop that measures the capacity: enough to fill a core, and too few to wait for one another for long.
 pub const CAPACITY_CONNECTIONS: u32 = 64;
-
-/// The largest share of the capacity that a stage may ask for.
-pub const MAX_CAPACITY_SHARE: f64 = 10.0;
 
 /// One kind of request in the mix.
 #[derive(Debug, Clone, PartialEq)]
@@ -873,7 +869,14 @@ fn pace(text: &Text<'_>, load: &RawLoad) -> Result<Pace, ScenarioError> {
             let what = format!("`capacity_share` must be above 0 and below 1, not {value}");
             Err(text.error(share.span(), what, "at 1 and above queues grow without end; 0.5 is half of what the weaker target can do"))
         }
-        (None, None, Some(stages)) => stages::pace(text, stages),
+        (None, None, Some(stages)) => {
+            let (profile, are_shares) = stages::profile(text, stages)?;
+            Ok(if are_shares {
+                Pace::CapacityStages(profile)
+            } else {
+                Pace::Stages(profile)
+            })
+        },
         (Some(_), Some(share), _) => both(share.span(), "rate_per_s", "capacity_share"),
         (Some(rate), None, Some(_)) => both(rate.span(), "rate_per_s", "stages"),
         (None, Some(share), Some(_)) => both(share.span(), "capacity_share", "stages"),
@@ -1334,7 +1337,7 @@ fn goodput(
         let limit = text.duration(value)?;
         if limit >= timeout {
             let what = format!("`{key}` must be below the timeout of {timeout:?}");
-            let help = "give the time within which a reply is of use to whoever waits for it";
+            let help = "give the time within which a reply is of use to the one who waits for it";
             return Err(text.error(value.span(), what, help));
         }
         Ok(Some(units::duration_ns(limit)))

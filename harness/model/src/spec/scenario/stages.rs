@@ -7,7 +7,6 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::spec::load::{Profile, ProfileError, Stage};
-use crate::spec::scenario::{MAX_CAPACITY_SHARE, Pace, WHOLE_PER_S};
 use crate::spec::toml_source::{SourceError, Text};
 
 /// One `[[load.stages]]` table, before anything about it is believed.
@@ -61,8 +60,17 @@ enum RawKind {
     Burst,
 }
 
-/// The pace that the stages make: rates all of them, or shares of the capacity all of them.
-pub(super) fn pace(text: &Text<'_>, raw: &Spanned<Vec<RawStage>>) -> Result<Pace, SourceError> {
+/// The rate that stands for a target's whole capacity in stages that are shares of it, until that is known.
+pub const WHOLE_PER_S: f64 = 1e6;
+
+/// The largest share of the capacity that a stage may ask for.
+pub const MAX_CAPACITY_SHARE: f64 = 10.0;
+
+/// The profile that the stages make, and whether they are shares of the capacity, as all are or none.
+pub(super) fn profile(
+    text: &Text<'_>,
+    raw: &Spanned<Vec<RawStage>>,
+) -> Result<(Profile, bool), SourceError> {
     let stages = raw.get_ref();
     let is_share = |stage: &RawStage| matches!(stage.kind.get_ref(), RawKind::Share);
     let are_shares = stages.iter().any(is_share);
@@ -71,24 +79,15 @@ pub(super) fn pace(text: &Text<'_>, raw: &Spanned<Vec<RawStage>>) -> Result<Pace
         let help = "write `kind = \"share\"` with a `capacity_share` for all of them, or rates for all of them";
         return Err(text.error(other.kind.span(), what, help));
     }
-    let profile = profile(text, raw)?;
-    Ok(if are_shares {
-        Pace::CapacityStages(profile)
-    } else {
-        Pace::Stages(profile)
-    })
-}
-
-fn profile(text: &Text<'_>, raw: &Spanned<Vec<RawStage>>) -> Result<Profile, SourceError> {
-    let stages = raw.get_ref();
     let read: Vec<Stage> = stages
         .iter()
         .map(|stage| stage.read(text))
         .collect::<Result<_, _>>()?;
-    Profile::new(&read).map_err(|error| {
+    let profile = Profile::new(&read).map_err(|error| {
         let span = place(&error, stages).unwrap_or_else(|| raw.span());
         text.error(span, error.to_string(), error.remedy())
-    })
+    })?;
+    Ok((profile, are_shares))
 }
 
 /// Where the key stands that the error is about.
