@@ -31,7 +31,7 @@ fn a_preset_that_was_killed_goes_on_and_answers_on_one_page() {
     let file = preset(dir.path(), "orders");
     let out = dir.path().join("out");
     let out_name = out.display().to_string();
-    let args = ["run", "--preset", &file, "--quick", "--duration", "1s"];
+    let args = ["run", "--preset", &file, "--quick", "--duration", "4s"];
     let mut child = bench(&[&args[..], &["--out", &out_name]].concat())
         .spawn()
         .unwrap();
