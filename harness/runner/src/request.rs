@@ -400,3 +400,48 @@ fn target(origin: &OriginRecord, source: &str) -> Result<TargetSpec, Failure> {
         ..target
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_that_a_target_lacks_is_refused_before_anything_starts() {
+        let refused = |target: &str, workers: u32, scenario: &str| {
+            let scenario = Scenario::built_in(scenario).unwrap();
+            let workers = workers.try_into().unwrap();
+            let target = TargetSpec::parse(target).unwrap().with_workers(workers);
+            let pinning = Pinning {
+                server_cpus: vec![0, 1],
+                load_cpus: Vec::new(),
+            };
+            let routes = Routes::of(&scenario).unwrap();
+            let served = all_served(&routes, &scenario, &[target.unwrap()], &pinning);
+            served.err().map(|failure| {
+                let help = failure.report.help().map(|help| help.to_string());
+                (failure.report.to_string(), help.unwrap())
+            })
+        };
+        let (what, help) = refused("express", 1, "chat").unwrap();
+        assert_eq!(
+            what,
+            "express does not serve /chat, which the scenario chat asks for"
+        );
+        assert!(
+            help.starts_with("leave it out, or choose a scenario"),
+            "{help}"
+        );
+
+        assert_eq!(refused("fastapi", 1, "chat"), None);
+        let (what, help) = refused("fastapi", 2, "chat").unwrap();
+        assert_eq!(
+            what,
+            "fastapi does not serve /chat with several workers, which the scenario chat asks for"
+        );
+        assert_eq!(help, "give it one worker, or leave it out");
+
+        for target in ["express", "fastapi", "axum"] {
+            assert_eq!(refused(target, 2, "ping"), None, "{target}");
+        }
+    }
+}

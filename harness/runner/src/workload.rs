@@ -17,9 +17,11 @@ use model::spec::load::Connect;
 use model::spec::scenario as spec_of;
 use model::spec::scenario::{
     Asks, Body, BodySource, MAX_BODY_FILE_BYTES, RequestSpec, Scenario, ScenarioError, TakeFrom,
-    USUAL_STATUS,
+    TokenKind, USUAL_STATUS,
 };
-use spec::{MAX_UPSTREAM_CONNECTIONS, Mode, Route, order_answer};
+use spec::{
+    MAX_UPSTREAM_CONNECTIONS, Mode, Route, Token, auth_answer, order_answer, upload_answer,
+};
 
 use process::failure::Failure;
 use process::files;
@@ -265,6 +267,13 @@ impl Answer {
         Self::new(answer.status, is_known.then(|| answer.body.into_owned()))
     }
 
+    /// What answers a token. Targets refuse one in words of their own.
+    fn to_token(token: Token) -> Self {
+        let answer = auth_answer(Some(token.authorization().as_bytes()), TOKENS_AT_S);
+        let is_known = answer.status == USUAL_STATUS;
+        Self::new(answer.status, is_known.then(|| answer.body.into_owned()))
+    }
+
     /// What a path of the user's own must answer: one of these statuses, or a success where there are none.
     fn of_own(statuses: &[u16], body: Option<&spec_of::ExpectBody>) -> Self {
         let statuses = match statuses {
@@ -292,6 +301,17 @@ impl Answer {
         };
         refused.then_some(())?;
         Some(String::from_utf8_lossy(body).into_owned())
+    }
+}
+
+/// A time between those at which the tokens of a load end, in seconds since 1970: what each is answered does not depend on the day.
+const TOKENS_AT_S: u64 = 2_000_000_000;
+
+fn token_of(kind: TokenKind) -> Token {
+    match kind {
+        TokenKind::Valid => Token::Valid,
+        TokenKind::Expired => Token::Expired,
+        TokenKind::Forged => Token::Forged,
     }
 }
 
@@ -355,6 +375,14 @@ fn own(
         let message = "`message_bytes` is for the route /chat";
         return refuse("message_bytes", message, "remove it");
     }
+    if spec.token.is_some() {
+        let message = "`token` is for the route /auth";
+        return refuse(
+            "token",
+            message,
+            "write it as a header: `headers = [\"Authorization: Bearer …\"]`",
+        );
+    }
     let method = match own::method(&spec.method) {
         Ok(method) => method,
         Err(why) => {
@@ -372,7 +400,7 @@ fn own(
     };
     let in_body = spec.body.iter().filter_map(|body| match &body.source {
         BodySource::Text(text) => Some(("body", text)),
-        BodySource::File(_) | BodySource::Lines(_) => None,
+        BodySource::File(_) | BodySource::Lines(_) | BodySource::Made(_) => None,
     });
     let in_headers = spec.headers.iter().map(|line| ("headers", line));
     for (key, text) in in_headers.chain(in_body) {
@@ -446,6 +474,7 @@ fn own_body(
     };
     Ok(Some(match &body.source {
         BodySource::Text(text) => OwnBody::Text(text.clone().into_bytes()),
+        BodySource::Made(bytes) => OwnBody::Text(made(*bytes)),
         BodySource::File(name) => OwnBody::Text(read("body_file", name)?),
         BodySource::Lines(name) => {
             let bytes = read("body_lines", name)?;
@@ -520,6 +549,10 @@ fn by_contract(
         let message = format!("`message_bytes` means nothing with {asked}");
         return refuse("message_bytes", &message, "remove it");
     }
+    if spec.token.is_some() && route != Route::Auth {
+        let message = format!("`token` means nothing with {asked}");
+        return refuse("token", &message, "remove it");
+    }
     if length(&route) >= scenario.timeout {
         let message = format!(
             "this stream takes {:?}, and the timeout is {:?}",
@@ -534,7 +567,20 @@ fn by_contract(
             let message = format!("{asked} needs an order");
             return refuse("route", &message, "write it as `body`");
         }
-        (Route::Orders | Route::DbOrders, Some(body)) => Answer::to_order(text(body)),
+        (Route::Orders | Route::DbOrders, Some(body)) => Answer::to_order(&text(body)),
+        (Route::Auth, _) => {
+            let Some(token) = spec.token else {
+                let message = "/auth needs a token";
+                let help = "write `token = \"valid\"`, `\"expired\"` or `\"forged\"`";
+                return refuse("route", message, help);
+            };
+            Answer::to_token(token_of(token))
+        }
+        (Route::Upload, body) => {
+            let body = body.as_ref().map(text).unwrap_or_default();
+            let answer = upload_answer(&body).body.into_owned();
+            Answer::new(USUAL_STATUS, Some(answer))
+        }
         _ => Answer::to(&route, method),
     };
     let right = answer.status();
@@ -558,6 +604,10 @@ fn by_contract(
         return refuse("expect_status", &message, &help);
     }
     let content_type = spec.body.iter().map(|body| body.content_type.clone());
+    let authorization = spec.token.map(|token| {
+        let value = token_of(token).authorization().to_owned();
+        ("Authorization".to_owned(), value)
+    });
     Ok(Asked {
         method: spec.method.clone(),
         target: route.target(),
@@ -565,11 +615,12 @@ fn by_contract(
         host: None,
         headers: content_type
             .map(|value| ("Content-Type".to_owned(), value))
+            .chain(authorization)
             .collect(),
         body: spec
             .body
             .as_ref()
-            .map(|body| OwnBody::Text(text(body).to_vec())),
+            .map(|body| OwnBody::Text(text(body).into_owned())),
         values: Vec::new(),
         follows: false,
         reading: Reading::default(),
@@ -579,10 +630,18 @@ fn by_contract(
     })
 }
 
+/// So many bytes, those of the contract's files.
+fn made(bytes: u32) -> Vec<u8> {
+    let mut body = spec::file_bytes(bytes.div_ceil(1024));
+    body.truncate(bytes as usize);
+    body
+}
+
 /// The body of a request for a route.
-fn text(body: &Body) -> &[u8] {
+fn text(body: &Body) -> Cow<'_, [u8]> {
     match &body.source {
-        BodySource::Text(text) => text.as_bytes(),
+        BodySource::Text(text) => text.as_bytes().into(),
+        BodySource::Made(bytes) => made(*bytes).into(),
         BodySource::File(_) | BodySource::Lines(_) => {
             unreachable!("a scenario has these with paths of one's own only")
         }
@@ -701,6 +760,29 @@ mod tests {
     }
 
     #[test]
+    fn a_token_is_sent_and_a_made_body_is_the_same_in_every_run() {
+        let request = |keys: &str| {
+            let routes = Routes::of(&scenario(&format!("[[requests]]\n{keys}"))).unwrap();
+            let address = Address::parse("a:81").unwrap();
+            let workload = routes.workload(&address, Connect::Once, &|_| None);
+            workload.requests()[0].bytes.clone()
+        };
+        let token = request("route = \"/auth\"\ntoken = \"valid\"\n");
+        let expected = format!(
+            "GET /auth HTTP/1.1\r\nHost: a:81\r\nAuthorization: {}\r\n\r\n",
+            Token::Valid.authorization()
+        );
+        assert_eq!(String::from_utf8(token).unwrap(), expected);
+        let upload = request("route = \"/upload\"\nmethod = \"POST\"\nbody_bytes = 1500\n");
+        assert!(upload.ends_with(&spec::file_bytes(2)[..1500]));
+        assert!(
+            upload
+                .windows(20)
+                .any(|part| part == b"Content-Length: 1500")
+        );
+    }
+
+    #[test]
     fn a_body_comes_from_a_file_up_to_the_bound() {
         let dir = tempfile::tempdir().unwrap();
         let read = |key: &str, bytes: u64| {
@@ -813,6 +895,21 @@ mod tests {
                 "route = \"/chat\"\nmethod = \"HEAD\"\n".to_owned(),
                 "made-up.toml:8:10: /chat is joined with GET, not with HEAD",
                 "leave `method` out",
+            ),
+            (
+                "route = \"/auth\"\n".to_owned(),
+                "made-up.toml:7:9: /auth needs a token",
+                "write `token = \"valid\"`, `\"expired\"` or `\"forged\"`",
+            ),
+            (
+                "route = \"/auth\"\ntoken = \"forged\"\n".to_owned(),
+                "made-up.toml:7:9: this is answered 401, not 200",
+                "write `expect_status = 401`, or correct the request",
+            ),
+            (
+                "route = \"/json\"\ntoken = \"valid\"\n".to_owned(),
+                "made-up.toml:8:9: `token` means nothing with /json",
+                "remove it",
             ),
             (
                 "route = \"/json\"\nmessage_bytes = 64\n".to_owned(),

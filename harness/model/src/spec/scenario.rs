@@ -29,6 +29,7 @@ pub use stages::{MAX_CAPACITY_SHARE, WHOLE_PER_S};
 
 /// The scenarios that are compiled in: name and TOML source, by name.
 pub const BUILT_IN: &[(&str, &str)] = &[
+    ("auth", include_str!("../../../../scenarios/auth.toml")),
     ("burst", include_str!("../../../../scenarios/burst.toml")),
     ("chat", include_str!("../../../../scenarios/chat.toml")),
     ("churn", include_str!("../../../../scenarios/churn.toml")),
@@ -62,6 +63,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("stream", include_str!("../../../../scenarios/stream.toml")),
     ("timers", include_str!("../../../../scenarios/timers.toml")),
     ("tokens", include_str!("../../../../scenarios/tokens.toml")),
+    ("upload", include_str!("../../../../scenarios/upload.toml")),
 ];
 
 /// The longest scenario that is read.
@@ -76,6 +78,8 @@ pub const MAX_WEIGHT: u32 = 1_000_000;
 pub const MAX_ROUTE_BYTES: usize = 2048;
 /// The most headers that a request may add to those that are sent anyway.
 pub const MAX_HEADERS: usize = 64;
+/// The longest body that is asked for by its length alone, in bytes: as long as a file may be.
+pub const MAX_MADE_BODY_BYTES: u32 = 16 * 1024 * 1024;
 /// The largest file of a body, or of bodies, in bytes.
 pub const MAX_BODY_FILE_BYTES: usize = 16 * 1024 * 1024;
 /// The most that is taken of one reply, and the most places of one that are looked into.
@@ -96,6 +100,8 @@ pub const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS
 pub const METHODS_WITH_BODY: [&str; 2] = ["POST", "PUT"];
 /// What a body is unless the scenario says otherwise.
 pub const DEFAULT_CONTENT_TYPE: &str = "application/json";
+/// What a body that nobody wrote down is.
+pub const BYTES_CONTENT_TYPE: &str = "application/octet-stream";
 /// The longest content type.
 pub const MAX_CONTENT_TYPE_BYTES: usize = 128;
 /// The shortest message of a chat: it has room to say which one it is.
@@ -187,6 +193,8 @@ pub struct RequestSpec {
     pub take: Vec<(String, TakeFrom)>,
     /// What the body of a right answer must be, beside any.
     pub expect_body: Option<ExpectBody>,
+    /// Which token it carries, of `/auth` alone.
+    pub token: Option<TokenKind>,
     /// How long the messages of a chat are, from [`MIN_MESSAGE_BYTES`] to [`MAX_MESSAGE_BYTES`], where the scenario says so.
     pub message_bytes: Option<u32>,
     /// Its weight among the others, at most [`MAX_WEIGHT`]; where it follows, that of the first step.
@@ -234,6 +242,32 @@ pub enum BodySource {
     File(String),
     /// The lines of such a file, one after the other and again from the first.
     Lines(String),
+    /// So many bytes that nobody wrote down, 1 to [`MAX_MADE_BODY_BYTES`]; the same in every run.
+    Made(u32),
+}
+
+/// A token that `/auth` verifies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum TokenKind {
+    /// Signed with the contract's secret, and not expired.
+    Valid,
+    /// Signed with it, and expired.
+    Expired,
+    /// Signed with another secret.
+    Forged,
+}
+
+impl TokenKind {
+    /// As scenarios write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Expired => "expired",
+            Self::Forged => "forged",
+        }
+    }
 }
 
 /// Where in a reply something is taken from.
@@ -266,6 +300,7 @@ impl RequestSpec {
                 BodySource::Text(text) => format!(", {} bytes", text.len()),
                 BodySource::File(name) => format!(", body of {name}"),
                 BodySource::Lines(name) => format!(", lines of {name}"),
+                BodySource::Made(bytes) => format!(", {bytes} bytes"),
             })
             .unwrap_or_default();
         let then = if self.follows { "then " } else { "" };
@@ -273,13 +308,20 @@ impl RequestSpec {
             .message_bytes
             .map(|bytes| format!(", messages of {bytes} bytes"))
             .unwrap_or_default();
+        let token = self
+            .token
+            .map(|token| format!(", token {}", token.name()))
+            .unwrap_or_default();
         let statuses: Vec<String> = self.expect_status.iter().map(u16::to_string).collect();
         let status = match self.expect_status.as_slice() {
             [] | [USUAL_STATUS] => String::new(),
             _ => format!(", to be answered {}", statuses.join(" or ")),
         };
         let target = self.asks.target();
-        format!("{then}{} {target}{body}{messages}{status}", self.method)
+        format!(
+            "{then}{} {target}{token}{body}{messages}{status}",
+            self.method
+        )
     }
 
     fn place(&self, key: &str) -> Range<usize> {
@@ -663,6 +705,12 @@ struct RawRequest {
     /// The file of which each line is a body, one after the other and again from the first; only with `path`.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
     body_lines: Option<Spanned<String>>,
+    /// So many bytes are posted, the same ones in every run.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<i64>", range(min = 1, max = MAX_MADE_BODY_BYTES)))]
+    body_bytes: Option<Spanned<i64>>,
+    /// The token that `/auth` verifies.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<TokenKind>"))]
+    token: Option<Spanned<TokenKind>>,
     /// Whether it is sent after the request above it: a step of a session; only with `path`.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<bool>"))]
     follows: Option<Spanned<bool>>,
@@ -676,7 +724,7 @@ struct RawRequest {
         schemars(with = "Option<RawExpectBody>")
     )]
     expect_body: Option<Spanned<RawExpectBody>>,
-    /// What the body is: `application/json` if left out, and if no header says it.
+    /// What the body is: `application/json` if left out (of `body_bytes` `application/octet-stream`), and if no header says it.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
     content_type: Option<Spanned<String>>,
     /// How long the messages of `/chat` are: 64 if left out.
@@ -951,6 +999,7 @@ fn request(
         headers: headers(text, raw.headers.as_ref(), is_own)?,
         body: body(text, raw, &method, is_own)?,
         method,
+        token: raw.token.as_ref().map(|token| *token.get_ref()),
         message_bytes: message_bytes.transpose()?,
         weight: session.unwrap_or(weight),
         follows: session.is_some(),
@@ -1158,6 +1207,8 @@ impl RawRequest {
             place("body", self.body.as_ref()),
             place("body_file", self.body_file.as_ref()),
             place("body_lines", self.body_lines.as_ref()),
+            place("body_bytes", self.body_bytes.as_ref()),
+            place("token", self.token.as_ref()),
             place("follows", self.follows.as_ref()),
             place("take", self.take.as_ref()),
             place("expect_body", self.expect_body.as_ref()),
@@ -1178,7 +1229,13 @@ fn body(
     method: &str,
     is_own: bool,
 ) -> Result<Option<Body>, ScenarioError> {
+    let made = raw.body_bytes.as_ref().map(|bytes| {
+        let most = i64::from(MAX_MADE_BODY_BYTES);
+        let length = whole(text, "body_bytes", bytes, 1, most)?;
+        Ok((bytes.span(), BodySource::Made(length)))
+    });
     let given = [
+        made.transpose()?,
         raw.body
             .as_ref()
             .map(|body| (body.span(), BodySource::Text(body.get_ref().clone()))),
@@ -1196,7 +1253,7 @@ fn body(
         return Err(text.error(
             place,
             what,
-            "keep one of `body`, `body_file` and `body_lines`",
+            "keep one of `body`, `body_bytes`, `body_file` and `body_lines`",
         ));
     }
     let Some((place, source)) = first else {
@@ -1216,15 +1273,23 @@ fn body(
             "write `method = \"POST\"` or `method = \"PUT\"`, or remove `body`",
         ));
     }
+    let usual = match source {
+        BodySource::Made(_) => BYTES_CONTENT_TYPE,
+        BodySource::Text(_) | BodySource::File(_) | BodySource::Lines(_) => DEFAULT_CONTENT_TYPE,
+    };
     Ok(Some(Body {
         source,
-        content_type: content_type(text, raw.content_type.as_ref())?,
+        content_type: content_type(text, raw.content_type.as_ref(), usual)?,
     }))
 }
 
-fn content_type(text: &Text<'_>, value: Option<&Spanned<String>>) -> Result<String, ScenarioError> {
+fn content_type(
+    text: &Text<'_>,
+    value: Option<&Spanned<String>>,
+    usual: &str,
+) -> Result<String, ScenarioError> {
     let Some(value) = value else {
-        return Ok(DEFAULT_CONTENT_TYPE.to_owned());
+        return Ok(usual.to_owned());
     };
     let content_type = value.get_ref();
     // A field's value (RFC 9110, section 5.5), without what only very old ones have: leading blanks, and bytes beyond ASCII.

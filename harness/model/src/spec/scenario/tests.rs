@@ -511,6 +511,45 @@ fn a_body_is_sent_as_it_is_written() {
     with(&format!("body = \"\"\ncontent_type = \"{longest}\"\n"));
 }
 
+#[test]
+fn a_body_may_be_asked_for_by_its_length_alone() {
+    let head = "weight = 3\nmethod = \"POST\"\n";
+    for bytes in [1, MAX_MADE_BODY_BYTES] {
+        let scenario = check_fits("weight = 3\n", &format!("{head}body_bytes = {bytes}\n"));
+        let request = &scenario.requests[0];
+        assert_eq!(request.words(), format!("POST /sleep/5, {bytes} bytes"));
+        let body = request.body.as_ref().unwrap();
+        assert_eq!(body.source, BodySource::Made(bytes));
+        assert_eq!(body.content_type, BYTES_CONTENT_TYPE);
+    }
+    for bytes in [0, MAX_MADE_BODY_BYTES + 1] {
+        let source = edited("weight = 3\n", &format!("{head}body_bytes = {bytes}\n"));
+        let error = parse(&source).unwrap_err().to_string();
+        assert!(error.contains("body_bytes"), "{error}");
+    }
+    let source = edited(
+        "weight = 3\n",
+        &format!("{head}body_bytes = 1\nbody = \"\"\n"),
+    );
+    assert!(parse(&source).unwrap_err().to_string().contains("one body"));
+}
+
+#[test]
+fn a_request_may_carry_a_token() {
+    for (token, words) in [
+        ("valid", "GET /sleep/5, token valid"),
+        ("expired", "GET /sleep/5, token expired"),
+        ("forged", "GET /sleep/5, token forged"),
+    ] {
+        let scenario = check_fits(
+            "weight = 3\n",
+            &format!("weight = 3\ntoken = \"{token}\"\n"),
+        );
+        assert_eq!(scenario.requests[0].words(), words);
+    }
+    assert!(parse(&edited("weight = 3\n", "weight = 3\ntoken = \"stolen\"\n")).is_err());
+}
+
 /// Nobody could measure an endpoint of their own: only routes of the contract were known.
 #[test]
 fn a_request_may_ask_for_a_path_of_ones_own() {
