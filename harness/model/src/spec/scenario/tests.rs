@@ -199,8 +199,8 @@ fn every_built_in_scenario_is_valid_and_says_why() {
     assert_eq!(names, sorted);
     assert_eq!(
         Scenario::built_in("io-havey").unwrap_err().to_string(),
-        "no scenario is called `io-havey` (did you mean `io-heavy`?); known are burst, chat, churn, cpu-heavy, fan-out, file-pool, idle-10k, io-heavy, mixed, \
-         orders, overload, ping, stream, timers, tokens, and any TOML file"
+        "no scenario is called `io-havey` (did you mean `io-heavy`?); known are auth, burst, chat, churn, cpu-heavy, fan-out, file-pool, idle-10k, io-heavy, \
+         mixed, orders, overload, ping, stream, timers, tokens, upload, and any TOML file"
     );
 }
 
@@ -673,7 +673,7 @@ const UNKNOWN: &[Mistake] = &[
         "weight",
         "wieght",
         "13:1: unknown key `wieght`",
-        "did you mean `weight`? Known here: `route`, `path`, `method`, `headers`, `body`, `body_file`, `body_lines`, `follows`, `take`, `expect_body`, `content_type`, `message_bytes`, `weight`, `expect_status`",
+        "did you mean `weight`? Known here: `route`, `path`, `method`, `headers`, `body`, `body_file`, `body_lines`, `body_bytes`, `token`, `follows`, `take`, `expect_body`, `content_type`, `message_bytes`, `weight`, `expect_status`",
     ),
     (
         "p99 =",
