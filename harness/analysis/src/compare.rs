@@ -842,6 +842,7 @@ mod tests {
                 .map(|value| (TIME.name().to_owned(), value))
                 .into_iter()
                 .collect(),
+            services_cpu_s: std::collections::BTreeMap::new(),
             loops: None,
         }
     }

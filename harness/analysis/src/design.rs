@@ -185,6 +185,7 @@ mod tests {
                     requests: Accounting::default(),
                     by_request: Vec::new(),
                     metrics: [(JUDGED.name().to_owned(), value)].into(),
+                    services_cpu_s: std::collections::BTreeMap::new(),
                     loops: None,
                 });
             }

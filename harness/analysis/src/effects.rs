@@ -192,6 +192,7 @@ mod tests {
                 requests: Accounting::default(),
                 by_request: Vec::new(),
                 metrics: [(CPU.name().to_owned(), value * (spread * sign).exp())].into(),
+                services_cpu_s: std::collections::BTreeMap::new(),
                 loops: None,
             }
         };

@@ -142,6 +142,7 @@ pub fn epochs(
             requests: Accounting::default(),
             by_request: Vec::new(),
             metrics: metrics.collect(),
+            services_cpu_s: std::collections::BTreeMap::new(),
             loops: None,
         });
     }

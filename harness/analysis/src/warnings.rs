@@ -11,6 +11,7 @@ use model::measured::workload::WorkloadKind;
 use model::percentiles::PERCENTILES;
 use model::record::warning::{Fact, Instrument, REACHED_SHARE, SATURATED_SHARE, Warning};
 use model::spec::load::{Arrival, Connect, Load, Process};
+use model::spec::services::Service;
 use model::units::{NANOS_PER_S, Nanos};
 
 /// The generator's own lag at the 99th percentile from which on it is worth a warning.
@@ -231,6 +232,28 @@ fn backend_late(circumstances: &Circumstances) -> Option<Warning> {
         ..Warning::note(Fact::BackendLate {
             p50_ns,
             p99_ns: lateness.p99,
+        })
+    })
+}
+
+/// Services that were busy all the time answered as fast as they can, whatever the target: also where the load generator on their cores
+/// left them no more.
+///
+/// `used`: cores that each used; `cores`: that they have together; `by_generator`: that the load generator used of them.
+pub fn service_saturated(
+    used: &BTreeMap<Service, f64>,
+    cores: usize,
+    by_generator: f64,
+) -> Option<Warning> {
+    let (&service, &most) = used.iter().max_by(|(_, a), (_, b)| a.total_cmp(b))?;
+    let share = |used: f64| used / cores.max(1) as f64;
+    let busy_share = share(used.values().sum::<f64>() + by_generator);
+    // A generator that fills the cores by itself says so by itself.
+    (busy_share >= SATURATED_SHARE && share(by_generator) < SATURATED_SHARE).then(|| {
+        Warning::note(Fact::ServiceSaturated {
+            service,
+            busy_share: busy_share.min(1.0),
+            cpu_share: share(most).min(1.0),
         })
     })
 }
@@ -581,6 +604,25 @@ mod tests {
         let codes = validity.warnings.iter().map(Warning::code);
         let codes: Vec<&str> = codes.filter(|code| *code != "too_few_samples").collect();
         codes.join(" ")
+    }
+
+    #[test]
+    fn a_service_is_the_bottleneck_where_its_cores_are_full_and_not_by_the_generator_alone() {
+        let found = |postgres: f64, redis: f64, cores, by_generator| {
+            let used = BTreeMap::from([(Service::Postgres, postgres), (Service::Redis, redis)]);
+            let warning = service_saturated(&used, cores, by_generator)?;
+            let Fact::ServiceSaturated { service, .. } = warning.fact else {
+                panic!("{warning:?}");
+            };
+            Some(service)
+        };
+        assert_eq!(found(0.9, 0.0, 1, 0.0), Some(Service::Postgres));
+        assert_eq!(found(0.89, 0.0, 1, 0.0), None);
+        assert_eq!(found(0.9, 0.0, 2, 0.0), None);
+        assert_eq!(found(0.4, 0.5, 1, 0.0), Some(Service::Redis));
+        assert_eq!(found(0.5, 0.1, 1, 0.3), Some(Service::Postgres));
+        assert_eq!(found(0.1, 0.0, 1, 0.9), None);
+        assert_eq!(service_saturated(&BTreeMap::new(), 1, 0.0), None);
     }
 
     #[test]

@@ -93,7 +93,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Man(args) => commands::man::run(&args),
         Command::Setup(args) => commands::setup::run(&args),
         Command::Supervise(args) => {
-            supervise::run(args.cpus.as_ref(), &args.command).map(|()| Exit::Success)
+            supervise::run(&args.supervision(), &args.command).map(|()| Exit::Success)
         }
         Command::Tied(args) => match supervise::become_tied(args.parent, &args.command)? {},
         Command::VersionOf(args) => commands::version_of::run(&args),

@@ -50,6 +50,8 @@ fn experiment(record: &RunRecord) -> ExperimentRecord {
         duration_ns: None,
         warmup_ns: None,
         clock: model::spec::load::ReceiveClock::Auto,
+        services: std::collections::BTreeMap::new(),
+        database_connections: None,
         aa: false,
         profile: false,
     }

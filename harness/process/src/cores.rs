@@ -139,10 +139,12 @@ pub fn divide(
 
 /// Whether some core both serves and generates.
 pub fn is_shared(pinning: &Pinning) -> bool {
-    pinning
-        .server_cpus
-        .iter()
-        .any(|cpu| pinning.load_cpus.contains(cpu))
+    share(&pinning.server_cpus, &pinning.load_cpus)
+}
+
+/// Whether both have a core in common.
+pub fn share(one: &[u32], other: &[u32]) -> bool {
+    one.iter().any(|cpu| other.contains(cpu))
 }
 
 /// The cores that neither serve nor generate.

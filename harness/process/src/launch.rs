@@ -382,13 +382,13 @@ fn answering<'a>(clients: &'a [ControlClient], path: &str) -> Result<&'a Control
 }
 
 /// A port on 127.0.0.1 that was free a moment ago.
-fn free_port() -> std::io::Result<u16> {
+pub(crate) fn free_port() -> std::io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
         .local_addr()?
         .port())
 }
 
-fn is_taken(port: u16) -> bool {
+pub(crate) fn is_taken(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err()
 }
 
@@ -402,7 +402,7 @@ fn stay(in_order: bool) -> &'static str {
 }
 
 /// Output as the tail of an error message.
-fn quoted(output: &str) -> String {
+pub(crate) fn quoted(output: &str) -> String {
     if output.is_empty() {
         "; it printed nothing".to_owned()
     } else {

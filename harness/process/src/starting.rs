@@ -29,6 +29,8 @@ pub struct Starter {
     data_dir: String,
     /// Authority of the backend.
     upstream: Option<String>,
+    /// What every target finds in its environment, unless its manifest says otherwise.
+    environment: Vec<(String, String)>,
     /// The directory of the sockets where targets listen that take one.
     sockets: Option<TempDir>,
     /// What was set up for the targets that need it, or why it could not be.
@@ -43,6 +45,7 @@ impl Starter {
         targets: &[TargetSpec],
         pinning: &Pinning,
         upstream: Option<String>,
+        environment: &[(String, String)],
         interrupt: &Interrupt,
         say: &mut dyn FnMut(&str),
     ) -> Result<Self, Failure> {
@@ -81,6 +84,7 @@ impl Starter {
             pinning: pinning.clone(),
             data_dir: data_dir.display().to_string(),
             upstream,
+            environment: environment.to_vec(),
             setups,
             interrupt: interrupt.clone(),
         })
@@ -112,7 +116,11 @@ impl Starter {
                 ..values.clone()
             };
             let reaches = find(&values).expect("it could be found out a moment ago");
-            service(manifest, &values, cpus, reaches)
+            let mut service = service(manifest, &values, cpus, reaches);
+            // Before the manifest's own, which then counts.
+            let own = service.program.env;
+            service.program.env = [self.environment.clone(), own].concat();
+            service
         })
         .map_err(|error| error.to_string())
     }
@@ -257,7 +265,7 @@ fn program(manifest: &Manifest, values: &Values) -> Program {
         dir: dir
             .filter(|dir| !dir.as_os_str().is_empty())
             .map(PathBuf::from),
-        cpus: Vec::new(),
+        ..Program::default()
     }
 }
 
@@ -277,6 +285,7 @@ mod tests {
             pinning,
             data_dir: "/data".to_owned(),
             upstream: Some("127.0.0.1:9000".to_owned()),
+            environment: Vec::new(),
             sockets: None,
             setups: BTreeMap::new(),
             interrupt: Interrupt::default(),

@@ -11,11 +11,12 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -99,9 +100,55 @@ fn ordered(line: &str) -> Option<Signal> {
     Signal::from_named_raw(line.parse().ok()?)
 }
 
+/// A user and a group by their numbers, as `101:104`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Account {
+    /// The user.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.uid, self.gid)
+    }
+}
+
+impl FromStr for Account {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let numbers = text.split_once(':');
+        let read = numbers.and_then(|(uid, gid)| Some((uid.parse().ok()?, gid.parse().ok()?)));
+        let (uid, gid) = read.ok_or("write UID:GID, as in 101:104")?;
+        Ok(Self { uid, gid })
+    }
+}
+
+/// A directory that is of no use once a program has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scratch {
+    /// Which.
+    pub dir: PathBuf,
+    /// Whether it stays where the program ended with exit code 0, for the next one.
+    pub stays_on_success: bool,
+}
+
+/// How a program is started, and what goes with it.
+#[derive(Debug, Clone, Default)]
+pub struct Supervision {
+    /// The cores that it and all below it may use; those of this process, if none are named.
+    pub cpus: Option<CpuList>,
+    /// Whom it runs as; this process's own user, if left out.
+    pub account: Option<Account>,
+    /// What is removed when it and all below it are gone.
+    pub scratch: Option<Scratch>,
+}
+
 /// Starts the command, waits for it, and ends what it left behind.
-pub fn run(cpus: Option<&CpuList>, command: &[String]) -> Result<(), Failure> {
-    if let Some(cpus) = cpus {
+pub fn run(supervision: &Supervision, command: &[String]) -> Result<(), Failure> {
+    if let Some(cpus) = &supervision.cpus {
         // Inherited by everything below.
         cores::pin(&cpus.to_vec()).or_internal(|| format!("cannot pin a program to {cpus}"))?;
     }
@@ -111,7 +158,12 @@ pub fn run(cpus: Option<&CpuList>, command: &[String]) -> Result<(), Failure> {
     let [program, rest @ ..] = command else {
         return Err(Failure::internal(miette::miette!("no program is named")));
     };
-    let child = Command::new("/proc/self/exe")
+    let mut tied = Command::new("/proc/self/exe");
+    if let Some(Account { uid, gid }) = supervision.account {
+        // Before it asks for its parent's death: whoever changes afterwards is no longer tied (prctl(2), PR_SET_PDEATHSIG).
+        tied.uid(uid).gid(gid);
+    }
+    let child = tied
         .args(["tied", "--parent", &std::process::id().to_string(), "--"])
         .arg(program)
         .args(rest)
@@ -120,7 +172,19 @@ pub fn run(cpus: Option<&CpuList>, command: &[String]) -> Result<(), Failure> {
         .or_internal(|| "cannot start a process".to_owned())?;
     let main = Pid::from_child(&child);
     bench.tell(&Notice::Started(child.id().cast_signed()));
-    outlive(main, &mut bench).or_internal(|| format!("cannot wait for {program}"))?;
+    let outlived = outlive(main, &mut bench);
+    if let Some(Scratch {
+        dir,
+        stays_on_success,
+    }) = &supervision.scratch
+    {
+        let succeeded = matches!(outlived, Ok(Some(status)) if status.success());
+        if !(succeeded && *stays_on_success) {
+            // What can't be removed now, `bench` tries again if it is there.
+            let _ = fs::remove_dir_all(dir);
+        }
+    }
+    outlived.or_internal(|| format!("cannot wait for {program}"))?;
     Ok(())
 }
 
@@ -176,8 +240,9 @@ pub fn die_with(parent: i32) -> Result<(), Failure> {
     }
 }
 
-/// Does what `bench` says until the program has ended and everything below is gone.
-fn outlive(main: Pid, bench: &mut Bench) -> io::Result<()> {
+/// Does what `bench` says until the program has ended and everything below is gone. Returns how it ended, unless that was by being
+/// killed because `bench` had.
+fn outlive(main: Pid, bench: &mut Bench) -> io::Result<Option<ExitStatus>> {
     let mut is_asked = false;
     let status = loop {
         bench.wait(None)?;
@@ -190,7 +255,8 @@ fn outlive(main: Pid, bench: &mut Bench) -> io::Result<()> {
             let _ = kill_process(main, signal);
         }
         if bench.is_gone() {
-            return kill_all(main);
+            kill_all(main)?;
+            return Ok(None);
         }
     };
     bench.tell(&Notice::Ended(status));
@@ -205,12 +271,13 @@ fn outlive(main: Pid, bench: &mut Bench) -> io::Result<()> {
         let left = grace.saturating_sub(began.elapsed());
         if left.is_zero() || bench.is_gone() {
             bench.tell(&Notice::Left(names_of(&descendants(own_pid()))));
-            return kill_all(main);
+            kill_all(main)?;
+            break;
         }
         bench.wait(Some(left))?;
         bench.orders()?;
     }
-    Ok(())
+    Ok(Some(status))
 }
 
 /// What the processes below are up to.

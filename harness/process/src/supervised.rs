@@ -23,7 +23,7 @@ use rustix::process::{
 
 use crate::cores;
 use crate::process_tree::descendants;
-use crate::supervise::{Notice, order};
+use crate::supervise::{Account, Notice, Scratch, order};
 
 /// How many lines of a program's output are kept.
 pub const KEPT_LINES: usize = 20;
@@ -58,6 +58,10 @@ pub struct Program {
     pub dir: Option<PathBuf>,
     /// The cores that it and all below it may use; those of this process, if none are named.
     pub cpus: Vec<u32>,
+    /// Whom it runs as, where that is not this process's own user.
+    pub account: Option<Account>,
+    /// What is removed when it has ended, however that and this process end.
+    pub scratch: Option<Scratch>,
 }
 
 /// Variables by which git says where a repository is. A hook has them, of the repository that is committed to, and a program
@@ -129,6 +133,15 @@ impl Supervised {
         command.arg("supervise");
         if !program.cpus.is_empty() {
             command.args(["--cpus", &cores::names(&program.cpus)]);
+        }
+        if let Some(account) = program.account {
+            command.args(["--account", &account.to_string()]);
+        }
+        if let Some(scratch) = &program.scratch {
+            command.arg("--remove").arg(&scratch.dir);
+            if scratch.stays_on_success {
+                command.arg("--remove-on-failure");
+            }
         }
         for variable in REPOSITORY_VARIABLES {
             command.env_remove(variable);

@@ -11,6 +11,8 @@ use model::spec::load::{Arrival, Load, ReceiveClock};
 use model::spec::plan::{Effort, Plan, PlanSpec};
 use model::spec::scenario::{self, ArrivalSpec, Pace, Scenario};
 use model::spec::secrets::NOT_RECORDED;
+use model::spec::services;
+use model::spec::services::{ServiceChoices, ServiceUrl};
 use model::spec::target;
 use model::spec::target::TargetSpec;
 use model::units::{Rate, duration_ns};
@@ -59,6 +61,8 @@ pub struct Choices {
     pub warmup: Option<Duration>,
     /// Whose clock says when replies arrive.
     pub clock: ReceiveClock,
+    /// Services that run already, and the connections of each target to the database.
+    pub services: ServiceChoices,
     /// Whether the last target is the first once more.
     pub aa: bool,
     /// What is looked at after the measurement.
@@ -78,6 +82,7 @@ impl Choices {
             duration: None,
             warmup: None,
             clock: ReceiveClock::Auto,
+            services: ServiceChoices::default(),
             aa: false,
             profile: None,
         }
@@ -105,6 +110,8 @@ pub struct Request {
     pub pinning: Pinning,
     /// Whose clock says when replies arrive.
     pub clock: ReceiveClock,
+    /// Services that run already, and the connections of each target to the database.
+    pub services: ServiceChoices,
     /// What is looked at after the measurement.
     pub profile: Option<Profile>,
     /// All of it as records have it.
@@ -134,6 +141,7 @@ impl Request {
             )));
         }
         all_served(&routes, &scenario, &targets, &choices.pinning)?;
+        all_needed(&scenario, &choices.services)?;
         let arrival = arrival(&scenario, choices.rate);
         let plan = Plan::new(&PlanSpec {
             rounds: choices.rounds.map(NonZeroU32::get),
@@ -155,6 +163,7 @@ impl Request {
             plan,
             pinning: choices.pinning,
             clock: choices.clock,
+            services: choices.services,
             profile: choices.profile,
         })
     }
@@ -236,6 +245,7 @@ impl Request {
                 duration: experiment.duration_ns.map(Duration::from_nanos),
                 warmup: experiment.warmup_ns.map(Duration::from_nanos),
                 clock: experiment.clock,
+                services: services(experiment)?,
                 aa: experiment.aa,
                 profile: experiment.profile.then_some(Profile::Syscalls),
                 ..Choices::usual(experiment.effort, seed, pinning)
@@ -291,6 +301,14 @@ fn experiment(scenario: &Scenario, targets: &[TargetSpec], choices: &Choices) ->
         duration_ns: choices.duration.map(duration_ns),
         warmup_ns: choices.warmup.map(duration_ns),
         clock: choices.clock,
+        services: choices
+            .services
+            .urls
+            .iter()
+            .map(|(service, url)| (*service, url.recorded()))
+            .collect(),
+        database_connections: Some(choices.services.connections.get())
+            .filter(|connections| *connections != services::DEFAULT_CONNECTIONS.get()),
         aa: choices.aa,
         profile: choices.profile.is_some(),
     }
@@ -312,6 +330,35 @@ fn scenario_again(recorded: &str, file: &str) -> Result<Scenario, Failure> {
                  changed since"
             ))
         })
+}
+
+/// What a record says of services; their passwords are in no record, and are taken from the environment.
+fn services(experiment: &ExperimentRecord) -> Result<ServiceChoices, Failure> {
+    let urls = experiment.services.iter().map(|(service, url)| {
+        let url = ServiceUrl::parse(*service, url);
+        url.map(|url| (*service, url)).map_err(Failure::usage_of)
+    });
+    let connections = experiment.database_connections.and_then(NonZeroU32::new);
+    Ok(ServiceChoices {
+        urls: urls.collect::<Result<_, _>>()?,
+        connections: connections.unwrap_or(services::DEFAULT_CONNECTIONS),
+    })
+}
+
+/// Whether the scenario needs every service that was named.
+fn all_needed(scenario: &Scenario, services: &ServiceChoices) -> Result<(), Failure> {
+    let mut named = services.urls.keys();
+    let Some(service) = named.find(|service| !scenario.needs.contains(service)) else {
+        return Ok(());
+    };
+    Err(Failure::usage(miette::miette!(
+        help = format!(
+            "leave --{name} out, or write `needs = [\"{name}\"]` into the scenario",
+            name = service.name()
+        ),
+        "the scenario {} needs no {service}",
+        scenario.name
+    )))
 }
 
 /// Whether every target serves what the scenario asks for.

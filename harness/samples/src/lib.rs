@@ -261,6 +261,7 @@ fn target(
             context_switches_voluntary_per_1000: Some(2_150.0),
             context_switches_involuntary_per_1000: Some(1.5),
             run_queue_mean: Some(character.run_queue_mean),
+            services: std::collections::BTreeMap::new(),
             loops: Some(loops.record()),
             syscalls: None,
             stats: None,

@@ -101,7 +101,7 @@ pub(crate) struct RunArgs {
         conflicts_with_all = [
             "named", "scenario", "preset", "out", "target", "base", "url", "connections", "rate", "duration", "warmup", "rounds", "quick",
             "thorough", "aa", "pool", "pid", "cacert", "insecure", "cert", "connect_to", "profile", "server_cpus", "load_cpus",
-            "clock", "seed",
+            "clock", "postgres", "redis", "database_connections", "seed",
         ]
     )]
     pub(crate) resume: Option<PathBuf>,

@@ -10,6 +10,9 @@ use model::spec::access::{Access, ConnectTo, Identity, TrustSpec};
 use model::spec::load::ReceiveClock;
 use model::spec::plan::Effort;
 use model::spec::scenario::Scenario;
+use model::spec::services::{
+    DEFAULT_CONNECTIONS, MAX_CONNECTIONS, Service, ServiceChoices, ServiceUrl, ServiceUrlError,
+};
 use model::spec::target;
 use model::spec::target::TargetSpec;
 use model::spec::target::pools::Pools;
@@ -154,6 +157,54 @@ impl AccessArgs {
     }
 }
 
+/// The database and the cache that a scenario may need.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct ServiceArgs {
+    /// A PostgreSQL that is already running, as postgres://user:password@host:5432/database. Tables are made there, and dropped
+    /// in the end
+    ///
+    /// [default: one is started, if the scenario needs it]
+    #[arg(long, value_name = "URL", value_parser = postgres_at)]
+    postgres: Option<ServiceUrl>,
+
+    /// A Redis that is already running, as redis://host:6379/0. Keys `product:…` are removed there
+    ///
+    /// [default: one is started, if the scenario needs it]
+    #[arg(long, value_name = "URL", value_parser = redis_at)]
+    redis: Option<ServiceUrl>,
+
+    /// Connections to the database for each target, all its workers together.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_CONNECTIONS, value_parser = database_connections)]
+    database_connections: NonZeroU32,
+}
+
+impl ServiceArgs {
+    /// What they mean.
+    pub(crate) fn choices(&self) -> ServiceChoices {
+        let postgres = self.postgres.clone().map(|url| (Service::Postgres, url));
+        let redis = self.redis.clone().map(|url| (Service::Redis, url));
+        ServiceChoices {
+            urls: postgres.into_iter().chain(redis).collect(),
+            connections: self.database_connections,
+        }
+    }
+}
+
+fn postgres_at(text: &str) -> Result<ServiceUrl, ServiceUrlError> {
+    ServiceUrl::parse(Service::Postgres, text)
+}
+
+fn redis_at(text: &str) -> Result<ServiceUrl, ServiceUrlError> {
+    ServiceUrl::parse(Service::Redis, text)
+}
+
+fn database_connections(text: &str) -> Result<NonZeroU32, String> {
+    let number = text.parse::<NonZeroU32>().ok();
+    number
+        .filter(|number| number.get() <= MAX_CONNECTIONS)
+        .ok_or_else(|| format!("write a whole number from 1 to {MAX_CONNECTIONS}"))
+}
+
 /// Where servers and load run.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct PlaceArgs {
@@ -209,6 +260,9 @@ pub(crate) struct InstrumentArgs {
     #[command(flatten)]
     clock: ClockArgs,
 
+    #[command(flatten)]
+    services: ServiceArgs,
+
     /// Seed of the order of targets, the arrivals and the mix of requests.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -220,6 +274,7 @@ impl InstrumentArgs {
         let pinning = self.place.pinning()?;
         Ok(Choices {
             clock: self.clock.chosen(),
+            services: self.services.choices(),
             ..Choices::usual(effort, self.seed, pinning)
         })
     }

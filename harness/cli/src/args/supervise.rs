@@ -1,17 +1,46 @@
 //! The arguments of `bench supervise` and `bench tied`.
 
+use std::path::PathBuf;
+
 use clap::Args as ClapArgs;
 use process::cores::CpuList;
+use process::supervise::{Account, Scratch, Supervision};
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SuperviseArgs {
     /// The cores that the program may use.
     #[arg(long, value_name = "LIST")]
-    pub(crate) cpus: Option<CpuList>,
+    cpus: Option<CpuList>,
+
+    /// Whom the program runs as.
+    #[arg(long, value_name = "UID:GID")]
+    account: Option<Account>,
+
+    /// A directory to remove once everything has ended.
+    #[arg(long, value_name = "DIR")]
+    remove: Option<PathBuf>,
+
+    /// Leave that directory where it is if the program ends with exit code 0.
+    #[arg(long, requires = "remove")]
+    remove_on_failure: bool,
 
     /// What to start.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
+}
+
+impl SuperviseArgs {
+    /// What they mean.
+    pub(crate) fn supervision(&self) -> Supervision {
+        Supervision {
+            cpus: self.cpus.clone(),
+            account: self.account,
+            scratch: self.remove.clone().map(|dir| Scratch {
+                dir,
+                stays_on_success: self.remove_on_failure,
+            }),
+        }
+    }
 }
 
 #[derive(Debug, ClapArgs)]

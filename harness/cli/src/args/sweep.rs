@@ -104,7 +104,7 @@ pub(crate) struct SweepArgs {
         value_name = "DIR",
         conflicts_with_all = [
             "named", "scenario", "out", "target", "base", "url", "pid", "cacert", "insecure", "cert", "connect_to", "pool", "connections",
-            "objective", "from", "to", "rounds", "time_limit", "warmup", "server_cpus", "load_cpus", "clock", "seed",
+            "objective", "from", "to", "rounds", "time_limit", "warmup", "server_cpus", "load_cpus", "clock", "postgres", "redis", "database_connections", "seed",
         ]
     )]
     pub(crate) resume: Option<PathBuf>,

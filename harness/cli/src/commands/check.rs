@@ -74,6 +74,7 @@ impl Site {
                 targets,
                 &pinning,
                 upstream,
+                &[],
                 &Interrupt::default(),
                 &mut |line| {
                     note!("{line}");

@@ -217,6 +217,7 @@ impl Chosen {
             ScenarioOf::Named(name) => named::scenario(&placed(name, dir))?,
         };
         let rate = load.rate_per_s.map(Rate::per_s).transpose();
+        let services = self.choices.services.clone().only(&scenario.needs);
         Request::new(
             scenario,
             targets,
@@ -227,6 +228,7 @@ impl Chosen {
                 rate: rate.map_err(Failure::usage_of)?,
                 duration: load.sample().map(|sample| sample * samples),
                 warmup,
+                services,
                 ..self.choices.clone()
             },
         )

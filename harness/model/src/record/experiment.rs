@@ -1,10 +1,13 @@
 //! What a run was asked to do, as far as its scenario and its manifests don't say it: enough to measure the same again.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::spec::access::Access;
 use crate::spec::load::ReceiveClock;
 use crate::spec::plan::Effort;
+use crate::spec::services::Service;
 
 /// The choices that were made for a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +37,12 @@ pub struct ExperimentRecord {
     /// Whose clock says when replies arrive; the kernel's where it can be trusted, in older records too.
     #[serde(default)]
     pub clock: ReceiveClock,
+    /// Where services ran already, without their passwords; the others that the scenario needs were started.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub services: BTreeMap<Service, String>,
+    /// Connections to the database that each target may open, where somebody said how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database_connections: Option<u32>,
     /// Whether the last target is the first once more.
     pub aa: bool,
     /// Whether system calls are counted after the measurement.

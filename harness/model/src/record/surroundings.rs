@@ -1,9 +1,12 @@
 //! Where a run ran: the machine, its cores, the backend, and what the last calibration found.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::measured::stalls::Stalls;
 use crate::measured::summary::Times;
+use crate::spec::services::Service;
 
 /// Where a run ran. Records whose environments differ are compared only with a warning.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -34,6 +37,31 @@ pub struct Environment {
     pub virtualization: Option<String>,
     /// SHA-256 of the `bench` binary.
     pub binary_sha256: String,
+    /// The services that the scenario needs; left out where it needs none, and in older records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub services: Vec<ServiceRecord>,
+}
+
+/// A service that targets needed: a database, a cache.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+pub struct ServiceRecord {
+    /// Which.
+    pub service: Service,
+    /// As it reports it.
+    pub version: String,
+    /// Where it ran already, without a password; left out where it was started for the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The cores that it was started on; empty where it ran already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cpus: Vec<u32>,
+    /// Connections to it that each target might open, all its workers together; left out where that is one a worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connections: Option<u32>,
+    /// What it was started with that is not its default.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
 }
 
 /// What stands for what the system does not tell. It is not equal to what another system does not tell.

@@ -19,6 +19,7 @@ use crate::record::metric;
 use crate::record::warmup::WarmupRecord;
 use crate::spec::factors::Factors;
 use crate::spec::plan::Trial;
+use crate::spec::services::Service;
 use crate::spec::target::UNKNOWN;
 use crate::units::NANOS_PER_S;
 
@@ -162,6 +163,9 @@ pub struct ServerRecord {
     /// Threads that could run and waited for a core, on average, as the kernel counts; left out where it doesn't.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub run_queue_mean: Option<f64>,
+    /// What services did for it, by service; left out where it needed none, or their processes are on another machine.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub services: BTreeMap<Service, ServiceCost>,
     /// What its loops did, by what it tells at `/stats`; left out where it tells nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loops: Option<LoopRecord>,
@@ -172,6 +176,16 @@ pub struct ServerRecord {
     pub stats: Option<serde_json::Value>,
     /// Samples over time.
     pub samples: Vec<ServerSample>,
+}
+
+/// What a service spent on a target's requests, which is no part of the target's own figures.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+pub struct ServiceCost {
+    /// CPU microseconds per request answered; `null` where none was.
+    pub cpu_us_per_request: Option<f64>,
+    /// Share of a core that it used, 1 = one full core.
+    pub cpu_share: f64,
 }
 
 /// The server at one moment of the run.
@@ -207,6 +221,9 @@ pub struct EpochRecord {
     pub by_request: Vec<Accounting>,
     /// The metrics, by name (see [`crate::record::metric::Metric`]); those that could not be measured are left out.
     pub metrics: BTreeMap<String, f64>,
+    /// CPU time that services spent meanwhile, in seconds, by service; left out where there were none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub services_cpu_s: BTreeMap<Service, f64>,
     /// What its loops did meanwhile; left out where it tells nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loops: Option<LoopRecord>,
@@ -233,6 +250,7 @@ impl EpochRecord {
             requests: recording.accounting,
             by_request: recording.kinds.iter().map(|kind| kind.accounting).collect(),
             metrics: metric::metrics_of(recording, cpu_us_per_request, rss_bytes_max),
+            services_cpu_s: BTreeMap::new(),
             loops: None,
         }
     }

@@ -11,6 +11,7 @@ use crate::measured::accounting::{ErrorKind, by_status};
 use crate::measured::workload::WorkloadKind;
 use crate::record::comparison::Reason;
 use crate::record::metric::Metric;
+use crate::spec::services::Service;
 use crate::units::Nanos;
 
 /// A generator this busy, spinning left out, was full: a closed loop's throughput is then its own.
@@ -169,6 +170,15 @@ pub enum Fact {
         unstamped_share: f64,
         /// How often somebody set the system's time meanwhile: stamps were in the wrong place until that was seen.
         clock_steps: u64,
+    },
+    /// A service used up its cores: what was measured is then how fast it is.
+    ServiceSaturated {
+        /// Which.
+        service: Service,
+        /// Share of its cores that were busy, by it and whatever of the instrument shares them.
+        busy_share: f64,
+        /// Share of its cores that it used itself.
+        cpu_share: f64,
     },
     /// Fewer requests were answered than the schedule meant.
     RateMissed {

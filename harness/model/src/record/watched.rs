@@ -1,11 +1,13 @@
 //! What was seen of a server while it was measured.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::measured::loops::{Snapshot, Stretch};
 use crate::record::target::ServerSample;
+use crate::spec::services::Service;
 use crate::units::Nanos;
 
 /// What was seen of a server in one epoch. Nothing of its cost is known of a server that is no child of ours.
@@ -16,6 +18,12 @@ pub struct Watched {
     pub started: Duration,
     /// What the server spent on the measured part.
     pub spent: Option<Spent>,
+    /// CPU time that services spent meanwhile, in nanoseconds; of those whose processes are not on this machine nothing is known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub services_cpu_ns: BTreeMap<Service, Nanos>,
+    /// How long the measured part took with its last replies, in nanoseconds; 0 in older logs.
+    #[serde(default)]
+    pub wall_ns: Nanos,
     /// Its meters before and after, opening and closing connections included.
     pub readings: Option<(Reading, Reading)>,
     /// For how long its threads had waited for a core, before and after; `None` where the kernel doesn't count that.

@@ -10,6 +10,7 @@ pub mod preset;
 pub mod scenario;
 pub mod schedule;
 pub mod secrets;
+pub mod services;
 pub mod target;
 pub mod toml_source;
 pub mod truth;

@@ -5,7 +5,7 @@
 
 mod stages;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::time::Duration;
@@ -18,6 +18,7 @@ use crate::names;
 use crate::percentiles::PERCENTILES;
 use crate::spec::load::{Arrival, Connect, Goodput, MAX_REQUESTS, Process, Profile};
 use crate::spec::secrets::without_secret_headers;
+use crate::spec::services::{Service, UnknownService};
 use crate::spec::toml_source::Text;
 use crate::units;
 use crate::units::{Rate, UnitError};
@@ -130,6 +131,8 @@ pub struct Scenario {
     pub connect: Connect,
     /// Connections of each target that stay idle, open beside them; often none, at most [`MAX_IDLE_CONNECTIONS`].
     pub idle_connections: Option<NonZeroU32>,
+    /// The services that targets need for it; often none.
+    pub needs: BTreeSet<Service>,
     /// How long a request may stay unanswered before it counts as a timeout.
     pub timeout: Duration,
     /// The mix: never empty, at most [`MAX_REQUESTS`].
@@ -386,6 +389,7 @@ impl Scenario {
                 .connect
                 .as_ref()
                 .map_or(Connect::Once, |connect| *connect.get_ref()),
+            needs: needs(&text, raw.needs.as_deref().unwrap_or_default())?,
             timeout,
             requests,
             objectives: objectives(&text, raw.objective.as_ref(), timeout)?,
@@ -606,6 +610,9 @@ struct Raw {
     /// Connections of each target that stay idle, open beside the others for the whole round.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<i64>", range(min = 1, max = MAX_IDLE_CONNECTIONS)))]
     idle_connections: Option<Spanned<i64>>,
+    /// The services that targets need for it, which are started for a run: `"postgres"`, `"redis"`.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<Vec<Service>>"))]
+    needs: Option<Vec<Spanned<String>>>,
     /// A request unanswered for so long has failed: `"5s"` if left out, at most `"600s"`.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
     timeout: Option<Spanned<String>>,
@@ -829,6 +836,17 @@ fn connections(
 ) -> Result<NonZeroU32, ScenarioError> {
     let connections = whole(text, key, value, 1, i64::from(most))?;
     Ok(NonZeroU32::new(connections).expect("the range begins at 1"))
+}
+
+fn needs(text: &Text<'_>, names: &[Spanned<String>]) -> Result<BTreeSet<Service>, ScenarioError> {
+    let read = names.iter().map(|name| {
+        let known = name.get_ref().parse();
+        known.map_err(|error: UnknownService| {
+            let help = "name a service that targets need, as in `needs = [\"postgres\"]`";
+            text.error(name.span(), error.to_string(), help)
+        })
+    });
+    read.collect()
 }
 
 fn timeout(text: &Text<'_>, value: Option<&Spanned<String>>) -> Result<Duration, ScenarioError> {

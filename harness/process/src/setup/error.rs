@@ -29,6 +29,14 @@ pub enum SetupError {
         /// The machine.
         arch: &'static str,
     },
+    /// The registry has no PostgreSQL for this machine.
+    #[error(
+        "npm's registry has no PostgreSQL for {arch} that is known here; install it (Debian: apt-get install postgresql)"
+    )]
+    NoPostgres {
+        /// The machine.
+        arch: &'static str,
+    },
     /// The cache.
     #[error("cannot make {}: {source}; see that it can be written, or set XDG_CACHE_HOME", path.display())]
     Files {

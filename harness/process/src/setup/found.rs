@@ -172,7 +172,7 @@ pub(super) fn version_of(program: &Path) -> Option<String> {
 }
 
 /// Where on the PATH a program is, so that another PATH later means no other interpreter.
-fn on_path(program: &str) -> Option<PathBuf> {
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
         .map(|dir| dir.join(program))

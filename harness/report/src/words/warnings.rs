@@ -11,6 +11,7 @@ use model::measured::stalls::STALL_NS;
 use model::record::comparison::{NotCompared, Reason};
 use model::record::run::RunRecord;
 use model::record::warning::{Answered, Fact, Instrument, REACHED_SHARE, SATURATED_SHARE, Warning};
+use model::spec::services::Service;
 use model::units::Nanos;
 use model::words::{count, listed, plural};
 use stats::nearest_rank::MIN_SAMPLES_BEYOND;
@@ -253,6 +254,26 @@ fn parts(fact: &Fact) -> (&str, String, String, String) {
             format!("threshold {}", share(REACHED_SHARE, 0)),
             "the target does not sustain this rate over these connections: lower -R; more connections (-c) help only where it \
              serves all of them at a time",
+        ),
+        Fact::ServiceSaturated {
+            service,
+            busy_share,
+            cpu_share,
+        } => (
+            match service {
+                Service::Postgres => "the database is the bottleneck",
+                Service::Redis => "the cache is the bottleneck",
+            },
+            format!(
+                "{service} used {} of its cores, which were {} busy",
+                share(*cpu_share, 0),
+                share(*busy_share, 0)
+            ),
+            format!("threshold {}", share(SATURATED_SHARE, 0)),
+            "throughput and waiting times are then the database's, and targets look more alike than they are: give it cores that \
+             neither serve nor generate (--server-cpus, --load-cpus), or a lower rate (-R); CPU per request is the target's own all \
+             the same"
+                .to_owned(),
         ),
         Fact::BackendLate { p50_ns, p99_ns } => row(
             "the backend answered late",

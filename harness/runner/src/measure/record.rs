@@ -43,7 +43,10 @@ pub(super) fn of(request: &Request, kept: Kept<'_>) -> Measured {
     let scenario = request.scenario.record();
     let (mut targets, recordings): (Vec<TargetRecord>, Vec<Recording>) = states
         .into_iter()
-        .map(|state| state.into_record(&load, &scenario.requests))
+        .map(|state| {
+            let site = (&site.environment, &head.pinning);
+            state.into_record(&load, &scenario.requests, site)
+        })
         .unzip();
     let part = known.part();
     let has_failed =

@@ -24,11 +24,13 @@ use crate::run_event::RunEvent;
 use crate::steering::Steering;
 use crate::workload::Asked;
 use process::control_client::ControlClient;
-use process::failure::no_thread;
+use process::cores;
+use process::failure::{Failure, no_thread};
 use process::launch::Server;
 use process::meter::Meters;
 use process::process_tree::{self, listeners};
 use process::reach::Reach;
+use process::services::{ServiceError, Services};
 use process::starting::Starter;
 
 use super::target_state::{Process, TargetState};
@@ -84,8 +86,11 @@ pub(super) struct Run<'a> {
     pub(super) request: &'a Request,
     pub(super) steering: &'a Steering,
     pub(super) started: Instant,
+    pub(super) services: Services,
     pub(super) starter: Starter,
     pub(super) spin: Spin,
+    /// What a service failed to do.
+    pub(super) broken: Option<ServiceError>,
     /// How each of the scenario's own requests was answered by the target that was asked first, with the target's name.
     pub(super) answers: BTreeMap<usize, FirstAnswer>,
     /// What was said already of whose CPU and memory are measured.
@@ -135,6 +140,19 @@ impl Run<'_> {
         for &member in &started {
             self.hold_idle(&mut states[member]);
         }
+    }
+
+    /// Whether a service runs on cores of the load generator.
+    pub(super) fn services_share_load_cores(&self) -> bool {
+        let load_cpus = &self.request.pinning.load_cpus;
+        let mut records = self.services.records().into_iter();
+        records.any(|record| cores::share(&record.cpus, load_cpus))
+    }
+
+    /// Fails where a service has: without it nothing that a target does can be compared.
+    pub(super) fn check_services(&mut self) -> Result<(), Failure> {
+        let broken = self.broken.take().or_else(|| self.services.ended());
+        broken.map_or(Ok(()), |error| Err(error.into_failure()))
     }
 
     /// Ends all servers.
@@ -443,11 +461,18 @@ impl Run<'_> {
     /// Drives load at a target, if it is there, and notes its failure where that can't be done.
     pub(super) fn drive(&mut self, load: &Load, state: &mut TargetState<'_>) -> Option<Driven> {
         let process = state.process.as_ref()?;
+        if let Err(error) = self.services.reset() {
+            // Whoever asks next whether they are there hears it.
+            self.broken.get_or_insert(error);
+            return None;
+        }
         let meters = process.meters.clone();
+        let service_meters = self.services.meters();
         let options = self.options();
         let lines = || process.server.as_ref().map_or(0, Server::lines);
         let lines_before = lines();
-        let watched = watch(meters.as_ref(), self.started, self.steering, |control| {
+        let meters = (meters.as_ref(), &service_meters);
+        let watched = watch(meters, self.started, self.steering, |control| {
             let endpoint = process.reach().endpoint.clone();
             load::drive(load, &process.workload, endpoint, &options, control)
         });

@@ -10,7 +10,9 @@ use load::Spin;
 use load::backend::BackendStats;
 use model::record::detectable::DetectableRecord;
 use model::record::log::{LogSite, Part};
-use model::record::surroundings::{BackendRecord, CpuTicks, Environment, Pinning};
+use model::record::surroundings::{
+    BackendRecord, CpuTicks, Environment, Pinning, ServiceRecord,
+};
 use model::record::target::Manifest;
 use model::record::warning::{Fact, Warning};
 use model::units::{Nanos, Rate, duration_ns};
@@ -27,6 +29,7 @@ use process::environment;
 use process::failure::{Explain, Failure};
 use process::interrupt::Interrupt;
 use process::launch::{Server, Service};
+use process::services::{ServiceError, Services, Wanted};
 use process::starting::{self, Starter};
 
 /// What stands around the targets while they are measured.
@@ -35,6 +38,7 @@ pub(super) struct Site {
     timestamp: jiff::Timestamp,
     machine: Machine,
     pub(super) environment: Environment,
+    services: Services,
     starter: Starter,
     /// When the generator spins.
     spin: Spin,
@@ -46,7 +50,11 @@ impl Site {
         interrupt: &Interrupt,
         tell: &mut dyn FnMut(RunEvent<'_>),
     ) -> Result<Self, Failure> {
-        let environment = environment::read();
+        let services = services(request, interrupt, tell)?;
+        let environment = Environment {
+            services: services.records(),
+            ..environment::read()
+        };
         // The generator, the backend and this program's own threads share cores; servers get theirs at launch.
         cores::pin(&request.pinning.load_cpus)
             .or_internal(|| "cannot pin the generator".to_owned())?;
@@ -60,6 +68,7 @@ impl Site {
             backend
                 .as_ref()
                 .map(|backend| backend.reach().address.authority.clone()),
+            services.environment(),
             interrupt,
             &mut |line| tell(RunEvent::Notice(line)),
         )?;
@@ -68,7 +77,8 @@ impl Site {
         Ok(Self {
             started,
             timestamp: jiff::Timestamp::now(),
-            environment,
+            services,
+            starter: launcher,
             machine: Machine {
                 began: started,
                 ticks: environment::cpu_ticks(),
@@ -76,13 +86,16 @@ impl Site {
                 is_called,
                 backend,
             },
-            starter: launcher,
-            // A core that the backend shares, or a server, is no place to spin.
-            spin: if is_called || cores::is_shared(&request.pinning) {
+            // A core that the backend shares, or a database, or a server, is no place to spin.
+            spin: if is_called
+                || environment.services.iter().any(|it| cores::share(&it.cpus, &request.pinning.load_cpus))
+                || cores::is_shared(&request.pinning)
+            {
                 Spin::Never
             } else {
                 Spin::Always
             },
+            environment,
         })
     }
 
@@ -131,8 +144,10 @@ impl Site {
             steering,
             // One axis of time, from which what lay between two processes is left out.
             started: self.started.checked_sub(before).unwrap_or(self.started),
+            services: self.services,
             starter: self.starter,
             spin: self.spin,
+            broken: None,
             answers: BTreeMap::new(),
             known_processes: BTreeSet::new(),
             tell,
@@ -233,6 +248,53 @@ fn foresee(request: &Request, environment: &Environment) -> Option<DetectableRec
     };
     let earlier = earlier::runs_like(Path::new(RUNS), &request.plan, &likeness);
     detectable::detectable(&request.plan, &earlier)
+}
+
+/// Starts the services that the scenario needs, or connects to them: on the cores that neither serve nor generate, or on the
+/// generator's where there is no other.
+fn services(
+    request: &Request,
+    interrupt: &Interrupt,
+    tell: &mut dyn FnMut(RunEvent<'_>),
+) -> Result<Services, Failure> {
+    let needs = &request.scenario.needs;
+    if needs.is_empty() {
+        return Ok(Services::default());
+    }
+    let spare = cores::spare(&cores::available(), &request.pinning);
+    let cpus = if spare.is_empty() {
+        &request.pinning.load_cpus
+    } else {
+        &spare
+    };
+    let wanted = Wanted {
+        needs,
+        choices: &request.services,
+        targets: request.targets.len(),
+        cpus,
+    };
+    let services = Services::prepare(&wanted, interrupt).map_err(ServiceError::into_failure)?;
+    for record in services.records() {
+        tell(RunEvent::Notice(&service_line(&record, &request.pinning)));
+    }
+    Ok(services)
+}
+
+/// Who a service is and where it runs, for people.
+fn service_line(record: &ServiceRecord, pinning: &Pinning) -> String {
+    let ServiceRecord {
+        service, version, ..
+    } = record;
+    if let Some(url) = &record.url {
+        return format!("{service} {version} at {url}");
+    }
+    let cpus = cores::names(&record.cpus);
+    let shared = if cores::share(&record.cpus, &pinning.load_cpus) {
+        ", as the load generator"
+    } else {
+        ""
+    };
+    format!("{service} {version} on core {cpus}{shared}")
 }
 
 fn launch_backend(request: &Request) -> Result<Server, Failure> {

@@ -271,7 +271,13 @@ impl Measurement for Rates<'_> {
             return run.fail(state, format!("it ended while it was measured: {how}"));
         }
         let cores = run.request.pinning.load_cpus.len();
-        let backend_share = backend_ns as f64 / wall_ns as f64;
+        // A service that shares the generator's cores is, as the backend, what they are full of.
+        let services_ns: Nanos = if run.services_share_load_cores() {
+            driven.watched.services_cpu_ns.values().sum()
+        } else {
+            0
+        };
+        let backend_share = (backend_ns + services_ns) as f64 / wall_ns as f64;
         let epoch = epoch_of(&state.spec.name, &driven, backend_share, cores);
         (run.tell)(RunEvent::EpochEnded {
             step,

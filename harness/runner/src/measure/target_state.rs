@@ -14,19 +14,23 @@ use model::measured::workload::WorkloadKind;
 use model::record::load_report::LoadReport;
 use model::record::log::{EpochTaken, Note};
 use model::record::target::{
-    EpochRecord, Failure, IntervalRecord, Manifest, ServerRecord, ServerSample, TargetRecord,
+    EpochRecord, Failure, IntervalRecord, Manifest, ServerRecord, ServerSample, ServiceCost,
+    TargetRecord,
     whole_distributions,
 };
+use model::record::surroundings::{Environment, Pinning, ServiceRecord};
 use model::record::warmup::WarmupRecord;
 use model::record::warning::{Fact, Validity, Warning};
 use model::record::watched::{Reading, Watched};
 use model::spec::load::Load;
 use model::spec::scenario::RequestRecord;
+use model::spec::services::Service;
 use model::spec::target::TargetSpec;
-use model::units::{Nanos, duration_ns};
+use model::units::{NANOS_PER_S, Nanos, duration_ns};
 
 use crate::run_event::SoFar;
 use process::control_client::ControlClient;
+use process::cores;
 use process::holder::Holder;
 use process::launch::Server;
 use process::meter::Meters;
@@ -95,6 +99,10 @@ pub(super) struct Cost {
     /// Time that threads could run and waited for a core, and over how much wall time that is known.
     run_delay_ns: Nanos,
     run_delay_wall_ns: Nanos,
+    /// CPU time of services in the same stretches.
+    services_cpu_ns: BTreeMap<Service, Nanos>,
+    /// Wall time over which that is known.
+    services_wall_ns: Nanos,
     rss_bytes_max: u64,
     threads_max: u32,
     samples: Vec<ServerSample>,
@@ -188,7 +196,11 @@ impl<'a> TargetState<'a> {
                 cpu_us_per_request,
                 rss_bytes_max,
             );
+            let services = watched.services_cpu_ns.iter();
             self.epochs.push(EpochRecord {
+                services_cpu_s: services
+                    .map(|(service, &ns)| (*service, ns as f64 / NANOS_PER_S as f64))
+                    .collect(),
                 loops: stretch.as_ref().map(Stretch::record),
                 ..epoch
             });
@@ -221,13 +233,34 @@ impl<'a> TargetState<'a> {
         }
     }
 
-    /// What the run record says of this target, and the recording for the formats that hold more. `requests`: the mix.
+    /// That services had no time left for it, where that was so.
+    fn service_saturated(&self, (environment, pinning): (&Environment, &Pinning)) -> Option<Warning> {
+        // All that are started are started on the same cores.
+        let own = environment.services.iter().filter(|it| !it.cpus.is_empty());
+        let cpus = &own.clone().next()?.cpus;
+        let of = |record: &ServiceRecord| {
+            let ns = self.cost.services_cpu_ns.get(&record.service)?;
+            let wall_ns = self.cost.services_wall_ns.max(1);
+            Some((record.service, *ns as f64 / wall_ns as f64))
+        };
+        let used = own.filter_map(of).collect();
+        let generator = self.recording.generator;
+        let worked_ns = generator.cpu_ns.saturating_sub(generator.spin_ns) as f64;
+        let by_generator = worked_ns / self.recording.measured_ns.max(1) as f64;
+        let shared = cores::share(cpus, &pinning.load_cpus);
+        warnings::service_saturated(&used, cpus.len(), if shared { by_generator } else { 0.0 })
+    }
+
+    /// What the run record says of this target, and the recording for the formats that hold more. `requests`: the mix; `site`: where
+    /// it was measured.
     pub(super) fn into_record(
         self,
         load: &Load,
         requests: &[RequestRecord],
+        site: (&Environment, &Pinning),
     ) -> (TargetRecord, Recording) {
         let mut warnings = warnings::assess(load, &self.recording);
+        warnings.extend(self.service_saturated(site));
         warnings.extend(warmup::warning(&self.warmups));
         warnings.extend(warnings::printed(
             self.lines,
@@ -276,6 +309,10 @@ impl Cost {
             self.cpu_ns += spent.cpu_ns;
             self.wall_ns += spent.wall_ns;
         }
+        for (service, ns) in &watched.services_cpu_ns {
+            *self.services_cpu_ns.entry(*service).or_default() += ns;
+        }
+        self.services_wall_ns += watched.wall_ns;
         if let Some((before, after)) = watched.readings {
             let grown = |of: fn(&Reading) -> u64| of(&after).saturating_sub(of(&before));
             self.user_ticks += grown(|reading| reading.user_ticks);
@@ -316,7 +353,15 @@ impl Cost {
             .idle
             .iter()
             .map(|(bytes, opened)| bytes / *opened as f64);
+        let services = self.services_cpu_ns.iter().map(|(service, &ns)| {
+            let cost = ServiceCost {
+                cpu_us_per_request: us_per_request(ns, ok),
+                cpu_share: ns as f64 / self.services_wall_ns.max(1) as f64,
+            };
+            (*service, cost)
+        });
         ServerRecord {
+            services: services.collect(),
             cpu_us_per_request: self.cpu_us_per_request(ok),
             cpu_share: self
                 .is_known

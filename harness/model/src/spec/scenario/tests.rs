@@ -114,6 +114,19 @@ fn a_scenario_is_read_whole() {
 }
 
 #[test]
+fn services_are_named_once_and_the_nearest_name_is_offered() {
+    let with = |needs: &str| edited("timeout =", &format!("needs = {needs}\ntimeout ="));
+    let scenario = parse(&with("[\"redis\", \"postgres\", \"redis\"]")).unwrap();
+    assert_eq!(Vec::from_iter(scenario.needs), Service::ALL);
+    assert!(parse(SOURCE).unwrap().needs.is_empty());
+    let error = parse(&with("[\"postgers\"]")).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "scenarios/two.toml:4:10: no service is called `postgers` (did you mean `postgres`?); known are `postgres` and `redis`"
+    );
+}
+
+#[test]
 fn what_is_left_out_has_a_default() {
     let source = "connections = 1\n[load]\narrival = \"open\"\ncapacity_share = 0.5\n[[requests]]\nroute = \"/\"\n";
     let scenario = parse(source).unwrap();
