@@ -126,15 +126,6 @@ impl FromStr for Account {
     }
 }
 
-/// A directory that is of no use once a program has ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scratch {
-    /// Which.
-    pub dir: PathBuf,
-    /// Whether it stays where the program ended with exit code 0, for the next one.
-    pub stays_on_success: bool,
-}
-
 /// How a program is started, and what goes with it.
 #[derive(Debug, Clone, Default)]
 pub struct Supervision {
@@ -142,8 +133,8 @@ pub struct Supervision {
     pub cpus: Option<CpuList>,
     /// Whom it runs as; this process's own user, if left out.
     pub account: Option<Account>,
-    /// What is removed when it and all below it are gone.
-    pub scratch: Option<Scratch>,
+    /// The directory to remove where `bench` is gone, which would do it otherwise.
+    pub scratch: Option<PathBuf>,
 }
 
 /// Starts the command, waits for it, and ends what it left behind.
@@ -160,7 +151,7 @@ pub fn run(supervision: &Supervision, command: &[String]) -> Result<(), Failure>
     };
     let mut tied = Command::new("/proc/self/exe");
     if let Some(Account { uid, gid }) = supervision.account {
-        // Before it asks for its parent's death: whoever changes afterwards is no longer tied (prctl(2), PR_SET_PDEATHSIG).
+        // Before it asks for its parent's death: a process that changes it afterwards is no longer tied (prctl(2), PR_SET_PDEATHSIG).
         tied.uid(uid).gid(gid);
     }
     let child = tied
@@ -173,16 +164,9 @@ pub fn run(supervision: &Supervision, command: &[String]) -> Result<(), Failure>
     let main = Pid::from_child(&child);
     bench.tell(&Notice::Started(child.id().cast_signed()));
     let outlived = outlive(main, &mut bench);
-    if let Some(Scratch {
-        dir,
-        stays_on_success,
-    }) = &supervision.scratch
-    {
-        let succeeded = matches!(outlived, Ok(Some(status)) if status.success());
-        if !(succeeded && *stays_on_success) {
-            // What can't be removed now, `bench` tries again if it is there.
-            let _ = fs::remove_dir_all(dir);
-        }
+    if let (Some(dir), Ok(None)) = (&supervision.scratch, &outlived) {
+        // What can't be removed stays: nobody is there who could be asked.
+        let _ = fs::remove_dir_all(dir);
     }
     outlived.or_internal(|| format!("cannot wait for {program}"))?;
     Ok(())

@@ -23,7 +23,7 @@ use rustix::process::{
 
 use crate::cores;
 use crate::process_tree::descendants;
-use crate::supervise::{Account, Notice, Scratch, order};
+use crate::supervise::{Account, Notice, order};
 
 /// How many lines of a program's output are kept.
 pub const KEPT_LINES: usize = 20;
@@ -60,8 +60,8 @@ pub struct Program {
     pub cpus: Vec<u32>,
     /// Whom it runs as, where that is not this process's own user.
     pub account: Option<Account>,
-    /// What is removed when it has ended, however that and this process end.
-    pub scratch: Option<Scratch>,
+    /// A directory that goes with this process, also where that is killed.
+    pub scratch: Option<PathBuf>,
 }
 
 /// Variables by which git says where a repository is. A hook has them, of the repository that is committed to, and a program
@@ -138,10 +138,7 @@ impl Supervised {
             command.args(["--account", &account.to_string()]);
         }
         if let Some(scratch) = &program.scratch {
-            command.arg("--remove").arg(&scratch.dir);
-            if scratch.stays_on_success {
-                command.arg("--remove-on-failure");
-            }
+            command.arg("--remove").arg(scratch);
         }
         for variable in REPOSITORY_VARIABLES {
             command.env_remove(variable);

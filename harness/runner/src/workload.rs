@@ -19,6 +19,10 @@ use model::spec::scenario::{
     Asks, Body, BodySource, MAX_BODY_FILE_BYTES, RequestSpec, Scenario, ScenarioError, TakeFrom,
     TokenKind, USUAL_STATUS,
 };
+use model::spec::services::Service;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_xoshiro::Xoshiro256PlusPlus;
 use spec::{
     MAX_UPSTREAM_CONNECTIONS, Mode, Route, Token, auth_answer, order_answer, upload_answer,
 };
@@ -53,8 +57,10 @@ pub struct Asked {
     method: String,
     /// Path and query, as they are sent.
     target: String,
-    /// The route of the contract; none for a path of the user's own.
+    /// The route of the contract, the first of several; none for a path of the user's own.
     route: Option<Route>,
+    /// The routes that are asked for in turn, each with the body that answers it, where there are several.
+    in_turn: Vec<(String, Vec<u8>)>,
     /// The host that is named instead of the target's own.
     host: Option<String>,
     headers: Vec<(String, String)>,
@@ -226,8 +232,24 @@ impl Asked {
                 (_, BodyAnswer::Any | BodyAnswer::Equal) => ExpectBody::Any,
             },
         };
-        let target = address.join(&self.target);
         let host = self.host.as_deref().unwrap_or(&address.authority);
+        if !self.in_turn.is_empty() {
+            let requests = self.in_turn.iter().map(|(target, _)| {
+                let target = address.join(target);
+                let any = Expect {
+                    body: ExpectBody::Any,
+                    ..expect.clone()
+                };
+                Request::new(&self.method, &target, host, &headers, None, any)
+            });
+            let bodies = self.in_turn.iter().map(|(_, body)| body.clone());
+            let expect = Expect {
+                body: ExpectBody::InOrder(Arc::new(bodies.collect())),
+                ..expect.clone()
+            };
+            return Request::in_order(requests, expect).with_weight(self.weight);
+        }
+        let target = address.join(&self.target);
         let line = (self.method.as_str(), target.as_str(), host);
         let mut request = match (self.route, &self.body) {
             // In what a route is sent nothing is filled in.
@@ -312,6 +334,18 @@ fn token_of(kind: TokenKind) -> Token {
         TokenKind::Valid => Token::Valid,
         TokenKind::Expired => Token::Expired,
         TokenKind::Forged => Token::Forged,
+    }
+}
+
+/// What a server needs to answer a route.
+fn services_of(route: &Route) -> &'static [Service] {
+    match route {
+        Route::DbProduct { .. }
+        | Route::DbProducts { .. }
+        | Route::DbQueries { .. }
+        | Route::DbOrders => &[Service::Postgres],
+        Route::DbCached { .. } => &Service::ALL,
+        _ => &[],
     }
 }
 
@@ -420,6 +454,7 @@ fn own(
         method,
         target: path.to_owned(),
         route: None,
+        in_turn: Vec::new(),
         host,
         headers,
         body: own_body(scenario, index, spec)?,
@@ -533,15 +568,17 @@ fn by_contract(
     let refuse = |key: &str, message: &str, help: &str| {
         Err(scenario.request_error(index, key, message, help))
     };
-    let route = match Route::parse(asked) {
-        Ok(route) => route,
-        Err(error) => return refuse("route", &error.to_string(), &hint(asked)),
+    let routes = match routes_of(asked) {
+        Ok(routes) => routes,
+        Err((what, help)) => return refuse("route", &what, &help),
     };
+    let route = routes[0];
     let method = method(&spec.method);
     if !route.takes(method) {
         let message = format!("{asked} does not take {}", spec.method);
         return refuse("method", &message, &format!("it takes {}", route.allow()));
     }
+    named_services(scenario, index, route)?;
     if route == Route::Chat {
         return chat(scenario, index, spec);
     }
@@ -608,10 +645,16 @@ fn by_contract(
         let value = token_of(token).authorization().to_owned();
         ("Authorization".to_owned(), value)
     });
+    let in_turn = in_turn(scenario, index, &routes, method)?;
     Ok(Asked {
         method: spec.method.clone(),
-        target: route.target(),
+        target: if in_turn.is_empty() {
+            route.target()
+        } else {
+            asked.to_owned()
+        },
         route: Some(route),
+        in_turn,
         host: None,
         headers: content_type
             .map(|value| ("Content-Type".to_owned(), value))
@@ -635,6 +678,77 @@ fn made(bytes: u32) -> Vec<u8> {
     let mut body = spec::file_bytes(bytes.div_ceil(1024));
     body.truncate(bytes as usize);
     body
+}
+
+/// Makes sure that the scenario names the services that a route needs.
+fn named_services(scenario: &Scenario, index: usize, route: Route) -> Result<(), ScenarioError> {
+    let needed = services_of(&route);
+    let missing = needed.iter().find(|it| !scenario.needs.contains(it));
+    missing.map_or(Ok(()), |service| {
+        let what = format!(
+            "{} needs {service}, and the scenario does not say so",
+            route.target()
+        );
+        let names = needed.iter().map(|it| format!("\"{}\"", it.name()));
+        let names = names.collect::<Vec<_>>().join(", ");
+        let help = format!("write `needs = [{names}]` above its tables");
+        Err(scenario.request_error(index, "route", &what, &help))
+    })
+}
+
+/// Several routes with the bodies that answer them; nothing of a single one.
+fn in_turn(
+    scenario: &Scenario,
+    index: usize,
+    routes: &[Route],
+    method: Method,
+) -> Result<Vec<(String, Vec<u8>)>, ScenarioError> {
+    if routes.len() == 1 {
+        return Ok(Vec::new());
+    }
+    let each = routes.iter().map(|route| {
+        let BodyAnswer::Known(body) = Answer::to(route, method).body else {
+            let what = "the contract does not say how each of these is answered";
+            let help = "write one route without `{random:…}`";
+            return Err(scenario.request_error(index, "route", what, help));
+        };
+        Ok((route.target(), body))
+    });
+    each.collect()
+}
+
+/// The most routes that one request may stand for.
+const MAX_IN_TURN: u64 = 10_000;
+
+/// Seeds the order of routes that are asked for in turn: the same for all targets, and in every run.
+const ORDER_SEED: u64 = 0x6f72_6465_7273;
+
+/// The routes that a text stands for, at least one: with `{random:1-100}`, one for each number of the range, in an order as if they had
+/// been drawn. The error is what is wrong, and what to do about it.
+fn routes_of(asked: &str) -> Result<Vec<Route>, (String, String)> {
+    let parse =
+        |target: &str| Route::parse(target).map_err(|error| (error.to_string(), hint(asked)));
+    let Some((before, range, after)) = asked.split_once("{random:").and_then(|(before, rest)| {
+        let (range, after) = rest.split_once('}')?;
+        Some((before, range, after))
+    }) else {
+        return Ok(vec![parse(asked)?]);
+    };
+    let numbers = range
+        .split_once('-')
+        .and_then(|(first, last)| Some((first.parse::<u64>().ok()?, last.parse::<u64>().ok()?)))
+        .filter(|(first, last)| first < last && last - first < MAX_IN_TURN);
+    let Some((first, last)) = numbers else {
+        return Err((
+            format!("`{{random:{}}}` is no range", names::shortened(range)),
+            format!("write 2 to {MAX_IN_TURN} whole numbers, as in `{{random:1-100}}`"),
+        ));
+    };
+    let mut numbers: Vec<u64> = (first..=last).collect();
+    numbers.shuffle(&mut Xoshiro256PlusPlus::seed_from_u64(ORDER_SEED));
+    let each = numbers.iter();
+    each.map(|number| parse(&format!("{before}{number}{after}")))
+        .collect()
 }
 
 /// The body of a request for a route.
@@ -674,6 +788,7 @@ fn chat(scenario: &Scenario, index: usize, spec: &RequestSpec) -> Result<Asked, 
         method: spec.method.clone(),
         target: Route::Chat.target(),
         route: Some(Route::Chat),
+        in_turn: Vec::new(),
         host: None,
         headers: Vec::new(),
         body: None,
@@ -704,8 +819,12 @@ mod tests {
     use super::*;
 
     fn scenario(requests: &str) -> Scenario {
+        scenario_with("", requests)
+    }
+
+    fn scenario_with(top: &str, requests: &str) -> Scenario {
         let source = format!(
-            "description = \"Made up for a test.\"\nquestion = \"Does it parse?\"\nconnections = 1\n[load]\narrival = \"closed\"\n{requests}"
+            "{top}description = \"Made up for a test.\"\nquestion = \"Does it parse?\"\nconnections = 1\n[load]\narrival = \"closed\"\n{requests}"
         );
         Scenario::parse(&source, "made-up.toml").unwrap()
     }
@@ -716,6 +835,48 @@ mod tests {
             let scenario = Scenario::built_in(name).unwrap();
             assert!(Routes::of(&scenario).is_ok(), "{name}");
         }
+    }
+
+    #[test]
+    fn a_route_with_a_range_stands_for_each_number_once() {
+        let request = "[[requests]]\nroute = \"/db/product/{random:1-100}\"\n";
+        let scenario = scenario_with("needs = [\"postgres\"]\n", request);
+        let routes = Routes::of(&scenario).unwrap();
+        let asked = routes.each().next().unwrap();
+        let mut targets: Vec<&str> = asked
+            .in_turn
+            .iter()
+            .map(|(target, _)| target.as_str())
+            .collect();
+        assert_ne!(
+            targets[..3],
+            ["/db/product/1", "/db/product/2", "/db/product/3"]
+        );
+        targets.sort_unstable();
+        targets.dedup();
+        assert_eq!((targets.len(), targets[99]), (100, "/db/product/99"));
+        for (target, body) in &asked.in_turn {
+            let id = target.rsplit('/').next().unwrap();
+            assert!(
+                body.starts_with(format!("{{\"id\":{id},").as_bytes()),
+                "{target}"
+            );
+        }
+        assert_eq!(asked.words(), "GET /db/product/{random:1-100}");
+    }
+
+    #[test]
+    fn a_range_that_is_none_is_refused() {
+        for (route, what) in [
+            ("/sleep/{random:5-5}", "`{random:5-5}` is no range"),
+            ("/sleep/{random:0-10000}", "`{random:0-10000}` is no range"),
+            ("/sleep/{random:a}", "`{random:a}` is no range"),
+            ("/sleep/{random:59999-60001}", "60001"),
+        ] {
+            let (refused, _) = refusal(&format!("route = \"{route}\"\n"));
+            assert!(refused.contains(what), "{refused}");
+        }
+        assert_eq!(MAX_IN_TURN, 10_000, "the range above has one more");
     }
 
     #[test]
@@ -880,6 +1041,11 @@ mod tests {
                 format!("{order}body = \"{{\"\nexpect_status = 422\n"),
                 "made-up.toml:10:17: this is answered 400, not 422",
                 "write `expect_status = 400`, or correct the request",
+            ),
+            (
+                "route = \"/db/cached/7\"\n".to_owned(),
+                "made-up.toml:7:9: /db/cached/7 needs PostgreSQL, and the scenario does not say so",
+                "write `needs = [\"postgres\", \"redis\"]` above its tables",
             ),
             (
                 "route = \"/events?n=51&ms=100\"\n".to_owned(),

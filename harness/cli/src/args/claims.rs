@@ -26,7 +26,7 @@ pub(crate) struct ClaimsArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClaimsCommand {
     /// List claims: what can be tested here, what is missing, and how long it takes.
-    List(ClaimsListArgs),
+    List(Box<ClaimsListArgs>),
     /// Test claims, and say which are supported, refuted or undecided.
     Run(Box<ClaimsRunArgs>),
 }

@@ -160,14 +160,14 @@ impl AccessArgs {
 /// The database and the cache that a scenario may need.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct ServiceArgs {
-    /// A PostgreSQL that is already running, as postgres://user:password@host:5432/database. Tables are made there, and dropped
+    /// A PostgreSQL that is already running, as `postgres://user:password@host:5432/database`. Tables are made there, and dropped
     /// in the end
     ///
     /// [default: one is started, if the scenario needs it]
     #[arg(long, value_name = "URL", value_parser = postgres_at)]
     postgres: Option<ServiceUrl>,
 
-    /// A Redis that is already running, as redis://host:6379/0. Keys `product:…` are removed there
+    /// A Redis that is already running, as `redis://host:6379/0`. Keys `product:…` are removed there
     ///
     /// [default: one is started, if the scenario needs it]
     #[arg(long, value_name = "URL", value_parser = redis_at)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use process::cores::CpuList;
-use process::supervise::{Account, Scratch, Supervision};
+use process::supervise::{Account, Supervision};
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct SuperviseArgs {
@@ -16,13 +16,9 @@ pub(crate) struct SuperviseArgs {
     #[arg(long, value_name = "UID:GID")]
     account: Option<Account>,
 
-    /// A directory to remove once everything has ended.
+    /// A directory to remove if bench ends first.
     #[arg(long, value_name = "DIR")]
     remove: Option<PathBuf>,
-
-    /// Leave that directory where it is if the program ends with exit code 0.
-    #[arg(long, requires = "remove")]
-    remove_on_failure: bool,
 
     /// What to start.
     #[arg(last = true, required = true, value_name = "COMMAND")]
@@ -35,10 +31,7 @@ impl SuperviseArgs {
         Supervision {
             cpus: self.cpus.clone(),
             account: self.account,
-            scratch: self.remove.clone().map(|dir| Scratch {
-                dir,
-                stays_on_success: self.remove_on_failure,
-            }),
+            scratch: self.remove.clone(),
         }
     }
 }

@@ -19,6 +19,7 @@ mod program;
 mod reports;
 mod rerun;
 mod resume;
+mod services;
 mod sweep;
 mod terminal;
 mod usage;

@@ -71,6 +71,8 @@ struct Turn {
     /// The request on the wire, where something was filled in, and its method.
     filled: Vec<u8>,
     method: Method,
+    /// Its number.
+    seq: u64,
 }
 
 /// How many requests of a connection there are to each of which the reply is parsed to look for what must stand in it: parsing JSON may
@@ -151,6 +153,7 @@ impl<'a> Requests<'a> {
             values: Vec::new(),
             filled: Vec::new(),
             method: Method::Get,
+            seq: 1,
         });
         Self {
             kinds,
@@ -186,6 +189,7 @@ impl<'a> Requests<'a> {
                 values: &turn.values,
             };
             turn.method = kind.method_of(seq);
+            turn.seq = seq;
             kind.fill(&filling, &mut filler.scratch, &mut turn.filled);
         }
         request
@@ -218,7 +222,7 @@ impl<'a> Requests<'a> {
         } else {
             kind.method
         };
-        turn.exchange.begin(method, &kind.expect);
+        turn.exchange.begin(method, &kind.expect, turn.seq);
         let is_looked_into = !kind.reading.is_nothing()
             && (!kind.reading.takes.is_empty() || turn.sent.is_multiple_of(READ_EACH));
         if is_looked_into || core.common.control.hears() {

@@ -25,6 +25,8 @@ pub struct Exchange {
     /// Bytes received but not yet decodable: a head or a chunk line cut in two.
     pending: Vec<u8>,
     keep_alive: bool,
+    /// The number of the request.
+    seq: u64,
     /// Body bytes seen so far.
     body_bytes: usize,
     /// The first thing found wrong; the rest of the reply is still read, to keep the connection in step.
@@ -98,6 +100,7 @@ impl Exchange {
             known: KnownHead::default(),
             pending: Vec::new(),
             keep_alive: true,
+            seq: 1,
             body_bytes: 0,
             wrong: None,
             started: false,
@@ -110,12 +113,14 @@ impl Exchange {
         }
     }
 
-    /// A request with this method was sent: its reply, and what it must be, are expected from here on.
-    pub fn begin(&mut self, method: Method, expect: &Expect) {
+    /// A request with this method was sent: its reply, and what it must be, are expected from here on. `seq`: its number, from 1, where
+    /// replies are expected in order.
+    pub fn begin(&mut self, method: Method, expect: &Expect, seq: u64) {
         if let ExpectBody::Events { count, gap_ns } = expect.body {
             self.events.begin(count, gap_ns);
         }
         self.decoder = ReplyDecoder::new(method);
+        self.seq = seq;
         self.pending.clear();
         self.keep_alive = true;
         self.body_bytes = 0;
@@ -265,7 +270,10 @@ impl Exchange {
         let is_right = match &expect.body {
             ExpectBody::Any => true,
             ExpectBody::Length(bytes) => self.body_bytes <= *bytes,
-            ExpectBody::Exact(expected) => expected.get(from..self.body_bytes) == Some(body),
+            ExpectBody::Exact(_) | ExpectBody::InOrder(_) => {
+                let expected = expect.body.exact(self.seq);
+                expected.and_then(|expected| expected.get(from..self.body_bytes)) == Some(body)
+            }
             // What came after something wrong is no stream any more.
             ExpectBody::Events { .. } => {
                 self.wrong.is_some() || self.events.receive(body, now_ns, on_moment).is_ok()
@@ -278,9 +286,10 @@ impl Exchange {
     }
 
     fn fate(&self, expect: &Expect) -> Result<(), ErrorKind> {
+        let exact = expect.body.exact(self.seq);
         match (self.wrong, &expect.body) {
             (Some(kind), _) => Err(kind),
-            (None, ExpectBody::Exact(expected)) if expected.len() != self.body_bytes => {
+            (None, _) if exact.is_some_and(|exact| exact.len() != self.body_bytes) => {
                 Err(ErrorKind::WrongBody)
             }
             (None, ExpectBody::Length(bytes)) if *bytes != self.body_bytes => {
@@ -320,6 +329,8 @@ impl Expect {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::protocol::workload::SUCCESS_OR_REDIRECT;
     use proptest::prelude::*;
@@ -338,7 +349,7 @@ mod tests {
     /// Feeds a reply in pieces of at most `piece` bytes and returns what became of it.
     fn check(reply: &[u8], expect: &Expect, piece: usize) -> Progress {
         let mut exchange = Exchange::new();
-        exchange.begin(Method::Get, expect);
+        exchange.begin(Method::Get, expect, 1);
         for bytes in reply.chunks(piece) {
             let progress = receive(&mut exchange, bytes, expect);
             if progress != Progress::NeedInput {
@@ -445,12 +456,12 @@ mod tests {
         for (reply, why) in cases {
             let mut exchange = Exchange::new();
             let expect = expect(b"hello");
-            exchange.begin(Method::Get, &expect);
+            exchange.begin(Method::Get, &expect, 1);
             let progress = receive(&mut exchange, reply, &expect);
             assert_eq!(progress, done(Err(ErrorKind::Malformed), false), "{why}");
             let said = exchange.malformation().map(|why| why.to_string());
             assert_eq!(said.as_deref(), Some(why));
-            exchange.begin(Method::Get, &expect);
+            exchange.begin(Method::Get, &expect, 1);
             assert_eq!((exchange.malformation(), exchange.status()), (None, None));
         }
         let wanted = Malformation::Alert(AlertDescription::CertificateRequired).to_string();
@@ -469,16 +480,16 @@ mod tests {
     #[test]
     fn an_end_before_the_reply_is_distinguished_from_an_end_within_it() {
         let mut exchange = Exchange::new();
-        exchange.begin(Method::Get, &expect(b"hello"));
+        exchange.begin(Method::Get, &expect(b"hello"), 1);
         assert_eq!(exchange.eof(&expect(b"hello")), Err(ErrorKind::Closed));
-        exchange.begin(Method::Get, &expect(b"hello"));
+        exchange.begin(Method::Get, &expect(b"hello"), 1);
         receive(
             &mut exchange,
             b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel",
             &expect(b"hello"),
         );
         assert_eq!(exchange.eof(&expect(b"hello")), Err(ErrorKind::ShortBody));
-        exchange.begin(Method::Get, &expect(b"hello"));
+        exchange.begin(Method::Get, &expect(b"hello"), 1);
         receive(
             &mut exchange,
             b"HTTP/1.1 200 OK\r\n\r\nhello",
@@ -490,13 +501,13 @@ mod tests {
     #[test]
     fn an_exchange_forgets_the_one_before() {
         let mut exchange = Exchange::new();
-        exchange.begin(Method::Get, &expect(b"hello"));
+        exchange.begin(Method::Get, &expect(b"hello"), 1);
         receive(
             &mut exchange,
             b"HTTP/1.1 500 No\r\nConnection: close\r\nContent-Length: 3\r\n\r\nab",
             &expect(b"hello"),
         );
-        exchange.begin(Method::Get, &expect(b"hello"));
+        exchange.begin(Method::Get, &expect(b"hello"), 1);
         let progress = receive(
             &mut exchange,
             b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
@@ -512,7 +523,7 @@ mod tests {
         let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
         let (begun, rest) = head.split_at(9);
         for _ in 0..2 {
-            exchange.begin(Method::Get, &expect(b"hello"));
+            exchange.begin(Method::Get, &expect(b"hello"), 1);
             let progress = [begun.as_bytes(), &[rest.as_bytes(), &body].concat()]
                 .map(|bytes| receive(&mut exchange, bytes, &expect(&body)));
             assert_eq!(progress, [Progress::NeedInput, done(Ok(()), true)]);
@@ -538,5 +549,32 @@ mod tests {
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), piece in 1_usize..50) {
             check(&bytes, &expect(b"hello"), piece);
         }
+    }
+
+    #[test]
+    fn each_request_of_an_order_has_its_own_answer() {
+        let each = Arc::new(vec![b"one".to_vec(), b"three".to_vec()]);
+        let expect = Expect {
+            statuses: vec![200..=200],
+            body: ExpectBody::InOrder(each),
+        };
+        let fate = |seq, body: &str| {
+            let reply = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            );
+            let mut exchange = Exchange::new();
+            exchange.begin(Method::Get, &expect, seq);
+            match receive(&mut exchange, reply.as_bytes(), &expect) {
+                Progress::Done { fate, .. } => fate,
+                Progress::NeedInput => panic!("the reply is whole"),
+            }
+        };
+        assert_eq!(fate(1, "one"), Ok(()));
+        assert_eq!(fate(2, "three"), Ok(()));
+        assert_eq!(fate(3, "one"), Ok(()));
+        assert_eq!(fate(2, "one"), Err(ErrorKind::WrongBody));
+        assert_eq!(fate(2, "thre"), Err(ErrorKind::WrongBody));
+        assert_eq!(fate(2, ""), Err(ErrorKind::WrongBody));
     }
 }

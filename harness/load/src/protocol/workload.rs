@@ -121,6 +121,21 @@ pub struct Expect {
     pub body: ExpectBody,
 }
 
+impl ExpectBody {
+    /// The bytes that must answer the request of this number, from 1, where they are known.
+    pub(crate) fn exact(&self, seq: u64) -> Option<&[u8]> {
+        match self {
+            Self::Exact(bytes) => Some(bytes),
+            Self::InOrder(each) => {
+                let index = (seq - 1).checked_rem(each.len() as u64)?;
+                each.get(usize::try_from(index).expect("it is below a length"))
+                    .map(Vec::as_slice)
+            }
+            Self::Any | Self::Length(_) | Self::Events { .. } => None,
+        }
+    }
+}
+
 /// The body of a request of the user's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OwnBody {
@@ -137,6 +152,8 @@ pub enum ExpectBody {
     Any,
     /// These bytes.
     Exact(Vec<u8>),
+    /// The bytes for its request, where requests are sent in order and each has its own: the first for the first.
+    InOrder(Arc<Vec<Vec<u8>>>),
     /// So many bytes.
     Length(usize),
     /// A stream of events, each checked and timed as it comes (see [`crate::protocol::events`]).

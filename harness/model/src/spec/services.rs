@@ -134,7 +134,9 @@ impl ServiceUrl {
             name == "sslmode" && (value == "require" || value.starts_with("verify"))
         };
         if url.scheme() == "rediss" || url.query_pairs().any(is_strict) {
-            return Err(error("it is reached without TLS only, as every target reaches it"));
+            return Err(error(
+                "it is reached without TLS only, as every target reaches it",
+            ));
         }
         if !service.schemes().contains(&url.scheme()) {
             return Err(error(&format!("it begins with {}://", url.scheme())));
@@ -260,24 +262,40 @@ mod tests {
             let url = ServiceUrl::parse(Service::Postgres, text).unwrap();
             url.or_password("p@ss").as_str().to_owned()
         };
-        assert_eq!(with("postgres://ada@db/shop"), "postgres://ada:p%40ss@db/shop");
-        assert_eq!(with("postgres://ada:own@db/shop"), "postgres://ada:own@db/shop");
+        assert_eq!(
+            with("postgres://ada@db/shop"),
+            "postgres://ada:p%40ss@db/shop"
+        );
+        assert_eq!(
+            with("postgres://ada:own@db/shop"),
+            "postgres://ada:own@db/shop"
+        );
     }
 
     #[test]
     fn a_url_that_is_no_use_is_refused_with_the_reason() {
-        let refused = |service, text: &str| {
-            ServiceUrl::parse(service, text).unwrap_err().to_string()
-        };
+        let refused =
+            |service, text: &str| ServiceUrl::parse(service, text).unwrap_err().to_string();
         for (service, text, why) in [
-            (Service::Postgres, "localhost", "relative URL without a base"),
+            (
+                Service::Postgres,
+                "localhost",
+                "relative URL without a base",
+            ),
             (Service::Postgres, "mysql://db/x", "it begins with mysql://"),
             (Service::Postgres, "postgres:///x", "it names no host"),
-            (Service::Postgres, "postgres://db/x?sslmode=require", "without TLS only"),
+            (
+                Service::Postgres,
+                "postgres://db/x?sslmode=require",
+                "without TLS only",
+            ),
             (Service::Redis, "rediss://cache", "without TLS only"),
         ] {
             let error = refused(service, text);
-            assert!(error.contains(why) && error.contains("write it as"), "{error}");
+            assert!(
+                error.contains(why) && error.contains("write it as"),
+                "{error}"
+            );
         }
     }
 }

@@ -7,10 +7,11 @@ use std::time::Duration;
 use model::record::surroundings::ServiceRecord;
 use model::spec::services::{Service, ServiceUrl};
 use redis::{Client, Cmd, Connection, FromRedisValue, RedisError, cmd};
+use spec::{Answer, MAX_PRODUCT_ID, Product, cache_key};
 
 use super::error::ServiceError;
 use super::own::{self, Own};
-use super::settings::{self, PRODUCTS};
+use super::settings::{self, is_cached_at_first};
 use crate::interrupt::Interrupt;
 use crate::meter::Meters;
 use crate::supervised::Program;
@@ -21,6 +22,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// A cache that is there.
 pub(super) struct Cache {
     connection: Connection,
+    /// Stores what it has at first.
+    first: Cmd,
     pub(super) own: Option<Own>,
     /// Of its process, where that is on this machine.
     pub(super) meters: Option<Arc<Meters>>,
@@ -55,7 +58,7 @@ impl Cache {
                 args: settings::redis_args(&path, port, &settings),
                 dir: Some(path.clone()),
                 cpus: cpus.clone(),
-                scratch: Some(own::scratch(&path, false)),
+                scratch: Some(path.clone()),
                 ..Program::default()
             }
         };
@@ -67,10 +70,11 @@ impl Cache {
             |port| connect(&url(port)).map_err(|error| error.to_string()),
             interrupt,
         )?;
-        let version = version(&mut connection).map_err(asked)?;
+        let version = version(&mut connection).map_err(|error| asked(&error))?;
         let meters = own.supervisor().map(|pid| Arc::new(Meters::below(pid)));
         Ok(Self {
             connection,
+            first: first_products(),
             meters,
             own: Some(own),
             url: url(port),
@@ -86,7 +90,7 @@ impl Cache {
     }
 
     /// Connects to one that runs already, unless it has keys of these names that are not targets'.
-    pub(super) fn connect(url: ServiceUrl) -> Result<Self, ServiceError> {
+    pub(super) fn connect(url: &ServiceUrl) -> Result<Self, ServiceError> {
         let service = Service::Redis;
         let unusable = |why: String, remedy: &str| ServiceError::Unreachable {
             service,
@@ -111,6 +115,7 @@ impl Cache {
         }
         Ok(Self {
             connection,
+            first: first_products(),
             own: None,
             meters: own::meters_at(url.as_str(), 6379).map(Arc::new),
             record: ServiceRecord {
@@ -125,14 +130,19 @@ impl Cache {
         })
     }
 
-    /// Removes what targets have written.
+    /// Puts back what it has at first, and nothing else.
     pub(super) fn reset(&mut self) -> Result<(), ServiceError> {
-        ask::<u32>(&mut keys("UNLINK"), &mut self.connection)
+        self.empty()
+            .and_then(|()| ask::<String>(&mut self.first, &mut self.connection))
             .map(drop)
             .map_err(|error| {
                 let ended = self.own.as_ref().and_then(Own::ended);
-                ended.unwrap_or_else(|| asked(error))
+                ended.unwrap_or_else(|| asked(&error))
             })
+    }
+
+    fn empty(&mut self) -> Result<(), RedisError> {
+        ask::<u32>(&mut keys("UNLINK"), &mut self.connection).map(drop)
     }
 }
 
@@ -140,12 +150,12 @@ impl Drop for Cache {
     fn drop(&mut self) {
         if self.own.is_none() {
             // Nothing of ours stays in somebody's cache; one that is gone has nothing.
-            let _ = self.reset();
+            let _ = self.empty();
         }
     }
 }
 
-fn asked(error: RedisError) -> ServiceError {
+fn asked(error: &RedisError) -> ServiceError {
     ServiceError::Asked {
         service: Service::Redis,
         why: error.to_string(),
@@ -155,8 +165,18 @@ fn asked(error: RedisError) -> ServiceError {
 /// A command for every key that targets write.
 fn keys(command: &str) -> Cmd {
     let mut all = cmd(command);
-    for id in 1..=PRODUCTS {
-        all.arg(format!("product:{id}"));
+    for id in 1..=MAX_PRODUCT_ID {
+        all.arg(cache_key(id));
+    }
+    all
+}
+
+/// The command that stores what the cache has at first.
+fn first_products() -> Cmd {
+    let mut all = cmd("MSET");
+    for id in (1..=MAX_PRODUCT_ID).filter(|&id| is_cached_at_first(id)) {
+        let body = Answer::product(&Product::seeded(id)).body;
+        all.arg(cache_key(id)).arg(body.as_ref());
     }
     all
 }
@@ -181,5 +201,7 @@ fn version(connection: &mut Connection) -> Result<String, RedisError> {
         lines.find_map(|line| Some(line.strip_prefix(name)?.trim().to_owned()))
     };
     let valkey = value("valkey_version:").map(|version| format!("{version} (Valkey)"));
-    Ok(valkey.or_else(|| value("redis_version:")).unwrap_or_default())
+    Ok(valkey
+        .or_else(|| value("redis_version:"))
+        .unwrap_or_default())
 }

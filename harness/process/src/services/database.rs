@@ -70,15 +70,15 @@ impl Database {
         let password = password()?;
         let password_file = dir.path().join("password");
         write_secret(&password_file, &password, account)?;
-        // Last, since whoever owns it may do as he likes there.
+        // Last, since its owner may do anything there.
         give(dir.path(), account)?;
-        let program = |name: &str, args: Vec<String>, stays_on_success| Program {
+        let program = |name: &str, args: Vec<String>| Program {
             command: programs.program(name).display().to_string(),
             args,
             dir: Some(dir.path().to_owned()),
             cpus: wanted.cpus.to_vec(),
             account,
-            scratch: Some(own::scratch(dir.path(), stays_on_success)),
+            scratch: Some(dir.path().to_owned()),
             ..Program::default()
         };
         let data = dir.path().join("data");
@@ -94,7 +94,7 @@ impl Database {
             "--no-sync",
         ]
         .map(str::to_owned);
-        let initdb = program("initdb", args.to_vec(), true);
+        let initdb = program("initdb", args.to_vec());
         own::run(service, "initdb", &initdb, interrupt)?;
         let connections = wanted.choices.connections.get();
         let settings = settings::postgres(wanted.targets, connections);
@@ -107,7 +107,7 @@ impl Database {
                 dir: Some(path.clone()),
                 cpus: cpus.clone(),
                 account,
-                scratch: Some(own::scratch(&path, false)),
+                scratch: Some(path.clone()),
                 ..Program::default()
             }
         };
@@ -166,7 +166,7 @@ impl Database {
     }
 
     /// Connects to one that runs already, and fills it unless it has tables of these names that were not made here.
-    pub(super) fn connect(url: ServiceUrl, connections: NonZeroU32) -> Result<Self, ServiceError> {
+    pub(super) fn connect(url: &ServiceUrl, connections: NonZeroU32) -> Result<Self, ServiceError> {
         let service = Service::Postgres;
         let unusable = |why: String, remedy: &str| ServiceError::Unreachable {
             service,

@@ -48,7 +48,8 @@ impl Services {
         };
         let (database_url, cache_url) = (given(Service::Postgres), given(Service::Redis));
         // Whatever is missing is found out before anything is started.
-        let is_started = |service, url: &Option<ServiceUrl>| needs.contains(&service) && url.is_none();
+        let is_started =
+            |service, url: &Option<ServiceUrl>| needs.contains(&service) && url.is_none();
         let found_postgres = is_started(Service::Postgres, &database_url)
             .then(found::postgres)
             .transpose()?;
@@ -57,7 +58,7 @@ impl Services {
             .transpose()?;
         let cache = match (needs.contains(&Service::Redis), cache_url, found_redis) {
             (false, _, _) => None,
-            (true, Some(url), _) => Some(Cache::connect(url)?),
+            (true, Some(url), _) => Some(Cache::connect(&url)?),
             (true, None, program) => {
                 let program = program.expect("it is looked for where no URL is given");
                 Some(Cache::start(&program, wanted.cpus, interrupt)?)
@@ -69,7 +70,7 @@ impl Services {
             found_postgres,
         ) {
             (false, _, _) => None,
-            (true, Some(url), _) => Some(Database::connect(url, choices.connections)?),
+            (true, Some(url), _) => Some(Database::connect(&url, choices.connections)?),
             (true, None, programs) => {
                 let programs = programs.expect("it is looked for where no URL is given");
                 Some(Database::start(&programs, wanted, interrupt)?)
@@ -121,7 +122,10 @@ impl Services {
 
     /// The meters of those whose processes are on this machine.
     pub fn meters(&self) -> ServiceMeters {
-        let database = self.database.as_ref().map(|it| (Service::Postgres, &it.meters));
+        let database = self
+            .database
+            .as_ref()
+            .map(|it| (Service::Postgres, &it.meters));
         let cache = self.cache.as_ref().map(|it| (Service::Redis, &it.meters));
         let both = database.into_iter().chain(cache);
         ServiceMeters(
@@ -134,10 +138,7 @@ impl Services {
     pub fn ended(&self) -> Option<ServiceError> {
         let database = self.database.as_ref().and_then(|it| it.own.as_ref());
         let cache = self.cache.as_ref().and_then(|it| it.own.as_ref());
-        database
-            .into_iter()
-            .chain(cache)
-            .find_map(Own::ended)
+        database.into_iter().chain(cache).find_map(Own::ended)
     }
 }
 

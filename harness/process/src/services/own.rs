@@ -13,7 +13,6 @@ use crate::interrupt::Interrupt;
 use crate::launch::{free_port, is_taken, quoted};
 use crate::meter::Meters;
 use crate::process_tree::listeners;
-use crate::supervise::Scratch;
 use crate::supervised::{Program, Supervised};
 
 /// How long one may take until it answers: a cold disk, not a hanging one.
@@ -34,7 +33,7 @@ pub(super) struct Own {
     service: Service,
     /// None once it is being stopped.
     process: Option<Supervised>,
-    /// The supervisor removes it where this process can't.
+    /// The supervisor removes it where this process is killed.
     _dir: TempDir,
 }
 
@@ -42,19 +41,13 @@ pub(super) struct Own {
 pub(super) fn directory(service: Service) -> Result<TempDir, ServiceError> {
     let mut named = tempfile::Builder::new();
     // With mode 0700, as tempfile makes them.
-    let dir = named.prefix(&format!("bench-{}-", service.name())).tempdir();
+    let dir = named
+        .prefix(&format!("bench-{}-", service.name()))
+        .tempdir();
     dir.map_err(|source| ServiceError::Files {
         path: std::env::temp_dir(),
         source,
     })
-}
-
-/// What a program of a service leaves when everything ends.
-pub(super) fn scratch(dir: &Path, stays_on_success: bool) -> Scratch {
-    Scratch {
-        dir: dir.to_owned(),
-        stays_on_success,
-    }
 }
 
 impl Own {
@@ -163,8 +156,7 @@ pub(super) fn run(
         service,
         why: format!("{name}: {why}"),
     };
-    let process =
-        Supervised::start(program, |_| {}).map_err(|error| failed(error.to_string()))?;
+    let process = Supervised::start(program, |_| {}).map_err(|error| failed(error.to_string()))?;
     let began = Instant::now();
     let status = loop {
         match process.wait(POLL) {

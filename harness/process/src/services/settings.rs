@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use spec::MAX_PRODUCT_ID;
+
 /// The variable in which a target finds how many connections it may open to the database.
 pub(super) const POOL_SIZE: &str = "DATABASE_POOL_SIZE";
 
@@ -19,9 +21,6 @@ const SPARE_CONNECTIONS: u32 = 40;
 /// Connections that each target can open whatever it may: one for each of so many workers.
 const CONNECTIONS_OF_WORKERS: u32 = 64;
 
-/// The rows of `products`.
-pub(super) const PRODUCTS: u32 = 10_000;
-
 /// What marks a table as made here, so that nobody's own is ever touched.
 pub(super) const MARK: &str = "made by bench";
 
@@ -34,7 +33,9 @@ pub(super) const TABLES: [&str; 3] = ["order_items", "orders", "products"];
 pub(super) fn postgres(targets: usize, connections: u32) -> BTreeMap<String, String> {
     let targets = u32::try_from(targets).unwrap_or(u32::MAX);
     let each = connections.max(CONNECTIONS_OF_WORKERS);
-    let all = targets.saturating_mul(each).saturating_add(SPARE_CONNECTIONS);
+    let all = targets
+        .saturating_mul(each)
+        .saturating_add(SPARE_CONNECTIONS);
     let max_connections = all.to_string();
     [
         // A quarter of the memory of a small server: all tables fit.
@@ -107,7 +108,7 @@ pub(super) fn seed() -> String {
         );
         {}
         INSERT INTO products
-            SELECT id, 'product ' || id, 100 + id * 37 % 9900 FROM generate_series(1, {PRODUCTS}) AS id;
+            SELECT id, 'product ' || id, 100 + id * 37 % 9900 FROM generate_series(1, {MAX_PRODUCT_ID}) AS id;
         ANALYZE products;",
         marks.concat()
     )
@@ -122,6 +123,12 @@ pub(super) fn drop() -> String {
 pub(super) const FOREIGN_TABLES: &str = "SELECT relname::text FROM pg_class
     WHERE oid IN (to_regclass('order_items'), to_regclass('orders'), to_regclass('products'))
     AND obj_description(oid, 'pg_class') IS DISTINCT FROM 'made by bench'";
+
+/// Whether the cache has a product before a target writes any: nine of ten, spread evenly, so that nine of ten reads of random ones
+/// find what they look for from the first on, and as many in a short sample as in a long one.
+pub(super) fn is_cached_at_first(id: u32) -> bool {
+    !id.is_multiple_of(10)
+}
 
 /// Removes what targets have written.
 pub(super) const RESET: &str = "TRUNCATE orders, order_items RESTART IDENTITY";

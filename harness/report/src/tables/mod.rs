@@ -19,8 +19,8 @@ use model::record::run::{PlanRecord, RunRecord};
 use model::record::surroundings::{BackendRecord, Environment, Pinning};
 use model::record::sweep::whole::SweepRecord;
 use model::record::target::TargetRecord;
-use model::spec::services::Service;
 use model::record::warmup::WarmupOutcome;
+use model::spec::services::Service;
 
 use crate::look::colours;
 use crate::words::figures::{

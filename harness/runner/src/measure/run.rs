@@ -462,7 +462,7 @@ impl Run<'_> {
     pub(super) fn drive(&mut self, load: &Load, state: &mut TargetState<'_>) -> Option<Driven> {
         let process = state.process.as_ref()?;
         if let Err(error) = self.services.reset() {
-            // Whoever asks next whether they are there hears it.
+            // It is the next look at the services that fails.
             self.broken.get_or_insert(error);
             return None;
         }

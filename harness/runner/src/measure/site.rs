@@ -10,9 +10,7 @@ use load::Spin;
 use load::backend::BackendStats;
 use model::record::detectable::DetectableRecord;
 use model::record::log::{LogSite, Part};
-use model::record::surroundings::{
-    BackendRecord, CpuTicks, Environment, Pinning, ServiceRecord,
-};
+use model::record::surroundings::{BackendRecord, CpuTicks, Environment, Pinning, ServiceRecord};
 use model::record::target::Manifest;
 use model::record::warning::{Fact, Warning};
 use model::units::{Nanos, Rate, duration_ns};
@@ -88,7 +86,10 @@ impl Site {
             },
             // A core that the backend shares, or a database, or a server, is no place to spin.
             spin: if is_called
-                || environment.services.iter().any(|it| cores::share(&it.cpus, &request.pinning.load_cpus))
+                || environment
+                    .services
+                    .iter()
+                    .any(|it| cores::share(&it.cpus, &request.pinning.load_cpus))
                 || cores::is_shared(&request.pinning)
             {
                 Spin::Never

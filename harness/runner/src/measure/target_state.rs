@@ -13,12 +13,11 @@ use model::measured::syscalls::SyscallRecord;
 use model::measured::workload::WorkloadKind;
 use model::record::load_report::LoadReport;
 use model::record::log::{EpochTaken, Note};
+use model::record::surroundings::{Environment, Pinning, ServiceRecord};
 use model::record::target::{
     EpochRecord, Failure, IntervalRecord, Manifest, ServerRecord, ServerSample, ServiceCost,
-    TargetRecord,
-    whole_distributions,
+    TargetRecord, whole_distributions,
 };
-use model::record::surroundings::{Environment, Pinning, ServiceRecord};
 use model::record::warmup::WarmupRecord;
 use model::record::warning::{Fact, Validity, Warning};
 use model::record::watched::{Reading, Watched};
@@ -234,7 +233,10 @@ impl<'a> TargetState<'a> {
     }
 
     /// That services had no time left for it, where that was so.
-    fn service_saturated(&self, (environment, pinning): (&Environment, &Pinning)) -> Option<Warning> {
+    fn service_saturated(
+        &self,
+        (environment, pinning): (&Environment, &Pinning),
+    ) -> Option<Warning> {
         // All that are started are started on the same cores.
         let own = environment.services.iter().filter(|it| !it.cpus.is_empty());
         let cpus = &own.clone().next()?.cpus;

@@ -132,8 +132,13 @@ pub(super) fn watch<T>(
 fn spent_by_services(from: &Mark, to: &Mark) -> BTreeMap<Service, Nanos> {
     let before = |service| from.services_cpu_ns.get(service).copied();
     let each = to.services_cpu_ns.iter();
-    each.map(|(service, &ns)| (*service, ns.saturating_sub(before(service).unwrap_or_default())))
-        .collect()
+    each.map(|(service, &ns)| {
+        (
+            *service,
+            ns.saturating_sub(before(service).unwrap_or_default()),
+        )
+    })
+    .collect()
 }
 
 fn spent(from: &Mark, to: &Mark) -> Option<Spent> {

@@ -650,13 +650,13 @@ const UNKNOWN: &[Mistake] = &[
         "question =",
         "questoin =",
         "2:1: unknown key `questoin`",
-        "did you mean `question`? Known here: `description`, `question`, `connections`, `idle_connections`, `timeout`, `load`, `requests`, `objective`, `goodput`",
+        "did you mean `question`? Known here: `description`, `question`, `connections`, `idle_connections`, `needs`, `timeout`, `load`, `requests`, `objective`, `goodput`",
     ),
     (
         "timeout =",
         "zebra =",
         "4:1: unknown key `zebra`",
-        "known here: `description`, `question`, `connections`, `idle_connections`, `timeout`, `load`, `requests`, `objective`, `goodput`",
+        "known here: `description`, `question`, `connections`, `idle_connections`, `needs`, `timeout`, `load`, `requests`, `objective`, `goodput`",
     ),
     (
         "arrival =",
