@@ -19,6 +19,7 @@ use crate::script::{Refusal, Step, Turn};
 
 mod auth;
 mod chat;
+mod database;
 mod events;
 mod orders;
 mod upload;
@@ -39,6 +40,7 @@ impl Case {
             Group::Orders => Some("/orders"),
             Group::Auth => Some("/auth"),
             Group::Upload => Some("/upload"),
+            Group::Database => Some("/db"),
             Group::Events => Some("/events"),
             Group::Chat => Some("/chat"),
             Group::Concurrency => self.name.contains("/events").then_some("/events"),
@@ -88,6 +90,7 @@ pub(super) fn all(host: &str, needs: Needs) -> Vec<Case> {
         asking.orders(),
         asking.auth(),
         asking.upload(),
+        asking.database(),
         asking.events(),
         asking.chat(),
         asking.concurrency(),

@@ -71,6 +71,8 @@ pub enum Group {
     Auth,
     /// `/upload`: a body is read whole, counted and hashed.
     Upload,
+    /// `/db`: a database and a cache, where the target has them.
+    Database,
     /// `/events`: a reply in parts, each when it is due.
     Events,
     /// `/chat`: WebSocket, and one room for all.
@@ -124,6 +126,7 @@ impl fmt::Display for Group {
             Self::Orders => "orders",
             Self::Auth => "auth",
             Self::Upload => "upload",
+            Self::Database => "database",
             Self::Events => "events",
             Self::Chat => "chat",
             Self::Concurrency => "concurrency",

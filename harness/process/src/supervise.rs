@@ -48,6 +48,9 @@ const KILL_POLL: Duration = Duration::from_millis(1);
 /// How many of the processes that were left behind are named.
 const MAX_NAMED: usize = 8;
 
+/// How often a directory is removed before this gives up on it.
+const MAX_REMOVALS: u32 = 100;
+
 /// As much of a script as Linux reads of its first line (`BINPRM_BUF_SIZE`).
 const MAX_SHEBANG: u64 = 256;
 
@@ -164,9 +167,14 @@ pub fn run(supervision: &Supervision, command: &[String]) -> Result<(), Failure>
     let main = Pid::from_child(&child);
     bench.tell(&Notice::Started(child.id().cast_signed()));
     let outlived = outlive(main, &mut bench);
-    if let (Some(dir), Ok(None)) = (&supervision.scratch, &outlived) {
-        // What can't be removed stays: nobody is there who could be asked.
-        let _ = fs::remove_dir_all(dir);
+    if let (Some(dir), Ok(None) | Err(_)) = (&supervision.scratch, &outlived) {
+        // A file that comes or goes meanwhile is an error. What can't be removed stays: nobody is there who could be asked.
+        for attempt in 0..MAX_REMOVALS {
+            if fs::remove_dir_all(dir).is_ok() || !dir.exists() {
+                break;
+            }
+            std::thread::sleep(KILL_POLL * attempt);
+        }
     }
     outlived.or_internal(|| format!("cannot wait for {program}"))?;
     Ok(())

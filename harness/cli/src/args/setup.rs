@@ -6,6 +6,7 @@ use clap::Args as ClapArgs;
 #[command(after_long_help = "Examples:
   bench setup                       what `node` and `fastapi` need
   bench setup node@22,fastapi@3.13  what these targets need
+  bench setup postgres              a PostgreSQL, where the machine has none
   bench setup --all                 every runtime in every version
   bench setup --list                what is set up already
 
@@ -13,7 +14,7 @@ Everything goes to bench's cache directory; nothing else is changed. `bench run`
 such a target is first used. BENCH_NODE, BENCH_BUN, BENCH_DENO and BENCH_PYTHON name other programs for the version \
 `path` than those on the PATH.")]
 pub(crate) struct SetupArgs {
-    /// Targets, as for `bench run`
+    /// Targets, as for `bench run`; `postgres` is the database for scenarios that need one
     ///
     /// [default: node,fastapi]
     #[arg(value_name = "TARGET", value_delimiter = ',')]

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 
 use anstyle::{AnsiColor, Style};
+use model::record::surroundings::Pinning;
+use model::spec::services::{self, ServiceChoices};
 use model::spec::target::{Difference, Kind, TargetSpec};
 
 use crate::args::check::CheckArgs;
@@ -15,7 +17,11 @@ use process::failure::{Explain, Failure};
 use process::interrupt::Interrupt;
 use process::launch::{Server, Service};
 use process::reach::Reach;
+use process::services::{Services, Wanted};
 use process::starting::Starter;
+
+/// What the routes begin with that need a database.
+const DATABASE: &str = "/db";
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -42,14 +48,22 @@ pub(crate) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
             exit = Exit::TargetFailed;
         }
     }
+    if let Some(missing) = &site.missing {
+        say!("{BAD}/db was not checked{BAD:#}: {missing}");
+        // A green result would be one of routes that nobody asked for.
+        exit = exit.max(Exit::Invalid);
+    }
     Ok(exit)
 }
 
 /// What the targets that are started here have in common.
 struct Site {
     starter: Starter,
-    /// Runs as long as the targets do.
+    /// Why there are no database and cache, where targets need them.
+    missing: Option<String>,
+    /// Both run as long as the targets do.
     _backend: Option<Server>,
+    _services: Services,
 }
 
 impl Site {
@@ -69,20 +83,52 @@ impl Site {
         let upstream = backend
             .as_ref()
             .map(|backend| backend.reach().address.authority.clone());
+        let (services, missing) = started_services(targets, &pinning);
         Ok(Self {
             starter: Starter::new(
                 targets,
                 &pinning,
                 upstream,
-                &[],
+                services.environment(),
                 &Interrupt::default(),
                 &mut |line| {
                     note!("{line}");
                 },
             )?,
+            missing,
             _backend: backend,
+            _services: services,
         })
     }
+}
+
+/// The database and the cache, where some target serves routes that need them; or why they are not there, and what to do about it.
+fn started_services(targets: &[TargetSpec], pinning: &Pinning) -> (Services, Option<String>) {
+    let cores = u32::try_from(pinning.server_cpus.len()).unwrap_or(u32::MAX);
+    let mut manifests = targets.iter().filter_map(|target| target.kind.manifest());
+    if !manifests.any(|manifest| manifest.serves(DATABASE, manifest.workers_on(cores))) {
+        return (Services::default(), None);
+    }
+    let wanted = Wanted {
+        needs: &services::Service::ALL.into(),
+        choices: &ServiceChoices::default(),
+        targets: targets.len(),
+        cpus: &pinning.load_cpus,
+    };
+    match Services::prepare(&wanted, &Interrupt::default()) {
+        Ok(services) => (services, None),
+        Err(error) => {
+            let failure = error.into_failure();
+            let help = failure.report.help().map(|help| format!("; {help}"));
+            let why = format!("{}{}", failure.report, help.unwrap_or_default());
+            (Services::default(), Some(why))
+        }
+    }
+}
+
+/// Whether these cases of a target can be played: those of the database, only where there is one.
+fn is_there(route: &str, site: &Site) -> bool {
+    site.missing.is_none() || !route.starts_with(DATABASE)
 }
 
 /// How many cases came out how.
@@ -110,7 +156,8 @@ fn check_target(target: &TargetSpec, site: &Site) -> Tally {
                 .and_then(|reach| plain(&reach))
             {
                 Ok((addr, host)) => {
-                    let tally = check_addr(addr, &host, needs, &|_| true, &[], None::<fn()>);
+                    let is_served = |route: &str| !route.starts_with(DATABASE);
+                    let tally = check_addr(addr, &host, needs, &is_served, &[], None::<fn()>);
                     // What was not started here is not stopped here.
                     say!(
                         "  – {:11} not asked of a server that runs already",
@@ -132,7 +179,8 @@ fn check_target(target: &TargetSpec, site: &Site) -> Tally {
                     let reach = server.reach().clone();
                     say!("{BOLD}{}{BOLD:#} at {}", target.name, reach.address.root());
                     let workers = manifest.workers_on(site.starter.cores());
-                    let is_served = |route: &str| manifest.serves(route, workers);
+                    let is_served =
+                        |route: &str| manifest.serves(route, workers) && is_there(route, site);
                     match plain(&reach) {
                         Ok(at) => {
                             check_launched(server, at, needs, &is_served, &manifest.differences)

@@ -17,23 +17,31 @@ use crate::terminal::print_columns;
 use process::failure::Failure;
 use process::setup::{self, SetupError};
 
+/// What the database is called among them.
+const POSTGRES: &str = "postgres";
+
 /// The targets whose needs are made ready where none is named: the two that people come for.
 const DEFAULT: [&str; 2] = ["node", "fastapi"];
 
 /// Makes ready what the targets need, all that can be; fails where something could not.
 pub(crate) fn run(args: &SetupArgs) -> Result<Exit, Failure> {
     let needs = needs(args)?;
-    if needs.is_empty() {
+    let asks_for_postgres =
+        args.all || args.list || args.target.iter().any(|name| name == POSTGRES);
+    if needs.is_empty() && !asks_for_postgres {
         note!("these targets are part of this program: there is nothing to set up");
     }
     let mut rows = Vec::new();
     let mut exit = Exit::Success;
-    let all = needs.len();
+    let all = needs.len() + usize::from(asks_for_postgres);
     for (number, needs) in (1..).zip(needs) {
         let state = if args.list {
             setup::state(needs).map(|state| state.to_string())
         } else {
-            made(needs, &format!("{number} of {all}: {needs}"))
+            made(&format!("{number} of {all}: {needs}"), |say| {
+                let made = setup::prepare(needs, say)?;
+                Ok(format!("{}, ready in {}", made.version, made.dir.display()))
+            })
         };
         let state = state.unwrap_or_else(|error| {
             // What is not on the machine is no failure where everything is asked for that there might be.
@@ -44,6 +52,31 @@ pub(crate) fn run(args: &SetupArgs) -> Result<Exit, Failure> {
             error.to_string()
         });
         rows.push((needs.to_string(), state));
+    }
+    if asks_for_postgres {
+        let state = if args.list {
+            setup::postgres_state().map(|it| {
+                let ready = if it.is_ready {
+                    "set up"
+                } else {
+                    "not set up yet"
+                };
+                format!("npm's PostgreSQL {}; {ready}", it.release)
+            })
+        } else {
+            let what = format!("{all} of {all}: {POSTGRES}");
+            made(&what, |say| {
+                let it = setup::prepare_postgres(say)?;
+                Ok(format!("{}, ready in {}", it.release, it.bin.display()))
+            })
+        };
+        let state = state.unwrap_or_else(|error| {
+            if !args.list {
+                exit = Exit::TargetFailed;
+            }
+            error.to_string()
+        });
+        rows.push((POSTGRES.to_owned(), state));
     }
     print_columns(&rows);
     Ok(exit)
@@ -63,6 +96,11 @@ fn needs(args: &SetupArgs) -> Result<BTreeSet<Needs>, Failure> {
     } else {
         args.target.clone()
     };
+    // The database is no target, and is asked for in the same list.
+    let names: Vec<String> = names.into_iter().filter(|name| name != POSTGRES).collect();
+    if names.is_empty() {
+        return Ok(BTreeSet::new());
+    }
     let targets = targets(&names, &[])?;
     Ok(targets
         .iter()
@@ -71,12 +109,15 @@ fn needs(args: &SetupArgs) -> Result<BTreeSet<Needs>, Failure> {
 }
 
 /// What was made. `what`: which of those that are made, shown with the time that it takes.
-fn made(needs: Needs, what: &str) -> Result<String, SetupError> {
+fn made(
+    what: &str,
+    make: impl FnOnce(&mut dyn FnMut(&str)) -> Result<String, SetupError>,
+) -> Result<String, SetupError> {
     let line = Mutex::new(Redrawn::new(DisplayMode::usual() == DisplayMode::Lines));
     let lock = || line.lock().unwrap_or_else(PoisonError::into_inner);
     let began = Instant::now();
     let is_done = AtomicBool::new(false);
-    let made = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let drawer = scope.spawn(|| {
             while !is_done.load(Ordering::Relaxed) {
                 let shown = format!("{what}, {}", approximate(began.elapsed()));
@@ -85,10 +126,9 @@ fn made(needs: Needs, what: &str) -> Result<String, SetupError> {
             }
         });
         let say = &mut |notice: &str| lock().above(|| note!("{notice}"));
-        let made = setup::prepare(needs, say);
+        let made = make(say);
         is_done.store(true, Ordering::Relaxed);
         drawer.thread().unpark();
         made
-    })?;
-    Ok(format!("{}, ready in {}", made.version, made.dir.display()))
+    })
 }

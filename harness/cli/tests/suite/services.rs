@@ -28,7 +28,7 @@ body = json.dumps({name: re.sub(r":\d+/", "/", value) for name, value in found.i
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
-        self.send_response(200 if self.path == "/" else 404)
+        self.send_response(404 if self.path == "/stats" else 200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

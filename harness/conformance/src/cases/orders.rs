@@ -458,7 +458,7 @@ impl Asking<'_> {
         self.post(ORDERS, body)
     }
 
-    fn post(&self, target: &str, body: &[u8]) -> Vec<u8> {
+    pub(super) fn post(&self, target: &str, body: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
         encode_request(
             Method::Post,
@@ -477,7 +477,7 @@ impl Asking<'_> {
 }
 
 /// The order that others differ from: two items, 4003 cents.
-fn order() -> Value {
+pub(super) fn order() -> Value {
     json!({
         "customer": {"id": 42, "email": "ada@example.com"},
         "items": [
@@ -488,7 +488,7 @@ fn order() -> Value {
 }
 
 /// The order with this JSON for one of its members. It is put in as text: as a value, a number might change its spelling.
-fn order_with(path: &str, json: &str) -> String {
+pub(super) fn order_with(path: &str, json: &str) -> String {
     const HERE: &str = "here";
     let mut order = order();
     let member = order.pointer_mut(&pointer(path));
@@ -527,13 +527,13 @@ fn padded(bytes: usize) -> String {
     order.to_string()
 }
 
-fn accepted(id: u64, items: usize, total_cents: u64) -> Expected {
+pub(super) fn accepted(id: u64, items: usize, total_cents: u64) -> Expected {
     let body =
         format!(r#"{{"customer_id":{id},"item_count":{items},"total_cents":{total_cents}}}"#);
     Expected::json(Method::Post, 200, vec![body])
 }
 
-fn refusal_of(field: &str) -> String {
+pub(super) fn refusal_of(field: &str) -> String {
     format!(r#"{{"field":"{field}"}}"#)
 }
 

@@ -32,11 +32,16 @@ pub use stages::{MAX_CAPACITY_SHARE, WHOLE_PER_S};
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("auth", include_str!("../../../../scenarios/auth.toml")),
     ("burst", include_str!("../../../../scenarios/burst.toml")),
+    ("cache", include_str!("../../../../scenarios/cache.toml")),
     ("chat", include_str!("../../../../scenarios/chat.toml")),
     ("churn", include_str!("../../../../scenarios/churn.toml")),
     (
         "cpu-heavy",
         include_str!("../../../../scenarios/cpu-heavy.toml"),
+    ),
+    (
+        "database",
+        include_str!("../../../../scenarios/database.toml"),
     ),
     (
         "fan-out",

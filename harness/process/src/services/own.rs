@@ -1,7 +1,6 @@
 //! A service that is started for a run, and gone with it.
 
 use std::net::ToSocketAddrs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use model::spec::services::Service;
