@@ -620,7 +620,7 @@ mod tests {
         assert_eq!(found(0.89, 0.0, 1, 0.0), None);
         assert_eq!(found(0.9, 0.0, 2, 0.0), None);
         assert_eq!(found(0.4, 0.5, 1, 0.0), Some(Service::Redis));
-        assert_eq!(found(0.5, 0.1, 1, 0.3), Some(Service::Postgres));
+        assert_eq!(found(0.5, 0.1, 1, 0.31), Some(Service::Postgres));
         assert_eq!(found(0.1, 0.0, 1, 0.9), None);
         assert_eq!(service_saturated(&BTreeMap::new(), 1, 0.0), None);
     }

@@ -126,9 +126,9 @@ fn made(
             }
         });
         let say = &mut |notice: &str| lock().above(|| note!("{notice}"));
-        let made = make(say);
+        let done = make(say);
         is_done.store(true, Ordering::Relaxed);
         drawer.thread().unpark();
-        made
+        done
     })
 }
