@@ -620,26 +620,7 @@ fn by_contract(
         }
         _ => Answer::to(&route, method),
     };
-    let right = answer.status();
-    let expected = match spec.expect_status.as_slice() {
-        [] => &[USUAL_STATUS][..],
-        some => some,
-    };
-    if expected != [right] {
-        let wrong: Vec<String> = expected.iter().map(u16::to_string).collect();
-        let why = answer.reason().map(|reason| format!(" ({reason})"));
-        let message = format!(
-            "this is answered {right}{}, not {}",
-            why.unwrap_or_default(),
-            wrong.join(" or ")
-        );
-        let help = if right == USUAL_STATUS {
-            "leave `expect_status` out".to_owned()
-        } else {
-            format!("write `expect_status = {right}`, or correct the request")
-        };
-        return refuse("expect_status", &message, &help);
-    }
+    expects_right(scenario, index, spec, &answer)?;
     let content_type = spec.body.iter().map(|body| body.content_type.clone());
     let authorization = spec.token.map(|token| {
         let value = token_of(token).authorization().to_owned();
@@ -671,6 +652,36 @@ fn by_contract(
         message_bytes: 0,
         weight: spec.weight.get(),
     })
+}
+
+/// Makes sure that a request expects the status that the contract answers with.
+fn expects_right(
+    scenario: &Scenario,
+    index: usize,
+    spec: &RequestSpec,
+    answer: &Answer,
+) -> Result<(), ScenarioError> {
+    let right = answer.status();
+    let expected = match spec.expect_status.as_slice() {
+        [] => &[USUAL_STATUS][..],
+        some => some,
+    };
+    if expected != [right] {
+        let wrong: Vec<String> = expected.iter().map(u16::to_string).collect();
+        let why = answer.reason().map(|reason| format!(" ({reason})"));
+        let message = format!(
+            "this is answered {right}{}, not {}",
+            why.unwrap_or_default(),
+            wrong.join(" or ")
+        );
+        let help = if right == USUAL_STATUS {
+            "leave `expect_status` out".to_owned()
+        } else {
+            format!("write `expect_status = {right}`, or correct the request")
+        };
+        return Err(scenario.request_error(index, "expect_status", &message, &help));
+    }
+    Ok(())
 }
 
 /// So many bytes, those of the contract's files.

@@ -212,7 +212,7 @@ fn every_built_in_scenario_is_valid_and_says_why() {
     assert_eq!(names, sorted);
     assert_eq!(
         Scenario::built_in("io-havey").unwrap_err().to_string(),
-        "no scenario is called `io-havey` (did you mean `io-heavy`?); known are auth, burst, chat, churn, cpu-heavy, fan-out, file-pool, idle-10k, io-heavy, \
+        "no scenario is called `io-havey` (did you mean `io-heavy`?); known are auth, burst, cache, chat, churn, cpu-heavy, database, fan-out, file-pool, idle-10k, io-heavy, \
          mixed, orders, overload, ping, stream, timers, tokens, upload, and any TOML file"
     );
 }
