@@ -337,18 +337,6 @@ fn token_of(kind: TokenKind) -> Token {
     }
 }
 
-/// What a server needs to answer a route.
-fn services_of(route: &Route) -> &'static [Service] {
-    match route {
-        Route::DbProduct { .. }
-        | Route::DbProducts { .. }
-        | Route::DbQueries { .. }
-        | Route::DbOrders => &[Service::Postgres],
-        Route::DbCached { .. } => &Service::ALL,
-        _ => &[],
-    }
-}
-
 /// How long a stream of events takes where none is late.
 fn length(route: &Route) -> Duration {
     match *route {
@@ -693,7 +681,8 @@ fn made(bytes: u32) -> Vec<u8> {
 
 /// Makes sure that the scenario names the services that a route needs.
 fn named_services(scenario: &Scenario, index: usize, route: Route) -> Result<(), ScenarioError> {
-    let needed = services_of(&route);
+    let target = route.target();
+    let needed = Service::of_route(&target);
     let missing = needed.iter().find(|it| !scenario.needs.contains(it));
     missing.map_or(Ok(()), |service| {
         let what = format!(

@@ -19,7 +19,7 @@ use model::spec::target::TargetSpec;
 use model::units::Rate;
 use process::failure::{Explain, Failure, Kind};
 use process::interrupt::Interrupt;
-use process::{cores, environment, files, setup};
+use process::{cores, environment, files, services, setup};
 use report::charts;
 use report::words::claims as words;
 use runner::measure::alternating::estimate;
@@ -185,7 +185,13 @@ impl Chosen {
             }
         }
         let request = self.request(&question.load, &sides, dir, LOOKS[0]);
-        request.err().map(|failure| failure.report.to_string())
+        let request = match request {
+            Ok(request) => request,
+            Err(failure) => return Some(failure.report.to_string()),
+        };
+        let mut needed = request.scenario.needs.into_iter();
+        let missing = needed.find(|service| services::is_there(*service).is_err())?;
+        Some(missing.title().to_owned())
     }
 
     /// What is measured of a load and these targets.

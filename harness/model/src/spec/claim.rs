@@ -14,6 +14,7 @@ use toml::Spanned;
 
 use crate::names;
 use crate::spec::scenario::{MAX_CONNECTIONS, Scenario};
+use crate::spec::services::Service;
 use crate::spec::target::{MAX_WORKERS, TargetSpec, pools};
 use crate::spec::toml_source::{SourceError, Text};
 use crate::units::{Rate, duration_ns};
@@ -872,8 +873,21 @@ fn made(key: &str, asked: &str, connections: NonZeroU32, rate: Option<Rate>) -> 
     );
     let quoted = |value: &str| toml::Value::String(value.to_owned()).to_string();
     let description = quoted(&format!("{how}, GET {asked}"));
+    // A path of one's own is not asked what it needs.
+    let needed = if key == "route" {
+        Service::of_route(asked)
+    } else {
+        &[]
+    };
+    let needs = match needed {
+        [] => String::new(),
+        needed => {
+            let names = needed.iter().map(|service| quoted(service.name()));
+            format!("needs = [{}]\n", names.collect::<Vec<_>>().join(", "))
+        }
+    };
     let text = format!(
-        "description = {description}\nconnections = {connections}\n\n[load]\n{arrival}\n\n[[requests]]\n{key} = {}\n",
+        "description = {description}\nconnections = {connections}\n{needs}\n[load]\n{arrival}\n\n[[requests]]\n{key} = {}\n",
         quoted(asked)
     );
     (name, text)

@@ -37,6 +37,15 @@ impl Service {
     /// All of them, in the order of lists.
     pub const ALL: [Self; 2] = [Self::Postgres, Self::Redis];
 
+    /// What a server needs to answer a route of the contract, given its path.
+    pub fn of_route(path: &str) -> &'static [Self] {
+        match path {
+            cached if cached.starts_with("/db/cached/") => &Self::ALL,
+            other if other.starts_with("/db/") => &[Self::Postgres],
+            _ => &[],
+        }
+    }
+
     /// As scenarios write it.
     pub fn name(self) -> &'static str {
         match self {

@@ -37,6 +37,18 @@ pub struct Services {
     environment: Vec<(String, String)>,
 }
 
+/// Whether this machine has what the service is started from.
+///
+/// # Errors
+///
+/// It has not; the error says how to get it.
+pub fn is_there(service: Service) -> Result<(), ServiceError> {
+    match service {
+        Service::Postgres => found::postgres().map(|_| ()),
+        Service::Redis => found::redis().map(|_| ()),
+    }
+}
+
 impl Services {
     /// Starts what is needed, or connects to it, and fills it.
     pub fn prepare(wanted: &Wanted<'_>, interrupt: &Interrupt) -> Result<Self, ServiceError> {
