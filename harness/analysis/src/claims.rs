@@ -11,8 +11,8 @@ mod verdict;
 pub use order::{Job, Next, contradictions, jobs, next, question};
 pub use verdict::{
     Direction, Evidence, LEVEL, LOOKS, LOOKS_AFTER_COLD, Look, MAX_BLOCKS_NEEDED, MAX_BLOCKS_WORTH,
-    MAX_FAILED, NotJudged, Outcome, SCHEMA_VERSION, Tested, TestedPoint, Verdict, cold, evidence,
-    trend, verdicts,
+    MAX_FAILED, NotJudged, Outcome, SCHEMA_VERSION, SWEEP_ROUNDS, Tested, TestedPoint, Verdict,
+    cold, evidence, evidence_of_sweep, trend, verdicts,
 };
 
 #[cfg(test)]

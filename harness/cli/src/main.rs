@@ -24,6 +24,7 @@ mod load_text;
 mod named;
 mod output;
 mod page;
+mod part;
 mod picture;
 mod preset_run;
 mod project;

@@ -18,6 +18,7 @@ use crate::display::DisplayMode;
 use crate::exit::Exit;
 use crate::named;
 use crate::output::note;
+use crate::part::{self, Asked, Record};
 use crate::redrawn::approximate;
 use crate::run_files;
 use crate::terminal::show_preset;
@@ -85,20 +86,22 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         parts: Vec::new(),
     };
     let mut exit = Exit::Success;
-    for (part, request) in parts {
-        let place = dir.join(&part.dir);
-        match run_files::part(&place, &request, mode, interrupt.clone()) {
-            Ok(Some(record)) => {
+    for (of, request) in parts {
+        let place = dir.join(&of.dir);
+        let name = request.scenario.name.clone();
+        let asked = Asked::Run(request);
+        match part::measured(&place, &asked, &name, mode, interrupt.clone()) {
+            Ok(Some(Record::Run(record))) => {
                 let of_part = run_files::exit_of_run(&record);
                 if of_part != Exit::Success {
                     exit = of_part;
                 }
                 answered.parts.push(Part {
-                    record: Ok(record),
-                    ..part
+                    record: Ok(*record),
+                    ..of
                 });
             }
-            Ok(None) => {
+            Ok(Some(Record::Sweep(_)) | None) => {
                 note!(
                     "Interrupted. Go on with: bench run --resume {}",
                     dir.display()
@@ -107,11 +110,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
             }
             // What can't be measured here is left out, with the reason; the others are measured.
             Err(failure) if failure.kind != Kind::Internal => {
-                note!("{}: {}", request.scenario.name, failure.report);
+                note!("{name}: {}", failure.report);
                 exit = Exit::TargetFailed;
                 answered.parts.push(Part {
                     record: Err(failure.report.to_string()),
-                    ..part
+                    ..of
                 });
             }
             Err(failure) => return Err(failure),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use analysis::warnings::most_failed;
 use model::measured::accounting::Accounting;
 use model::record::run::{Completion, RunRecord};
+use model::record::sweep::whole::SweepRecord;
 use model::record::warning::Validity;
 use model::spec::secrets::without_credentials;
 use process::environment;
@@ -12,20 +13,19 @@ use process::failure::{Explain, Failure};
 use process::interrupt::Interrupt;
 use report::charts::{self, Chart};
 use report::export;
+use report::export::steps::steps_csv;
 use runner::measure::alternating::measure;
 use runner::measure::kept::{Begin, Title};
 use runner::measure::record::Measured;
 use runner::request::Request;
 use runner::run_event::RunEvent;
 use runner::steering::Steering;
-use runner::step_log::{self, RUNS, STEPS, StepLog};
-use runner::stored::{self, RUN};
+use runner::step_log::{self, RUNS, StepLog};
+use runner::stored::{RUN, SWEEP};
 
 use crate::display::{Display, DisplayMode};
 use crate::exit::Exit;
-use crate::output::note;
 use crate::picture::Format;
-use crate::redrawn::approximate;
 
 /// The command that repeats this run, without the user names and passwords of URLs.
 pub(crate) fn command() -> Vec<String> {
@@ -124,47 +124,19 @@ pub(crate) fn write(log: &StepLog, measured: &Measured, charts: &[Chart]) -> Res
     log.write_beside(RUN, record.to_json().as_bytes())
 }
 
-/// The record of a part of something larger, in a directory of its own: it is measured, continued or only read, whatever is missing;
-/// nothing where the user ended it.
-pub(crate) fn part(
-    dir: &Path,
-    request: &Request,
-    mode: DisplayMode,
-    interrupt: Interrupt,
-) -> Result<Option<RunRecord>, Failure> {
-    if let Some(record) = whole(dir) {
-        return Ok(Some(record));
-    }
-    let names = request.targets.iter().map(|target| target.name.as_str());
-    note!(
-        "{}: {}, about {}",
-        request.scenario.name,
-        names.collect::<Vec<_>>().join(", "),
-        approximate(request.plan.total())
-    );
-    let is_begun = step_log::read(dir).is_ok_and(|lines| !lines.is_empty());
-    let (begin, log) = if is_begun {
-        let (log, lines) = StepLog::resume(dir)?;
-        (Begin::GoOn(Box::new(step_log::parse(&lines, dir)?)), log)
-    } else {
-        // A log without a whole line is none.
-        let _ = std::fs::remove_file(dir.join(STEPS));
-        let (title, log) = begin(&request.scenario.name, Some(dir))?;
-        (Begin::New(title), log)
-    };
-    let (measured, log) = measured(request, mode, interrupt, log, begin)?;
-    write(&log, &measured, &[])?;
-    let record = measured.record;
-    Ok((record.completion != Completion::Interrupted).then_some(record))
-}
-
-/// The record of a part, where it is complete.
-pub(crate) fn whole(dir: &Path) -> Option<RunRecord> {
-    if !dir.join(RUN).is_file() {
-        return None;
-    }
-    let record = stored::read_run(dir).ok()?;
-    (record.completion != Completion::Interrupted).then_some(record)
+/// Writes what belongs to a sweep beside its steps, the record last: where that is, the others are.
+pub(crate) fn write_sweep(log: &StepLog, record: &SweepRecord) -> Result<(), Failure> {
+    log.write_beside("summary.csv", steps_csv(record).as_bytes())?;
+    let drawn = || "cannot draw the chart of the sweep".to_owned();
+    let svg = charts::load_svg(record).or_internal(drawn)?;
+    let png = charts::load_png(record).or_internal(drawn)?;
+    let file = |ending| format!("charts/{}.{ending}", charts::LOAD_FILE_STEM);
+    log.write_beside(&file("svg"), svg.as_bytes())?;
+    log.write_beside(&file("png"), &png)?;
+    let page = report::html::sweep_html(record)
+        .or_internal(|| "cannot write the report of the sweep".to_owned())?;
+    log.write_beside("report.html", page.as_bytes())?;
+    log.write_beside(SWEEP, record.to_json().as_bytes())
 }
 
 /// The charts that were named, or all that have something to show of a record.

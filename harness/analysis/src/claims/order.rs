@@ -17,6 +17,8 @@ pub struct Job {
     pub asks: Vec<(usize, Option<usize>)>,
     /// Whether it is only for what claims depend on, and for none itself.
     pub is_along: bool,
+    /// Whether it is a sweep, for claims about capacity.
+    pub is_sweep: bool,
 }
 
 /// What is measured next.
@@ -87,10 +89,11 @@ pub fn jobs(claims: &[Claim], is_testable: impl Fn(usize, Option<usize>) -> bool
         let Some(question) = question(claims, ask).filter(|_| is_testable(ask.0, ask.1)) else {
             continue;
         };
+        let is_sweep = question.metric == ClaimMetric::Capacity;
         let fits = |job: &&mut Job| {
             let mut asks = job.asks.clone();
             let is_same = job.load == question.load
-                && job.is_along == is_along
+                && (job.is_along, job.is_sweep) == (is_along, is_sweep)
                 && (!is_pair_only(&question.load) || sides(claims, &asks) == sides(claims, &[ask]));
             asks.push(ask);
             is_same && sides(claims, &asks).len() <= MAX_TARGETS
@@ -101,6 +104,7 @@ pub fn jobs(claims: &[Claim], is_testable: impl Fn(usize, Option<usize>) -> bool
                 load: question.load.clone(),
                 asks: vec![ask],
                 is_along,
+                is_sweep,
             }),
         }
     }
@@ -151,7 +155,8 @@ pub fn next(
             look == 0
                 && (contradictions[claim] > 0 || matches!(verdicts[claim], Verdict::Refuted { .. }))
         } else {
-            verdicts[claim].may_be_decided()
+            // A sweep has no shorter form that would come first.
+            verdicts[claim].may_be_decided() && (look == 0 || !job.is_sweep)
         }
     };
     let of_look = |look: usize, is_along: bool| {

@@ -6,6 +6,8 @@ use crate::compare;
 use crate::simulate::{Noise, epochs};
 use model::record::metric::Metric;
 use model::record::run::Completion;
+use model::record::sweep::knee::{Known, PassRecord};
+use model::record::sweep::pass::{CLIMB, Pass};
 use model::record::target::EpochRecord;
 use model::record::warning::{Believable, Fact, Warning};
 use model::spec::claim::{self, Claim, ClaimMetric, Question, Side};
@@ -333,6 +335,65 @@ fn no_longer_look_is_taken_where_it_would_hardly_decide_anything() {
         why: NotJudged::Invalid,
     };
     assert!(disturbed.may_be_decided() && !Verdict::Supported.may_be_decided());
+}
+
+#[test]
+fn of_a_sweep_the_rounds_of_both_knees_are_compared() {
+    let mut record = samples::sweep_record();
+    let mut question = claimed(1.0, 2.0).question.unwrap();
+    question.metric = ClaimMetric::Capacity;
+    question.head.target = record.results[1].target.clone();
+    question.base.as_mut().unwrap().target = record.results[0].target.clone();
+    for (result, knee) in record.results.iter_mut().zip([1000.0, 1500.0]) {
+        let pass = |round: u32, pass, factor: f64| PassRecord {
+            round,
+            pass,
+            rate_per_s: knee * factor * (1.0 + 0.01 * f64::from(round)),
+            below_per_s: knee,
+            above_per_s: knee,
+            crossed: true,
+        };
+        let rounds = (CLIMB..=SWEEP_ROUNDS).flat_map(|round| {
+            // A climb goes in long strides, and its place says little.
+            let far = if round == CLIMB { 3.0 } else { 1.0 };
+            [
+                pass(round, Pass::Up, 1.1 * far),
+                pass(round, Pass::Down, far / 1.1),
+            ]
+        });
+        result.knee.passes = rounds.collect();
+        result.knee.known = Known::Found;
+    }
+    record.validity.verdict = Believable::Valid;
+    let found = evidence_of_sweep(&record, &question, 1).unwrap();
+    assert_eq!(found.logs.len(), SWEEP_ROUNDS as usize);
+    assert!((found.value - 1.5).abs() < 1e-9, "{found:?}");
+    record.results[1].knee.known = Known::AtLeast;
+    let found = evidence_of_sweep(&record, &question, 1);
+    assert_eq!(found, Err(NotJudged::NoKnee));
+}
+
+#[test]
+fn a_sweep_is_shared_with_sweeps_only_and_made_once() {
+    let sweep = PAIR.replace("\"throughput\"", "\"capacity\", p99_at_most = \"50ms\"");
+    let claims = claims(&[
+        &format!("from = 1.5\n{sweep}"),
+        &format!("from = 1.5\n{PAIR}"),
+        &format!("to = 1.0\n{sweep}"),
+    ]);
+    let jobs = jobs(&claims, |_, _| true);
+    let asks: Vec<_> = jobs
+        .iter()
+        .map(|job| (job.is_sweep, job.asks.clone()))
+        .collect();
+    let expected = [(true, vec![(0, None), (2, None)]), (false, vec![(1, None)])];
+    assert_eq!(asks, expected);
+    let open = Verdict::Inconclusive {
+        blocks_needed: Some(20),
+    };
+    let verdicts = vec![open; 3];
+    let found = next(&claims, &jobs, &[1, 1], &verdicts, &BTreeSet::new());
+    assert_eq!(found.map(|next| next.job), Some(1));
 }
 
 fn names(sides: &[Side]) -> Vec<String> {

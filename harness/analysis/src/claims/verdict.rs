@@ -3,11 +3,15 @@
 use model::measured::workload::WorkloadKind;
 use model::record::metric::{Metric, Rank};
 use model::record::run::{Completion, RunRecord};
+use model::record::sweep::knee::Known;
+use model::record::sweep::pass::CLIMB;
+use model::record::sweep::whole::SweepRecord;
 use model::record::target::TargetRecord;
 use model::spec::claim::{Claim, ClaimMetric, Question, Range};
 use serde::{Deserialize, Serialize};
 use stats::distribution::{mean, variance};
 use stats::sign_flip::sign_flip;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::compare::{self, USABLE, block_values, minimal_detectable, paired_blocks};
@@ -55,6 +59,10 @@ pub const LOOKS_AFTER_COLD: [Look; 2] = [
         warmup: Some(Duration::from_secs(6)),
     },
 ];
+
+/// Rounds of a sweep for a claim about capacity, each of which is a block: so many that the exact test stays below [`LEVEL`] when it is adjusted
+/// over a hundred claims.
+pub const SWEEP_ROUNDS: u32 = 14;
 
 /// The level of the test at each look: who looks twice has two chances to be wrong (Bonferroni).
 pub const LEVEL: f64 = ALPHA / LOOKS.len() as f64;
@@ -143,6 +151,8 @@ pub enum NotJudged {
     NotWarm,
     /// There are too few values of the metric.
     TooFew,
+    /// The highest rate within the SLO was not found: it lies beyond what the load generator can do, or below what can be judged.
+    NoKnee,
 }
 
 /// What was measured for a claim, or at a point of a factor.
@@ -264,13 +274,85 @@ pub fn evidence(record: &RunRecord, question: &Question, seed: u64) -> Result<Ev
         }
         (None, targets) => by_round(targets),
     };
+    let legends = targets
+        .iter()
+        .map(|target| format!("{}: {}", target.name, target.manifest.legend()));
+    of_blocks(
+        record.id.clone(),
+        blocks,
+        legends.collect(),
+        unit(question.metric),
+        seed,
+    )
+}
+
+/// What a sweep says of a question about capacity: a block is a round, and of its passes the mean counts.
+///
+/// # Errors
+///
+/// Why it says nothing: of a knee that was not found, as where the load generator was the limit, there is no ratio.
+pub fn evidence_of_sweep(
+    record: &SweepRecord,
+    question: &Question,
+    seed: u64,
+) -> Result<Evidence, NotJudged> {
+    if record.completion == Completion::TargetFailed {
+        return Err(NotJudged::TargetFailed);
+    }
+    if !record.validity.is_valid() {
+        return Err(NotJudged::Invalid);
+    }
+    let mut rounds = Vec::new();
+    let mut legends = Vec::new();
+    for side in question.sides() {
+        let name = side.name();
+        let mut results = record.results.iter();
+        let result = results.find(|result| result.target == name);
+        let result = result.ok_or(NotJudged::TooFew)?;
+        if result.knee.known != Known::Found {
+            return Err(NotJudged::NoKnee);
+        }
+        let mut of_round = BTreeMap::<u32, Vec<f64>>::new();
+        let passes = result.knee.passes.iter();
+        for pass in passes.filter(|pass| pass.round != CLIMB && pass.crossed) {
+            of_round
+                .entry(pass.round)
+                .or_default()
+                .push(pass.rate_per_s.ln());
+        }
+        rounds.push(of_round);
+        let mut targets = record.plan.targets.iter();
+        let target = targets.find(|target| target.name == name);
+        legends.extend(target.map(|target| format!("{name}: {}", target.manifest.legend())));
+    }
+    let of_round = |round: &u32| {
+        let sides = rounds.iter().map(|side| Some(mean(side.get(round)?).exp()));
+        sides.collect::<Option<Vec<f64>>>()
+    };
+    let blocks = rounds[0].keys().filter_map(of_round).collect();
+    of_blocks(
+        record.plan.id.clone(),
+        blocks,
+        legends,
+        unit(question.metric),
+        seed,
+    )
+}
+
+/// What blocks say, of each target a value in them, head first.
+fn of_blocks(
+    run: String,
+    blocks: Vec<Vec<f64>>,
+    legends: Vec<String>,
+    unit: f64,
+    seed: u64,
+) -> Result<Evidence, NotJudged> {
     let is_usable = |block: &Vec<f64>| block.iter().all(|value| USABLE.contains(value));
     let blocks: Vec<Vec<f64>> = blocks.into_iter().filter(is_usable).collect();
     if blocks.len() < compare::min_blocks(LEVEL, 1) as usize {
         return Err(NotJudged::TooFew);
     }
-    let unit = unit(question.metric);
-    let figures = (0..targets.len()).map(|side| {
+    let figures = (0..blocks[0].len()).map(|side| {
         let logs: Vec<f64> = blocks.iter().map(|block| block[side].ln()).collect();
         mean(&logs).exp() / unit
     });
@@ -279,15 +361,7 @@ pub fn evidence(record: &RunRecord, question: &Question, seed: u64) -> Result<Ev
         [head, base] => head.ln() - base.ln(),
         block => (block[0] / unit).ln(),
     });
-    let legends = targets
-        .iter()
-        .map(|target| format!("{}: {}", target.name, target.manifest.legend()));
-    Ok(weighed(
-        record.id.clone(),
-        logs.collect(),
-        (figures, legends.collect()),
-        seed,
-    ))
+    Ok(weighed(run, logs.collect(), (figures, legends), seed))
 }
 
 /// What measurements at the points of a factor say of a trend along it: by how much the ratio changes for each tenfold of the factor.
@@ -362,14 +436,14 @@ fn metric(claimed: ClaimMetric, workload: WorkloadKind) -> Option<Metric> {
         ClaimMetric::ResponseTimeP99 => timed(Rank::P99),
         ClaimMetric::CpuPerRequest => Metric::ServerCpuUsPerRequest,
         ClaimMetric::Memory => Metric::ServerRssBytesMax,
-        ClaimMetric::MemoryPerConnection => return None,
+        ClaimMetric::MemoryPerConnection | ClaimMetric::Capacity => return None,
     })
 }
 
 /// How much of a record's unit the unit of a claim's figure is: milliseconds of nanoseconds, MiB or KiB of bytes.
 fn unit(claimed: ClaimMetric) -> f64 {
     match claimed {
-        ClaimMetric::Throughput | ClaimMetric::CpuPerRequest => 1.0,
+        ClaimMetric::Throughput | ClaimMetric::Capacity | ClaimMetric::CpuPerRequest => 1.0,
         ClaimMetric::ResponseTimeP50 | ClaimMetric::ResponseTimeP99 => 1e6,
         ClaimMetric::Memory => 1024.0 * 1024.0,
         ClaimMetric::MemoryPerConnection => 1024.0,

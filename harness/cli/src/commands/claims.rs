@@ -5,15 +5,19 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use analysis::claims::{
-    Evidence, Job, LOOKS, Look, Next, NotJudged, Outcome, SCHEMA_VERSION, Tested, TestedPoint,
-    Verdict, cold, contradictions, evidence, jobs, next, question, trend, verdicts,
+    Evidence, Job, LOOKS, Look, Next, NotJudged, Outcome, SCHEMA_VERSION, SWEEP_ROUNDS, Tested,
+    TestedPoint, Verdict, cold, contradictions, evidence, evidence_of_sweep, jobs, next, question,
+    trend, verdicts,
 };
-use model::record::run::{Completion, RunRecord};
+use analysis::sweep::search::{ROUNDS, TIME_PER_TARGET};
+use model::record::log::{SweepAsk, SweepFrom};
 use model::record::surroundings::Pinning;
+use model::record::sweep::objective::{Origin, SweepObjective};
 use model::spec::claim::{
     self, Claim, ClaimLoad, MAX_SOURCE_BYTES, Question, ScenarioOf, Side, is_file,
 };
-use model::spec::plan::{EPOCHS_PER_BLOCK, Plan, PlanSpec};
+use model::spec::load::Process;
+use model::spec::plan::{EPOCHS_PER_BLOCK, Effort, Plan, PlanSpec};
 use model::spec::scenario::Scenario;
 use model::spec::target::TargetSpec;
 use model::units::Rate;
@@ -22,11 +26,8 @@ use process::interrupt::Interrupt;
 use process::{cores, environment, files, services, setup};
 use report::charts;
 use report::words::claims as words;
-use runner::measure::alternating::estimate;
-use runner::measure::kept::Begin;
+use runner::measure::sweep::SweepRequest;
 use runner::request::{Choices, Request};
-use runner::step_log::{self, STEPS, StepLog};
-use runner::stored::{self, RUN};
 use serde::{Deserialize, Serialize};
 
 use crate::args::claims::{ChosenArgs, ClaimsArgs, ClaimsCommand, ClaimsListArgs, ClaimsRunArgs};
@@ -34,6 +35,7 @@ use crate::display::DisplayMode;
 use crate::exit::Exit;
 use crate::named;
 use crate::output::{self, note, say};
+use crate::part::{self, Asked, Record, whole};
 use crate::redrawn::approximate;
 use crate::run_files;
 use crate::terminal::show_claims;
@@ -46,6 +48,12 @@ const FILE: &str = "claims.json";
 
 /// The longest such file that is read: the sources of all claims, and some hundred measurements.
 const MAX_FILE_BYTES: usize = 16 * 1024 * 1024;
+
+/// A sweep for a claim begins at this share of the capacity of the weakest target, as `bench sweep` does.
+const FROM_SHARE: f64 = 0.125;
+
+/// And ends here at the latest.
+const TO_PER_S: f64 = 1e6;
 
 /// The files that a test ends with.
 const PAGE: &str = "report.html";
@@ -247,14 +255,42 @@ impl Chosen {
             .find_map(|(claim, _)| self.dirs[*claim].as_deref())
     }
 
+    /// What a job asks for, of these targets.
+    fn asked(&self, job: &Job, sides: &[Side], look: Look) -> Result<Asked, Failure> {
+        let dir = self.dir(job);
+        if !job.is_sweep {
+            return Ok(Asked::Run(self.request(&job.load, sides, dir, look)?));
+        }
+        let look = Look {
+            effort: Effort::Default,
+            rounds: SWEEP_ROUNDS + 1,
+            ..look
+        };
+        let request = self.request(&job.load, sides, dir, look)?;
+        let bounds = request.scenario.record().objectives;
+        let targets = u32::try_from(request.targets.len()).unwrap_or(u32::MAX);
+        let time_limit = TIME_PER_TARGET * targets * SWEEP_ROUNDS / ROUNDS;
+        let ask = SweepAsk {
+            from: SweepFrom::CapacityShare(FROM_SHARE),
+            to_per_s: TO_PER_S,
+            process: Process::Poisson,
+            rounds: SWEEP_ROUNDS,
+            time_limit_s: time_limit.as_secs_f64(),
+            objective: Some(SweepObjective {
+                origin: Origin::Scenario,
+                bounds,
+            }),
+        };
+        Ok(Asked::Sweep(SweepRequest::new(request, ask)?))
+    }
+
     /// Estimates of a look at all claims, and of one along all of their factors.
     fn estimates(&self, look: Look) -> [Duration; 2] {
         [false, true].map(|is_along| {
             let jobs = self.jobs.iter().filter(|job| job.is_along == is_along);
             let each = jobs.filter_map(|job| {
                 let sides = sides_of(&self.claims, job);
-                let request = self.request(&job.load, &sides, self.dir(job), look);
-                Some(estimate(&request.ok()?))
+                Some(self.asked(job, &sides, look).ok()?.estimate())
             });
             each.sum()
         })
@@ -416,6 +452,8 @@ struct Measurement {
     load: ClaimLoad,
     sides: Vec<Side>,
     look: usize,
+    #[serde(default)]
+    is_sweep: bool,
     dir: String,
 }
 
@@ -559,19 +597,18 @@ impl Test<'_> {
                 return Ok(true);
             };
             let job = &claims.jobs[next.job];
-            let dir = claims.dir(job);
-            let request = claims.request(&job.load, &next.sides, dir, next.layout())?;
+            let asked = claims.asked(job, &next.sides, next.layout())?;
             let known = self.place(job, &next);
             let is_done = known
                 .as_ref()
                 .is_some_and(|dir| whole(&self.dir.join(dir)).is_some());
-            let expected = self.measured + estimate(&request);
+            let expected = self.measured + asked.estimate();
             if !is_done && expected > budget {
                 note!("The time is over: what is left is not measured.");
                 return Ok(true);
             }
             self.looks[next.job] += 1;
-            let record = match self.record(job, &next, &request, known) {
+            let record = match self.record(job, &next, &asked, known) {
                 Ok(Some(record)) => record,
                 Ok(None) => return Ok(false),
                 Err(failure) if failure.kind == Kind::Target => {
@@ -581,10 +618,21 @@ impl Test<'_> {
                 }
                 Err(failure) => return Err(failure),
             };
-            self.measured += Duration::try_from_secs_f64(record.elapsed_s).unwrap_or_default();
-            self.cold.extend(cold(&record).map(str::to_owned));
             let seed = self.kept.seed;
-            self.learn(job, &next, |question| evidence(&record, question, seed));
+            let elapsed_s = match &record {
+                Record::Run(record) => {
+                    self.cold.extend(cold(record).map(str::to_owned));
+                    self.learn(job, &next, |question| evidence(record, question, seed));
+                    record.elapsed_s
+                }
+                Record::Sweep(record) => {
+                    self.learn(job, &next, |question| {
+                        evidence_of_sweep(record, question, seed)
+                    });
+                    record.elapsed_s
+                }
+            };
+            self.measured += Duration::try_from_secs_f64(elapsed_s).unwrap_or_default();
         }
     }
 
@@ -636,7 +684,9 @@ impl Test<'_> {
     /// The directory of a measurement, if it was begun.
     fn place(&self, job: &Job, next: &Next) -> Option<String> {
         let known = self.kept.measurements.iter().find(|known| {
-            known.load == job.load && known.sides == next.sides && known.look == next.look
+            (&known.load, known.is_sweep) == (&job.load, job.is_sweep)
+                && known.sides == next.sides
+                && known.look == next.look
         });
         known.map(|known| known.dir.clone())
     }
@@ -646,51 +696,26 @@ impl Test<'_> {
         &mut self,
         job: &Job,
         next: &Next,
-        request: &Request,
+        asked: &Asked,
         known: Option<String>,
-    ) -> Result<Option<RunRecord>, Failure> {
+    ) -> Result<Option<Record>, Failure> {
+        let name = &asked.request().scenario.name;
         let dir = known.unwrap_or_else(|| {
             let number = self.kept.measurements.len() + 1;
-            let dir = format!("{number:03}-{}", request.scenario.name);
+            let dir = format!("{number:03}-{name}");
             self.kept.measurements.push(Measurement {
                 load: job.load.clone(),
                 sides: next.sides.clone(),
                 look: next.look,
+                is_sweep: job.is_sweep,
                 dir: dir.clone(),
             });
             dir
         });
         keep(&self.dir, &self.kept)?;
         let dir = self.dir.join(dir);
-        if let Some(record) = whole(&dir) {
-            return Ok(Some(record));
-        }
-        let names: Vec<&str> = request
-            .targets
-            .iter()
-            .map(|target| target.name.as_str())
-            .collect();
-        note!(
-            "{}: {}, about {}",
-            job.load.words(),
-            names.join(", "),
-            approximate(estimate(request))
-        );
-        let is_begun = step_log::read(&dir).is_ok_and(|lines| !lines.is_empty());
-        let (begin, log) = if is_begun {
-            let (log, lines) = StepLog::resume(&dir)?;
-            (Begin::GoOn(Box::new(step_log::parse(&lines, &dir)?)), log)
-        } else {
-            // A log without a whole line is none.
-            let _ = std::fs::remove_file(dir.join(STEPS));
-            let (title, log) = run_files::begin(&request.scenario.name, Some(&dir))?;
-            (Begin::New(title), log)
-        };
         let interrupt = self.interrupt.clone();
-        let (measured, log) = run_files::measured(request, self.mode, interrupt, log, begin)?;
-        run_files::write(&log, &measured, &[])?;
-        let record = measured.record;
-        Ok((record.completion != Completion::Interrupted).then_some(record))
+        part::measured(&dir, asked, &job.load.words(), self.mode, interrupt)
     }
 
     fn verdicts(&self) -> Vec<Verdict> {
@@ -782,15 +807,6 @@ impl Test<'_> {
         }
         Ok(())
     }
-}
-
-/// The record of a directory, where it is complete.
-fn whole(dir: &Path) -> Option<RunRecord> {
-    if !dir.join(RUN).is_file() {
-        return None;
-    }
-    let record = stored::read_run(dir).ok()?;
-    (record.completion != Completion::Interrupted).then_some(record)
 }
 
 #[cfg(test)]

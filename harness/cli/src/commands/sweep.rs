@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use model::record::run::Completion;
 use model::record::sweep::step;
 use model::record::sweep::whole::SweepRecord;
-use report::charts;
-use report::export::steps::steps_csv;
 use report::words::figures::plural;
 
 use crate::args::sweep::SweepArgs;
@@ -15,7 +13,7 @@ use crate::exit::Exit;
 use crate::output::note;
 use crate::run_files;
 use crate::terminal::show_sweep;
-use process::failure::{Explain, Failure};
+use process::failure::Failure;
 use runner::measure::kept::Begin;
 use runner::measure::sweep::{SweepRequest, sweep};
 use runner::step_log::{self, RUNS, STEPS, StepLog};
@@ -72,7 +70,7 @@ fn measured(
         |log, steering, tell| sweep(asked, begin, log, steering, tell),
     )?;
     // Shown also where the disk is full.
-    let written = write(&log, &record);
+    let written = run_files::write_sweep(&log, &record);
     show_sweep(&record, log.dir(), &args.shown);
     written?;
     let requests = record.results.iter();
@@ -107,19 +105,4 @@ fn is_done(dir: &Path) -> bool {
         serde_json::from_slice::<SweepRecord>(&bytes)
             .is_ok_and(|record| record.completion != Completion::Interrupted)
     })
-}
-
-/// Writes what belongs to a sweep beside its steps, the record last: where that is, the others are.
-fn write(log: &StepLog, record: &SweepRecord) -> Result<(), Failure> {
-    log.write_beside("summary.csv", steps_csv(record).as_bytes())?;
-    let drawn = || "cannot draw the chart of the sweep".to_owned();
-    let svg = charts::load_svg(record).or_internal(drawn)?;
-    let png = charts::load_png(record).or_internal(drawn)?;
-    let file = |ending| format!("charts/{}.{ending}", charts::LOAD_FILE_STEM);
-    log.write_beside(&file("svg"), svg.as_bytes())?;
-    log.write_beside(&file("png"), &png)?;
-    let page = report::html::sweep_html(record)
-        .or_internal(|| "cannot write the report of the sweep".to_owned())?;
-    log.write_beside("report.html", page.as_bytes())?;
-    log.write_beside(SWEEP, record.to_json().as_bytes())
 }

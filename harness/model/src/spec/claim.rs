@@ -181,6 +181,8 @@ impl Side {
 pub enum ClaimMetric {
     /// Requests that succeeded, a second: in a closed loop what the target can do.
     Throughput,
+    /// The highest rate at which the load keeps its SLO, as a sweep finds it: requests a second.
+    Capacity,
     /// The median of what the load times.
     ResponseTimeP50,
     /// Its 99th percentile.
@@ -249,16 +251,24 @@ impl ClaimLoad {
         }
     }
 
-    /// Whether connections stay idle beside the load; of a file that is not known here.
+    /// Whether connections stay idle beside the load.
     fn may_have_idle_connections(&self) -> bool {
-        match &self.scenario {
-            ScenarioOf::Made { .. } => false,
-            ScenarioOf::Named(name) if is_file(name) => true,
-            ScenarioOf::Named(name) => {
-                let scenario = Scenario::built_in(name);
-                scenario.is_ok_and(|scenario| scenario.idle_connections.is_some())
-            }
-        }
+        self.may(|scenario| scenario.idle_connections.is_some())
+    }
+
+    /// Whether it has an SLO.
+    fn may_have_objective(&self) -> bool {
+        self.may(|scenario| !scenario.objectives.is_empty())
+    }
+
+    /// Whether its scenario is so; of a file that is not known here.
+    fn may(&self, is: impl Fn(&Scenario) -> bool) -> bool {
+        let scenario = match &self.scenario {
+            ScenarioOf::Named(name) if is_file(name) => return true,
+            ScenarioOf::Named(name) => Scenario::built_in(name).ok(),
+            ScenarioOf::Made { name, text } => Scenario::parse(text, &format!("{name}.toml")).ok(),
+        };
+        scenario.is_some_and(|scenario| is(&scenario))
     }
 
     /// The length of a sample, where the claim says it.
@@ -439,6 +449,9 @@ struct RawMeasure {
     /// Requests a second; a closed loop if left out, or the scenario's arrivals.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<f64>"))]
     rate_per_s: Option<Spanned<f64>>,
+    /// The SLO of `capacity`, as `"50ms"`; a scenario has its own.
+    #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
+    p99_at_most: Option<Spanned<String>>,
     /// The length of a sample, as `"3s"`, where replies take longer than the usual one allows.
     #[cfg_attr(any(test, feature = "schema"), schemars(with = "Option<String>"))]
     sample: Option<Spanned<String>>,
@@ -459,6 +472,7 @@ impl RawMeasure {
             path: this.path.or_else(|| own(&usual.path)),
             connections: this.connections.or_else(|| usual.connections.clone()),
             rate_per_s: this.rate_per_s.or_else(|| usual.rate_per_s.clone()),
+            p99_at_most: this.p99_at_most.or_else(|| usual.p99_at_most.clone()),
             sample: this.sample.or_else(|| usual.sample.clone()),
         }
     }
@@ -727,7 +741,7 @@ fn question(
     let metric = raw.metric.as_ref().ok_or_else(|| {
         missing(
             "metric",
-            "write `throughput`, `response_time_p50`, `response_time_p99`, `cpu_per_request`, `memory` or `memory_per_connection`",
+            "write `throughput`, `capacity`, `response_time_p50`, `response_time_p99`, `cpu_per_request`, `memory` or `memory_per_connection`",
         )
     })?;
     let load = load(text, raw, table)?;
@@ -735,6 +749,24 @@ fn question(
         let what = "`memory_per_connection` is that of idle connections, and the load has none";
         let help = "name a scenario that has `idle_connections`, as `idle-10k`";
         return Err(text.error(metric.span(), what, help));
+    }
+    let is_capacity = *metric.get_ref() == ClaimMetric::Capacity;
+    if is_capacity && !load.may_have_objective() {
+        let what = "`capacity` is the highest rate that keeps an SLO, and the load has none";
+        let help = "add `p99_at_most = \"50ms\"` beside `route` or `path`, or name a scenario that has an `objective`";
+        return Err(text.error(metric.span(), what, help));
+    }
+    if let Some(slo) = raw.p99_at_most.as_ref().filter(|_| !is_capacity) {
+        let what = "`p99_at_most` is the SLO of `capacity`, and another metric is claimed";
+        return Err(text.error(
+            slo.span(),
+            what,
+            "remove it, or write `metric = \"capacity\"`",
+        ));
+    }
+    if let Some(rate) = raw.rate_per_s.as_ref().filter(|_| is_capacity) {
+        let what = "the rate is what `capacity` looks for";
+        return Err(text.error(rate.span(), what, "remove `rate_per_s`"));
     }
     Ok(Question {
         head,
@@ -826,7 +858,9 @@ fn load(text: &Text<'_>, raw: &RawMeasure, table: &Span<usize>) -> Result<ClaimL
         let what = format!("`connections` is missing beside `{key}`");
         return Err(text.error(asked.span(), what, "add them, as in `connections = 100`"));
     };
-    let (name, made) = made(key, asked.get_ref(), connections, rate);
+    let slo = raw.p99_at_most.as_ref();
+    let slo = slo.map(|slo| text.duration(slo).map(|_| slo.get_ref().as_str()));
+    let (name, made) = made(key, asked.get_ref(), connections, (rate, slo.transpose()?));
     if let Err(error) = Scenario::parse(&made, &format!("{name}.toml")) {
         return Err(text.error(asked.span(), error.what(), error.remedy()));
     }
@@ -838,13 +872,19 @@ fn load(text: &Text<'_>, raw: &RawMeasure, table: &Span<usize>) -> Result<ClaimL
     })
 }
 
-/// Name and text of the scenario that asks for one thing over so many connections, at a rate or in a closed loop.
-fn made(key: &str, asked: &str, connections: NonZeroU32, rate: Option<Rate>) -> (String, String) {
+/// Name and text of the scenario that asks for one thing over so many connections, at a rate, up to an SLO or in a closed loop.
+fn made(
+    key: &str,
+    asked: &str,
+    connections: NonZeroU32,
+    (rate, slo): (Option<Rate>, Option<&str>),
+) -> (String, String) {
     let words: Vec<&str> = asked
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())
         .collect();
-    let kind = rate.map_or_else(|| "closed".to_owned(), |rate| rate.as_per_s().to_string());
+    let closed = if slo.is_some() { "sweep" } else { "closed" };
+    let kind = rate.map_or_else(|| closed.to_owned(), |rate| rate.as_per_s().to_string());
     let end = format!("-{connections}-{kind}");
     let mut name = words.join("-").to_lowercase();
     name.truncate(names::MAX_NAME_BYTES - end.len());
@@ -858,10 +898,13 @@ fn made(key: &str, asked: &str, connections: NonZeroU32, rate: Option<Rate>) -> 
     );
     let how = rate.map_or_else(
         || {
-            format!(
-                "closed loop of {} connections",
-                count(u64::from(connections.get()))
-            )
+            let connections = count(u64::from(connections.get()));
+            match slo {
+                Some(slo) => {
+                    format!("open loop over {connections} connections, p99 within {slo}")
+                }
+                None => format!("closed loop of {connections} connections"),
+            }
         },
         |rate| {
             format!(
@@ -886,9 +929,11 @@ fn made(key: &str, asked: &str, connections: NonZeroU32, rate: Option<Rate>) -> 
             format!("needs = [{}]\n", names.collect::<Vec<_>>().join(", "))
         }
     };
+    let slo = slo.map(|slo| format!("\n[objective]\np99 = {}\n", quoted(slo)));
     let text = format!(
-        "description = {description}\nconnections = {connections}\n{needs}\n[load]\n{arrival}\n\n[[requests]]\n{key} = {}\n",
-        quoted(asked)
+        "description = {description}\nconnections = {connections}\n{needs}\n[load]\n{arrival}\n\n[[requests]]\n{key} = {}\n{}",
+        quoted(asked),
+        slo.unwrap_or_default()
     );
     (name, text)
 }

@@ -74,6 +74,9 @@ pub fn beside(tested: &Tested) -> String {
             NotJudged::TargetFailed => "a target failed",
             NotJudged::RequestsFailed => "a target failed more than one request in a hundred",
             NotJudged::NotWarm => "a target was still getting faster while it was measured",
+            NotJudged::NoKnee => {
+                "its capacity is beyond what the load generator can do, or was not found"
+            }
             NotJudged::TooFew => "there were too few values to compare",
         }
         .to_owned(),
@@ -108,7 +111,7 @@ pub fn value_at(claim: &Claim, at: f64) -> String {
 pub fn of_metric(claim: &Claim, value: f64) -> String {
     let metric = claim.question.as_ref().map(|question| question.metric);
     let unit = match metric {
-        Some(ClaimMetric::Throughput) | None => "/s",
+        Some(ClaimMetric::Throughput | ClaimMetric::Capacity) | None => "/s",
         Some(ClaimMetric::ResponseTimeP50 | ClaimMetric::ResponseTimeP99) => " ms",
         Some(ClaimMetric::CpuPerRequest) => " µs",
         Some(ClaimMetric::Memory) => " MiB",
@@ -191,6 +194,7 @@ pub fn compared(claim: &Claim) -> String {
     };
     let metric = match question.metric {
         ClaimMetric::Throughput => "throughput",
+        ClaimMetric::Capacity => "capacity",
         ClaimMetric::ResponseTimeP50 => "response time p50",
         ClaimMetric::ResponseTimeP99 => "response time p99",
         ClaimMetric::CpuPerRequest => "CPU per request",

@@ -286,6 +286,28 @@ fn mistakes_are_named_by_line_with_the_remedy() {
             "`idle_connections`",
         ),
         (
+            &at("route = \"/json\", connections = 1, p99_at_most = \"50ms\""),
+            9,
+            "another metric is claimed",
+            "capacity",
+        ),
+        (
+            &format!(
+                "{RANGE}measure = {{ head = \"node\", metric = \"capacity\", route = \"/json\", connections = 1 }}\n"
+            ),
+            9,
+            "the load has none",
+            "p99_at_most",
+        ),
+        (
+            &format!(
+                "{RANGE}measure = {{ head = \"node\", metric = \"capacity\", scenario = \"io-heavy\", rate_per_s = 5 }}\n"
+            ),
+            9,
+            "the rate is what `capacity` looks for",
+            "remove",
+        ),
+        (
             &format!("{RANGE}measure = {{ metric = \"memory\", scenario = \"ping\" }}\n"),
             1,
             "`head` is missing",
