@@ -161,7 +161,7 @@ mod tests {
             fs::set_permissions(bin.join(name), PermissionsExt::from_mode(0o755)).unwrap();
         }
         let found = Postgres::at(bin).unwrap();
-        // A temporary directory is its owner's alone.
+        fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o700)).unwrap();
         assert!(!found.is_for_everybody());
         fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).unwrap();
         assert!(found.is_for_everybody());
