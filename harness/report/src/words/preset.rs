@@ -79,6 +79,14 @@ impl Column {
         }
     }
 
+    /// The same at the beginning of a sentence; a percentile's name has no capital.
+    fn heading(self) -> String {
+        match self {
+            Self::P50 | Self::P99 => self.name().to_owned(),
+            Self::Capacity | Self::Cpu | Self::Memory => sentences::capitalised(self.name()),
+        }
+    }
+
     /// Which metric it is of a run, and whether this run is the one that has it.
     fn metric(self, part: &Part, record: &RunRecord) -> Option<Metric> {
         let workload = record.workload();
@@ -256,8 +264,11 @@ pub fn title(answered: &Answered) -> String {
     let [pair] = pairs.as_slice() else {
         return answered.question.clone();
     };
-    let tail = lead(answered, Column::P99, pair, "is faster at p99");
-    let cost = lead(answered, Column::Cpu, pair, "takes less CPU");
+    // A quick run has no p99, and a target that is not ours may have no CPU.
+    let tail = lead(answered, Column::P99, pair, "is faster at p99")
+        .or_else(|| lead(answered, Column::P50, pair, "is faster at p50"));
+    let cost = lead(answered, Column::Cpu, pair, "takes less CPU")
+        .or_else(|| lead(answered, Column::Capacity, pair, "answers more"));
     match (tail, cost) {
         (Some(tail), Some(cost)) => format!("{tail}; {cost}"),
         (Some(one), None) | (None, Some(one)) => one,
@@ -326,7 +337,7 @@ pub fn findings(answered: &Answered, pair: &[String; 2]) -> Vec<String> {
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         (!parts.is_empty()).then(|| {
-            let name = sentences::capitalised(column.name());
+            let name = column.heading();
             format!("{name}: {}.", parts.join("; "))
         })
     };
@@ -357,7 +368,7 @@ pub fn depends(answered: &Answered, pair: &[String; 2]) -> Vec<String> {
             };
             format!(
                 "{} of {} over {}: from {} to {}.",
-                sentences::capitalised(column.name()),
+                column.heading(),
                 pair[1],
                 pair[0],
                 place(least, low),
@@ -372,3 +383,68 @@ pub fn depends(answered: &Answered, pair: &[String; 2]) -> Vec<String> {
 pub const HOW_TO_READ: &str = "Ratios are the second target over the first, with 95 % intervals over paired blocks. ▲ the second is better, ▼ the first is, \
     = equivalent within the margin, ? inconclusive. Capacity is what a closed loop of 64 connections is answered a second; of streams it is \
     goodput, the answers that were in time.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two workloads: one that was measured, and one that could not be.
+    fn answered() -> Answered {
+        let part = |scenario: &str, record| Part {
+            scenario: scenario.to_owned(),
+            work: "waiting".to_owned(),
+            is_capacity: false,
+            dir: format!("01-{scenario}"),
+            record,
+        };
+        Answered {
+            name: "mine".to_owned(),
+            question: "Which?".to_owned(),
+            started_at: "2026-11-29T19:00:00Z".to_owned(),
+            command: vec!["bench".to_owned()],
+            machine: "a machine".to_owned(),
+            parts: vec![
+                part("io-heavy", Ok(samples::run_record())),
+                part("database", Err("PostgreSQL was not found".to_owned())),
+            ],
+        }
+    }
+
+    #[test]
+    fn a_sentence_says_who_is_better_where_and_the_title_counts() {
+        let answered = answered();
+        let pairs = answered.pairs();
+        let workloads = answered.workloads();
+        assert_eq!((pairs.len(), workloads.len()), (1, 2));
+        assert_eq!(workloads[1].failures, ["PostgreSQL was not found"]);
+        let found = findings(&answered, &pairs[0]);
+        for column in Column::ALL {
+            let compared = workloads[0].compared(column, &pairs[0]);
+            let line = found
+                .iter()
+                .find(|line| line.starts_with(&column.heading()));
+            assert_eq!(compared.is_some(), line.is_some(), "{column:?}");
+            let Some((compared, line)) = compared.zip(line) else {
+                continue;
+            };
+            let words = match compared.better() {
+                Better::Base => format!("{} is better in io-heavy", pairs[0][0]),
+                Better::Head => format!("{} is better in io-heavy", pairs[0][1]),
+                Better::Neither => "equivalent in io-heavy".to_owned(),
+                Better::Unknown => "inconclusive in io-heavy".to_owned(),
+            };
+            assert!(line.contains(&words), "{line}");
+        }
+        // A single workload depends on nothing.
+        assert_eq!(depends(&answered, &pairs[0]), Vec::<String>::new());
+        assert!(!title(&answered).is_empty());
+    }
+
+    #[test]
+    fn what_was_not_measured_has_no_difference() {
+        let mut answered = answered();
+        answered.parts.remove(0);
+        assert_eq!(answered.pairs(), Vec::<[String; 2]>::new());
+        assert_eq!(title(&answered), "Which?");
+    }
+}
