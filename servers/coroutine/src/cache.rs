@@ -124,7 +124,7 @@ async fn exchange<R: Runtime>(
             Event::Read(_) => {
                 while let Some(reply) = session.next_reply()? {
                     let tell = waiting.pop_front().ok_or(DatabaseError::Malformed)?;
-                    // Whoever asked may be gone.
+                    // The one that asked may be gone.
                     let _ = tell.send(Ok(reply));
                 }
             }

@@ -54,7 +54,7 @@ impl<R: Runtime> Database<R> {
         R::acquire(&self.permits).await
     }
 
-    /// A connection, for who has a turn. Whoever does not put it back closes it.
+    /// A connection, for the one whose turn it is. If it is not put back, it is closed.
     pub(crate) async fn connection(&self) -> Result<Connection, DatabaseError> {
         loop {
             match self.idle.with(Vec::pop) {

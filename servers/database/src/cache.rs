@@ -1,7 +1,7 @@
 //! One connection to Redis, without its socket.
 //!
 //! Knows commands and replies (RESP2, redis.io's reference of the serialisation protocol). Replies come in the order of the commands, so that
-//! whoever asks need not wait for the one before.
+//! a caller need not wait for the one before.
 
 use redis_protocol::resp2::decode::decode;
 use redis_protocol::resp2::encode::encode_borrowed;

@@ -78,7 +78,7 @@ pub fn serve(
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        // Whoever serves has ended already, where nobody hears it.
+        // Nobody hears it where the server has ended already.
         let _ = stop.send(());
         let grace = Duration::from_millis(settings.grace_ms);
         // Running out of grace is not a failure: that is what it is there for.
