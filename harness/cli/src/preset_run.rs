@@ -68,7 +68,10 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     };
     let preset = Preset::parse(&kept.source, &kept.name).map_err(Failure::usage)?;
     let parts = parts(&preset, &kept, args)?;
-    let total = parts.iter().map(|(_, request)| request.plan.total()).sum();
+    let requests = parts
+        .iter()
+        .filter_map(|(_, request)| request.as_ref().ok());
+    let total = requests.map(|request| request.plan.total()).sum();
     note!(
         "{} About {} in {} runs.",
         preset.question,
@@ -88,12 +91,16 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let mut exit = Exit::Success;
     for (of, request) in parts {
         let place = dir.join(&of.dir);
-        let name = request.scenario.name.clone();
-        let asked = Asked::Run(request);
-        match part::measured(&place, &asked, &name, mode, interrupt.clone()) {
+        let measured = request.and_then(|request| {
+            let name = request.scenario.name.clone();
+            let asked = Asked::Run(request);
+            part::measured(&place, &asked, &name, mode, interrupt.clone())
+        });
+        match measured {
             Ok(Some(Record::Run(record))) => {
                 let of_part = run_files::exit_of_run(&record);
-                if of_part != Exit::Success {
+                // A target that failed is graver than a measurement that is not valid.
+                if of_part != Exit::Success && exit != Exit::TargetFailed {
                     exit = of_part;
                 }
                 answered.parts.push(Part {
@@ -110,10 +117,14 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
             }
             // What can't be measured here is left out, with the reason; the others are measured.
             Err(failure) if failure.kind != Kind::Internal => {
-                note!("{name}: {}", failure.report);
+                let why = match failure.report.help() {
+                    Some(help) => format!("{}: {help}", failure.report),
+                    None => failure.report.to_string(),
+                };
+                note!("{}: {why}", of.scenario);
                 exit = Exit::TargetFailed;
                 answered.parts.push(Part {
-                    record: Err(failure.report.to_string()),
+                    record: Err(why),
                     ..of
                 });
             }
@@ -232,7 +243,13 @@ fn read(dir: &Path) -> Result<Kept, Failure> {
 }
 
 /// What is measured, in its order.
-fn parts(preset: &Preset, kept: &Kept, args: &RunArgs) -> Result<Vec<(Part, Request)>, Failure> {
+///
+/// A name that nothing has is an error; what a target does not serve is left out, with the reason.
+fn parts(
+    preset: &Preset,
+    kept: &Kept,
+    args: &RunArgs,
+) -> Result<Vec<(Part, Result<Request, Failure>)>, Failure> {
     let mut parts = Vec::new();
     for workload in &preset.workloads {
         let scenario = named::scenario(&workload.scenario)?;
@@ -261,8 +278,13 @@ fn parts(preset: &Preset, kept: &Kept, args: &RunArgs) -> Result<Vec<(Part, Requ
                 record: Err("not measured yet".to_owned()),
             };
             let targets = named::targets(&kept.targets, &[])?;
-            parts.push((part, Request::new(scenario, targets, choices)?));
+            parts.push((part, Request::new(scenario, targets, choices)));
         }
+    }
+    // What can't be measured at all is a mistake of the one who asked.
+    if parts.iter().all(|(_, request)| request.is_err()) {
+        let failed = parts.into_iter().find_map(|(_, request)| request.err());
+        return failed.map_or(Ok(Vec::new()), Err);
     }
     Ok(parts)
 }

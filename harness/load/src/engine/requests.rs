@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use http1::Method;
 use model::measured::accounting::{ErrorKind, Fate};
 use model::measured::recording::Served;
-use model::spec::load::{Connect, Load};
+use model::spec::load::{Connect, Goodput, Load};
 use model::spec::schedule::Mix;
 use model::units::Nanos;
 
@@ -390,9 +390,11 @@ impl<'a> Requests<'a> {
             Ok(()) => {
                 recorder.on_first_byte(sent.until_first_byte_ns(now));
                 recorder.on_ok(sent.due_ns, sent.sent_ns, now);
-                let response_ns = now.saturating_sub(sent.due_ns);
-                let stream = exchange.events().times(sent.due_ns);
-                if goodput.is_some_and(|limits| limits.is_kept(response_ns, stream)) {
+                let is_in_time = |limits: Goodput| {
+                    let response_ns = now.saturating_sub(sent.due_ns);
+                    limits.is_kept(response_ns, exchange.events().times(sent.due_ns))
+                };
+                if goodput.is_some_and(is_in_time) {
                     recorder.on_in_time();
                 }
             }
