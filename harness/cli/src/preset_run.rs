@@ -242,14 +242,13 @@ fn read(dir: &Path) -> Result<Kept, Failure> {
     Ok(kept)
 }
 
+/// A part, and what is asked for it, or why that can't be measured.
+type Planned = (Part, Result<Request, Failure>);
+
 /// What is measured, in its order.
 ///
 /// A name that nothing has is an error; what a target does not serve is left out, with the reason.
-fn parts(
-    preset: &Preset,
-    kept: &Kept,
-    args: &RunArgs,
-) -> Result<Vec<(Part, Result<Request, Failure>)>, Failure> {
+fn parts(preset: &Preset, kept: &Kept, args: &RunArgs) -> Result<Vec<Planned>, Failure> {
     let mut parts = Vec::new();
     for workload in &preset.workloads {
         let scenario = named::scenario(&workload.scenario)?;
