@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import resource
 import statistics
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from builds import ROOT
 from conversation import Failed
@@ -99,22 +97,6 @@ def never_early(server: Server) -> str:
 def lateness(server: Server) -> float:
     """By how much sleeps are late, the median, in milliseconds."""
     return statistics.median(sleeps_ms(server)) - SLEEP_MS
-
-
-def without_threads(server: Server) -> str:
-    """What a request for the pool is answered where no thread can be started, and once it can."""
-    pid = server.process.pid
-    with Client(server.port) as client:
-        client.get("/plaintext")
-        before = resource.prlimit(pid, resource.RLIMIT_AS)
-        # Room for small allocations, and for no thread's stack.
-        status = Path(f"/proc/{pid}/statm").read_text().split()
-        most = int(status[0]) * resource.getpagesize() + 1024 * 1024
-        resource.prlimit(pid, resource.RLIMIT_AS, (most, before[1]))
-        refused = client.ask(get("/file/1")).status
-        resource.prlimit(pid, resource.RLIMIT_AS, before)
-        served = client.ask(get("/file/1")).status
-    return f"{refused}, afterwards {served}"
 
 
 # What the contract's tests prove of every server, and the case that does.

@@ -1,8 +1,9 @@
-"""System calls by name: of a request, of a connection, of a stall, and after errors of accept. Seen by strace.
+"""System calls by name: of a request, of a connection, of a stall, and after errors of accept and clone. Seen by strace.
 
 A server is traced as it serves; each request is one after the other, so that what lies between the readings of two requests is what one of
 them takes, the wait for the next one included. What most requests take is what counts: a heartbeat comes between now and then. What depends on
-which thread is quicker is left out, as `futex` is, and where a request waits for others, how often the loop polls meanwhile.
+which thread is quicker is left out, as `futex` is, and where a request waits for others, how often the loop polls meanwhile and whether another
+thread has to wake it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from processes import Server, started
 
 REQUESTS = 24
 LEFT_OUT = {"futex", "sched_yield", "clock_gettime", "restart_syscall", "exit", "madvise", "munmap", "mprotect"}
-TIMED = LEFT_OUT | {"epoll_wait", "mmap", "brk", "set_robust_list", "rt_sigprocmask", "sched_getaffinity", "sigaltstack", "prctl", "gettid", "rseq", "clone3"}
+TIMED = LEFT_OUT | {"epoll_wait", "write", "mmap", "brk", "set_robust_list", "rt_sigprocmask", "sched_getaffinity", "sigaltstack", "prctl", "gettid", "rseq", "clone3"}
 READS = {"read", "recvfrom", "recvmsg", "readv"}
 # Of bytes to a client; `write` wakes loops.
 SENDS = {"sendto", "sendmsg", "writev"}
@@ -192,3 +193,15 @@ def after_accept_error(server: Server, error: str) -> str:
             raise Failed(f"{server.name}: strace injected {error} only {len(failures)} times of {ACCEPT_FAILURES}")
         shortest_s = min(shortest_s, accepts[-1].at_s - failures[0].at_s)
     return "waits longer each time" if shortest_s >= ACCEPT_PAUSES_S else "tries again at once"
+
+
+def without_threads(server: Server) -> str:
+    """What a request for the pool is answered where no thread can be started (clone(2): EAGAIN), and once it can."""
+    with Client(server.port) as client:
+        client.get("/plaintext")
+        with traced(server, "-e", "trace=clone3,clone", "-e", "inject=clone3,clone:error=EAGAIN") as calls:
+            refused = client.ask(get("/file/1")).status
+            if not calls():
+                raise Failed(f"{server.name}: no thread was to be started for GET /file/1, so that strace kept none from it")
+        served = client.ask(get("/file/1")).status
+    return f"{refused}, afterwards {served}"
