@@ -250,6 +250,8 @@ type Planned = (Part, Result<Request, Failure>);
 /// A name that nothing has is an error; what a target does not serve is left out, with the reason.
 fn parts(preset: &Preset, kept: &Kept, args: &RunArgs) -> Result<Vec<Planned>, Failure> {
     let mut parts = Vec::new();
+    // A quick preset is as quick as any other quick run.
+    let preset_duration = preset.duration.filter(|_| kept.effort == Effort::Default);
     for workload in &preset.workloads {
         let scenario = named::scenario(&workload.scenario)?;
         let workload_name = scenario.name.clone();
@@ -258,16 +260,19 @@ fn parts(preset: &Preset, kept: &Kept, args: &RunArgs) -> Result<Vec<Planned>, F
         } else {
             None
         };
-        let of_capacity = closed.map(|closed| (closed, true, Effort::Quick));
-        for (scenario, is_capacity, effort) in [(scenario, false, kept.effort)]
-            .into_iter()
-            .chain(of_capacity)
-        {
+        let scenario = match preset.capacity_share {
+            Some(share) if workload.capacity => {
+                scenario.at_capacity_share(share).map_err(Failure::usage)?
+            }
+            _ => scenario,
+        };
+        let of_capacity = closed.map(|closed| (closed, true));
+        for (scenario, is_capacity) in [(scenario, false)].into_iter().chain(of_capacity) {
             let choices = Choices {
                 seed: kept.seed,
                 pinning: kept.pinning.clone(),
-                duration: kept.duration,
-                ..args.instrument.choices(effort)?
+                duration: kept.duration.or(preset_duration),
+                ..args.instrument.choices(kept.effort)?
             };
             let part = Part {
                 scenario: workload_name.clone(),

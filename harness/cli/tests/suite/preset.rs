@@ -17,9 +17,9 @@ use crate::program::{bench, end, signal, wait_for};
 fn preset(dir: &Path, scenario: &str) -> String {
     let file = dir.join("mine.toml");
     let text = format!(
-        "question = \"Which?\"\ntargets = [\"callback\", \"axum\"]\n\
+        "question = \"Which?\"\ntargets = [\"callback\", \"axum\"]\ncapacity_share = 0.5\n\
          [[workloads]]\nscenario = \"ping\"\nwork = \"nothing\"\ncapacity = false\n\
-         [[workloads]]\nscenario = \"{scenario}\"\nwork = \"more\"\ncapacity = false\n\
+         [[workloads]]\nscenario = \"{scenario}\"\nwork = \"more\"\n\
          [[workloads]]\nscenario = \"database\"\nwork = \"PostgreSQL\"\n"
     );
     fs::write(&file, text).unwrap();
@@ -48,7 +48,7 @@ fn a_preset_that_was_killed_goes_on_and_answers_on_one_page() {
     assert!(shown.contains("callback and axum"), "{shown}");
     let text = fs::read_to_string(out.join("report.md")).unwrap();
     assert!(
-        text.contains("| ping | nothing |") && text.contains("| orders | more |"),
+        text.contains("| ping | nothing, at ") && text.contains("| orders | more, at "),
         "{text}"
     );
     assert!(
@@ -63,6 +63,7 @@ fn a_preset_that_was_killed_goes_on_and_answers_on_one_page() {
         );
         assert!(out.join(part).join("report.html").is_file(), "{part}");
     }
+    assert!(out.join("03-orders-capacity/report.html").is_file());
 }
 
 #[test]

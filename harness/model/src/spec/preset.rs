@@ -2,11 +2,15 @@
 //!
 //! This module knows names. It must never know how anything is measured.
 
-use serde::Deserialize;
+use std::time::Duration;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
 use crate::names;
 use crate::spec::toml_source::{SourceError, Text};
+use crate::units;
 
 /// The longest file of a preset, in bytes.
 pub const MAX_SOURCE_BYTES: usize = 64 * 1024;
@@ -21,13 +25,19 @@ pub const BUILT_IN: &[(&str, &str)] = &[(
 )];
 
 /// A question, the workloads that it is asked of, and who is compared.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preset {
     /// What it answers.
     pub question: String,
     /// Names or files of targets, the first being what the others are compared with; at least two.
     pub targets: Vec<String>,
+    /// Requests a second of workloads that have a capacity, as a share of what the weakest target can do: above 0 and below 1. Each scenario's own
+    /// load where there is none, which a weaker target may not be able to carry.
+    pub capacity_share: Option<f64>,
+    /// Measured time of each target in each run, unless somebody says otherwise.
+    #[serde(default, deserialize_with = "duration")]
+    pub duration: Option<Duration>,
     /// In the order in which they are measured and shown: 1 to [`MAX_WORKLOADS`].
     pub workloads: Vec<Workload>,
 }
@@ -47,6 +57,14 @@ pub struct Workload {
 
 fn usual() -> bool {
     true
+}
+
+/// A time as scenarios have them: `"20s"`.
+fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    let text = String::deserialize(from)?;
+    units::parse_duration(&text)
+        .map(Some)
+        .map_err(D::Error::custom)
 }
 
 /// A name that no preset has.
@@ -69,7 +87,7 @@ impl Preset {
     ///
     /// # Errors
     ///
-    /// It is no TOML, has a key that presets don't have, too few targets, or too few or many workloads.
+    /// It is no TOML, has a key that presets don't have, too few targets, too few or many workloads, or a share that is none.
     pub fn parse(source: &str, file_name: &str) -> Result<Self, SourceError> {
         let text = Text {
             source,
@@ -87,6 +105,12 @@ impl Preset {
                 what,
                 "name two at least, as in `targets = [\"node\", \"fastapi\"]`",
             );
+        }
+        if let Some(share) = preset.capacity_share
+            && !(share > 0.0 && share < 1.0)
+        {
+            let what = format!("`capacity_share` must be above 0 and below 1, not {share}");
+            return wrong(what, "write a share, as in `capacity_share = 0.5`");
         }
         if !(1..=MAX_WORKLOADS).contains(&preset.workloads.len()) {
             let what = format!(
@@ -131,6 +155,9 @@ mod tests {
             for workload in &preset.workloads {
                 let scenario = Scenario::built_in(&workload.scenario).unwrap();
                 assert!(!workload.capacity || scenario.closed().is_ok());
+                if let Some(share) = preset.capacity_share {
+                    assert!(scenario.at_capacity_share(share).is_ok());
+                }
             }
         }
     }
@@ -164,6 +191,26 @@ mod tests {
             of("\"node\"", 1).unwrap_err(),
             "mine.toml:1:1: a preset compares targets, and `targets` has 1"
         );
+        let of = |key: &str| {
+            let source = format!(
+                "question = \"?\"\ntargets = [{two}]\n{key}\n[[workloads]]\nscenario = \"ping\"\nwork = \"\"\n"
+            );
+            Preset::parse(&source, "mine.toml").map_err(|error| error.to_string())
+        };
+        for (key, whole) in [
+            ("capacity_share = 0.001", true),
+            ("capacity_share = 0.999", true),
+            ("capacity_share = 0", false),
+            ("capacity_share = 1.0", false),
+            ("capacity_share = nan", false),
+            ("duration = \"20s\"", true),
+            ("duration = 20", false),
+            ("duration = \"long\"", false),
+        ] {
+            assert_eq!(of(key).is_ok(), whole, "{key}: {:?}", of(key));
+        }
+        let preset = of("duration = \"20s\"").unwrap();
+        assert_eq!(preset.duration, Some(Duration::from_secs(20)));
         let error = Preset::parse("question = \"?\"\ntargts = []\n", "mine.toml").unwrap_err();
         assert_eq!((error.line(), error.nearest()), (2, Some("targets")));
     }

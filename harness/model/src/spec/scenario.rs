@@ -425,24 +425,51 @@ impl Scenario {
     ///
     /// The scenario can't be one: it has stages of a chat, say.
     pub fn closed(&self) -> Result<Self, ScenarioError> {
-        let mut source: toml::Table =
-            toml::from_str(&self.source).expect("what a scenario was read from is TOML");
-        for key in ["objective", "goodput", "idle_connections"] {
-            source.remove(key);
-        }
-        let load = toml::Table::from_iter([("arrival".to_owned(), "closed".into())]);
-        source.insert("load".to_owned(), load.into());
-        source.insert(
-            "connections".to_owned(),
-            i64::from(CAPACITY_CONNECTIONS).into(),
-        );
         let question = format!(
             "How many requests a second are answered in a closed loop? {}",
             self.description
         );
-        source.insert("question".to_owned(), question.into());
+        self.rewritten(&format!("{}-capacity", self.name), |source| {
+            for key in ["objective", "goodput", "idle_connections"] {
+                source.remove(key);
+            }
+            let load = toml::Table::from_iter([("arrival".to_owned(), "closed".into())]);
+            source.insert("load".to_owned(), load.into());
+            source.insert(
+                "connections".to_owned(),
+                i64::from(CAPACITY_CONNECTIONS).into(),
+            );
+            source.insert("question".to_owned(), question.into());
+        })
+    }
+
+    /// The same requests as many independent users send them, so many a second that they are this share of what the weakest target can do.
+    ///
+    /// # Errors
+    ///
+    /// The share is not above 0 and below 1, or the scenario can't be one at a rate.
+    pub fn at_capacity_share(&self, share: f64) -> Result<Self, ScenarioError> {
+        self.rewritten(&self.name, |source| {
+            let load = toml::Table::from_iter([
+                ("arrival".to_owned(), "open".into()),
+                ("process".to_owned(), "poisson".into()),
+                ("capacity_share".to_owned(), share.into()),
+            ]);
+            source.insert("load".to_owned(), load.into());
+        })
+    }
+
+    /// The scenario that another TOML says, made from this one's.
+    fn rewritten(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut toml::Table),
+    ) -> Result<Self, ScenarioError> {
+        let mut source: toml::Table =
+            toml::from_str(&self.source).expect("what a scenario was read from is TOML");
+        change(&mut source);
         let source = toml::to_string(&source).expect("a table of TOML is TOML");
-        Self::parse(&source, &format!("{}-capacity.toml", self.name))
+        Self::parse(&source, &format!("{name}.toml"))
     }
 
     /// The error of a request that the caller, who knows the routes and HTTP, refused, in the same look as every other error of a scenario.

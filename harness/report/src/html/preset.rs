@@ -94,7 +94,7 @@ fn rows(workloads: &[Workload<'_>], pair: &[String; 2]) -> Vec<Row> {
     });
     let row = |of: &Workload<'_>| Row {
         scenario: of.scenario.to_owned(),
-        work: of.work.to_owned(),
+        work: of.circumstances(),
         report: format!("{}/report.html", of.dir),
         cells: Column::ALL
             .into_iter()

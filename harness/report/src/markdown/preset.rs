@@ -63,6 +63,6 @@ fn row(of: &Workload<'_>, pair: &[String; 2]) -> Vec<String> {
             ))
         }
     });
-    let words = [plain(of.scenario), plain(of.work)].into_iter();
+    let words = [plain(of.scenario), plain(&of.circumstances())].into_iter();
     words.chain(cells).collect()
 }

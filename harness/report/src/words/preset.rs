@@ -9,7 +9,7 @@ use model::record::target::TargetRecord;
 use model::record::verdict::ComparisonVerdict;
 
 use crate::words::figures::{NONE, times};
-use crate::words::sentences;
+use crate::words::{sentences, title};
 
 /// A preset that was measured, as far as it went.
 #[derive(Debug)]
@@ -223,6 +223,16 @@ impl Answered {
 }
 
 impl Workload<'_> {
+    /// What a request costs, and under which load all but the capacity was measured: `PostgreSQL, at 1,000 requests/s`.
+    pub fn circumstances(&self) -> String {
+        let latency = self.parts.iter().find(|(part, _)| !part.is_capacity);
+        let target = latency.and_then(|(_, record)| record.targets.first());
+        target.map_or_else(
+            || self.work.to_owned(),
+            |target| format!("{}, {}", self.work, title::under(&target.report.load)),
+        )
+    }
+
     /// How a pair compares in what a column is about; nothing where that was not measured.
     pub fn compared(&self, column: Column, [base, head]: &[String; 2]) -> Option<Compared> {
         self.parts.iter().find_map(|(part, record)| {
@@ -381,8 +391,8 @@ pub fn depends(answered: &Answered, pair: &[String; 2]) -> Vec<String> {
 
 /// How the page is read.
 pub const HOW_TO_READ: &str = "Ratios are the second target over the first, with 95 % intervals over paired blocks. ▲ the second is better, ▼ the first is, \
-    = equivalent within the margin, ? inconclusive. Capacity is what a closed loop of 64 connections is answered a second; of streams it is \
-    goodput, the answers that were in time.";
+    = equivalent within the margin, ? inconclusive, – not measured or too few requests for it. All targets have the same load. Capacity is what a closed loop of 64 connections \
+    is answered a second; of streams it is goodput, the answers that were in time.";
 
 #[cfg(test)]
 mod tests {
@@ -435,6 +445,10 @@ mod tests {
             };
             assert!(line.contains(&words), "{line}");
         }
+        assert!(
+            workloads[0].circumstances().starts_with("waiting, at ")
+                && workloads[1].circumstances() == "waiting"
+        );
         // A single workload depends on nothing.
         assert_eq!(depends(&answered, &pairs[0]), Vec::<String>::new());
         assert!(!title(&answered).is_empty());

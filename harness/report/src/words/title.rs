@@ -97,7 +97,7 @@ pub fn of_load(report: &LoadReport) -> String {
 }
 
 /// Under which load: `at 1,000 requests/s`, `on 64 connections`.
-fn under(load: &LoadRecord) -> String {
+pub(super) fn under(load: &LoadRecord) -> String {
     match load.rate_per_s {
         Some(rate) => format!("at {}", per_s(rate).replace("/s", " requests/s")),
         None => format!("on {}", sentences::connections(load)),
