@@ -3,9 +3,8 @@
 
 import process from 'node:process';
 
+import { main } from './lib/web-main.js';
 import {
-  GRACE_MS,
-  HOST,
   answerError,
   answerNotFound,
   bodyOf,
@@ -13,15 +12,19 @@ import {
   eventStream,
   json,
   queryOf,
-  readOptionsOrExit,
   text,
-  webLeaves,
 } from './lib/web.js';
 
-const options = readOptionsOrExit();
-const leaves = await webLeaves(options);
+// Not `deno serve --parallel`: asked to stop, that breaks off the requests in flight (denoland/deno#32862). For a port that is shared,
+// Deno wants to be asked for what it calls unstable.
+const COMMAND = ['run', '--allow-all', '--unstable-net', '--quiet', '--node-modules-dir=manual'];
 
-async function handle(request) {
+await main([Deno.execPath(), ...COMMAND, process.argv[1]], (where, leaves) => {
+  const server = Deno.serve({ ...where, onError: answerError, onListen() {} }, (request) => handle(request, leaves));
+  return { port: server.addr.port, stop: () => server.shutdown() };
+});
+
+async function handle(request, leaves) {
   const [, first, ...segments] = new URL(request.url).pathname.split('/');
   const name = first === 'db' ? `db/${segments.shift()}` : first;
   const [segment, ...rest] = segments;
@@ -66,22 +69,4 @@ async function handle(request) {
     }
   }
   return answerNotFound(request);
-}
-
-const server = Deno.serve(
-  {
-    hostname: HOST,
-    port: options.port,
-    onError: answerError,
-    onListen: ({ port }) => console.log(`listening on ${HOST}:${port}`),
-  },
-  handle,
-);
-
-for (const signal of ['SIGTERM', 'SIGINT']) {
-  process.once(signal, async () => {
-    setTimeout(() => process.exit(0), GRACE_MS);
-    await server.shutdown();
-    process.exit(0);
-  });
 }

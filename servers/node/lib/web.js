@@ -10,9 +10,6 @@ import { createLeaves } from './leaves.js';
 import { notFound } from './not-found.js';
 import { asNumber, createUpstream } from './upstream.js';
 
-export { readOptionsOrExit } from './options.js';
-export { HOST } from './serve.js';
-export { GRACE_MS } from './stop.js';
 export { MAX_BODY_BYTES };
 
 /** The leaves, with the platform's own fetch for the calls to the upstream. */
