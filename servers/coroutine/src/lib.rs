@@ -48,7 +48,10 @@ use std::time::Duration;
 
 use http1::Date;
 use serving::{LagRecorder, Pool};
-use spec::{LimitCounts, Limits, LoopWork, MAX_UPSTREAM_CONNECTIONS, Settings, Stats, Work};
+use spec::{
+    Answer, DatabaseWork, LimitCounts, Limits, LoopWork, MAX_UPSTREAM_CONNECTIONS, Settings, Stats,
+    Work,
+};
 
 use crate::cache::Cache;
 use crate::clients::Clients;
@@ -124,6 +127,25 @@ fn serve_until<R: Runtime, F: Future<Output = ()>>(
         server.stop(Duration::from_millis(settings.grace_ms)).await;
         Ok(())
     })?
+}
+
+/// `/db` as the coroutine servers on tokio answer it, for a server on tokio whose other routes are its own: tokio-postgres with a pool,
+/// and one connection to Redis.
+pub struct TokioDatabase(Server<Tokio>);
+
+impl TokioDatabase {
+    /// Of these settings, of which those of the database and the cache matter. Connects to neither yet.
+    pub fn new(settings: &Settings) -> Self {
+        // No more than what the coroutines of the route look at; it has no thread until it is given work.
+        let pool = Pool::new(settings.pool_threads.get());
+        Self(Server::new(settings, Tokio::MultiThread, pool))
+    }
+
+    /// Does the work, within [`spec::DATABASE_LIMIT_MS`]. Called within tokio's runtime. A database that is not there, or fails, is an
+    /// answer with status 503.
+    pub async fn answer(&self, work: DatabaseWork) -> Answer {
+        routes::database::answer(&self.0, work).await
+    }
 }
 
 /// What all connections of one server share.

@@ -5,7 +5,7 @@
 
 mod chat;
 mod compute;
-mod database;
+pub(crate) mod database;
 mod events;
 mod file;
 mod sleep;

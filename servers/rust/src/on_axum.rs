@@ -19,8 +19,8 @@ use futures_util::stream;
 use http1::MAX_BODY_BYTES;
 use serde::{Deserialize, Serialize};
 use spec::{
-    FILE_SIZES_KIB, MAX_CALL_MS, MAX_CALLS, MAX_EVENT_MS, MAX_EVENTS, MAX_HASH_KIB, MAX_ROUNDS,
-    MAX_SLEEP_MS, Mode, Work,
+    DatabaseWork, FILE_SIZES_KIB, MAX_CALL_MS, MAX_CALLS, MAX_EVENT_MS, MAX_EVENTS, MAX_HASH_KIB,
+    MAX_LISTED_ID, MAX_PRODUCT_ID, MAX_ROUNDS, MAX_SLEEP_MS, Mode, Work,
 };
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -61,6 +61,11 @@ fn app(services: Arc<Services>) -> Router {
         .route("/auth", get(auth))
         .route("/upload", post(upload))
         .route("/events", get(events))
+        .route("/db/product/{id}", get(product))
+        .route("/db/products/{id}", get(products))
+        .route("/db/queries/{id}", get(queries))
+        .route("/db/orders", post(stored_order))
+        .route("/db/cached/{id}", get(cached))
         .route("/stats", get(stats))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .with_state(services)
@@ -185,6 +190,49 @@ async fn events(Query(EventsQuery { n, ms }): Query<EventsQuery>) -> Result<impl
     });
     let content_type = [(CONTENT_TYPE, "text/event-stream; charset=utf-8")];
     Ok((content_type, Sse::new(events)))
+}
+
+async fn product(
+    State(services): State<Arc<Services>>,
+    Path(id): Path<u32>,
+) -> Result<Response<Body>> {
+    within("id", id, 1..=MAX_PRODUCT_ID)?;
+    let answer = services.database.answer(DatabaseWork::Product { id });
+    Ok(respond(answer.await))
+}
+
+async fn products(
+    State(services): State<Arc<Services>>,
+    Path(id): Path<u32>,
+) -> Result<Response<Body>> {
+    within("id", id, 1..=MAX_LISTED_ID)?;
+    let answer = services.database.answer(DatabaseWork::Products { id });
+    Ok(respond(answer.await))
+}
+
+async fn queries(
+    State(services): State<Arc<Services>>,
+    Path(id): Path<u32>,
+) -> Result<Response<Body>> {
+    within("id", id, 1..=MAX_PRODUCT_ID)?;
+    let answer = services.database.answer(DatabaseWork::Queries { id });
+    Ok(respond(answer.await))
+}
+
+async fn cached(
+    State(services): State<Arc<Services>>,
+    Path(id): Path<u32>,
+) -> Result<Response<Body>> {
+    within("id", id, 1..=MAX_PRODUCT_ID)?;
+    let answer = services.database.answer(DatabaseWork::Cached { id });
+    Ok(respond(answer.await))
+}
+
+async fn stored_order(State(services): State<Arc<Services>>, body: Bytes) -> Response<Body> {
+    respond(match spec::order_work(&body) {
+        Ok(work) => services.database.answer(work).await,
+        Err(refusal) => refusal,
+    })
 }
 
 async fn stats(State(services): State<Arc<Services>>) -> Response<Body> {

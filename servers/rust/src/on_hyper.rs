@@ -110,7 +110,9 @@ async fn answer(
         }
         Asked::Compute { work, offload } => compute(work, offload).await,
         Asked::Events(events) => return Ok(stream(events)),
-        Asked::Chat(_) | Asked::Database(_) => return Ok(empty(StatusCode::NOT_IMPLEMENTED)),
+        Asked::Chat(_) => return Ok(empty(StatusCode::NOT_IMPLEMENTED)),
+        // On the heap: every connection has room for what an answer waits for, and this is larger than all else.
+        Asked::Database(work) => Box::pin(services.database.answer(work)).await,
         Asked::Stats => services.stats(),
     };
     Ok(respond(answer).map(Either::Left))

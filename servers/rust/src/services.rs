@@ -1,4 +1,5 @@
-//! What the routes of both servers need: files, the upstream, computation, figures of the runtime; and `spec`'s answers as hyper has them.
+//! What the routes of both servers need: files, the upstream, the database, computation, figures of the runtime; and `spec`'s answers as
+//! hyper has them.
 //!
 //! Knows tokio. Must never know requests.
 
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use coroutine::TokioDatabase;
 use futures_util::future::try_join_all;
 use http_body_util::{BodyExt, Empty};
 use hyper::header::CONTENT_TYPE;
@@ -30,6 +32,8 @@ pub(crate) struct Services {
     data_dir: PathBuf,
     /// None where the settings name none; `/upstream` then fails.
     upstream: Option<(Client<HttpConnector, Empty<Bytes>>, SocketAddr)>,
+    /// The database and the cache.
+    pub(crate) database: TokioDatabase,
     lag: Mutex<LagRecorder>,
 }
 
@@ -42,6 +46,7 @@ impl Services {
             name,
             data_dir: PathBuf::from(&settings.data_dir),
             upstream: settings.upstream.map(|addr| (client, addr)),
+            database: TokioDatabase::new(settings),
             lag: Mutex::new(LagRecorder::default()),
         }
     }

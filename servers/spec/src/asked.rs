@@ -124,13 +124,16 @@ pub fn asked(request: &Request<'_>, now_s: u64) -> Asked {
         Route::DbProduct { id } => Asked::Database(DatabaseWork::Product { id }),
         Route::DbProducts { id } => Asked::Database(DatabaseWork::Products { id }),
         Route::DbQueries { id } => Asked::Database(DatabaseWork::Queries { id }),
-        Route::DbOrders => match read_order(request.body) {
-            Ok(order) => Asked::Database(DatabaseWork::Order(order)),
-            Err(refusal) => Asked::Answer(Answer::order_refused(refusal)),
-        },
+        Route::DbOrders => order_work(request.body).map_or_else(Asked::Answer, Asked::Database),
         Route::DbCached { id } => Asked::Database(DatabaseWork::Cached { id }),
         Route::Stats => Asked::Stats,
     }
+}
+
+/// What `/db/orders` has to do with this body, or the answer where it is no valid order.
+pub fn order_work(body: &[u8]) -> Result<DatabaseWork, Answer> {
+    let order = read_order(body).map_err(Answer::order_refused)?;
+    Ok(DatabaseWork::Order(order))
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ mod upstream;
 mod work;
 
 pub use answer::{Answer, auth_answer, order_answer, upload_answer};
-pub use asked::{Asked, DatabaseWork, asked};
+pub use asked::{Asked, DatabaseWork, asked, order_work};
 pub use auth::Token;
 pub use bounds::{
     ACCEPT_RETRY_MAX_MS, ACCEPT_RETRY_MIN_MS, CACHED_S, CALL_EXTRA_MS, DATABASE_LIMIT_MS,

@@ -13,14 +13,14 @@ use rustix::process::Signal;
 
 use crate::program::{bench, end, signal, wait_for};
 
-/// A preset of two of our own servers, of which one serves nothing below /db.
+/// A preset of two of our own servers, of which one has no chat.
 fn preset(dir: &Path, scenario: &str) -> String {
     let file = dir.join("mine.toml");
     let text = format!(
         "question = \"Which?\"\ntargets = [\"callback\", \"axum\"]\ncapacity_share = 0.5\n\
          [[workloads]]\nscenario = \"ping\"\nwork = \"nothing\"\ncapacity = false\n\
          [[workloads]]\nscenario = \"{scenario}\"\nwork = \"more\"\n\
-         [[workloads]]\nscenario = \"database\"\nwork = \"PostgreSQL\"\n"
+         [[workloads]]\nscenario = \"chat\"\nwork = \"a chat\"\ncapacity = false\n"
     );
     fs::write(&file, text).unwrap();
     file.display().to_string()
@@ -52,7 +52,7 @@ fn a_preset_that_was_killed_goes_on_and_answers_on_one_page() {
         "{text}"
     );
     assert!(
-        text.contains("Not measured:") && text.contains("- database: axum"),
+        text.contains("Not measured:") && text.contains("- chat: axum"),
         "{text}"
     );
     let page = fs::read_to_string(out.join("report.html")).unwrap();

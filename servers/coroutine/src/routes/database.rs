@@ -9,7 +9,7 @@ use spec::{Answer, DATABASE_LIMIT_MS, DatabaseError, DatabaseWork, Failure, quer
 use crate::Server;
 use crate::runtime::Runtime;
 
-pub(super) async fn answer<R: Runtime>(server: &Server<R>, work: DatabaseWork) -> Answer {
+pub(crate) async fn answer<R: Runtime>(server: &Server<R>, work: DatabaseWork) -> Answer {
     let limit = Duration::from_millis(DATABASE_LIMIT_MS);
     // Pinned here: moved into the time limit, there would be room for it several times.
     let answering = pin!(try_answer(server, work));
