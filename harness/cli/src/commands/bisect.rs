@@ -18,22 +18,23 @@ use crate::judging::{
     build, commit, config, in_tree, judge, parent, repository, scenarios, target_in,
 };
 use crate::output::{note, say};
+use crate::part::KeptFile;
 use process::cores;
 use process::failure::{Explain, Failure, Kind};
 use process::files;
 use process::interrupt::Interrupt;
 
-/// The version of a search's file. It grows when a key changes its meaning or goes away, not when one is added.
-const SCHEMA_VERSION: u32 = 1;
-
 /// The most commits that are searched: fourteen are judged of so many.
 const MAX_COMMITS: usize = 10_000;
 
-/// The file of a search.
-const FILE: &str = "bisection.json";
-
-/// The longest such file that is read: some dozen steps of some sentences each.
-const MAX_FILE_BYTES: usize = 1024 * 1024;
+/// The file of a search: some dozen steps of some sentences each.
+const FILE: KeptFile = KeptFile {
+    name: "bisection.json",
+    max_bytes: 1024 * 1024,
+    version: 1,
+    name_it: "name the directory of a search with --resume",
+    begin_anew: "begin a new search with --out",
+};
 
 /// A search, as it is kept and as it is printed.
 #[derive(Debug, Serialize, Deserialize)]
@@ -344,25 +345,17 @@ impl Kept {
         let Some(dir) = &args.resume else {
             return Self::begin(&args.out, good, bad, config);
         };
-        let path = dir.join(FILE);
-        let of = || format!("cannot go on with {}", path.display());
-        let help = "name the directory of a search with --resume";
-        let text = files::read_text(&path, MAX_FILE_BYTES).or_usage(of, help)?;
-        let search: Bisection = serde_json::from_str(&text).or_usage(of, help)?;
+        let search: Bisection = FILE.read(dir)?;
         let differs = [
-            (
-                search.schema_version != SCHEMA_VERSION,
-                "another version of bench wrote it",
-            ),
             (search.good != good, "it is of another good revision"),
             (search.bad != bad, "it is of another bad revision"),
             (search.config != config, "the configuration was another one"),
         ];
         if let Some((_, what)) = differs.iter().find(|(differs, _)| *differs) {
             return Err(Failure::usage(miette::miette!(
-                help = "begin a new search with --out",
-                "{}: {what}",
-                of()
+                help = FILE.begin_anew,
+                "cannot go on with {}: {what}",
+                dir.join(FILE.name).display()
             )));
         }
         Ok(Self {
@@ -372,21 +365,12 @@ impl Kept {
     }
 
     fn begin(dir: &Path, good: &str, bad: &str, config: String) -> Result<Self, Failure> {
-        let help = "name a new or empty directory with --out, or go on with --resume";
-        let cannot = || format!("cannot begin a search in {}", dir.display());
-        std::fs::create_dir_all(dir).or_usage(cannot, help)?;
-        if std::fs::read_dir(dir)
-            .or_usage(cannot, help)?
-            .next()
-            .is_some()
-        {
-            let what = format!("{}: it is not empty", cannot());
-            return Err(Failure::usage(miette::miette!(help = help, "{what}")));
-        }
+        KeptFile::begin_in(dir)?;
+        let cannot = || format!("cannot find {}", dir.display());
         let kept = Self {
-            dir: std::path::absolute(dir).or_usage(cannot, help)?,
+            dir: std::path::absolute(dir).or_internal(cannot)?,
             search: Bisection {
-                schema_version: SCHEMA_VERSION,
+                schema_version: FILE.version,
                 good: good.to_owned(),
                 bad: bad.to_owned(),
                 config,
@@ -426,10 +410,7 @@ impl Kept {
     }
 
     fn write(&self) -> Result<(), Failure> {
-        let text = serde_json::to_string_pretty(&self.search).expect("a search is plain data");
-        let path = self.dir.join(FILE);
-        files::replace(&path, text.as_bytes())
-            .or_internal(|| format!("cannot write {}", path.display()))
+        FILE.write(&self.dir, &self.search)
     }
 }
 

@@ -23,7 +23,7 @@ use model::spec::target::TargetSpec;
 use model::units::Rate;
 use process::failure::{Explain, Failure, Kind};
 use process::interrupt::Interrupt;
-use process::{cores, environment, files, services, setup};
+use process::{cores, files, services, setup};
 use report::charts;
 use report::words::claims as words;
 use runner::measure::sweep::SweepRequest;
@@ -35,19 +35,19 @@ use crate::display::DisplayMode;
 use crate::exit::Exit;
 use crate::named;
 use crate::output::{self, note, say};
-use crate::part::{self, Asked, Record, whole};
+use crate::part::{self, Asked, KeptFile, Record, whole};
 use crate::redrawn::approximate;
 use crate::run_files;
 use crate::terminal::show_claims;
 
-/// The version of a test's file. It grows when a key changes its meaning or goes away, not when one is added.
-const KEPT_VERSION: u32 = 1;
-
-/// What a test asks for, and where its measurements are, in its directory.
-const FILE: &str = "claims.json";
-
-/// The longest such file that is read: the sources of all claims, and some hundred measurements.
-const MAX_FILE_BYTES: usize = 16 * 1024 * 1024;
+/// What a test asks for, and where its measurements are. The sources of all claims, and some hundred measurements, are the longest.
+const FILE: KeptFile = KeptFile {
+    name: "claims.json",
+    max_bytes: 16 * 1024 * 1024,
+    version: 1,
+    name_it: "name the directory of a test of claims with --resume",
+    begin_anew: "begin a new test with --out",
+};
 
 /// A sweep for a claim begins at this share of the capacity of the weakest target, as `bench sweep` does.
 const FROM_SHARE: f64 = 0.125;
@@ -460,7 +460,7 @@ struct Measurement {
 fn test(args: &ClaimsRunArgs) -> Result<Exit, Failure> {
     let choices = args.instrument.choices(LOOKS[0].effort)?;
     let (dir, kept) = match &args.resume {
-        Some(dir) => (dir.clone(), read(dir)?),
+        Some(dir) => (dir.clone(), FILE.read(dir)?),
         None => (args.out.clone(), begin(args, &choices)?),
     };
     let choices = Choices {
@@ -514,10 +514,8 @@ fn test(args: &ClaimsRunArgs) -> Result<Exit, Failure> {
 /// Begins a test in a new or empty directory.
 fn begin(args: &ClaimsRunArgs, choices: &Choices) -> Result<Kept, Failure> {
     let dir = &args.out;
-    let help = "name a new or empty directory with --out, or go on with --resume";
-    let cannot = || format!("cannot begin a test in {}", dir.display());
     let kept = Kept {
-        schema_version: KEPT_VERSION,
+        schema_version: FILE.version,
         started_at: jiff::Timestamp::now()
             .strftime("%Y-%m-%dT%H:%M:%SZ")
             .to_string(),
@@ -531,36 +529,9 @@ fn begin(args: &ClaimsRunArgs, choices: &Choices) -> Result<Kept, Failure> {
     };
     // What can't be meant must not leave a directory behind.
     Chosen::of(&kept.sources, &kept.ids, &kept.topics, choices.clone())?;
-    std::fs::create_dir_all(dir).or_usage(cannot, help)?;
-    let mut entries = std::fs::read_dir(dir).or_usage(cannot, help)?;
-    if entries.next().is_some() {
-        let what = format!("{}: it is not empty", cannot());
-        return Err(Failure::usage(miette::miette!(help = help, "{what}")));
-    }
-    keep(dir, &kept)?;
+    KeptFile::begin_in(dir)?;
+    FILE.write(dir, &kept)?;
     Ok(kept)
-}
-
-/// Reads a test that was begun.
-fn read(dir: &Path) -> Result<Kept, Failure> {
-    let path = dir.join(FILE);
-    let of = || format!("cannot go on with {}", path.display());
-    let help = "name the directory of a test of claims with --resume";
-    let text = files::read_text(&path, MAX_FILE_BYTES).or_usage(of, help)?;
-    let kept: Kept = serde_json::from_str(&text).or_usage(of, help)?;
-    if kept.schema_version != KEPT_VERSION {
-        let what = format!("{}: another version of bench wrote it", of());
-        let help = "begin a new test with --out";
-        return Err(Failure::usage(miette::miette!(help = help, "{what}")));
-    }
-    Ok(kept)
-}
-
-fn keep(dir: &Path, kept: &Kept) -> Result<(), Failure> {
-    let text = serde_json::to_string_pretty(kept).expect("a test is plain data");
-    let path = dir.join(FILE);
-    files::replace(&path, text.as_bytes())
-        .or_internal(|| format!("cannot write {}", path.display()))
 }
 
 /// A test as it goes.
@@ -712,7 +683,7 @@ impl Test<'_> {
             });
             dir
         });
-        keep(&self.dir, &self.kept)?;
+        FILE.write(&self.dir, &self.kept)?;
         let dir = self.dir.join(dir);
         let interrupt = self.interrupt.clone();
         part::measured(&dir, asked, &job.load.words(), self.mode, interrupt)
@@ -762,17 +733,11 @@ impl Test<'_> {
                 verdict,
             }
         });
-        let here = environment::read();
         Outcome {
             schema_version: SCHEMA_VERSION,
             bench_version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: self.kept.started_at.clone(),
-            machine: format!(
-                "{}, {} cores, {}",
-                here.processor(),
-                here.cores,
-                here.kernel
-            ),
+            machine: part::machine(),
             command: self.kept.command.clone(),
             measured_s: self.measured.as_secs_f64(),
             tested: tested.collect(),
