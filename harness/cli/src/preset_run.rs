@@ -1,12 +1,14 @@
 //! `bench run --preset`: one question asked of several scenarios, run by run, and one page that answers it.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use model::record::surroundings::Pinning;
 use model::spec::plan::Effort;
 use model::spec::preset::{MAX_SOURCE_BYTES, Preset};
-use process::environment;
+use model::spec::services::{Service, ServiceChoices};
 use process::failure::{Explain, Failure, Kind};
 use process::files;
 use report::words::preset::{Answered, Part};
@@ -18,19 +20,19 @@ use crate::display::DisplayMode;
 use crate::exit::Exit;
 use crate::named;
 use crate::output::note;
-use crate::part::{self, Asked, Record};
+use crate::part::{self, Asked, KeptFile, Record};
 use crate::redrawn::approximate;
 use crate::run_files;
 use crate::terminal::show_preset;
 
-/// The version of a preset's file. It grows when a key changes its meaning or goes away, not when one is added.
-const KEPT_VERSION: u32 = 1;
-
 /// What was asked for, in the directory of a preset.
-const FILE: &str = "preset.json";
-
-/// The longest such file that is read.
-const MAX_FILE_BYTES: usize = 1024 * 1024;
+const FILE: KeptFile = KeptFile {
+    name: "preset.json",
+    max_bytes: 1024 * 1024,
+    version: 1,
+    name_it: "begin a new one with --preset",
+    begin_anew: "begin a new one with --preset",
+};
 
 /// What a preset ends with.
 const PAGE: &str = "report.html";
@@ -53,17 +55,23 @@ struct Kept {
     duration: Option<Duration>,
     seed: u64,
     pinning: Pinning,
+    /// Where services run already, without their passwords.
+    #[serde(default)]
+    services: BTreeMap<Service, String>,
+    /// Connections of each target to the database, where they were counted.
+    #[serde(default)]
+    database_connections: Option<NonZeroU32>,
 }
 
 /// Whether a preset was begun in this directory.
 pub(crate) fn is_begun(dir: &Path) -> bool {
-    dir.join(FILE).is_file()
+    FILE.is_in(dir)
 }
 
 /// Measures what is missing of a preset, and answers its question.
 pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let (dir, kept) = match &args.resume {
-        Some(dir) => (dir.clone(), read(dir)?),
+        Some(dir) => (dir.clone(), FILE.read(dir)?),
         None => begin(args)?,
     };
     let preset = Preset::parse(&kept.source, &kept.name).map_err(Failure::usage)?;
@@ -85,7 +93,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         question: preset.question.clone(),
         started_at: kept.started_at.clone(),
         command: kept.command.clone(),
-        machine: machine(),
+        machine: part::machine(),
         parts: Vec::new(),
     };
     let mut exit = Exit::Success;
@@ -178,7 +186,7 @@ fn begin(args: &RunArgs) -> Result<(PathBuf, Kept), Failure> {
     let choices = args.instrument.choices(effort)?;
     let mut title = run_files::title(&name);
     let kept = Kept {
-        schema_version: KEPT_VERSION,
+        schema_version: FILE.version,
         name,
         source,
         started_at: jiff::Timestamp::now()
@@ -190,6 +198,8 @@ fn begin(args: &RunArgs) -> Result<(PathBuf, Kept), Failure> {
         duration: args.duration,
         seed: choices.seed,
         pinning: choices.pinning,
+        services: choices.services.recorded(),
+        database_connections: Some(choices.services.connections),
     };
     // What can't be meant must not leave a directory behind.
     parts(&preset, &kept, args)?;
@@ -197,49 +207,9 @@ fn begin(args: &RunArgs) -> Result<(PathBuf, Kept), Failure> {
         Some(dir) => dir.clone(),
         None => run_files::own_dir(&mut title)?,
     };
-    empty_dir(&dir)?;
-    let text = serde_json::to_string_pretty(&kept).expect("a preset is plain data");
-    files::replace(&dir.join(FILE), text.as_bytes())
-        .or_internal(|| format!("cannot write {}", dir.join(FILE).display()))?;
+    KeptFile::begin_in(&dir)?;
+    FILE.write(&dir, &kept)?;
     Ok((dir, kept))
-}
-
-/// Makes a directory, or sees that it is empty.
-fn empty_dir(dir: &Path) -> Result<(), Failure> {
-    let cannot = || format!("cannot begin in {}", dir.display());
-    let help = "name a new or empty directory with --out, or go on with --resume";
-    std::fs::create_dir_all(dir).or_usage(cannot, help)?;
-    let mut entries = std::fs::read_dir(dir).or_usage(cannot, help)?;
-    if entries.next().is_some() {
-        let what = format!("{}: it is not empty", cannot());
-        return Err(Failure::usage(miette::miette!(help = help, "{what}")));
-    }
-    Ok(())
-}
-
-/// Processor, cores and kernel.
-fn machine() -> String {
-    let here = environment::read();
-    format!(
-        "{}, {} cores, {}",
-        here.processor(),
-        here.cores,
-        here.kernel
-    )
-}
-
-/// Reads a preset that was begun.
-fn read(dir: &Path) -> Result<Kept, Failure> {
-    let path = dir.join(FILE);
-    let of = || format!("cannot go on with {}", path.display());
-    let help = "begin a new one with --preset";
-    let text = files::read_text(&path, MAX_FILE_BYTES).or_usage(of, help)?;
-    let kept: Kept = serde_json::from_str(&text).or_usage(of, help)?;
-    if kept.schema_version != KEPT_VERSION {
-        let what = format!("{}: another version of bench wrote it", of());
-        return Err(Failure::usage(miette::miette!(help = help, "{what}")));
-    }
-    Ok(kept)
 }
 
 /// A part, and what is asked for it, or why that can't be measured.
@@ -249,12 +219,16 @@ type Planned = (Part, Result<Request, Failure>);
 ///
 /// A name that nothing has is an error; what a target does not serve is left out, with the reason.
 fn parts(preset: &Preset, kept: &Kept, args: &RunArgs) -> Result<Vec<Planned>, Failure> {
+    let services = services(kept, args)?;
+    let mut needed = BTreeSet::new();
     let mut parts = Vec::new();
     // A quick preset is as quick as any other quick run.
     let preset_duration = preset.duration.filter(|_| kept.effort == Effort::Default);
     for workload in &preset.workloads {
         let scenario = named::scenario(&workload.scenario)?;
         let workload_name = scenario.name.clone();
+        needed.extend(scenario.needs.iter().copied());
+        let services = services.clone().only(&scenario.needs);
         let closed = if workload.capacity {
             Some(scenario.closed().map_err(Failure::usage)?)
         } else {
@@ -272,6 +246,7 @@ fn parts(preset: &Preset, kept: &Kept, args: &RunArgs) -> Result<Vec<Planned>, F
                 seed: kept.seed,
                 pinning: kept.pinning.clone(),
                 duration: kept.duration.or(preset_duration),
+                services: services.clone(),
                 ..args.instrument.choices(kept.effort)?
             };
             let part = Part {
@@ -285,12 +260,30 @@ fn parts(preset: &Preset, kept: &Kept, args: &RunArgs) -> Result<Vec<Planned>, F
             parts.push((part, Request::new(scenario, targets, choices)));
         }
     }
+    let mut named = services.urls.keys();
+    if let Some(service) = named.find(|service| !needed.contains(service)) {
+        return Err(Failure::usage(miette::miette!(
+            help = format!("leave --{} out", service.name()),
+            "no workload of the preset {} needs {service}",
+            kept.name
+        )));
+    }
     // What can't be measured at all is a mistake of the one who asked.
     if parts.iter().all(|(_, request)| request.is_err()) {
         let failed = parts.into_iter().find_map(|(_, request)| request.err());
         return failed.map_or(Ok(Vec::new()), Err);
     }
     Ok(parts)
+}
+
+/// The services as they were chosen. Of those of a preset that goes on no password is kept: as those of a run that goes on, they are taken from
+/// the environment.
+fn services(kept: &Kept, args: &RunArgs) -> Result<ServiceChoices, Failure> {
+    if args.resume.is_some() {
+        return ServiceChoices::of_record(&kept.services, kept.database_connections)
+            .map_err(Failure::usage_of);
+    }
+    Ok(args.instrument.choices(kept.effort)?.services)
 }
 
 /// Writes the page and its Markdown.

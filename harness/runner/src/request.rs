@@ -12,7 +12,7 @@ use model::spec::plan::{Effort, Plan, PlanSpec};
 use model::spec::scenario::{self, ArrivalSpec, Pace, Scenario};
 use model::spec::secrets::NOT_RECORDED;
 use model::spec::services;
-use model::spec::services::{ServiceChoices, ServiceUrl};
+use model::spec::services::ServiceChoices;
 use model::spec::target;
 use model::spec::target::TargetSpec;
 use model::units::{Rate, duration_ns};
@@ -245,7 +245,11 @@ impl Request {
                 duration: experiment.duration_ns.map(Duration::from_nanos),
                 warmup: experiment.warmup_ns.map(Duration::from_nanos),
                 clock: experiment.clock,
-                services: services(experiment)?,
+                services: ServiceChoices::of_record(
+                    &experiment.services,
+                    experiment.database_connections.and_then(NonZeroU32::new),
+                )
+                .map_err(Failure::usage_of)?,
                 aa: experiment.aa,
                 profile: experiment.profile.then_some(Profile::Syscalls),
                 ..Choices::usual(experiment.effort, seed, pinning)
@@ -301,12 +305,7 @@ fn experiment(scenario: &Scenario, targets: &[TargetSpec], choices: &Choices) ->
         duration_ns: choices.duration.map(duration_ns),
         warmup_ns: choices.warmup.map(duration_ns),
         clock: choices.clock,
-        services: choices
-            .services
-            .urls
-            .iter()
-            .map(|(service, url)| (*service, url.recorded()))
-            .collect(),
+        services: choices.services.recorded(),
         database_connections: Some(choices.services.connections.get())
             .filter(|connections| *connections != services::DEFAULT_CONNECTIONS.get()),
         aa: choices.aa,
@@ -330,19 +329,6 @@ fn scenario_again(recorded: &str, file: &str) -> Result<Scenario, Failure> {
                  changed since"
             ))
         })
-}
-
-/// What a record says of services; their passwords are in no record, and are taken from the environment.
-fn services(experiment: &ExperimentRecord) -> Result<ServiceChoices, Failure> {
-    let urls = experiment.services.iter().map(|(service, url)| {
-        let url = ServiceUrl::parse(*service, url);
-        url.map(|url| (*service, url)).map_err(Failure::usage_of)
-    });
-    let connections = experiment.database_connections.and_then(NonZeroU32::new);
-    Ok(ServiceChoices {
-        urls: urls.collect::<Result<_, _>>()?,
-        connections: connections.unwrap_or(services::DEFAULT_CONNECTIONS),
-    })
 }
 
 /// Whether the scenario needs every service that was named.

@@ -90,7 +90,7 @@ pub(crate) struct RunArgs {
     #[arg(
         long,
         value_name = "NAME|FILE",
-        conflicts_with_all = ["named", "scenario", "connections", "rate", "rounds", "aa", "profile", "chart", "history", "tui", "base", "url", "pid", "pool", "workers", "warmup", "clock", "postgres", "redis", "database_connections"]
+        conflicts_with_all = ["named", "scenario", "connections", "rate", "rounds", "aa", "profile", "chart", "history", "tui", "base", "url", "pid", "pool", "workers", "warmup", "clock"]
     )]
     pub(crate) preset: Option<String>,
 

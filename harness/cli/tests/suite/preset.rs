@@ -7,6 +7,7 @@
 )]
 
 use std::fs;
+use std::net::TcpListener;
 use std::path::Path;
 
 use rustix::process::Signal;
@@ -79,4 +80,61 @@ fn a_workload_that_cannot_be_is_refused_before_anything_is_written() {
     assert_eq!(ended.status.code(), Some(2), "{said}");
     assert!(said.contains("did you mean `io-heavy`?"), "{said}");
     assert!(!out.exists());
+}
+
+/// A preset of one workload, which needs PostgreSQL; what `bench run` with it and these arguments ended with, and what it printed.
+fn with_database(dir: &Path, args: &[&str]) -> (Option<i32>, String) {
+    let file = dir.join("mine.toml");
+    let text = "question = \"Which?\"\ntargets = [\"callback\", \"coroutine\"]\n\
+                [[workloads]]\nscenario = \"database\"\nwork = \"PostgreSQL\"\ncapacity = false\n";
+    fs::write(&file, text).unwrap();
+    let out = dir.join("out").display().to_string();
+    let file = file.display().to_string();
+    let begin = ["run", "--preset", &file, "--quick", "--out", &out];
+    let resume = ["run", "--resume", &out];
+    let words = if args.is_empty() {
+        resume.to_vec()
+    } else {
+        [&begin[..], args].concat()
+    };
+    let ended = end(bench(&words).env("COLUMNS", "1000").spawn().unwrap());
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    (ended.status.code(), said)
+}
+
+#[test]
+fn a_database_that_runs_already_is_used_when_it_goes_on_and_its_password_is_not_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    // Nobody answers there.
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    drop(taken);
+    let given = format!("postgres://ada:secret@127.0.0.1:{port}/shop");
+    let reported = format!("PostgreSQL at postgres://ada@127.0.0.1:{port}/shop cannot be used");
+    for args in [&["--postgres", &given][..], &[]] {
+        let (code, said) = with_database(dir.path(), args);
+        // The workload is left out, with the reason.
+        assert_eq!(code, Some(5), "{said}");
+        assert!(
+            said.contains(&reported) && !said.contains("secret"),
+            "{said}"
+        );
+    }
+    for name in ["preset.json", "report.md", "report.html"] {
+        let text = fs::read_to_string(dir.path().join("out").join(name)).unwrap();
+        assert!(!text.contains("secret"), "{name}");
+    }
+}
+
+#[test]
+fn a_service_that_no_workload_needs_is_refused_before_anything_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, said) = with_database(dir.path(), &["--redis", "redis://127.0.0.1:1/0"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(
+        said.contains("no workload of the preset mine needs Redis")
+            && said.contains("leave --redis out"),
+        "{said}"
+    );
+    assert!(!dir.path().join("out").exists());
 }

@@ -219,6 +219,31 @@ impl ServiceChoices {
         self.urls.retain(|service, _| needs.contains(service));
         self
     }
+
+    /// Where services run already, as records have it.
+    pub fn recorded(&self) -> BTreeMap<Service, String> {
+        let urls = self.urls.iter();
+        urls.map(|(service, url)| (*service, url.recorded()))
+            .collect()
+    }
+
+    /// What was recorded; `connections`: of each target to the database, where it was said. Passwords are in no record, and are taken from the
+    /// environment ([`Service::password_variable`]) by whoever connects.
+    ///
+    /// # Errors
+    ///
+    /// A URL that is none of its service.
+    pub fn of_record(
+        urls: &BTreeMap<Service, String>,
+        connections: Option<NonZeroU32>,
+    ) -> Result<Self, ServiceUrlError> {
+        let urls = urls.iter();
+        let parsed = urls.map(|(service, url)| Ok((*service, ServiceUrl::parse(*service, url)?)));
+        Ok(Self {
+            urls: parsed.collect::<Result<_, _>>()?,
+            connections: connections.unwrap_or(DEFAULT_CONNECTIONS),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -263,6 +288,25 @@ mod tests {
         ] {
             assert_eq!(recorded(service, text), kept);
         }
+    }
+
+    #[test]
+    fn choices_come_back_from_a_record_without_passwords() {
+        let url = |text| ServiceUrl::parse(Service::Postgres, text).unwrap();
+        let choices = ServiceChoices {
+            urls: [(Service::Postgres, url("postgres://ada:secret@db/shop"))].into(),
+            connections: NonZeroU32::new(3).unwrap(),
+        };
+        let again = ServiceChoices::of_record(&choices.recorded(), Some(choices.connections));
+        let expected = ServiceChoices {
+            urls: [(Service::Postgres, url("postgres://ada@db/shop"))].into(),
+            ..choices
+        };
+        assert_eq!(again, Ok(expected));
+        let nothing = ServiceChoices::of_record(&BTreeMap::new(), None);
+        assert_eq!(nothing, Ok(ServiceChoices::default()));
+        let damaged = [(Service::Redis, "postgres://db/shop".to_owned())].into();
+        assert!(ServiceChoices::of_record(&damaged, None).is_err());
     }
 
     #[test]
