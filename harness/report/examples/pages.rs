@@ -6,8 +6,10 @@ use std::path::Path;
 use model::measured::recording::Counts;
 use model::measured::slices::{Slice, Slices};
 use model::record::run::RunRecord;
-use report::html::{claims_html, html, sweep_html};
+use report::html::{claims_html, html, preset_html, sweep_html};
 
+#[path = "../tests/answers/mod.rs"]
+mod answers;
 #[path = "../tests/outcomes/mod.rs"]
 mod outcomes;
 #[path = "../tests/sweeps/mod.rs"]
@@ -34,6 +36,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         write(name, html(&records)?)?;
     }
     write("claims", claims_html(&outcomes::outcome())?)?;
+    write(
+        "preset",
+        preset_html(&answers::answered(&variations::two()))?,
+    )?;
     for (name, record) in sweeps::all() {
         write(&format!("sweep-{name}"), sweep_html(&record)?)?;
     }

@@ -32,8 +32,10 @@ const WINDOWS = [
   { size: "wide", viewport: WIDE, colorScheme: "light", isSearched: true },
   { size: "wide", viewport: WIDE, colorScheme: "dark" },
 ];
+/** Pages that have pictures only, and nothing that is drawn anew. */
+const OF_PICTURES = ["claims", "preset"];
 /** Pages whose shapes differ. The others are opened, but neither photographed nor searched by axe. */
-const LOOKED_AT = ["two", "eleven", "streams", "invalid", "failures", "hostile", "several", "sweep-whole", "sweep-many", "sweep-part-of-a-climb", "claims"];
+const LOOKED_AT = ["two", "eleven", "streams", "invalid", "failures", "hostile", "several", "sweep-whole", "sweep-many", "sweep-part-of-a-climb", ...OF_PICTURES];
 
 const executable = () => {
   const names = ["chromium", "chromium-browser", "google-chrome"];
@@ -188,10 +190,7 @@ describe("a report in a browser", { concurrency: 2 }, () => {
   });
   after(() => browser?.close());
 
-  // A page of claims has pictures only.
-  for (const file of readdirSync(PAGES).filter((file) => file !== "claims.html")) {
-    const name = file.replace(/\.html$/, "");
-
+  for (const name of readdirSync(PAGES).map((file) => file.replace(/\.html$/, "")).filter((name) => !OF_PICTURES.includes(name))) {
     test(`${name} is drawn and asks for nothing`, async () => {
       await open(name, {}, async (page) => {
         assert.ok(await page.locator("figure[data-chart]").count() > 0);
@@ -242,6 +241,34 @@ describe("a report in a browser", { concurrency: 2 }, () => {
           assert.ok(box.width > 300 && box.height > 150, JSON.stringify(box));
           assert.match(await figure.evaluate((node) => node.previousElementSibling.textContent), /depends on .*: [\d.,]+\S* at /);
         }
+      });
+    }
+  });
+
+  test("a page of a preset says who is better where, draws every ratio, and leads to every report", async () => {
+    for (const viewport of [NARROW, WIDE]) {
+      await open("preset", { viewport, javaScriptEnabled: false }, async (page) => {
+        assert.match(await page.locator("h1").innerText(), /^(callback|coroutine) .* of \d workloads/);
+        const region = page.getByRole("region", { name: "callback and coroutine, by workload" });
+        const workloads = await region.locator("tbody tr").all();
+        assert.equal(workloads.length, 5);
+        const said = await page.locator("h2 + ul").first().innerText();
+        for (const row of workloads) {
+          const link = row.getByRole("rowheader").locator("a");
+          assert.match(await link.getAttribute("href"), /^\d\d-[a-z-]+\/report\.html$/);
+          for (const cell of await row.locator("td:has(strong)").all()) {
+            const box = await cell.locator("svg").boundingBox();
+            assert.ok(box.width > 40 && box.height > 8, JSON.stringify(box));
+            assert.ok(said.includes(await link.innerText()), said);
+          }
+        }
+        // Whichever is better: its mark is a word's worth of colour, and not only colour.
+        for (const [kind, mark] of [["better", "▲"], ["worse", "▼"], ["quiet", "="]]) {
+          assert.ok((await region.locator(`strong.${kind}`).first().innerText()).startsWith(mark), kind);
+        }
+        const list = async (heading) => page.locator("h2, h3", { hasText: heading }).locator("xpath=following-sibling::ul[1]").innerText();
+        assert.match(await list("What it depends on"), /from 0\.600× in cpu-heavy .* to 2\.40× in ping/);
+        assert.match(await list("Not measured"), /^database: PostgreSQL was not found/);
       });
     }
   });
