@@ -79,7 +79,7 @@ impl KeptFile {
         serde_json::from_str(&text).or_usage(of, self.name_it)
     }
 
-    /// Writes it; whoever reads it meanwhile meets what was there before.
+    /// Writes it; a reader meanwhile meets what was there before.
     pub(crate) fn write(&self, dir: &Path, kept: &impl Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(kept).expect("what is kept is plain data");
         let path = dir.join(self.name);

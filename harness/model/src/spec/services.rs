@@ -228,7 +228,7 @@ impl ServiceChoices {
     }
 
     /// What was recorded; `connections`: of each target to the database, where it was said. Passwords are in no record, and are taken from the
-    /// environment ([`Service::password_variable`]) by whoever connects.
+    /// environment ([`Service::password_variable`]) when they are used.
     ///
     /// # Errors
     ///
