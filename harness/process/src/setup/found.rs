@@ -54,6 +54,14 @@ const DENO: Recipe = Recipe {
     remedy: "install version 2.4 or later, name it with BENCH_DENO, or leave `@path` out to have it set up",
 };
 
+/// Its oldest version is the first whose `http.ServeMux` knows methods and wildcards.
+const GO: Recipe = Recipe {
+    variable: "BENCH_GO",
+    programs: &["go"],
+    oldest: (1, 22),
+    remedy: "install version 1.22 or later (Debian: apt-get install golang-go), name it with BENCH_GO, or leave `@path` out to have it set up",
+};
+
 const PYTHON: Recipe = Recipe {
     variable: "BENCH_PYTHON",
     programs: &[
@@ -76,6 +84,7 @@ pub(super) fn interpreter(needs: Needs) -> Result<Interpreter, SetupError> {
         Runtime::Node => &NODE,
         Runtime::Bun => &BUN,
         Runtime::Deno => &DENO,
+        Runtime::Go => &GO,
         Runtime::Python => &PYTHON,
     };
     if needs.version == ON_PATH {
@@ -94,7 +103,7 @@ fn on_the_path(needs: Needs, recipe: &Recipe) -> Result<Interpreter, SetupError>
     if let Some(named) = std::env::var_os(recipe.variable) {
         let path = PathBuf::from(named);
         let named = format!("{} is {}", recipe.variable, path.display());
-        let version = version_of(&path)
+        let version = version_by(needs.runtime, &path)
             .ok_or_else(|| missing(Some(format!("{named}, which does not run"))))?;
         if !is_recent(&version, recipe.oldest) {
             return Err(missing(Some(format!(
@@ -106,7 +115,7 @@ fn on_the_path(needs: Needs, recipe: &Recipe) -> Result<Interpreter, SetupError>
     let mut too_old = None;
     for program in recipe.programs {
         let path = PathBuf::from(program);
-        match version_of(&path) {
+        match version_by(needs.runtime, &path) {
             Some(version) if is_recent(&version, recipe.oldest) => {
                 return Ok(Interpreter {
                     path: on_path(program).unwrap_or(path),
@@ -162,10 +171,28 @@ fn managed(program: &str) -> Vec<PathBuf> {
         .collect()
 }
 
+/// What a program of this runtime says that its version is.
+pub(super) fn version_by(runtime: Runtime, program: &Path) -> Option<String> {
+    match runtime {
+        // Its own version, and not that of one which a `go.mod` in this directory asks for.
+        Runtime::Go => reported(program, "version", &[("GOTOOLCHAIN", "local")]),
+        Runtime::Node | Runtime::Bun | Runtime::Deno | Runtime::Python => version_of(program),
+    }
+}
+
+/// What a program prints for `--version`.
 pub(super) fn version_of(program: &Path) -> Option<String> {
+    reported(program, "--version", &[])
+}
+
+fn reported(program: &Path, argument: &str, env: &[(&str, &str)]) -> Option<String> {
+    let env = env.iter();
     let program = Program {
         command: program.display().to_string(),
-        args: vec!["--version".to_owned()],
+        args: vec![argument.to_owned()],
+        env: env
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
         ..Program::default()
     };
     version_reported_by(&program, || false).ok()

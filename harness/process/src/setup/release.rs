@@ -51,8 +51,8 @@ pub(super) fn support(runtime: Runtime, version: &str, today: Date) -> Option<Su
     let (table, line) = match runtime {
         Runtime::Node => (NODE, (major, 0)),
         Runtime::Python => (PYTHON, (major, minor)),
-        // Each release ends with the next.
-        Runtime::Bun | Runtime::Deno => return None,
+        // Each release ends with the next, or with the one after that.
+        Runtime::Bun | Runtime::Deno | Runtime::Go => return None,
     };
     let &(_, end) = table.iter().find(|(known, _)| *known == line)?;
     Some(if today > end {

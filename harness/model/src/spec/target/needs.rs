@@ -23,13 +23,15 @@ pub enum Runtime {
     Bun,
     /// Deno, with the same packages.
     Deno,
+    /// Go, and this project's Go server, built by it.
+    Go,
     /// CPython, and a virtual environment with the packages of this project's Python servers.
     Python,
 }
 
 impl Runtime {
     /// All of them, in the order of lists.
-    pub const ALL: [Self; 4] = [Self::Node, Self::Bun, Self::Deno, Self::Python];
+    pub const ALL: [Self; 5] = [Self::Node, Self::Bun, Self::Deno, Self::Go, Self::Python];
 
     /// As manifests write it.
     pub fn name(self) -> &'static str {
@@ -37,6 +39,7 @@ impl Runtime {
             Self::Node => "node",
             Self::Bun => "bun",
             Self::Deno => "deno",
+            Self::Go => "go",
             Self::Python => "python",
         }
     }
@@ -47,6 +50,7 @@ impl Runtime {
             Self::Node => "Node.js",
             Self::Bun => "Bun",
             Self::Deno => "Deno",
+            Self::Go => "Go",
             Self::Python => "Python",
         }
     }
@@ -58,6 +62,7 @@ impl Runtime {
             Self::Node => &["24", "22", "20", "26", ON_PATH],
             Self::Bun => &["1", ON_PATH],
             Self::Deno => &["2", ON_PATH],
+            Self::Go => &["1.27", ON_PATH],
             Self::Python => &[ON_PATH, "3.11", "3.12", "3.13", "3.14", "3.13t", "3.14t"],
         }
     }
@@ -170,6 +175,7 @@ mod tests {
             ("python@3.14t", "python@3.14t"),
             ("bun", "bun@1"),
             ("deno", "deno@2"),
+            ("go", "go@1.27"),
         ] {
             assert_eq!(text.parse::<Needs>().unwrap().to_string(), read);
         }
@@ -180,7 +186,7 @@ mod tests {
         let refused = |text: &str| text.parse::<Needs>().unwrap_err().to_string();
         assert_eq!(
             refused("ruby"),
-            "nothing is set up for `ruby`; known are `node`, `bun`, `deno` and `python`"
+            "nothing is set up for `ruby`; known are `node`, `bun`, `deno`, `go` and `python`"
         );
         assert_eq!(
             refused("node@21"),
