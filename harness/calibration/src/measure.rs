@@ -195,6 +195,7 @@ fn drive(case: &Case, server: &Server, rig: &Rig<'_>) -> Result<(Recording, Nano
             Spin::Always
         },
         clock: case.clock,
+        ..Options::default()
     };
     let marks = Arc::new([AtomicU64::new(0), AtomicU64::new(0)]);
     let control = Control::watching({

@@ -10,6 +10,7 @@ use model::record::sweep::objective;
 use model::spec::access::Access;
 use model::spec::address::{Address, AddressError, Place};
 use model::spec::load::{Arrival, Connect, Load, MAX_REQUESTS, Process};
+use model::spec::part::Part;
 use model::spec::scenario::{ObjectiveRecord, RequestRecord};
 use model::units::{MAX_DURATION, Rate, parse_duration};
 use process::cores::CpuList;
@@ -46,6 +47,7 @@ const MAX_BODY_BYTES: usize = 64 * 1024 * 1024;
   bench load http://127.0.0.1:8080/ -R 200 --slo p99=50ms  exit code 99 where p99 is longer
   bench load https://127.0.0.1:8443/ --insecure        accept any certificate
   bench load http://127.0.0.1:8080 --replay access.log --speed 2
+  bench load http://api.test:8080/ -R 40000 --part 1/2     half of it: another machine sends 2/2
 
 Without -R the loop is closed: each connection sends its next request after the reply. This measures capacity. \
 With -R the loop is open: requests are sent on a schedule, whatever the server does, and response time counts from \
@@ -165,6 +167,14 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
 
+    /// Send only one of several equal parts of this load, as `2/4`; other machines send the others
+    ///
+    /// Started with the same arguments but for K, as many machines as there are parts send together what one would: each request of the
+    /// same schedule once, and a share of the connections each. They don't wait for one another, and each prints what it measured
+    /// itself.
+    #[arg(long, value_name = "K/N", default_value_t, hide_default_value = true)]
+    pub(crate) part: Part,
+
     /// Print the result as JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -202,6 +212,8 @@ fn speed(text: &str) -> Result<f64, String> {
 pub(crate) struct LoadRequest {
     /// What is requested, as it is sent and may be printed: without a password.
     pub(crate) shown: String,
+    /// What is sent here by itself, which is the load unless it is shared.
+    pub(crate) own: Load,
     /// What is probably missing in what was typed.
     pub(crate) hint: Option<&'static str>,
     /// How much, when, and for how long.
@@ -304,6 +316,7 @@ impl LoadArgs {
             ),
             _ => shown(method, &address, &targets[1..]),
         };
+        let (load, own) = self.loads(replay.as_ref())?;
         let share = 1.0 / targets.len() as f64;
         let kind = |target: &&str| RequestRecord {
             request: format!("{method} {target}"),
@@ -312,7 +325,8 @@ impl LoadArgs {
         Ok(LoadRequest {
             shown,
             hint,
-            load: self.load(replay.as_ref()),
+            own,
+            load,
             endpoint,
             kinds: targets.iter().map(kind).collect(),
             workload: Workload::new(requests),
@@ -340,6 +354,20 @@ impl LoadArgs {
             )));
         }
         Ok(Some(replay))
+    }
+
+    /// The load, and this part of it by itself.
+    fn loads(&self, replay: Option<&Replay>) -> Result<(Load, Load), Failure> {
+        let load = self.load(replay);
+        let own = load.part(self.part).ok_or_else(|| {
+            Failure::usage(miette::miette!(
+                help = "give at least as many connections (-c) as there are parts",
+                "each part needs a connection of its own: -c {} is too few for --part {}",
+                load.connections,
+                self.part
+            ))
+        })?;
+        Ok((load, own))
     }
 
     fn load(&self, replay: Option<&Replay>) -> Load {
@@ -424,6 +452,7 @@ impl LoadArgs {
             cpus,
             spin,
             clock: self.clock.chosen(),
+            part: self.part,
         })
     }
 
@@ -619,6 +648,27 @@ mod tests {
             assert_eq!((load.duration, load.drain), (duration, drain), "{typed}");
             assert_eq!(load.request_limit, limit, "{typed}");
         }
+    }
+
+    #[test]
+    fn a_part_is_reported_as_what_it_is_by_itself() {
+        let request = args("-c 5 -R 100 -n 11 --part 2/4").request().unwrap();
+        let (load, own) = (request.load, request.own);
+        let of = |load: &Load| {
+            (
+                load.connections.get(),
+                load.request_limit,
+                load.arrival.rate(),
+            )
+        };
+        let per_s = |rate| Some(Rate::per_s(rate).unwrap());
+        assert_eq!(of(&load), (5, Some(11), per_s(100.0)));
+        assert_eq!(of(&own), (1, Some(3), per_s(25.0)));
+        let whole = args("-c 5").request().unwrap();
+        assert_eq!(whole.load, whole.own);
+        let error = args("-c 3 --part 4/4").request().unwrap_err();
+        let error = format!("{:?}", error.report);
+        assert!(error.contains("-c 3 is too few for --part 4/4"), "{error}");
     }
 
     #[test]

@@ -10,8 +10,10 @@ use model::measured::clock::Clock;
 use model::measured::histogram::histogram_base64;
 use model::measured::recording::Recording;
 use model::record::load_report::LoadReport;
+use model::record::surroundings::CpuTicks;
 use model::record::warning::{Fact, Validity, Warning};
 use model::spec::load::Load;
+use model::spec::part::Part;
 use report::export::{NANOS_PER_MS, hgrm, hgrm_time};
 use report::html::load_html;
 use report::words::sentences::slo_of_load;
@@ -40,6 +42,7 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     }
     let LoadRequest {
         shown,
+        own,
         hint,
         load,
         endpoint,
@@ -50,26 +53,18 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     if let Some(hint) = hint {
         note!("{hint}");
     }
-    environment::allow_connections(load.connections.get().into())?;
+    environment::allow_connections(own.connections.get().into())?;
     let interrupt = DisplayMode::usual().catch_interrupt()?;
     let ticks_before = environment::cpu_ticks();
     let throttled_before = cgroup::cpu_limit().throttled_periods;
     let began = Instant::now();
     let started_at = jiff::Timestamp::now();
-    let recording = drive(&load, &workload, &endpoint, &options, &interrupt)?;
-    let circumstances = Circumstances {
-        elapsed_s: began.elapsed().as_secs_f64(),
-        backend_lateness: None,
-        backend_stalls: None,
-        steal_share: environment::cpu_ticks().since(ticks_before).steal_share(),
-        throttled_periods: throttled_before
-            .zip(cgroup::cpu_limit().throttled_periods)
-            .map(|(before, after)| after.saturating_sub(before)),
-        shared_core: false,
-    };
+    let mut live = LiveLine::new(&own);
+    let recording = drive(&load, &workload, &endpoint, &options, &interrupt, &mut live)?;
+    let circumstances = circumstances(began, ticks_before, throttled_before);
     let validity = Validity::of(
         [
-            warnings::assess(&load, &recording),
+            warnings::assess(&own, &recording),
             circumstances.warnings(),
             warnings::stopped_answering(&recording)
                 .into_iter()
@@ -82,15 +77,20 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
         ]
         .concat(),
     );
-    let report = LoadReport::of(&load, &recording, validity).by_request(&kinds, &recording);
+    let report = LoadReport::of(&own, &recording, validity).by_request(&kinds, &recording);
     let started_at = started_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let output = Output {
         bench_version: env!("CARGO_PKG_VERSION"),
         started_at: &started_at,
         request: &shown,
+        part: Some(options.part).filter(|part| !part.is_whole()),
         report: &report,
     };
     let json = serde_json::to_string_pretty(&output).expect("a report is plain data");
+    let shown = match output.part {
+        Some(part) => format!("{shown} (part {part})"),
+        None => shown,
+    };
     if args.json {
         output::json(&json);
     } else {
@@ -136,6 +136,24 @@ pub(crate) fn run(args: &LoadArgs) -> Result<Exit, Failure> {
     })
 }
 
+/// What happened to this machine since then, with its CPU time and its throttled periods at that moment.
+fn circumstances(
+    began: Instant,
+    ticks_before: CpuTicks,
+    throttled_before: Option<u64>,
+) -> Circumstances {
+    Circumstances {
+        elapsed_s: began.elapsed().as_secs_f64(),
+        backend_lateness: None,
+        backend_stalls: None,
+        steal_share: environment::cpu_ticks().since(ticks_before).steal_share(),
+        throttled_periods: throttled_before
+            .zip(cgroup::cpu_limit().throttled_periods)
+            .map(|(before, after)| after.saturating_sub(before)),
+        shared_core: false,
+    }
+}
+
 /// What is printed as JSON: what was loaded, and what came of it.
 #[derive(Serialize)]
 struct Output<'a> {
@@ -144,6 +162,9 @@ struct Output<'a> {
     started_at: &'a str,
     /// The method, where it is not GET, and the address as it was sent, without a password.
     request: &'a str,
+    /// Which part of a load that several machines share, as `2/4`; left out where it is all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<Part>,
     #[serde(flatten)]
     report: &'a LoadReport,
 }
@@ -161,6 +182,7 @@ fn drive(
     endpoint: &Endpoint,
     options: &Options,
     interrupt: &Interrupt,
+    live: &mut LiveLine,
 ) -> Result<Recording, Failure> {
     let control = Control::default();
     let is_done = AtomicBool::new(false);
@@ -173,7 +195,6 @@ fn drive(
             driven
         });
         let driver = driver.map_err(|error| no_thread(&error))?;
-        let mut live = LiveLine::new(load);
         while !is_done.load(Ordering::Relaxed) {
             std::thread::park_timeout(LOOK_EVERY);
             if interrupt.is_asked() {

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use model::spec::load::Load;
+use model::spec::part::Part;
 
 use crate::clock::Clock;
 use crate::engine::control::Control;
@@ -12,7 +13,10 @@ use crate::transport::dial::Peer;
 
 /// What all threads of a drive share.
 pub(crate) struct Common<'a> {
+    /// The whole load, also where only a part of it is driven here.
     pub(crate) load: &'a Load,
+    /// Connections of all threads here.
+    pub(crate) connections: u32,
     pub(crate) peer: &'a Peer,
     pub(crate) control: &'a Control,
     pub(crate) clock: Clock,
@@ -28,6 +32,8 @@ pub(crate) struct Share {
     pub(crate) thread: u32,
     /// Of how many.
     pub(crate) threads: u32,
+    /// Which of the thread's requests it sends.
+    pub(crate) part: Part,
     /// Connections of this thread, at least one.
     pub(crate) connections: u32,
     /// The core to pin to.

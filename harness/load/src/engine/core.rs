@@ -197,7 +197,9 @@ impl<'a, T: Transport> Core<'a, T> {
                 .stamped(common.is_stamped),
             sessions,
             source: Source::Quiet,
-            remaining: limit / threads + u64::from(thread < limit % threads),
+            remaining: share
+                .part
+                .share(limit / threads + u64::from(thread < limit % threads)),
             // Until the schedule begins nothing is recorded but connections.
             recorders: Recorders::new(load),
             connections: ConnectionCounts {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use model::measured::receive::Distrust;
 use model::measured::recording::{Recording, recovery_ns};
 use model::spec::load::{Load, ReceiveClock};
+use model::spec::part::Part;
 
 use crate::clock::Clock;
 use crate::engine::common::{Common, Share};
@@ -32,6 +33,9 @@ pub struct Options {
     pub spin: Spin,
     /// Whose clock says when replies arrived.
     pub clock: ReceiveClock,
+    /// What of the load is driven here, where others drive the rest: of each thread's requests, and of the connections. All of
+    /// them have as many threads. A chat is never shared out, since all of its members have to be known.
+    pub part: Part,
 }
 
 /// Where to, and how.
@@ -58,6 +62,8 @@ impl From<SocketAddr> for Endpoint {
 /// Connections are opened first, unless each request opens its own; the schedule begins when all of them are. The drive ends after `load.warmup +
 /// load.duration`, when `load.request_limit` requests have been scheduled, or when `control` says so, and then waits at
 /// most `load.drain` for replies still out.
+///
+/// `load` is the whole load where `options.part` is not, which has at least as many connections as parts.
 pub fn drive(
     load: &Load,
     workload: &Workload,
@@ -65,7 +71,10 @@ pub fn drive(
     options: &Options,
     control: &Control,
 ) -> Result<Recording, DriveError> {
-    let wanted = load.connections.get();
+    let part = options.part;
+    let wanted = u32::try_from(part.share(load.connections.get().into()));
+    let wanted = wanted.expect("a share is no more than the whole");
+    assert!(wanted > 0, "a part without a connection sends nothing");
     let cpus: Vec<Option<u32>> = if options.cpus.is_empty() {
         vec![None]
     } else {
@@ -75,7 +84,10 @@ pub fn drive(
         // A thread without a connection could never send what its schedule holds.
         WorkloadKind::Requests(_) => wanted,
         // What one member says all others hear: its thread must know them all.
-        WorkloadKind::Chat(_) => 1,
+        WorkloadKind::Chat(_) => {
+            assert!(part.is_whole(), "a chat is never shared out");
+            1
+        }
     };
     let threads = u32::try_from(cpus.len())
         .unwrap_or(u32::MAX)
@@ -86,6 +98,7 @@ pub fn drive(
     let stamping = stamping(options.clock, &peer, clock)?;
     let common = Common {
         load,
+        connections: wanted,
         peer: &peer,
         control,
         clock,
@@ -99,6 +112,7 @@ pub fn drive(
                 let share = Share {
                     thread,
                     threads,
+                    part,
                     connections: wanted / threads + u32::from(thread < wanted % threads),
                     cpu: cpus[thread as usize],
                     spin: options.spin,

@@ -10,6 +10,7 @@ use http1::Method;
 use model::measured::accounting::{ErrorKind, Fate};
 use model::measured::recording::Served;
 use model::spec::load::{Connect, Goodput, Load};
+use model::spec::part::Turns;
 use model::spec::schedule::Mix;
 use model::units::Nanos;
 
@@ -32,6 +33,8 @@ pub(crate) struct Requests<'a> {
     /// The kinds there are, by their number in the mix.
     kinds: &'a [Request],
     mix: Mix,
+    /// Which of those that are chosen are sent here.
+    parts: Turns,
     connect: Connect,
     turns: Vec<Turn>,
     /// Sessions that carry a request, the one sent first first: time-outs come in this order.
@@ -45,11 +48,13 @@ pub(crate) struct Requests<'a> {
 /// What the holes of requests are filled with, beside what was taken of replies.
 struct Filler {
     seed: u64,
-    /// This thread, of how many, and how many requests it has filled in: a request's number follows from these. In an open loop it is
-    /// its place in the schedule.
+    /// This thread, of how many, and the place of its next request with holes among those of this thread: a request's number follows
+    /// from these. In an open loop it is its place in the schedule.
     thread: u64,
     threads: u64,
-    filled: u64,
+    place: u64,
+    /// From the place of one request to that of the next, beside those of others that are passed by.
+    step: u64,
     /// For bodies, of which the length is sent first.
     scratch: Vec<u8>,
     /// Steps of sessions that were never sent, to be spread evenly.
@@ -144,6 +149,13 @@ impl<'a> Requests<'a> {
     pub(crate) fn new(kinds: &'a [Request], load: &Load, share: &Share) -> Self {
         let weight = |kind: &Request| if kind.follows { 0 } else { kind.weight };
         let weights: Vec<u32> = kinds.iter().map(weight).collect();
+        let part = share.part;
+        // Where steps follow one another, who sends what depends on the replies: each part then has numbers of its own.
+        let (place, step) = if kinds.iter().any(|kind| kind.follows) {
+            (part.index(), part.of())
+        } else {
+            (0, 1)
+        };
         let turns = (0..share.connections).map(|_| Turn {
             carried: None,
             exchange: Exchange::new(),
@@ -158,6 +170,7 @@ impl<'a> Requests<'a> {
         Self {
             kinds,
             mix: Mix::new(&weights, load.seed, share.thread),
+            parts: part.turns(),
             connect: load.connect,
             turns: turns.collect(),
             busy: Line::new(share.connections),
@@ -166,7 +179,8 @@ impl<'a> Requests<'a> {
                 seed: load.seed,
                 thread: share.thread.into(),
                 threads: share.threads.into(),
-                filled: 0,
+                place: place.into(),
+                step: step.into(),
                 scratch: Vec::new(),
                 never_sent: 0,
             },
@@ -176,13 +190,14 @@ impl<'a> Requests<'a> {
     /// Chooses the next request of a session, and fills in what is to be: before the moment of sending is read, since it is the
     /// generator's time.
     fn prepare_next(&mut self, index: usize) -> usize {
+        let next = self.turns[index].next.take();
+        let request = next.unwrap_or_else(|| self.choose());
         let turn = &mut self.turns[index];
-        let request = turn.next.take().unwrap_or_else(|| self.mix.choose());
         let kind = &self.kinds[request];
         if kind.has_holes() {
             let filler = &mut self.filler;
-            let seq = filler.filled * filler.threads + filler.thread + 1;
-            filler.filled += 1;
+            let seq = filler.place * filler.threads + filler.thread + 1;
+            filler.place += filler.step;
             let filling = Filling {
                 seq,
                 seed: filler.seed,
@@ -193,6 +208,17 @@ impl<'a> Requests<'a> {
             kind.fill(&filling, &mut filler.scratch, &mut turn.filled);
         }
         request
+    }
+
+    /// The kind of the next request that this part sends; those between are of other parts, and only counted.
+    fn choose(&mut self) -> usize {
+        for _ in 0..self.parts.take() {
+            let of_others = self.mix.choose();
+            if self.filler.step == 1 && self.kinds[of_others].has_holes() {
+                self.filler.place += 1;
+            }
+        }
+        self.mix.choose()
     }
 
     /// The session may carry another request; in a closed loop it does at once.
@@ -577,7 +603,7 @@ impl<T: Transport> Protocol<T> for Requests<'_> {
     }
 
     fn next_kind(&mut self) -> usize {
-        let first = self.mix.choose();
+        let first = self.choose();
         let follow = |kind: &&Request| kind.follows;
         let steps = 1 + self.kinds[first + 1..].iter().take_while(follow).count();
         self.filler.never_sent += 1;

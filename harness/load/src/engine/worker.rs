@@ -58,7 +58,8 @@ pub(crate) fn run<T: Transport>(
         })?;
     worker.open_all()?;
     // All that takes time is done before the start, which is the same for all threads.
-    let schedule = Schedule::new(common.load, share.thread, share.threads);
+    let schedule = Schedule::new(common.load, share.thread, share.threads)
+        .map(|schedule| schedule.part(share.part));
     let start_ns = common.meeting.meet(|| {
         if common.load.warmup.is_zero() {
             common.control.measuring();
@@ -391,7 +392,7 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
             EndedBy::Duration | EndedBy::Interrupt => (timeline.end_ns, waited_ns),
         };
         let end_ns = end_ns.max(timeline.measured_from_ns);
-        let overtime_ns = waited_ns / u64::from(common.load.connections.get());
+        let overtime_ns = waited_ns / u64::from(common.connections);
         let recording = recorders.measured.finish(end_ns, connections, generator);
         Ok(Recording {
             ended_by,

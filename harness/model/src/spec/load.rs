@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::spec::part::Part;
 use crate::units::{NANOS_PER_S, Nanos, Rate};
 
 pub use profile::{MAX_STAGES, Profile, ProfileError, Stage};
@@ -74,6 +75,31 @@ impl Arrival {
                 process: *process,
             },
             Self::Closed | Self::Open { .. } | Self::Listed { .. } => self.clone(),
+        }
+    }
+
+    /// A part of it, seen by itself: its rate is that of the whole by the number of parts.
+    fn part(&self, part: Part) -> Self {
+        let share = 1.0 / f64::from(part.of());
+        match self {
+            Self::Closed => Self::Closed,
+            Self::Open { rate, process } => Self::Open {
+                // The lowest of all rates can't be divided.
+                rate: Rate::per_s(rate.as_per_s() * share).unwrap_or(*rate),
+                process: *process,
+            },
+            Self::Staged { profile, process } => Self::Staged {
+                profile: profile.scaled(share),
+                process: *process,
+            },
+            Self::Listed { times } => Self::Listed {
+                times: times
+                    .iter()
+                    .skip(part.index() as usize)
+                    .step_by(part.of() as usize)
+                    .copied()
+                    .collect(),
+            },
         }
     }
 
@@ -165,6 +191,20 @@ pub struct Load {
     pub seed: u64,
     /// What a reply has to keep to be counted as goodput; nothing is counted where nobody says so.
     pub goodput: Option<Goodput>,
+}
+
+impl Load {
+    /// What a part of this load is by itself: what is asked of one generator where several share it. For what is said of a recording;
+    /// what is driven is the whole, of which a generator sends its part. None where there are fewer connections than parts.
+    pub fn part(&self, part: Part) -> Option<Self> {
+        let connections = u32::try_from(part.share(self.connections.get().into()));
+        Some(Self {
+            arrival: self.arrival.part(part),
+            connections: NonZeroU32::new(connections.expect("a share is no more than the whole"))?,
+            request_limit: self.request_limit.map(|limit| part.share(limit)),
+            ..self.clone()
+        })
+    }
 }
 
 /// The limits that a reply has to keep, all of them, to count as goodput: useful throughput, without the replies that come too late. At least one is set.

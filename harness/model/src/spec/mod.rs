@@ -5,6 +5,7 @@ pub mod address;
 pub mod claim;
 pub mod factors;
 pub mod load;
+pub mod part;
 pub mod plan;
 pub mod preset;
 pub mod scenario;

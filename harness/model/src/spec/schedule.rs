@@ -11,6 +11,7 @@ use rand_distr::{Distribution, Exp1, StandardUniform};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::spec::load::{Arrival, Load, Process, Profile};
+use crate::spec::part::{Part, Turns};
 use crate::units::{NANOS_PER_S, Nanos, Rate, duration_ns};
 
 /// The due times of one generator thread: nanoseconds since the load began, never decreasing, without end.
@@ -22,6 +23,7 @@ pub struct Schedule {
     counts: Counts,
     times: Times,
     last_ns: Nanos,
+    turns: Turns,
 }
 
 /// The arrivals of one thread in a process of which all threads together have one arrival a unit.
@@ -77,7 +79,25 @@ impl Schedule {
             counts,
             times,
             last_ns: 0,
+            turns: Part::WHOLE.turns(),
         })
+    }
+
+    /// Of these arrivals only a part, from the first one on: all parts together are the whole, to the nanosecond.
+    #[must_use]
+    pub fn part(self, part: Part) -> Self {
+        Self {
+            turns: part.turns(),
+            ..self
+        }
+    }
+
+    /// The next arrival of all parts.
+    fn advance(&mut self) -> Nanos {
+        let at_ns = whole_ns(self.times.of(self.counts.next()));
+        // Times keep the order of their counts but for the last digit of a square root.
+        self.last_ns = at_ns.max(self.last_ns);
+        self.last_ns
     }
 }
 
@@ -85,10 +105,10 @@ impl Iterator for Schedule {
     type Item = Nanos;
 
     fn next(&mut self) -> Option<Nanos> {
-        let at_ns = whole_ns(self.times.of(self.counts.next()));
-        // Times keep the order of their counts but for the last digit of a square root.
-        self.last_ns = at_ns.max(self.last_ns);
-        Some(self.last_ns)
+        for _ in 0..self.turns.take() {
+            self.advance();
+        }
+        Some(self.advance())
     }
 }
 

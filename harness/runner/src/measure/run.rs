@@ -120,6 +120,7 @@ impl Run<'_> {
             cpus: self.request.pinning.load_cpus.clone(),
             spin: self.spin,
             clock: self.request.clock,
+            ..Options::default()
         }
     }
 

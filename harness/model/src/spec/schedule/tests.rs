@@ -381,8 +381,22 @@ fn an_hour_of_arrivals_is_made_one_by_one() {
     }
     assert_eq!(count, 900_000);
     assert!(last > 3599 * NANOS_PER_S);
-    // It holds no collection that could have grown: what it is made of is this, a profile it shares and a generator.
-    assert!(size_of::<Schedule>() <= 64, "{}", size_of::<Schedule>());
+    // It holds no collection that could have grown: what it is made of is this, a profile it shares, a generator and whose turn it is.
+    assert!(size_of::<Schedule>() <= 72, "{}", size_of::<Schedule>());
+}
+
+/// What is left of all parts of each thread, sorted.
+fn due_of_parts(load: &Load, threads: u32, parts: u32, until_ns: Nanos) -> Vec<Nanos> {
+    let shares = (0..threads).flat_map(|thread| (0..parts).map(move |index| (thread, index)));
+    let mut all: Vec<Nanos> = shares
+        .flat_map(|(thread, index)| {
+            let schedule = Schedule::new(load, thread, threads).unwrap();
+            let part = Part::new(index, parts).unwrap();
+            schedule.part(part).take_while(|&at| at < until_ns)
+        })
+        .collect();
+    all.sort_unstable();
+    all
 }
 
 #[test]
@@ -412,6 +426,27 @@ proptest! {
         for thread in 0..threads {
             let times: Vec<Nanos> = Schedule::new(&warm, thread, threads).unwrap().take(500).collect();
             prop_assert!(times.is_sorted(), "{:?}", times);
+        }
+    }
+
+    #[test]
+    fn parts_together_are_the_whole_and_one_part_is_the_same(
+        rates in proptest::collection::vec(0.0..2e3_f64, 1..4),
+        process in prop_oneof![Just(Process::Constant), Just(Process::Poisson)],
+        warmup_ns in 0..500_000_000_u64,
+        seed in any::<u64>(),
+        threads in 1..4_u32,
+        parts in 1..9_u32,
+    ) {
+        let stages: Vec<Stage> = rates.iter().map(|&rate| ramp(rate, 100.0, 1)).collect();
+        let arrivals = [open(process, 1000.0), staged(process, &stages), Arrival::Listed { times: [0, 5, 5, 9].into() }];
+        for arrival in arrivals {
+            let warm = Load { warmup: Duration::from_nanos(warmup_ns), ..load(&arrival, seed) };
+            let whole = due_under(&warm, threads, 2 * NANOS_PER_S);
+            prop_assert_eq!(due_of_parts(&warm, threads, parts, 2 * NANOS_PER_S), whole);
+            let first = Schedule::new(&warm, 0, threads).unwrap();
+            let same = first.clone().part(Part::WHOLE);
+            prop_assert!(first.take(100).eq(same.take(100)));
         }
     }
 }
