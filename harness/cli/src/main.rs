@@ -89,6 +89,8 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Explain(args) => commands::explain::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
+        Command::Agent(args) => commands::agent::run(&args),
+        Command::Agents(args) => commands::agents::run(&args),
         Command::Hold(args) => commands::hold::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
         Command::Man(args) => commands::man::run(&args),

@@ -69,6 +69,13 @@ pub fn governor() -> Option<String> {
     Some(text.trim().to_owned())
 }
 
+/// What the kernel reads its clocks from.
+pub fn clock_source() -> Option<String> {
+    let path = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+    let text = std::fs::read_to_string(path).ok()?;
+    Some(text.trim().to_owned())
+}
+
 /// The processor as `/proc/cpuinfo` names it. One of ARM has no name there, but who made it, and which of its parts it is
 /// (*Arm Architecture Reference Manual*, `MIDR_EL1`).
 fn processor(cpus: &procfs::CpuInfo) -> Option<String> {

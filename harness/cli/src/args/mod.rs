@@ -1,5 +1,7 @@
 //! What may be typed: a module a command. Nothing here acts; each command turns its arguments into what they mean.
 
+pub(crate) mod agent;
+pub(crate) mod agents;
 pub(crate) mod bisect;
 pub(crate) mod calibrate;
 pub(crate) mod chart;
@@ -28,6 +30,8 @@ pub(crate) mod supervise;
 pub(crate) mod sweep;
 pub(crate) mod version_of;
 
+use agent::AgentArgs;
+use agents::AgentsArgs;
 use bisect::BisectArgs;
 use calibrate::CalibrateArgs;
 use chart::ChartArgs;
@@ -128,6 +132,10 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Start one server: a target, the upstream backend, or one with known response times.
     Serve(ServeArgs),
+    /// Be found by other machines at a NATS server, and answer what the clocks read.
+    Agent(AgentArgs),
+    /// List agents on other machines, and how far their clocks are from this one's.
+    Agents(AgentsArgs),
     /// Keep idle connections open until standard input ends.
     #[command(hide = true)]
     Hold(HoldArgs),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, ValueEnum};
+use machines::access::NatsAccess;
 use model::record::surroundings::Pinning;
 use model::spec::access::{Access, ConnectTo, Identity, TrustSpec};
 use model::spec::load::ReceiveClock;
@@ -24,6 +25,44 @@ use serde::Serialize;
 
 use crate::named;
 use crate::output::{self, put};
+
+/// Where many machines meet.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct NatsArgs {
+    /// The NATS server, as `nats://host:4222` or `tls://host:4222`; `user:password@` may stand before the host. Beyond this machine it
+    /// needs TLS, or --nats-credentials.
+    #[arg(
+        long = "nats",
+        value_name = "URL",
+        env = "BENCH_NATS",
+        hide_env_values = true
+    )]
+    url: String,
+
+    /// A file with a NATS user's credentials, as `nsc generate creds` writes it.
+    #[arg(
+        long = "nats-credentials",
+        value_name = "FILE",
+        env = "BENCH_NATS_CREDENTIALS"
+    )]
+    credentials: Option<PathBuf>,
+
+    /// A PEM file with the authority that signed the NATS server's certificate, where the system doesn't know it; TLS is then required.
+    #[arg(long = "nats-ca", value_name = "FILE", env = "BENCH_NATS_CA")]
+    authority: Option<PathBuf>,
+}
+
+impl NatsArgs {
+    /// The server, and what lets us in.
+    pub(crate) fn access(&self) -> Result<NatsAccess, Failure> {
+        NatsAccess::new(
+            &self.url,
+            self.credentials.as_deref(),
+            self.authority.as_deref(),
+        )
+        .map_err(Failure::usage_of)
+    }
+}
 
 /// What is measured: a scenario, and targets.
 #[derive(Debug, Clone, ClapArgs)]

@@ -1,5 +1,7 @@
 //! One module a command: what was typed, what it means, what it does.
 
+pub(crate) mod agent;
+pub(crate) mod agents;
 pub(crate) mod bisect;
 pub(crate) mod calibrate;
 pub(crate) mod chart;

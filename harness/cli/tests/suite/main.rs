@@ -9,6 +9,7 @@ mod gate;
 mod history;
 mod init;
 mod language;
+mod machines;
 mod outputs;
 mod own_requests;
 mod pictures;

@@ -1,0 +1,58 @@
+//! The arguments of `bench agent`.
+
+use clap::{Args as ClapArgs, ValueEnum};
+use machines::registration::{AgentName, Role};
+use process::cores::CpuList;
+
+use crate::args::shared::NatsArgs;
+
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  bench agent --nats nats://127.0.0.1:4222
+  bench agent --nats tls://hub.test:4222 --nats-credentials agents.creds --name load-1
+  bench agent --nats tls://hub.test:4222 --nats-ca ca.pem --role server --cpus 0-3
+
+The agent registers itself with a NATS server that has JetStream (`nats-server --jetstream`), where `bench agents` lists it, and answers \
+what its clocks read. It dials out: nothing has to reach its machine. Ctrl-C or SIGTERM ends it, and takes its registration away; one \
+that is killed is no longer listed 5 seconds later. An agent starts no program and drives no load.")]
+pub(crate) struct AgentArgs {
+    #[command(flatten)]
+    pub(crate) nats: NatsArgs,
+
+    /// What this agent is called: letters, digits, `-` and `_`
+    ///
+    /// [default: the name of this machine]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<AgentName>,
+
+    /// What this machine is meant for, as `bench agents` lists it.
+    #[arg(long, value_enum, value_name = "ROLE", default_value_t = RoleName::Generator)]
+    pub(crate) role: RoleName,
+
+    /// Cores that the agent stays on and lists as its own, as `0` or `0-3`
+    ///
+    /// [default: all that it may use]
+    #[arg(long, value_name = "LIST")]
+    pub(crate) cpus: Option<CpuList>,
+}
+
+/// What a machine is meant for, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleName {
+    /// To drive load.
+    Generator,
+    /// To run servers.
+    Server,
+    /// To watch at a low rate beside those that drive load.
+    Probe,
+}
+
+impl From<RoleName> for Role {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Generator => Self::Generator,
+            RoleName::Server => Self::Server,
+            RoleName::Probe => Self::Probe,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! An agent: it is there, says so, and answers what its clocks read.
+
+use std::time::Duration;
+
+use async_nats::jetstream::kv::Store;
+
+use crate::access::NatsAccess;
+use crate::broker::{Broker, Registered, block_on, monotonic_ns};
+use crate::error::MachinesError;
+use crate::lease::{Lease, Step};
+use crate::registration::Registration;
+
+/// How often it is asked whether to end.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What happens to an agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgentEvent {
+    /// It is registered: others find it.
+    Registered,
+    /// Its registration could not be renewed in time: others don't find it any more. It goes on trying.
+    Lost,
+}
+
+/// Is an agent until `is_asked` to end, and takes its registration away then. Where the NATS server can't be reached later on, it goes on
+/// trying; at the beginning that is an error.
+pub fn run(
+    access: &NatsAccess,
+    registration: &Registration,
+    is_asked: &dyn Fn() -> bool,
+    on_event: &mut dyn FnMut(AgentEvent),
+) -> Result<(), MachinesError> {
+    block_on(async {
+        let broker = Broker::connect(access, registration.name.as_str()).await?;
+        // Before it can be found, it answers.
+        let questions = broker.questions(&registration.name).await?;
+        let answering = tokio::spawn(broker.answer(questions));
+        let held = hold(&broker, registration, is_asked, on_event).await;
+        answering.abort();
+        if let Some(revision) = held? {
+            // What can't be taken away now expires by itself.
+            let _ = broker.leave(&registration.name, revision).await;
+        }
+        Ok(())
+    })
+}
+
+/// Holds a lease until it is asked to end; what it holds then, where it holds it.
+async fn hold(
+    broker: &Broker,
+    registration: &Registration,
+    is_asked: &dyn Fn() -> bool,
+    on_event: &mut dyn FnMut(AgentEvent),
+) -> Result<Option<u64>, MachinesError> {
+    let mut lease = Lease::default();
+    // The bucket, as long as all goes well.
+    let mut store: Option<Box<Store>> = None;
+    let mut was_held = false;
+    let mut was_ever_held = false;
+    while !is_asked() {
+        let now = monotonic_ns();
+        let is_held = lease.held(now).is_some();
+        if is_held != was_held {
+            was_held = is_held;
+            was_ever_held |= is_held;
+            on_event(if is_held {
+                AgentEvent::Registered
+            } else {
+                AgentEvent::Lost
+            });
+        }
+        let stored = match lease.next(now) {
+            Step::Wait { ns } => {
+                tokio::time::sleep(Duration::from_nanos(ns).min(LOOK_EVERY)).await;
+                continue;
+            }
+            Step::Register => broker.register(registration).await,
+            Step::Renew { revision } => {
+                let store = store.take().expect("what is renewed was stored");
+                let renewed = broker.renew(&store, registration, revision).await;
+                renewed.map(|revision| Registered::As(store, revision))
+            }
+        };
+        match stored {
+            Ok(Registered::As(kept_in, revision)) => {
+                store = Some(kept_in);
+                lease.on_granted(revision, now);
+            }
+            Ok(Registered::Taken) => {
+                if lease.on_taken(monotonic_ns()) {
+                    return Err(MachinesError::Taken {
+                        name: registration.name.clone(),
+                    });
+                }
+            }
+            Err(error) if !was_ever_held && lease.held(now).is_none() => return Err(error),
+            Err(_) => lease.on_failed(monotonic_ns()),
+        }
+    }
+    Ok(lease.held(monotonic_ns()))
+}

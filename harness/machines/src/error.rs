@@ -1,0 +1,62 @@
+//! Why machines could not work together.
+
+use thiserror::Error;
+
+use crate::registration::AgentName;
+
+/// Why machines could not work together.
+#[derive(Debug, Error)]
+pub enum MachinesError {
+    /// No event loop could be made.
+    #[error("cannot start an event loop: {what}; raise the limit of open files with `ulimit -n`")]
+    Runtime {
+        /// What the system said.
+        what: String,
+    },
+    /// The file with credentials is none.
+    #[error(
+        "cannot use the credentials in {file}: {what}; give a file as `nsc generate creds` writes it"
+    )]
+    Credentials {
+        /// Its path.
+        file: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Nobody answers, or not to us.
+    #[error(
+        "cannot connect to NATS at {server}: {what}; check that nats-server runs there, and what it asks for (--nats-credentials, --nats-ca)"
+    )]
+    Connect {
+        /// Where.
+        server: String,
+        /// What the library said.
+        what: String,
+    },
+    /// The bucket of agents can't be had.
+    #[error(
+        "NATS at {server} keeps no bucket for agents: {what}; start it with JetStream (`nats-server --jetstream`), and allow this user to use it"
+    )]
+    Bucket {
+        /// Where.
+        server: String,
+        /// What the library said.
+        what: String,
+    },
+    /// Something else that was asked of the server failed.
+    #[error("NATS at {server} did not {what}: {why}; look at its log, and at the way there")]
+    Refused {
+        /// Where.
+        server: String,
+        /// What it did not do.
+        what: &'static str,
+        /// What the library said.
+        why: String,
+    },
+    /// Another agent has this name.
+    #[error("another agent is called {name}: give this one another name with --name")]
+    Taken {
+        /// The name.
+        name: AgentName,
+    },
+}
