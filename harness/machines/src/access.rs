@@ -1,5 +1,5 @@
-//! Where the NATS server is, and by what right it is used. Beyond this machine nothing is sent that others on the way could read and
-//! use: agents do what they are asked to.
+//! Where the NATS server is, and by what right it is used. Beyond this machine no password is sent that others on the way could read and
+//! use.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

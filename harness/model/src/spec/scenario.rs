@@ -8,6 +8,7 @@ mod stages;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 use std::ops::Range;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -429,7 +430,9 @@ impl Scenario {
             "How many requests a second are answered in a closed loop? {}",
             self.description
         );
-        self.rewritten(&format!("{}-capacity", self.name), |source| {
+        let file_name =
+            Path::new(&self.file_name).with_file_name(format!("{}-capacity.toml", self.name));
+        self.rewritten(&file_name.to_string_lossy(), |source| {
             for key in ["objective", "goodput", "idle_connections"] {
                 source.remove(key);
             }
@@ -449,7 +452,7 @@ impl Scenario {
     ///
     /// The share is not above 0 and below 1, or the scenario can't be one at a rate.
     pub fn at_capacity_share(&self, share: f64) -> Result<Self, ScenarioError> {
-        self.rewritten(&self.name, |source| {
+        self.rewritten(&self.file_name, |source| {
             let load = toml::Table::from_iter([
                 ("arrival".to_owned(), "open".into()),
                 ("process".to_owned(), "poisson".into()),
@@ -459,17 +462,18 @@ impl Scenario {
         })
     }
 
-    /// The scenario that another TOML says, made from this one's.
+    /// The scenario that another TOML says, made from this one's. `file_name` must be in the same directory, in which the files of bodies are
+    /// looked for.
     fn rewritten(
         &self,
-        name: &str,
+        file_name: &str,
         change: impl FnOnce(&mut toml::Table),
     ) -> Result<Self, ScenarioError> {
         let mut source: toml::Table =
             toml::from_str(&self.source).expect("what a scenario was read from is TOML");
         change(&mut source);
         let source = toml::to_string(&source).expect("a table of TOML is TOML");
-        Self::parse(&source, &format!("{name}.toml"))
+        Self::parse(&source, file_name)
     }
 
     /// The error of a request that the caller, who knows the routes and HTTP, refused, in the same look as every other error of a scenario.

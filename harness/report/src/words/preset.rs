@@ -391,8 +391,8 @@ pub fn depends(answered: &Answered, pair: &[String; 2]) -> Vec<String> {
 
 /// How the page is read.
 pub const HOW_TO_READ: &str = "Ratios are the second target over the first, with 95 % intervals over paired blocks. ▲ the second is better, ▼ the first is, \
-    = equivalent within the margin, ? inconclusive, – not measured or too few requests for it. All targets have the same load. Capacity is what a closed loop of 64 connections \
-    is answered a second; of streams it is goodput, the answers that were in time.";
+    = equivalent within the margin, ? inconclusive, – not measured or too few requests for it. All targets have the same load. Capacity is \
+    what a closed loop of 64 connections is answered a second; of streams it is goodput, the answers that were in time.";
 
 #[cfg(test)]
 mod tests {

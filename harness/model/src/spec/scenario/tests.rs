@@ -1130,3 +1130,25 @@ fn what_is_taken_and_expected_of_replies_has_bounds() {
         assert!(!error.remedy().is_empty());
     }
 }
+
+#[test]
+fn what_is_made_of_a_scenario_stays_in_its_directory() {
+    let source = "connections = 4\nload = { arrival = \"open\", rate_per_s = 7 }\n\
+                  requests = [{ path = \"/\", method = \"POST\", body_file = \"body.json\" }]\n\
+                  [objective]\np99 = \"5ms\"\n";
+    let scenario = Scenario::parse(source, "of/ours/mine.toml").unwrap();
+    let closed = scenario.closed().unwrap();
+    assert_eq!(closed.file_name, "of/ours/mine-capacity.toml");
+    assert_eq!(closed.name, "mine-capacity");
+    assert!(closed.objectives.is_empty() && closed.arrival == ArrivalSpec::Closed);
+    let shared = scenario.at_capacity_share(0.5).unwrap();
+    assert_eq!(
+        (&*shared.file_name, &*shared.name),
+        ("of/ours/mine.toml", "mine")
+    );
+    assert_eq!(shared.objectives.len(), 1);
+    assert!(shared.arrival.needs_capacity());
+    for share in [0.0, 1.0, f64::NAN] {
+        assert!(scenario.at_capacity_share(share).is_err(), "{share}");
+    }
+}
