@@ -305,12 +305,12 @@ fn lead(answered: &Answered, column: Column, pair: &[String; 2], what: &str) -> 
     let (base, head) = (count(Better::Base), count(Better::Head));
     let of = compared.len();
     let said = |name: &str, count: usize| {
-        let number = if count == of {
-            "all".to_owned()
-        } else {
-            format!("{count} of")
+        let workloads = match of {
+            1 => "the only workload".to_owned(),
+            _ if count == of => format!("all {of} workloads"),
+            _ => format!("{count} of {of} workloads"),
         };
-        format!("{name} {what} in {number} {of} workloads")
+        format!("{name} {what} in {workloads}")
     };
     match (base, head) {
         (0, 0) => None,
@@ -451,7 +451,8 @@ mod tests {
         );
         // A single workload depends on nothing.
         assert_eq!(depends(&answered, &pairs[0]), Vec::<String>::new());
-        assert!(!title(&answered).is_empty());
+        let title = super::title(&answered);
+        assert!(title.contains(" in the only workload"), "{title}");
     }
 
     #[test]
