@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use model::record::surroundings::Pinning;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -76,12 +77,16 @@ pub struct UnavailableCpu {
     available: Vec<u32>,
 }
 
-/// The cores that this process may use, ascending.
+/// The cores that this process may use, ascending: those that it was given, whichever of them it has been pinned to since.
 pub fn available() -> Vec<u32> {
-    let set = sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new());
-    (0..=MAX_CPU)
-        .filter(|&cpu| set.is_set(cpu as usize))
-        .collect()
+    static GIVEN: OnceLock<Vec<u32>> = OnceLock::new();
+    let given = GIVEN.get_or_init(|| {
+        let set = sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new());
+        (0..=MAX_CPU)
+            .filter(|&cpu| set.is_set(cpu as usize))
+            .collect()
+    });
+    given.clone()
 }
 
 /// Divides the available cores: servers get the upper half, the generator and the backend the lower. With one core they
@@ -204,6 +209,18 @@ mod tests {
 
     fn list(text: &str) -> CpuList {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn what_is_available_does_not_depend_on_what_was_pinned() {
+        let before = available();
+        // Of a thread, so that the other tests keep their cores.
+        let pinned = || {
+            pin(&before[..1]).unwrap();
+            available()
+        };
+        let after = std::thread::scope(|scope| scope.spawn(pinned).join().unwrap());
+        assert_eq!(after, before);
     }
 
     #[test]

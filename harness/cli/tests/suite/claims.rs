@@ -117,7 +117,8 @@ fn a_test_that_was_killed_goes_on_with_the_blocks_that_it_has() {
         out.to_str().unwrap(),
     ];
     let child = bench(&args).spawn().unwrap();
-    let log = out.join("001-json-4-200/steps.ndjson");
+    // The second: by then this process has measured before, and was pinned for it.
+    let log = out.join("002-plaintext-4-200/steps.ndjson");
     let lines = || fs::read_to_string(&log).unwrap_or_default();
     // Two lines of what is asked for and where, and then the blocks.
     wait_for("blocks", || {
