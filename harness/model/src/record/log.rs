@@ -312,18 +312,13 @@ impl Log {
             let what = error.to_string();
             corrupt(line, what.replace(" at line 1 column ", " at column "))
         };
-        // As text, as records are read: from bytes, every type of a record would be compiled once more.
-        let text = |bytes, line| {
-            std::str::from_utf8(bytes).map_err(|error| corrupt(line, error.to_string()))
-        };
         let Some((first, _)) = lines.next().filter(|_| end.is_some()) else {
             return Err(LogError::Empty {
                 file: file_name.to_owned(),
             });
         };
-        let first = text(first, 1)?;
         // The version first: another one may differ in anything else.
-        let version = serde_json::from_str::<Versioned>(first)
+        let version = serde_json::from_slice::<Versioned>(first)
             .map_err(|error| parsed(error, 1))?
             .schema_version;
         if version != LOG_VERSION {
@@ -332,18 +327,18 @@ impl Log {
                 version,
             });
         }
-        let head: LogHead = serde_json::from_str(first).map_err(|error| parsed(error, 1))?;
+        let head: LogHead = serde_json::from_slice(first).map_err(|error| parsed(error, 1))?;
         let mut end = first.len() + 1;
         let site = lines.next().map(|(line, number)| {
             end += line.len() + 1;
-            serde_json::from_str(text(line, number)?).map_err(|error| parsed(error, number))
+            serde_json::from_slice(line).map_err(|error| parsed(error, number))
         });
         let site: Option<LogSite> = site.transpose()?;
         let head_bytes = end;
         let mut steps = Vec::new();
         for (line, number) in lines {
             let step: LogStep =
-                serde_json::from_str(text(line, number)?).map_err(|error| parsed(error, number))?;
+                serde_json::from_slice(line).map_err(|error| parsed(error, number))?;
             if !step.names_only(&head) {
                 return Err(corrupt(
                     number,
