@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use model::units::{NANOS_PER_S, Nanos};
+use model::units::{NANOS_PER_S, Nanos, duration_ns};
 use nix::sys::resource::{UsageWho, getrusage};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -22,6 +22,11 @@ impl Clock {
 
     pub(crate) fn now(self) -> Nanos {
         u64::try_from(self.origin.elapsed().as_nanos()).expect("a run is shorter than 584 years")
+    }
+
+    /// What this clock reads at a moment; 0 before it began.
+    pub(crate) fn reading_at(self, moment: Instant) -> Nanos {
+        duration_ns(moment.saturating_duration_since(self.origin))
     }
 
     /// Reads the system's time between two readings of this clock.

@@ -30,7 +30,7 @@ pub mod server;
 pub mod transport;
 
 pub use engine::control::{Control, Phase, Reply};
-pub use engine::drive::{Endpoint, Options, drive};
+pub use engine::drive::{Endpoint, Options, drive, merge};
 pub use engine::error::{CONNECT_TIMEOUT, CONNECT_TIMEOUT_EACH, DriveError};
 pub use engine::spinning::Spin;
 pub use engine::{idle, pacer};
@@ -42,4 +42,4 @@ pub use protocol::workload::{
 pub use server::{backend, truth};
 pub use transport::dial::Peer;
 pub use transport::link::HandshakeError;
-pub use transport::tls::{Identity, Tls, TlsError, Trust};
+pub use transport::tls::{Identity, Tls, TlsError, TlsSpec, Trust};

@@ -15,8 +15,8 @@ use std::time::Duration;
 use load::CONNECT_TIMEOUT;
 use load::HandshakeError;
 use load::{
-    Control, DriveError, Endpoint, Expect, ExpectBody, Identity, Options, Request, Tls, Trust,
-    Workload, drive,
+    Control, DriveError, Endpoint, Expect, ExpectBody, Identity, Options, Request, Tls, TlsSpec,
+    Trust, Workload, drive,
 };
 use model::measured::accounting::ErrorKind;
 use model::measured::recording::Recording;
@@ -216,6 +216,10 @@ fn check_as(
     trust: &Trust,
     load: &Load,
 ) -> Result<Recording, DriveError> {
+    check_over(Tls::new("localhost", trust, identity).unwrap(), addr, load)
+}
+
+fn check_over(tls: Tls, addr: SocketAddr, load: &Load) -> Result<Recording, DriveError> {
     let expect = Expect {
         statuses: vec![200..=200],
         body: ExpectBody::Exact(body()),
@@ -223,7 +227,7 @@ fn check_as(
     let request = Request::new("GET", "/", "localhost", &[], None, expect);
     let endpoint = Endpoint {
         peer: addr.into(),
-        tls: Some(Tls::new("localhost", trust, identity).unwrap()),
+        tls: Some(tls),
     };
     let options = Options {
         cpus: Vec::new(),
@@ -273,6 +277,31 @@ fn right_answers_come_through_tls_and_its_handshake_stands_apart() {
         );
         assert_eq!(recording.times[Clock::FirstByteTime].len(), 60);
     }
+}
+
+#[test]
+fn what_tls_was_made_of_is_handed_on_and_a_key_is_not() {
+    let signed = sign("localhost");
+    let addr = server(&signed, Habit::Answer);
+    let tls = Tls::new("localhost", &only(&signed), None).unwrap();
+    let written = serde_json::to_string(tls.spec().unwrap()).unwrap();
+    let again: TlsSpec = serde_json::from_str(&written).unwrap();
+    let load = load(Arrival::Closed, Some(8));
+    let recording = check_over(again.made().unwrap(), addr, &load).unwrap();
+    assert_eq!(recording.accounting.ok, 8);
+    let other = TlsSpec {
+        trust: only(&sign("localhost")),
+        ..again
+    };
+    assert!(check_over(other.made().unwrap(), addr, &load).is_err());
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["me".to_owned()]).unwrap();
+    let identity = Identity {
+        cert: certificate.self_signed(&key).unwrap().pem().into_bytes(),
+        key: key.serialize_pem().into_bytes(),
+    };
+    let keyed = Tls::new("localhost", &only(&signed), Some(&identity)).unwrap();
+    assert_eq!(keyed.spec(), None);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use core::fmt;
 
 /// A request method (RFC 9110 §9.1). The case matters: `get` is [`Method::Other`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Method {
     /// `GET`
     Get,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use model::measured::accounting::ErrorKind;
 
@@ -18,6 +19,7 @@ pub struct Control {
     latest: [AtomicU64; 2],
     on_phase: Option<Box<OnPhase>>,
     on_reply: Option<Box<OnReply>>,
+    on_open: Option<Box<OnOpen>>,
 }
 
 /// Called on a generator thread, so it must return within microseconds.
@@ -25,6 +27,9 @@ type OnPhase = dyn Fn(Phase) + Send + Sync;
 
 /// As [`OnPhase`].
 type OnReply = dyn Fn(&Reply<'_>) + Send + Sync;
+
+/// Called on a generator thread, while the others wait for it.
+type OnOpen = dyn Fn() -> Option<Instant> + Send + Sync;
 
 /// What answered a request, or what came instead.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +65,16 @@ impl Control {
         Self {
             on_phase: Some(Box::new(on_phase)),
             ..Self::default()
+        }
+    }
+
+    /// The same control for a drive that begins when somebody says so: `on_open` is called once all connections are open, and returns
+    /// when the schedule begins. Where it returns nothing that is at once, as it is where nobody is asked.
+    #[must_use]
+    pub fn starting(self, on_open: impl Fn() -> Option<Instant> + Send + Sync + 'static) -> Self {
+        Self {
+            on_open: Some(Box::new(on_open)),
+            ..self
         }
     }
 
@@ -122,15 +137,21 @@ impl Control {
         self.is_measuring.load(Ordering::Relaxed)
     }
 
-    /// The measured part begins, which every thread sees for itself: the first one announces it.
-    pub(crate) fn measuring(&self) {
+    /// When the schedule begins, now that all connections are open, where somebody says so.
+    pub(crate) fn starts_at(&self) -> Option<Instant> {
+        self.on_open.as_ref().and_then(|on_open| on_open())
+    }
+
+    /// The measured part begins, which every thread sees for itself: the first one announces it. Who drives load elsewhere says so
+    /// here.
+    pub fn measuring(&self) {
         if !self.is_measuring.swap(true, Ordering::Relaxed) {
             self.reached(Phase::Measuring);
         }
     }
 
     /// All connections have answered what will be waited for.
-    pub(crate) fn drained(&self) {
+    pub fn drained(&self) {
         self.reached(Phase::Drained);
     }
 
@@ -140,8 +161,8 @@ impl Control {
         }
     }
 
-    /// Adds what a thread has seen since it last said so.
-    pub(crate) fn add(&self, ok: u64, failed: u64) {
+    /// Adds what a thread has seen since it last said so: requests that succeeded, and that failed.
+    pub fn add(&self, ok: u64, failed: u64) {
         self.ok.fetch_add(ok, Ordering::Relaxed);
         self.failed.fetch_add(failed, Ordering::Relaxed);
     }

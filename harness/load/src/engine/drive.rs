@@ -6,6 +6,7 @@ use model::measured::receive::Distrust;
 use model::measured::recording::{Recording, recovery_ns};
 use model::spec::load::{Load, ReceiveClock};
 use model::spec::part::Part;
+use model::units::Nanos;
 
 use crate::clock::Clock;
 use crate::engine::common::{Common, Share};
@@ -143,21 +144,10 @@ pub fn drive(
             })
             .collect()
     });
-    let mut merged: Option<Recording> = None;
-    for recording in recordings {
-        // A thread that was let go by another's failure has recorded nothing.
-        let Some(recording) = recording? else {
-            continue;
-        };
-        match &mut merged {
-            Some(merged) => merged.merge_thread(&recording),
-            None => merged = Some(recording),
-        }
-    }
-    let mut merged = merged.expect("there is at least one thread");
+    // A thread that was let go by another's failure has recorded nothing.
+    let recordings: Result<Vec<Option<Recording>>, DriveError> = recordings.into_iter().collect();
+    let mut merged = as_one(load, recordings?.into_iter().flatten());
     merged.receive.distrust = stamping.and_then(Result::err);
-    let eased_ns = load.goodput.and(load.arrival.eases_at());
-    merged.recovery_ns = eased_ns.and_then(|at| recovery_ns(&merged.intervals, at));
     assert!(
         merged.accounting.balances(),
         "every scheduled request has exactly one fate: {:?}",
@@ -170,6 +160,44 @@ pub fn drive(
         merged.kinds
     );
     Ok(merged)
+}
+
+/// What generators recorded, at least one, that each drove a part of this load at the same time, as one.
+pub fn merge(load: &Load, parts: Vec<Recording>) -> Recording {
+    let places = parts
+        .iter()
+        .map(|part| part.connections.places)
+        .sum::<u64>();
+    let weighted = parts.into_iter().map(|part| {
+        // Each averaged it over its own connections.
+        let share = part.connections.places as f64 / places.max(1) as f64;
+        Recording {
+            overtime_ns: scaled(part.overtime_ns, share),
+            ..part
+        }
+    });
+    as_one(load, weighted)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a time is a time"
+)]
+fn scaled(ns: Nanos, share: f64) -> Nanos {
+    (ns as f64 * share).round() as Nanos
+}
+
+/// What was recorded over the same time, at least one recording, as one.
+fn as_one(load: &Load, recordings: impl Iterator<Item = Recording>) -> Recording {
+    let merged = recordings.reduce(|mut merged, recording| {
+        merged.merge_thread(&recording);
+        merged
+    });
+    let mut merged = merged.expect("somebody recorded something");
+    let eased_ns = load.goodput.and(load.arrival.eases_at());
+    merged.recovery_ns = eased_ns.and_then(|at| recovery_ns(&merged.intervals, at));
+    merged
 }
 
 /// Has the kernel stamp what arrives, as far as that is wanted; or why it isn't trusted, where it need not be.

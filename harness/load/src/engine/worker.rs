@@ -61,10 +61,14 @@ pub(crate) fn run<T: Transport>(
     let schedule = Schedule::new(common.load, share.thread, share.threads)
         .map(|schedule| schedule.part(share.part));
     let start_ns = common.meeting.meet(|| {
+        let starts_at = common.control.starts_at();
         if common.load.warmup.is_zero() {
             common.control.measuring();
         }
-        common.clock.now() + START_AHEAD_NS
+        starts_at.map_or_else(
+            || common.clock.now() + START_AHEAD_NS,
+            |moment| common.clock.reading_at(moment),
+        )
     });
     start_ns
         .map(|start_ns| worker.drive(schedule, start_ns))

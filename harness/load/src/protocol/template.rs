@@ -11,6 +11,7 @@ use std::sync::Arc;
 use http1::Method;
 use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
+use serde::{Deserialize, Serialize};
 
 /// What `{random}` stands for: numbers that fit into 32 bits, so that they are exact wherever JSON is read.
 pub const USUAL_RANDOM: RangeInclusive<u64> = 0..=u32::MAX as u64;
@@ -25,7 +26,7 @@ pub const MAX_KEPT_BODY_BYTES: usize = 1024 * 1024;
 const MAX_HOLE_BYTES: usize = 66;
 
 /// Bytes with holes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Template {
     head: Vec<Piece>,
     body: Vec<Piece>,
@@ -33,14 +34,14 @@ pub(crate) struct Template {
     methods: Vec<Method>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Piece {
     Text(Vec<u8>),
     Hole(Hole),
 }
 
 /// What may be filled in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Hole {
     /// `{seq}`: the number of the request, from 1, which no other request of the drive has.
     Seq,
@@ -241,7 +242,7 @@ fn write(
 }
 
 /// What is taken of a reply, for requests that follow it in its session.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Take {
     /// Its place among the values of the session.
     pub place: usize,
@@ -250,7 +251,7 @@ pub struct Take {
 }
 
 /// Where something stands in a reply.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {
     /// In its body, at this JSON pointer (RFC 6901).
     Json(String),
@@ -259,7 +260,7 @@ pub enum Source {
 }
 
 /// What a reply says at certain places.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
     /// What must stand where, by JSON pointers.
     pub json: Vec<(String, serde_json::Value)>,

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use http1::Method;
 use http1::client::encode_request_of;
 use model::units::Nanos;
+use serde::{Deserialize, Serialize};
 use websocket::MAX_MESSAGE_BYTES;
 
 use crate::protocol::messages::MIN_MESSAGE_BYTES;
 use crate::protocol::template::{Filling, Reading, Template};
 
-/// What is said over the connections of a drive.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is said over the connections of a drive. Written down and read again it is the same, so that others can say it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Workload(pub(crate) WorkloadKind);
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum WorkloadKind {
     /// A mix of requests: at least one kind.
     Requests(Vec<Request>),
@@ -52,7 +53,7 @@ impl From<Chat> for Workload {
 ///
 /// All its members live in one thread, which matches what they hear without a lock: of several cores that a drive may use it
 /// takes the first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chat {
     host: String,
     target: String,
@@ -91,7 +92,7 @@ impl Chat {
 }
 
 /// One kind of request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// What is sent, head and body, where it is the same each time.
     pub bytes: Vec<u8>,
@@ -113,7 +114,7 @@ pub struct Request {
 pub const SUCCESS_OR_REDIRECT: RangeInclusive<u16> = 200..=399;
 
 /// What a reply must be. Anything else is an error of a named kind.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expect {
     /// The statuses of which it has one, as ranges; [`SUCCESS_OR_REDIRECT`] for addresses whose answers are not known beforehand.
     pub statuses: Vec<RangeInclusive<u16>>,
@@ -146,7 +147,7 @@ pub enum OwnBody {
 }
 
 /// What the body of a reply must be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExpectBody {
     /// Whatever comes.
     Any,

@@ -17,6 +17,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{DigitallySignedStruct, RootCertStore, SignatureScheme};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::transport::link::{HandshakeError, RecvError, Transport};
@@ -27,10 +28,22 @@ use crate::transport::receiver::Receiver;
 pub struct Tls {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
+    /// What it was made of, where that is no secret.
+    spec: Option<Arc<TlsSpec>>,
+}
+
+/// How a server is spoken to over TLS by a client that shows no certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsSpec {
+    /// The name of the server: a host name or an address without brackets.
+    pub host: String,
+    /// Whom to believe that it has this name.
+    pub trust: Trust,
 }
 
 /// Whose certificates are believed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Trust {
     /// Those that the system's authorities signed.
     System,
@@ -73,15 +86,32 @@ impl Tls {
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.resumption = Resumption::disabled();
+        let spec = identity.is_none().then(|| TlsSpec {
+            host: host.to_owned(),
+            trust: trust.clone(),
+        });
         Ok(Self {
             config: Arc::new(config),
             name,
+            spec: spec.map(Arc::new),
         })
+    }
+
+    /// What it was made of; none where a certificate is shown, whose key nobody else should have.
+    pub fn spec(&self) -> Option<&TlsSpec> {
+        self.spec.as_deref()
     }
 
     /// The same for another client of rustls.
     pub fn config(&self) -> ClientConfig {
         ClientConfig::clone(&self.config)
+    }
+}
+
+impl TlsSpec {
+    /// TLS as this says.
+    pub fn made(&self) -> Result<Tls, TlsError> {
+        Tls::new(&self.host, &self.trust, None)
     }
 }
 

@@ -20,7 +20,7 @@ pub const MAX_REQUESTS: usize = 64;
 const SHORTEST_REPLAY_NS: Nanos = NANOS_PER_S / 1_000;
 
 /// When requests are sent.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Arrival {
     /// The next request follows the previous reply on its connection: measures capacity.
     Closed,
@@ -164,7 +164,7 @@ pub enum ReceiveClock {
 }
 
 /// One drive of load at one address: everything the instrument needs to know beside the requests.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Load {
     /// When requests are sent.
     pub arrival: Arrival,
@@ -208,7 +208,7 @@ impl Load {
 }
 
 /// The limits that a reply has to keep, all of them, to count as goodput: useful throughput, without the replies that come too late. At least one is set.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Goodput {
     /// The longest response time, in nanoseconds.
     pub response_time_ns: Option<Nanos>,

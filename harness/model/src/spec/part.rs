@@ -7,15 +7,15 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// The most parts of a load: each generator goes through what all of them send, to find what is its own.
 pub const MAX_PARTS: u32 = 1_000;
 
 /// One of the equal parts of a load. Written `2/4`: the second of four.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Part {
     /// From 0, below `of`.
     index: u32,
@@ -93,6 +93,14 @@ impl FromStr for Part {
             .ok_or_else(|| PartError {
                 text: text.to_owned(),
             })
+    }
+}
+
+impl TryFrom<String> for Part {
+    type Error = PartError;
+
+    fn try_from(text: String) -> Result<Self, PartError> {
+        text.parse()
     }
 }
 

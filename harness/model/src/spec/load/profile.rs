@@ -11,6 +11,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::units::{MAX_DURATION, MAX_RATE_PER_S, NANOS_PER_S, Nanos, Rate, duration_ns};
@@ -53,12 +54,12 @@ pub enum Stage {
 }
 
 /// Stages one after the other, and then from the beginning again, without end. Cheap to clone.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Profile(Arc<Course>);
 
 /// The stages in the numbers that arrivals are computed from. Times are in nanoseconds: whole ones, which an `f64` holds
 /// exactly up to 104 days.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Course {
     /// In order of time; never empty.
     pieces: Vec<Piece>,
@@ -69,7 +70,7 @@ struct Course {
     mean: Rate,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Piece {
     from_ns: f64,
     /// Λ at its beginning.
@@ -79,7 +80,7 @@ struct Piece {
 }
 
 /// λ over the time of one piece.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 enum Curve {
     Flat {
         per_s: f64,
