@@ -27,7 +27,7 @@ use model::record::errors::ErrorComparison;
 use model::record::metric::Metric;
 use model::record::read::SCHEMA_VERSION;
 use model::record::run::{Completion, RunRecord};
-use model::record::surroundings::UNKNOWN;
+use model::record::surroundings::{Environment, UNKNOWN};
 use model::record::target::TargetRecord;
 use model::record::verdict::ComparisonVerdict;
 use model::record::warning::{Fact, Warning};
@@ -688,6 +688,7 @@ fn circumstances(run: &RunRecord) -> Vec<(&'static str, String)> {
         ),
         ("servers on cores", cpus(&run.pinning.server_cpus)),
         ("generator on cores", cpus(&run.pinning.load_cpus)),
+        ("load generators", generators(environment)),
         ("bench", run.bench_version.clone()),
         ("SHA-256 of bench", environment.binary_sha256.clone()),
         (
@@ -697,6 +698,17 @@ fn circumstances(run: &RunRecord) -> Vec<(&'static str, String)> {
         ("epochs of", format!("{} s", plan.epoch_s)),
         ("warm-up", format!("{} s", plan.warmup_s)),
     ]
+}
+
+/// Which machines drove the load.
+fn generators(environment: &Environment) -> String {
+    let sites = environment.generators.iter();
+    let names: Vec<&str> = sites.map(|site| site.name.as_str()).collect();
+    if names.is_empty() {
+        "this machine".to_owned()
+    } else {
+        names.join(", ")
+    }
 }
 
 /// Who a target is, by name.

@@ -9,10 +9,13 @@ use model::measured::stalls::Stalls;
 use model::measured::summary::{Summary, Times, value_at};
 use model::measured::workload::WorkloadKind;
 use model::percentiles::PERCENTILES;
+use model::record::generator::GeneratorRecord;
 use model::record::warning::{Fact, Instrument, REACHED_SHARE, SATURATED_SHARE, Warning};
 use model::spec::load::{Arrival, Connect, Load, Process};
 use model::spec::services::Service;
 use model::units::{NANOS_PER_S, Nanos};
+use stats::distribution::mean;
+use stats::sign_flip::sign_flip;
 
 /// The generator's own lag at the 99th percentile from which on it is worth a warning.
 pub const NOTABLE_LAG_P99_NS: Nanos = 1_000_000;
@@ -41,6 +44,13 @@ pub const VOIDING_BACKEND_P50_NS: Nanos = 1_000_000;
 
 /// Lines that a target prints for each request from which on they are among its costs: one for a hundred.
 pub const NOTABLE_LINES_SHARE: f64 = 0.01;
+
+/// By how much the median of a load generator may certainly differ from that of the others before it is worth a warning: as much as two
+/// measurements of one target may.
+pub const NOTABLE_GENERATOR_DIFFERENCE: f64 = 0.05;
+
+/// The fewest epochs by which generators are held against each other: of fewer no pattern of signs is rare enough.
+pub const GENERATOR_EPOCHS: usize = 6;
 
 /// Share of time taken by the hypervisor that is worth a warning.
 pub const NOTABLE_STEAL_SHARE: f64 = 0.02;
@@ -389,6 +399,65 @@ pub fn printed(lines: u64, requests: u64) -> Option<Warning> {
     is_notable.then(|| Warning::note(Fact::Printed { lines, requests }))
 }
 
+/// Load generators that measured other medians than the others did at the same time, certainly and by more than
+/// [`NOTABLE_GENERATOR_DIFFERENCE`]; and that all of them measured longer ones than the `probe` did, so that requests wait in the generators.
+/// Epochs are paired: whatever the target did in one of them it did to all.
+pub fn generators_differ(
+    generators: &[GeneratorRecord],
+    probe: Option<&GeneratorRecord>,
+    seed: u64,
+) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for (index, record) in generators.iter().enumerate() {
+        let others = generators.iter().enumerate();
+        let others = others.filter_map(|(other, record)| (other != index).then_some(record));
+        if let Some((ratio, interval)) = apart(&[record], &others.collect::<Vec<_>>(), seed) {
+            warnings.push(Warning::note(Fact::GeneratorsDiffer {
+                generator: record.name.clone(),
+                ratio,
+                interval,
+            }));
+        }
+    }
+    let all: Vec<&GeneratorRecord> = generators.iter().collect();
+    let beside_probe = probe.and_then(|probe| apart(&all, &[probe], seed));
+    if let Some((ratio, interval)) = beside_probe.filter(|(ratio, _)| *ratio > 1.0) {
+        warnings.push(Warning::note(Fact::ProbeDiffers { ratio, interval }));
+    }
+    warnings
+}
+
+/// The medians of some by those of others, with the ends of its 95 % interval, where that is certainly more than
+/// [`NOTABLE_GENERATOR_DIFFERENCE`] from 1.
+fn apart(
+    some: &[&GeneratorRecord],
+    others: &[&GeneratorRecord],
+    seed: u64,
+) -> Option<(f64, [f64; 2])> {
+    let of_epoch = |records: &[&GeneratorRecord], epoch: usize| {
+        let medians = records.iter().map(|record| {
+            let median_ns = record.response_time_p50_ns.get(epoch).copied().flatten();
+            median_ns.filter(|&ns| ns > 0).map(|ns| (ns as f64).ln())
+        });
+        let medians: Option<Vec<f64>> = medians.collect();
+        medians
+            .filter(|medians| !medians.is_empty())
+            .map(|medians| mean(&medians))
+    };
+    let epochs = some.first()?.response_time_p50_ns.len();
+    let differences: Vec<f64> = (0..epochs)
+        .filter_map(|epoch| Some(of_epoch(some, epoch)? - of_epoch(others, epoch)?))
+        .collect();
+    if differences.len() < GENERATOR_EPOCHS {
+        return None;
+    }
+    let found = sign_flip(&differences, 0.05, seed);
+    let limit = NOTABLE_GENERATOR_DIFFERENCE.ln_1p();
+    let is_notable = found.interval.low > limit || found.interval.high < -limit;
+    let interval = [found.interval.low.exp(), found.interval.high.exp()];
+    is_notable.then(|| (found.mean.exp(), interval))
+}
+
 /// Replies that redirect elsewhere count as a success where no status was asked for, and measure another page than was meant.
 pub fn redirected(recording: &Recording) -> Option<Warning> {
     let statuses: BTreeMap<u16, u64> = recording
@@ -543,6 +612,73 @@ mod tests {
     use std::time::Duration;
 
     const MS: Nanos = 1_000_000;
+
+    /// A generator with these medians, epoch by epoch.
+    fn generator(name: &str, medians_us: &[u64]) -> GeneratorRecord {
+        GeneratorRecord {
+            name: name.to_owned(),
+            clock_bound_ns: 0,
+            ready_after_ns: 0,
+            accounting: Accounting::default(),
+            response_time_ns: Times::default(),
+            cpu_share: 0.0,
+            response_time_p50_ns: medians_us.iter().map(|us| Some(us * 1_000)).collect(),
+            response_time_v2_base64: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_generator_that_certainly_measures_otherwise_is_named_and_noise_is_not() {
+        // What the target does in an epoch it does to all.
+        let usual = [100, 200, 150, 120, 300, 110, 140, 180];
+        let noisy = [102, 197, 153, 118, 306, 108, 142, 177];
+        let slower = usual.map(|us| us * 11 / 10);
+        let named = |generators: &[GeneratorRecord]| {
+            let warnings = generators_differ(generators, None, 1);
+            let names = warnings.into_iter().map(|warning| match warning.fact {
+                Fact::GeneratorsDiffer {
+                    generator, ratio, ..
+                } => (generator, (ratio * 100.0).round()),
+                fact => panic!("{fact:?}"),
+            });
+            names.collect::<Vec<_>>()
+        };
+        let [one, two] = [generator("one", &usual), generator("two", &noisy)];
+        assert_eq!(named(&[one.clone(), two.clone()]), []);
+        let three = generator("three", &slower);
+        assert_eq!(
+            named(&[one.clone(), two.clone(), three.clone()]),
+            [("three".to_owned(), 110.0)]
+        );
+        // Of two it is not known which is the odd one.
+        assert_eq!(named(&[one.clone(), three.clone()]).len(), 2);
+        // One alone has nobody to differ from, and few epochs tell nothing.
+        assert_eq!(named(&[three]), []);
+        let few = [generator("a", &usual[..5]), generator("b", &slower[..5])];
+        assert_eq!(named(&few), []);
+    }
+
+    #[test]
+    fn generators_that_queue_are_betrayed_by_the_probe() {
+        let usual = [100, 200, 150, 120, 300, 110];
+        let slower = usual.map(|us| us * 5 / 4);
+        let found = |load: &[u64], probe: &[u64]| {
+            let generators = [generator("one", load), generator("two", load)];
+            let warnings = generators_differ(&generators, Some(&generator("probe", probe)), 1);
+            warnings
+                .into_iter()
+                .map(|warning| warning.fact)
+                .collect::<Vec<_>>()
+        };
+        let betrayed = found(&slower, &usual);
+        assert!(
+            matches!(betrayed.as_slice(), [Fact::ProbeDiffers { ratio, .. }] if (ratio - 1.25).abs() < 0.01),
+            "{betrayed:?}"
+        );
+        assert_eq!(found(&usual, &usual), []);
+        // A probe that is slower says nothing of the generators.
+        assert_eq!(found(&usual, &slower), []);
+    }
 
     fn load(arrival: Arrival) -> Load {
         Load {

@@ -32,6 +32,7 @@ impl From<Kind> for Exit {
             Kind::Internal => Self::Internal,
             Kind::Usage => Self::Usage,
             Kind::Target => Self::TargetFailed,
+            Kind::Void => Self::Invalid,
             Kind::Interrupted => Self::Interrupted,
         }
     }

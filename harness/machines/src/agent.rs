@@ -1,14 +1,15 @@
-//! An agent: it is there, says so, and answers what its clocks read.
+//! An agent: it is there, says so, answers what its clocks read, and drives its part of a load.
 
 use std::time::Duration;
 
 use async_nats::jetstream::kv::Store;
 
 use crate::access::NatsAccess;
-use crate::broker::{Broker, Registered, block_on, monotonic_ns};
+use crate::broker::{Broker, Registered, block_on, clocks_of, monotonic_ns, orders_of};
+use crate::driving;
 use crate::error::MachinesError;
 use crate::lease::{Lease, Step};
-use crate::registration::Registration;
+use crate::registration::{Registration, Role};
 
 /// How often it is asked whether to end.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -33,10 +34,18 @@ pub fn run(
     block_on(async {
         let broker = Broker::connect(access, registration.name.as_str()).await?;
         // Before it can be found, it answers.
-        let questions = broker.questions(&registration.name).await?;
+        let questions = broker.listen(clocks_of(&registration.name)).await?;
         let answering = tokio::spawn(broker.answer(questions));
+        let orders = broker.listen(orders_of(&registration.name)).await?;
+        let driving = (registration.role != Role::Server)
+            .then(|| tokio::spawn(driving::serve(broker.clone(), registration.clone(), orders)));
         let held = hold(&broker, registration, is_asked, on_event).await;
         answering.abort();
+        if let Some(driving) = driving {
+            // What it drives ends with it.
+            driving.abort();
+            let _ = driving.await;
+        }
         if let Some(revision) = held? {
             // What can't be taken away now expires by itself.
             let _ = broker.leave(&registration.name, revision).await;

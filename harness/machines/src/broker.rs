@@ -1,18 +1,24 @@
 //! The NATS server, as agents and those who look for them use it.
 //!
 //! Registrations are entries of one bucket in the server's memory, each under its agent's name, which expire. An agent's clocks are asked
-//! at a subject of its own.
+//! at a subject of its own, and what it is to do is said at another. What is long, an order or a recording, is an object of a store in
+//! the server's memory, from which the reader takes it away.
 
 use std::time::Duration;
 
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::kv::{Config, Operation, Store};
+use async_nats::jetstream::object_store::{self, ObjectStore};
 use async_nats::jetstream::stream::StorageType;
 use async_nats::{Client, ConnectOptions, Subscriber};
 use futures_util::StreamExt;
 use model::units::Nanos;
 use rustix::time::{ClockId, clock_gettime};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::AsyncReadExt;
+use tokio::runtime::Runtime;
 
 use crate::access::NatsAccess;
 use crate::clocks::{Exchange, Reading};
@@ -23,10 +29,17 @@ use crate::registration::{AgentName, Registration};
 /// The bucket of registrations. What is kept in it under this name never changes its form.
 const BUCKET: &str = "bench-agents-1";
 
+/// The store of orders and recordings.
+const STORE: &str = "bench-loads-1";
+
+/// How long one is kept that nobody takes away.
+const KEPT_FOR: Duration = Duration::from_mins(1);
+
 /// How long anything may take that is asked of the server.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// A connection to the server.
+#[derive(Clone)]
 pub(crate) struct Broker {
     client: Client,
     server: String,
@@ -44,13 +57,17 @@ pub(crate) enum Registered {
 pub(crate) fn block_on<T>(
     what: impl Future<Output = Result<T, MachinesError>>,
 ) -> Result<T, MachinesError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    runtime()?.block_on(what)
+}
+
+/// What waits for the server, on the thread that asks.
+pub(crate) fn runtime() -> Result<Runtime, MachinesError> {
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| MachinesError::Runtime {
             what: error.to_string(),
-        })?;
-    runtime.block_on(what)
+        })
 }
 
 /// What this machine's clocks read.
@@ -165,6 +182,8 @@ impl Broker {
             return Ok(());
         }
         let jetstream = async_nats::jetstream::new(self.client.clone());
+        // There is none where no load was driven.
+        let _ = jetstream.delete_object_store(STORE).await;
         let deleted = jetstream.delete_key_value(BUCKET).await;
         deleted
             .map(drop)
@@ -187,10 +206,68 @@ impl Broker {
         Ok(found)
     }
 
-    /// The questions for an agent's clocks.
-    pub(crate) async fn questions(&self, name: &AgentName) -> Result<Subscriber, MachinesError> {
-        let subscribed = self.client.subscribe(clocks_of(name)).await;
-        subscribed.map_err(|error| self.refused("take a subscription", &error))
+    /// What is said at a subject from now on.
+    pub(crate) async fn listen(&self, subject: String) -> Result<Subscriber, MachinesError> {
+        let subscribed = self.client.subscribe(subject).await;
+        let subscribed = subscribed.map_err(|error| self.refused("take a subscription", &error))?;
+        // Who hears of it may answer at once.
+        let flushed = self.client.flush().await;
+        flushed.map_err(|error| self.refused("take a subscription", &error))?;
+        Ok(subscribed)
+    }
+
+    /// Says something at a subject. It may be lost.
+    pub(crate) async fn say(&self, subject: &str, what: &impl Serialize) {
+        let what = serde_json::to_vec(what).expect("what is said is plain data");
+        let _ = self.client.publish(subject.to_owned(), what.into()).await;
+    }
+
+    /// Keeps something under a name.
+    pub(crate) async fn keep(
+        &self,
+        name: &str,
+        what: &impl Serialize,
+    ) -> Result<(), MachinesError> {
+        let what = serde_json::to_vec(what).expect("what is kept is plain data");
+        let jetstream = async_nats::jetstream::new(self.client.clone());
+        let store = jetstream.create_object_store(object_store::Config {
+            bucket: STORE.to_owned(),
+            description: Some(
+                "Orders and recordings of bench, each taken away by who reads it".to_owned(),
+            ),
+            max_age: KEPT_FOR,
+            storage: StorageType::Memory,
+            ..object_store::Config::default()
+        });
+        let store = store.await.map_err(|error| self.no_bucket(&error))?;
+        let kept = store.put(name, &mut what.as_slice()).await;
+        kept.map(drop)
+            .map_err(|error| self.refused("keep an object", &error))
+    }
+
+    /// What is kept under a name.
+    pub(crate) async fn kept<T: DeserializeOwned>(&self, name: &str) -> Result<T, MachinesError> {
+        let refused =
+            |error: &(dyn std::error::Error + 'static)| self.refused("hand an object over", error);
+        let store = self.store().await?;
+        let mut object = store.get(name).await.map_err(|error| refused(&error))?;
+        let mut what = Vec::new();
+        let read = object.read_to_end(&mut what).await;
+        read.map_err(|error| refused(&error))?;
+        serde_json::from_slice(&what).map_err(|error| refused(&error))
+    }
+
+    /// Takes away what is kept under a name; what can't be taken away now expires by itself.
+    pub(crate) async fn forget(&self, name: &str) {
+        if let Ok(store) = self.store().await {
+            let _ = store.delete(name).await;
+        }
+    }
+
+    async fn store(&self) -> Result<ObjectStore, MachinesError> {
+        let jetstream = async_nats::jetstream::new(self.client.clone());
+        let store = jetstream.get_object_store(STORE).await;
+        store.map_err(|error| self.no_bucket(&error))
     }
 
     /// Answers what this machine's clocks read, until it is aborted.
@@ -288,8 +365,13 @@ impl Broker {
     }
 }
 
+/// Where an agent hears what to do.
+pub(crate) fn orders_of(name: &AgentName) -> String {
+    format!("bench.agent.{name}.orders")
+}
+
 /// Where an agent's clocks are asked.
-fn clocks_of(name: &AgentName) -> String {
+pub(crate) fn clocks_of(name: &AgentName) -> String {
     format!("bench.agent.{name}.clocks")
 }
 

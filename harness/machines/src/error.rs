@@ -53,6 +53,32 @@ pub enum MachinesError {
         /// What the library said.
         why: String,
     },
+    /// There are fewer generators than are wanted.
+    #[error(
+        "agents as {role} that are wanted: {wanted}, and at {server}: {found}; start the others with `bench agent --nats URL --role {role}`"
+    )]
+    TooFew {
+        /// How many are wanted.
+        wanted: usize,
+        /// As what.
+        role: &'static str,
+        /// Who is there.
+        found: String,
+        /// Where.
+        server: String,
+    },
+    /// An agent is another version of this program.
+    #[error(
+        "{name} is bench {theirs}, and this is {ours}: what they measure together could differ for that; run the same version everywhere"
+    )]
+    Version {
+        /// The agent.
+        name: AgentName,
+        /// Its version.
+        theirs: String,
+        /// Our version.
+        ours: &'static str,
+    },
     /// Another agent has this name.
     #[error("another agent is called {name}: give this one another name with --name")]
     Taken {

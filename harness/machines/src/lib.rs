@@ -4,14 +4,21 @@
 //! it renews, and answers what its clocks read. Nothing of this is a protocol of our own: requests and replies, buckets whose
 //! entries expire, and credentials are NATS'.
 //!
-//! What is decided is apart from what is done: [`access`], [`clocks`], [`lease`] and [`registration`] know no socket and no clock;
-//! [`agent`] and [`listing`] do what they say, by way of `broker`.
+//! Agents drive a load together: each opens its connections, all start at one instant by their own clocks, and what each recorded is merged.
+//! What one of them misses, everybody's load misses: it is void, and driven again.
+//!
+//! What is decided is apart from what is done: [`access`], [`clocks`], [`lease`], [`registration`] and `together` know no socket and no
+//! clock; [`agent`] and `driving` do what they say on an agent's machine, [`fleet`] and [`listing`] on a coordinator's, by way of `broker`.
 
 pub mod access;
 pub mod agent;
 mod broker;
 pub mod clocks;
+mod driving;
 pub mod error;
+pub mod fleet;
 pub mod lease;
 pub mod listing;
 pub mod registration;
+mod together;
+pub mod words;

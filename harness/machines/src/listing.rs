@@ -27,7 +27,7 @@ pub fn list(access: &NatsAccess) -> Result<Vec<Listed>, MachinesError> {
         let broker = Broker::connect(access, "bench agents").await?;
         let mut listed = Vec::new();
         for registration in broker.registrations().await? {
-            let clocks = Offsets::of(&exchanges(&broker, &registration).await);
+            let clocks = clocks_of(&broker, &registration).await;
             listed.push(Listed {
                 registration,
                 clocks,
@@ -37,14 +37,15 @@ pub fn list(access: &NatsAccess) -> Result<Vec<Listed>, MachinesError> {
     })
 }
 
-/// Questions to one agent, one after the other; the first that is not answered is the last.
-async fn exchanges(broker: &Broker, registration: &Registration) -> Vec<Exchange> {
-    let mut exchanges = Vec::new();
+/// How far an agent's clocks are from ours; none where it doesn't answer. Questions are asked one after the other; the first that is not
+/// answered is the last.
+pub(crate) async fn clocks_of(broker: &Broker, registration: &Registration) -> Option<Offsets> {
+    let mut exchanges: Vec<Exchange> = Vec::new();
     for _ in 0..EXCHANGES {
         let Some(exchange) = broker.ask_clocks(&registration.name).await else {
             break;
         };
         exchanges.push(exchange);
     }
-    exchanges
+    Offsets::of(&exchanges)
 }

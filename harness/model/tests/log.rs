@@ -52,6 +52,8 @@ fn experiment(record: &RunRecord) -> ExperimentRecord {
         clock: model::spec::load::ReceiveClock::Auto,
         services: std::collections::BTreeMap::new(),
         database_connections: None,
+        generators: None,
+        probe: false,
         aa: false,
         profile: false,
     }

@@ -9,6 +9,8 @@ pub enum Kind {
     Usage,
     /// A target failed.
     Target,
+    /// What was measured is not valid.
+    Void,
     /// Interrupted before there was anything to keep.
     Interrupted,
 }

@@ -9,6 +9,7 @@
 
 mod checked;
 pub mod earlier;
+pub mod generators;
 pub mod history_file;
 pub mod measure;
 pub mod own;

@@ -19,6 +19,7 @@ use model::units::{Rate, duration_ns};
 use process::failure::Failure;
 use process::files;
 
+use crate::generators::{Agents, AgentsAsked};
 use crate::workload::Routes;
 
 /// The length of one interval of the time series, where the arrivals keep their rate.
@@ -63,6 +64,8 @@ pub struct Choices {
     pub clock: ReceiveClock,
     /// Services that run already, and the connections of each target to the database.
     pub services: ServiceChoices,
+    /// Agents on other machines that drive the load.
+    pub generators: Option<AgentsAsked>,
     /// Whether the last target is the first once more.
     pub aa: bool,
     /// What is looked at after the measurement.
@@ -83,6 +86,7 @@ impl Choices {
             warmup: None,
             clock: ReceiveClock::Auto,
             services: ServiceChoices::default(),
+            generators: None,
             aa: false,
             profile: None,
         }
@@ -112,6 +116,8 @@ pub struct Request {
     pub clock: ReceiveClock,
     /// Services that run already, and the connections of each target to the database.
     pub services: ServiceChoices,
+    /// Agents on other machines that drive the load.
+    pub generators: Option<AgentsAsked>,
     /// What is looked at after the measurement.
     pub profile: Option<Profile>,
     /// All of it as records have it.
@@ -123,7 +129,8 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// A route that no target serves, idle connections to one that speaks TLS, or a plan with too few blocks to tell anything.
+    /// A route that no target serves, idle connections to one that speaks TLS, a load that the agents can't drive, or a plan with too few
+    /// blocks to tell anything.
     pub fn new(
         scenario: Scenario,
         targets: Vec<TargetSpec>,
@@ -152,10 +159,14 @@ impl Request {
         })
         .map_err(Failure::usage_of)?;
         let experiment = experiment(&scenario, &targets, &choices);
+        let connections = choices.connections.unwrap_or(scenario.connections);
+        if let Some(asked) = &choices.generators {
+            asked.check(&routes, connections, scenario.idle_connections)?;
+        }
         Ok(Self {
             experiment,
             arrival,
-            connections: choices.connections.unwrap_or(scenario.connections),
+            connections,
             scenario,
             routes,
             targets,
@@ -164,6 +175,7 @@ impl Request {
             pinning: choices.pinning,
             clock: choices.clock,
             services: choices.services,
+            generators: choices.generators,
             profile: choices.profile,
         })
     }
@@ -193,35 +205,39 @@ impl Request {
         })
     }
 
-    /// What a log asks for that begins with this.
+    /// What a log asks for that begins with this. `agents`: as for [`Self::again`].
     ///
     /// # Errors
     ///
     /// As [`Self::again`].
-    pub fn of(head: &LogHead) -> Result<Self, Failure> {
+    pub fn of(head: &LogHead, agents: Option<Agents>) -> Result<Self, Failure> {
         Self::again(
             &head.scenario,
             &head.manifests,
             &head.experiment,
             head.seed,
             head.pinning.clone(),
+            agents,
         )
     }
 
     /// What a record asked for.
     ///
-    /// `scenario`: its text. `manifests`: those of the targets, in their order.
+    /// `scenario`: its text. `manifests`: those of the targets, in their order. `agents`: where those meet who drive the load, where others
+    /// than this process do.
     ///
     /// # Errors
     ///
-    /// A text that this bench doesn't read, or targets that are fewer than they should be.
+    /// A text that this bench doesn't read, targets that are fewer than they should be, or agents that nobody names.
     pub fn again(
         scenario: &str,
         manifests: &[String],
         experiment: &ExperimentRecord,
         seed: u64,
         pinning: Pinning,
+        agents: Option<Agents>,
     ) -> Result<Self, Failure> {
+        let generators = agents_again(experiment, agents)?;
         let scenario = scenario_again(scenario, &experiment.scenario_file)?;
         let targets = experiment.targets.iter().zip(manifests);
         let targets: Vec<TargetSpec> = targets
@@ -250,6 +266,7 @@ impl Request {
                     experiment.database_connections.and_then(NonZeroU32::new),
                 )
                 .map_err(Failure::usage_of)?,
+                generators,
                 aa: experiment.aa,
                 profile: experiment.profile.then_some(Profile::Syscalls),
                 ..Choices::usual(experiment.effort, seed, pinning)
@@ -308,9 +325,32 @@ fn experiment(scenario: &Scenario, targets: &[TargetSpec], choices: &Choices) ->
         services: choices.services.recorded(),
         database_connections: Some(choices.services.connections.get())
             .filter(|connections| *connections != services::DEFAULT_CONNECTIONS.get()),
+        generators: choices.generators.as_ref().map(|asked| asked.count.get()),
+        probe: choices.generators.as_ref().is_some_and(|asked| asked.probe),
         aa: choices.aa,
         profile: choices.profile.is_some(),
     }
+}
+
+/// The agents that drove a load, where agents did.
+fn agents_again(
+    experiment: &ExperimentRecord,
+    agents: Option<Agents>,
+) -> Result<Option<AgentsAsked>, Failure> {
+    let Some(count) = experiment.generators.and_then(NonZeroU32::new) else {
+        return Ok(None);
+    };
+    let Some(agents) = agents else {
+        return Err(Failure::usage(miette::miette!(
+            help = "name their NATS server: `--resume DIR --nats URL`",
+            "{count} agents on other machines drive this load"
+        )));
+    };
+    Ok(Some(AgentsAsked {
+        count,
+        probe: experiment.probe,
+        agents,
+    }))
 }
 
 /// A scenario as it was; where the record has not all of it, that of the file, if it is what was recorded.

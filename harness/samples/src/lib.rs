@@ -267,6 +267,8 @@ fn target(
             stats: None,
             samples,
         },
+        generators: Vec::new(),
+        probe: None,
         warmups: (0..plan.rounds)
             .map(|round| WarmupRecord {
                 round,

@@ -82,6 +82,7 @@ pub(crate) fn character(name: &str) -> Character {
 pub(crate) fn environment() -> Environment {
     Environment {
         services: Vec::new(),
+        generators: Vec::new(),
         kernel: "Linux 6.12.0".to_owned(),
         cpu_model: "Made-up Processor 3000".to_owned(),
         cores: 2,

@@ -12,9 +12,9 @@ use crate::args::shared::NatsArgs;
   bench agent --nats tls://hub.test:4222 --nats-credentials agents.creds --name load-1
   bench agent --nats tls://hub.test:4222 --nats-ca ca.pem --role server --cpus 0-3
 
-The agent registers itself with a NATS server that has JetStream (`nats-server --jetstream`), where `bench agents` lists it, and answers \
-what its clocks read. It dials out: nothing has to reach its machine. Ctrl-C or SIGTERM ends it, and takes its registration away; one \
-that is killed is no longer listed 5 seconds later. An agent starts no program and drives no load.")]
+The agent registers itself with a NATS server that has JetStream (`nats-server --jetstream`), where `bench agents` lists it. A generator \
+drives its part of the load of a `bench run --generators N`. It dials out: nothing has to reach its machine. Ctrl-C or SIGTERM ends it, and \
+takes its registration away; one that is killed is no longer listed 5 seconds later. An agent starts no program.")]
 pub(crate) struct AgentArgs {
     #[command(flatten)]
     pub(crate) nats: NatsArgs,

@@ -14,7 +14,9 @@ use process::failure::Failure;
 use report::charts::Chart;
 use runner::request::{Choices, Profile, Request};
 
-use crate::args::shared::{EffortArgs, ExperimentArgs, InstrumentArgs, ShownArgs, charts};
+use crate::args::shared::{
+    EffortArgs, ExperimentArgs, GeneratorsArgs, InstrumentArgs, ShownArgs, charts,
+};
 
 #[derive(Debug, ClapArgs)]
 #[command(
@@ -29,6 +31,7 @@ use crate::args::shared::{EffortArgs, ExperimentArgs, InstrumentArgs, ShownArgs,
   bench run file-pool --pool 4,40,512
   bench run mixed --profile syscalls
   bench run io-heavy --chart ratios,latency-by-percentile
+  bench run ping --url api=http://api.test:8080 --nats tls://hub.test:4222 --generators 4
   bench run --preset node-or-fastapi           one question, seven workloads, one page
   bench run --resume results/runs/…-io-heavy    continue one that was killed
 
@@ -80,6 +83,9 @@ pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) instrument: InstrumentArgs,
 
+    #[command(flatten)]
+    pub(crate) generators: GeneratorsArgs,
+
     /// Directory for the files of this run, new or empty
     ///
     /// [default: results/runs/TIME-SCENARIO]
@@ -90,7 +96,7 @@ pub(crate) struct RunArgs {
     #[arg(
         long,
         value_name = "NAME|FILE",
-        conflicts_with_all = ["named", "scenario", "connections", "rate", "rounds", "aa", "profile", "chart", "history", "tui", "base", "url", "pid", "pool", "workers", "warmup", "clock"]
+        conflicts_with_all = ["named", "scenario", "connections", "rate", "rounds", "aa", "profile", "chart", "history", "tui", "base", "url", "pid", "pool", "workers", "warmup", "clock", "generators", "probe"]
     )]
     pub(crate) preset: Option<String>,
 
@@ -101,7 +107,7 @@ pub(crate) struct RunArgs {
         conflicts_with_all = [
             "named", "scenario", "preset", "out", "target", "base", "url", "connections", "rate", "duration", "warmup", "rounds", "quick",
             "thorough", "aa", "pool", "pid", "cacert", "insecure", "cert", "connect_to", "profile", "server_cpus", "load_cpus",
-            "clock", "postgres", "redis", "database_connections", "seed",
+            "clock", "postgres", "redis", "database_connections", "seed", "generators", "probe",
         ]
     )]
     pub(crate) resume: Option<PathBuf>,
@@ -143,6 +149,7 @@ impl RunArgs {
             warmup: self.warmup,
             aa: self.aa,
             profile: self.profile.map(Into::into),
+            generators: self.generators.asked()?,
             ..self.instrument.choices(effort)?
         };
         Request::new(scenario, targets, choices)

@@ -2,13 +2,15 @@
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValuesParser, RangedI64ValueParser, TypedValueParser};
 use clap::{Args as ClapArgs, ValueEnum};
 use machines::access::NatsAccess;
 use model::record::surroundings::Pinning;
 use model::spec::access::{Access, ConnectTo, Identity, TrustSpec};
 use model::spec::load::ReceiveClock;
+use model::spec::part::MAX_PARTS;
 use model::spec::plan::Effort;
 use model::spec::scenario::Scenario;
 use model::spec::services::{
@@ -17,9 +19,11 @@ use model::spec::services::{
 use model::spec::target;
 use model::spec::target::TargetSpec;
 use model::spec::target::pools::Pools;
+use model::units::{duration_ns, parse_duration};
 use process::cores::{self, CpuList};
 use process::failure::Failure;
 use report::charts::Chart;
+use runner::generators::{Agents, AgentsAsked};
 use runner::request::Choices;
 use serde::Serialize;
 
@@ -32,12 +36,13 @@ pub(crate) struct NatsArgs {
     /// The NATS server, as `nats://host:4222` or `tls://host:4222`; `user:password@` may stand before the host. Beyond this machine it
     /// needs TLS, or --nats-credentials.
     #[arg(
+        id = "nats",
         long = "nats",
         value_name = "URL",
         env = "BENCH_NATS",
         hide_env_values = true
     )]
-    url: String,
+    url: Option<String>,
 
     /// A file with a NATS user's credentials, as `nsc generate creds` writes it.
     #[arg(
@@ -55,12 +60,66 @@ pub(crate) struct NatsArgs {
 impl NatsArgs {
     /// The server, and what lets us in.
     pub(crate) fn access(&self) -> Result<NatsAccess, Failure> {
-        NatsAccess::new(
-            &self.url,
-            self.credentials.as_deref(),
-            self.authority.as_deref(),
-        )
-        .map_err(Failure::usage_of)
+        let url = self.url.as_deref().ok_or_else(|| {
+            Failure::usage(miette::miette!(
+                help = "write --nats nats://host:4222, or set BENCH_NATS",
+                "no NATS server is named, at which agents meet"
+            ))
+        })?;
+        NatsAccess::new(url, self.credentials.as_deref(), self.authority.as_deref())
+            .map_err(Failure::usage_of)
+    }
+}
+
+/// Agents on other machines that drive the load.
+#[derive(Debug, Clone, ClapArgs)]
+pub(crate) struct GeneratorsArgs {
+    /// So many agents on other machines drive the load together (see `bench agents`), each an equal part of it. Each has as many threads
+    /// as --load-cpus names cores.
+    #[arg(long, value_name = "N", requires = "nats", value_parser = generators())]
+    generators: Option<u32>,
+
+    /// One more agent, of the role `probe`, measures at a low rate beside them. Where it measures shorter response times, requests wait in
+    /// the generators.
+    #[arg(long, requires = "generators")]
+    probe: bool,
+
+    #[command(flatten)]
+    nats: NatsArgs,
+
+    /// How far an agent's clock may be misjudged: half the shortest round trip to it. They all start at one instant.
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "1ms")]
+    clock_limit: Duration,
+}
+
+fn generators() -> RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(1..=i64::from(MAX_PARTS))
+}
+
+impl GeneratorsArgs {
+    /// The agents that are asked for.
+    pub(crate) fn asked(&self) -> Result<Option<AgentsAsked>, Failure> {
+        let Some(count) = self.generators.and_then(NonZeroU32::new) else {
+            return Ok(None);
+        };
+        let agents = self.agents()?;
+        Ok(Some(AgentsAsked {
+            count,
+            probe: self.probe,
+            agents,
+        }))
+    }
+
+    /// Where agents meet, where somebody says so.
+    pub(crate) fn named(&self) -> Result<Option<Agents>, Failure> {
+        self.nats.url.is_some().then(|| self.agents()).transpose()
+    }
+
+    fn agents(&self) -> Result<Agents, Failure> {
+        Ok(Agents {
+            access: self.nats.access()?,
+            clock_limit_ns: duration_ns(self.clock_limit),
+        })
     }
 }
 

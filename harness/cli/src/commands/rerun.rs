@@ -64,5 +64,6 @@ fn again(record: &RunRecord) -> Result<Request, Failure> {
         experiment,
         record.seed,
         record.pinning.clone(),
+        None,
     )
 }

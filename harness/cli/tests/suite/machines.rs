@@ -17,13 +17,13 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::program::{bench, end, signal, wait_for};
+use crate::program::{bench, end, path, signal, wait_for};
 
 /// The variable that names the program of the NATS server, where it is not on the PATH.
 const NATS_VARIABLE: &str = "NATS_SERVER";
 
 /// A NATS server that keeps things, ended when it is dropped.
-struct Nats {
+pub(crate) struct Nats {
     child: Child,
     dir: TempDir,
     /// Where clients and where monitors are let in, as `127.0.0.1:4222`.
@@ -32,7 +32,7 @@ struct Nats {
 }
 
 impl Nats {
-    fn start(args: &[&str]) -> Self {
+    pub(crate) fn start(args: &[&str]) -> Self {
         Self::start_on("-1", args)
     }
 
@@ -74,12 +74,12 @@ impl Nats {
         }
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("nats://{}", self.clients)
     }
 
     /// How many buckets, and whatever else is kept, it has.
-    fn kept(&self) -> u64 {
+    pub(crate) fn kept(&self) -> u64 {
         let mut socket = TcpStream::connect(&self.monitors).unwrap();
         socket
             .write_all(b"GET /jsz HTTP/1.0\r\n\r\n")
@@ -93,9 +93,22 @@ impl Nats {
             .unwrap()
     }
 
-    fn agent(&self, args: &[&str]) -> Agent {
+    pub(crate) fn agent(&self, args: &[&str]) -> Agent {
         let url = self.url();
         Agent::start(&[&["--nats", &url], args].concat())
+    }
+
+    /// An agent in a time namespace of its own, made by `unshare` with these arguments.
+    pub(crate) fn agent_in(&self, time: &[&str], args: &[&str]) -> Agent {
+        let mut command = Command::new("unshare");
+        command
+            .args(["--time", "--fork", "--kill-child"])
+            .args(time);
+        command
+            .arg(path())
+            .args(["agent", "--nats", &self.url()])
+            .args(args);
+        Agent::of(command.stdin(Stdio::null()).stdout(Stdio::piped()))
     }
 
     /// What `bench agents --json` lists.
@@ -121,7 +134,7 @@ impl Drop for Nats {
 }
 
 /// An agent that is registered, ended when it is dropped.
-struct Agent {
+pub(crate) struct Agent {
     child: Child,
     /// What it prints after it is registered.
     stdout: BufReader<std::process::ChildStdout>,
@@ -129,10 +142,11 @@ struct Agent {
 
 impl Agent {
     fn start(args: &[&str]) -> Self {
-        let mut child = bench(&[&["agent"], args].concat())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        Self::of(&mut bench(&[&["agent"], args].concat()))
+    }
+
+    fn of(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
@@ -140,7 +154,7 @@ impl Agent {
         Self { child, stdout }
     }
 
-    fn signal(&self, what: Signal) {
+    pub(crate) fn signal(&self, what: Signal) {
         signal(self.child.id().cast_signed(), what);
     }
 }
@@ -156,7 +170,7 @@ fn run(args: &[&str]) -> Output {
     end(bench(args).spawn().unwrap())
 }
 
-fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 

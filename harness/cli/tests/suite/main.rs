@@ -6,6 +6,7 @@ mod calibrate;
 mod check;
 mod claims;
 mod gate;
+mod generators;
 mod history;
 mod init;
 mod language;

@@ -43,6 +43,12 @@ pub struct ExperimentRecord {
     /// Connections to the database that each target may open, where somebody said how many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database_connections: Option<u32>,
+    /// Agents on other machines that drive the load; none where this process does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generators: Option<u32>,
+    /// Whether a probe is beside them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub probe: bool,
     /// Whether the last target is the first once more.
     pub aa: bool,
     /// Whether system calls are counted after the measurement.

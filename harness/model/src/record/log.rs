@@ -11,6 +11,7 @@ use crate::measured::recording::Recording;
 use crate::measured::syscalls::SyscallRecord;
 use crate::record::detectable::DetectableRecord;
 use crate::record::experiment::ExperimentRecord;
+use crate::record::generator::GeneratorEpoch;
 use crate::record::surroundings::{
     BackendRecord, CalibrationRecord, CpuTicks, Environment, Pinning,
 };
@@ -186,6 +187,12 @@ pub struct EpochTaken {
     pub watched: Watched,
     /// What the server says of itself, without what is counted in `watched`.
     pub stats: Option<serde_json::Value>,
+    /// What each generator measured, where others than this process drove the load.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub generators: Vec<GeneratorEpoch>,
+    /// What the probe beside them measured, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<GeneratorEpoch>,
 }
 
 /// What one process saw of the machine and the backend so far.
@@ -269,6 +276,7 @@ impl LogSite {
             ("the kernel", then.kernel != now.kernel),
             ("the processor", then.cpu_model != now.cpu_model),
             ("the cores", then.cores != now.cores),
+            ("the load generators", then.generators != now.generators),
             ("a target", self.targets != targets),
         ])
     }

@@ -6,6 +6,7 @@ pub mod detectable;
 pub mod effect;
 pub mod errors;
 pub mod experiment;
+pub mod generator;
 pub mod load_report;
 pub mod log;
 pub mod metric;

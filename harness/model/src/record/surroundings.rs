@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::measured::stalls::Stalls;
 use crate::measured::summary::Times;
+use crate::record::generator::GeneratorSite;
 use crate::spec::services::Service;
 
 /// Where a run ran. Records whose environments differ are compared only with a warning.
@@ -40,6 +41,9 @@ pub struct Environment {
     /// The services that the scenario needs; left out where it needs none, and in older records.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<ServiceRecord>,
+    /// The machines that drove the load; left out where it was this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub generators: Vec<GeneratorSite>,
 }
 
 /// A service that targets needed: a database, a cache.

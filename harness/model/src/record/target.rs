@@ -14,6 +14,7 @@ use crate::measured::recording::{Counts, Interval, Recording};
 use crate::measured::slices::SliceRecord;
 use crate::measured::syscalls::SyscallRecord;
 use crate::record::errors::ErrorShare;
+use crate::record::generator::GeneratorRecord;
 use crate::record::load_report::LoadReport;
 use crate::record::metric;
 use crate::record::warmup::WarmupRecord;
@@ -49,6 +50,12 @@ pub struct TargetRecord {
     pub slices: Vec<SliceRecord>,
     /// The whole distributions in nanoseconds, by clock: see [`whole_distributions`].
     pub histograms_v2_base64: BTreeMap<Clock, String>,
+    /// What each generator measured, where other machines drove the load; left out where this one did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub generators: Vec<GeneratorRecord>,
+    /// What the probe beside them measured, where there was one: its requests are no part of the other figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<GeneratorRecord>,
     /// What went wrong, where something did.
     pub failure: Option<Failure>,
 }

@@ -279,6 +279,22 @@ pub enum Fact {
         /// How that one answered it.
         base_answered: Answered,
     },
+    /// One of several load generators measured other response times than the others did at the same time.
+    GeneratorsDiffer {
+        /// Its name.
+        generator: String,
+        /// Its median, by that of the others; over the epochs, the geometric mean.
+        ratio: f64,
+        /// The ends of its 95 % interval.
+        interval: [f64; 2],
+    },
+    /// The load generators measured longer response times than the probe did at the same time.
+    ProbeDiffers {
+        /// The generators' median, by the probe's; over the epochs, the geometric mean.
+        ratio: f64,
+        /// The ends of its 95 % interval.
+        interval: [f64; 2],
+    },
     /// Requests were unfinished at the end and stand in the percentiles as lower bounds.
     Unfinished {
         /// How many.

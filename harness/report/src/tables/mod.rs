@@ -10,6 +10,7 @@ use analysis::between::RunComparison;
 use analysis::compare::paired_figures;
 use analysis::warmup::rounds_of;
 use model::measured::clock::Clock;
+use model::measured::summary::Times;
 use model::measured::workload::WorkloadKind;
 use model::record::comparison::Comparison;
 use model::record::errors::{ErrorComparison, ErrorShare};
@@ -647,6 +648,8 @@ pub(crate) fn circumstances(record: &RunRecord) -> Vec<(&'static str, String)> {
         ),
     ];
     facts.extend(machine(&record.environment, &record.pinning));
+    facts.extend(generators(&record.environment));
+    facts.extend(record.targets.iter().flat_map(generators_measured));
     facts.extend(services(&record.environment, &record.pinning));
     facts.extend(record.targets.iter().flat_map(services_cost));
     facts.extend(record.backend.as_ref().map(backend));
@@ -768,6 +771,41 @@ fn machine(environment: &Environment, pinning: &Pinning) -> Vec<(&'static str, S
         ),
         ("SHA-256 of bench", environment.binary_sha256.clone()),
     ]
+}
+
+/// The machines that drove the load, where it was not this one.
+fn generators(environment: &Environment) -> impl Iterator<Item = (&'static str, String)> + '_ {
+    environment.generators.iter().map(|site| {
+        let cores = plural(site.cpus.len() as u64, "core", "cores");
+        let what = if site.is_probe {
+            "probe"
+        } else {
+            "load generator"
+        };
+        let reported = format!(
+            "{}: {cores} of {}, {}",
+            site.name, site.processor, site.kernel
+        );
+        (what, reported)
+    })
+}
+
+/// What each of them measured of a target by itself.
+fn generators_measured(target: &TargetRecord) -> impl Iterator<Item = (&'static str, String)> + '_ {
+    let generators = target.generators.iter().chain(&target.probe);
+    generators.map(|generator| {
+        let requests = plural(generator.accounting.scheduled, "request", "requests");
+        let Times { p50, p99, .. } = generator.response_time_ns;
+        let reported = format!(
+            "{} against {}: {requests}, p50 {}, p99 {}; its clock was known to {}",
+            generator.name,
+            target.name,
+            maybe_time(p50),
+            maybe_time(p99),
+            time(generator.clock_bound_ns as f64)
+        );
+        ("measured by", reported)
+    })
 }
 
 /// The services that targets needed: who they are, where they ran, and how they were set.

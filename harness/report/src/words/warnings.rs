@@ -3,9 +3,9 @@
 use std::mem::discriminant;
 
 use analysis::warnings::{
-    NOTABLE_BACKEND_P99_NS, NOTABLE_LAG_MAX_NS, NOTABLE_LAG_P99_NS, NOTABLE_LAG_SHARE,
-    NOTABLE_LINES_SHARE, NOTABLE_STEAL_SHARE, NOTABLE_UNSTAMPED_SHARE, VOIDING_LAG_P50_NS,
-    VOIDING_LAG_SHARE, VOIDING_STALLED_SHARE,
+    NOTABLE_BACKEND_P99_NS, NOTABLE_GENERATOR_DIFFERENCE, NOTABLE_LAG_MAX_NS, NOTABLE_LAG_P99_NS,
+    NOTABLE_LAG_SHARE, NOTABLE_LINES_SHARE, NOTABLE_STEAL_SHARE, NOTABLE_UNSTAMPED_SHARE,
+    VOIDING_LAG_P50_NS, VOIDING_LAG_SHARE, VOIDING_STALLED_SHARE,
 };
 use model::measured::stalls::STALL_NS;
 use model::record::comparison::{NotCompared, Reason};
@@ -395,6 +395,25 @@ fn parts(fact: &Fact) -> (&str, String, String, String) {
             ),
             none(),
             "compare both answers (curl -i), and make the targets answer alike",
+        ),
+        Fact::GeneratorsDiffer {
+            generator,
+            ratio,
+            interval: [low, high],
+        } => row(
+            "one load generator measured other response times than the others at the same time",
+            format!("{generator}: {ratio:.2}× their median (95 % interval {low:.2}× to {high:.2}×)"),
+            format!("threshold {}", share(NOTABLE_GENERATOR_DIFFERENCE, 0)),
+            "its machine, or its way to the server, is another one: look at its CPU and its network, or leave it out",
+        ),
+        Fact::ProbeDiffers {
+            ratio,
+            interval: [low, high],
+        } => row(
+            "the load generators measured longer response times than the probe at the same time: requests wait in the generators",
+            format!("{ratio:.2}× its median (95 % interval {low:.2}× to {high:.2}×)"),
+            format!("threshold {}", share(NOTABLE_GENERATOR_DIFFERENCE, 0)),
+            "believe the probe's percentiles (targets[].probe in run.json), and drive the load by more generators",
         ),
         Fact::Unfinished {
             unfinished,

@@ -111,6 +111,8 @@ impl Measurement for Blocks<'_> {
             recording: driven.recording,
             watched: driven.watched,
             stats: others,
+            generators: driven.generators,
+            probe: driven.probe,
         })));
         if is_whole {
             (run.tell)(RunEvent::EpochEnded {

@@ -73,7 +73,7 @@ pub(super) fn measure(
             }
             run.begin_round(step.round, &step.members, states);
             round = Some(step.round);
-            run.check_services()?;
+            run.check_surroundings()?;
         }
         let load = Load {
             duration: step.epoch,
@@ -82,7 +82,7 @@ pub(super) fn measure(
         if !is_warm {
             // Also what cooled down while the run rested, every target of it.
             run.warm_up_all(step.round, &load, states);
-            run.check_services()?;
+            run.check_surroundings()?;
         }
         let mut is_whole = true;
         for turn in &step.turns {
@@ -96,7 +96,7 @@ pub(super) fn measure(
                 };
                 (run.tell)(RunEvent::EpochStarted { step: &step, turn });
                 measurement.turn(run, state, (&step, turn), &load, &book.machine);
-                run.check_services()?;
+                run.check_surroundings()?;
             }
         }
         is_whole &= !run.steering.interrupt.is_asked();

@@ -10,6 +10,7 @@ use load::idle::MAX_OPENED_PER_S;
 use load::{Control, Options, Spin, Workload};
 use model::measured::loops::Snapshot;
 use model::measured::recording::Recording;
+use model::record::generator::GeneratorEpoch;
 use model::record::log::Note;
 use model::record::warning::{Answered, Fact, Warning};
 use model::record::watched::Watched;
@@ -19,6 +20,7 @@ use model::spec::target::{Kind, TargetSpec};
 use model::units::{NANOS_PER_S, Rate};
 
 use crate::checked::{self, Answer};
+use crate::generators::{self, DriveFailure, Generators, REPEATS};
 use crate::request::Request;
 use crate::run_event::RunEvent;
 use crate::steering::Steering;
@@ -67,6 +69,10 @@ pub(super) fn any_rate() -> Rate {
 pub(super) struct Driven {
     pub(super) recording: Recording,
     pub(super) watched: Watched,
+    /// What each generator measured, where other machines drove the load.
+    pub(super) generators: Vec<GeneratorEpoch>,
+    /// What the probe beside them measured.
+    pub(super) probe: Option<GeneratorEpoch>,
     /// How the server ended meanwhile, where it did.
     pub(super) ended: Option<String>,
 }
@@ -88,9 +94,10 @@ pub(super) struct Run<'a> {
     pub(super) started: Instant,
     pub(super) services: Services,
     pub(super) starter: Starter,
+    pub(super) generators: Generators,
     pub(super) spin: Spin,
-    /// What a service failed to do.
-    pub(super) broken: Option<ServiceError>,
+    /// Why nothing more can be measured, by whatever stands around the targets.
+    pub(super) broken: Option<Failure>,
     /// How each of the scenario's own requests was answered by the target that was asked first, with the target's name.
     pub(super) answers: BTreeMap<usize, FirstAnswer>,
     /// What was said already of whose CPU and memory are measured.
@@ -150,10 +157,10 @@ impl Run<'_> {
         records.any(|record| cores::share(&record.cpus, load_cpus))
     }
 
-    /// Fails where a service has: without it nothing that a target does can be compared.
-    pub(super) fn check_services(&mut self) -> Result<(), Failure> {
-        let broken = self.broken.take().or_else(|| self.services.ended());
-        broken.map_or(Ok(()), |error| Err(error.into_failure()))
+    /// Fails where a service or the agents that drive the load have: without them nothing that a target does can be compared.
+    pub(super) fn check_surroundings(&mut self) -> Result<(), Failure> {
+        let ended = || self.services.ended().map(ServiceError::into_failure);
+        self.broken.take().or_else(ended).map_or(Ok(()), Err)
     }
 
     /// Ends all servers.
@@ -420,15 +427,30 @@ impl Run<'_> {
                     let is_weaker = weakest.is_none_or(|weakest| capacity < weakest);
                     weakest = if is_weaker { Some(capacity) } else { weakest };
                 }
-                Err(what) => self.fail(state, what),
+                Err(DriveFailure::Target(what)) => self.fail(state, what),
+                Err(failure) => {
+                    self.note_broken(failure);
+                    return None;
+                }
             }
         }
         weakest
     }
 
+    /// Nothing more can be measured.
+    fn note_broken(&mut self, failure: DriveFailure) {
+        let failure = match failure {
+            DriveFailure::Target(why) | DriveFailure::Void(why) => generators::void(&why),
+            DriveFailure::Measurement(failure) => failure,
+        };
+        // It is the next look at the surroundings that fails.
+        self.broken.get_or_insert(failure);
+    }
+
     /// How many requests a second a target answers in a closed loop, or why that is not known.
-    fn probe_capacity(&self, process: &Process) -> Result<Rate, String> {
+    fn probe_capacity(&self, process: &Process) -> Result<Rate, DriveFailure> {
         let mut duration = CAPACITY_PROBE;
+        let mut voids = 0;
         loop {
             // Without a drain: replies that come after the time is up would count as well, one a connection, and make a slow
             // target seem twice as fast as it is.
@@ -437,14 +459,21 @@ impl Run<'_> {
                 drain: Duration::ZERO,
                 ..self.request.load(Arrival::Closed)
             };
-            let recording = load::drive(
+            let driven = self.generators.drive(
                 &load,
                 &process.workload,
-                process.reach().endpoint.clone(),
+                &process.reach().endpoint,
                 &self.options(),
                 &Control::default(),
-            )
-            .map_err(|error| error.to_string())?;
+            );
+            let recording = match driven {
+                Ok(driven) => driven.recording,
+                Err(DriveFailure::Void(_)) if voids < REPEATS => {
+                    voids += 1;
+                    continue;
+                }
+                Err(failure) => return Err(failure),
+            };
             let replies = recording.accounting.ok;
             let is_known = replies >= CAPACITY_REPLIES * u64::from(load.connections.get());
             if is_known || duration >= CAPACITY_PROBE_AT_MOST || self.steering.interrupt.is_asked()
@@ -452,19 +481,46 @@ impl Run<'_> {
                 let per_s =
                     replies as f64 * NANOS_PER_S as f64 / recording.measured_ns.max(1) as f64;
                 return Rate::per_s(per_s).map_err(|_| {
-                    "it answered nothing while its capacity was measured: give a rate, by rate_per_s or -R".to_owned()
+                    let what = "it answered nothing while its capacity was measured: give a rate, by rate_per_s or -R";
+                    DriveFailure::Target(what.to_owned())
                 });
             }
             duration *= 2;
         }
     }
 
-    /// Drives load at a target, if it is there, and notes its failure where that can't be done.
+    /// Drives load at a target, if it is there, and notes its failure where that can't be done. Where an agent spoils it, it is driven
+    /// again: never is less driven than was asked for.
     pub(super) fn drive(&mut self, load: &Load, state: &mut TargetState<'_>) -> Option<Driven> {
+        for _ in 0..REPEATS {
+            match self.drive_once(load, state)? {
+                Ok(driven) => return Some(driven),
+                Err(_) if self.steering.interrupt.is_asked() => return None,
+                Err(why) => {
+                    let line = format!("{why}: this sample is void, and is measured again");
+                    (self.tell)(RunEvent::Notice(&line));
+                }
+            }
+        }
+        match self.drive_once(load, state)? {
+            Ok(driven) => Some(driven),
+            Err(why) => {
+                self.note_broken(DriveFailure::Void(why));
+                None
+            }
+        }
+    }
+
+    /// Drives load once; the error says which agent spoiled it.
+    fn drive_once(
+        &mut self,
+        load: &Load,
+        state: &mut TargetState<'_>,
+    ) -> Option<Result<Driven, String>> {
         let process = state.process.as_ref()?;
         if let Err(error) = self.services.reset() {
-            // It is the next look at the services that fails.
-            self.broken.get_or_insert(error);
+            // It is the next look at the surroundings that fails.
+            self.broken.get_or_insert_with(|| error.into_failure());
             return None;
         }
         let meters = process.meters.clone();
@@ -473,9 +529,10 @@ impl Run<'_> {
         let lines = || process.server.as_ref().map_or(0, Server::lines);
         let lines_before = lines();
         let meters = (meters.as_ref(), &service_meters);
+        let generators = &self.generators;
         let watched = watch(meters, self.started, self.steering, |control| {
-            let endpoint = process.reach().endpoint.clone();
-            load::drive(load, &process.workload, endpoint, &options, control)
+            let endpoint = &process.reach().endpoint;
+            generators.drive(load, &process.workload, endpoint, &options, control)
         });
         let (driven, mut watched) = match watched {
             Ok(both) => both,
@@ -492,15 +549,23 @@ impl Run<'_> {
             Err(_) => server.and_then(|server| server.ends_within(NEWS)),
         };
         match (driven, ended) {
-            (Ok(recording), ended) => {
-                return Some(Driven {
-                    recording,
+            (Ok(driven), ended) => {
+                return Some(Ok(Driven {
+                    recording: driven.recording,
+                    generators: driven.generators,
+                    probe: driven.probe,
                     watched,
                     ended,
-                });
+                }));
             }
-            (Err(error), Some(how)) => self.fail(state, format!("it had ended ({how}): {error}")),
-            (Err(error), None) => self.fail(state, error.to_string()),
+            (Err(DriveFailure::Void(why)), None) => return Some(Err(why)),
+            (Err(DriveFailure::Measurement(failure)), _) => {
+                self.note_broken(DriveFailure::Measurement(failure));
+            }
+            (Err(DriveFailure::Target(why) | DriveFailure::Void(why)), Some(how)) => {
+                self.fail(state, format!("it had ended ({how}): {why}"));
+            }
+            (Err(DriveFailure::Target(why)), None) => self.fail(state, why),
         }
         None
     }

@@ -14,9 +14,11 @@ use model::record::surroundings::{BackendRecord, CpuTicks, Environment, Pinning,
 use model::record::target::Manifest;
 use model::record::warning::{Fact, Warning};
 use model::units::{Nanos, Rate, duration_ns};
+use model::words::plural;
 
 use super::run::{Run, any_rate};
 use crate::earlier;
+use crate::generators::Generators;
 use crate::request::Request;
 use crate::run_event::RunEvent;
 use crate::steering::Steering;
@@ -38,6 +40,7 @@ pub(super) struct Site {
     pub(super) environment: Environment,
     services: Services,
     starter: Starter,
+    generators: Generators,
     /// When the generator spins.
     spin: Spin,
 }
@@ -48,9 +51,23 @@ impl Site {
         interrupt: &Interrupt,
         tell: &mut dyn FnMut(RunEvent<'_>),
     ) -> Result<Self, Failure> {
+        let generators = Generators::gather(request.generators.as_ref())?;
+        for site in generators.sites() {
+            let cores = plural(site.cpus.len() as u64, "core", "cores");
+            let does = if site.is_probe {
+                "watches"
+            } else {
+                "drives load"
+            };
+            tell(RunEvent::Notice(&format!(
+                "{} {does}: {cores} of {}",
+                site.name, site.processor
+            )));
+        }
         let services = services(request, interrupt, tell)?;
         let environment = Environment {
             services: services.records(),
+            generators: generators.sites(),
             ..environment::read()
         };
         // The generator, the backend and this program's own threads share cores; servers get theirs at launch.
@@ -77,6 +94,7 @@ impl Site {
             timestamp: jiff::Timestamp::now(),
             services,
             starter: launcher,
+            generators,
             machine: Machine {
                 began: started,
                 ticks: environment::cpu_ticks(),
@@ -147,6 +165,7 @@ impl Site {
             started: self.started.checked_sub(before).unwrap_or(self.started),
             services: self.services,
             starter: self.starter,
+            generators: self.generators,
             spin: self.spin,
             broken: None,
             answers: BTreeMap::new(),

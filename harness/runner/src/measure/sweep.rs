@@ -29,6 +29,7 @@ use super::known::Known;
 use super::run::{Driven, Run};
 use super::site::{Machine, circumstances};
 use super::target_state::TargetState;
+use crate::generators::Agents;
 use crate::request::Request;
 use crate::run_event::{Planned, RunEvent, SoFar};
 use crate::steering::Steering;
@@ -66,14 +67,14 @@ impl SweepRequest {
         Ok(Self { request, ask })
     }
 
-    /// What a log asks for that begins with this; none where it is of a run.
+    /// What a log asks for that begins with this; none where it is of a run. `agents`: as for [`Request::again`].
     ///
     /// # Errors
     ///
     /// As [`Request::of`].
-    pub fn of(head: &LogHead) -> Result<Option<Self>, Failure> {
+    pub fn of(head: &LogHead, agents: Option<Agents>) -> Result<Option<Self>, Failure> {
         let ask = head.sweep.clone();
-        ask.map(|ask| Self::new(Request::of(head)?, ask))
+        ask.map(|ask| Self::new(Request::of(head, agents)?, ask))
             .transpose()
     }
 }
@@ -270,7 +271,7 @@ impl Measurement for Rates<'_> {
         if let Some(how) = driven.ended {
             return run.fail(state, format!("it ended while it was measured: {how}"));
         }
-        let cores = run.request.pinning.load_cpus.len();
+        let cores = run.request.pinning.load_cpus.len() * run.generators.count();
         // A service that shares the generator's cores is, as the backend, what they are full of.
         let services_ns: Nanos = if run.services_share_load_cores() {
             driven.watched.services_cpu_ns.values().sum()

@@ -11,6 +11,7 @@ use model::measured::recording::Recording;
 use model::measured::slices::Slices;
 use model::measured::syscalls::SyscallRecord;
 use model::measured::workload::WorkloadKind;
+use model::record::generator::Generators;
 use model::record::load_report::LoadReport;
 use model::record::log::{EpochTaken, Note};
 use model::record::surroundings::{Environment, Pinning, ServiceRecord};
@@ -47,6 +48,10 @@ pub(super) struct TargetState<'a> {
     /// Of whatever may turn out to be what is timed.
     slices: BTreeMap<WorkloadKind, Slices>,
     pub(super) cost: Cost,
+    /// What each generator measured, where other machines drove the load.
+    generators: Generators,
+    /// What the probe beside them measured.
+    probe: Generators,
     pub(super) failure: Option<Failure>,
     /// Warnings of its own, beside those that follow from its recording.
     pub(super) warnings: Vec<Warning>,
@@ -126,6 +131,8 @@ impl<'a> TargetState<'a> {
             intervals: Vec::new(),
             slices: BTreeMap::new(),
             cost: Cost::default(),
+            generators: Generators::default(),
+            probe: Generators::default(),
             failure: None,
             warnings: Vec::new(),
             notes: Vec::new(),
@@ -175,7 +182,11 @@ impl<'a> TargetState<'a> {
             recording,
             watched,
             stats,
+            generators,
+            probe,
         } = taken;
+        self.generators.take(generators);
+        self.probe.take(probe.as_slice());
         let started_s = watched.started.as_secs_f64();
         let ok = recording.accounting.ok;
         let stretch = watched.stretch(ok, recording.measured_ns);
@@ -268,6 +279,13 @@ impl<'a> TargetState<'a> {
             self.lines,
             self.recording.accounting.scheduled,
         ));
+        let (generators, probe) = (self.generators.records(), self.probe.record());
+        let seed = load.seed;
+        warnings.extend(warnings::generators_differ(
+            &generators,
+            probe.as_ref(),
+            seed,
+        ));
         warnings.extend(self.warnings);
         if let Some(failure) = &self.failure {
             warnings.push(Warning::note(Fact::TargetFailed {
@@ -288,6 +306,8 @@ impl<'a> TargetState<'a> {
             intervals: self.intervals,
             slices: slices.map(Slices::record).unwrap_or_default(),
             histograms_v2_base64: whole_distributions(&self.recording),
+            generators,
+            probe,
             failure: self.failure,
         };
         (record.with_error_shares(), self.recording)
