@@ -18,6 +18,7 @@ mod exit;
 mod git;
 mod glossary;
 mod glyphs;
+mod handover;
 mod history_add;
 mod judging;
 mod load_text;

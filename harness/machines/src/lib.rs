@@ -8,7 +8,7 @@
 //! What one of them misses, everybody's load misses: it is void, and driven again.
 //!
 //! What is decided is apart from what is done: [`access`], [`clocks`], [`lease`], [`registration`] and `together` know no socket and no
-//! clock; [`agent`] and `driving` do what they say on an agent's machine, [`fleet`] and [`listing`] on a coordinator's, by way of `broker`.
+//! clock; [`agent`] and `driving` do what they say on an agent's machine, [`fleet`], [`listing`] and [`watch`] on a coordinator's, by way of `broker`.
 
 pub mod access;
 pub mod agent;
@@ -21,4 +21,5 @@ pub mod lease;
 pub mod listing;
 pub mod registration;
 mod together;
+pub mod watch;
 pub mod words;

@@ -14,7 +14,10 @@ use crate::args::shared::NatsArgs;
 
 The agent registers itself with a NATS server that has JetStream (`nats-server --jetstream`), where `bench agents` lists it. A generator \
 drives its part of the load of a `bench run --generators N`. It dials out: nothing has to reach its machine. Ctrl-C or SIGTERM ends it, and \
-takes its registration away; one that is killed is no longer listed 5 seconds later. An agent starts no program.")]
+takes its registration away; one that is killed is no longer listed 5 seconds later. An agent starts no program.
+
+With `--nats -` it reads where the server is, and what lets it in, from standard input, as `bench agents up` writes it there, and ends when \
+that is closed, or silent for 10 seconds.")]
 pub(crate) struct AgentArgs {
     #[command(flatten)]
     pub(crate) nats: NatsArgs,

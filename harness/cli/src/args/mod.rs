@@ -134,7 +134,7 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Be found by other machines at a NATS server, and answer what the clocks read.
     Agent(AgentArgs),
-    /// List agents on other machines, and how far their clocks are from this one's.
+    /// List agents on other machines and how far their clocks are from this one's, or start some.
     Agents(AgentsArgs),
     /// Keep idle connections open until standard input ends.
     #[command(hide = true)]

@@ -22,11 +22,13 @@ use model::spec::target::pools::Pools;
 use model::units::{duration_ns, parse_duration};
 use process::cores::{self, CpuList};
 use process::failure::Failure;
+use process::files::STDIN;
 use report::charts::Chart;
 use runner::generators::{Agents, AgentsAsked};
 use runner::request::Choices;
 use serde::Serialize;
 
+use crate::handover::Handover;
 use crate::named;
 use crate::output::{self, put};
 
@@ -60,14 +62,35 @@ pub(crate) struct NatsArgs {
 impl NatsArgs {
     /// The server, and what lets us in.
     pub(crate) fn access(&self) -> Result<NatsAccess, Failure> {
-        let url = self.url.as_deref().ok_or_else(|| {
+        NatsAccess::new(
+            self.url()?,
+            self.credentials.as_deref(),
+            self.authority.as_deref(),
+        )
+        .map_err(Failure::usage_of)
+    }
+
+    /// Whether all of it is handed over on standard input.
+    pub(crate) fn is_on_stdin(&self) -> bool {
+        self.url.as_deref() == Some(STDIN)
+    }
+
+    /// The same, as an agent on another machine can use it.
+    pub(crate) fn to_hand_over(&self) -> Result<Handover, Failure> {
+        Handover::new(
+            self.url()?,
+            self.credentials.as_deref(),
+            self.authority.as_deref(),
+        )
+    }
+
+    fn url(&self) -> Result<&str, Failure> {
+        self.url.as_deref().ok_or_else(|| {
             Failure::usage(miette::miette!(
                 help = "write --nats nats://host:4222, or set BENCH_NATS",
                 "no NATS server is named, at which agents meet"
             ))
-        })?;
-        NatsAccess::new(url, self.credentials.as_deref(), self.authority.as_deref())
-            .map_err(Failure::usage_of)
+        })
     }
 }
 

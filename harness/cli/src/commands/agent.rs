@@ -10,13 +10,22 @@ use rustix::system::uname;
 
 use crate::args::agent::AgentArgs;
 use crate::exit::Exit;
+use crate::handover::{self, Handover, Received};
 use crate::output::{note, say};
 
 /// Is an agent until a signal ends it.
 pub(crate) fn run(args: &AgentArgs) -> Result<Exit, Failure> {
-    let access = args.nats.access()?;
+    // Until all is known, a signal ends this process as any other.
+    let handed = args.nats.is_on_stdin().then(handed_over).transpose()?;
+    let access = match &handed {
+        Some(received) => received.access.clone(),
+        None => args.nats.access()?,
+    };
     let cpus = cpus(args.cpus.as_ref())?;
     let interrupt = Interrupt::catch()?;
+    if handed.is_some() {
+        handover::end_with_stdin(&interrupt)?;
+    }
     let started_at = jiff::Timestamp::now();
     let host = || AgentName::of_host(&uname().nodename().to_string_lossy());
     let registration = Registration {
@@ -38,6 +47,11 @@ pub(crate) fn run(args: &AgentArgs) -> Result<Exit, Failure> {
     let is_asked = || interrupt.is_asked();
     agent::run(&access, &registration, &is_asked, &mut on_event).map_err(Failure::usage_of)?;
     Ok(Exit::Success)
+}
+
+/// What stands on standard input.
+fn handed_over() -> Result<Received, Failure> {
+    Handover::read(std::io::stdin().lock())?.received()
 }
 
 /// The cores that were asked for, on which this process stays, or all that it may use.

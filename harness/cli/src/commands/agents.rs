@@ -1,4 +1,7 @@
-//! `bench agents`: which agents there are, and how far their clocks are from this machine's.
+//! `bench agents`: which agents there are, and how far their clocks are from this machine's; or agents that this machine starts elsewhere.
+
+mod hosts;
+mod up;
 
 use comfy_table::{Table, presets};
 use machines::clocks::Offsets;
@@ -6,14 +9,21 @@ use machines::listing::{self, Listed};
 use process::failure::Failure;
 use report::words::figures;
 
-use crate::args::agents::AgentsArgs;
+use crate::args::agents::{AgentsArgs, AgentsCommand};
 use crate::exit::Exit;
 use crate::output::{self, note, say};
 use crate::page::{Page, WIDTH};
 use crate::terminal::align_right;
 
-/// Lists all agents.
+/// Lists all agents, or starts some.
 pub(crate) fn run(args: &AgentsArgs) -> Result<Exit, Failure> {
+    match &args.command {
+        Some(AgentsCommand::Up(args)) => up::run(args),
+        None => show(args),
+    }
+}
+
+fn show(args: &AgentsArgs) -> Result<Exit, Failure> {
     let access = args.nats.access()?;
     let listed = listing::list(&access).map_err(Failure::usage_of)?;
     if args.json {
@@ -22,7 +32,7 @@ pub(crate) fn run(args: &AgentsArgs) -> Result<Exit, Failure> {
     }
     if listed.is_empty() {
         note!(
-            "no agent is registered at {}; start one with `bench agent --nats URL`",
+            "no agent is registered at {}; start one with `bench agent --nats URL`, or several with `bench agents up`",
             access.shown()
         );
         return Ok(Exit::Success);

@@ -13,6 +13,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use procfs::process::Process;
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -166,6 +167,78 @@ impl Drop for Agent {
     }
 }
 
+/// `bench agents up`, with an `ssh` that runs on this machine what it is to run elsewhere.
+struct Up {
+    child: Child,
+    stdout: BufReader<std::process::ChildStdout>,
+    dir: TempDir,
+}
+
+impl Up {
+    /// On these machines.
+    fn start(hosts: &str, args: &[&str]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("hosts.txt");
+        fs::write(&file, hosts).unwrap();
+        let stubs = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/stubs");
+        let path = std::env::var("PATH").unwrap();
+        let file = file.to_str().unwrap();
+        let mut child = bench(&[&["agents", "up", "--ssh", file], args].concat())
+            .env("PATH", format!("{stubs}:{path}"))
+            .env("SSH_STUB_DIR", dir.path())
+            .spawn()
+            .unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Self { child, stdout, dir }
+    }
+
+    /// Reads what it prints up to a line that says so.
+    fn wait_for(&mut self, what: &str) {
+        let mut line = String::new();
+        while !line.contains(what) {
+            line.clear();
+            let length = self.stdout.read_line(&mut line).unwrap();
+            assert!(length > 0, "it ended, and did not say: {what}");
+        }
+    }
+
+    fn signal(&self, what: Signal) {
+        signal(self.child.id().cast_signed(), what);
+    }
+
+    /// What each ssh was started with, a line each.
+    fn started(&self) -> String {
+        fs::read_to_string(self.dir.path().join("started")).unwrap()
+    }
+
+    /// The processes of the agents that were started.
+    fn agents(&self) -> Vec<i32> {
+        let pids = fs::read_to_string(self.dir.path().join("pids")).unwrap();
+        pids.lines().map(|pid| pid.parse().unwrap()).collect()
+    }
+
+    /// Its exit code, and what it wrote to standard error.
+    fn end(mut self) -> (Option<i32>, String) {
+        let code = self.child.wait().unwrap().code();
+        let mut said = String::new();
+        let mut from = self.child.stderr.take().unwrap();
+        from.read_to_string(&mut said).unwrap();
+        (code, said)
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+fn is_running(pid: i32) -> bool {
+    let stat = Process::new(pid).and_then(|process| process.stat());
+    stat.is_ok_and(|stat| stat.state != 'Z')
+}
+
 fn run(args: &[&str]) -> Output {
     end(bench(args).spawn().unwrap())
 }
@@ -309,6 +382,152 @@ fn tls_is_checked_against_an_authority_of_ones_own() {
     ]);
     let listed = nats.listed(&["--nats-ca", &path("cert.pem")]);
     assert_eq!(listed.len(), 1);
+}
+
+#[test]
+fn agents_start_by_ssh_and_end_with_the_command_that_started_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    fs::write(path("cert.pem"), made.cert.pem()).unwrap();
+    fs::write(path("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let (certificate, key) = (path("cert.pem"), path("key.pem"));
+    let tls = ["--tls", "--tlscert", &certificate, "--tlskey", &key];
+    let user = ["--user", "someone", "--pass", "right-secret"];
+    let nats = Nats::start(&[&tls[..], &user[..]].concat());
+    let url = format!("tls://someone:right-secret@{}", nats.clients);
+    let access = ["--nats", &url, "--nats-ca", &certificate];
+
+    let program = crate::program::path();
+    let bench_path = ["--bench-path", program.to_str().unwrap()];
+    let hosts = "# Two of three.\nme@one.test name=load-1 cpus=0\nunreachable.test name=load-2\ntwo.test role=server # the other\n";
+    let mut up = Up::start(hosts, &[&access[..], &bench_path[..]].concat());
+    up.wait_for("2 of 3 agents are registered");
+    // What lets them in is on no command line.
+    let started = up.started();
+    assert_eq!(started.lines().count(), 3, "{started}");
+    assert!(started.contains("BatchMode=yes"), "{started}");
+    assert!(!started.contains("secret"), "{started}");
+    let listed = run(&[&["agents", "--json"][..], &access[..]].concat());
+    let listed: Vec<Value> = serde_json::from_slice(&listed.stdout).unwrap();
+    let of = |key: &str| {
+        listed
+            .iter()
+            .map(|agent| agent[key].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of("name"), ["load-1", "two-test"]);
+    assert_eq!(of("role"), ["generator", "server"]);
+    assert_eq!(listed[0]["cpus"], serde_json::json!([0]));
+
+    let agents = up.agents();
+    assert_eq!(agents.len(), 2);
+    up.signal(Signal::INT);
+    let (code, said) = up.end();
+    assert_eq!(code, Some(2));
+    for part in [
+        "agent load-2 on unreachable.test",
+        "255",
+        "No route to host",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert!(
+        !said.contains("load-1") && !said.contains("secret"),
+        "{said}"
+    );
+    assert!(!agents.into_iter().any(is_running));
+    assert_eq!(nats.kept(), 0);
+}
+
+#[test]
+fn agents_that_ssh_started_end_in_order_where_the_command_is_killed() {
+    let nats = Nats::start(&[]);
+    let (url, program) = (nats.url(), path());
+    let args = ["--nats", &url, "--bench-path", program.to_str().unwrap()];
+    let mut up = Up::start("one.test\ntwo.test\n", &args);
+    up.wait_for("2 of 2 agents are registered");
+    let agents = up.agents();
+    up.signal(Signal::KILL);
+    wait_for("the agents to end", || {
+        (!agents.iter().any(|pid| is_running(*pid))).then_some(())
+    });
+    // One that had only died would have left its registration.
+    assert_eq!(nats.kept(), 0);
+    up.end();
+}
+
+#[test]
+fn an_agent_that_ends_by_itself_is_named_with_the_reason() {
+    let nats = Nats::start(&[]);
+    let (url, program) = (nats.url(), path());
+    let args = ["--nats", &url, "--bench-path", program.to_str().unwrap()];
+    let mut up = Up::start("one.test name=load-1\n", &args);
+    up.wait_for("1 of 1 agent is registered");
+    signal(up.agents()[0], Signal::KILL);
+    let (code, said) = up.end();
+    assert_eq!(code, Some(2));
+    assert!(said.contains("agent load-1 on one.test"), "{said}");
+
+    let ends = |hosts: &str, args: &[&str], reason: &str| {
+        let (code, said) = Up::start(hosts, &[&["--nats", &url], args].concat()).end();
+        assert_eq!(code, Some(2));
+        assert!(said.contains(reason), "{said}");
+    };
+    ends(
+        "one.test\n",
+        &["--bench-path", "nowhere/bench"],
+        "--bench-path",
+    );
+    ends("one.test\n-oProxyCommand=x\n", &[], "hosts.txt, line 2");
+    // The name is that of another agent.
+    let _agent = nats.agent(&["--name", "load-1"]);
+    ends(
+        "one.test name=load-1\n",
+        &["--bench-path", program.to_str().unwrap()],
+        "another agent is called load-1",
+    );
+}
+
+#[test]
+fn the_server_that_is_deployed_lets_in_those_with_its_secrets_only() {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/deploy");
+    let dir = tempfile::tempdir().unwrap();
+    let secrets = dir.path().join("secrets");
+    let made = Command::new(deploy.join("make-secrets"))
+        .arg(&secrets)
+        .status()
+        .unwrap();
+    assert!(made.success(), "is openssl installed?");
+    let variable = |file: &str| {
+        let text = fs::read_to_string(secrets.join(file)).unwrap();
+        text.trim().split_once('=').unwrap().1.to_owned()
+    };
+    let config = fs::read_to_string(deploy.join("nats.conf")).unwrap();
+    // Where it keeps things is said to every server of a test, and must not be said twice.
+    let config = config
+        .replace("store_dir: \"/data\"", "")
+        .replace("/run/secrets", secrets.to_str().unwrap())
+        .replace("$NATS_PASSWORD", &variable("server.env"));
+    let file = dir.path().join("nats.conf");
+    fs::write(&file, config).unwrap();
+    let nats = Nats::start(&["--config", file.to_str().unwrap()]);
+
+    let authority = secrets.join("nats.crt").display().to_string();
+    let url = variable("agents.env").replace("nats:4222", &nats.clients);
+    let access = ["--nats", &url, "--nats-ca", &authority];
+    let _agent = Agent::start(&[&access[..], &["--name", "load-0"][..]].concat());
+    let listed = run(&[&["agents"][..], &access[..]].concat());
+    let listed = String::from_utf8_lossy(&listed.stdout);
+    assert!(listed.contains("load-0"), "{listed}");
+    let wrong = format!("tls://bench:wrong@{}", nats.clients);
+    let refused = run(&["agents", "--nats", &wrong, "--nats-ca", &authority]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(
+        stderr(&refused).contains("cannot connect"),
+        "{}",
+        stderr(&refused)
+    );
 }
 
 #[test]
