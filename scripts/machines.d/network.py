@@ -125,5 +125,6 @@ def certificate(place: Path, address: str) -> tuple[Path, Path]:
     """A certificate of its own for an address, and its key."""
     cert, key = place / "cert.pem", place / "key.pem"
     words = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", f"/CN={address}"]
-    subprocess.run([*words, "-addext", f"subjectAltName=IP:{address}", "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
+    named = ["-addext", f"subjectAltName=IP:{address}", "-addext", "basicConstraints=critical,CA:FALSE"]
+    subprocess.run([*words, *named, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
     return cert, key
