@@ -248,7 +248,8 @@ impl Fleet {
                 }
                 Next::Start => {
                     clocks = self.read_clocks().await?;
-                    together.starts_at(monotonic_ns() + ahead_ns(&clocks));
+                    let now = monotonic_ns();
+                    together.starts_at(now + ahead_ns(&clocks), now);
                     repeat_ns = 0;
                 }
                 Next::Measuring => control.measuring(),

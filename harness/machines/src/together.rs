@@ -128,9 +128,12 @@ impl Together {
         }
     }
 
-    /// The load starts then.
-    pub(crate) fn starts_at(&mut self, start_ns: Nanos) {
+    /// The load starts then, as was found out by `now`: nobody was listened to meanwhile.
+    pub(crate) fn starts_at(&mut self, start_ns: Nanos, now: Nanos) {
         self.start_ns = Some(start_ns);
+        for member in &mut self.members {
+            member.heard_ns = now;
+        }
     }
 
     /// When it starts, where an agent has to be asked.
@@ -271,7 +274,7 @@ mod tests {
         assert!(!load.is_unasked(1));
         load.hear(1, Doing::Ready, 2 * MS);
         assert_eq!(load.next(3 * MS), Next::Start);
-        load.starts_at(50 * MS);
+        load.starts_at(50 * MS, 3 * MS);
         assert_eq!(load.start_of(1), Some(50 * MS));
         assert_eq!(load.next(4 * MS), Next::Wait { until_ns: 150 * MS });
         let driving = |ok| Doing::Driving { ok, failed: 1 };
@@ -324,7 +327,7 @@ mod tests {
             for (doing, now) in steps {
                 load.hear(0, doing.clone(), *now);
                 if load.next(*now) == Next::Start {
-                    load.starts_at(*now);
+                    load.starts_at(*now, *now);
                 }
             }
             load.hear(0, steps[steps.len() - 1].0.clone(), at);
@@ -425,7 +428,7 @@ mod tests {
                         for agent in &agents {
                             prop_assert!(agent.asked_ns.is_some_and(|asked_ns| now >= asked_ns + agent.opens_in_ns));
                         }
-                        load.starts_at(now + 300 * MS);
+                        load.starts_at(now + 300 * MS, now);
                         start_ns = Some(now + 300 * MS);
                     }
                     Next::Wait { .. } | Next::Measuring | Next::Drained => {}
