@@ -19,9 +19,9 @@ use std::time::Duration;
 
 use load::{Control, DriveError, Expect, ExpectBody, Options, Phase, Request, Workload, drive};
 use model::measured::accounting::ErrorKind;
-use model::measured::recording::{EndedBy, Recording};
+use model::measured::recording::{EndedBy, LeadIn, Recording};
 use model::spec::load::{Arrival, Connect, Load, Process, ReceiveClock};
-use model::units::Rate;
+use model::units::{Rate, duration_ns};
 
 const GOOD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
 
@@ -658,6 +658,47 @@ fn a_closed_loop_counts_the_time_of_the_replies_that_it_counts() {
     // The connection was busy all the time: its reply can't have taken longer than it is said to have been waited for.
     assert!(recording.measured_ns <= 10_000_000);
     assert!(recording.replying_ns() >= recording.times[Clock::ServiceTime].min());
+}
+
+#[test]
+fn the_first_replies_of_a_closed_loop_stand_apart_where_its_last_ones_were_waited_for() {
+    const TAKES: Duration = Duration::from_millis(5);
+    let addr = server(Habit::SayAfter(GOOD, TAKES));
+    let lead_in = |load: &Load| {
+        let recording = driven(&workload(addr), addr, load);
+        (recording.lead_in, recording)
+    };
+    let closed = Load {
+        duration: Duration::from_millis(100),
+        ..load(Arrival::Closed, 4, None)
+    };
+    let (first, recording) = lead_in(&closed);
+    // A machine that stood still meanwhile leaves no replies that could follow.
+    if recording.accounting.ok >= 8 {
+        assert_eq!(first.replies, 4);
+        assert!(first.ns >= duration_ns(TAKES));
+        assert_eq!(
+            recording.replying_ns(),
+            recording.measured_ns + recording.overtime_ns - first.ns
+        );
+    } else {
+        assert_eq!(first, LeadIn::default());
+    }
+    for others in [
+        // All that was sent in 2 ms is answered once.
+        Load {
+            duration: Duration::from_millis(2),
+            ..closed.clone()
+        },
+        Load {
+            drain: Duration::ZERO,
+            ..closed.clone()
+        },
+        load(Arrival::Closed, 4, Some(20)),
+        load(open(200.0), 4, Some(20)),
+    ] {
+        assert_eq!(lead_in(&others).0, LeadIn::default(), "{others:?}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use model::measured::receive::Distrust;
-use model::measured::recording::{Recording, recovery_ns};
+use model::measured::recording::{LeadIn, Recording, recovery_ns};
 use model::spec::load::{Load, ReceiveClock};
 use model::spec::part::Part;
 use model::units::Nanos;
@@ -173,6 +173,10 @@ pub fn merge(load: &Load, parts: Vec<Recording>) -> Recording {
         let share = part.connections.places as f64 / places.max(1) as f64;
         Recording {
             overtime_ns: scaled(part.overtime_ns, share),
+            lead_in: LeadIn {
+                ns: scaled(part.lead_in.ns, share),
+                ..part.lead_in
+            },
             ..part
         }
     });

@@ -10,8 +10,9 @@ use std::num::NonZeroU64;
 
 use model::measured::accounting::Fate;
 use model::measured::receive::ReceiveTimes;
-use model::measured::recording::{EndedBy, GeneratorUse, Recording};
+use model::measured::recording::{EndedBy, GeneratorUse, LeadIn, Recording};
 use model::measured::stalls::Stalls;
+use model::spec::load::Arrival;
 use model::spec::schedule::Schedule;
 use model::units::{Nanos, duration_ns};
 use rustix::thread::{CpuSet, sched_setaffinity, set_current_timer_slack};
@@ -116,6 +117,10 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
             end_ns: measured_from_ns + duration_ns(load.duration),
         };
         self.core.recorders.start_at(&timeline);
+        if load.arrival == Arrival::Closed {
+            let first = u64::from(self.core.connection_count());
+            self.core.recorders.measured.expect_first(first);
+        }
         self.wait_for_start(start_ns)?;
         self.begin(schedule, &timeline);
         let mut spin_ns = 0;
@@ -356,6 +361,12 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
         }
         // Where replies are waited for exactly as long as a request may take, the last ones have timed out by now.
         self.time_out(now);
+        let lead_in = if is_busy && ended_by != EndedBy::Requests && self.protocol.in_flight() == 0
+        {
+            self.lead_in()
+        } else {
+            LeadIn::default()
+        };
         common.meeting.meet(|| {
             common.control.drained();
             now
@@ -401,6 +412,7 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
         Ok(Recording {
             ended_by,
             overtime_ns: if is_busy { overtime_ns } else { 0 },
+            lead_in,
             receive: ReceiveTimes {
                 kernel: receiver.is_stamped(),
                 clock_steps: receiver.clock_steps(),
@@ -408,5 +420,19 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
             },
             ..recording
         })
+    }
+
+    /// The first replies, where as many followed at least: of fewer nothing could be said.
+    fn lead_in(&self) -> LeadIn {
+        let measured = &self.core.recorders.measured;
+        let replies = u64::from(self.core.connection_count());
+        let first_sum_ns = measured.first_sum_ns();
+        match first_sum_ns.filter(|_| measured.accounting().ok >= 2 * replies) {
+            Some(sum_ns) if sum_ns > 0 => LeadIn {
+                replies,
+                ns: sum_ns / u64::from(self.core.common.connections),
+            },
+            _ => LeadIn::default(),
+        }
     }
 }

@@ -79,9 +79,27 @@ pub struct Recording {
     /// For how long after that replies were waited for, in nanoseconds, on average over all connections, where every
     /// connection was busy when arrivals ended; otherwise 0. See [`Self::replying_ns`].
     pub overtime_ns: Nanos,
+    /// The first replies of a closed loop; nothing otherwise. See [`LeadIn`].
+    #[serde(default)]
+    pub lead_in: LeadIn,
     /// The time series, oldest first; times count from the start of the measured part. The intervals of one drive are of
     /// one length, but for the last. That length is a power of two times the one asked for: see [`MAX_INTERVALS`].
     pub intervals: Vec<Interval>,
+}
+
+/// The first replies of a closed loop, as many as it has connections.
+///
+/// All connections ask at once when it starts. A server that takes one request after the other has an empty queue then, and as many requests in
+/// it at the end, whose replies count: over the whole time it seems to answer more than it does, the more the longer it takes. So throughput is
+/// that of the replies after the first ones, over the time that follows them, which is true of a server that answers all connections side by
+/// side as well.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+pub struct LeadIn {
+    /// How many there are.
+    pub replies: u64,
+    /// When they came, in nanoseconds since the start of the measured part, on average over all connections.
+    pub ns: Nanos,
 }
 
 /// What was measured of the requests of one kind.
@@ -388,18 +406,19 @@ impl Recording {
             ended_by: EndedBy::default(),
             measured_ns: 0,
             overtime_ns: 0,
+            lead_in: LeadIn::default(),
             received_bytes: 0,
             intervals: Vec::new(),
         }
     }
 
-    /// The time in which the replies could come that the accounting holds: what a rate of replies is a rate over.
+    /// The time in which the replies could come that a rate of replies counts, which are all but those of the lead-in.
     ///
     /// Where connections are what bounds the load (a closed loop, or an open one that fell behind), each is busy when arrivals
     /// end, and its last reply comes later: the reply counts, and so must the time until it. Where connections were free,
     /// arrivals bound the load, and the time is theirs.
     pub fn replying_ns(&self) -> Nanos {
-        self.measured_ns + self.overtime_ns
+        (self.measured_ns + self.overtime_ns).saturating_sub(self.lead_in.ns)
     }
 
     /// Adds what another generator thread recorded over the same time. Overtime adds up, since each thread's is its
@@ -411,6 +430,8 @@ impl Recording {
         self.generator.threads += other.generator.threads;
         self.measured_ns = self.measured_ns.max(other.measured_ns);
         self.overtime_ns += other.overtime_ns;
+        self.lead_in.replies += other.lead_in.replies;
+        self.lead_in.ns += other.lead_in.ns;
         // Threads may have reached different lengths; each is a multiple of every shorter one.
         let length_ns = [&self.intervals, &other.intervals]
             .into_iter()
@@ -438,6 +459,8 @@ impl Recording {
         self.generator.threads = self.generator.threads.max(other.generator.threads);
         self.measured_ns += other.measured_ns;
         self.overtime_ns += other.overtime_ns;
+        self.lead_in.replies += other.lead_in.replies;
+        self.lead_in.ns += other.lead_in.ns;
         self.intervals
             .extend(other.intervals.iter().map(|interval| Interval {
                 start_ns: interval.start_ns + offset_ns,
@@ -609,6 +632,9 @@ pub struct Recorder {
     next_count_ns: Nanos,
     in_flight_samples: u64,
     in_flight_sum: u64,
+    /// How many of the first replies are still to come, and when those that came did, summed over them.
+    first_to_come: u64,
+    first_sum_ns: Nanos,
     current: Current,
     /// The interval before, where it is not in the series yet, and when it ended.
     ended: Option<(Current, Nanos)>,
@@ -660,6 +686,8 @@ impl Recorder {
             next_count_ns: start_ns,
             in_flight_samples: 0,
             in_flight_sum: 0,
+            first_to_come: 0,
+            first_sum_ns: 0,
             current: Current::starting_at(start_ns),
             ended: None,
             spare: Some(Current::starting_at(start_ns)),
@@ -715,9 +743,23 @@ impl Recorder {
     /// A request succeeded.
     pub fn on_ok(&mut self, due_ns: Nanos, sent_ns: Nanos, received_ns: Nanos) {
         self.rotate(received_ns);
+        if self.first_to_come > 0 {
+            self.first_to_come -= 1;
+            self.first_sum_ns += received_ns.saturating_sub(self.start_ns);
+        }
         self.recording.accounting.ok += 1;
         self.current.ok += 1;
         self.record_ended(due_ns, sent_ns, received_ns);
+    }
+
+    /// So many replies are the first ones. To be called before any came.
+    pub fn expect_first(&mut self, replies: u64) {
+        self.first_to_come = replies;
+    }
+
+    /// When the first replies came, summed over all that were expected; none where some did not come.
+    pub fn first_sum_ns(&self) -> Option<Nanos> {
+        (self.first_to_come == 0).then_some(self.first_sum_ns)
     }
 
     /// From here on requests are counted that are in time.

@@ -105,7 +105,7 @@ pub fn value_at(histogram: &Histogram<u64>, per_10_000: u64) -> Option<Nanos> {
 /// The figures of a recording.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
-    /// Requests that succeeded, a second of the time in which their replies could come.
+    /// Requests that succeeded, but for the lead-in of a closed loop, a second of the time in which their replies could come.
     pub throughput_per_s: f64,
     /// Those of them within the limits of goodput; none where there are no limits.
     pub goodput_per_s: Option<f64>,
@@ -119,9 +119,12 @@ impl Summary {
     /// Summarises a recording.
     pub fn of(recording: &Recording) -> Self {
         let seconds = recording.replying_ns() as f64 / NANOS_PER_S as f64;
+        let ok = recording.accounting.ok;
+        // Of the first replies it is not known which were in time: as large a share as of all.
+        let counted = ok.saturating_sub(recording.lead_in.replies) as f64 / ok.max(1) as f64;
         let per_s = |count: u64| {
             if seconds > 0.0 {
-                count as f64 / seconds
+                count as f64 * counted / seconds
             } else {
                 0.0
             }
@@ -129,7 +132,7 @@ impl Summary {
         let generator = recording.generator;
         let core_ns = recording.measured_ns as f64 * f64::from(generator.threads.max(1));
         Self {
-            throughput_per_s: per_s(recording.accounting.ok),
+            throughput_per_s: per_s(ok),
             goodput_per_s: recording.in_time.map(per_s),
             generator_cpu_us_per_request: (recording.accounting.ok > 0)
                 .then(|| generator.cpu_ns as f64 / 1e3 / recording.accounting.ok as f64),
@@ -154,7 +157,7 @@ fn rounded(mean_ns: f64) -> Nanos {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measured::recording::empty_histogram;
+    use crate::measured::recording::{LeadIn, empty_histogram};
     use proptest::prelude::*;
     use stats::nearest_rank::{MIN_SAMPLES_BEYOND, value_at_counts};
 
@@ -189,6 +192,25 @@ mod tests {
         recording.accounting.ok = 30;
         let per_s = Summary::of(&recording).throughput_per_s;
         assert!((per_s - 10.526).abs() < 1e-3, "{per_s}");
+    }
+
+    #[test]
+    fn a_closed_loop_of_forty_against_four_threads_that_take_100_ms_reads_40_a_second() {
+        // Replies come one by one from the start: 120 in 3 s, and those to the forty that wait then until a second later.
+        let mut recording = Recording {
+            measured_ns: 3 * NANOS_PER_S,
+            overtime_ns: 500_000_000,
+            lead_in: LeadIn {
+                replies: 40,
+                ns: 500_000_000,
+            },
+            in_time: Some(80),
+            ..Recording::empty()
+        };
+        recording.accounting.ok = 160;
+        let summary = Summary::of(&recording);
+        assert!((summary.throughput_per_s - 40.0).abs() < 1e-9);
+        assert!((summary.goodput_per_s.unwrap() - 20.0).abs() < 1e-9);
     }
 
     #[test]

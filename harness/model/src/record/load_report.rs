@@ -245,9 +245,17 @@ pub struct LoadRecord {
     pub requests: Option<u64>,
     /// Measured seconds, all epochs together.
     pub duration_s: f64,
-    /// Seconds after them, on average over all connections, in which replies were waited for: throughput is replies over both.
+    /// Seconds after them, on average over all connections, in which replies were waited for. Throughput is replies, but for those of the
+    /// lead-in, over both without the lead-in.
     #[serde(default)]
     pub overtime_s: f64,
+    /// Seconds until the first replies of a closed loop came, on average over all connections, all epochs together; 0 of other loads and in
+    /// older records.
+    #[serde(default)]
+    pub lead_in_s: f64,
+    /// How many those were: as many as there are connections, in each epoch.
+    #[serde(default)]
+    pub lead_in_replies: u64,
     /// Seeds arrivals and mix.
     pub seed: u64,
 }
@@ -263,6 +271,8 @@ impl LoadRecord {
             requests: load.request_limit,
             duration_s: recording.measured_ns as f64 / NANOS_PER_S as f64,
             overtime_s: recording.overtime_ns as f64 / NANOS_PER_S as f64,
+            lead_in_s: recording.lead_in.ns as f64 / NANOS_PER_S as f64,
+            lead_in_replies: recording.lead_in.replies,
             seed: load.seed,
         }
     }
