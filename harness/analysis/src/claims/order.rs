@@ -137,8 +137,8 @@ fn sides(claims: &[Claim], asks: &[(usize, Option<usize>)]) -> Vec<Side> {
     sides
 }
 
-/// What is measured next: every claim once; then again, and longer, those that this may decide; then the factors of those that
-/// are refuted or contradicted. Nothing where no measurement would decide more.
+/// What is measured next: every claim once; then the factors of those that are refuted or contradicted; then again, and longer, those that
+/// this may decide. Nothing where no measurement would decide more.
 ///
 /// `looks`: how often each job was measured. `verdicts`: of each claim, so far. `cold`: the targets, by name, that were still getting
 /// faster in a measurement before.
@@ -179,7 +179,7 @@ pub fn next(
             })
         })
     };
-    (0..LOOKS.len())
-        .find_map(|look| of_look(look, false))
+    of_look(0, false)
         .or_else(|| of_look(0, true))
+        .or_else(|| (1..LOOKS.len()).find_map(|look| of_look(look, false)))
 }

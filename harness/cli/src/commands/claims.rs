@@ -408,11 +408,11 @@ fn list(args: &ClaimsListArgs) -> Result<Exit, Failure> {
         let [first, factors] = claims.estimates(LOOKS[0]);
         let [second, _] = claims.estimates(LOOKS[1]);
         say!(
-            "A first look at them takes about {}; a longer one at what that leaves open, {} at most; at what refuted and contradicted ones \
-             depend on, {} at most.",
+            "A first look at them takes about {}; at what refuted and contradicted ones depend on, {} at most; a longer one at what is open \
+             then, {} at most.",
             approximate(first),
-            approximate(second),
-            approximate(factors)
+            approximate(factors),
+            approximate(second)
         );
     }
     for (what, many) in counted(&missing) {
