@@ -9,7 +9,7 @@ use crate::broker::{Broker, Registered, block_on, clocks_of, monotonic_ns, order
 use crate::driving;
 use crate::error::MachinesError;
 use crate::lease::{Lease, Step};
-use crate::registration::{Registration, Role};
+use crate::registration::Registration;
 
 /// How often it is asked whether to end.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -37,15 +37,16 @@ pub fn run(
         let questions = broker.listen(clocks_of(&registration.name)).await?;
         let answering = tokio::spawn(broker.answer(questions));
         let orders = broker.listen(orders_of(&registration.name)).await?;
-        let driving = (registration.role != Role::Server)
-            .then(|| tokio::spawn(driving::serve(broker.clone(), registration.clone(), orders)));
-        let held = hold(&broker, registration, is_asked, on_event).await;
+        let mut driving =
+            tokio::spawn(driving::serve(broker.clone(), registration.clone(), orders));
+        let held = tokio::select! {
+            held = hold(&broker, registration, is_asked, on_event) => held,
+            // It would be found, and do nothing.
+            _ = &mut driving => Err(MachinesError::Ended),
+        };
         answering.abort();
-        if let Some(driving) = driving {
-            // What it drives ends with it.
-            driving.abort();
-            let _ = driving.await;
-        }
+        // What it drives ends with it.
+        driving.abort();
         if let Some(revision) = held? {
             // What can't be taken away now expires by itself.
             let _ = broker.leave(&registration.name, revision).await;

@@ -17,7 +17,6 @@ use model::units::Nanos;
 use rustix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::AsyncReadExt;
 use tokio::runtime::Runtime;
 
 use crate::access::NatsAccess;
@@ -249,11 +248,24 @@ impl Broker {
     pub(crate) async fn kept<T: DeserializeOwned>(&self, name: &str) -> Result<T, MachinesError> {
         let refused =
             |error: &(dyn std::error::Error + 'static)| self.refused("hand an object over", error);
-        let store = self.store().await?;
-        let mut object = store.get(name).await.map_err(|error| refused(&error))?;
+        let object = self.store().await?.info(name).await;
+        let object = object.map_err(|error| refused(&error))?;
+        let stream = async_nats::jetstream::new(self.client.clone());
+        let stream = stream.get_stream_no_info(format!("OBJ_{STORE}")).await;
+        let stream = stream.map_err(|error| refused(&error))?;
+        // The client's own reader makes a consumer for each object, and panics where the server is slow to make it.
+        let chunks = format!("$O.{STORE}.C.{}", object.nuid);
+        let mut next = 1;
         let mut what = Vec::new();
-        let read = object.read_to_end(&mut what).await;
-        read.map_err(|error| refused(&error))?;
+        for _ in 0..object.chunks {
+            let chunk = stream
+                .direct_get_next_for_subject(&chunks, Some(next))
+                .await;
+            let chunk = chunk.map_err(|error| refused(&error))?;
+            next = chunk.sequence + 1;
+            what.extend_from_slice(&chunk.payload);
+        }
+        // One that was taken away meanwhile has no chunks.
         serde_json::from_slice(&what).map_err(|error| refused(&error))
     }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::Subscriber;
 use futures_util::StreamExt;
-use load::{Control, Endpoint, Options, Peer, Phase, TlsSpec};
+use load::{Control, Endpoint, Options, Peer, Phase, Spin, TlsSpec};
 use model::measured::recording::Recording;
 use model::spec::part::Part;
 use model::units::Nanos;
@@ -16,7 +16,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::broker::{Broker, monotonic_ns};
 use crate::registration::{Registration, Role};
 use crate::words::{
-    Command, Doing, LEASE_NS, Message, Order, REPEAT_EVERY_NS, Report, order_of, recording_of,
+    Command, Doing, LEASE_NS, LoadId, Message, Order, REPEAT_EVERY_NS, Report, order_of,
+    recording_of,
 };
 
 /// How long before its start an agent has to know of it: as long as a thread may need to wake up.
@@ -93,7 +94,7 @@ impl Agent<'_> {
     }
 
     /// Drives a part of a load, until this is over, or hears nothing for as long as a lease lasts.
-    async fn drive(&self, load: &str, part: Part, commands: &mut Subscriber) {
+    async fn drive(&self, load: &LoadId, part: Part, commands: &mut Subscriber) {
         let mut doing = Doing::Opening;
         let begun = self.begun(load, part);
         let mut drive = match self.saying(&doing, begun).await {
@@ -110,7 +111,7 @@ impl Agent<'_> {
                 message = commands.next() => {
                     let Some(message) = message else { return };
                     match understood(&message.payload) {
-                        Some(Message { load: of, what }) if of == load => {
+                        Some(Message { load: of, what }) if of == *load => {
                             heard_ns = monotonic_ns();
                             if what == Command::End {
                                 break;
@@ -119,6 +120,8 @@ impl Agent<'_> {
                                 doing = drive.on_command(&what, doing);
                             }
                         }
+                        // An end that was lost. It is asked again for the other one.
+                        Some(Message { load: other, .. }) if load.is_over_for(&other) => break,
                         Some(Message { what: Command::Prepare { answers, .. }, .. }) => self.say(&answers, &Doing::Busy).await,
                         _ => {}
                     }
@@ -159,7 +162,7 @@ impl Agent<'_> {
     }
 
     /// Begins to drive; or why that can't be.
-    async fn begun(&self, load: &str, part: Part) -> Result<Drive, Doing> {
+    async fn begun(&self, load: &LoadId, part: Part) -> Result<Drive, Doing> {
         let order = self.broker.kept::<Order>(&order_of(load)).await;
         let order = order.map_err(|error| Doing::Failed(error.to_string()))?;
         let cpus = &self.registration.cpus;
@@ -186,7 +189,8 @@ impl Agent<'_> {
         let options = Options {
             cpus: cpus[..threads].to_vec(),
             clock: order.clock,
-            spin: order.spin,
+            // Its core may be others' too, of which nobody else knows.
+            spin: Spin::WhereFree,
             part,
         };
         let (tell, news) = unbounded_channel();
@@ -213,12 +217,12 @@ impl Agent<'_> {
     /// Hands over what was recorded.
     async fn handed_over(
         &self,
-        load: &str,
+        load: &LoadId,
         ended: Result<Recording, Doing>,
         doing: Doing,
     ) -> Doing {
         match (ended, doing) {
-            (_, late @ Doing::Late(_)) => late,
+            (_, Doing::Late) => Doing::Late,
             (Err(why), _) => why,
             (Ok(recording), _) => {
                 let name = recording_of(load, &self.registration.name);
@@ -246,7 +250,7 @@ impl Drive {
                 let now = monotonic_ns();
                 if now + START_AHEAD_NS > at_ns {
                     self.control.stop();
-                    return Doing::Late(now.saturating_sub(at_ns));
+                    return Doing::Late;
                 }
                 let at = Instant::now() + Duration::from_nanos(at_ns - now);
                 // It is there: it waits.

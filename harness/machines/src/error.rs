@@ -85,4 +85,10 @@ pub enum MachinesError {
         /// The name.
         name: AgentName,
     },
+    /// What an agent drives load with ended by itself.
+    #[error(
+        "what drives load on this machine ended by itself, for which nobody but bench is to blame: report what it printed above, and start the \
+         agent again"
+    )]
+    Ended,
 }

@@ -1,9 +1,9 @@
 //! Agents that drive one load together, as their coordinator uses them.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use async_nats::Subscriber;
-use futures_util::future::join_all;
 use futures_util::{StreamExt, TryStreamExt};
 use load::Control;
 use model::measured::recording::Recording;
@@ -20,7 +20,9 @@ use crate::error::MachinesError;
 use crate::listing::clocks_of;
 use crate::registration::{AgentName, Registration, Role};
 use crate::together::{Lengths, Next, Together, Why};
-use crate::words::{Command, Message, Order, REPEAT_EVERY_NS, Report, order_of, recording_of};
+use crate::words::{
+    Command, LoadId, Message, Order, REPEAT_EVERY_NS, Report, order_of, recording_of,
+};
 
 /// How long agents are waited for that are not registered yet.
 const GATHER_FOR: Duration = Duration::from_secs(10);
@@ -37,6 +39,9 @@ const WAYS_AHEAD: u64 = 8;
 /// From when on nobody is waited for any more before an instant: what is heard may take so long to be looked at.
 const EXACT_NS: Nanos = 2_000_000;
 
+/// How many agents' clocks are asked at once: questions that wait for one another say less of a clock.
+const CLOCKS_AT_ONCE: usize = 8;
+
 /// How many recordings are asked for at once.
 const AT_ONCE: usize = 16;
 
@@ -48,6 +53,10 @@ pub struct Fleet {
     agents: Vec<Registration>,
     generators: usize,
     clock_limit_ns: Nanos,
+    /// What no other coordinator is called.
+    name: String,
+    /// How many loads there were.
+    loads: Cell<u64>,
 }
 
 /// Who is asked to drive a load.
@@ -165,6 +174,8 @@ impl Fleet {
             agents,
             generators: wanted.generators as usize,
             clock_limit_ns: wanted.clock_limit_ns,
+            name: format!("{}-{}", std::process::id(), read_clocks().system_ns),
+            loads: Cell::new(0),
         })
     }
 
@@ -205,7 +216,10 @@ impl Fleet {
     /// Has all of them drive a load, which has at least as many connections as there are agents, until it ends or `control` is stopped.
     pub fn drive(&self, order: &Order, control: &Control) -> Result<Driven, FleetError> {
         self.runtime.block_on(async {
-            let load = load_id();
+            let load = LoadId {
+                coordinator: self.name.clone(),
+                number: self.loads.replace(self.loads.get() + 1),
+            };
             let driven = self.driven(&load, order, control).await;
             // Whatever came of it, nobody drives it any longer.
             self.command_all(&load, &Command::End).await;
@@ -216,7 +230,7 @@ impl Fleet {
 
     async fn driven(
         &self,
-        load: &str,
+        load: &LoadId,
         order: &Order,
         control: &Control,
     ) -> Result<Driven, FleetError> {
@@ -293,7 +307,7 @@ impl Fleet {
     /// Tells each what it is to do now.
     async fn command_each(
         &self,
-        load: &str,
+        load: &LoadId,
         together: &Together,
         clocks: &[Offsets],
         answers: &str,
@@ -318,15 +332,15 @@ impl Fleet {
         }
     }
 
-    async fn command_all(&self, load: &str, what: &Command) {
+    async fn command_all(&self, load: &LoadId, what: &Command) {
         for agent in &self.agents {
             self.send(load, agent, what.clone()).await;
         }
     }
 
-    async fn send(&self, load: &str, agent: &Registration, what: Command) {
+    async fn send(&self, load: &LoadId, agent: &Registration, what: Command) {
         let message = Message {
-            load: load.to_owned(),
+            load: load.clone(),
             what,
         };
         self.broker.say(&orders_of(&agent.name), &message).await;
@@ -338,7 +352,10 @@ impl Fleet {
             .agents
             .iter()
             .map(|agent| clocks_of(&self.broker, agent));
-        let each = join_all(asked).await;
+        let each: Vec<Option<Offsets>> = futures_util::stream::iter(asked)
+            .buffered(CLOCKS_AT_ONCE)
+            .collect()
+            .await;
         let each = self.agents.iter().zip(each).map(|(agent, offsets)| {
             let offsets = offsets.ok_or_else(|| FleetError::Void {
                 agent: agent.name.clone(),
@@ -359,7 +376,7 @@ impl Fleet {
     /// What all recorded.
     async fn collected(
         &self,
-        load: &str,
+        load: &LoadId,
         order: &Order,
         clocks: &[Offsets],
         together: &Together,
@@ -442,9 +459,4 @@ async fn gathered(broker: &Broker, wanted: Wanted) -> Result<Vec<Registration>, 
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }
-}
-
-/// What no other load is called.
-fn load_id() -> String {
-    format!("{}-{}", std::process::id(), read_clocks().system_ns)
 }

@@ -214,7 +214,7 @@ impl Together {
             Some(Doing::Failed(what)) => Some(Why::Failed(what.clone())),
             Some(Doing::Unable(what)) => Some(Why::Unable(what.clone())),
             Some(Doing::Refused(what)) => Some(Why::Refused(what.clone())),
-            Some(Doing::Late(_)) => Some(Why::Late),
+            Some(Doing::Late) => Some(Why::Late),
             _ if now > member.heard_ns + SILENT_NS => Some(Why::Lost),
             Some(Doing::Busy) if now > self.begun_ns + BUSY_NS => Some(Why::Busy),
             _ if member.rank() <= READY && is_past(late_ns) => Some(Why::Late),
@@ -245,7 +245,7 @@ fn rank(doing: &Doing) -> u8 {
         Doing::Driving { .. } => 4,
         Doing::Drained => DRAINED,
         Doing::Done => DONE,
-        Doing::Unable(_) | Doing::Late(_) | Doing::Refused(_) | Doing::Failed(_) => 7,
+        Doing::Unable(_) | Doing::Late | Doing::Refused(_) | Doing::Failed(_) => 7,
     }
 }
 
@@ -317,7 +317,7 @@ mod tests {
         assert_eq!(ended(Doing::Failed(what())), void(Why::Failed(what())));
         assert_eq!(ended(Doing::Unable(what())), void(Why::Unable(what())));
         assert_eq!(ended(Doing::Refused(what())), void(Why::Refused(what())));
-        assert_eq!(ended(Doing::Late(7)), void(Why::Late));
+        assert_eq!(ended(Doing::Late), void(Why::Late));
     }
 
     #[test]

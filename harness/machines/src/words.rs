@@ -3,7 +3,9 @@
 //! Everything is said again and again as long as it is so, and hearing it twice does nothing. So it doesn't matter which message is lost, and
 //! who is not heard of for a while is not there any more.
 
-use load::{Spin, TlsSpec, Workload};
+use std::fmt;
+
+use load::{TlsSpec, Workload};
 use model::spec::load::{Load, ReceiveClock};
 use model::spec::part::Part;
 use model::units::Nanos;
@@ -32,17 +34,37 @@ pub struct Order {
     pub tls: Option<TlsSpec>,
     /// Whose clock says when replies arrive.
     pub clock: ReceiveClock,
-    /// When generator threads spin.
-    pub spin: Spin,
     /// Generator threads of each agent.
     pub threads: u32,
+}
+
+/// Which load it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LoadId {
+    /// Whose: what no other coordinator is called.
+    pub(crate) coordinator: String,
+    /// The how many-th of its loads, of which it has one at a time.
+    pub(crate) number: u64,
+}
+
+impl LoadId {
+    /// Whether this load is over because its coordinator has another one.
+    pub(crate) fn is_over_for(&self, other: &Self) -> bool {
+        self.coordinator == other.coordinator && self.number != other.number
+    }
+}
+
+impl fmt::Display for LoadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.coordinator, self.number)
+    }
 }
 
 /// What a coordinator tells an agent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Message {
     /// Of which load.
-    pub(crate) load: String,
+    pub(crate) load: LoadId,
     /// What to do.
     pub(crate) what: Command,
 }
@@ -103,8 +125,8 @@ pub(crate) enum Doing {
     Drained,
     /// What it recorded can be had.
     Done,
-    /// It was asked to start after the instant at which it should have, by so many nanoseconds.
-    Late(Nanos),
+    /// It was asked to start too late for that.
+    Late,
     /// Load could not be driven at the server.
     Refused(String),
     /// It failed itself.
@@ -112,11 +134,11 @@ pub(crate) enum Doing {
 }
 
 /// Under which name an order is kept.
-pub(crate) fn order_of(load: &str) -> String {
+pub(crate) fn order_of(load: &LoadId) -> String {
     format!("order-{load}")
 }
 
 /// Under which name is kept what an agent recorded.
-pub(crate) fn recording_of(load: &str, agent: &AgentName) -> String {
+pub(crate) fn recording_of(load: &LoadId, agent: &AgentName) -> String {
     format!("recording-{load}-{agent}")
 }

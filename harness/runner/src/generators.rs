@@ -169,7 +169,6 @@ impl Generators {
             workload: workload.clone(),
             peer: endpoint.peer.to_string(),
             clock: options.clock,
-            spin: options.spin,
             threads: u32::try_from(options.cpus.len().max(1)).unwrap_or(u32::MAX),
         };
         fleet.drive(&order, control).map_err(|error| match error {
@@ -213,5 +212,55 @@ pub(crate) fn void(why: &str) -> Failure {
             "a load was driven {} times and was void each time, the last time because {why}",
             REPEATS + 1
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use model::spec::load::Connect;
+
+    use super::*;
+
+    #[test]
+    fn a_probe_adds_a_hundredth_within_its_bounds() {
+        let load = |arrival| Load {
+            arrival,
+            connections: NonZeroU32::new(400).unwrap(),
+            connect: Connect::Once,
+            idle_connections: 0,
+            warmup: Duration::ZERO,
+            duration: Duration::from_secs(1),
+            drain: Duration::from_secs(1),
+            timeout: Duration::from_secs(1),
+            request_limit: Some(1_000),
+            interval: Duration::from_secs(1),
+            seed: 1,
+            goodput: None,
+        };
+        let open = |per_s| Arrival::Open {
+            rate: Rate::per_s(per_s).unwrap(),
+            process: Process::Constant,
+        };
+        let probed = |arrival| probe_of(&load(arrival)).arrival.rate().unwrap().as_per_s();
+        for (load_per_s, probe_per_s) in [
+            (100.0, 10.0),
+            (1_000.0, 10.0),
+            (5_000.0, 50.0),
+            (10_000.0, 100.0),
+            (1e6, 100.0),
+        ] {
+            assert!(
+                (probed(open(load_per_s)) - probe_per_s).abs() < 1e-9,
+                "{load_per_s}"
+            );
+        }
+        assert!((probed(Arrival::Closed) - 100.0).abs() < 1e-9);
+        let probe = probe_of(&load(Arrival::Closed));
+        assert_eq!(
+            (probe.connections, probe.request_limit),
+            (PROBE_CONNECTIONS, None)
+        );
     }
 }

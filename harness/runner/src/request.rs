@@ -342,7 +342,7 @@ fn agents_again(
     };
     let Some(agents) = agents else {
         return Err(Failure::usage(miette::miette!(
-            help = "name their NATS server: `--resume DIR --nats URL`",
+            help = "`bench run` and `bench sweep` use them: measure it anew with --nats URL --generators N, or go on with --resume DIR --nats URL",
             "{count} agents on other machines drive this load"
         )));
     };

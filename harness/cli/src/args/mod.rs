@@ -132,7 +132,7 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Start one server: a target, the upstream backend, or one with known response times.
     Serve(ServeArgs),
-    /// Be found by other machines at a NATS server, and answer what the clocks read.
+    /// Drive load for runs on other machines, which find this one at a NATS server.
     Agent(AgentArgs),
     /// List agents on other machines and how far their clocks are from this one's, or start some.
     Agents(AgentsArgs),

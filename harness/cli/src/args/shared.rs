@@ -32,6 +32,9 @@ use crate::handover::Handover;
 use crate::named;
 use crate::output::{self, put};
 
+/// The variable that says where agents meet.
+const NATS_VARIABLE: &str = "BENCH_NATS";
+
 /// Where many machines meet.
 #[derive(Debug, Clone, ClapArgs)]
 pub(crate) struct NatsArgs {
@@ -41,7 +44,7 @@ pub(crate) struct NatsArgs {
         id = "nats",
         long = "nats",
         value_name = "URL",
-        env = "BENCH_NATS",
+        env = NATS_VARIABLE,
         hide_env_values = true
     )]
     url: Option<String>,
@@ -73,6 +76,11 @@ impl NatsArgs {
     /// Whether all of it is handed over on standard input.
     pub(crate) fn is_on_stdin(&self) -> bool {
         self.url.as_deref() == Some(STDIN)
+    }
+
+    /// Whether the server was named for this command: the variable is there for all.
+    fn is_typed(&self) -> bool {
+        self.url.is_some() && self.url != std::env::var(NATS_VARIABLE).ok()
     }
 
     /// The same, as an agent on another machine can use it.
@@ -123,6 +131,12 @@ impl GeneratorsArgs {
     /// The agents that are asked for.
     pub(crate) fn asked(&self) -> Result<Option<AgentsAsked>, Failure> {
         let Some(count) = self.generators.and_then(NonZeroU32::new) else {
+            if self.nats.is_typed() {
+                return Err(Failure::usage(miette::miette!(
+                    help = "add --generators N, or leave --nats out: then this process drives the load",
+                    "--nats says where agents meet, and no agents are asked for"
+                )));
+            }
             return Ok(None);
         };
         let agents = self.agents()?;

@@ -65,7 +65,8 @@ fn answer(mut connection: TcpStream, log: &Mutex<Vec<(Instant, String)>>) {
     while let Ok(length @ 1..) = connection.read(&mut buffer) {
         let at = Instant::now();
         let text = String::from_utf8_lossy(&buffer[..length]);
-        let line = text.lines().next().unwrap_or_default().to_owned();
+        let (first, last) = (text.lines().next(), text.lines().last());
+        let line = format!("{} {}", first.unwrap_or_default(), last.unwrap_or_default());
         log.lock().unwrap().push((at, line));
         if connection
             .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
@@ -86,8 +87,12 @@ impl Place {
         let dir = tempfile::tempdir().unwrap();
         let scenario = format!(
             "description = \"Made up for a test\"\nquestion = \"Is it one load?\"\nconnections = 64\n[load]\narrival = \"open\"\n\
-             process = \"constant\"\nrate_per_s = {rate_per_s}\n[[requests]]\npath = \"/{{seq}}/{{random}}\"\n"
+             process = \"constant\"\nrate_per_s = {rate_per_s}\n[[requests]]\nmethod = \"POST\"\npath = \"/{{seq}}/{{random}}\"\n\
+             body_lines = \"lines.txt\"\n"
         );
+        // So many that agents get them in several pieces.
+        let lines: Vec<String> = (0..40_000).map(|line| format!("line {line}")).collect();
+        fs::write(dir.path().join("lines.txt"), lines.join("\n")).unwrap();
         fs::write(dir.path().join("own.toml"), scenario).unwrap();
         Self { dir }
     }
@@ -339,6 +344,8 @@ fn what_agents_cannot_drive_is_refused_before_anything_is_measured() {
     assert!(idle.contains("idle"), "{idle}");
     let connections = refused(&["ping", "-t", "callback", "-c", "1", "--generators", "2"]);
     assert!(connections.contains("connection"), "{connections}");
+    let nobody = refused(&["ping", "-t", "callback"]);
+    assert!(nobody.contains("--generators N"), "{nobody}");
     let nowhere = end(bench(&["run", "ping", "--generators", "1"])
         .env_remove("BENCH_NATS")
         .spawn()

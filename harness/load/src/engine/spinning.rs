@@ -1,7 +1,6 @@
 //! When a generator thread spins: never, always, or as long as it takes its core from nobody. Pure.
 
 use model::units::Nanos;
-use serde::{Deserialize, Serialize};
 
 /// How long a thread looks whether somebody else needs its core.
 const WINDOW_NS: Nanos = 100_000_000;
@@ -18,8 +17,7 @@ const FIRST_PAUSE_NS: Nanos = 200_000_000;
 const MAX_PAUSE_NS: Nanos = 60_000_000_000;
 
 /// When a generator thread spins, in an open loop, for a scheduled time that is near and while a reply is awaited.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Spin {
     /// Never: it sleeps until the scheduled time.
     #[default]

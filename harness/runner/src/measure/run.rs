@@ -428,7 +428,11 @@ impl Run<'_> {
                     weakest = if is_weaker { Some(capacity) } else { weakest };
                 }
                 Err(DriveFailure::Target(what)) => self.fail(state, what),
-                Err(failure) => {
+                Err(DriveFailure::Void(why)) => {
+                    self.note_broken(generators::void(&why));
+                    return None;
+                }
+                Err(DriveFailure::Measurement(failure)) => {
                     self.note_broken(failure);
                     return None;
                 }
@@ -438,11 +442,7 @@ impl Run<'_> {
     }
 
     /// Nothing more can be measured.
-    fn note_broken(&mut self, failure: DriveFailure) {
-        let failure = match failure {
-            DriveFailure::Target(why) | DriveFailure::Void(why) => generators::void(&why),
-            DriveFailure::Measurement(failure) => failure,
-        };
+    fn note_broken(&mut self, failure: Failure) {
         // It is the next look at the surroundings that fails.
         self.broken.get_or_insert(failure);
     }
@@ -468,7 +468,9 @@ impl Run<'_> {
             );
             let recording = match driven {
                 Ok(driven) => driven.recording,
-                Err(DriveFailure::Void(_)) if voids < REPEATS => {
+                Err(DriveFailure::Void(_))
+                    if voids < REPEATS && !self.steering.interrupt.is_asked() =>
+                {
                     voids += 1;
                     continue;
                 }
@@ -492,22 +494,20 @@ impl Run<'_> {
     /// Drives load at a target, if it is there, and notes its failure where that can't be done. Where an agent spoils it, it is driven
     /// again: never is less driven than was asked for.
     pub(super) fn drive(&mut self, load: &Load, state: &mut TargetState<'_>) -> Option<Driven> {
-        for _ in 0..REPEATS {
-            match self.drive_once(load, state)? {
+        let mut repeats = 0;
+        loop {
+            let why = match self.drive_once(load, state)? {
                 Ok(driven) => return Some(driven),
                 Err(_) if self.steering.interrupt.is_asked() => return None,
-                Err(why) => {
-                    let line = format!("{why}: this sample is void, and is measured again");
-                    (self.tell)(RunEvent::Notice(&line));
-                }
+                Err(why) => why,
+            };
+            if repeats == REPEATS {
+                self.note_broken(generators::void(&why));
+                return None;
             }
-        }
-        match self.drive_once(load, state)? {
-            Ok(driven) => Some(driven),
-            Err(why) => {
-                self.note_broken(DriveFailure::Void(why));
-                None
-            }
+            repeats += 1;
+            let line = format!("{why}: this sample is void, and is measured again");
+            (self.tell)(RunEvent::Notice(&line));
         }
     }
 
@@ -519,8 +519,7 @@ impl Run<'_> {
     ) -> Option<Result<Driven, String>> {
         let process = state.process.as_ref()?;
         if let Err(error) = self.services.reset() {
-            // It is the next look at the surroundings that fails.
-            self.broken.get_or_insert_with(|| error.into_failure());
+            self.note_broken(error.into_failure());
             return None;
         }
         let meters = process.meters.clone();
@@ -560,7 +559,7 @@ impl Run<'_> {
             }
             (Err(DriveFailure::Void(why)), None) => return Some(Err(why)),
             (Err(DriveFailure::Measurement(failure)), _) => {
-                self.note_broken(DriveFailure::Measurement(failure));
+                self.note_broken(failure);
             }
             (Err(DriveFailure::Target(why) | DriveFailure::Void(why)), Some(how)) => {
                 self.fail(state, format!("it had ended ({how}): {why}"));
