@@ -9,9 +9,11 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -28,7 +30,8 @@ const (
 
 func main() {
 	log.SetFlags(0)
-	port := flag.Int("port", 0, "port on 127.0.0.1; 0 takes any free one")
+	host := flag.String("host", "127.0.0.1", "address to listen on; 0.0.0.0 is all that this machine has")
+	port := flag.Int("port", 0, "port; 0 takes any free one")
 	dataDir := flag.String("data-dir", ".", "directory of the files that /file/{kib} reads")
 	upstream := flag.String("upstream", "", "backend that /upstream calls, as HOST:PORT; without one it answers 503")
 	pool := flag.Int("pool", 4, "how many computations of /cpu and /hash?offload=1 run at once")
@@ -42,11 +45,15 @@ func main() {
 	if flag.NArg() > 0 || *pool < 1 || *workers < 1 {
 		log.Fatal("-pool and -workers must be 1 or more, and nothing may follow the flags; -help says more")
 	}
+	if _, err := netip.ParseAddr(*host); err != nil {
+		log.Printf("-host must be an IP address, as in -host 10.0.0.5 or -host fd00::5; it is %q", *host)
+		os.Exit(2)
+	}
 	runtime.GOMAXPROCS(*workers)
 
-	listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", *port))
+	listener, err := net.Listen("tcp", net.JoinHostPort(*host, strconv.Itoa(*port)))
 	if err != nil {
-		log.Fatalf("%v; choose another -port, or 0 for any free one", err)
+		log.Fatalf("%v; choose another -port, 0 for any free one, or an address of this machine as -host", err)
 	}
 	server := &http.Server{
 		Handler:        newService(*dataDir, *upstream, *pool).routes(),

@@ -3,7 +3,7 @@
 //! A server runs in a process of its own, so that its CPU, memory and allocator are its own. That nothing of it outlives
 //! this process is `supervised`'s business.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
@@ -192,16 +192,21 @@ impl Server {
         })
     }
 
-    /// Starts what `service` makes of a free port; tries another one where somebody took the port meanwhile.
-    pub fn launch_on_free_port(service: impl Fn(u16) -> Service) -> Result<Self, LaunchError> {
+    /// Starts what `service` makes of a free port of `host`; tries another one where somebody took the port meanwhile.
+    pub fn launch_on_free_port(
+        host: IpAddr,
+        service: impl Fn(u16) -> Service,
+    ) -> Result<Self, LaunchError> {
         let mut attempt = 1;
         loop {
-            let port = free_port().map_err(|source| LaunchError::Spawn {
-                name: "a server on a free port".to_owned(),
+            let port = free_port(host).map_err(|source| LaunchError::Spawn {
+                name: format!("a server on a free port of {host}"),
                 source,
             })?;
             match Self::launch(&service(port)) {
-                Err(LaunchError::Ended { .. }) if attempt < MAX_PORT_ATTEMPTS && is_taken(port) => {
+                Err(LaunchError::Ended { .. })
+                    if attempt < MAX_PORT_ATTEMPTS && is_taken(host, port) =>
+                {
                     attempt += 1;
                 }
                 outcome => return outcome,
@@ -381,15 +386,13 @@ fn answering<'a>(clients: &'a [ControlClient], path: &str) -> Result<&'a Control
     Err(Missing::Answer(format!("nobody listens on {tried}")))
 }
 
-/// A port on 127.0.0.1 that was free a moment ago.
-pub(crate) fn free_port() -> std::io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
+/// A port of an address of this machine that was free a moment ago.
+pub(crate) fn free_port(host: IpAddr) -> std::io::Result<u16> {
+    Ok(TcpListener::bind((host, 0))?.local_addr()?.port())
 }
 
-pub(crate) fn is_taken(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_err()
+pub(crate) fn is_taken(host: IpAddr, port: u16) -> bool {
+    TcpListener::bind((host, port)).is_err()
 }
 
 /// What a server that ended before it was ready may lack.

@@ -1,13 +1,14 @@
 //! From a manifest to a running server: what its placeholders stand for in this run, and who it is.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use model::record::surroundings::Pinning;
 use model::record::target::Manifest as Identity;
 use model::spec::address::Address;
-use model::spec::target::{Kind, Manifest, Needs, TargetSpec, UNKNOWN, Values};
+use model::spec::target::{DEFAULT_HOST, Kind, Manifest, Needs, TargetSpec, UNKNOWN, Values};
 use tempfile::TempDir;
 
 use crate::data_files;
@@ -26,6 +27,8 @@ static SOCKETS: AtomicU32 = AtomicU32::new(0);
 #[derive(Debug)]
 pub struct Starter {
     pinning: Pinning,
+    /// Where they listen: an address of this machine.
+    host: IpAddr,
     data_dir: String,
     /// Authority of the backend.
     upstream: Option<String>,
@@ -82,6 +85,7 @@ impl Starter {
         Ok(Self {
             sockets,
             pinning: pinning.clone(),
+            host: DEFAULT_HOST,
             data_dir: data_dir.display().to_string(),
             upstream,
             environment: environment.to_vec(),
@@ -110,7 +114,7 @@ impl Starter {
             port: 1,
             ..values.clone()
         })?;
-        Server::launch_on_free_port(|port| {
+        Server::launch_on_free_port(self.host, |port| {
             let values = Values {
                 port,
                 ..values.clone()
@@ -203,6 +207,7 @@ impl Starter {
             setup.map(|setup| path(setup).display().to_string())
         };
         Ok(Values {
+            host: self.host,
             port: 0,
             socket: self.sockets.as_ref().map_or_else(String::new, |dir| {
                 // Another one each time: what a server left behind is in nobody's way.
@@ -283,6 +288,7 @@ mod tests {
         };
         let starter = Starter {
             pinning,
+            host: "10.0.0.5".parse().unwrap(),
             data_dir: "/data".to_owned(),
             upstream: Some("127.0.0.1:9000".to_owned()),
             environment: Vec::new(),
@@ -296,7 +302,7 @@ mod tests {
         let args = program(manifest, &values).args.join(" ");
         assert_eq!(
             args,
-            "serve coroutine --port 0 --data-dir /data --upstream 127.0.0.1:9000 --pool 7 --workers 2"
+            "serve coroutine --host 10.0.0.5 --port 0 --data-dir /data --upstream 127.0.0.1:9000 --pool 7 --workers 2"
         );
         let needs: Needs = "node".parse().unwrap();
         let failed = Starter {

@@ -1,6 +1,7 @@
 """The flags: what was typed becomes what it means, or a message and exit code 2."""
 
 import argparse
+import ipaddress
 import os
 import re
 import signal
@@ -33,11 +34,11 @@ def main() -> None:
     if settings.server != "uvicorn":
         server.become(settings)
     try:
-        listener = server.bind(settings.port)
+        listener = server.bind(settings)
     except OSError as error:
         print(
-            f"serve.py: cannot listen on {server.HOST}:{settings.port}: {error.strerror}; "
-            "choose another --port, or 0 for any free one",
+            f"serve.py: cannot listen on {settings.authority(settings.port)}: {error.strerror}; "
+            "choose another --port, 0 for any free one, or an address of this machine as --host",
             file=sys.stderr,
         )
         sys.exit(1)
@@ -51,8 +52,15 @@ def parse(arguments: list[str]) -> Settings:
     """Reads the flags; wrong ones end the process."""
     parser = argparse.ArgumentParser(
         prog="serve.py",
-        description="Serves the work contract on 127.0.0.1, by FastAPI, Starlette or a bare ASGI app, until SIGTERM.",
+        description="Serves the work contract by FastAPI, Starlette or a bare ASGI app, until SIGTERM.",
         allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--host",
+        type=_host,
+        default="127.0.0.1",
+        metavar="ADDR",
+        help="address to listen on; 0.0.0.0 is all that this machine has (default: 127.0.0.1)",
     )
     parser.add_argument("--port", type=_port, default=0, metavar="P", help="port to listen on; 0: any (default)")
     parser.add_argument("--data-dir", type=_directory, default=Path(), metavar="DIR", help="where /file's files are")
@@ -77,6 +85,7 @@ def parse(arguments: list[str]) -> Settings:
     except argparse.ArgumentTypeError as error:
         parser.error(f"DATABASE_POOL_SIZE {error}")
     return Settings(
+        host=flags.host,
         port=flags.port,
         data_dir=flags.data_dir,
         upstream=flags.upstream,
@@ -91,6 +100,14 @@ def parse(arguments: list[str]) -> Settings:
         redis_url=os.environ.get("REDIS_URL"),
         database_connections=max(1, connections // flags.workers),
     )
+
+
+def _host(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        message = f"must be an IP address, as in --host 10.0.0.5 or --host fd00::5, not {text!r}"
+        raise argparse.ArgumentTypeError(message) from None
 
 
 def _port(text: str) -> int:

@@ -15,19 +15,18 @@ from uvicorn.supervisors import Multiprocess
 from bench_server.bounds import BACKLOG, CHAT_GOODBYE_S, GRACE_S, IDLE_CONNECTION_S, MAX_HEAD_BYTES, MAX_MESSAGE_BYTES
 from bench_server.settings import Settings
 
-HOST = "127.0.0.1"
-
 _APP = "bench_server.asgi:app"
 _GOODBYE_POLL_S = 0.01
 
 
-def bind(port: int) -> socket.socket:
+def bind(settings: Settings) -> socket.socket:
     """Takes the port. Nothing connects before Uvicorn listens."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     # asyncio sets TCP_NODELAY only on connections of sockets that name their protocol.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
+        listener.bind((settings.host, settings.port))
     except OSError:
         listener.close()
         raise
@@ -60,7 +59,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         log_level="warning",
     )
     if settings.workers == 1:
-        _Server(config).run(sockets=[listener])
+        _Server(config, settings).run(sockets=[listener])
         return
     settings.hand_on()
     Multiprocess(config, sockets=[listener]).run()
@@ -69,11 +68,11 @@ def serve(settings: Settings, listener: socket.socket) -> None:
 def become(settings: Settings) -> None:
     """Becomes one of the other servers, which brings its own command line."""
     settings.hand_on()
-    address = f"{HOST}:{settings.port}"
+    address = settings.authority(settings.port)
     workers = str(settings.workers)
     arguments = {
         "granian": [
-            *("--interface", "asgi", "--host", HOST, "--port", str(settings.port), "--workers", workers),
+            *("--interface", "asgi", "--host", settings.host, "--port", str(settings.port), "--workers", workers),
             *("--loop", settings.loop, "--backlog", str(BACKLOG), "--http1-keep-alive", "--no-ws"),
             *("--workers-kill-timeout", str(GRACE_S), "--log-level", "warning", _APP),
         ],
@@ -97,10 +96,14 @@ def become(settings: Settings) -> None:
 class _Server(uvicorn.Server):
     """Says when it listens, and says goodbye to the chat."""
 
+    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
+        super().__init__(config)
+        self._settings = settings
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         assert sockets is not None
-        print(f"listening on {HOST}:{sockets[0].getsockname()[1]}", flush=True)
+        print(f"listening on {self._settings.authority(sockets[0].getsockname()[1])}", flush=True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Uvicorn would close with 1012 (service restart), and no application hears of the stop before that.

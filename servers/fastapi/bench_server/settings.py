@@ -23,6 +23,8 @@ CLIENTS: tuple[ClientName, ...] = get_args(ClientName)
 class Settings:
     """Nothing is left to a default that a library chose for itself."""
 
+    # An IP address.
+    host: str
     port: int
     data_dir: Path
     # `HOST:PORT`; without one /upstream answers 503.
@@ -40,6 +42,10 @@ class Settings:
     redis_url: str | None
     # Of this process alone.
     database_connections: int
+
+    def authority(self, port: int) -> str:
+        """The host with a port, as URLs have it."""
+        return f"[{self.host}]:{port}" if ":" in self.host else f"{self.host}:{port}"
 
     def hand_on(self) -> None:
         """Leaves the settings where processes that this one starts, or becomes, find them."""

@@ -19,8 +19,8 @@ class Reply:
 class Connection:
     """A client's side of a connection."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        self.socket = socket.create_connection((host, port), timeout=PATIENCE_S)
         self._input = self.socket.makefile("rb")
 
     def __enter__(self) -> Self:

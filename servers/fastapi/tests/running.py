@@ -47,10 +47,11 @@ class Server:
         )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        if not line.startswith("listening on 127.0.0.1:"):
+        if not line.startswith("listening on "):
             self.process.kill()
             raise AssertionError(f"said {line!r}, and then {self.process.communicate()}")
-        self.port = int(line.rpartition(":")[2])
+        self.host, _, port = line.removeprefix("listening on ").rpartition(":")
+        self.port = int(port)
 
     def __enter__(self) -> Self:
         return self

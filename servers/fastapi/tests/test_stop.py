@@ -82,8 +82,20 @@ class Stop(ServerTest):
         self.assertIn(f"cannot listen on 127.0.0.1:{port}", error)
         self.assertIn("choose another --port", error)
 
+    def test_it_listens_at_the_address_that_it_is_given_and_not_on_127_0_0_1(self) -> None:
+        # All of 127.0.0.0/8 is this machine. A server that listens on 127.0.0.1 finds its port taken.
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            server = self.start("--host", "127.0.0.2", "--port", str(port))
+            self.assertEqual((server.host, server.port), ("127.0.0.2", port))
+            with Connection(port, server.host) as connection:
+                self.assertEqual(connection.get("/json").status, 200)
+
     def test_wrong_flags_are_told(self) -> None:
         for flags, message in [
+            (["--host", "localhost"], "argument --host: must be an IP address, as in --host 10.0.0.5"),
+            (["--host", "[::1]"], "must be an IP address"),
+            (["--host", "127.0.0.1:80"], "must be an IP address"),
             (["--port", "65536"], "from 0 to 65535"),
             (["--port", "http"], "from 0 to 65535"),
             (["--pool", "0"], "from 1 to 1024"),

@@ -2,6 +2,7 @@
 
 import cluster from 'node:cluster';
 
+import { authority } from './authority.js';
 import { GRACE_MS } from './stop.js';
 
 // The primary accepts, and hands connections to the workers in turn: Node's default everywhere but on Windows, and what is
@@ -33,7 +34,7 @@ export function runPrimary(options) {
   cluster.on('listening', (_, { port }) => {
     listening += 1;
     if (listening === workers.length) {
-      console.log(`listening on 127.0.0.1:${port}`);
+      console.log(`listening on ${authority({ ...options, port })}`);
     }
   });
 

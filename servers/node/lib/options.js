@@ -1,12 +1,14 @@
 // The command line. Knows flags and the environment; what they are for is known elsewhere.
 
+import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 
 import { DRIVERS } from './database.js';
 
 export const USAGE = `Usage: node server.js [options]
 
-  --port P              port on 127.0.0.1; 0 takes any free one (0)
+  --host ADDR           address to listen on; 0.0.0.0 is all that this machine has (127.0.0.1)
+  --port P              port; 0 takes any free one (0)
   --data-dir DIR        directory of the files that /file/{kib} reads (.)
   --upstream HOST:PORT  backend that /upstream calls; without one it answers 503
   --pool N              threads of libuv's pool, and threads of the pool for /cpu and /hash?offload=1 (4)
@@ -57,6 +59,7 @@ export function readOptions(args, env) {
   const values = parse(args);
   const options = {
     help: values.help,
+    host: values.host,
     port: number('--port', values.port, 0, MAX_PORT),
     dataDir: values['data-dir'],
     upstream: values.upstream === undefined ? null : address('--upstream', values.upstream),
@@ -66,6 +69,11 @@ export function readOptions(args, env) {
     databaseUrl: env.DATABASE_URL ?? null,
     redisUrl: env.REDIS_URL ?? null,
   };
+  if (isIP(options.host) === 0) {
+    throw new UsageError(
+      `--host must be an IP address, as in --host 10.0.0.5 or --host fd00::5; it is ${JSON.stringify(options.host)}`,
+    );
+  }
   if (!Object.hasOwn(DRIVERS, options.driver)) {
     throw new UsageError(`--driver must be ${Object.keys(DRIVERS).join(' or ')}; it is ${JSON.stringify(options.driver)}`);
   }
@@ -91,6 +99,7 @@ function parse(args) {
       strict: true,
       allowPositionals: false,
       options: {
+        host: { type: 'string', default: '127.0.0.1' },
         port: { type: 'string', default: '0' },
         'data-dir': { type: 'string', default: '.' },
         upstream: { type: 'string' },

@@ -3,6 +3,7 @@
 import http from 'node:http';
 
 import { Refusal, refuse } from './answer.js';
+import { authority } from './authority.js';
 import { announcesTooMuch, hasBody, readBody } from './body.js';
 import { asksForWebSocket, createChat } from './chat.js';
 import { CpuPool } from './cpu-pool.js';
@@ -10,8 +11,6 @@ import { LoopWork } from './held.js';
 import { createRouter, isChat } from './routes.js';
 import { startStats } from './stats.js';
 import { stopGently } from './stop.js';
-
-export const HOST = '127.0.0.1';
 
 /** Connections that may wait to be accepted (listen(2)). */
 const BACKLOG = 1024;
@@ -37,7 +36,7 @@ export const SERVER_OPTIONS = {
 };
 
 /** Listens, and calls `onListening` with the port. The result is the set of the server's open connections. */
-export function listen(server, { port }, onListening) {
+export function listen(server, { host, port }, onListening) {
   // For the end: Node tells of idle connections, but not of those whose answer still waits in a buffer.
   const sockets = new Set();
   server.on('connection', (socket) => {
@@ -45,10 +44,13 @@ export function listen(server, { port }, onListening) {
     socket.once('close', () => sockets.delete(socket));
   });
   server.on('error', (error) => {
-    console.error(`cannot listen on ${HOST}:${port}: ${error.message}; choose another --port, or 0 for any free one`);
+    console.error(
+      `cannot listen on ${authority({ host, port })}: ${error.message}; ` +
+        'choose another --port, 0 for any free one, or an address of this machine as --host',
+    );
     process.exit(1);
   });
-  server.listen({ host: HOST, port, backlog: BACKLOG }, () => onListening(server.address().port));
+  server.listen({ host, port, backlog: BACKLOG }, () => onListening(server.address().port));
   return sockets;
 }
 

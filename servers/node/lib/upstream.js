@@ -4,6 +4,7 @@
 import { Pool } from 'undici';
 
 import { Refusal } from './answer.js';
+import { authority } from './authority.js';
 import { integer, readQuery, required } from './parameters.js';
 
 const MAX_CALLS = 100;
@@ -80,8 +81,8 @@ export function createUpstream(
   };
 }
 
-function openPool({ host, port }, connections) {
-  const origin = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+function openPool(address, connections) {
+  const origin = `http://${authority(address)}`;
   const pool = new Pool(origin, {
     connections,
     pipelining: 1,

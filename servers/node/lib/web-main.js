@@ -2,9 +2,9 @@
 
 import process from 'node:process';
 
+import { authority } from './authority.js';
 import { readOptionsOrExit } from './options.js';
 import { runProcesses, sharesPort } from './processes.js';
-import { HOST } from './serve.js';
 import { GRACE_MS } from './stop.js';
 import { webLeaves } from './web.js';
 
@@ -19,7 +19,7 @@ export async function main(command, serve) {
     await runProcesses(options, [...command, ...process.argv.slice(2)]);
     return;
   }
-  const where = { hostname: HOST, port: options.port, reusePort: sharesPort() };
+  const where = { hostname: options.host, port: options.port, reusePort: sharesPort() };
   const { port, stop } = serve(where, await webLeaves(options));
   async function end() {
     setTimeout(() => process.exit(0), GRACE_MS);
@@ -37,5 +37,5 @@ export async function main(command, serve) {
       process.once(signal, end);
     }
   }
-  console.log(`listening on ${HOST}:${port}`);
+  console.log(`listening on ${authority({ ...options, port })}`);
 }

@@ -1,6 +1,7 @@
 // What servers have in common that answer a Request with a Response: Bun's and Deno's.
 
 import { Refusal } from './answer.js';
+import { authority } from './authority.js';
 import { MAX_BODY_BYTES } from './body.js';
 import { CpuPool } from './cpu-pool.js';
 import { openDatabase } from './database.js';
@@ -67,8 +68,8 @@ export function answerError(error) {
     : Response.json(error.body, { status: error.status });
 }
 
-function openFetch({ host, port }) {
-  const origin = `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+function openFetch(address) {
+  const origin = `http://${authority(address)}`;
   async function get(path, timeoutMs) {
     const response = await fetch(origin + path, { signal: AbortSignal.timeout(timeoutMs) });
     const reply = await response.text();

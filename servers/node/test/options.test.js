@@ -7,6 +7,7 @@ import { run, start } from './support/server.js';
 test('without flags the defaults are the contract’s', () => {
   assert.deepEqual(readOptions([], {}), {
     help: false,
+    host: '127.0.0.1',
     port: 0,
     dataDir: '.',
     upstream: null,
@@ -41,6 +42,8 @@ test('workers share the connections to the database out, each with one at least'
 test('every flag is read, at its limits', () => {
   for (const [args, key, value] of [
     [['--port', '65535'], 'port', 65535],
+    [['--host', '10.0.0.5'], 'host', '10.0.0.5'],
+    [['--host', 'fd00::5'], 'host', 'fd00::5'],
     [['--data-dir', 'a b'], 'dataDir', 'a b'],
     [['--upstream', '127.0.0.1:1'], 'upstream', { host: '127.0.0.1', port: 1 }],
     [['--upstream', 'localhost:65535'], 'upstream', { host: 'localhost', port: 65535 }],
@@ -58,6 +61,10 @@ test('what is wrong is named', () => {
     [['--nope'], /--nope/],
     [['positional'], /positional/],
     [['--port'], /--port/],
+    [['--host', 'localhost'], /--host must be an IP address, as in --host 10\.0\.0\.5 .*; it is "localhost"/],
+    [['--host', '[::1]'], /--host/],
+    [['--host', '127.0.0.1:80'], /--host/],
+    [['--host', ''], /--host/],
     [['--port', '65536'], /--port must be a whole number from 0 to 65535; it is "65536"/],
     [['--port', '080'], /--port/],
     [['--port', ''], /--port/],

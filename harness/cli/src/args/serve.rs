@@ -1,5 +1,6 @@
 //! The arguments of `bench serve`.
 
+use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use callback::Loops;
 use clap::{Args as ClapArgs, ValueEnum};
 use coroutine::Scheduler;
 use model::names;
+use model::spec::target::DEFAULT_HOST;
 use model::spec::truth::Behaviour;
 use model::units::parse_duration;
 use process::cores;
@@ -23,6 +25,7 @@ pub(crate) const BACKEND: &str = "backend";
   bench serve backend --port 9000
   bench serve callback --port 8080 --upstream 127.0.0.1:9000
   bench serve coroutine --port 0 --workers 2
+  bench serve callback-cluster --host 10.0.0.5 --port 8080
   bench serve callback --timer-rule own
   bench serve truth --behaviour fixed:delay=5ms
   bench serve truth --behaviour stall:delay=1ms,stall=1s,every=10s
@@ -35,7 +38,11 @@ pub(crate) struct ServeArgs {
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
 
-    /// Port on 127.0.0.1; 0 chooses a free one and prints it.
+    /// IP address of this machine to listen on; 0.0.0.0 is all that it has.
+    #[arg(long, value_name = "ADDR", value_parser = host, default_value_t = DEFAULT_HOST)]
+    pub(crate) host: IpAddr,
+
+    /// Port; 0 chooses a free one and prints it.
     #[arg(long, value_name = "N", default_value_t = 8080)]
     pub(crate) port: u16,
 
@@ -74,6 +81,16 @@ pub(crate) struct ServeArgs {
     /// Address of the backend that /upstream calls.
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) upstream: Option<std::net::SocketAddr>,
+}
+
+/// An address to listen on.
+fn host(text: &str) -> Result<IpAddr, String> {
+    text.parse().map_err(|_| {
+        let text = names::shortened(text);
+        format!(
+            "`{text}` is not an IP address: write it as in `--host 10.0.0.5` or `--host fd00::5`"
+        )
+    })
 }
 
 /// When timers fire.

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -21,7 +21,7 @@ const OWN_BACKLOG: u32 = 4096;
 
 /// Serves until SIGTERM or SIGINT.
 pub(crate) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
-    let addr = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
+    let addr = SocketAddr::from((args.host, args.port));
     let served = match args.server()? {
         Server::Truth { behaviour, spin } => serve_own(addr, |listener, stop| {
             load::truth::serve(listener, behaviour, spin, stop)
@@ -127,6 +127,9 @@ fn cannot_serve(name: &str, addr: SocketAddr, error: &io::Error) -> Failure {
         io::ErrorKind::AddrInUse => "choose another --port, or 0 for any free one",
         io::ErrorKind::PermissionDenied => {
             "ports below 1024 need privileges: choose another --port"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "give --host an address of this machine (`ip address` lists them)"
         }
         _ => "see `bench doctor` for limits of this machine",
     };

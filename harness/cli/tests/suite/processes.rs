@@ -10,6 +10,8 @@
 )]
 
 use std::ffi::OsString;
+use std::io::{BufRead, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -286,6 +288,47 @@ fn a_port_in_use_is_named() {
             text.contains(&port) && text.contains("--port"),
             "{name}: {text}"
         );
+    }
+}
+
+#[test]
+fn a_server_listens_at_the_address_that_it_is_given_and_not_on_127_0_0_1() {
+    // All of 127.0.0.0/8 is this machine. A server that listens on 127.0.0.1 finds its port taken.
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = SocketAddr::from(([127, 0, 0, 2], other.local_addr().unwrap().port()));
+    let dir = std::env::temp_dir();
+    let place = ["--host", "127.0.0.2", "--port", &addr.port().to_string()].map(str::to_owned);
+    for (server, path) in [
+        ("callback", "/json"),
+        ("callback-asyncio", "/json"),
+        ("callback-cluster --workers 2", "/json"),
+        ("coroutine", "/json"),
+        ("coroutine-single", "/json"),
+        ("coroutine-asyncio", "/json"),
+        ("coroutine-libuv", "/json"),
+        ("axum", "/json"),
+        ("hyper", "/json"),
+        ("backend", "/call/1?ms=0"),
+        ("truth --behaviour fixed:delay=1ms", "/"),
+    ] {
+        let words = ["serve"].into_iter().chain(server.split(' '));
+        let args: Vec<&str> = words.chain(place.iter().map(String::as_str)).collect();
+        let mut child = bench(&[&args[..], &["--data-dir", dir.to_str().unwrap()]].concat())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stdout = std::io::BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        assert_eq!(line, format!("listening on {addr}\n"), "{server}");
+        let mut reply = String::new();
+        let mut stream = std::io::BufReader::new(TcpStream::connect(addr).unwrap());
+        let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
+        stream.get_mut().write_all(request.as_bytes()).unwrap();
+        stream.read_line(&mut reply).unwrap();
+        drop(stream);
+        assert_eq!(reply, "HTTP/1.1 200 OK\r\n", "{server}");
+        signal(child.id().cast_signed(), Signal::TERM);
+        assert_eq!(end(child).status.code(), Some(0), "{server}");
     }
 }
 

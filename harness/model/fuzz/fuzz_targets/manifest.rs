@@ -2,6 +2,8 @@
 
 #![no_main]
 
+use std::net::Ipv6Addr;
+
 use model::spec::target::{MAX_ARG_BYTES, MAX_ENTRIES, MAX_LABEL_CHARS, MAX_SENTENCE_CHARS, MAX_SOURCE_BYTES, MAX_TIMEOUT, MAX_VERSIONS, Manifest, Template, Values};
 use libfuzzer_sys::fuzz_target;
 
@@ -27,6 +29,7 @@ fuzz_target!(|source: &str| {
     }
     assert!(manifest.workers_on(4) > 0);
     let values = Values {
+        host: Ipv6Addr::UNSPECIFIED.into(),
         port: 8080,
         ..Values::default()
     };

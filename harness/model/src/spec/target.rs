@@ -19,9 +19,9 @@ use crate::spec::address::{Address, AddressError};
 use crate::spec::toml_source::SourceError;
 
 pub use manifest::{
-    DEFAULT_READY_TIMEOUT, DEFAULT_STOP_TIMEOUT, Difference, MAX_ARG_BYTES, MAX_ENTRIES,
-    MAX_LABEL_CHARS, MAX_SENTENCE_CHARS, MAX_SOURCE_BYTES, MAX_TIMEOUT, MAX_VERSIONS, MAX_WORKERS,
-    Manifest, StopSignal, Template, UNKNOWN, Values, Workers,
+    DEFAULT_HOST, DEFAULT_READY_TIMEOUT, DEFAULT_STOP_TIMEOUT, Difference, MAX_ARG_BYTES,
+    MAX_ENTRIES, MAX_LABEL_CHARS, MAX_SENTENCE_CHARS, MAX_SOURCE_BYTES, MAX_TIMEOUT, MAX_VERSIONS,
+    MAX_WORKERS, Manifest, StopSignal, Template, UNKNOWN, Values, Workers,
 };
 pub use needs::{Needs, NeedsError, ON_PATH, Runtime};
 

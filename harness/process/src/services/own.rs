@@ -1,6 +1,6 @@
 //! A service that is started for a run, and gone with it.
 
-use std::net::ToSocketAddrs;
+use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use model::spec::services::Service;
@@ -13,6 +13,9 @@ use crate::launch::{free_port, is_taken, quoted};
 use crate::meter::Meters;
 use crate::process_tree::listeners;
 use crate::supervised::{Program, Supervised};
+
+/// Where each listens, as its settings say.
+const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// How long one may take until it answers: a cold disk, not a hanging one.
 const READY_TIMEOUT: Duration = Duration::from_mins(1);
@@ -62,7 +65,7 @@ impl Own {
         let failed = |why| ServiceError::Start { service, why };
         let mut attempt = 1;
         loop {
-            let port = free_port().map_err(|error| failed(error.to_string()))?;
+            let port = free_port(HOST).map_err(|error| failed(error.to_string()))?;
             let started = Supervised::start(&program(port), |_| {});
             let process = started.map_err(|error| failed(error.to_string()))?;
             match wait(&process, || connect(port), interrupt) {
@@ -75,7 +78,7 @@ impl Own {
                     return Ok((own, client, port));
                 }
                 Err(NotReady::Interrupted) => return Err(ServiceError::Interrupted),
-                Err(NotReady::Ended(_)) if attempt < MAX_PORT_ATTEMPTS && is_taken(port) => {
+                Err(NotReady::Ended(_)) if attempt < MAX_PORT_ATTEMPTS && is_taken(HOST, port) => {
                     attempt += 1;
                 }
                 Err(NotReady::Ended(why) | NotReady::TooLong(why)) => {

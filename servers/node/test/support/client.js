@@ -4,9 +4,9 @@ import http from 'node:http';
 import net from 'node:net';
 
 /** One request on a connection of its own. */
-export function ask(port, path, { method = 'GET', headers = {}, body } = {}) {
+export function ask(port, path, { host = '127.0.0.1', method = 'GET', headers = {}, body } = {}) {
   return new Promise((resolve, reject) => {
-    const request = http.request({ host: '127.0.0.1', port, path, method, headers, agent: false }, (reply) => {
+    const request = http.request({ host, port, path, method, headers, agent: false }, (reply) => {
       const chunks = [];
       reply.on('data', (chunk) => chunks.push(chunk));
       reply.on('end', () =>

@@ -3,6 +3,7 @@
 
 import process from 'node:process';
 
+import { authority } from '../../lib/authority.js';
 import { readOptionsOrExit } from '../../lib/options.js';
 import { runProcesses, sharesPort } from '../../lib/processes.js';
 
@@ -12,7 +13,7 @@ if (sharesPort()) {
     process.on(signal, () => {});
   }
   process.stdin.once('end', () => process.exit(0)).resume();
-  console.log(`listening on 127.0.0.1:${options.port === 0 ? 4321 : options.port}`);
+  console.log(`listening on ${authority({ ...options, port: options.port === 0 ? 4321 : options.port })}`);
 } else {
   await runProcesses(options, [process.execPath, process.argv[1], ...process.argv.slice(2)]);
 }

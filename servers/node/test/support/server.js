@@ -25,7 +25,7 @@ export async function run(flags, env = {}) {
 
 /**
  * Starts a server for the length of a test, and waits until it listens. `exited` is a promise of its exit code, or of the
- * signal that ended it. `file` is the server.
+ * signal that ended it. `file` is the server; `host` and `port` are where it says that it listens.
  */
 export async function start(t, flags = [], env = {}, file = 'server.js') {
   const { child, output } = launch(file, flags, env);
@@ -36,11 +36,11 @@ export async function start(t, flags = [], env = {}, file = 'server.js') {
     once(lines, 'line').then(([line]) => line),
     exited.then((how) => `ended with ${how}: ${output.stderr}`),
   ]);
-  const [, port] = /^listening on 127\.0\.0\.1:(\d+)$/.exec(first) ?? [];
+  const [, host, port] = /^listening on (\S+):(\d+)$/.exec(first) ?? [];
   if (port === undefined) {
     throw new Error(`the server did not start: ${first}`);
   }
-  return { port: Number(port), child, output, exited };
+  return { host, port: Number(port), child, output, exited };
 }
 
 /** Starts a server for all tests of a file; what `flags(t)` makes is there as long. Its `port` is known once tests run. */

@@ -23,11 +23,11 @@ use crate::spec::secrets::without_values;
 use crate::spec::target::needs::{Needs, Runtime};
 use crate::spec::toml_source::{SourceError, Text};
 
-/// Where a server may listen that takes a port: `localhost` is either.
-const LOOPBACK: [IpAddr; 2] = [
-    IpAddr::V4(Ipv4Addr::LOCALHOST),
-    IpAddr::V6(Ipv6Addr::LOCALHOST),
-];
+/// Where targets listen unless something else is asked for.
+pub const DEFAULT_HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+
+/// Where a server may listen that takes a port, and is to be reached on this machine only: `localhost` is either.
+const LOOPBACK: [IpAddr; 2] = [DEFAULT_HOST, IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
 /// The longest manifest that is read.
 pub const MAX_SOURCE_BYTES: usize = 64 * 1024;
@@ -74,7 +74,7 @@ pub struct Manifest {
     pub args: Vec<Template>,
     /// What is added to its environment.
     pub env: BTreeMap<String, Template>,
-    /// Where it is reached once it is started; at the port of 127.0.0.1 where nothing is said.
+    /// Where it is reached once it is started; at its port of the host where nothing is said.
     pub url: Option<Template>,
     /// How it is reached there.
     pub access: Access,
@@ -288,11 +288,17 @@ impl Manifest {
         self.names(Placeholder::Socket)
     }
 
-    /// Where it may be reached, started with these values: at its `url`, or at its port of the loopback, in IPv4 or IPv6.
+    /// Where it may be reached, started with these values: at its `url`, or at its port of the host. On [`DEFAULT_HOST`] that may
+    /// be the loopback of IPv6 as well, where a server was not given the address.
     pub fn addresses(&self, values: &Values) -> Result<Vec<Address>, AddressError> {
         let Some(url) = &self.url else {
-            let addr = |ip| Address::from(SocketAddr::new(ip, values.port));
-            return Ok(LOOPBACK.map(addr).to_vec());
+            let hosts = if values.host == DEFAULT_HOST {
+                &LOOPBACK[..]
+            } else {
+                std::slice::from_ref(&values.host)
+            };
+            let addr = |&host| Address::from(SocketAddr::new(host, values.port));
+            return Ok(hosts.iter().map(addr).collect());
         };
         Address::parse_base(&url.fill(values)).map(|address| vec![address])
     }
@@ -410,6 +416,9 @@ enum Piece {
 /// What may be filled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Placeholder {
+    Host,
+    /// [`Placeholder::Host`] in a URL, where an IPv6 address stands in brackets.
+    HostOfUrl,
     Port,
     Socket,
     DataDir,
@@ -421,7 +430,8 @@ enum Placeholder {
     Interpreter(Runtime),
 }
 
-const PLACEHOLDERS: [(&str, Placeholder); 12] = [
+const PLACEHOLDERS: [(&str, Placeholder); 13] = [
+    ("host", Placeholder::Host),
     ("port", Placeholder::Port),
     ("socket", Placeholder::Socket),
     ("data_dir", Placeholder::DataDir),
@@ -437,9 +447,11 @@ const PLACEHOLDERS: [(&str, Placeholder); 12] = [
 ];
 
 /// What stands for the placeholders in one launch.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Values {
-    /// `{port}`: where it must listen, on the loopback.
+    /// `{host}`: the address where it must listen.
+    pub host: IpAddr,
+    /// `{port}`: where it must listen, on that address.
     pub port: u16,
     /// `{socket}`: the Unix socket where it must listen. Empty where [`Manifest::listens_on_socket`] is not.
     pub socket: String,
@@ -460,11 +472,34 @@ pub struct Values {
     pub interpreter: String,
 }
 
+impl Default for Values {
+    /// Nothing, on [`DEFAULT_HOST`].
+    fn default() -> Self {
+        Self {
+            host: DEFAULT_HOST,
+            port: 0,
+            socket: String::new(),
+            data_dir: String::new(),
+            upstream: String::new(),
+            pool: 0,
+            workers: 0,
+            bench: String::new(),
+            server_dir: String::new(),
+            interpreter: String::new(),
+        }
+    }
+}
+
 impl Template {
     /// The text with every hole filled in.
     pub fn fill(&self, values: &Values) -> String {
         let piece = |piece: &Piece| match piece {
             Piece::Text(text) => text.clone(),
+            Piece::Hole(Placeholder::Host) => values.host.to_string(),
+            Piece::Hole(Placeholder::HostOfUrl) => match values.host {
+                IpAddr::V4(host) => host.to_string(),
+                IpAddr::V6(host) => format!("[{host}]"),
+            },
             Piece::Hole(Placeholder::Port) => values.port.to_string(),
             Piece::Hole(Placeholder::Socket) => values.socket.clone(),
             Piece::Hole(Placeholder::DataDir) => values.data_dir.clone(),
@@ -617,6 +652,8 @@ fn access(raw: &Raw, file_name: &str) -> Access {
 enum Use {
     /// To start the server.
     Launch,
+    /// To reach it.
+    Url,
     /// To ask for a version, before there is a server.
     Version,
 }
@@ -665,7 +702,7 @@ impl Filler<'_> {
         let Some(value) = &raw.url else {
             return Ok(None);
         };
-        let template = self.template(value, Use::Launch)?;
+        let template = self.template(value, Use::Url)?;
         // As it may be filled in.
         let values = Values {
             port: u16::MAX,
@@ -823,13 +860,19 @@ impl Filler<'_> {
             let help = format!("add `{line}`, or name a program of your own");
             return Err(self.text.error(value.span(), what, help));
         }
-        let is_of_a_launch = matches!(placeholder, Placeholder::Port | Placeholder::Upstream);
+        let is_of_a_launch = matches!(
+            placeholder,
+            Placeholder::Host | Placeholder::Port | Placeholder::Upstream
+        );
         if is_of_a_launch && purpose == Use::Version {
             let what = format!("`{{{name}}}` is not known before a server is started");
             let help = "ask for the version without a server, as in `[\"node\", \"--version\"]`";
             return Err(self.text.error(value.span(), what, help));
         }
-        Ok(placeholder)
+        Ok(match (placeholder, purpose) {
+            (Placeholder::Host, Use::Url) => Placeholder::HostOfUrl,
+            _ => placeholder,
+        })
     }
 }
 

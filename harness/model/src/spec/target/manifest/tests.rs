@@ -116,7 +116,7 @@ fn every_key_is_read() {
 runtime = "Go"
 loop = "netpoller"
 command = "{server_dir}/run"
-args = ["--port={port}", "{{literal}}", "", "{data_dir}:{upstream}:{pool}:{workers}", "{bench}"]
+args = ["--bind={host}:{port}", "{{literal}}", "", "{data_dir}:{upstream}:{pool}:{workers}", "{bench}"]
 env = { PATH_OF_IT = "{node}" }
 ready = "/health?deep=1"
 ready_timeout = "30s"
@@ -136,6 +136,7 @@ why = "Its parser counts otherwise."
     )
     .unwrap();
     let values = Values {
+        host: DEFAULT_HOST,
         port: 8080,
         socket: String::new(),
         data_dir: "/data".to_owned(),
@@ -150,7 +151,7 @@ why = "Its parser counts otherwise."
     assert_eq!(
         filled,
         [
-            "--port=8080",
+            "--bind=127.0.0.1:8080",
             "{literal}",
             "",
             "/data:127.0.0.1:9000:4:3",
@@ -211,6 +212,7 @@ fn what_is_wrong_is_named_with_its_line_and_the_remedy() {
         "version = \"go version\"",
         "version = []",
         "version = [\"{port}\"]",
+        "version = [\"{host}\"]",
         "version = { Go = [] }",
         "version = { Go = \"go version\" }",
         "version = { go = [\"go\", \"version\"] }",
@@ -347,8 +349,9 @@ proptest! {
     fn an_argument_is_filled_in_or_refused(arg in "[{}a-z]{0,20}") {
         let source = format!("{SMALLEST}env = {{ ARG = '{arg}' }}\n");
         if let Ok(manifest) = parse(&source) {
-            let filled = manifest.env["ARG"].fill(&Values::default());
-            // What is filled in is empty or a zero here, and doubled braces become one.
+            let host = Ipv6Addr::UNSPECIFIED.into();
+            let filled = manifest.env["ARG"].fill(&Values { host, ..Values::default() });
+            // What is filled in is empty, a zero or `::` here, and doubled braces become one.
             prop_assert!(filled.len() <= arg.len(), "{filled} of {arg}");
         }
     }
@@ -398,6 +401,32 @@ fn where_a_server_is_reached_follows_from_its_port_unless_a_url_says_more() {
         assert_eq!(shown.join(" or "), address);
         assert_eq!(manifest.is_secured(), address.starts_with("https:"));
         assert!(manifest.access.is_usual());
+    }
+    let elsewhere = [
+        ("", "http://10.0.0.5:8080/", "http://[fd00::5]:8080/"),
+        (
+            "url = \"https://{host}:{port}/api\"",
+            "https://10.0.0.5:8080/api",
+            "https://[fd00::5]:8080/api",
+        ),
+        (
+            "url = \"http://h:{port}\"",
+            "http://h:8080/",
+            "http://h:8080/",
+        ),
+    ];
+    for (url, v4, v6) in elsewhere {
+        let lines = format!("args = [\"{{host}}\", \"{{port}}\"]\n{url}");
+        let manifest = check(&lines).unwrap();
+        for (host, address) in [("10.0.0.5", v4), ("fd00::5", v6)] {
+            let values = Values {
+                host: host.parse().unwrap(),
+                ..values.clone()
+            };
+            assert_eq!(manifest.args[0].fill(&values), host);
+            let addresses = manifest.addresses(&values).unwrap();
+            assert_eq!(addresses, [Address::parse(address).unwrap()]);
+        }
     }
     let secured = "args = [\"{port}\"]\nurl = \"https://h:{port}\"\n";
     let trust = |line: &str| check(&format!("{secured}{line}")).unwrap().access.trust;
