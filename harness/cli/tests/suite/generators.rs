@@ -215,7 +215,7 @@ fn agents_whose_clocks_are_seconds_apart_start_together() {
     let of = |number: &str| {
         let lines = asked
             .iter()
-            .filter(|(_, line)| line.starts_with(&format!("GET /{number}/")));
+            .filter(|(_, line)| line.starts_with(&format!("POST /{number}/")));
         lines.map(|(at, _)| *at).collect::<Vec<_>>()
     };
     let (first, second) = (of("1"), of("2"));

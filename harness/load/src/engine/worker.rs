@@ -422,12 +422,12 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
         })
     }
 
-    /// The first replies, where as many followed at least: of fewer nothing could be said.
+    /// The first replies, where half as many followed at least: of fewer nothing could be said.
     fn lead_in(&self) -> LeadIn {
         let measured = &self.core.recorders.measured;
         let replies = u64::from(self.core.connection_count());
         let first_sum_ns = measured.first_sum_ns();
-        match first_sum_ns.filter(|_| measured.accounting().ok >= 2 * replies) {
+        match first_sum_ns.filter(|_| 2 * measured.accounting().ok >= 3 * replies) {
             Some(sum_ns) if sum_ns > 0 => LeadIn {
                 replies,
                 ns: sum_ns / u64::from(self.core.common.connections),
