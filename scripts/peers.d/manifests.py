@@ -29,6 +29,7 @@ def launch_command(name: str, bench: Path) -> list[str]:
     """The command line that starts this target on a free port, with one worker; what it needs is set up first."""
     manifest = tomllib.loads((MANIFESTS / f"{name}.toml").read_text())
     values = {
+        "host": "127.0.0.1",
         "port": "0",
         "data_dir": str(DATA),
         "upstream": UPSTREAM,
