@@ -672,18 +672,17 @@ fn the_first_replies_of_a_closed_loop_stand_apart_where_its_last_ones_were_waite
         duration: Duration::from_millis(100),
         ..load(Arrival::Closed, 4, None)
     };
-    let (first, recording) = lead_in(&closed);
-    // A machine that stood still meanwhile leaves no replies that could follow.
-    if recording.accounting.ok >= 6 {
-        assert_eq!(first.replies, 4);
-        assert!(first.ns >= duration_ns(TAKES));
-        assert_eq!(
-            recording.replying_ns(),
-            recording.measured_ns + recording.overtime_ns - first.ns
-        );
-    } else {
-        assert_eq!(first, LeadIn::default());
-    }
+    // A reply that comes just as arrivals end leaves a connection free, and one of many tries has none.
+    let found = (0..50)
+        .map(|_| lead_in(&closed))
+        .find(|(first, _)| *first != LeadIn::default());
+    let (first, recording) = found.expect("one of fifty ends while all connections are busy");
+    assert_eq!(first.replies, 4);
+    assert!(first.ns >= duration_ns(TAKES));
+    assert_eq!(
+        recording.replying_ns(),
+        recording.measured_ns + recording.overtime_ns - first.ns
+    );
     for others in [
         // All that was sent in 2 ms is answered once.
         Load {
