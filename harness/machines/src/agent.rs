@@ -9,7 +9,7 @@ use crate::broker::{Broker, Registered, block_on, clocks_of, monotonic_ns, order
 use crate::driving;
 use crate::error::MachinesError;
 use crate::lease::{Lease, Step};
-use crate::registration::Registration;
+use crate::registration::{Registration, Role};
 
 /// How often it is asked whether to end.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -37,8 +37,15 @@ pub fn run(
         let questions = broker.listen(clocks_of(&registration.name)).await?;
         let answering = tokio::spawn(broker.answer(questions));
         let orders = broker.listen(orders_of(&registration.name)).await?;
-        let mut driving =
-            tokio::spawn(driving::serve(broker.clone(), registration.clone(), orders));
+        let drives = registration.role != Role::Server;
+        let serving = driving::serve(broker.clone(), registration.clone(), orders);
+        let mut driving = tokio::spawn(async move {
+            if drives {
+                serving.await;
+            } else {
+                std::future::pending::<()>().await;
+            }
+        });
         let held = tokio::select! {
             held = hold(&broker, registration, is_asked, on_event) => held,
             // It would be found, and do nothing.
