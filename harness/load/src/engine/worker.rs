@@ -345,7 +345,8 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
         let mut now = self.core.clock.now();
         let common = self.core.common;
         let drain_until_ns = now + duration_ns(common.load.drain);
-        let is_busy = self.core.free.is_empty();
+        // A closed loop keeps every connection busy until its end, also one whose reply came in the last turn.
+        let is_busy = matches!(source, Source::Closed { .. }) || self.core.free.is_empty();
         // What all connections together waited for replies since the end, and until when.
         let (mut waited_ns, mut until_ns) = (0, timeline.end_ns);
         while self.protocol.in_flight() > 0 && now < drain_until_ns && !self.core.is_stopped() {
