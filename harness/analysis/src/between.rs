@@ -686,6 +686,12 @@ fn circumstances(run: &RunRecord) -> Vec<(&'static str, String)> {
                 .cpu_quota_cores
                 .map_or_else(|| "none".to_owned(), |cores| format!("{cores} cores")),
         ),
+        (
+            "machine of the servers",
+            environment
+                .servers_words()
+                .unwrap_or_else(|| "this one".to_owned()),
+        ),
         ("servers on cores", cpus(&run.pinning.server_cpus)),
         ("generator on cores", cpus(&run.pinning.load_cpus)),
         ("load generators", generators(environment)),

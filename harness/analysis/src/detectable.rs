@@ -78,6 +78,7 @@ impl EarlierRun {
             && (self.plan.epoch_s - plan.epoch.as_secs_f64()).abs() < 1e-6
             && here.has_processor_of(&self.environment.cpu_model)
             && self.environment.cores == here.cores
+            && self.environment.servers_words() == here.servers_words()
             && self.targets.first().is_some_and(same_load)
             && !self.comparisons.is_empty()
     }

@@ -111,7 +111,11 @@ fn host_of(record: &RunRecord) -> String {
         "" => format!("{} of {}", environment.processor(), record.id),
         known => known.to_owned(),
     };
-    format!("{processor}, {} cores", environment.cores)
+    let host = format!("{processor}, {} cores", environment.cores);
+    match environment.servers_words() {
+        None => host,
+        Some(servers) => format!("{host}; servers on {servers}"),
+    }
 }
 
 /// The load, such that runs of the same load have the same words. A rate that follows from a measured capacity differs from

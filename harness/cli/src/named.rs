@@ -35,15 +35,21 @@ fn named(text: &str) -> Result<Vec<TargetSpec>, Failure> {
     if !is_file && !what.contains('/') {
         return TargetSpec::parse_each(text).map_err(Failure::usage_of);
     }
-    let source = files::read_text(path, target::MAX_SOURCE_BYTES).or_usage(
-        || format!("cannot read the target {what}"),
-        "see `bench list targets`, or name a TOML file as docs/targets.md shows",
-    )?;
-    let manifest = Manifest::parse_as(alias, &source, what).map_err(Failure::usage)?;
-    check_differences(&manifest)?;
+    let manifest = manifest(alias, what)?;
     let name = alias.map_or_else(|| manifest.name.clone(), str::to_owned);
     let target = TargetSpec::of_manifest(&name, manifest).map_err(Failure::usage_of)?;
     Ok(vec![target])
+}
+
+/// The manifest in a file, under another name where there is an alias.
+pub(crate) fn manifest(alias: Option<&str>, file: &str) -> Result<Manifest, Failure> {
+    let source = files::read_text(Path::new(file), target::MAX_SOURCE_BYTES).or_usage(
+        || format!("cannot read the target {file}"),
+        "see `bench list targets`, or name a TOML file as docs/targets.md shows",
+    )?;
+    let manifest = Manifest::parse_as(alias, &source, file).map_err(Failure::usage)?;
+    check_differences(&manifest)?;
+    Ok(manifest)
 }
 
 /// A difference that names a case that there isn't would hide nothing, and hide that it hides nothing.

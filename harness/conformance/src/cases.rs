@@ -634,6 +634,8 @@ impl Asking<'_> {
         };
         let with_length = "GET /json HTTP/1.1\r\nHost: $HOST\r\nContent-Length: 4\r\n\r\nbody";
         let chunked = "GET /json HTTP/1.1\r\nHost: $HOST\r\nTransfer-Encoding: chunked\r\n\r\n3;a=b\r\nabc\r\n1\r\nd\r\n0\r\nA: b\r\n\r\n";
+        // A trailer is asked for by other cases.
+        let chunked_only = &chunked.replace("A: b\r\n", "");
         let two =
             "GET /json HTTP/1.1\r\nHost: $HOST\r\n\r\nGET /cpu/1 HTTP/1.1\r\nHost: $HOST\r\n\r\n";
         let cut_at = |name: &str, input: &str, places: &[&str]| {
@@ -678,7 +680,7 @@ impl Asking<'_> {
             ),
             cut_at(
                 "cut within a chunk's size, extension and data",
-                chunked,
+                chunked_only,
                 &["\r\n\r\n", "3", "a", "\r\nab", "c"],
             ),
             cut_at(

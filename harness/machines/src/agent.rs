@@ -1,15 +1,16 @@
-//! An agent: it is there, says so, answers what its clocks read, and drives its part of a load.
+//! An agent: it is there, says so, answers what its clocks read, and drives its part of a load or runs servers.
 
 use std::time::Duration;
 
 use async_nats::jetstream::kv::Store;
 
 use crate::access::NatsAccess;
-use crate::broker::{Broker, Registered, block_on, clocks_of, monotonic_ns, orders_of};
+use crate::broker::{Broker, Registered, block_on, clocks_of, monotonic_ns, orders_of, servers_of};
 use crate::driving;
 use crate::error::MachinesError;
 use crate::lease::{Lease, Step};
-use crate::registration::{Registration, Role};
+use crate::registration::Registration;
+use crate::serving::{self, Host};
 
 /// How often it is asked whether to end.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -25,9 +26,12 @@ pub enum AgentEvent {
 
 /// Is an agent until `is_asked` to end, and takes its registration away then. Where the NATS server can't be reached later on, it goes on
 /// trying; at the beginning that is an error.
+///
+/// `host`: what it runs servers with, where that is what it does.
 pub fn run(
     access: &NatsAccess,
     registration: &Registration,
+    host: Option<Host>,
     is_asked: &dyn Fn() -> bool,
     on_event: &mut dyn FnMut(AgentEvent),
 ) -> Result<(), MachinesError> {
@@ -36,24 +40,24 @@ pub fn run(
         // Before it can be found, it answers.
         let questions = broker.listen(clocks_of(&registration.name)).await?;
         let answering = tokio::spawn(broker.answer(questions));
-        let orders = broker.listen(orders_of(&registration.name)).await?;
-        let drives = registration.role != Role::Server;
-        let serving = driving::serve(broker.clone(), registration.clone(), orders);
-        let mut driving = tokio::spawn(async move {
-            if drives {
-                serving.await;
-            } else {
-                std::future::pending::<()>().await;
-            }
-        });
+        let mut working = if let Some(host) = host {
+            let questions = broker.listen(servers_of(&registration.name)).await?;
+            tokio::spawn(serving::serve(broker.clone(), host, questions))
+        } else {
+            let orders = broker.listen(orders_of(&registration.name)).await?;
+            tokio::spawn(driving::serve(broker.clone(), registration.clone(), orders))
+        };
         let held = tokio::select! {
             held = hold(&broker, registration, is_asked, on_event) => held,
             // It would be found, and do nothing.
-            _ = &mut driving => Err(MachinesError::Ended),
+            _ = &mut working => Err(MachinesError::Ended),
         };
         answering.abort();
-        // What it drives ends with it.
-        driving.abort();
+        // What it drives, or runs, ends with it.
+        if !working.is_finished() {
+            working.abort();
+            let _ = working.await;
+        }
         if let Some(revision) = held? {
             // What can't be taken away now expires by itself.
             let _ = broker.leave(&registration.name, revision).await;

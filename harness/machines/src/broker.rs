@@ -221,6 +221,17 @@ impl Broker {
         let _ = self.client.publish(subject.to_owned(), what.into()).await;
     }
 
+    /// Asks something at a subject; none where no answer comes in time, or one of another form.
+    pub(crate) async fn ask<T: DeserializeOwned>(
+        &self,
+        subject: &str,
+        what: &impl Serialize,
+    ) -> Option<T> {
+        let what = serde_json::to_vec(what).expect("what is asked is plain data");
+        let answer = self.client.request(subject.to_owned(), what.into()).await;
+        serde_json::from_slice(&answer.ok()?.payload).ok()
+    }
+
     /// Keeps something under a name.
     pub(crate) async fn keep(
         &self,
@@ -380,6 +391,11 @@ impl Broker {
 /// Where an agent hears what to do.
 pub(crate) fn orders_of(name: &AgentName) -> String {
     format!("bench.agent.{name}.orders")
+}
+
+/// Where an agent is asked to run servers.
+pub(crate) fn servers_of(name: &AgentName) -> String {
+    format!("bench.agent.{name}.servers")
 }
 
 /// Where an agent's clocks are asked.

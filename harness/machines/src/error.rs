@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::registration::AgentName;
+use crate::registration::{AgentName, Registration};
 
 /// Why machines could not work together.
 #[derive(Debug, Error)]
@@ -67,6 +67,17 @@ pub enum MachinesError {
         /// Where.
         server: String,
     },
+    /// Nobody runs servers under this name.
+    #[error(
+        "no agent of the role `server` is called {name} at {server}; `bench agents` lists who is there, and `bench agent --nats URL --role \
+         server --name {name}` is one"
+    )]
+    NoServerAgent {
+        /// The name.
+        name: AgentName,
+        /// Where.
+        server: String,
+    },
     /// An agent is another version of this program.
     #[error(
         "{name} is bench {theirs}, and this is {ours}: what they measure together could differ for that; run the same version everywhere"
@@ -85,10 +96,23 @@ pub enum MachinesError {
         /// The name.
         name: AgentName,
     },
-    /// What an agent drives load with ended by itself.
+    /// What an agent drives load or runs servers with ended by itself.
     #[error(
-        "what drives load on this machine ended by itself, for which nobody but bench is to blame: report what it printed above, and start the \
+        "what drives load or runs servers on this machine ended by itself, for which nobody but bench is to blame: report what it printed above, and start the \
          agent again"
     )]
     Ended,
+}
+
+/// Fails where an agent is another version of this program than this one.
+pub(crate) fn check_version(agent: &Registration) -> Result<(), MachinesError> {
+    let ours = env!("CARGO_PKG_VERSION");
+    if agent.bench_version == ours {
+        return Ok(());
+    }
+    Err(MachinesError::Version {
+        name: agent.name.clone(),
+        theirs: agent.bench_version.clone(),
+        ours,
+    })
 }

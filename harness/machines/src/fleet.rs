@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 use crate::access::NatsAccess;
 use crate::broker::{Broker, monotonic_ns, orders_of, read_clocks, runtime};
 use crate::clocks::Offsets;
-use crate::error::MachinesError;
+use crate::error::{MachinesError, check_version};
 use crate::listing::clocks_of;
 use crate::registration::{AgentName, Registration, Role};
 use crate::together::{Lengths, Next, Together, Why};
@@ -160,13 +160,8 @@ impl Fleet {
             }
             agents.extend(of_role.into_iter().take(count));
         }
-        let ours = env!("CARGO_PKG_VERSION");
-        if let Some(other) = agents.iter().find(|agent| agent.bench_version != ours) {
-            return Err(MachinesError::Version {
-                name: other.name.clone(),
-                theirs: other.bench_version.clone(),
-                ours,
-            });
+        for agent in &agents {
+            check_version(agent)?;
         }
         Ok(Self {
             runtime,

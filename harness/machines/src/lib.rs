@@ -7,8 +7,12 @@
 //! Agents drive a load together: each opens its connections, all start at one instant by their own clocks, and what each recorded is merged.
 //! What one of them misses, everybody's load misses: it is void, and driven again.
 //!
-//! What is decided is apart from what is done: [`access`], [`clocks`], [`lease`], [`registration`] and `together` know no socket and no
-//! clock; [`agent`] and `driving` do what they say on an agent's machine, [`fleet`], [`listing`] and [`watch`] on a coordinator's, by way of `broker`.
+//! An agent may also run servers, which [`process`] starts there as it does here: [`serving`] answers on its machine, [`servers`] asks on the
+//! coordinator's.
+//!
+//! What is decided is apart from what is done: [`access`], [`clocks`], [`lease`], [`registration`], `steps` and `together` know no socket and
+//! no clock; [`agent`], `driving` and [`serving`] do what they say on an agent's machine, [`fleet`], [`servers`], [`listing`] and [`watch`] on a
+//! coordinator's, by way of `broker`.
 
 pub mod access;
 pub mod agent;
@@ -20,6 +24,10 @@ pub mod fleet;
 pub mod lease;
 pub mod listing;
 pub mod registration;
+pub mod server_words;
+pub mod servers;
+pub mod serving;
+mod steps;
 mod together;
 pub mod watch;
 pub mod words;

@@ -113,7 +113,7 @@ pub struct Registration {
     pub role: Role,
     /// The version of `bench` that it is.
     pub bench_version: String,
-    /// The cores that it may use, ascending.
+    /// The cores that it may use, or that its servers have, ascending.
     pub cpus: Vec<u32>,
     /// What the kernel reads its clocks from (`current_clocksource` in sysfs); none where it doesn't say so.
     pub clock_source: Option<String>,

@@ -137,14 +137,15 @@ pub fn divide(
         }
     };
     Ok(Pinning {
+        servers_on: None,
         server_cpus,
         load_cpus,
     })
 }
 
-/// Whether some core both serves and generates.
+/// Whether some core of this machine both serves and generates.
 pub fn is_shared(pinning: &Pinning) -> bool {
-    share(&pinning.server_cpus, &pinning.load_cpus)
+    pinning.servers_on.is_none() && share(&pinning.server_cpus, &pinning.load_cpus)
 }
 
 /// Whether both have a core in common.
@@ -154,7 +155,8 @@ pub fn share(one: &[u32], other: &[u32]) -> bool {
 
 /// The cores that neither serve nor generate.
 pub fn spare(available: &[u32], pinning: &Pinning) -> Vec<u32> {
-    let measures = |cpu: &u32| pinning.server_cpus.contains(cpu) || pinning.load_cpus.contains(cpu);
+    let serves = |cpu: &u32| pinning.servers_on.is_none() && pinning.server_cpus.contains(cpu);
+    let measures = |cpu: &u32| serves(cpu) || pinning.load_cpus.contains(cpu);
     available
         .iter()
         .copied()
@@ -190,15 +192,17 @@ pub fn names(cpus: &[u32]) -> String {
     runs.iter().map(run).collect::<Vec<_>>().join(",")
 }
 
-/// Where servers and generator run: `servers on core 0, generator on cores 1-3`.
+/// Where servers and generator run: `servers on core 0, generator on cores 1-3`, or `servers on cores 0-3 of api-1, …`.
 pub fn places(pinning: &Pinning) -> String {
     let on = |cpus: &[u32]| {
         let noun = if cpus.len() == 1 { "core" } else { "cores" };
         format!("{noun} {}", names(cpus))
     };
+    let machine = pinning.servers_on.as_ref();
     format!(
-        "servers on {}, generator on {}",
+        "servers on {}{}, generator on {}",
         on(&pinning.server_cpus),
+        machine.map_or_else(String::new, |name| format!(" of {name}")),
         on(&pinning.load_cpus)
     )
 }
@@ -283,11 +287,27 @@ mod tests {
     #[test]
     fn a_core_that_neither_serves_nor_generates_is_spare() {
         let pinning = Pinning {
+            servers_on: None,
             server_cpus: vec![2, 3],
             load_cpus: vec![0],
         };
         assert_eq!(spare(&[0, 1, 2, 3, 4], &pinning), [1, 4]);
         assert!(spare(&[0, 2, 3], &pinning).is_empty());
+    }
+
+    #[test]
+    fn cores_of_another_machine_are_not_these() {
+        let pinning = Pinning {
+            servers_on: Some("api-1".to_owned()),
+            server_cpus: vec![0, 1],
+            load_cpus: vec![0],
+        };
+        assert!(!is_shared(&pinning));
+        assert_eq!(spare(&[0, 1], &pinning), [1]);
+        assert_eq!(
+            places(&pinning),
+            "servers on cores 0-1 of api-1, generator on core 0"
+        );
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub fn read() -> Environment {
         // They are there later.
         services: Vec::new(),
         generators: Vec::new(),
+        servers: None,
         kernel: kernel.unwrap_or_default(),
         cpu_model: cpus.as_ref().and_then(processor).unwrap_or_default(),
         cores: u32::try_from(cores::available().len()).unwrap_or_default(),

@@ -20,11 +20,35 @@ use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 use procfs::process::{Process, Stat};
 use procfs::{FromRead, ticks_per_second};
+use serde::{Deserialize, Serialize};
 
 use crate::process_tree::descendants;
 
 /// The longest `/proc/PID/stat`: 52 numbers of at most 20 digits, and a name of at most 64 bytes.
 const MAX_STAT_BYTES: usize = 2048;
+
+/// How closely a server is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Look {
+    /// Also for processes that have joined since.
+    Glance,
+    /// Also how much all of them share, and how long their threads waited. Costs milliseconds, of the server as well: not while it is
+    /// measured.
+    Whole,
+}
+
+/// What was seen of a server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// CPU time so far, in nanoseconds.
+    pub cpu_ns: Nanos,
+    /// What `/proc` tells of it; `None` once all of its processes have ended.
+    pub reading: Option<Reading>,
+    /// For how long its threads that live could run and waited for a core so far, summed over them; `None` where the kernel
+    /// doesn't count it (`CONFIG_SCHED_INFO`), and after a glance.
+    pub run_delay_ns: Option<Nanos>,
+}
 
 /// The meters of a server: everything below its supervisor, or its processes and whatever they fork.
 #[derive(Debug)]
@@ -84,16 +108,8 @@ impl Meters {
             ended_cpu_ns: 0,
             shared_twice_bytes: 0,
         }));
-        meters.settle();
+        meters.see(Look::Whole);
         meters
-    }
-
-    /// Looks for processes that have joined since, and how much all of them share. Costs milliseconds, of the server as well:
-    /// not while it is measured.
-    pub fn settle(&self) {
-        let mut tree = self.tree();
-        tree.look();
-        tree.shared_twice_bytes = tree.shared_twice_bytes();
     }
 
     /// Looks for processes that have joined since.
@@ -101,22 +117,25 @@ impl Meters {
         self.tree().look();
     }
 
+    /// Looks at the server.
+    pub fn see(&self, look: Look) -> Seen {
+        let mut tree = self.tree();
+        tree.look();
+        if look == Look::Whole {
+            tree.shared_twice_bytes = tree.shared_twice_bytes();
+        }
+        Seen {
+            cpu_ns: tree.cpu_ns(),
+            reading: tree.reading(),
+            run_delay_ns: (look == Look::Whole).then(|| tree.run_delay_ns()).flatten(),
+        }
+    }
+
     /// CPU time of the server so far, in nanoseconds.
     ///
     /// Two system calls a process and one for the supervisor: cheap enough for a generator thread.
     pub fn cpu_ns(&self) -> Nanos {
         self.tree().cpu_ns()
-    }
-
-    /// What `/proc` tells of the server; `None` once all of its processes have ended.
-    pub fn reading(&self) -> Option<Reading> {
-        self.tree().reading()
-    }
-
-    /// For how long its threads that live could run and waited for a core so far, summed over them; `None` where the kernel
-    /// doesn't count it (`CONFIG_SCHED_INFO`). A file a thread: not while the server is measured.
-    pub fn run_delay_ns(&self) -> Option<Nanos> {
-        self.tree().run_delay_ns()
     }
 
     fn tree(&self) -> MutexGuard<'_, Tree> {
@@ -404,7 +423,7 @@ mod tests {
             if os.fork() == 0: input(); os._exit(0)\n\
             print('ready', flush=True); input()";
         let (mut child, meters) = tree(program);
-        let reading = meters.reading().unwrap();
+        let reading = meters.see(Look::Glance).reading.unwrap();
         assert_eq!(reading.threads, 2);
         let mib = reading.rss_bytes >> 20;
         assert!((64..128).contains(&mib), "{mib} MiB");
@@ -416,13 +435,13 @@ mod tests {
     fn one_process_is_read_as_the_kernel_tells_it() {
         let (mut child, meters) = tree("print('ready', flush=True); input()");
         assert!(meters.cpu_ns() > 0);
-        assert!(meters.run_delay_ns().is_some());
-        let reading = meters.reading().unwrap();
+        assert!(meters.see(Look::Whole).run_delay_ns.is_some());
+        let reading = meters.see(Look::Glance).reading.unwrap();
         assert!(reading.rss_bytes > 0 && reading.rss_bytes <= reading.rss_bytes_max);
         assert!(reading.threads == 1 && reading.switches_voluntary > 0);
         drop(child.stdin.take());
         child.wait().unwrap();
-        assert_eq!(meters.reading(), None);
+        assert_eq!(meters.see(Look::Glance).reading, None);
         assert!(meters.cpu_ns() > 0, "what was spent stays spent");
     }
 
@@ -430,7 +449,6 @@ mod tests {
     fn below_a_process_that_does_not_exist_there_is_nothing() {
         // Above the kernel's largest process id (`PID_MAX_LIMIT`, 2^22).
         let meters = Meters::below(5_000_000);
-        assert_eq!((meters.cpu_ns(), meters.reading()), (0, None));
-        assert_eq!(meters.run_delay_ns(), None);
+        assert_eq!(meters.see(Look::Whole), Seen::default());
     }
 }

@@ -5,10 +5,12 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use data_encoding::HEXLOWER;
 use model::record::surroundings::Pinning;
 use model::record::target::Manifest as Identity;
 use model::spec::address::Address;
-use model::spec::target::{DEFAULT_HOST, Kind, Manifest, Needs, TargetSpec, UNKNOWN, Values};
+use model::spec::target::{Kind, Manifest, Needs, TargetSpec, UNKNOWN, Values};
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::data_files;
@@ -44,9 +46,11 @@ pub struct Starter {
 impl Starter {
     /// Makes ready what these targets need, and gives `say` a line where that takes time. What can't be made ready fails
     /// the targets that need it, and no other.
+    ///
+    /// `host`: the address of this machine at which they listen.
     pub fn new(
         targets: &[TargetSpec],
-        pinning: &Pinning,
+        (pinning, host): (&Pinning, IpAddr),
         upstream: Option<String>,
         environment: &[(String, String)],
         interrupt: &Interrupt,
@@ -85,7 +89,7 @@ impl Starter {
         Ok(Self {
             sockets,
             pinning: pinning.clone(),
-            host: DEFAULT_HOST,
+            host,
             data_dir: data_dir.display().to_string(),
             upstream,
             environment: environment.to_vec(),
@@ -225,6 +229,11 @@ impl Starter {
     }
 }
 
+/// By which machines know that they mean the same manifest, though one of them alone may know what stands in it: SHA-256 of its text.
+pub fn digest(manifest: &Manifest) -> String {
+    HEXLOWER.encode(&Sha256::digest(&manifest.source))
+}
+
 /// Whether one of these is given where the upstream is: then there must be one, so that the address is never a guess.
 pub fn need_backend(targets: &[TargetSpec]) -> bool {
     let mut manifests = targets.iter().filter_map(|target| target.kind.manifest());
@@ -283,6 +292,7 @@ mod tests {
     #[test]
     fn every_placeholder_of_a_built_in_target_is_filled_in() {
         let pinning = Pinning {
+            servers_on: None,
             server_cpus: vec![2, 3],
             load_cpus: vec![0, 1],
         };

@@ -16,6 +16,7 @@ pub mod own;
 pub mod replay;
 pub mod request;
 pub mod run_event;
+pub mod servers;
 pub mod steering;
 pub mod step_log;
 pub mod stored;

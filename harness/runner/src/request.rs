@@ -20,6 +20,7 @@ use process::failure::Failure;
 use process::files;
 
 use crate::generators::{Agents, AgentsAsked};
+use crate::servers::ServersAsked;
 use crate::workload::Routes;
 
 /// The length of one interval of the time series, where the arrivals keep their rate.
@@ -66,6 +67,8 @@ pub struct Choices {
     pub services: ServiceChoices,
     /// Agents on other machines that drive the load.
     pub generators: Option<AgentsAsked>,
+    /// The agent that runs the servers, whose cores `pinning` has.
+    pub servers: Option<ServersAsked>,
     /// Whether the last target is the first once more.
     pub aa: bool,
     /// What is looked at after the measurement.
@@ -87,6 +90,7 @@ impl Choices {
             clock: ReceiveClock::Auto,
             services: ServiceChoices::default(),
             generators: None,
+            servers: None,
             aa: false,
             profile: None,
         }
@@ -118,6 +122,8 @@ pub struct Request {
     pub services: ServiceChoices,
     /// Agents on other machines that drive the load.
     pub generators: Option<AgentsAsked>,
+    /// The agent that runs the servers.
+    pub servers: Option<ServersAsked>,
     /// What is looked at after the measurement.
     pub profile: Option<Profile>,
     /// All of it as records have it.
@@ -163,6 +169,9 @@ impl Request {
         if let Some(asked) = &choices.generators {
             asked.check(&routes, connections, scenario.idle_connections)?;
         }
+        if let Some(asked) = &choices.servers {
+            asked.check(&scenario, &targets)?;
+        }
         Ok(Self {
             experiment,
             arrival,
@@ -176,6 +185,7 @@ impl Request {
             clock: choices.clock,
             services: choices.services,
             generators: choices.generators,
+            servers: choices.servers,
             profile: choices.profile,
         })
     }
@@ -237,7 +247,8 @@ impl Request {
         pinning: Pinning,
         agents: Option<Agents>,
     ) -> Result<Self, Failure> {
-        let generators = agents_again(experiment, agents)?;
+        let generators = agents_again(experiment, agents.clone())?;
+        let servers = servers_again(&pinning, agents)?;
         let scenario = scenario_again(scenario, &experiment.scenario_file)?;
         let targets = experiment.targets.iter().zip(manifests);
         let targets: Vec<TargetSpec> = targets
@@ -267,6 +278,7 @@ impl Request {
                 )
                 .map_err(Failure::usage_of)?,
                 generators,
+                servers,
                 aa: experiment.aa,
                 profile: experiment.profile.then_some(Profile::Syscalls),
                 ..Choices::usual(experiment.effort, seed, pinning)
@@ -350,6 +362,26 @@ fn agents_again(
         count,
         probe: experiment.probe,
         agents,
+    }))
+}
+
+/// The agent that ran the servers, where one did.
+fn servers_again(
+    pinning: &Pinning,
+    agents: Option<Agents>,
+) -> Result<Option<ServersAsked>, Failure> {
+    let Some(name) = &pinning.servers_on else {
+        return Ok(None);
+    };
+    let Some(agents) = agents else {
+        return Err(Failure::usage(miette::miette!(
+            help = "`bench run` and `bench sweep` use it: measure it anew with --nats URL --servers-on NAME, or go on with --resume DIR --nats URL",
+            "the agent {name} runs the servers"
+        )));
+    };
+    Ok(Some(ServersAsked {
+        access: agents.access,
+        name: name.parse().map_err(Failure::usage_of)?,
     }))
 }
 
@@ -486,7 +518,7 @@ mod tests {
             let target = TargetSpec::parse(target).unwrap().with_workers(workers);
             let pinning = Pinning {
                 server_cpus: vec![0, 1],
-                load_cpus: Vec::new(),
+                ..Pinning::default()
             };
             let routes = Routes::of(&scenario).unwrap();
             let served = all_served(&routes, &scenario, &[target.unwrap()], &pinning);

@@ -164,6 +164,7 @@ fn record_of(scenario: &Scenario, workload: WorkloadKind, names: &[&str]) -> Run
         plan: PlanRecord::of(&plan),
         environment: environment(),
         pinning: Pinning {
+            servers_on: None,
             server_cpus: vec![0],
             load_cpus: vec![1],
         },

@@ -83,6 +83,7 @@ pub(crate) fn environment() -> Environment {
     Environment {
         services: Vec::new(),
         generators: Vec::new(),
+        servers: None,
         kernel: "Linux 6.12.0".to_owned(),
         cpu_model: "Made-up Processor 3000".to_owned(),
         cores: 2,

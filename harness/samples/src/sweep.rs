@@ -45,6 +45,7 @@ pub fn sweep_plan(targets: &[&str], seed: u64) -> SweepPlan {
         scenario,
         environment: environment(),
         pinning: Pinning {
+            servers_on: None,
             server_cpus: vec![1],
             load_cpus: vec![0],
         },

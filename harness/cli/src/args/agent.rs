@@ -1,20 +1,26 @@
 //! The arguments of `bench agent`.
 
+use std::net::IpAddr;
+
 use clap::{Args as ClapArgs, ValueEnum};
 use machines::registration::{AgentName, Role};
 use process::cores::CpuList;
 
+use crate::args::serve::host;
 use crate::args::shared::NatsArgs;
 
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:
   bench agent --nats nats://127.0.0.1:4222
   bench agent --nats tls://hub.test:4222 --nats-credentials agents.creds --name load-1
-  bench agent --nats tls://hub.test:4222 --nats-ca ca.pem --role server --cpus 0-3
+  bench agent --nats tls://hub.test:4222 --nats-ca ca.pem --role server --cpus 0-3 --host 10.0.0.5
 
 The agent registers itself with a NATS server that has JetStream (`nats-server --jetstream`), where `bench agents` lists it. A generator \
 drives its part of the load of a `bench run --generators N`. It dials out: nothing has to reach its machine. Ctrl-C or SIGTERM ends it, and \
-takes its registration away; one that is killed is no longer listed 5 seconds later. An agent starts no program.
+takes its registration away; one that is killed is no longer listed 5 seconds later.
+
+A server starts the targets of a `bench run --servers-on NAME`: built-in ones, and those of its own --manifest. Nobody can have it start \
+anything else. What it started ends with it, and with the run; at the latest 5 seconds after nothing was heard of that.
 
 With `--nats -` it reads where the server is, and what lets it in, from standard input, as `bench agents up` writes it there, and ends when \
 that is closed, or silent for 10 seconds.")]
@@ -32,11 +38,23 @@ pub(crate) struct AgentArgs {
     #[arg(long, value_enum, value_name = "ROLE", default_value_t = RoleName::Generator)]
     pub(crate) role: RoleName,
 
-    /// Cores that the agent stays on and lists as its own, as `0` or `0-3`
+    /// Cores that the agent stays on and lists as its own, as `0` or `0-3`; of a server those of the targets, and the others are the
+    /// backend's and its own
     ///
-    /// [default: all that it may use]
+    /// [default: all that it may use; of a server the upper half]
     #[arg(long, value_name = "LIST")]
     pub(crate) cpus: Option<CpuList>,
+
+    /// Address of this machine at which the targets of a server listen: those that send requests have to reach it
+    ///
+    /// [default: the one by which this machine reaches the NATS server]
+    #[arg(long, value_name = "ADDR", value_parser = host)]
+    pub(crate) host: Option<IpAddr>,
+
+    /// A target that a server may start beside the built-in ones: a manifest, the same as the one that is given to `bench run --target`. May be
+    /// repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) manifest: Vec<String>,
 }
 
 /// What a machine is meant for, by name.

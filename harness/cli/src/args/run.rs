@@ -15,7 +15,7 @@ use report::charts::Chart;
 use runner::request::{Choices, Profile, Request};
 
 use crate::args::shared::{
-    EffortArgs, ExperimentArgs, GeneratorsArgs, InstrumentArgs, ShownArgs, charts,
+    EffortArgs, ExperimentArgs, InstrumentArgs, MachinesArgs, ShownArgs, charts,
 };
 
 #[derive(Debug, ClapArgs)]
@@ -84,7 +84,7 @@ pub(crate) struct RunArgs {
     pub(crate) instrument: InstrumentArgs,
 
     #[command(flatten)]
-    pub(crate) generators: GeneratorsArgs,
+    pub(crate) machines: MachinesArgs,
 
     /// Directory for the files of this run, new or empty
     ///
@@ -96,7 +96,7 @@ pub(crate) struct RunArgs {
     #[arg(
         long,
         value_name = "NAME|FILE",
-        conflicts_with_all = ["named", "scenario", "connections", "rate", "rounds", "aa", "profile", "chart", "history", "tui", "base", "url", "pid", "pool", "workers", "warmup", "clock", "generators", "probe"]
+        conflicts_with_all = ["named", "scenario", "connections", "rate", "rounds", "aa", "profile", "chart", "history", "tui", "base", "url", "pid", "pool", "workers", "warmup", "clock", "generators", "probe", "servers_on"]
     )]
     pub(crate) preset: Option<String>,
 
@@ -107,7 +107,7 @@ pub(crate) struct RunArgs {
         conflicts_with_all = [
             "named", "scenario", "preset", "out", "target", "base", "url", "connections", "rate", "duration", "warmup", "rounds", "quick",
             "thorough", "aa", "pool", "pid", "cacert", "insecure", "cert", "connect_to", "profile", "server_cpus", "load_cpus",
-            "clock", "postgres", "redis", "database_connections", "seed", "generators", "probe",
+            "clock", "postgres", "redis", "database_connections", "seed", "generators", "probe", "servers_on",
         ]
     )]
     pub(crate) resume: Option<PathBuf>,
@@ -149,9 +149,9 @@ impl RunArgs {
             warmup: self.warmup,
             aa: self.aa,
             profile: self.profile.map(Into::into),
-            generators: self.generators.asked()?,
             ..self.instrument.choices(effort)?
         };
+        let choices = self.machines.applied_to(choices, &self.instrument)?;
         Request::new(scenario, targets, choices)
     }
 }

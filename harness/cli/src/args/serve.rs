@@ -84,7 +84,7 @@ pub(crate) struct ServeArgs {
 }
 
 /// An address to listen on.
-fn host(text: &str) -> Result<IpAddr, String> {
+pub(crate) fn host(text: &str) -> Result<IpAddr, String> {
     text.parse().map_err(|_| {
         let text = names::shortened(text);
         format!(

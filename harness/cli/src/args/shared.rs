@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, RangedI64ValueParser, TypedValueParser};
 use clap::{Args as ClapArgs, ValueEnum};
 use machines::access::NatsAccess;
+use machines::registration::AgentName;
 use model::record::surroundings::Pinning;
 use model::spec::access::{Access, ConnectTo, Identity, TrustSpec};
 use model::spec::load::ReceiveClock;
@@ -26,6 +27,7 @@ use process::files::STDIN;
 use report::charts::Chart;
 use runner::generators::{Agents, AgentsAsked};
 use runner::request::Choices;
+use runner::servers::ServersAsked;
 use serde::Serialize;
 
 use crate::handover::Handover;
@@ -102,9 +104,9 @@ impl NatsArgs {
     }
 }
 
-/// Agents on other machines that drive the load.
+/// Agents on other machines that drive the load, or run the servers.
 #[derive(Debug, Clone, ClapArgs)]
-pub(crate) struct GeneratorsArgs {
+pub(crate) struct MachinesArgs {
     /// So many agents on other machines drive the load together (see `bench agents`), each an equal part of it. Each has as many threads
     /// as --load-cpus names cores.
     #[arg(long, value_name = "N", requires = "nats", value_parser = generators())]
@@ -114,6 +116,16 @@ pub(crate) struct GeneratorsArgs {
     /// the generators.
     #[arg(long, requires = "generators")]
     probe: bool,
+
+    /// This agent, of the role `server`, starts the targets on its machine, on the cores of its --cpus: built-in ones, and those of manifests
+    /// that it was started with. Its machine has the backend as well.
+    #[arg(
+        long,
+        value_name = "NAME",
+        requires = "nats",
+        conflicts_with = "server_cpus"
+    )]
+    servers_on: Option<AgentName>,
 
     #[command(flatten)]
     nats: NatsArgs,
@@ -127,24 +139,46 @@ fn generators() -> RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..=i64::from(MAX_PARTS))
 }
 
-impl GeneratorsArgs {
-    /// The agents that are asked for.
-    pub(crate) fn asked(&self) -> Result<Option<AgentsAsked>, Failure> {
-        let Some(count) = self.generators.and_then(NonZeroU32::new) else {
-            if self.nats.is_typed() {
-                return Err(Failure::usage(miette::miette!(
-                    help = "add --generators N, or leave --nats out: then this process drives the load",
-                    "--nats says where agents meet, and no agents are asked for"
-                )));
-            }
-            return Ok(None);
+impl MachinesArgs {
+    /// What was chosen otherwise, on these machines.
+    pub(crate) fn applied_to(
+        &self,
+        choices: Choices,
+        instrument: &InstrumentArgs,
+    ) -> Result<Choices, Failure> {
+        if self.generators.is_none() && self.servers_on.is_none() && self.nats.is_typed() {
+            return Err(Failure::usage(miette::miette!(
+                help = "add --generators N or --servers-on NAME, or leave --nats out: then all happens on this machine",
+                "--nats says where agents meet, and no agents are asked for"
+            )));
+        }
+        let generators = self.generators.and_then(NonZeroU32::new).map(|count| {
+            Ok::<_, Failure>(AgentsAsked {
+                count,
+                probe: self.probe,
+                agents: self.agents()?,
+            })
+        });
+        let Some(name) = &self.servers_on else {
+            return Ok(Choices {
+                generators: generators.transpose()?,
+                ..choices
+            });
         };
-        let agents = self.agents()?;
-        Ok(Some(AgentsAsked {
-            count,
-            probe: self.probe,
-            agents,
-        }))
+        let servers = ServersAsked {
+            access: self.nats.access()?,
+            name: name.clone(),
+        };
+        Ok(Choices {
+            generators: generators.transpose()?,
+            pinning: Pinning {
+                servers_on: Some(name.to_string()),
+                server_cpus: servers.cpus()?,
+                load_cpus: instrument.place.all_load_cpus(&choices.pinning),
+            },
+            servers: Some(servers),
+            ..choices
+        })
     }
 
     /// Where agents meet, where somebody says so.
@@ -351,7 +385,7 @@ pub(crate) struct PlaceArgs {
 
     /// Cores of the load generator and the backend
     ///
-    /// [default: the lower half of the available cores]
+    /// [default: the lower half of the available cores; all, where another machine has the servers]
     #[arg(long, value_name = "LIST")]
     load_cpus: Option<CpuList>,
 }
@@ -416,6 +450,14 @@ impl InstrumentArgs {
 }
 
 impl PlaceArgs {
+    /// The cores of the load generator where none of this machine serves: those that were named, or all.
+    fn all_load_cpus(&self, divided: &Pinning) -> Vec<u32> {
+        match self.load_cpus {
+            Some(_) => divided.load_cpus.clone(),
+            None => cores::available(),
+        }
+    }
+
     /// The cores of this machine, divided as requested.
     pub(crate) fn pinning(&self) -> Result<Pinning, Failure> {
         let (servers, load) = (self.server_cpus.as_ref(), self.load_cpus.as_ref());

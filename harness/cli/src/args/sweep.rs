@@ -20,7 +20,7 @@ use runner::measure::sweep::SweepRequest;
 use runner::request::{Choices, Request};
 use runner::workload::Routes;
 
-use crate::args::shared::{ExperimentArgs, GeneratorsArgs, InstrumentArgs, ShownArgs};
+use crate::args::shared::{ExperimentArgs, InstrumentArgs, MachinesArgs, ShownArgs};
 
 /// The fewest connections by default. A scenario has enough for its own rate, and a sweep goes far beyond: at
 /// the knee of io-heavy 400 requests are on the wire at a time.
@@ -93,7 +93,7 @@ pub(crate) struct SweepArgs {
     pub(crate) instrument: InstrumentArgs,
 
     #[command(flatten)]
-    pub(crate) generators: GeneratorsArgs,
+    pub(crate) machines: MachinesArgs,
 
     /// Directory for the files of this sweep: new, empty, or that of a sweep to continue
     ///
@@ -107,7 +107,7 @@ pub(crate) struct SweepArgs {
         value_name = "DIR",
         conflicts_with_all = [
             "named", "scenario", "out", "target", "base", "url", "pid", "cacert", "insecure", "cert", "connect_to", "pool", "connections",
-            "objective", "from", "to", "rounds", "time_limit", "warmup", "server_cpus", "load_cpus", "clock", "postgres", "redis", "database_connections", "seed", "generators", "probe",
+            "objective", "from", "to", "rounds", "time_limit", "warmup", "server_cpus", "load_cpus", "clock", "postgres", "redis", "database_connections", "seed", "generators", "probe", "servers_on",
         ]
     )]
     pub(crate) resume: Option<PathBuf>,
@@ -139,9 +139,9 @@ impl SweepArgs {
             connections: Some(self.connections.unwrap_or(usual)),
             rounds: std::num::NonZeroU32::new(self.rounds + 1),
             warmup: self.warmup,
-            generators: self.generators.asked()?,
             ..self.instrument.choices(Effort::Default)?
         };
+        let choices = self.machines.applied_to(choices, &self.instrument)?;
         let time_limit = self.time_limit.unwrap_or(time_for(&targets));
         let ask = SweepAsk {
             from,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use anstyle::{AnsiColor, Style};
 use model::record::surroundings::Pinning;
 use model::spec::services::{self, ServiceChoices};
-use model::spec::target::{Difference, Kind, TargetSpec};
+use model::spec::target::{DEFAULT_HOST, Difference, Kind, TargetSpec};
 
 use crate::args::check::CheckArgs;
 use crate::exit::Exit;
@@ -87,7 +87,7 @@ impl Site {
         Ok(Self {
             starter: Starter::new(
                 targets,
-                &pinning,
+                (&pinning, DEFAULT_HOST),
                 upstream,
                 services.environment(),
                 &Interrupt::default(),

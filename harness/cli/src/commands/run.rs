@@ -37,7 +37,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<Exit, Failure> {
                 dir.display()
             )));
         }
-        let request = Request::of(&kept.head, args.generators.named()?)?;
+        let request = Request::of(&kept.head, args.machines.named()?)?;
         return measured(args, mode, &request, log, Begin::GoOn(Box::new(kept)));
     }
     let request = args.request()?;

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<Exit, Failure> {
     if let Some(dir) = &args.resume {
         let (log, lines) = StepLog::resume(dir)?;
         let kept = step_log::parse(&lines, dir)?;
-        let asked = SweepRequest::of(&kept.head, args.generators.named()?)?.ok_or_else(|| {
+        let asked = SweepRequest::of(&kept.head, args.machines.named()?)?.ok_or_else(|| {
             Failure::usage(miette::miette!(
                 help = "continue it with `bench run --resume`",
                 "{} holds a run",

@@ -156,7 +156,11 @@ impl Agent {
     }
 
     pub(crate) fn signal(&self, what: Signal) {
-        signal(self.child.id().cast_signed(), what);
+        signal(self.pid(), what);
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        self.child.id().cast_signed()
     }
 }
 
@@ -234,7 +238,7 @@ impl Drop for Up {
     }
 }
 
-fn is_running(pid: i32) -> bool {
+pub(crate) fn is_running(pid: i32) -> bool {
     let stat = Process::new(pid).and_then(|process| process.stat());
     stat.is_ok_and(|stat| stat.state != 'Z')
 }

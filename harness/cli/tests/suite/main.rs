@@ -21,6 +21,7 @@ mod program;
 mod reports;
 mod rerun;
 mod resume;
+mod server_agents;
 mod services;
 mod sweep;
 mod terminal;

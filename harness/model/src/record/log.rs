@@ -277,9 +277,16 @@ impl LogSite {
             ("the processor", then.cpu_model != now.cpu_model),
             ("the cores", then.cores != now.cores),
             ("the load generators", then.generators != now.generators),
+            ("the servers' machine", machine(then) != machine(now)),
             ("a target", self.targets != targets),
         ])
     }
+}
+
+/// What of the machine that runs the servers has to stay as it is, where it is not this one.
+fn machine(environment: &Environment) -> Option<(String, &str)> {
+    let bench = &environment.servers.as_deref()?.binary_sha256;
+    Some((environment.servers_words()?, bench))
 }
 
 fn first_difference<const N: usize>(

@@ -44,6 +44,9 @@ pub struct Environment {
     /// The machines that drove the load; left out where it was this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub generators: Vec<GeneratorSite>,
+    /// The machine that ran the targets; left out where it was this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servers: Option<Box<Self>>,
 }
 
 /// A service that targets needed: a database, a cache.
@@ -79,6 +82,13 @@ impl Environment {
         } else {
             &self.cpu_model
         }
+    }
+
+    /// The machine that ran the servers, where it was not this one, in words by which it is like another one of its kind.
+    pub fn servers_words(&self) -> Option<String> {
+        let machine = self.servers.as_deref()?;
+        let (processor, cores) = (machine.processor(), machine.cores);
+        Some(format!("{processor}, {cores} cores, {}", machine.kernel))
     }
 
     /// Whether both have the same processor, as far as is known: one that is unknown is like no other.
@@ -126,7 +136,10 @@ impl CpuTicks {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
 pub struct Pinning {
-    /// Cores of the servers; empty where they were not pinned.
+    /// What the agent is called whose machine ran the servers; left out where it was this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servers_on: Option<String>,
+    /// Cores of the servers, of their own machine; empty where they were not pinned.
     pub server_cpus: Vec<u32>,
     /// Cores of the generator and the backend; empty where they were not pinned.
     pub load_cpus: Vec<u32>,

@@ -19,7 +19,7 @@ use model::spec::services::{Service, ServiceUrl};
 use model::units::Nanos;
 
 use crate::interrupt::Interrupt;
-use crate::meter::Meters;
+use crate::meter::{Look, Meters};
 
 use cache::Cache;
 use database::Database;
@@ -159,10 +159,10 @@ impl Services {
 pub struct ServiceMeters(Vec<(Service, Arc<Meters>)>);
 
 impl ServiceMeters {
-    /// Looks for processes that have joined, as [`Meters::settle`].
+    /// Looks for processes that have joined, as [`Look::Whole`] does.
     pub fn settle(&self) {
         for (_, meters) in &self.0 {
-            meters.settle();
+            meters.see(Look::Whole);
         }
     }
 

@@ -648,6 +648,7 @@ pub(crate) fn circumstances(record: &RunRecord) -> Vec<(&'static str, String)> {
         ),
     ];
     facts.extend(machine(&record.environment, &record.pinning));
+    facts.extend(servers(&record.environment));
     facts.extend(generators(&record.environment));
     facts.extend(record.targets.iter().flat_map(generators_measured));
     facts.extend(services(&record.environment, &record.pinning));
@@ -734,7 +735,13 @@ fn machine(environment: &Environment, pinning: &Pinning) -> Vec<(&'static str, S
                 crate::words::figures::plural(u64::from(environment.cores), "core", "cores")
             ),
         ),
-        ("servers on cores", cpus(&pinning.server_cpus)),
+        (
+            "servers on cores",
+            match &pinning.servers_on {
+                Some(name) => format!("{} of {name}", cpus(&pinning.server_cpus)),
+                None => cpus(&pinning.server_cpus),
+            },
+        ),
         ("generator on cores", cpus(&pinning.load_cpus)),
         ("kernel", environment.kernel.clone()),
         ("memory", mib(environment.memory_bytes as f64)),
@@ -771,6 +778,12 @@ fn machine(environment: &Environment, pinning: &Pinning) -> Vec<(&'static str, S
         ),
         ("SHA-256 of bench", environment.binary_sha256.clone()),
     ]
+}
+
+/// The machine that ran the servers, where it was not this one.
+fn servers(environment: &Environment) -> impl Iterator<Item = (&'static str, String)> + '_ {
+    let words = environment.servers_words().into_iter();
+    words.map(|words| ("machine of the servers", words))
 }
 
 /// The machines that drove the load, where it was not this one.

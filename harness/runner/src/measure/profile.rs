@@ -41,7 +41,13 @@ impl Run<'_> {
                 "have bench start it: see docs/targets.md",
             ));
         };
-        let pids = descendants(server.supervisor());
+        let Some(supervisor) = server.supervisor() else {
+            return state.note(not_profiled(
+                "it runs on another machine",
+                "profile it there, by a run of that machine's own",
+            ));
+        };
+        let pids = descendants(supervisor);
         let counted = Strace::attach(STRACE, &pids).and_then(|strace| {
             let counted_by = strace.version.clone();
             let (load, rate) = self.load_of_profile(load);

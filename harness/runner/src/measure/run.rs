@@ -23,17 +23,16 @@ use crate::checked::{self, Answer};
 use crate::generators::{self, DriveFailure, Generators, REPEATS};
 use crate::request::Request;
 use crate::run_event::RunEvent;
+use crate::servers::{Meters, Server, Servers};
 use crate::steering::Steering;
 use crate::workload::Asked;
 use process::control_client::ControlClient;
 use process::cores;
 use process::failure::{Failure, no_thread};
-use process::launch::Server;
-use process::meter::Meters;
+use process::meter::{self, Look};
 use process::process_tree::{self, listeners};
 use process::reach::Reach;
 use process::services::{ServiceError, Services};
-use process::starting::Starter;
 
 use super::target_state::{Process, TargetState};
 use super::watch::watch;
@@ -93,7 +92,7 @@ pub(super) struct Run<'a> {
     pub(super) steering: &'a Steering,
     pub(super) started: Instant,
     pub(super) services: Services,
-    pub(super) starter: Starter,
+    pub(super) servers: Servers,
     pub(super) generators: Generators,
     pub(super) spin: Spin,
     /// Why nothing more can be measured, by whatever stands around the targets.
@@ -157,10 +156,13 @@ impl Run<'_> {
         records.any(|record| cores::share(&record.cpus, load_cpus))
     }
 
-    /// Fails where a service or the agents that drive the load have: without them nothing that a target does can be compared.
+    /// Fails where a service, the agents that drive the load, or the machine of the servers have: without them nothing that a target does can
+    /// be compared.
     pub(super) fn check_surroundings(&mut self) -> Result<(), Failure> {
         let ended = || self.services.ended().map(ServiceError::into_failure);
-        self.broken.take().or_else(ended).map_or(Ok(()), Err)
+        let broken = self.broken.take().or_else(ended);
+        let lost = || self.servers.lost();
+        broken.or_else(lost).map_or(Ok(()), Err)
     }
 
     /// Ends all servers.
@@ -296,8 +298,8 @@ impl Run<'_> {
                 (None, control.map_err(|failure| failure.report.to_string())?)
             }
             Kind::Launched(manifest) => {
-                let server = self.starter.launch(manifest, state.spec.pool)?;
-                let control = server.control.clone();
+                let server = self.servers.launch(state.spec, manifest)?;
+                let control = server.control().clone();
                 (Some(server), control)
             }
         };
@@ -315,17 +317,13 @@ impl Run<'_> {
 
     /// The meters of a server that runs already: of the process that was named, or of those that listen there. Says whose they
     /// are; the error is of a process that is not there.
-    fn meters_of(
-        &mut self,
-        spec: &TargetSpec,
-        reach: &Reach,
-    ) -> Result<Option<Arc<Meters>>, String> {
+    fn meters_of(&mut self, spec: &TargetSpec, reach: &Reach) -> Result<Option<Meters>, String> {
         let asked = spec.kind.running().and_then(|running| running.pid);
         let found = asked.map_or_else(|| listeners(&reach.endpoint.peer), |pid| vec![pid]);
         let processes: Vec<String> = found.iter().map(|&pid| process_tree::name(pid)).collect();
-        let meters = (!found.is_empty()).then(|| Arc::new(Meters::of(found)));
+        let meters = (!found.is_empty()).then(|| Arc::new(meter::Meters::of(found)));
         if let (Some(pid), Some(meters)) = (asked, &meters)
-            && meters.reading().is_none()
+            && meters.see(Look::Glance).reading.is_none()
         {
             return Err(format!(
                 "there is no process {pid} whose CPU and memory could be read: leave --pid out, or correct it"
@@ -341,7 +339,7 @@ impl Run<'_> {
         if self.known_processes.insert(line.clone()) {
             (self.tell)(RunEvent::Notice(&line));
         }
-        Ok(meters)
+        Ok(meters.map(Meters::Here))
     }
 
     /// Opens a target's idle connections and reads what they cost it. They stay open until the round ends, in the epochs of
@@ -358,7 +356,7 @@ impl Run<'_> {
             return;
         };
         let meters = process.meters.clone();
-        let settled = || meters.as_deref().and_then(settled_rss_bytes);
+        let settled = || meters.as_ref().and_then(settled_rss_bytes);
         let before = settled();
         let cpus = &self.request.pinning.load_cpus;
         match Holder::start(
@@ -525,6 +523,8 @@ impl Run<'_> {
         let meters = process.meters.clone();
         let service_meters = self.services.meters();
         let options = self.options();
+        // Of what was asked before nothing is said here.
+        self.servers.take_unwatched(true);
         let lines = || process.server.as_ref().map_or(0, Server::lines);
         let lines_before = lines();
         let meters = (meters.as_ref(), &service_meters);
@@ -540,14 +540,21 @@ impl Run<'_> {
                 return None;
             }
         };
-        watched.lines = lines() - lines_before;
+        watched.lines = lines().saturating_sub(lines_before);
         let server = process.server.as_ref();
         let ended = match &driven {
             Ok(_) => server.and_then(Server::ended),
             // What can't be reached may have ended a moment ago, which is heard of a little later.
             Err(_) => server.and_then(|server| server.ends_within(NEWS)),
         };
+        let unwatched = self.servers.take_unwatched(watched.spent.is_some());
+        if let Some(failure) = self.servers.lost() {
+            self.note_broken(failure);
+            return None;
+        }
         match (driven, ended) {
+            // What it spent is not known, and can be measured again.
+            (Ok(_), None) if unwatched.is_some() => return unwatched.map(Err),
             (Ok(driven), ended) => {
                 return Some(Ok(Driven {
                     recording: driven.recording,
@@ -571,6 +578,11 @@ impl Run<'_> {
 
     /// Notes that a target failed, with its last output, and ends it.
     pub(super) fn fail(&mut self, state: &mut TargetState<'_>, what: String) {
+        if let Some(failure) = self.servers.lost() {
+            // It is not the target's fault.
+            state.process = None;
+            return self.note_broken(failure);
+        }
         let server = state.process.take().and_then(|process| process.server);
         let last_output = server.as_ref().map(Server::last_output).unwrap_or_default();
         if let Some(server) = server {
@@ -668,10 +680,7 @@ pub(super) fn time_to_hold_idle(request: &Request) -> Duration {
 
 /// The resident set of a server once it stays the same: until then it may still be accepting.
 fn settled_rss_bytes(meters: &Meters) -> Option<u64> {
-    let read = || {
-        meters.settle();
-        meters.reading().map(|reading| reading.rss_bytes)
-    };
+    let read = || Some(meters.see(Look::Whole)?.reading?.rss_bytes);
     let mut last = read()?;
     for _ in 0..SETTLE_LOOKS {
         std::thread::park_timeout(SETTLE_EVERY);

@@ -8,6 +8,7 @@ use analysis::detectable::{self, Likeness};
 use analysis::warnings::Circumstances;
 use load::Spin;
 use load::backend::BackendStats;
+use machines::server_words::Backend;
 use model::record::detectable::DetectableRecord;
 use model::record::log::{LogSite, Part};
 use model::record::surroundings::{BackendRecord, CpuTicks, Environment, Pinning, ServiceRecord};
@@ -21,6 +22,7 @@ use crate::earlier;
 use crate::generators::Generators;
 use crate::request::Request;
 use crate::run_event::RunEvent;
+use crate::servers::{self, Server, Servers};
 use crate::steering::Steering;
 use crate::step_log::RUNS;
 use process::cgroup;
@@ -28,9 +30,8 @@ use process::cores;
 use process::environment;
 use process::failure::{Explain, Failure};
 use process::interrupt::Interrupt;
-use process::launch::{Server, Service};
 use process::services::{ServiceError, Services, Wanted};
-use process::starting::{self, Starter};
+use process::starting;
 
 /// What stands around the targets while they are measured.
 pub(super) struct Site {
@@ -39,7 +40,7 @@ pub(super) struct Site {
     machine: Machine,
     pub(super) environment: Environment,
     services: Services,
-    starter: Starter,
+    servers: Servers,
     generators: Generators,
     /// When the generator spins.
     spin: Spin,
@@ -74,26 +75,31 @@ impl Site {
         cores::pin(&request.pinning.load_cpus)
             .or_internal(|| "cannot pin the generator".to_owned())?;
         let is_called = request.routes.need_backend();
-        let backend = (is_called || starting::need_backend(&request.targets))
-            .then(|| launch_backend(request))
-            .transpose()?;
-        let launcher = Starter::new(
-            &request.targets,
-            &request.pinning,
-            backend
-                .as_ref()
-                .map(|backend| backend.reach().address.authority.clone()),
-            services.environment(),
-            interrupt,
-            &mut |line| tell(RunEvent::Notice(line)),
-        )?;
+        let backend = match () {
+            () if is_called => Backend::Called,
+            () if starting::need_backend(&request.targets) => Backend::Named,
+            () => Backend::Unused,
+        };
+        let wanted = servers::Wanted {
+            targets: &request.targets,
+            pinning: &request.pinning,
+            backend,
+            environment: services.environment(),
+        };
+        let say = &mut |line: &str| tell(RunEvent::Notice(line));
+        let (servers, backend) =
+            Servers::prepare(request.servers.as_ref(), &wanted, interrupt, say)?;
+        let environment = Environment {
+            servers: servers.environment().cloned().map(Box::new),
+            ..environment
+        };
         // Not before: the packages of a target that is measured for the first time may take minutes to install.
         let started = Instant::now();
         Ok(Self {
             started,
             timestamp: jiff::Timestamp::now(),
             services,
-            starter: launcher,
+            servers,
             generators,
             machine: Machine {
                 began: started,
@@ -103,7 +109,7 @@ impl Site {
                 backend,
             },
             // A core that the backend shares, or a database, or a server, is no place to spin.
-            spin: if is_called
+            spin: if (is_called && request.servers.is_none())
                 || environment
                     .services
                     .iter()
@@ -127,7 +133,7 @@ impl Site {
         let mut say = |line: &str| tell(RunEvent::Notice(line));
         let targets = request.targets.iter();
         targets
-            .map(|spec| self.starter.identity(spec, &mut say))
+            .map(|spec| self.servers.identity(spec, &mut say))
             .collect()
     }
 
@@ -164,7 +170,7 @@ impl Site {
             // One axis of time, from which what lay between two processes is left out.
             started: self.started.checked_sub(before).unwrap_or(self.started),
             services: self.services,
-            starter: self.starter,
+            servers: self.servers,
             generators: self.generators,
             spin: self.spin,
             broken: None,
@@ -191,7 +197,8 @@ impl Machine {
     /// CPU time of the backend so far.
     pub(super) fn backend_cpu_ns(&self) -> Nanos {
         let backend = self.backend.as_ref();
-        backend.map_or(0, |backend| backend.meters().cpu_ns())
+        let cpu_ns = backend.and_then(|backend| backend.meters().cpu_ns());
+        cpu_ns.unwrap_or_default()
     }
 
     /// What it did since this began.
@@ -209,14 +216,17 @@ impl Machine {
     /// How the backend does; nothing where it doesn't say.
     pub(super) fn ask_backend(&self) -> Option<BackendRecord> {
         let server = self.backend.as_ref().filter(|_| self.is_called)?;
-        let stats = server.control.stats()?;
+        let stats = server.control().stats()?;
         let stats: BackendStats = serde_json::from_value(stats).ok()?;
         let elapsed_ns = duration_ns(self.began.elapsed()).max(1);
         Some(BackendRecord {
             calls: stats.calls,
             lateness_ns: stats.lateness_ns,
             stalls: stats.stalls,
-            cpu_share: Some(server.meters().cpu_ns() as f64 / elapsed_ns as f64),
+            cpu_share: server
+                .meters()
+                .cpu_ns()
+                .map(|cpu_ns| cpu_ns as f64 / elapsed_ns as f64),
         })
     }
 
@@ -315,11 +325,6 @@ fn service_line(record: &ServiceRecord, pinning: &Pinning) -> String {
         ""
     };
     format!("{service} {version} on core {cpus}{shared}")
-}
-
-fn launch_backend(request: &Request) -> Result<Server, Failure> {
-    let service = Service::own("backend", &[], &request.pinning.load_cpus);
-    Server::launch(&service).map_err(|error| Failure::target(miette::miette!("{error}")))
 }
 
 fn backend_failed(how: &str) -> Warning {

@@ -1,7 +1,6 @@
 //! A target while it is measured: the process that serves, and what is known of it so far.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use analysis::warmup;
 use analysis::warnings;
@@ -29,11 +28,10 @@ use model::spec::target::TargetSpec;
 use model::units::{NANOS_PER_S, Nanos, duration_ns};
 
 use crate::run_event::SoFar;
+use crate::servers::{Meters, Server};
 use process::control_client::ControlClient;
 use process::cores;
 use process::holder::Holder;
-use process::launch::Server;
-use process::meter::Meters;
 use process::reach::Reach;
 
 /// A target and what has been measured of it so far.
@@ -70,7 +68,7 @@ pub(super) struct Process {
     /// Its idle connections, where the scenario has some.
     pub(super) idle: Option<Holder>,
     /// What it spends, where that is known.
-    pub(super) meters: Option<Arc<Meters>>,
+    pub(super) meters: Option<Meters>,
     /// Asks it what it says of itself.
     pub(super) control: ControlClient,
     pub(super) workload: Workload,

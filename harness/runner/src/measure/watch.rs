@@ -11,25 +11,25 @@ use model::record::watched::{Reading, Spent, Watched};
 use model::spec::services::Service;
 use model::units::{Nanos, duration_ns};
 
+use crate::servers::{CpuMark, Meters, spent_ns};
 use crate::steering::{Counts, Steering};
-use process::meter::Meters;
+use process::meter::Look;
 use process::services::ServiceMeters;
 
 /// How often a server's meters are read while it is measured.
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 
 /// A moment of an epoch.
-#[derive(Debug, Clone)]
 struct Mark {
     /// Since the run began.
     at: Duration,
     /// CPU time of the server so far.
-    cpu_ns: Option<Nanos>,
+    cpu: Option<CpuMark>,
     /// The same of the services.
     services_cpu_ns: BTreeMap<Service, Nanos>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Marks {
     measuring: Option<Mark>,
     drained: Option<Mark>,
@@ -38,7 +38,7 @@ struct Marks {
 /// Does `drive` under a control that watches a server by its meters, and ends it early where the server dies or the user wants
 /// it. Errors: the system starts no thread.
 pub(super) fn watch<T>(
-    (meters, services): (Option<&Arc<Meters>>, &ServiceMeters),
+    (meters, services): (Option<&Meters>, &ServiceMeters),
     run_started: Instant,
     steering: &Steering,
     drive: impl FnOnce(&Control) -> T,
@@ -53,7 +53,7 @@ pub(super) fn watch<T>(
         move |phase| {
             let mark = Mark {
                 at: run_started.elapsed(),
-                cpu_ns: meters.as_ref().map(|meters| meters.cpu_ns()),
+                cpu: meters.as_ref().map(Meters::mark),
                 services_cpu_ns: services.cpu_ns(),
             };
             let mut marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,13 +66,9 @@ pub(super) fn watch<T>(
             }
         }
     });
-    let reading = || meters.and_then(|meters| meters.reading());
-    if let Some(meters) = meters {
-        meters.settle();
-    }
+    let see = || meters.and_then(|meters| meters.see(Look::Whole));
     services.look();
-    let run_delay_ns = || meters.and_then(|meters| meters.run_delay_ns());
-    let (before, delay_before_ns) = (reading(), run_delay_ns());
+    let before = see();
     let is_done = AtomicBool::new(false);
     let tell = || {
         let since_ns = measuring_since_ns.load(Ordering::Relaxed);
@@ -97,31 +93,21 @@ pub(super) fn watch<T>(
         Ok::<_, std::io::Error>((driven, samples))
     })?;
     steering.count(None);
-    let (delay_after_ns, after) = (run_delay_ns(), reading());
-    let marks = marks.lock().unwrap_or_else(PoisonError::into_inner);
+    let after = see();
+    let marks = std::mem::take(&mut *marks.lock().unwrap_or_else(PoisonError::into_inner));
+    let started = marks.measuring.as_ref().map(|mark| mark.at);
+    let both = marks.measuring.zip(marks.drained);
     let watched = Watched {
-        started: marks
-            .measuring
-            .as_ref()
-            .map_or(Duration::ZERO, |mark| mark.at),
-        spent: marks
-            .measuring
-            .as_ref()
-            .zip(marks.drained.as_ref())
-            .and_then(|(from, to)| spent(from, to)),
-        wall_ns: marks
-            .measuring
-            .as_ref()
-            .zip(marks.drained.as_ref())
-            .map_or(0, |(from, to)| duration_ns(to.at.saturating_sub(from.at))),
-        services_cpu_ns: marks
-            .measuring
-            .as_ref()
-            .zip(marks.drained.as_ref())
-            .map(|(from, to)| spent_by_services(from, to))
-            .unwrap_or_default(),
-        readings: before.zip(after),
-        run_delays_ns: delay_before_ns.zip(delay_after_ns),
+        started: started.unwrap_or_default(),
+        wall_ns: both.as_ref().map_or(0, wall_ns),
+        services_cpu_ns: both.as_ref().map(spent_by_services).unwrap_or_default(),
+        spent: both.and_then(spent),
+        readings: before
+            .and_then(|seen| seen.reading)
+            .zip(after.and_then(|seen| seen.reading)),
+        run_delays_ns: before
+            .and_then(|seen| seen.run_delay_ns)
+            .zip(after.and_then(|seen| seen.run_delay_ns)),
         counted: None,
         samples,
         lines: 0,
@@ -129,7 +115,11 @@ pub(super) fn watch<T>(
     Ok((driven, watched))
 }
 
-fn spent_by_services(from: &Mark, to: &Mark) -> BTreeMap<Service, Nanos> {
+fn wall_ns((from, to): &(Mark, Mark)) -> Nanos {
+    duration_ns(to.at.saturating_sub(from.at))
+}
+
+fn spent_by_services((from, to): &(Mark, Mark)) -> BTreeMap<Service, Nanos> {
     let before = |service| from.services_cpu_ns.get(service).copied();
     let each = to.services_cpu_ns.iter();
     each.map(|(service, &ns)| {
@@ -141,34 +131,39 @@ fn spent_by_services(from: &Mark, to: &Mark) -> BTreeMap<Service, Nanos> {
     .collect()
 }
 
-fn spent(from: &Mark, to: &Mark) -> Option<Spent> {
+/// What the server spent; none where that is not known.
+fn spent(both: (Mark, Mark)) -> Option<Spent> {
+    let wall_ns = wall_ns(&both);
+    let (from, to) = (both.0.cpu?.waited(), both.1.cpu?.waited());
     Some(Spent {
-        cpu_ns: to.cpu_ns?.saturating_sub(from.cpu_ns?),
-        wall_ns: duration_ns(to.at.saturating_sub(from.at)),
+        cpu_ns: spent_ns(&from, &to, wall_ns)?,
+        wall_ns,
     })
 }
 
 /// Reads a server's meters until the epoch is done, and calls `tell` each time; ends the epoch early where the server died.
 fn sample(
-    (meters, services): (Option<&Arc<Meters>>, &ServiceMeters),
+    (meters, services): (Option<&Meters>, &ServiceMeters),
     started: Instant,
     tell: &dyn Fn(),
     control: &Control,
     is_done: &AtomicBool,
 ) -> Vec<(ServerSample, Reading)> {
     let mut samples = Vec::new();
-    let mut last = meters.map(|meters| (started.elapsed(), meters.cpu_ns()));
+    let cpu_ns = meters.and_then(Meters::cpu_ns);
+    let mut last = cpu_ns.map(|cpu_ns| (started.elapsed(), cpu_ns));
     while !is_done.load(Ordering::Relaxed) {
         std::thread::park_timeout(SAMPLE_EVERY);
         tell();
         services.look();
         let Some(meters) = meters else { continue };
-        meters.look();
-        let Some(reading) = meters.reading() else {
+        // What is not known of another machine's server makes the epoch void.
+        let seen = meters.see(Look::Glance);
+        let Some((reading, cpu_ns)) = seen.and_then(|seen| Some((seen.reading?, seen.cpu_ns)))
+        else {
             control.stop();
             continue;
         };
-        let cpu_ns = meters.cpu_ns();
         let at = started.elapsed();
         if let Some((last_at, last_cpu_ns)) = last {
             let wall_ns = duration_ns(at.saturating_sub(last_at)).max(1);

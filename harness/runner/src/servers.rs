@@ -1,0 +1,391 @@
+//! Who runs the servers: this machine, or one on which an agent does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use machines::access::NatsAccess;
+use machines::registration::AgentName;
+use machines::server_words::Backend;
+use machines::servers::{CpuTimeAsked, RemoteMeters, RemoteServer, ServerMachine, ServersError};
+use model::record::surroundings::{Environment, Pinning};
+use model::record::target::Manifest as Identity;
+use model::spec::scenario::Scenario;
+use model::spec::target::{DEFAULT_HOST, Manifest, TargetSpec};
+use model::units::Nanos;
+use process::control_client::ControlClient;
+use process::failure::{Failure, Kind};
+use process::interrupt::Interrupt;
+use process::launch::{self, Service};
+use process::meter::{self, Look, Seen};
+use process::starting::Starter;
+
+/// The most by which CPU time may belong to another moment than it is said to, as a share of the time over which it is counted.
+const MAX_UNCERTAIN: f64 = 0.05;
+
+/// An agent that is to run the servers.
+#[derive(Debug, Clone)]
+pub struct ServersAsked {
+    /// The NATS server at which it is.
+    pub access: NatsAccess,
+    /// What it is called.
+    pub name: AgentName,
+}
+
+impl ServersAsked {
+    /// The cores that it gives to servers.
+    ///
+    /// # Errors
+    ///
+    /// It is not there within ten seconds, or is no agent that runs servers.
+    pub fn cpus(&self) -> Result<Vec<u32>, Failure> {
+        let found = machines::servers::find(&self.access, &self.name);
+        Ok(found.map_err(Failure::usage_of)?.cpus)
+    }
+
+    /// Fails where a scenario needs what that machine doesn't have.
+    pub(crate) fn check(&self, scenario: &Scenario, targets: &[TargetSpec]) -> Result<(), Failure> {
+        let refused = |help: String, what: String| {
+            Err(Failure::usage(miette::miette!(
+                help = help,
+                "{} can't run the servers: {what}",
+                self.name
+            )))
+        };
+        if let Some(service) = scenario.needs.iter().next() {
+            return refused(
+                "leave --servers-on out; or start the servers there yourself, with their database, and name them with --url".to_owned(),
+                format!(
+                    "the scenario {} needs {service}, which is started on this machine only",
+                    scenario.name
+                ),
+            );
+        }
+        let mut running = targets.iter().filter(|it| it.kind.running().is_some());
+        if let Some(running) = running.next() {
+            return refused(
+                "leave --servers-on out, or name targets that it can start".to_owned(),
+                format!("{} runs already", running.name),
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Who runs the servers.
+pub(crate) enum Servers {
+    /// This machine.
+    Here(Box<Starter>),
+    /// One on which an agent runs them.
+    There(Box<ServerMachine>),
+}
+
+/// What is to be run, and beside what.
+pub(crate) struct Wanted<'a> {
+    pub(crate) targets: &'a [TargetSpec],
+    pub(crate) pinning: &'a Pinning,
+    /// What calls the backend.
+    pub(crate) backend: Backend,
+    /// What every target finds in its environment.
+    pub(crate) environment: &'a [(String, String)],
+}
+
+impl Servers {
+    /// Makes ready what targets need, and starts the backend where something calls it.
+    pub(crate) fn prepare(
+        asked: Option<&ServersAsked>,
+        wanted: &Wanted<'_>,
+        interrupt: &Interrupt,
+        say: &mut dyn FnMut(&str),
+    ) -> Result<(Self, Option<Server>), Failure> {
+        let &Wanted {
+            targets, pinning, ..
+        } = wanted;
+        let Some(asked) = asked else {
+            let backend = (wanted.backend != Backend::Unused)
+                .then(|| launch_backend(&pinning.load_cpus))
+                .transpose()?;
+            let upstream = backend
+                .as_ref()
+                .map(|backend| backend.reach().address.authority.clone());
+            let starter = Starter::new(
+                targets,
+                (pinning, DEFAULT_HOST),
+                upstream,
+                wanted.environment,
+                interrupt,
+                say,
+            )?;
+            return Ok((Self::Here(Box::new(starter)), backend.map(Server::Here)));
+        };
+        let machine = ServerMachine::prepare(
+            &asked.access,
+            (&asked.name, &pinning.server_cpus),
+            targets,
+            wanted.backend,
+            interrupt,
+            say,
+        );
+        let mut machine = machine.map_err(failure)?;
+        let backend = machine.take_backend();
+        Ok((Self::There(Box::new(machine)), backend.map(Server::There)))
+    }
+
+    /// The machine that runs them, where it isn't this one.
+    pub(crate) fn environment(&self) -> Option<&Environment> {
+        match self {
+            Self::Here(_) => None,
+            Self::There(machine) => Some(machine.environment()),
+        }
+    }
+
+    /// Who a target is, as it stands in every legend and record.
+    pub(crate) fn identity(&self, target: &TargetSpec, say: &mut dyn FnMut(&str)) -> Identity {
+        match self {
+            Self::Here(starter) => starter.identity(target, say),
+            Self::There(machine) => {
+                let identity = machine.identity(&target.name);
+                identity.expect("all targets were made ready").clone()
+            }
+        }
+    }
+
+    /// Starts a target, and waits until it is ready.
+    pub(crate) fn launch(
+        &self,
+        target: &TargetSpec,
+        manifest: &Manifest,
+    ) -> Result<Server, String> {
+        match self {
+            Self::Here(starter) => Ok(Server::Here(starter.launch(manifest, target.pool)?)),
+            Self::There(machine) => {
+                let server = machine.launch(&target.name, &manifest.access);
+                server.map(Server::There).map_err(|error| match error {
+                    ServersError::Unable { what, .. } => what,
+                    error => error.to_string(),
+                })
+            }
+        }
+    }
+
+    /// Why there are no servers any more, where their machine is lost.
+    pub(crate) fn lost(&self) -> Option<Failure> {
+        match self {
+            Self::Here(_) => None,
+            Self::There(machine) => machine.lost().map(failure),
+        }
+    }
+
+    /// Why what a server spends since this was last asked is not known, where its machine did not say so, or not in time.
+    /// `is_known`: whether CPU time is.
+    pub(crate) fn take_unwatched(&self, is_known: bool) -> Option<String> {
+        match self {
+            Self::Here(_) => None,
+            Self::There(machine) => machine.take_unanswered().or_else(|| {
+                let why = "took too long to say what its server spends: bring the machines closer together, or measure longer samples";
+                (!is_known).then(|| format!("{} {why}", machine.name()))
+            }),
+        }
+    }
+}
+
+fn launch_backend(cpus: &[u32]) -> Result<launch::Server, Failure> {
+    let service = Service::own("backend", &[], cpus);
+    launch::Server::launch(&service).map_err(|error| Failure::target(miette::miette!("{error}")))
+}
+
+fn failure(error: ServersError) -> Failure {
+    let kind = match &error {
+        ServersError::Lost { .. } => Kind::Void,
+        ServersError::Interrupted => Kind::Interrupted,
+        _ => Kind::Usage,
+    };
+    let report = match error {
+        ServersError::Lost { .. } => miette::miette!(
+            help = "look at that machine and at its way to the NATS server; what was measured before is kept, and `bench run --resume DIR` \
+                    with the same --nats goes on",
+            "{error}"
+        ),
+        error => miette::miette!("{error}"),
+    };
+    Failure { kind, report }
+}
+
+/// A server that was started for this measurement. Dropping it kills it.
+pub(crate) enum Server {
+    /// On this machine.
+    Here(launch::Server),
+    /// On another one.
+    There(RemoteServer),
+}
+
+impl Server {
+    /// Asks it what it says of itself.
+    pub(crate) fn control(&self) -> &ControlClient {
+        match self {
+            Self::Here(server) => &server.control,
+            Self::There(server) => &server.control,
+        }
+    }
+
+    /// The meters of all its processes.
+    pub(crate) fn meters(&self) -> Meters {
+        match self {
+            Self::Here(server) => Meters::Here(server.meters()),
+            Self::There(server) => Meters::There(server.meters()),
+        }
+    }
+
+    /// The process above all of its own; none of one on another machine.
+    pub(crate) fn supervisor(&self) -> Option<i32> {
+        match self {
+            Self::Here(server) => Some(server.supervisor()),
+            Self::There(_) => None,
+        }
+    }
+
+    /// How it ended, if it did.
+    pub(crate) fn ended(&self) -> Option<String> {
+        match self {
+            Self::Here(server) => server.ended(),
+            Self::There(server) => server.ended(),
+        }
+    }
+
+    /// The same, where it ends within this time.
+    pub(crate) fn ends_within(&self, time: Duration) -> Option<String> {
+        match self {
+            Self::Here(server) => server.ends_within(time),
+            Self::There(server) => server.ends_within(time),
+        }
+    }
+
+    /// What it last printed, a line each.
+    pub(crate) fn last_output(&self) -> String {
+        match self {
+            Self::Here(server) => server.last_output(),
+            Self::There(server) => server.last_output(),
+        }
+    }
+
+    /// How many lines it has printed.
+    pub(crate) fn lines(&self) -> u64 {
+        match self {
+            Self::Here(server) => server.lines(),
+            Self::There(server) => server.lines(),
+        }
+    }
+
+    /// Asks it to end in order, waits for it, and kills it if it takes too long. Says how it ended where that was not in order.
+    pub(crate) fn stop(self) -> Option<String> {
+        match self {
+            Self::Here(server) => server.stop(),
+            Self::There(server) => server.stop(),
+        }
+    }
+}
+
+/// What a server spends.
+#[derive(Clone)]
+pub(crate) enum Meters {
+    /// One on this machine.
+    Here(Arc<meter::Meters>),
+    /// One on another machine.
+    There(RemoteMeters),
+}
+
+impl Meters {
+    /// Looks at the server; none where its machine does not answer.
+    pub(crate) fn see(&self, look: Look) -> Option<Seen> {
+        match self {
+            Self::Here(meters) => Some(meters.see(look)),
+            Self::There(meters) => meters.see(look),
+        }
+    }
+
+    /// CPU time so far in nanoseconds; none where its machine does not answer.
+    pub(crate) fn cpu_ns(&self) -> Option<Nanos> {
+        self.mark().cpu_ns()
+    }
+
+    /// Notes what CPU time it has spent so far, without waiting: cheap enough for a generator thread.
+    pub(crate) fn mark(&self) -> CpuMark {
+        match self {
+            Self::Here(meters) => CpuMark::Known {
+                cpu_ns: meters.cpu_ns(),
+                uncertain_ns: 0,
+            },
+            Self::There(meters) => CpuMark::Asked(meters.ask_cpu_time()),
+        }
+    }
+}
+
+/// What CPU time a server had spent at some moment.
+pub(crate) enum CpuMark {
+    /// So much, read at a moment that may differ from that one by half of `uncertain_ns`.
+    Known { cpu_ns: Nanos, uncertain_ns: Nanos },
+    /// Its machine was asked.
+    Asked(CpuTimeAsked),
+    /// Its machine did not answer.
+    Unknown,
+}
+
+impl CpuMark {
+    /// Waits for the answer.
+    pub(crate) fn waited(self) -> Self {
+        match self {
+            Self::Asked(asked) => asked.wait().map_or(Self::Unknown, |time| Self::Known {
+                cpu_ns: time.cpu_ns,
+                uncertain_ns: time.round_trip_ns,
+            }),
+            known => known,
+        }
+    }
+
+    fn cpu_ns(self) -> Option<Nanos> {
+        match self.waited() {
+            Self::Known { cpu_ns, .. } => Some(cpu_ns),
+            Self::Asked(_) | Self::Unknown => None,
+        }
+    }
+}
+
+/// What was spent between two moments that are `wall_ns` apart; none where that is not known well enough. Both must have been waited for.
+pub(crate) fn spent_ns(from: &CpuMark, to: &CpuMark, wall_ns: Nanos) -> Option<Nanos> {
+    let (
+        &CpuMark::Known {
+            cpu_ns: before_ns,
+            uncertain_ns: first_ns,
+        },
+        &CpuMark::Known {
+            cpu_ns,
+            uncertain_ns,
+        },
+    ) = (from, to)
+    else {
+        return None;
+    };
+    // Half of each round trip at most, in either direction.
+    let uncertain_ns = u64::midpoint(first_ns, uncertain_ns);
+    let is_known = uncertain_ns as f64 <= MAX_UNCERTAIN * wall_ns as f64;
+    is_known.then(|| cpu_ns.saturating_sub(before_ns))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_time_counts_where_it_is_known_of_which_moments_it_is() {
+        let mark = |cpu_ns, uncertain_ns| CpuMark::Known {
+            cpu_ns,
+            uncertain_ns,
+        };
+        // Here it is read at once.
+        assert_eq!(spent_ns(&mark(5, 0), &mark(25, 0), 100), Some(20));
+        // A twentieth of 1,000 is 50.
+        assert_eq!(spent_ns(&mark(5, 60), &mark(25, 40), 1_000), Some(20));
+        assert_eq!(spent_ns(&mark(5, 60), &mark(25, 42), 1_000), None);
+        assert_eq!(spent_ns(&mark(5, 0), &CpuMark::Unknown, 1_000), None);
+        assert_eq!(spent_ns(&CpuMark::Unknown, &mark(25, 0), 1_000), None);
+    }
+}
