@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import signal
+import socket
+import struct
 import subprocess
+import sys
 import tempfile
 import time
+from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from conversation import Failed
+sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "peers.d")]
+
+from conversation import Failed  # noqa: E402
 
 ARRIVALS = Path(__file__).resolve().parent / "arrivals.py"
+WIRE = Path(__file__).resolve().parent / "wire.py"
+# linux/sockios.h and linux/ethtool.h.
+SIOCETHTOOL = 0x8946
+CHECKSUMS_AND_SEGMENTS = {"ETHTOOL_STXCSUM": 0x17, "ETHTOOL_STSO": 0x1F, "ETHTOOL_SGSO": 0x24}
 PATIENCE_S = 30.0
 LOOK_EVERY_S = 0.02
 
@@ -32,6 +43,18 @@ class Machine:
         time_of_its_own = [] if clock_ahead_s is None else ["unshare", "--time", "--fork", "--kill-child", "--monotonic", str(clock_ahead_s)]
         return ["ip", "netns", "exec", self.namespace, *time_of_its_own, *words]
 
+    def programs(self) -> list[str]:
+        """The command lines of all that runs there."""
+        pids = subprocess.run(["ip", "netns", "pids", self.namespace], capture_output=True, text=True, check=True).stdout.split()
+        lines = []
+        for pid in pids:
+            try:
+                lines.append(Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " "))
+            except OSError:
+                # It has just ended.
+                continue
+        return lines
+
     def cut(self, is_cut: bool) -> None:
         """Cuts it off from all others, or joins it again."""
         ip("-n", self.namespace, "link", "set", "eth0", "down" if is_cut else "up")
@@ -42,6 +65,19 @@ def ip(*words: str) -> None:
     done = subprocess.run(["ip", *words], capture_output=True, text=True, check=False)
     if done.returncode:
         raise Failed(f"`ip {' '.join(words)}`: {done.stderr.strip()}; it needs root and iproute2")
+
+
+def whole_frames(interface: str) -> None:
+    """Has the kernel fill in checksums and cut segments before frames leave an interface, as they are on a wire."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        for command in CHECKSUMS_AND_SEGMENTS.values():
+            off = array("I", [command, 0])
+            address, _ = off.buffer_info()
+            try:
+                fcntl.ioctl(any_socket, SIOCETHTOOL, struct.pack("16sP", interface.encode(), address))
+            except OSError:
+                # An interface that can't do it anyway.
+                continue
 
 
 @contextmanager
@@ -67,6 +103,20 @@ def network(names: Sequence[str]) -> Iterator[list[Machine]]:
     finally:
         for machine in made:
             subprocess.run(["ip", "netns", "del", machine.namespace], check=False)
+
+
+@contextmanager
+def slow_wire(hub: Machine, number: int, machines: Sequence[Machine], delay_ms: float, loss_percent: float) -> Iterator[None]:
+    """Puts a wire between the hub and machine `number`, along which frames take time and get lost."""
+    for machine in machines:
+        subprocess.run(machine.command([sys.executable, __file__, "eth0"]), check=True)
+    ip("-n", hub.namespace, "link", "set", f"to{number}", "nomaster")
+    ip("-n", hub.namespace, "link", "add", "near", "type", "veth", "peer", "name", "far")
+    ip("-n", hub.namespace, "link", "set", "far", "master", "eth0", "up")
+    ip("-n", hub.namespace, "link", "set", "near", "up")
+    with Process(hub.command([sys.executable, str(WIRE), f"to{number}", "near", str(delay_ms), str(loss_percent)])) as wire:
+        wire.says("the wire is up")
+        yield
 
 
 class Process:
@@ -128,3 +178,7 @@ def certificate(place: Path, address: str) -> tuple[Path, Path]:
     named = ["-addext", f"subjectAltName=IP:{address}", "-addext", "basicConstraints=critical,CA:FALSE"]
     subprocess.run([*words, *named, "-keyout", str(key), "-out", str(cert)], check=True, capture_output=True)
     return cert, key
+
+
+if __name__ == "__main__":
+    whole_frames(sys.argv[1])

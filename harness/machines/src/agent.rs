@@ -5,15 +5,20 @@ use std::time::Duration;
 use async_nats::jetstream::kv::Store;
 
 use crate::access::NatsAccess;
-use crate::broker::{Broker, Registered, block_on, clocks_of, monotonic_ns, orders_of, servers_of};
+use crate::broker::{
+    Broker, Registered, block_on, clocks_of, monotonic_ns, orders_of, sessions_of,
+};
 use crate::driving;
 use crate::error::MachinesError;
 use crate::lease::{Lease, Step};
-use crate::registration::Registration;
+use crate::registration::{Registration, Role};
 use crate::serving::{self, Host};
 
 /// How often it is asked whether to end.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// How long a registration may take to be taken away: less than those have patience who end an agent.
+const LEAVE_WITHIN: Duration = Duration::from_secs(3);
 
 /// What happens to an agent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,13 +45,17 @@ pub fn run(
         // Before it can be found, it answers.
         let questions = broker.listen(clocks_of(&registration.name)).await?;
         let answering = tokio::spawn(broker.answer(questions));
-        let mut working = if let Some(host) = host {
-            let questions = broker.listen(servers_of(&registration.name)).await?;
-            tokio::spawn(serving::serve(broker.clone(), host, questions))
-        } else {
-            let orders = broker.listen(orders_of(&registration.name)).await?;
-            tokio::spawn(driving::serve(broker.clone(), registration.clone(), orders))
-        };
+        let questions = broker.listen(sessions_of(&registration.name)).await?;
+        let orders = broker.listen(orders_of(&registration.name)).await?;
+        let drives = registration.role != Role::Server;
+        let driving = driving::serve(broker.clone(), registration.clone(), orders);
+        let serving = serving::serve(broker.clone(), host, questions);
+        let mut working = tokio::spawn(async move {
+            tokio::select! {
+                () = driving, if drives => {}
+                () = serving => {}
+            }
+        });
         let held = tokio::select! {
             held = hold(&broker, registration, is_asked, on_event) => held,
             // It would be found, and do nothing.
@@ -59,8 +68,9 @@ pub fn run(
             let _ = working.await;
         }
         if let Some(revision) = held? {
-            // What can't be taken away now expires by itself.
-            let _ = broker.leave(&registration.name, revision).await;
+            // What can't be taken away now expires by itself; who lists what another one takes away waits in vain.
+            let leaving = broker.leave(&registration.name, revision);
+            let _ = tokio::time::timeout(LEAVE_WITHIN, leaving).await;
         }
         Ok(())
     })

@@ -393,9 +393,9 @@ pub(crate) fn orders_of(name: &AgentName) -> String {
     format!("bench.agent.{name}.orders")
 }
 
-/// Where an agent is asked to run servers.
-pub(crate) fn servers_of(name: &AgentName) -> String {
-    format!("bench.agent.{name}.servers")
+/// Where an agent is asked for what lasts: servers, idle connections.
+pub(crate) fn sessions_of(name: &AgentName) -> String {
+    format!("bench.agent.{name}.sessions")
 }
 
 /// Where an agent's clocks are asked.

@@ -1,15 +1,17 @@
 //! Agents that drive one load together, as their coordinator uses them.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use async_nats::Subscriber;
 use futures_util::{StreamExt, TryStreamExt};
-use load::Control;
+use load::{Control, Peer};
 use model::measured::recording::Recording;
 use model::record::generator::{GeneratorEpoch, GeneratorSite};
 use model::spec::part::Part;
 use model::units::{Nanos, duration_ns};
+use process::interrupt::Interrupt;
 use thiserror::Error;
 use tokio::runtime::Runtime;
 
@@ -17,6 +19,8 @@ use crate::access::NatsAccess;
 use crate::broker::{Broker, monotonic_ns, orders_of, read_clocks, runtime};
 use crate::clocks::Offsets;
 use crate::error::{MachinesError, check_version};
+use crate::held::{Held, Holders};
+use crate::link::SessionError;
 use crate::listing::clocks_of;
 use crate::registration::{AgentName, Registration, Role};
 use crate::together::{Lengths, Next, Together, Why};
@@ -57,6 +61,9 @@ pub struct Fleet {
     name: String,
     /// How many loads there were.
     loads: Cell<u64>,
+    access: NatsAccess,
+    /// The generators as holders of idle connections, once there are some.
+    holders: OnceCell<Holders>,
 }
 
 /// Who is asked to drive a load.
@@ -171,6 +178,8 @@ impl Fleet {
             clock_limit_ns: wanted.clock_limit_ns,
             name: format!("{}-{}", std::process::id(), read_clocks().system_ns),
             loads: Cell::new(0),
+            access: access.clone(),
+            holders: OnceCell::new(),
         })
     }
 
@@ -206,6 +215,24 @@ impl Fleet {
                 cpus: agent.cpus.clone(),
             })
             .collect()
+    }
+
+    /// Has the generators open `count` idle connections to `peer`, each an equal part of them, and hold them.
+    pub fn hold_idle(
+        &self,
+        peer: &Peer,
+        count: NonZeroU32,
+        interrupt: &Interrupt,
+    ) -> Result<Held, SessionError> {
+        let holders = if let Some(holders) = self.holders.get() {
+            holders
+        } else {
+            let agents = self.agents[..self.generators].iter();
+            let names = agents.map(|agent| &agent.name);
+            let opened = Holders::open(&self.access, names, interrupt)?;
+            self.holders.get_or_init(|| opened)
+        };
+        holders.hold(peer, count)
     }
 
     /// Has all of them drive a load, which has at least as many connections as there are agents, until it ends or `control` is stopped.

@@ -7,8 +7,8 @@
 //! Agents drive a load together: each opens its connections, all start at one instant by their own clocks, and what each recorded is merged.
 //! What one of them misses, everybody's load misses: it is void, and driven again.
 //!
-//! An agent may also run servers, which [`process`] starts there as it does here: [`serving`] answers on its machine, [`servers`] asks on the
-//! coordinator's.
+//! Agents also have what lasts longer than a load: idle connections, and servers, which [`process`] starts there as it does here. [`serving`] answers
+//! on an agent's machine, [`held`] and [`servers`] ask on the coordinator's, by way of [`link`].
 //!
 //! What is decided is apart from what is done: [`access`], [`clocks`], [`lease`], [`registration`], `steps` and `together` know no socket and
 //! no clock; [`agent`], `driving` and [`serving`] do what they say on an agent's machine, [`fleet`], [`servers`], [`listing`] and [`watch`] on a
@@ -21,12 +21,15 @@ pub mod clocks;
 mod driving;
 pub mod error;
 pub mod fleet;
+pub mod held;
+mod holding;
 pub mod lease;
+pub mod link;
 pub mod listing;
 pub mod registration;
-pub mod server_words;
 pub mod servers;
 pub mod serving;
+pub mod session_words;
 mod steps;
 mod together;
 pub mod watch;

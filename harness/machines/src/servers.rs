@@ -1,12 +1,7 @@
 //! Servers on another machine, as their coordinator uses them.
-//!
-//! A thread of its own speaks with NATS: who asks may be a generator thread that must not wait, or one that waits for NATS already. It says
-//! every second that this coordinator is there; once that has found no answer for five seconds the servers have ended.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use model::record::surroundings::Environment;
@@ -14,34 +9,24 @@ use model::record::target::Manifest as Identity;
 use model::spec::access::Access;
 use model::spec::address::Address;
 use model::spec::target::TargetSpec;
-use model::units::{NANOS_PER_S, Nanos, duration_ns};
+use model::units::{Nanos, duration_ns};
 use process::control_client::ControlClient;
 use process::cores;
 use process::interrupt::Interrupt;
 use process::meter::{Look, Seen};
 use process::reach::Reach;
 use process::starting;
-use thiserror::Error;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::access::NatsAccess;
-use crate::broker::{Broker, block_on, monotonic_ns, read_clocks, runtime, servers_of};
+use crate::broker::{Broker, block_on, monotonic_ns};
 use crate::error::{MachinesError, check_version};
+use crate::link::{Answered, Link, OTHER_ANSWER, SessionError};
 use crate::registration::{AgentName, Registration, Role};
-use crate::server_words::{
-    Answer, Ask, Backend, LEASE_NS, Outcome, Question, Started, State, Step, THERE_EVERY_NS,
-    TargetAsked,
-};
 use crate::serving::fixed_workers;
-
-/// How often it is asked what came of a step.
-const STEP_LOOK_EVERY: Duration = Duration::from_millis(20);
+use crate::session_words::{Answer, Ask, Backend, Outcome, Started, State, Step, TargetAsked};
 
 /// How often it is looked whether a server has ended that is given some time for it.
 const END_LOOK_EVERY: Duration = Duration::from_millis(20);
-
-/// How long what is asked last may take to be sent.
-const FAREWELL_WITHIN: Duration = Duration::from_secs(2);
 
 /// How long an agent that runs servers is waited for that is not registered yet.
 const FIND_WITHIN_NS: Nanos = 10_000_000_000;
@@ -77,88 +62,6 @@ pub fn find(access: &NatsAccess, name: &AgentName) -> Result<Registration, Machi
     })
 }
 
-/// What is said of an answer that no agent gives.
-const OTHER_ANSWER: &str = "it answered something else";
-
-/// Why a machine runs no servers for us.
-#[derive(Debug, Error)]
-pub enum ServersError {
-    /// It runs those of another run.
-    #[error("{name} runs the servers of another run: wait for its end, or end it")]
-    Busy {
-        /// The agent.
-        name: AgentName,
-    },
-    /// It can't, whatever is tried.
-    #[error("{name} can't run these targets: {what}")]
-    Unable {
-        /// The agent.
-        name: AgentName,
-        /// What it said.
-        what: String,
-    },
-    /// It is not there any more.
-    #[error("{name} {why}")]
-    Lost {
-        /// The agent.
-        name: AgentName,
-        /// What it did, as a sentence without its subject.
-        why: String,
-    },
-    /// Its cores are not those that the run was asked for with.
-    #[error(
-        "{name} runs servers on cores {now}, and this run began with {then}: start the agent with --cpus {then}"
-    )]
-    Cores {
-        /// The agent.
-        name: AgentName,
-        /// Its cores.
-        now: String,
-        /// Those of the run.
-        then: String,
-    },
-    /// Somebody wants this to end.
-    #[error("it was interrupted")]
-    Interrupted,
-    /// NATS did not do what was asked.
-    #[error(transparent)]
-    Machines(#[from] MachinesError),
-}
-
-/// The way to another machine's servers.
-struct Link {
-    name: AgentName,
-    asks: Option<UnboundedSender<Sent>>,
-    thread: Option<JoinHandle<()>>,
-    trouble: Arc<Mutex<Trouble>>,
-    /// How many steps were asked for.
-    steps: Mutex<u64>,
-    interrupt: Interrupt,
-}
-
-/// What went wrong on the way.
-#[derive(Default)]
-struct Trouble {
-    /// Why there are no servers any more.
-    lost: Option<String>,
-    /// Whether a question about a server that runs was not answered since this was last asked.
-    is_unanswered: bool,
-}
-
-/// A question on its way.
-struct Sent {
-    ask: Ask,
-    tell: mpsc::Sender<Answered>,
-}
-
-/// What came of a question.
-struct Answered {
-    /// The answer; none where it did not come in time.
-    answer: Option<Answer>,
-    /// By this machine's monotonic clock.
-    at_ns: Nanos,
-}
-
 /// Servers on another machine, which all end with this.
 pub struct ServerMachine {
     link: Arc<Link>,
@@ -186,7 +89,7 @@ pub struct RemoteMeters {
 pub struct CpuTimeAsked {
     answer: Receiver<Answered>,
     asked_ns: Nanos,
-    meters: RemoteMeters,
+    link: Arc<Link>,
 }
 
 /// What CPU time a server had spent at a moment between a question and its answer.
@@ -209,10 +112,10 @@ impl ServerMachine {
         backend: Backend,
         interrupt: &Interrupt,
         say: &mut dyn FnMut(&str),
-    ) -> Result<Self, ServersError> {
+    ) -> Result<Self, SessionError> {
         let registration = find(access, name)?;
         if registration.cpus != cpus {
-            return Err(ServersError::Cores {
+            return Err(SessionError::Cores {
                 name: name.clone(),
                 now: cores::names(&registration.cpus),
                 then: cores::names(cpus),
@@ -231,7 +134,7 @@ impl ServerMachine {
         else {
             return Err(link.unable(OTHER_ANSWER));
         };
-        let backend = backend.map(|backend| link.started(&backend, &Access::default()));
+        let backend = backend.map(|backend| started(&link, &backend, &Access::default()));
         let names = targets.iter().map(|target| target.name.clone());
         Ok(Self {
             backend: backend.transpose()?,
@@ -263,25 +166,24 @@ impl ServerMachine {
     }
 
     /// Starts a target there, reached by these means, and waits until it is ready.
-    pub fn launch(&self, target: &str, access: &Access) -> Result<RemoteServer, ServersError> {
+    pub fn launch(&self, target: &str, access: &Access) -> Result<RemoteServer, SessionError> {
         let launch = Step::Launch {
             target: target.to_owned(),
         };
         match self.link.step(&launch, &mut |_| {})? {
-            Outcome::Started(started) => self.link.started(&started, access),
+            Outcome::Started(server) => started(&self.link, &server, access),
             _ => Err(self.link.unable(OTHER_ANSWER)),
         }
     }
 
     /// Why there are no servers any more, where that is so.
-    pub fn lost(&self) -> Option<ServersError> {
+    pub fn lost(&self) -> Option<SessionError> {
         self.link.lost()
     }
 
     /// That a server could not be watched since this was last asked, in words, where that was so.
     pub fn take_unanswered(&self) -> Option<String> {
-        let is_unanswered = std::mem::take(&mut locked(&self.link.trouble).is_unanswered);
-        is_unanswered.then(|| {
+        self.link.take_unanswered().then(|| {
             format!(
                 "{} did not say in time what its server spends",
                 self.link.name
@@ -363,7 +265,7 @@ impl RemoteMeters {
             answer: self.link.ask(Ask::CpuTime {
                 server: self.server,
             }),
-            meters: self.clone(),
+            link: Arc::clone(&self.link),
         }
     }
 
@@ -377,13 +279,9 @@ impl RemoteMeters {
             _ => None,
         });
         if state.is_none() {
-            self.note_unanswered();
+            self.link.note_unanswered();
         }
         state
-    }
-
-    fn note_unanswered(&self) {
-        locked(&self.link.trouble).is_unanswered = true;
     }
 }
 
@@ -400,238 +298,26 @@ impl CpuTimeAsked {
             })
         });
         if time.is_none() {
-            self.meters.note_unanswered();
+            self.link.note_unanswered();
         }
         time
     }
 }
 
-impl Link {
-    fn open(
-        access: &NatsAccess,
-        name: &AgentName,
-        interrupt: &Interrupt,
-    ) -> Result<Self, MachinesError> {
-        let coordinator = format!("{}-{}", std::process::id(), read_clocks().system_ns);
-        let (asks, asked) = unbounded_channel();
-        let (tell, connected) = mpsc::channel();
-        let trouble = Arc::new(Mutex::new(Trouble::default()));
-        let speaker = Speaker {
-            subject: servers_of(name),
-            coordinator,
-            heard_ns: Arc::default(),
-            trouble: Arc::clone(&trouble),
-        };
-        let access = access.clone();
-        let speaks = move || {
-            let connected = runtime().and_then(|runtime| {
-                let broker = runtime.block_on(Broker::connect(&access, "bench run"))?;
-                Ok((runtime, broker))
-            });
-            match connected {
-                Ok((runtime, broker)) => {
-                    let _ = tell.send(Ok(()));
-                    runtime.block_on(speaker.speak(&broker, asked));
-                }
-                Err(error) => {
-                    let _ = tell.send(Err(error));
-                }
-            }
-        };
-        let thread = std::thread::Builder::new().spawn(speaks);
-        let thread = thread.map_err(|error| MachinesError::Runtime {
-            what: error.to_string(),
-        })?;
-        let link = Self {
-            name: name.clone(),
-            asks: Some(asks),
-            thread: Some(thread),
-            trouble,
-            steps: Mutex::default(),
-            interrupt: interrupt.clone(),
-        };
-        connected.recv().unwrap_or_else(|_| {
-            Err(MachinesError::Runtime {
-                what: "its thread ended".to_owned(),
-            })
-        })?;
-        Ok(link)
-    }
-
-    /// Asks, and does not wait for the answer.
-    fn ask(&self, ask: Ask) -> Receiver<Answered> {
-        let (tell, answer) = mpsc::channel();
-        if let Some(asks) = &self.asks {
-            // Where its thread has ended nobody answers.
-            let _ = asks.send(Sent { ask, tell });
-        }
-        answer
-    }
-
-    /// Asks, and waits for the answer; none where it does not come in time.
-    fn answer(&self, ask: Ask) -> Option<Answer> {
-        self.ask(ask).recv().ok()?.answer
-    }
-
-    fn lose(&self, why: &str) {
-        lose(&self.trouble, why);
-    }
-
-    fn lost(&self) -> Option<ServersError> {
-        let why = locked(&self.trouble).lost.clone()?;
-        Some(ServersError::Lost {
-            name: self.name.clone(),
-            why,
-        })
-    }
-
-    fn started(
-        self: &Arc<Self>,
-        started: &Started,
-        access: &Access,
-    ) -> Result<RemoteServer, ServersError> {
-        let no_way = |what: String| self.unable(&format!("{}: {what}", started.address));
-        let address =
-            Address::parse(&started.address).map_err(|error| no_way(error.to_string()))?;
-        let control = Reach::of(&address, access).and_then(|reach| ControlClient::of(&reach));
-        Ok(RemoteServer {
-            link: Arc::clone(self),
-            server: started.server,
-            control: control.map_err(|failure| no_way(failure.report.to_string()))?,
-        })
-    }
-
-    fn unable(&self, what: &str) -> ServersError {
-        ServersError::Unable {
-            name: self.name.clone(),
-            what: what.to_owned(),
-        }
-    }
-
-    /// Has a step done, and waits for it.
-    fn step(&self, step: &Step, say: &mut dyn FnMut(&str)) -> Result<Outcome, ServersError> {
-        let number = {
-            let mut steps = locked(&self.steps);
-            *steps += 1;
-            *steps
-        };
-        let is_ending = matches!(step, Step::Stop { .. });
-        let mut known = 0;
-        let mut heard_ns = monotonic_ns();
-        loop {
-            if self.interrupt.is_asked() && !is_ending {
-                return Err(ServersError::Interrupted);
-            }
-            let answer = self.answer(Ask::Step {
-                number,
-                step: step.clone(),
-            });
-            if answer.is_some() {
-                heard_ns = monotonic_ns();
-            }
-            let (lines, outcome) = match answer {
-                Some(Answer::Doing { lines }) => (lines, None),
-                Some(Answer::Done { lines, outcome }) => (lines, Some(outcome)),
-                Some(Answer::Busy) => {
-                    return Err(ServersError::Busy {
-                        name: self.name.clone(),
-                    });
-                }
-                _ => (Vec::new(), None),
-            };
-            for line in lines.iter().skip(known) {
-                say(line);
-            }
-            known = known.max(lines.len());
-            if let Some(outcome) = outcome {
-                return outcome.map_err(|what| self.unable(&what));
-            }
-            if monotonic_ns() > heard_ns + LEASE_NS {
-                self.lose(&not_heard_of());
-            }
-            if let Some(lost) = self.lost() {
-                return Err(lost);
-            }
-            std::thread::park_timeout(STEP_LOOK_EVERY);
-        }
-    }
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.asks = None;
-        if let Some(thread) = self.thread.take() {
-            // One that panicked has ended as well.
-            let _ = thread.join();
-        }
-    }
-}
-
-/// What the thread that speaks with NATS knows.
-#[derive(Clone)]
-struct Speaker {
-    subject: String,
-    coordinator: String,
-    /// When an answer came last; 0 before the first.
-    heard_ns: Arc<AtomicU64>,
-    trouble: Arc<Mutex<Trouble>>,
-}
-
-impl Speaker {
-    /// Asks what is to be asked, until nobody does any more; all servers end then.
-    async fn speak(self, broker: &Broker, mut asked: UnboundedReceiver<Sent>) {
-        loop {
-            tokio::select! {
-                sent = asked.recv() => {
-                    let Some(Sent { ask, tell }) = sent else { break };
-                    let (speaker, broker) = (self.clone(), broker.clone());
-                    // One answer does not wait for another.
-                    tokio::spawn(async move {
-                        let answer = speaker.answer(&broker, ask).await;
-                        // Who asked may not wait for it.
-                        let _ = tell.send(Answered { answer, at_ns: monotonic_ns() });
-                    });
-                }
-                () = tokio::time::sleep(Duration::from_nanos(THERE_EVERY_NS)) => {}
-            }
-            let heard_ns = self.heard_ns.load(Ordering::Relaxed);
-            let silent_ns = monotonic_ns().saturating_sub(heard_ns);
-            if heard_ns > 0 && silent_ns > LEASE_NS {
-                lose(&self.trouble, &not_heard_of());
-            } else if heard_ns > 0 && silent_ns >= THERE_EVERY_NS {
-                let (speaker, broker) = (self.clone(), broker.clone());
-                tokio::spawn(async move { speaker.answer(&broker, Ask::Nothing).await });
-            }
-        }
-        let end = self.answer(broker, Ask::End);
-        let _ = tokio::time::timeout(FAREWELL_WITHIN, end).await;
-    }
-
-    async fn answer(&self, broker: &Broker, ask: Ask) -> Option<Answer> {
-        let question = Question {
-            coordinator: self.coordinator.clone(),
-            ask,
-        };
-        let answer = broker.ask(&self.subject, &question).await;
-        if answer.is_some() {
-            self.heard_ns.store(monotonic_ns(), Ordering::Relaxed);
-        }
-        if answer == Some(Answer::Over) {
-            lose(
-                &self.trouble,
-                "ended the servers: it had not heard of this run for 5 s, or was started again",
-            );
-        }
-        answer
-    }
-}
-
-fn lose(trouble: &Mutex<Trouble>, why: &str) {
-    locked(trouble).lost.get_or_insert_with(|| why.to_owned());
-}
-
-fn not_heard_of() -> String {
-    format!("was not heard of for {} s", LEASE_NS / NANOS_PER_S)
+/// A server that was started at the other end.
+fn started(
+    link: &Arc<Link>,
+    started: &Started,
+    access: &Access,
+) -> Result<RemoteServer, SessionError> {
+    let no_way = |what: String| link.unable(&format!("{}: {what}", started.address));
+    let address = Address::parse(&started.address).map_err(|error| no_way(error.to_string()))?;
+    let control = Reach::of(&address, access).and_then(|reach| ControlClient::of(&reach));
+    Ok(RemoteServer {
+        link: Arc::clone(link),
+        server: started.server,
+        control: control.map_err(|failure| no_way(failure.report.to_string()))?,
+    })
 }
 
 /// A target by which the other machine knows it; none of one that runs already.
@@ -644,8 +330,4 @@ fn asked(target: &TargetSpec) -> Option<TargetAsked> {
         workers: fixed_workers(manifest),
         pool: target.pool,
     })
-}
-
-fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
-    of.lock().unwrap_or_else(PoisonError::into_inner)
 }

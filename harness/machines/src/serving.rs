@@ -1,16 +1,18 @@
-//! An agent's machine runs servers: built-in targets, and those of manifests that the agent was started with. A coordinator names
-//! them, and brings no command of its own.
+//! What an agent has for a coordinator beside its load: idle connections that it holds, and servers that it runs, which are built-in targets and
+//! those of manifests that the agent was started with. A coordinator names them, and brings no command of its own.
 //!
-//! Servers belong to one coordinator at a time, and are killed once nothing was heard of it for five seconds. However this process ends, their
-//! supervisors end them.
+//! All of it belongs to one coordinator at a time, and ends once nothing was heard of that for five seconds. However this process ends,
+//! supervisors end the servers.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs, UdpSocket};
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::Subscriber;
 use futures_util::StreamExt;
+use load::Peer;
 use model::record::surroundings::Pinning;
 use model::spec::target::{DEFAULT_HOST, Manifest, ON_PATH, TargetSpec, Workers};
 use process::cores;
@@ -20,13 +22,17 @@ use process::starting::{self, Starter};
 
 use crate::access::NatsAccess;
 use crate::broker::{Broker, monotonic_ns};
-use crate::server_words::{
+use crate::holding::Holding;
+use crate::session_words::{
     Answer, Ask, Backend, LEASE_NS, Outcome, Question, Started, State, Step, TargetAsked,
 };
 use crate::steps::{Asked, Steps};
 
 /// How often it is looked whether a coordinator is still there.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// What is answered who was given up while a step was done.
+const TOO_LATE: &str = "nobody is there any more who wants it";
 
 /// The most lines that are kept of a step.
 const MAX_LINES: usize = 100;
@@ -67,7 +73,8 @@ pub fn address_towards(access: &NatsAccess) -> std::io::Result<IpAddr> {
 
 /// What is served, and for whom.
 struct Serving {
-    host: Host,
+    /// What servers are run with, where that is what it does.
+    host: Option<Host>,
     session: Mutex<Option<Arc<Session>>>,
 }
 
@@ -80,6 +87,14 @@ struct Session {
     lines: Mutex<Vec<String>>,
     interrupt: Interrupt,
     servers: Mutex<Servers>,
+    held: Mutex<Held>,
+}
+
+/// Idle connections.
+#[derive(Default)]
+struct Held {
+    each: BTreeMap<u64, Holding>,
+    count: u64,
 }
 
 /// What runs, and what can be started.
@@ -102,8 +117,8 @@ impl Drop for Ends {
     }
 }
 
-/// Answers until it is aborted, and ends all servers then.
-pub(crate) async fn serve(broker: Broker, host: Host, mut questions: Subscriber) {
+/// Answers until it is aborted, and ends all then.
+pub(crate) async fn serve(broker: Broker, host: Option<Host>, mut questions: Subscriber) {
     let serving = Arc::new(Serving {
         host,
         session: Mutex::new(None),
@@ -145,7 +160,7 @@ impl Serving {
         };
         match ask {
             Ask::Nothing => Answer::Heard,
-            Ask::Step { number, step } => session.step(&self.host, number, step),
+            Ask::Step { number, step } => session.step(self.host.as_ref(), number, step),
             Ask::End => {
                 if let Some(session) = self.taken_if(|it| it.coordinator == coordinator) {
                     session.end();
@@ -167,6 +182,11 @@ impl Serving {
                     lines: server.lines(),
                 });
                 state.map_or(Answer::Unknown, Answer::State)
+            }
+            Ask::Lost { held } => {
+                let all = locked(&session.held);
+                let lost = all.each.get(&held).map(Holding::lost);
+                lost.map_or(Answer::Unknown, Answer::Lost)
             }
             Ask::LastOutput { server } => {
                 let output = session.of(server, Server::last_output);
@@ -217,6 +237,7 @@ impl Session {
             lines: Mutex::default(),
             interrupt: Interrupt::default(),
             servers: Mutex::default(),
+            held: Mutex::default(),
         }
     }
 
@@ -226,7 +247,7 @@ impl Session {
     }
 
     /// Begins a step on a thread of its own, or says how it goes.
-    fn step(self: Arc<Self>, host: &Host, number: u64, step: Step) -> Answer {
+    fn step(self: Arc<Self>, host: Option<&Host>, number: u64, step: Step) -> Answer {
         let mut steps = locked(&self.steps);
         let lines = || locked(&self.lines).clone();
         match steps.ask(number) {
@@ -241,9 +262,9 @@ impl Session {
             Asked::Begin => locked(&self.lines).clear(),
         }
         drop(steps);
-        let (session, host) = (Arc::clone(&self), host.clone());
+        let (session, host) = (Arc::clone(&self), host.cloned());
         let does = move || {
-            let outcome = session.done(&host, step);
+            let outcome = session.done(host.as_ref(), step);
             locked(&session.steps).done(outcome);
         };
         if let Err(error) = std::thread::Builder::new().spawn(does) {
@@ -253,16 +274,44 @@ impl Session {
         Answer::Doing { lines: Vec::new() }
     }
 
-    fn done(&self, host: &Host, step: Step) -> Result<Outcome, String> {
+    fn done(&self, host: Option<&Host>, step: Step) -> Result<Outcome, String> {
         match step {
-            Step::Prepare { targets, backend } => self.prepare(host, &targets, backend),
+            Step::Prepare { targets, backend } => {
+                let host = host.ok_or("it was not started with --role server")?;
+                self.prepare(host, &targets, backend)
+            }
             Step::Launch { target } => self.launch(&target).map(Outcome::Started),
             Step::Stop { server } => {
                 let server = locked(&self.servers).running.remove(&server);
                 let server = server.ok_or("there is no such server")?;
                 Ok(Outcome::Stopped(server.stop()))
             }
+            Step::Hold { peer, count } => self.hold(&peer, count),
+            Step::Release { held } => {
+                locked(&self.held).each.remove(&held);
+                Ok(Outcome::Released)
+            }
         }
+    }
+
+    /// Opens idle connections.
+    fn hold(&self, peer: &str, count: NonZeroU32) -> Result<Outcome, String> {
+        let peer: Peer = peer
+            .parse()
+            .map_err(|_| format!("{peer} is no address of a server"))?;
+        let holding = Holding::open(peer, count, self.interrupt.clone())?;
+        let opened = holding.opened();
+        let mut held = locked(&self.held);
+        if self.interrupt.is_asked() {
+            return Err(TOO_LATE.to_owned());
+        }
+        held.count += 1;
+        let number = held.count;
+        held.each.insert(number, holding);
+        Ok(Outcome::Held {
+            held: number,
+            opened,
+        })
     }
 
     /// Makes ready what these targets need.
@@ -340,7 +389,7 @@ impl Session {
         let address = server.reach().address.to_string();
         let mut servers = locked(&self.servers);
         if servers.are_over {
-            return Err("nobody is there any more who wants it".to_owned());
+            return Err(TOO_LATE.to_owned());
         }
         servers.started += 1;
         let number = servers.started;
@@ -351,9 +400,10 @@ impl Session {
         })
     }
 
-    /// Kills what runs, and starts nothing more.
+    /// Kills what runs, closes what is open, and starts nothing more.
     fn end(&self) {
         self.interrupt.ask();
+        locked(&self.held).each.clear();
         let running = {
             let mut servers = locked(&self.servers);
             servers.are_over = true;
@@ -416,7 +466,7 @@ fn built_in(kind: &str) -> Vec<Manifest> {
 }
 
 /// How many workers a manifest says, where that doesn't depend on the cores.
-pub(crate) fn fixed_workers(manifest: &Manifest) -> Option<std::num::NonZeroU32> {
+pub(crate) fn fixed_workers(manifest: &Manifest) -> Option<NonZeroU32> {
     match manifest.workers {
         Workers::Fixed(workers) => Some(workers),
         Workers::Cores => None,
@@ -429,8 +479,6 @@ fn locked<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
-
     use super::*;
 
     /// A target as a coordinator asks for it that was given this by its user.

@@ -2,16 +2,21 @@
 
 use std::num::NonZeroU32;
 
-use load::{Control, Endpoint, Options, Workload};
+use load::{Control, Endpoint, Options, Peer, Workload};
 use machines::access::NatsAccess;
 use machines::error::MachinesError;
 use machines::fleet::{Driven, Fleet, FleetError, Wanted};
+use machines::held::Held;
+use machines::link::SessionError;
 use machines::words::Order;
 use model::record::generator::GeneratorSite;
 use model::spec::load::{Arrival, Load, Process};
 use model::units::{Nanos, Rate};
 use process::failure::{Failure, Kind};
+use process::holder::Holder;
+use process::interrupt::Interrupt;
 
+use crate::servers;
 use crate::workload::Routes;
 
 /// Requests a second of a probe at most.
@@ -47,13 +52,8 @@ pub struct AgentsAsked {
 }
 
 impl AgentsAsked {
-    /// Fails where they can't drive such a load: `connections` in all, `idle` ones beside them where there are some.
-    pub(crate) fn check(
-        &self,
-        routes: &Routes,
-        connections: NonZeroU32,
-        idle: Option<NonZeroU32>,
-    ) -> Result<(), Failure> {
+    /// Fails where they can't drive such a load, of `connections` in all.
+    pub(crate) fn check(&self, routes: &Routes, connections: NonZeroU32) -> Result<(), Failure> {
         let refused = |help: String, what: String| {
             Err(Failure::usage(miette::miette!(
                 help = help,
@@ -63,11 +63,6 @@ impl AgentsAsked {
         if routes.are_chat() {
             let help = "leave --generators out: one generator drives it";
             let what = "all members of a chat have to be known to one generator";
-            return refused(help.to_owned(), what.to_owned());
-        }
-        if idle.is_some() {
-            let help = "leave `idle_connections` out of the scenario, or leave --generators out";
-            let what = "idle connections are opened by this machine only";
             return refused(help.to_owned(), what.to_owned());
         }
         if self.count > connections {
@@ -101,6 +96,32 @@ pub(crate) enum DriveFailure {
     Measurement(Failure),
 }
 
+/// Idle connections to one target. They are closed when this is dropped.
+pub(crate) enum Idle {
+    /// Those that this machine holds.
+    Here(Holder),
+    /// Those that agents hold.
+    Agents(Held),
+}
+
+impl Idle {
+    /// How many were opened.
+    pub(crate) fn opened(&self) -> u32 {
+        match self {
+            Self::Here(holder) => holder.opened(),
+            Self::Agents(held) => held.opened(),
+        }
+    }
+
+    /// How many of them are lost by now.
+    pub(crate) fn lost(&mut self) -> u32 {
+        match self {
+            Self::Here(holder) => holder.lost(),
+            Self::Agents(held) => held.lost(),
+        }
+    }
+}
+
 impl Generators {
     /// This process, where no agents are asked for.
     pub(crate) fn gather(asked: Option<&AgentsAsked>) -> Result<Self, Failure> {
@@ -130,6 +151,31 @@ impl Generators {
         match self {
             Self::Here => Vec::new(),
             Self::Agents(fleet) => fleet.sites(),
+        }
+    }
+
+    /// Opens idle connections and holds them; none where the run was interrupted meanwhile. `cpus`: the cores on which this machine does.
+    pub(crate) fn hold_idle(
+        &self,
+        peer: &Peer,
+        count: NonZeroU32,
+        cpus: &[u32],
+        interrupt: &Interrupt,
+    ) -> Result<Option<Idle>, DriveFailure> {
+        match self {
+            Self::Here => {
+                let held = Holder::start(peer, count, cpus, interrupt);
+                let held = held.map_err(DriveFailure::Target)?;
+                Ok(held.map(Idle::Here))
+            }
+            Self::Agents(fleet) => match fleet.hold_idle(peer, count, interrupt) {
+                Ok(held) => Ok(Some(Idle::Agents(held))),
+                Err(SessionError::Interrupted) => Ok(None),
+                Err(error @ SessionError::Unable { .. }) => {
+                    Err(DriveFailure::Target(error.to_string()))
+                }
+                Err(error) => Err(DriveFailure::Measurement(servers::failure(error))),
+            },
         }
     }
 

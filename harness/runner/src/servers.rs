@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use machines::access::NatsAccess;
+use machines::link::SessionError;
 use machines::registration::AgentName;
-use machines::server_words::Backend;
-use machines::servers::{CpuTimeAsked, RemoteMeters, RemoteServer, ServerMachine, ServersError};
+use machines::servers::{CpuTimeAsked, RemoteMeters, RemoteServer, ServerMachine};
+use machines::session_words::Backend;
 use model::record::surroundings::{Environment, Pinning};
 use model::record::target::Manifest as Identity;
 use model::spec::scenario::Scenario;
@@ -160,7 +161,7 @@ impl Servers {
             Self::There(machine) => {
                 let server = machine.launch(&target.name, &manifest.access);
                 server.map(Server::There).map_err(|error| match error {
-                    ServersError::Unable { what, .. } => what,
+                    SessionError::Unable { what, .. } => what,
                     error => error.to_string(),
                 })
             }
@@ -193,14 +194,15 @@ fn launch_backend(cpus: &[u32]) -> Result<launch::Server, Failure> {
     launch::Server::launch(&service).map_err(|error| Failure::target(miette::miette!("{error}")))
 }
 
-fn failure(error: ServersError) -> Failure {
+/// An agent that doesn't do what is asked, as the end of a run.
+pub(crate) fn failure(error: SessionError) -> Failure {
     let kind = match &error {
-        ServersError::Lost { .. } => Kind::Void,
-        ServersError::Interrupted => Kind::Interrupted,
+        SessionError::Lost { .. } => Kind::Void,
+        SessionError::Interrupted => Kind::Interrupted,
         _ => Kind::Usage,
     };
     let report = match error {
-        ServersError::Lost { .. } => miette::miette!(
+        SessionError::Lost { .. } => miette::miette!(
             help = "look at that machine and at its way to the NATS server; what was measured before is kept, and `bench run --resume DIR` \
                     with the same --nats goes on",
             "{error}"

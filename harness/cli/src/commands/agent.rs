@@ -16,6 +16,9 @@ use crate::handover::{self, Handover, Received};
 use crate::named;
 use crate::output::{note, say};
 
+/// The most open files that an agent asks the system for: a limit that is not set at all is more than the kernel grants.
+const MAX_FILES: u64 = 1_000_000;
+
 /// Is an agent until a signal ends it.
 pub(crate) fn run(args: &AgentArgs) -> Result<Exit, Failure> {
     // Until all is known, a signal ends this process as any other.
@@ -31,6 +34,9 @@ pub(crate) fn run(args: &AgentArgs) -> Result<Exit, Failure> {
         }
         RoleName::Generator | RoleName::Probe => (cpus(args)?, None),
     };
+    // How many connections a run will ask for nobody knows yet.
+    let files = environment::open_files_allowed().min(MAX_FILES);
+    environment::allow_connections(files.saturating_sub(environment::SPARE_FILES))?;
     let interrupt = Interrupt::catch()?;
     if handed.is_some() {
         handover::end_with_stdin(&interrupt)?;

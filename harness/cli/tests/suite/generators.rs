@@ -16,9 +16,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use model::record::run::{Completion, RunRecord};
+use procfs::process::{FDTarget, Process};
 use rustix::process::Signal;
 
-use crate::machines::{Nats, stderr};
+use crate::machines::{Agent, Nats, stderr};
 use crate::program::{bench, end, signal, wait_for};
 
 /// How long an agent drives load that hears nothing of its coordinator, and some time for a busy machine.
@@ -310,6 +311,57 @@ fn agents_whose_coordinator_was_killed_stop_when_its_lease_is_over() {
 }
 
 #[test]
+fn agents_hold_idle_connections_by_equal_parts_and_say_which_were_lost() {
+    let nats = Nats::start(&[]);
+    let agents = [
+        nats.agent(&["--name", "load-1"]),
+        nats.agent(&["--name", "load-2"]),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let (scenario, out) = (dir.path().join("idle.toml"), dir.path().join("run"));
+    fs::write(
+        &scenario,
+        "description = \"Made up for a test\"\nquestion = \"Who holds them?\"\nconnections = 4\nidle_connections = 2001\n[load]\n\
+         arrival = \"open\"\nprocess = \"constant\"\nrate_per_s = 200\n[[requests]]\nroute = \"/plaintext\"\n",
+    )
+    .unwrap();
+    let mut command = bench(&["run", "-t", "callback", "--rounds", "1", "-w", "100ms"]);
+    command.args(["-d", "4s", "--nats", &nats.url(), "--generators", "2"]);
+    command
+        .arg("--scenario")
+        .arg(&scenario)
+        .arg("--out")
+        .arg(&out);
+    let run = command.spawn().unwrap();
+    let sockets = |agent: &Agent| {
+        let files = Process::new(agent.pid()).and_then(|process| process.fd());
+        let sockets = files.into_iter().flatten().flatten();
+        sockets
+            .filter(|file| matches!(file.target, FDTarget::Socket(_)))
+            .count()
+    };
+    wait_for("both to hold their parts", || {
+        (sockets(&agents[0]) > 1_001 && sockets(&agents[1]) > 1_000).then_some(())
+    });
+    let output = end(run);
+    assert!(
+        matches!(output.status.code(), Some(0 | 3)),
+        "{}",
+        stderr(&output)
+    );
+    let text = fs::read_to_string(out.join("run.json")).unwrap();
+    let record = RunRecord::from_json(&text, "run.json").unwrap();
+    let target = &record.targets[0];
+    assert_eq!(target.failure, None);
+    assert_eq!(target.report.connections.idle, 2_001);
+    assert_eq!(target.report.connections.idle_lost, 0);
+    assert!(target.server.rss_bytes_per_idle_connection.unwrap() > 0.0);
+    wait_for("them to be closed", || {
+        (sockets(&agents[0]) < 100 && sockets(&agents[1]) < 100).then_some(())
+    });
+}
+
+#[test]
 fn what_agents_cannot_drive_is_refused_before_anything_is_measured() {
     let nats = Nats::start(&[]);
     let _agent = nats.agent(&["--name", "load-1", "--cpus", "0"]);
@@ -340,8 +392,6 @@ fn what_agents_cannot_drive_is_refused_before_anything_is_measured() {
     );
     let chat = refused(&["chat", "-t", "callback", "--generators", "1"]);
     assert!(chat.contains("chat"), "{chat}");
-    let idle = refused(&["idle-10k", "-t", "callback", "--generators", "1"]);
-    assert!(idle.contains("idle"), "{idle}");
     let connections = refused(&["ping", "-t", "callback", "-c", "1", "--generators", "2"]);
     assert!(connections.contains("connection"), "{connections}");
     let nobody = refused(&["ping", "-t", "callback"]);

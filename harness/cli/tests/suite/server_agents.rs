@@ -162,7 +162,7 @@ fn an_agent_starts_its_own_manifests_beside_agents_that_drive_the_load_and_nothi
         stderr(&output)
     };
     let unknown = refused(&["ping", "--quick", "-t", &other]);
-    assert!(unknown.contains("--manifest FILE"), "{unknown}");
+    assert!(unknown.contains("no such target as other"), "{unknown}");
     let database = refused(&["database", "--quick", "-t", "coroutine"]);
     assert!(
         database.contains("api-1") && database.contains("PostgreSQL"),

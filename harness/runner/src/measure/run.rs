@@ -36,7 +36,6 @@ use process::services::{ServiceError, Services};
 
 use super::target_state::{Process, TargetState};
 use super::watch::watch;
-use process::holder::Holder;
 
 /// How long each target is driven flat out where a scenario asks for a share of its capacity.
 const CAPACITY_PROBE: Duration = Duration::from_millis(700);
@@ -359,12 +358,9 @@ impl Run<'_> {
         let settled = || meters.as_ref().and_then(settled_rss_bytes);
         let before = settled();
         let cpus = &self.request.pinning.load_cpus;
-        match Holder::start(
-            &process.reach().endpoint.peer,
-            count,
-            cpus,
-            &self.steering.interrupt,
-        ) {
+        let peer = &process.reach().endpoint.peer;
+        let interrupt = &self.steering.interrupt;
+        match self.generators.hold_idle(peer, count, cpus, interrupt) {
             Ok(Some(idle)) => {
                 let opened = idle.opened();
                 process.idle = Some(idle);
@@ -375,7 +371,10 @@ impl Run<'_> {
                 });
             }
             Ok(None) => {}
-            Err(what) => self.fail(state, format!("it has no idle connections: {what}")),
+            Err(DriveFailure::Measurement(failure)) => self.note_broken(failure),
+            Err(DriveFailure::Target(what) | DriveFailure::Void(what)) => {
+                self.fail(state, format!("it has no idle connections: {what}"));
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use analysis::detectable::{self, Likeness};
 use analysis::warnings::Circumstances;
 use load::Spin;
 use load::backend::BackendStats;
-use machines::server_words::Backend;
+use machines::session_words::Backend;
 use model::record::detectable::DetectableRecord;
 use model::record::log::{LogSite, Part};
 use model::record::surroundings::{BackendRecord, CpuTicks, Environment, Pinning, ServiceRecord};

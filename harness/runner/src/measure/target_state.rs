@@ -27,11 +27,11 @@ use model::spec::services::Service;
 use model::spec::target::TargetSpec;
 use model::units::{NANOS_PER_S, Nanos, duration_ns};
 
+use crate::generators::Idle;
 use crate::run_event::SoFar;
 use crate::servers::{Meters, Server};
 use process::control_client::ControlClient;
 use process::cores;
-use process::holder::Holder;
 use process::reach::Reach;
 
 /// A target and what has been measured of it so far.
@@ -66,7 +66,7 @@ pub(super) struct Process {
     /// The child, unless it ran already.
     pub(super) server: Option<Server>,
     /// Its idle connections, where the scenario has some.
-    pub(super) idle: Option<Holder>,
+    pub(super) idle: Option<Idle>,
     /// What it spends, where that is known.
     pub(super) meters: Option<Meters>,
     /// Asks it what it says of itself.
@@ -82,7 +82,7 @@ impl Process {
 
     /// Idle connections that were lost so far.
     pub(super) fn idle_lost(&mut self) -> u64 {
-        let lost = self.idle.as_mut().map(Holder::lost);
+        let lost = self.idle.as_mut().map(Idle::lost);
         lost.map_or(0, u64::from)
     }
 }

@@ -1,4 +1,4 @@
-//! What a coordinator asks of the machine that runs its servers, and what that answers.
+//! What a coordinator asks of a machine that runs its servers, or holds idle connections for it, and what that answers.
 //!
 //! Each question is a request of NATS, and its answer the reply. What takes long, or must not be done twice, is a numbered step: it is asked for
 //! again and again until its outcome comes, and is begun once. Everything else is read at once, and asked again where nothing came.
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// How often a coordinator says that it is there, where it asks nothing else.
 pub(crate) const THERE_EVERY_NS: Nanos = 1_000_000_000;
 
-/// How long servers run whose coordinator is not heard of: as long as a registration lasts.
+/// How long things last whose coordinator is not heard of: as long as a registration.
 pub(crate) const LEASE_NS: Nanos = crate::lease::LEASE_NS;
 
 /// What a coordinator asks.
@@ -55,7 +55,12 @@ pub(crate) enum Ask {
         /// The server.
         server: u64,
     },
-    /// To end all servers.
+    /// How many of these idle connections were lost so far.
+    Lost {
+        /// Which.
+        held: u64,
+    },
+    /// To end all servers, and close all idle connections.
     End,
 }
 
@@ -79,6 +84,18 @@ pub(crate) enum Step {
     Stop {
         /// The server.
         server: u64,
+    },
+    /// To open idle connections.
+    Hold {
+        /// Where to, as [`load::Peer`] writes it.
+        peer: String,
+        /// How many.
+        count: NonZeroU32,
+    },
+    /// To close them.
+    Release {
+        /// Which.
+        held: u64,
     },
 }
 
@@ -116,11 +133,11 @@ pub(crate) struct TargetAsked {
 pub(crate) enum Answer {
     /// It is heard.
     Heard,
-    /// Servers run for another coordinator.
+    /// It works for another coordinator.
     Busy,
-    /// Nothing is known of this coordinator: its servers were ended.
+    /// Nothing is known of this coordinator: what it had here was ended.
     Over,
-    /// There is no such server.
+    /// There is no such server, and there are no such connections.
     Unknown,
     /// A step is under way.
     Doing {
@@ -140,6 +157,8 @@ pub(crate) enum Answer {
     State(State),
     /// What a server printed last, a line each.
     LastOutput(String),
+    /// So many idle connections were lost.
+    Lost(u32),
 }
 
 /// What came of a step.
@@ -157,6 +176,15 @@ pub(crate) enum Outcome {
     Started(Started),
     /// It has ended; how, where that was not in order.
     Stopped(Option<String>),
+    /// Idle connections are open.
+    Held {
+        /// By which they are asked for.
+        held: u64,
+        /// How many.
+        opened: u32,
+    },
+    /// They are closed.
+    Released,
 }
 
 /// A server that runs.
