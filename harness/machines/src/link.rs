@@ -215,11 +215,12 @@ impl Link {
             *steps += 1;
             *steps
         };
-        let is_ending = matches!(step, Step::Stop { .. } | Step::Release { .. });
+        // The others end by themselves soon, and what they begin has to be known.
+        let may_be_left = matches!(step, Step::Prepare { .. } | Step::Hold { .. });
         let mut known = 0;
         let mut heard_ns = monotonic_ns();
         loop {
-            if self.interrupt.is_asked() && !is_ending {
+            if self.interrupt.is_asked() && may_be_left {
                 return Err(SessionError::Interrupted);
             }
             let answer = self.answer(Ask::Step {

@@ -34,9 +34,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// What is answered who was given up while a step was done.
 const TOO_LATE: &str = "nobody is there any more who wants it";
 
-/// The most lines that are kept of a step.
-const MAX_LINES: usize = 100;
-
 /// What an agent runs servers with.
 #[derive(Debug, Clone)]
 pub struct Host {
@@ -251,7 +248,7 @@ impl Session {
         let mut steps = locked(&self.steps);
         let lines = || locked(&self.lines).clone();
         match steps.ask(number) {
-            Asked::OutOfTurn => return Answer::Over,
+            Asked::Past => return Answer::Unknown,
             Asked::Doing => return Answer::Doing { lines: lines() },
             Asked::Done(outcome) => {
                 return Answer::Done {
@@ -321,12 +318,7 @@ impl Session {
         targets: &[TargetAsked],
         backend: Backend,
     ) -> Result<Outcome, String> {
-        let mut say = |line: &str| {
-            let mut lines = locked(&self.lines);
-            if lines.len() < MAX_LINES {
-                lines.push(line.to_owned());
-            }
-        };
+        let mut say = |line: &str| locked(&self.lines).push(line.to_owned());
         let targets = targets.iter().map(|asked| known(asked, &host.manifests));
         let targets: Vec<TargetSpec> = targets.collect::<Result<_, _>>()?;
         let backend = match backend {

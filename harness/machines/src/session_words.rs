@@ -33,7 +33,7 @@ pub(crate) enum Ask {
     Nothing,
     /// To do this, unless it was begun already, and what came of it.
     Step {
-        /// From 1, without gaps.
+        /// From 1 on, ascending.
         number: u64,
         /// What is to be done.
         step: Step,

@@ -19,16 +19,16 @@ enum State<T> {
 pub(crate) enum Asked<'a, T> {
     /// It begins now.
     Begin,
-    /// It is under way.
+    /// It is under way, or waits for the one before it, which nobody waits for any more.
     Doing,
     /// It is done.
     Done(&'a T),
-    /// It is no step that could be asked for: one before the last, whose outcome was known, or one that leaves others out.
-    OutOfTurn,
+    /// It is one before the last, whose outcome is known: a question that came late.
+    Past,
 }
 
 impl<T> Default for Steps<T> {
-    /// Before the first, whose number is 1.
+    /// Before the first.
     fn default() -> Self {
         Self {
             number: 0,
@@ -38,10 +38,13 @@ impl<T> Default for Steps<T> {
 }
 
 impl<T> Steps<T> {
-    /// A step is asked for.
+    /// A step is asked for; one that was never asked for is left out.
     pub(crate) fn ask(&mut self, number: u64) -> Asked<'_, T> {
+        if number < self.number || number == 0 {
+            return Asked::Past;
+        }
         let is_free = self.number == 0 || matches!(self.state, State::Done(_));
-        if is_free && self.number.checked_add(1) == Some(number) {
+        if number > self.number && is_free {
             *self = Self {
                 number,
                 state: State::Doing,
@@ -49,9 +52,8 @@ impl<T> Steps<T> {
             return Asked::Begin;
         }
         match &self.state {
-            _ if number != self.number || number == 0 => Asked::OutOfTurn,
-            State::Doing => Asked::Doing,
-            State::Done(outcome) => Asked::Done(outcome),
+            State::Done(outcome) if number == self.number => Asked::Done(outcome),
+            _ => Asked::Doing,
         }
     }
 
@@ -70,16 +72,18 @@ mod tests {
     #[test]
     fn a_step_is_begun_once_and_in_its_turn() {
         let mut steps = Steps::default();
-        assert_eq!(steps.ask(0), Asked::OutOfTurn);
-        assert_eq!(steps.ask(2), Asked::OutOfTurn);
+        assert_eq!(steps.ask(0), Asked::Past);
         assert_eq!(steps.ask(1), Asked::Begin);
         assert_eq!(steps.ask(1), Asked::Doing);
-        assert_eq!(steps.ask(2), Asked::OutOfTurn);
+        assert_eq!(steps.ask(2), Asked::Doing, "it waits");
         steps.done("one");
         assert_eq!(steps.ask(1), Asked::Done(&"one"));
         assert_eq!(steps.ask(2), Asked::Begin);
-        assert_eq!(steps.ask(1), Asked::OutOfTurn);
-        assert_eq!(steps.ask(u64::MAX), Asked::OutOfTurn);
+        assert_eq!(steps.ask(1), Asked::Past);
+        steps.done("two");
+        // Nobody ever asked for the third.
+        assert_eq!(steps.ask(4), Asked::Begin);
+        assert_eq!(steps.ask(3), Asked::Past);
     }
 
     proptest! {
@@ -111,7 +115,7 @@ mod tests {
                     match steps.ask(asked) {
                         Asked::Begin => begun.push(asked),
                         Asked::Done(&outcome) => heard |= outcome == number,
-                        Asked::Doing | Asked::OutOfTurn => {}
+                        Asked::Doing | Asked::Past => {}
                     }
                 }
                 if is_done_by_then && begun.last() == Some(&number) {

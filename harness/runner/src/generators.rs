@@ -12,7 +12,7 @@ use machines::words::Order;
 use model::record::generator::GeneratorSite;
 use model::spec::load::{Arrival, Load, Process};
 use model::units::{Nanos, Rate};
-use process::failure::{Failure, Kind};
+use process::failure::Failure;
 use process::holder::Holder;
 use process::interrupt::Interrupt;
 
@@ -174,7 +174,7 @@ impl Generators {
                 Err(error @ SessionError::Unable { .. }) => {
                     Err(DriveFailure::Target(error.to_string()))
                 }
-                Err(error) => Err(DriveFailure::Measurement(servers::failure(error))),
+                Err(error) => Err(DriveFailure::Measurement(servers::failure(&error))),
             },
         }
     }
@@ -250,15 +250,10 @@ fn probe_of(load: &Load) -> Load {
 
 /// A load that was void however often it was tried.
 pub(crate) fn void(why: &str) -> Failure {
-    Failure {
-        kind: Kind::Void,
-        report: miette::miette!(
-            help = "look at that machine and at its way to the NATS server; what was measured before is kept, and `bench run --resume DIR` \
-                    with the same --nats goes on",
-            "a load was driven {} times and was void each time, the last time because {why}",
-            REPEATS + 1
-        ),
-    }
+    let times = REPEATS + 1;
+    servers::not_there(&format!(
+        "a load was driven {times} times and was void each time, the last time because {why}"
+    ))
 }
 
 #[cfg(test)]

@@ -126,7 +126,7 @@ impl Servers {
             interrupt,
             say,
         );
-        let mut machine = machine.map_err(failure)?;
+        let mut machine = machine.map_err(|error| failure(&error))?;
         let backend = machine.take_backend();
         Ok((Self::There(Box::new(machine)), backend.map(Server::There)))
     }
@@ -172,8 +172,17 @@ impl Servers {
     pub(crate) fn lost(&self) -> Option<Failure> {
         match self {
             Self::Here(_) => None,
-            Self::There(machine) => machine.lost().map(failure),
+            Self::There(machine) => machine.lost().map(|lost| failure(&lost)),
         }
+    }
+
+    /// Why a server's machine is not there, where it is lost, or does not answer a question about the server.
+    pub(crate) fn not_there(&self, server: Option<&Server>) -> Option<Failure> {
+        self.lost().or_else(|| {
+            server?.ended();
+            let why = self.take_unwatched(true)?;
+            Some(not_there(&why))
+        })
     }
 
     /// Why what a server spends since this was last asked is not known, where its machine did not say so, or not in time.
@@ -195,21 +204,28 @@ fn launch_backend(cpus: &[u32]) -> Result<launch::Server, Failure> {
 }
 
 /// An agent that doesn't do what is asked, as the end of a run.
-pub(crate) fn failure(error: SessionError) -> Failure {
-    let kind = match &error {
-        SessionError::Lost { .. } => Kind::Void,
+pub(crate) fn failure(error: &SessionError) -> Failure {
+    let kind = match error {
+        SessionError::Lost { .. } => return not_there(&error.to_string()),
         SessionError::Interrupted => Kind::Interrupted,
         _ => Kind::Usage,
     };
-    let report = match error {
-        SessionError::Lost { .. } => miette::miette!(
+    Failure {
+        kind,
+        report: miette::miette!("{error}"),
+    }
+}
+
+/// The end of a run for which another machine is to blame, in words.
+pub(crate) fn not_there(why: &str) -> Failure {
+    Failure {
+        kind: Kind::Void,
+        report: miette::miette!(
             help = "look at that machine and at its way to the NATS server; what was measured before is kept, and `bench run --resume DIR` \
                     with the same --nats goes on",
-            "{error}"
+            "{why}"
         ),
-        error => miette::miette!("{error}"),
-    };
-    Failure { kind, report }
+    }
 }
 
 /// A server that was started for this measurement. Dropping it kills it.

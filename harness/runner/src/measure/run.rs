@@ -552,8 +552,12 @@ impl Run<'_> {
             return None;
         }
         match (driven, ended) {
-            // What it spent is not known, and can be measured again.
-            (Ok(_), None) if unwatched.is_some() => return unwatched.map(Err),
+            // What it spent is not known, or why it could not be driven; it can be measured again.
+            (Ok(_) | Err(DriveFailure::Target(_) | DriveFailure::Void(_)), None)
+                if unwatched.is_some() =>
+            {
+                return unwatched.map(Err);
+            }
             (Ok(driven), ended) => {
                 return Some(Ok(Driven {
                     recording: driven.recording,
@@ -577,7 +581,9 @@ impl Run<'_> {
 
     /// Notes that a target failed, with its last output, and ends it.
     pub(super) fn fail(&mut self, state: &mut TargetState<'_>, what: String) {
-        if let Some(failure) = self.servers.lost() {
+        let server = state.process.as_ref();
+        let server = server.and_then(|process| process.server.as_ref());
+        if let Some(failure) = self.servers.not_there(server) {
             // It is not the target's fault.
             state.process = None;
             return self.note_broken(failure);
