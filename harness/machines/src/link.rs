@@ -175,7 +175,7 @@ impl Link {
         self.ask(ask).recv().ok()?.answer
     }
 
-    fn lose(&self, why: &str) {
+    pub(crate) fn lose(&self, why: &str) {
         lose(&self.trouble, why);
     }
 
@@ -201,6 +201,16 @@ impl Link {
         SessionError::Unable {
             name: self.name.clone(),
             what: what.to_owned(),
+        }
+    }
+
+    /// Waits until the agent answers, or is lost, or somebody wants this to end.
+    pub(crate) fn wait_until_there(&self) {
+        while self.answer(Ask::Nothing).is_none()
+            && self.lost().is_none()
+            && !self.interrupt.is_asked()
+        {
+            std::thread::park_timeout(STEP_LOOK_EVERY);
         }
     }
 

@@ -1,13 +1,16 @@
 //! Servers on another machine, as their coordinator uses them.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use model::record::surroundings::Environment;
+use model::record::surroundings::{Environment, ServiceRecord};
 use model::record::target::Manifest as Identity;
 use model::spec::access::Access;
 use model::spec::address::Address;
+use model::spec::services::Service;
 use model::spec::target::TargetSpec;
 use model::units::{Nanos, duration_ns};
 use process::control_client::ControlClient;
@@ -68,6 +71,18 @@ pub struct ServerMachine {
     registration: Registration,
     targets: Vec<(String, Identity)>,
     backend: Option<RemoteServer>,
+    services: Vec<ServiceRecord>,
+}
+
+/// What runs beside the targets.
+#[derive(Debug, Clone, Copy)]
+pub struct Beside<'a> {
+    /// What calls the backend.
+    pub backend: Backend,
+    /// The database and the cache that targets need.
+    pub services: &'a BTreeSet<Service>,
+    /// How many connections to the database each may open.
+    pub connections: NonZeroU32,
 }
 
 /// A server that runs on another machine.
@@ -93,10 +108,12 @@ pub struct CpuTimeAsked {
 }
 
 /// What CPU time a server had spent at a moment between a question and its answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CpuTime {
     /// So much, in nanoseconds.
     pub cpu_ns: Nanos,
+    /// That of each service beside it, in nanoseconds.
+    pub services_cpu_ns: BTreeMap<Service, Nanos>,
     /// How long the answer took, in nanoseconds.
     pub round_trip_ns: Nanos,
 }
@@ -109,7 +126,7 @@ impl ServerMachine {
         access: &NatsAccess,
         (name, cpus): (&AgentName, &[u32]),
         targets: &[TargetSpec],
-        backend: Backend,
+        beside: Beside<'_>,
         interrupt: &Interrupt,
         say: &mut dyn FnMut(&str),
     ) -> Result<Self, SessionError> {
@@ -124,12 +141,15 @@ impl ServerMachine {
         let link = Arc::new(Link::open(access, name, interrupt)?);
         let prepare = Step::Prepare {
             targets: targets.iter().filter_map(asked).collect(),
-            backend,
+            backend: beside.backend,
+            services: beside.services.clone(),
+            connections: beside.connections,
         };
         let prepared = link.step(&prepare, say)?;
         let Outcome::Prepared {
             targets: identities,
             backend,
+            services,
         } = prepared
         else {
             return Err(link.unable(OTHER_ANSWER));
@@ -138,6 +158,7 @@ impl ServerMachine {
         let names = targets.iter().map(|target| target.name.clone());
         Ok(Self {
             backend: backend.transpose()?,
+            services,
             registration,
             targets: names.zip(identities).collect(),
             link,
@@ -165,6 +186,19 @@ impl ServerMachine {
         self.backend.take()
     }
 
+    /// The services that were started there.
+    pub fn services(&self) -> &[ServiceRecord] {
+        &self.services
+    }
+
+    /// Puts them back to what targets find at first.
+    pub fn reset_services(&self) -> Result<(), SessionError> {
+        if self.services.is_empty() {
+            return Ok(());
+        }
+        self.link.step(&Step::Reset, &mut |_| {}).map(drop)
+    }
+
     /// Starts a target there, reached by these means, and waits until it is ready.
     pub fn launch(&self, target: &str, access: &Access) -> Result<RemoteServer, SessionError> {
         let launch = Step::Launch {
@@ -179,6 +213,11 @@ impl ServerMachine {
     /// Why there are no servers any more, where that is so.
     pub fn lost(&self) -> Option<SessionError> {
         self.link.lost()
+    }
+
+    /// Waits until the machine answers, or is lost, or somebody wants this to end.
+    pub fn wait_until_there(&self) {
+        self.link.wait_until_there();
     }
 
     /// That a server could not be watched since this was last asked, in words, where that was so.
@@ -275,11 +314,13 @@ impl RemoteMeters {
             look,
         };
         let state = self.link.answer(asked).and_then(|answer| match answer {
-            Answer::State(state) => Some(state),
+            Answer::State(state) => Some(*state),
             _ => None,
         });
-        if state.is_none() {
-            self.link.note_unanswered();
+        match state.as_ref().map(|state| &state.service_ended) {
+            None => self.link.note_unanswered(),
+            Some(Some(how)) => self.link.lose(&format!("has lost a service: {how}")),
+            Some(None) => {}
         }
         state
     }
@@ -289,11 +330,12 @@ impl CpuTimeAsked {
     /// Waits for the answer; none where it did not come in time.
     pub fn wait(self) -> Option<CpuTime> {
         let time = self.answer.recv().ok().and_then(|answered| {
-            let Answer::CpuTime(cpu_ns) = answered.answer? else {
+            let Answer::CpuTime { server, services } = answered.answer? else {
                 return None;
             };
             Some(CpuTime {
-                cpu_ns,
+                cpu_ns: server,
+                services_cpu_ns: services,
                 round_trip_ns: answered.at_ns.saturating_sub(self.asked_ns),
             })
         });

@@ -4,7 +4,7 @@
 //! All of it belongs to one coordinator at a time, and ends once nothing was heard of that for five seconds. However this process ends,
 //! supervisors end the servers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, ToSocketAddrs, UdpSocket};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,10 +14,12 @@ use async_nats::Subscriber;
 use futures_util::StreamExt;
 use load::Peer;
 use model::record::surroundings::Pinning;
+use model::spec::services::{self as service, ServiceChoices};
 use model::spec::target::{DEFAULT_HOST, Manifest, ON_PATH, TargetSpec, Workers};
 use process::cores;
 use process::interrupt::Interrupt;
 use process::launch::{Server, Service};
+use process::services::{ServiceMeters, Services, Wanted};
 use process::starting::{self, Starter};
 
 use crate::access::NatsAccess;
@@ -85,6 +87,8 @@ struct Session {
     interrupt: Interrupt,
     servers: Mutex<Servers>,
     held: Mutex<Held>,
+    services: Mutex<Services>,
+    service_meters: Mutex<ServiceMeters>,
 }
 
 /// Idle connections.
@@ -166,19 +170,27 @@ impl Serving {
             }
             Ask::CpuTime { server } => {
                 let meters = session.of(server, Server::meters);
-                meters.map_or(Answer::Unknown, |meters| Answer::CpuTime(meters.cpu_ns()))
+                meters.map_or(Answer::Unknown, |meters| Answer::CpuTime {
+                    server: meters.cpu_ns(),
+                    services: locked(&session.service_meters).cpu_ns(),
+                })
             }
             Ask::State { server, look } => {
                 let Some(meters) = session.of(server, Server::meters) else {
                     return Answer::Unknown;
                 };
                 let seen = meters.see(look);
+                locked(&session.service_meters).look();
+                // While they are put back nothing is measured.
+                let services = session.services.try_lock().ok();
+                let service_ended = services.and_then(|services| services.ended());
                 let state = session.of(server, |server| State {
                     seen,
                     ended: server.ended(),
                     lines: server.lines(),
+                    service_ended: service_ended.map(|error| error.to_string()),
                 });
-                state.map_or(Answer::Unknown, Answer::State)
+                state.map_or(Answer::Unknown, |state| Answer::State(Box::new(state)))
             }
             Ask::Lost { held } => {
                 let all = locked(&session.held);
@@ -235,6 +247,8 @@ impl Session {
             interrupt: Interrupt::default(),
             servers: Mutex::default(),
             held: Mutex::default(),
+            services: Mutex::default(),
+            service_meters: Mutex::default(),
         }
     }
 
@@ -273,9 +287,21 @@ impl Session {
 
     fn done(&self, host: Option<&Host>, step: Step) -> Result<Outcome, String> {
         match step {
-            Step::Prepare { targets, backend } => {
+            Step::Prepare {
+                targets,
+                backend,
+                services,
+                connections,
+            } => {
                 let host = host.ok_or("it was not started with --role server")?;
+                self.start_services(host, &services, (targets.len(), connections))?;
                 self.prepare(host, &targets, backend)
+            }
+            Step::Reset => {
+                let reset = locked(&self.services).reset();
+                reset
+                    .map(|()| Outcome::Reset)
+                    .map_err(|error| error.to_string())
             }
             Step::Launch { target } => self.launch(&target).map(Outcome::Started),
             Step::Stop { server } => {
@@ -309,6 +335,35 @@ impl Session {
             held: number,
             opened,
         })
+    }
+
+    /// Starts the services that `targets` need, with so many connections each.
+    fn start_services(
+        &self,
+        host: &Host,
+        needs: &BTreeSet<service::Service>,
+        (targets, connections): (usize, NonZeroU32),
+    ) -> Result<(), String> {
+        let wanted = Wanted {
+            needs,
+            choices: &ServiceChoices {
+                connections,
+                ..ServiceChoices::default()
+            },
+            targets,
+            cpus: &host.pinning.load_cpus,
+        };
+        let services = Services::prepare(&wanted, &self.interrupt).map_err(|error| {
+            let failure = error.into_failure();
+            let help = failure.report.help().map(|help| format!("; {help}"));
+            format!("{}{}", failure.report, help.unwrap_or_default())
+        })?;
+        if self.interrupt.is_asked() {
+            return Err(TOO_LATE.to_owned());
+        }
+        *locked(&self.service_meters) = services.meters();
+        *locked(&self.services) = services;
+        Ok(())
     }
 
     /// Makes ready what these targets need.
@@ -346,7 +401,7 @@ impl Session {
             &targets,
             (&host.pinning, host.address),
             upstream,
-            &[],
+            locked(&self.services).environment(),
             &self.interrupt,
             &mut say,
         );
@@ -361,6 +416,7 @@ impl Session {
         Ok(Outcome::Prepared {
             targets: identities,
             backend,
+            services: locked(&self.services).records(),
         })
     }
 
@@ -402,6 +458,8 @@ impl Session {
             std::mem::take(&mut servers.running)
         };
         drop(running);
+        // Those that wait for them are gone.
+        drop(std::mem::take(&mut *locked(&self.services)));
     }
 }
 

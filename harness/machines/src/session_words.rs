@@ -3,9 +3,12 @@
 //! Each question is a request of NATS, and its answer the reply. What takes long, or must not be done twice, is a numbered step: it is asked for
 //! again and again until its outcome comes, and is begun once. Everything else is read at once, and asked again where nothing came.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
+use model::record::surroundings::ServiceRecord;
 use model::record::target::Manifest as Identity;
+use model::spec::services::Service;
 use model::units::Nanos;
 use process::meter::{Look, Seen};
 use serde::{Deserialize, Serialize};
@@ -74,7 +77,13 @@ pub(crate) enum Step {
         targets: Vec<TargetAsked>,
         /// What calls the backend.
         backend: Backend,
+        /// The database and the cache that they need.
+        services: BTreeSet<Service>,
+        /// How many connections to the database each may open.
+        connections: NonZeroU32,
     },
+    /// To put services back to what targets find at first.
+    Reset,
     /// To start a target of this name, and wait until it is ready.
     Launch {
         /// Its name.
@@ -152,9 +161,14 @@ pub(crate) enum Answer {
         outcome: Result<Outcome, String>,
     },
     /// CPU time in nanoseconds.
-    CpuTime(Nanos),
+    CpuTime {
+        /// Of the server.
+        server: Nanos,
+        /// Of the services beside it.
+        services: BTreeMap<Service, Nanos>,
+    },
     /// How a server does.
-    State(State),
+    State(Box<State>),
     /// What a server printed last, a line each.
     LastOutput(String),
     /// So many idle connections were lost.
@@ -171,7 +185,11 @@ pub(crate) enum Outcome {
         targets: Vec<Identity>,
         /// The backend, where there is one.
         backend: Option<Started>,
+        /// The services, as a record has them.
+        services: Vec<ServiceRecord>,
     },
+    /// Services are as targets find them at first.
+    Reset,
     /// A server runs.
     Started(Started),
     /// It has ended; how, where that was not in order.
@@ -205,4 +223,6 @@ pub(crate) struct State {
     pub(crate) ended: Option<String>,
     /// How many lines it has printed.
     pub(crate) lines: u64,
+    /// How a service beside it ended, where one did.
+    pub(crate) service_ended: Option<String>,
 }

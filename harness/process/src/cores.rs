@@ -148,6 +148,11 @@ pub fn is_shared(pinning: &Pinning) -> bool {
     pinning.servers_on.is_none() && share(&pinning.server_cpus, &pinning.load_cpus)
 }
 
+/// Whether something that runs beside the servers has a core in common with the load.
+pub fn share_load(cpus: &[u32], pinning: &Pinning) -> bool {
+    pinning.servers_on.is_none() && share(cpus, &pinning.load_cpus)
+}
+
 /// Whether both have a core in common.
 pub fn share(one: &[u32], other: &[u32]) -> bool {
     one.iter().any(|cpu| other.contains(cpu))

@@ -170,7 +170,7 @@ impl Request {
             asked.check(&routes, connections)?;
         }
         if let Some(asked) = &choices.servers {
-            asked.check(&scenario, &targets)?;
+            asked.check(&choices.services, &targets)?;
         }
         Ok(Self {
             experiment,

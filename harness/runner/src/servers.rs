@@ -1,16 +1,18 @@
 //! Who runs the servers: this machine, or one on which an agent does.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use machines::access::NatsAccess;
 use machines::link::SessionError;
 use machines::registration::AgentName;
-use machines::servers::{CpuTimeAsked, RemoteMeters, RemoteServer, ServerMachine};
+use machines::servers::{Beside, CpuTimeAsked, RemoteMeters, RemoteServer, ServerMachine};
 use machines::session_words::Backend;
-use model::record::surroundings::{Environment, Pinning};
+use model::record::surroundings::{Environment, Pinning, ServiceRecord};
 use model::record::target::Manifest as Identity;
-use model::spec::scenario::Scenario;
+use model::spec::services::{Service as Needed, ServiceChoices};
 use model::spec::target::{DEFAULT_HOST, Manifest, TargetSpec};
 use model::units::Nanos;
 use process::control_client::ControlClient;
@@ -43,8 +45,12 @@ impl ServersAsked {
         Ok(found.map_err(Failure::usage_of)?.cpus)
     }
 
-    /// Fails where a scenario needs what that machine doesn't have.
-    pub(crate) fn check(&self, scenario: &Scenario, targets: &[TargetSpec]) -> Result<(), Failure> {
+    /// Fails where something is asked for that runs already.
+    pub(crate) fn check(
+        &self,
+        services: &ServiceChoices,
+        targets: &[TargetSpec],
+    ) -> Result<(), Failure> {
         let refused = |help: String, what: String| {
             Err(Failure::usage(miette::miette!(
                 help = help,
@@ -52,13 +58,13 @@ impl ServersAsked {
                 self.name
             )))
         };
-        if let Some(service) = scenario.needs.iter().next() {
+        if let Some(service) = services.urls.keys().next() {
             return refused(
-                "leave --servers-on out; or start the servers there yourself, with their database, and name them with --url".to_owned(),
                 format!(
-                    "the scenario {} needs {service}, which is started on this machine only",
-                    scenario.name
+                    "leave --{} out: one is started there for the run",
+                    service.name()
                 ),
+                format!("a {service} that runs already may not be reached from there"),
             );
         }
         let mut running = targets.iter().filter(|it| it.kind.running().is_some());
@@ -86,7 +92,10 @@ pub(crate) struct Wanted<'a> {
     pub(crate) pinning: &'a Pinning,
     /// What calls the backend.
     pub(crate) backend: Backend,
-    /// What every target finds in its environment.
+    /// The services that it needs, and connections to them.
+    pub(crate) needs: &'a BTreeSet<Needed>,
+    pub(crate) connections: NonZeroU32,
+    /// What every target on this machine finds in its environment.
     pub(crate) environment: &'a [(String, String)],
 }
 
@@ -122,7 +131,11 @@ impl Servers {
             &asked.access,
             (&asked.name, &pinning.server_cpus),
             targets,
-            wanted.backend,
+            Beside {
+                backend: wanted.backend,
+                services: wanted.needs,
+                connections: wanted.connections,
+            },
             interrupt,
             say,
         );
@@ -136,6 +149,22 @@ impl Servers {
         match self {
             Self::Here(_) => None,
             Self::There(machine) => Some(machine.environment()),
+        }
+    }
+
+    /// The services that were started there.
+    pub(crate) fn services(&self) -> &[ServiceRecord] {
+        match self {
+            Self::Here(_) => &[],
+            Self::There(machine) => machine.services(),
+        }
+    }
+
+    /// Puts them back to what targets find at first.
+    pub(crate) fn reset_services(&self) -> Result<(), Failure> {
+        match self {
+            Self::Here(_) => Ok(()),
+            Self::There(machine) => machine.reset_services().map_err(|error| failure(&error)),
         }
     }
 
@@ -173,6 +202,13 @@ impl Servers {
         match self {
             Self::Here(_) => None,
             Self::There(machine) => machine.lost().map(|lost| failure(&lost)),
+        }
+    }
+
+    /// Waits until their machine answers, or is lost.
+    pub(crate) fn wait_until_there(&self) {
+        if let Self::There(machine) = self {
+            machine.wait_until_there();
         }
     }
 
@@ -253,6 +289,11 @@ impl Server {
         }
     }
 
+    /// Whether it is on this machine.
+    pub(crate) fn is_here(&self) -> bool {
+        matches!(self, Self::Here(_))
+    }
+
     /// The process above all of its own; none of one on another machine.
     pub(crate) fn supervisor(&self) -> Option<i32> {
         match self {
@@ -330,6 +371,7 @@ impl Meters {
         match self {
             Self::Here(meters) => CpuMark::Known {
                 cpu_ns: meters.cpu_ns(),
+                services_cpu_ns: BTreeMap::new(),
                 uncertain_ns: 0,
             },
             Self::There(meters) => CpuMark::Asked(meters.ask_cpu_time()),
@@ -339,8 +381,13 @@ impl Meters {
 
 /// What CPU time a server had spent at some moment.
 pub(crate) enum CpuMark {
-    /// So much, read at a moment that may differ from that one by half of `uncertain_ns`.
-    Known { cpu_ns: Nanos, uncertain_ns: Nanos },
+    /// So much, read at a moment that may differ from that one by half of `uncertain_ns`; beside it that of services on its machine, where that is
+    /// another one.
+    Known {
+        cpu_ns: Nanos,
+        services_cpu_ns: BTreeMap<Needed, Nanos>,
+        uncertain_ns: Nanos,
+    },
     /// Its machine was asked.
     Asked(CpuTimeAsked),
     /// Its machine did not answer.
@@ -353,9 +400,20 @@ impl CpuMark {
         match self {
             Self::Asked(asked) => asked.wait().map_or(Self::Unknown, |time| Self::Known {
                 cpu_ns: time.cpu_ns,
+                services_cpu_ns: time.services_cpu_ns,
                 uncertain_ns: time.round_trip_ns,
             }),
             known => known,
+        }
+    }
+
+    /// That of services on another machine.
+    pub(crate) fn services_cpu_ns(&self) -> BTreeMap<Needed, Nanos> {
+        match self {
+            Self::Known {
+                services_cpu_ns, ..
+            } => services_cpu_ns.clone(),
+            Self::Asked(_) | Self::Unknown => BTreeMap::new(),
         }
     }
 
@@ -373,10 +431,12 @@ pub(crate) fn spent_ns(from: &CpuMark, to: &CpuMark, wall_ns: Nanos) -> Option<N
         &CpuMark::Known {
             cpu_ns: before_ns,
             uncertain_ns: first_ns,
+            ..
         },
         &CpuMark::Known {
             cpu_ns,
             uncertain_ns,
+            ..
         },
     ) = (from, to)
     else {
@@ -396,6 +456,7 @@ mod tests {
     fn cpu_time_counts_where_it_is_known_of_which_moments_it_is() {
         let mark = |cpu_ns, uncertain_ns| CpuMark::Known {
             cpu_ns,
+            services_cpu_ns: BTreeMap::new(),
             uncertain_ns,
         };
         // Here it is read at once.

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use model::record::run::{Completion, RunRecord};
+use model::spec::services::Service;
 use process::process_tree::descendants;
 use procfs::process::Process;
 use rustix::process::Signal;
@@ -119,6 +120,24 @@ fn targets_and_backend_run_on_the_other_machine_and_are_watched_there() {
 }
 
 #[test]
+fn the_database_runs_beside_the_targets_that_need_it() {
+    let nats = Nats::start(&[]);
+    let agent = server_agent(&nats, "api-1", &[]);
+    let place = Place::new(&nats);
+    let output = end(place.run(&["cache", "-R", "100", "-d", "4s", "-t", "coroutine"]));
+    let record = place.whole(&output);
+    let services = &record.environment.services;
+    let named: Vec<Service> = services.iter().map(|it| it.service).collect();
+    assert_eq!(named, [Service::Postgres, Service::Redis]);
+    let target = &record.targets[0];
+    assert_eq!((target.report.requests.error, &target.failure), (0, &None));
+    for service in named {
+        assert!(target.server.services[&service].cpu_us_per_request.unwrap() > 0.0);
+    }
+    assert!(started_by(&agent).is_empty());
+}
+
+#[test]
 fn an_agent_starts_its_own_manifests_beside_agents_that_drive_the_load_and_nothing_else() {
     let nats = Nats::start(&[]);
     let dir = tempfile::tempdir().unwrap();
@@ -163,9 +182,10 @@ fn an_agent_starts_its_own_manifests_beside_agents_that_drive_the_load_and_nothi
     };
     let unknown = refused(&["ping", "--quick", "-t", &other]);
     assert!(unknown.contains("no such target as other"), "{unknown}");
-    let database = refused(&["database", "--quick", "-t", "coroutine"]);
+    let url = "postgres://somebody@127.0.0.1:1/x";
+    let database = refused(&["database", "--quick", "-t", "coroutine", "--postgres", url]);
     assert!(
-        database.contains("api-1") && database.contains("PostgreSQL"),
+        database.contains("api-1") && database.contains("--postgres"),
         "{database}"
     );
     let running = refused(&["ping", "--quick", "--url", "a=http://127.0.0.1:1"]);
@@ -236,7 +256,8 @@ fn where_the_servers_machine_stands_still_a_sample_is_void_and_where_it_dies_the
         agent.signal(Signal::STOP);
         std::thread::sleep(Duration::from_secs(3));
         agent.signal(Signal::CONT);
-        std::thread::sleep(Duration::from_secs(1));
+        // As long as a question may be waited for that it did not answer, and a while: three void samples end a run.
+        std::thread::sleep(Duration::from_secs(5));
         said.lock()
             .unwrap()
             .contains("measured again")

@@ -150,9 +150,8 @@ impl Run<'_> {
 
     /// Whether a service runs on cores of the load generator.
     pub(super) fn services_share_load_cores(&self) -> bool {
-        let load_cpus = &self.request.pinning.load_cpus;
         let mut records = self.services.records().into_iter();
-        records.any(|record| cores::share(&record.cpus, load_cpus))
+        records.any(|record| cores::share_load(&record.cpus, &self.request.pinning))
     }
 
     /// Fails where a service, the agents that drive the load, or the machine of the servers have: without them nothing that a target does can
@@ -503,6 +502,12 @@ impl Run<'_> {
                 return None;
             }
             repeats += 1;
+            // What fails at once, as where the NATS server is restarted, is not tried three times in a moment.
+            self.servers.wait_until_there();
+            if let Some(failure) = self.servers.lost() {
+                self.note_broken(failure);
+                return None;
+            }
             let line = format!("{why}: this sample is void, and is measured again");
             (self.tell)(RunEvent::Notice(&line));
         }
@@ -515,8 +520,9 @@ impl Run<'_> {
         state: &mut TargetState<'_>,
     ) -> Option<Result<Driven, String>> {
         let process = state.process.as_ref()?;
-        if let Err(error) = self.services.reset() {
-            self.note_broken(error.into_failure());
+        let reset = self.services.reset().map_err(ServiceError::into_failure);
+        if let Err(failure) = reset.and_then(|()| self.servers.reset_services()) {
+            self.note_broken(failure);
             return None;
         }
         let meters = process.meters.clone();

@@ -67,7 +67,6 @@ impl Site {
         }
         let services = services(request, interrupt, tell)?;
         let environment = Environment {
-            services: services.records(),
             generators: generators.sites(),
             ..environment::read()
         };
@@ -84,12 +83,18 @@ impl Site {
             targets: &request.targets,
             pinning: &request.pinning,
             backend,
+            needs: &request.scenario.needs,
+            connections: request.services.connections,
             environment: services.environment(),
         };
         let say = &mut |line: &str| tell(RunEvent::Notice(line));
         let (servers, backend) =
             Servers::prepare(request.servers.as_ref(), &wanted, interrupt, say)?;
+        for record in servers.services() {
+            tell(RunEvent::Notice(&service_line(record, &request.pinning)));
+        }
         let environment = Environment {
+            services: [services.records(), servers.services().to_vec()].concat(),
             servers: servers.environment().cloned().map(Box::new),
             ..environment
         };
@@ -113,7 +118,7 @@ impl Site {
                 || environment
                     .services
                     .iter()
-                    .any(|it| cores::share(&it.cpus, &request.pinning.load_cpus))
+                    .any(|it| cores::share_load(&it.cpus, &request.pinning))
                 || cores::is_shared(&request.pinning)
             {
                 Spin::Never
@@ -194,9 +199,9 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// CPU time of the backend so far.
+    /// CPU time so far of the backend, where it is on this machine.
     pub(super) fn backend_cpu_ns(&self) -> Nanos {
-        let backend = self.backend.as_ref();
+        let backend = self.backend.as_ref().filter(|backend| backend.is_here());
         let cpu_ns = backend.and_then(|backend| backend.meters().cpu_ns());
         cpu_ns.unwrap_or_default()
     }
@@ -288,7 +293,8 @@ fn services(
     tell: &mut dyn FnMut(RunEvent<'_>),
 ) -> Result<Services, Failure> {
     let needs = &request.scenario.needs;
-    if needs.is_empty() {
+    // Beside servers on another machine they run there.
+    if needs.is_empty() || request.servers.is_some() {
         return Ok(Services::default());
     }
     let spare = cores::spare(&cores::available(), &request.pinning);
@@ -319,7 +325,11 @@ fn service_line(record: &ServiceRecord, pinning: &Pinning) -> String {
         return format!("{service} {version} at {url}");
     }
     let cpus = cores::names(&record.cpus);
-    let shared = if cores::share(&record.cpus, &pinning.load_cpus) {
+    let cpus = match &pinning.servers_on {
+        Some(name) => format!("{cpus} of {name}"),
+        None => cpus,
+    };
+    let shared = if cores::share_load(&record.cpus, pinning) {
         ", as the load generator"
     } else {
         ""

@@ -258,7 +258,7 @@ impl<'a> TargetState<'a> {
         let generator = self.recording.generator;
         let worked_ns = generator.cpu_ns.saturating_sub(generator.spin_ns) as f64;
         let by_generator = worked_ns / self.recording.measured_ns.max(1) as f64;
-        let shared = cores::share(cpus, &pinning.load_cpus);
+        let shared = cores::share_load(cpus, pinning);
         warnings::service_saturated(&used, cpus.len(), if shared { by_generator } else { 0.0 })
     }
 

@@ -96,12 +96,13 @@ pub(super) fn watch<T>(
     let after = see();
     let marks = std::mem::take(&mut *marks.lock().unwrap_or_else(PoisonError::into_inner));
     let started = marks.measuring.as_ref().map(|mark| mark.at);
-    let both = marks.measuring.zip(marks.drained);
+    let both = marks.measuring.map(Mark::waited);
+    let both = both.zip(marks.drained.map(Mark::waited));
     let watched = Watched {
         started: started.unwrap_or_default(),
         wall_ns: both.as_ref().map_or(0, wall_ns),
         services_cpu_ns: both.as_ref().map(spent_by_services).unwrap_or_default(),
-        spent: both.and_then(spent),
+        spent: both.as_ref().and_then(spent),
         readings: before
             .and_then(|seen| seen.reading)
             .zip(after.and_then(|seen| seen.reading)),
@@ -132,13 +133,27 @@ fn spent_by_services((from, to): &(Mark, Mark)) -> BTreeMap<Service, Nanos> {
 }
 
 /// What the server spent; none where that is not known.
-fn spent(both: (Mark, Mark)) -> Option<Spent> {
-    let wall_ns = wall_ns(&both);
-    let (from, to) = (both.0.cpu?.waited(), both.1.cpu?.waited());
+fn spent(both: &(Mark, Mark)) -> Option<Spent> {
+    let wall_ns = wall_ns(both);
+    let (from, to) = both;
     Some(Spent {
-        cpu_ns: spent_ns(&from, &to, wall_ns)?,
+        cpu_ns: spent_ns(from.cpu.as_ref()?, to.cpu.as_ref()?, wall_ns)?,
         wall_ns,
     })
+}
+
+impl Mark {
+    /// The same, once another machine has said what it was asked.
+    fn waited(self) -> Self {
+        let cpu = self.cpu.map(CpuMark::waited);
+        let mut services_cpu_ns = self.services_cpu_ns;
+        services_cpu_ns.extend(cpu.iter().flat_map(CpuMark::services_cpu_ns));
+        Self {
+            cpu,
+            services_cpu_ns,
+            ..self
+        }
+    }
 }
 
 /// Reads a server's meters until the epoch is done, and calls `tell` each time; ends the epoch early where the server died.
