@@ -30,7 +30,7 @@ pub mod server;
 pub mod transport;
 
 pub use engine::control::{Control, Phase, Reply};
-pub use engine::drive::{Endpoint, Options, drive, merge};
+pub use engine::drive::{Endpoint, Options, alone, drive, merge};
 pub use engine::error::{CONNECT_TIMEOUT, CONNECT_TIMEOUT_EACH, DriveError};
 pub use engine::spinning::Spin;
 pub use engine::{idle, pacer};

@@ -4,7 +4,11 @@
 //! Which message is matched with which, and what is out of order, is reported without sockets, in `messages`; here nothing asserts
 //! on a time but that those given up are late.
 
-#![allow(clippy::unwrap_used, reason = "a helper of a test may fail it")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a helper of a test may fail it, and chooses when drives begin"
+)]
 
 use model::measured::clock::Clock;
 use std::collections::BTreeMap;
@@ -12,13 +16,14 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use load::UpgradeError;
-use load::{Chat, Control, DriveError, Options, Workload, drive};
+use load::{Chat, Control, DriveError, Options, Workload, alone, drive, merge};
 use model::measured::accounting::ErrorKind;
 use model::measured::recording::{MessageCounts, Recording, Served};
 use model::spec::load::{Arrival, Connect, Load, Process};
+use model::spec::part::Part;
 use model::units::Rate;
 use websocket::{Accept, Frame, MAX_CONTROL_BYTES, Message, Poll, Role, Socket, encode};
 
@@ -363,6 +368,90 @@ fn a_schedule_has_every_member_speak_in_turn_and_one_thread_hears_them_all() {
     );
     assert_eq!(recording.messages.deliveries, 60 * u64::from(MEMBERS));
     assert_eq!(recording.generator.threads, 1);
+}
+
+/// Drives 60 messages by this many generators, each of which has a part of the members.
+fn drive_shared(odd: Odd, generators: u32) -> (Vec<Recording>, Recording) {
+    let arrival = Arrival::Open {
+        rate: Rate::per_s(300.0).unwrap(),
+        process: Process::Poisson,
+    };
+    let load = Load {
+        warmup: Duration::from_millis(50),
+        duration: Duration::from_millis(200),
+        request_limit: None,
+        ..load(arrival)
+    };
+    let addr = room(odd);
+    let workload = Workload::from(Chat::new(&addr.to_string(), Chat::TARGET, 64));
+    let at = Instant::now() + Duration::from_millis(300);
+    let parts: Vec<Recording> = std::thread::scope(|scope| {
+        let drives: Vec<_> = (0..generators)
+            .map(|index| {
+                let options = Options {
+                    part: Part::new(index, generators).unwrap(),
+                    room: 7,
+                    ..Options::default()
+                };
+                let (load, workload) = (&load, &workload);
+                scope.spawn(move || {
+                    let control = Control::default().starting(move || Some(at));
+                    drive(load, workload, addr, &options, &control).unwrap()
+                })
+            })
+            .collect();
+        drives
+            .into_iter()
+            .map(|drive| drive.join().unwrap())
+            .collect()
+    });
+    (parts.clone(), merge(&load, parts))
+}
+
+#[test]
+fn generators_that_share_a_room_see_together_what_one_sees() {
+    for odd in [Odd::Nothing, Odd::HasGuests] {
+        let (_, one) = drive_shared(odd, 1);
+        for generators in [2, 3] {
+            let (parts, all) = drive_shared(odd, generators);
+            assert_eq!(parts.len() as u64, u64::from(generators));
+            assert_eq!(all.accounting, one.accounting, "{odd:?}, {generators}");
+            assert_eq!(all.messages, one.messages, "{odd:?}, {generators}");
+            assert_eq!(all.errors.kinds, one.errors.kinds);
+            for clock in [
+                Clock::ResponseTime,
+                Clock::ServiceTime,
+                Clock::FirstByteTime,
+                Clock::DeliveryTime,
+            ] {
+                assert_eq!(all.times[clock].len(), one.times[clock].len(), "{clock:?}");
+            }
+            let ok: u64 = all.intervals.iter().map(|interval| interval.ok).sum();
+            assert_eq!(ok, all.accounting.ok);
+            assert_eq!(all.connections.places, u64::from(MEMBERS));
+            assert!(all.shared.is_empty());
+        }
+    }
+    // Who waits for what never comes does not speak, and which of them that is differs from drive to drive.
+    let (_, all) = drive_shared(Odd::Swallows, 2);
+    assert!(all.accounting.balances(), "{:?}", all.accounting);
+    assert!(all.accounting.ok < all.accounting.scheduled);
+    assert_eq!(all.messages.lost, 0);
+}
+
+#[test]
+fn of_a_room_that_is_shared_a_message_that_some_member_lacks_is_wrong_for_all() {
+    let bad = |recording: &Recording| recording.accounting.error + recording.accounting.timeout;
+    let (_, one) = drive_shared(Odd::Loses, 1);
+    let (parts, all) = drive_shared(Odd::Loses, 3);
+    // Where it is the only member of a generator, nobody there knows that the room has said it: it has not come in time, and that member does
+    // not speak meanwhile.
+    assert!(bad(&one) > 0 && bad(&all) > 0);
+    assert_eq!(all.accounting.scheduled, one.accounting.scheduled);
+    assert!(all.accounting.balances(), "{:?}", all.accounting);
+    assert!(parts.iter().all(|part| bad(part) == 0));
+    let alone = alone(&load(Arrival::Closed), &parts[0]);
+    assert!(alone.accounting.balances(), "{:?}", alone.accounting);
 }
 
 #[test]

@@ -192,6 +192,7 @@ impl Agent<'_> {
             // Its core may be others' too, of which nobody else knows.
             spin: Spin::WhereFree,
             part,
+            room: order.room,
         };
         let (tell, news) = unbounded_channel();
         let control = Arc::new(watched(&tell));

@@ -420,7 +420,7 @@ impl Fleet {
                 agent.name.as_str(),
                 clocks.bound_ns,
                 ready_after_ns,
-                recording,
+                &load::alone(&order.load, recording),
             )
         });
         let mut generators: Vec<GeneratorEpoch> = generators.collect();

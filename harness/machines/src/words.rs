@@ -36,6 +36,8 @@ pub struct Order {
     pub clock: ReceiveClock,
     /// Generator threads of each agent.
     pub threads: u32,
+    /// What tells a chat that they share from all others.
+    pub room: u64,
 }
 
 /// Which load it is.

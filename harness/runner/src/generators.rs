@@ -1,5 +1,6 @@
 //! Who drives the load: this process, or agents on other machines.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::num::NonZeroU32;
 
 use load::{Control, Endpoint, Options, Peer, Workload};
@@ -11,6 +12,7 @@ use machines::link::SessionError;
 use machines::words::Order;
 use model::record::generator::GeneratorSite;
 use model::spec::load::{Arrival, Load, Process};
+use model::spec::scenario::{ArrivalSpec, Pace};
 use model::units::{Nanos, Rate};
 use process::failure::Failure;
 use process::holder::Holder;
@@ -52,17 +54,34 @@ pub struct AgentsAsked {
 }
 
 impl AgentsAsked {
-    /// Fails where they can't drive such a load, of `connections` in all.
-    pub(crate) fn check(&self, routes: &Routes, connections: NonZeroU32) -> Result<(), Failure> {
+    /// Fails where they can't drive such a load, of `connections` in all and with these arrivals.
+    pub(crate) fn check(
+        &self,
+        routes: &Routes,
+        connections: NonZeroU32,
+        arrival: &ArrivalSpec,
+    ) -> Result<(), Failure> {
         let refused = |help: String, what: String| {
             Err(Failure::usage(miette::miette!(
                 help = help,
                 "agents of other machines can't drive this load: {what}"
             )))
         };
-        if routes.are_chat() {
-            let help = "leave --generators out: one generator drives it";
-            let what = "all members of a chat have to be known to one generator";
+        let is_paced = matches!(
+            arrival,
+            ArrivalSpec::Open {
+                pace: Pace::Rate(_),
+                ..
+            }
+        );
+        if routes.are_chat() && !is_paced {
+            let help = "give a rate with -R, or leave --generators out: one generator drives it";
+            let what = "of a chat that they share each has to know when the others speak, which only a rate tells";
+            return refused(help.to_owned(), what.to_owned());
+        }
+        if routes.are_chat() && self.probe {
+            let help = "leave --probe out";
+            let what = "a probe would be more members of the same chat, whom all others hear";
             return refused(help.to_owned(), what.to_owned());
         }
         if self.count > connections {
@@ -216,6 +235,7 @@ impl Generators {
             peer: endpoint.peer.to_string(),
             clock: options.clock,
             threads: u32::try_from(options.cpus.len().max(1)).unwrap_or(u32::MAX),
+            room: RandomState::new().build_hasher().finish(),
         };
         fleet.drive(&order, control).map_err(|error| match error {
             FleetError::Target { .. } => DriveFailure::Target(error.to_string()),

@@ -167,7 +167,7 @@ impl Request {
         let experiment = experiment(&scenario, &targets, &choices);
         let connections = choices.connections.unwrap_or(scenario.connections);
         if let Some(asked) = &choices.generators {
-            asked.check(&routes, connections)?;
+            asked.check(&routes, connections, &arrival)?;
         }
         if let Some(asked) = &choices.servers {
             asked.check(&choices.services, &targets)?;

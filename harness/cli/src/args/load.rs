@@ -453,6 +453,7 @@ impl LoadArgs {
             spin,
             clock: self.clock.chosen(),
             part: self.part,
+            ..Options::default()
         })
     }
 

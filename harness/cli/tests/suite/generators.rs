@@ -15,6 +15,7 @@ use std::process::{Child, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use model::record::generator::GeneratorRecord;
 use model::record::run::{Completion, RunRecord};
 use procfs::process::{FDTarget, Process};
 use rustix::process::Signal;
@@ -362,6 +363,40 @@ fn agents_hold_idle_connections_by_equal_parts_and_say_which_were_lost() {
 }
 
 #[test]
+fn members_of_a_chat_are_shared_out_and_all_hear_what_each_says() {
+    const MEMBERS: u64 = 30;
+    let nats = Nats::start(&[]);
+    let _agents = [
+        nats.agent(&["--name", "load-1"]),
+        nats.agent(&["--name", "load-2"]),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("run");
+    let mut command = bench(&["run", "chat", "-t", "callback", "--rounds", "1"]);
+    command.args(["-c", &MEMBERS.to_string(), "-w", "100ms", "-d", "4s"]);
+    command.args(["--nats", &nats.url(), "--generators", "2"]);
+    let output = end(command.arg("--out").arg(&out).spawn().unwrap());
+    let said = stderr(&output);
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{said}");
+    let text = fs::read_to_string(out.join("run.json")).unwrap();
+    let record = RunRecord::from_json(&text, "run.json").unwrap();
+    let target = &record.targets[0];
+    assert_eq!(target.failure, None);
+    let requests = &target.report.requests;
+    assert!(requests.ok > 50, "{requests:?}");
+    assert_eq!((requests.error, requests.timeout), (0, 0), "{requests:?}");
+    let messages = target.report.messages.as_ref().unwrap();
+    assert_eq!(messages.deliveries, messages.sent * MEMBERS);
+    assert_eq!(messages.deliveries_lost, 0);
+    let of_parts = |of: fn(&GeneratorRecord) -> u64| target.generators.iter().map(of).sum::<u64>();
+    assert_eq!(
+        of_parts(|part| part.accounting.scheduled),
+        requests.scheduled
+    );
+    assert_eq!(of_parts(|part| part.accounting.ok), requests.ok);
+}
+
+#[test]
 fn what_agents_cannot_drive_is_refused_before_anything_is_measured() {
     let nats = Nats::start(&[]);
     let _agent = nats.agent(&["--name", "load-1", "--cpus", "0"]);
@@ -390,7 +425,7 @@ fn what_agents_cannot_drive_is_refused_before_anything_is_measured() {
         few.contains("load-1") && few.contains("bench agent"),
         "{few}"
     );
-    let chat = refused(&["chat", "-t", "callback", "--generators", "1"]);
+    let chat = refused(&["chat", "-t", "callback", "--generators", "1", "--probe"]);
     assert!(chat.contains("chat"), "{chat}");
     let connections = refused(&["ping", "-t", "callback", "-c", "1", "--generators", "2"]);
     assert!(connections.contains("connection"), "{connections}");

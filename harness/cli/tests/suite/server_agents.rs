@@ -194,7 +194,11 @@ fn an_agent_starts_its_own_manifests_beside_agents_that_drive_the_load_and_nothi
     assert!(cores.contains("--server-cpus"), "{cores}");
 
     let nobody = Place::new(&nats);
-    drop(agent);
+    // In order, so that it is no longer registered.
+    agent.signal(Signal::TERM);
+    wait_for("the agent to end", || {
+        (!is_running(agent.pid())).then_some(())
+    });
     let output = end(nobody.run(&["ping", "--quick", "-t", "coroutine"]));
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains("api-1"), "{}", stderr(&output));

@@ -34,6 +34,8 @@ pub(crate) struct Share {
     pub(crate) threads: u32,
     /// Which of the thread's requests it sends.
     pub(crate) part: Part,
+    /// What the messages of a chat begin with whose members are not all here.
+    pub(crate) room: u64,
     /// Connections of this thread, at least one.
     pub(crate) connections: u32,
     /// The core to pin to.

@@ -6,7 +6,7 @@ use std::collections::{BinaryHeap, VecDeque};
 use std::os::fd::OwnedFd;
 
 use model::measured::accounting::ErrorKind;
-use model::measured::recording::{ConnectionCounts, Recorder};
+use model::measured::recording::{ConnectionCounts, Recorder, SharedMessage};
 use model::spec::load::Load;
 use model::units::{Nanos, duration_ns};
 use rustix::io::Errno;
@@ -60,6 +60,8 @@ pub(crate) struct Core<'a, T: Transport> {
     pub(super) recorders: Recorders,
     pub(super) connections: ConnectionCounts,
     pub(super) timeout_ns: Nanos,
+    /// What was seen of messages of a chat that others share.
+    pub(super) shared: Vec<SharedMessage>,
 }
 
 /// Where requests come from.
@@ -207,6 +209,7 @@ impl<'a, T: Transport> Core<'a, T> {
                 ..ConnectionCounts::default()
             },
             timeout_ns: duration_ns(load.timeout),
+            shared: Vec::new(),
         })
     }
 

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use model::measured::receive::Distrust;
-use model::measured::recording::{LeadIn, Recording, recovery_ns};
+use model::measured::recording::{LeadIn, Recording, SharedMessage, recovery_ns};
 use model::spec::load::{Load, ReceiveClock};
 use model::spec::part::Part;
 use model::units::Nanos;
@@ -16,6 +16,7 @@ use crate::engine::meeting::Meeting;
 use crate::engine::members::Members;
 use crate::engine::protocol::Protocol;
 use crate::engine::requests::Requests;
+use crate::engine::shared::with_fates;
 use crate::engine::spinning::Spin;
 use crate::engine::worker;
 use crate::protocol::workload::{Workload, WorkloadKind};
@@ -35,8 +36,10 @@ pub struct Options {
     /// Whose clock says when replies arrived.
     pub clock: ReceiveClock,
     /// What of the load is driven here, where others drive the rest: of each thread's requests, and of the connections. All of
-    /// them have as many threads. A chat is never shared out, since all of its members have to be known.
+    /// them have as many threads. A chat is shared out in an open loop only.
     pub part: Part,
+    /// What tells this drive's chat from all others, where it is shared out: all who drive it have the same.
+    pub room: u64,
 }
 
 /// Where to, and how.
@@ -86,7 +89,10 @@ pub fn drive(
         WorkloadKind::Requests(_) => wanted,
         // What one member says all others hear: its thread must know them all.
         WorkloadKind::Chat(_) => {
-            assert!(part.is_whole(), "a chat is never shared out");
+            assert!(
+                part.is_whole() || load.arrival.rate().is_some(),
+                "a chat is shared out in an open loop"
+            );
             1
         }
     };
@@ -114,6 +120,7 @@ pub fn drive(
                     thread,
                     threads,
                     part,
+                    room: options.room,
                     connections: wanted / threads + u32::from(thread < wanted % threads),
                     cpu: cpus[thread as usize],
                     spin: options.spin,
@@ -149,7 +156,7 @@ pub fn drive(
     let mut merged = as_one(load, recordings?.into_iter().flatten());
     merged.receive.distrust = stamping.and_then(Result::err);
     assert!(
-        merged.accounting.balances(),
+        merged.accounting.balances() || !merged.shared.is_empty(),
         "every scheduled request has exactly one fate: {:?}",
         merged.accounting
     );
@@ -180,7 +187,23 @@ pub fn merge(load: &Load, parts: Vec<Recording>) -> Recording {
             ..part
         }
     });
-    as_one(load, weighted)
+    let weighted: Vec<Recording> = weighted.collect();
+    let seen: Vec<SharedMessage> = weighted
+        .iter()
+        .flat_map(|part| part.shared.iter().copied())
+        .collect();
+    with_fates(load, as_one(load, weighted.into_iter()), &seen)
+}
+
+/// What one of several generators recorded, as far as it alone knows it: of a chat what became of its own messages among its own members.
+pub fn alone(load: &Load, part: &Recording) -> Recording {
+    let sent: Vec<SharedMessage> = part
+        .shared
+        .iter()
+        .filter(|message| message.sent_ns.is_some())
+        .copied()
+        .collect();
+    with_fates(load, part.clone(), &sent)
 }
 
 #[expect(

@@ -2,7 +2,8 @@
 //!
 //! A member is in the room once its WebSocket handshake is answered. It may speak again once its own message has come back to
 //! it, so that the member that is longest free speaks next, and it hears what all others say. Members are matched with one another's
-//! messages without a lock: all members of a drive live in one thread.
+//! messages without a lock: all members of a drive live in one thread. Where other generators have members in the same room, each awaits
+//! from its own what the others say, which the schedule tells, and what became of a message is found out behind the drive (see `shared`).
 //!
 //! The steady state costs one `send` a message and one `recv` a delivery, or fewer where several come together, and no
 //! allocation.
@@ -11,16 +12,18 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 
 use model::measured::accounting::ErrorKind;
-use model::measured::recording::{MessageCounts, Served};
+use model::measured::recording::{MessageCounts, Served, SharedMessage};
+use model::spec::part::Part;
 use model::units::{Nanos, duration_ns};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{Rng, SeedableRng};
-use websocket::{MAX_MESSAGE_BYTES, Message, Poll, Role, Socket, encode};
+use websocket::{MAX_MESSAGE_BYTES, Message, Poll, Role, Socket, Text, encode};
 
 use crate::engine::common::Share;
 use crate::engine::core::{Arrival, Core, Ended, Opened};
 use crate::engine::error::CONNECT_TIMEOUT;
 use crate::engine::protocol::Protocol;
+use crate::engine::shared::Others;
 use crate::line::Line;
 use crate::protocol::messages::{Delivery, GivenUp, MAX_IN_FLIGHT, Messages, Received, Settled};
 use crate::protocol::upgrade::{Upgrade, UpgradeError};
@@ -51,6 +54,12 @@ pub(crate) struct Members<'a> {
     broken: Vec<(usize, u32)>,
     /// Scratch: what met its fate when a member left.
     settled: Vec<Settled>,
+    /// What others say in the same room, once the schedule begins; none where all members are here.
+    others: Option<Others>,
+    /// What members heard of others whose schedules began a moment before this one.
+    early: Vec<(usize, Text, Arrival)>,
+    /// What of the load is spoken here.
+    part: Part,
     /// Masks frames and makes keys (RFC 6455 §5.3 and §4.1).
     random: Xoshiro256PlusPlus,
 }
@@ -83,7 +92,7 @@ enum At {
 }
 
 impl<'a> Members<'a> {
-    /// All members of a drive; `share` has all of its connections.
+    /// All members of a drive here; `share` has all of its connections.
     pub(crate) fn new(chat: &'a Chat, share: &Share) -> Self {
         let turns = (0..share.connections).map(|_| Turn {
             at: At::Out,
@@ -95,9 +104,17 @@ impl<'a> Members<'a> {
         // Not from the load's seed: two epochs with the same arrivals must not take each other's messages for their own.
         let mut random =
             Xoshiro256PlusPlus::seed_from_u64(RandomState::new().build_hasher().finish());
+        let (members, bytes) = (share.connections, chat.message_bytes());
         Self {
             chat,
-            messages: Messages::new(share.connections, chat.message_bytes(), random.next_u64()),
+            messages: if share.part.is_whole() {
+                Messages::new(members, bytes, random.next_u64())
+            } else {
+                Messages::shared(members, bytes, share.room)
+            },
+            others: None,
+            early: Vec::new(),
+            part: share.part,
             turns: turns.collect(),
             greeting: Line::new(share.connections),
             waiting: Line::new(share.connections),
@@ -169,7 +186,13 @@ impl<'a> Members<'a> {
         }
         core.recorders
             .count_in_flight(self.messages.in_flight(), sent_ns);
-        let text = self.messages.send(index, due_ns, sent_ns);
+        let text = match &mut self.others {
+            None => self.messages.send(index, due_ns, sent_ns),
+            Some(others) => {
+                let number = others.next_number();
+                self.messages.send_numbered(index, number, due_ns, sent_ns)
+            }
+        };
         let mask = self.random.next_u32().to_ne_bytes();
         let turn = &mut self.turns[index];
         turn.at = At::Speaking;
@@ -268,6 +291,15 @@ impl<'a> Members<'a> {
             match socket.poll(&mut bytes, out) {
                 Poll::NeedInput => break,
                 Poll::Text(text) => {
+                    if let Some(number) = self.messages.number_of(&text) {
+                        if self.others.is_none() {
+                            self.early.push((index, text, arrival));
+                            continue;
+                        }
+                        // By this clock it may not be due yet.
+                        let room = (&mut self.others, &mut self.messages);
+                        Self::expect(room, core, arrival.at_ns, Some(number));
+                    }
                     let received = self.messages.receive(index, &text, arrival.at_ns);
                     self.on_received(core, index, received, arrival);
                     // What the kernel stamped had arrived by then, however long it takes to go through it.
@@ -331,10 +363,71 @@ impl<'a> Members<'a> {
         }
     }
 
+    /// Awaits what others say by `now`, or up to the message of this number.
+    fn expect<T: Transport>(
+        (others, messages): (&mut Option<Others>, &mut Messages),
+        core: &mut Core<'_, T>,
+        now: Nanos,
+        heard: Option<u64>,
+    ) {
+        let Some(others) = others else {
+            return;
+        };
+        while let Some((number, due_ns)) = others.next_due(now, heard) {
+            if !messages.expect(number, due_ns) && due_ns >= core.recorders.measured_from_ns {
+                let due_ns = due_ns - core.recorders.measured_from_ns;
+                core.shared.push(SharedMessage {
+                    number,
+                    due_ns,
+                    sent_ns: None,
+                    first_ns: None,
+                    last_ns: None,
+                    awaited: 0,
+                    at_ns: due_ns,
+                    is_over: false,
+                    wrong: Some(ErrorKind::DeliveriesLost),
+                });
+            }
+        }
+    }
+
+    /// Where the room is shared, keeps what was seen of a message that has met its fate here, and leaves the rest to who knows what all saw.
+    fn share<T: Transport>(
+        &self,
+        core: &mut Core<'_, T>,
+        settled: &Settled,
+        (awaited, is_over): (u32, bool),
+        now: Nanos,
+    ) -> bool {
+        if self.others.is_none() {
+            return false;
+        }
+        let from_ns = core.recorders.measured_from_ns;
+        if settled.due_ns >= from_ns {
+            let since = |at_ns: Nanos| at_ns.saturating_sub(from_ns);
+            core.shared.push(SharedMessage {
+                number: settled.number,
+                due_ns: since(settled.due_ns),
+                sent_ns: settled.sender.map(|_| since(settled.sent_ns)),
+                first_ns: settled.first_ns.map(since),
+                last_ns: settled.last_ns.map(since),
+                awaited,
+                at_ns: since(now),
+                is_over,
+                wrong: settled.fate.err(),
+            });
+        }
+        true
+    }
+
     /// A message has met its fate.
     fn settle<T: Transport>(&mut self, core: &mut Core<'_, T>, settled: &Settled, now: Nanos) {
         let recorder = core.recorders.for_due(settled.due_ns);
         recorder.on_messages(&settled.counts);
+        if self.share(core, settled, (0, false), now) {
+            return self.release_waiting(core, now);
+        }
+        let recorder = core.recorders.for_due(settled.due_ns);
         match settled.fate {
             Ok(()) => {
                 recorder.on_first_byte(settled.until_first_ns(now));
@@ -365,8 +458,14 @@ impl<'a> Members<'a> {
             sent_ns,
             ..
         } = settled;
+        let waiting = sender.filter(|_| is_own_awaited);
         let recorder = core.recorders.for_due(due_ns);
         recorder.on_messages(&settled.counts);
+        // Of what others were to say it is not known whether they did.
+        if self.share(core, &settled, (awaited, is_over), now) {
+            return waiting;
+        }
+        let recorder = core.recorders.for_due(due_ns);
         for _ in 0..awaited {
             recorder.on_delivery(due_ns, now);
         }
@@ -380,7 +479,7 @@ impl<'a> Members<'a> {
                 recorder.on_timeout(due_ns, sent_ns, now);
             }
         }
-        is_own_awaited.then_some(sender)
+        waiting
     }
 
     /// The connection is of no more use: what was awaited over it is lost, and it is opened again.
@@ -468,9 +567,19 @@ impl<T: Transport> Protocol<T> for Members<'_> {
     }
 
     fn begin(&mut self, core: &mut Core<'_, T>, now: Nanos) {
+        if !self.part.is_whole() {
+            self.others = Others::of(core.common.load, self.part, now);
+        }
         for _ in 0..core.free.len() {
             let index = core.free.pop_front().expect("as many as there were");
             self.release(core, index, now);
+        }
+        for (index, text, arrival) in std::mem::take(&mut self.early) {
+            let number = self.messages.number_of(&text);
+            let room = (&mut self.others, &mut self.messages);
+            Self::expect(room, core, now, number);
+            let received = self.messages.receive(index, &text, arrival.at_ns);
+            self.on_received(core, index, received, arrival);
         }
     }
 
@@ -491,6 +600,7 @@ impl<T: Transport> Protocol<T> for Members<'_> {
     }
 
     fn time_out(&mut self, core: &mut Core<'_, T>, now: Nanos) {
+        Self::expect((&mut self.others, &mut self.messages), core, now, None);
         while let Some(index) = self.greeting.front() {
             let At::Greeting { since_ns, .. } = self.turns[index].at else {
                 unreachable!("only who greets stands in line for an answer")
@@ -517,8 +627,18 @@ impl<T: Transport> Protocol<T> for Members<'_> {
         self.messages.in_flight()
     }
 
+    fn awaited(&self) -> u32 {
+        self.messages.awaited()
+    }
+
+    fn arrivals_ended(&mut self, core: &mut Core<'_, T>) {
+        let end_ns = self.others.as_ref().map(Others::end_ns);
+        let room = (&mut self.others, &mut self.messages);
+        Self::expect(room, core, end_ns.unwrap_or_default(), None);
+    }
+
     fn finish(&mut self, core: &mut Core<'_, T>, now: Nanos) {
-        while self.messages.in_flight() > 0 {
+        while self.messages.awaited() > 0 {
             self.give_up_oldest(core, true, now);
         }
         let served = || self.turns.iter().map(|turn| turn.served);

@@ -16,5 +16,6 @@ mod opening;
 pub mod pacer;
 mod protocol;
 mod requests;
+mod shared;
 pub(crate) mod spinning;
 mod worker;

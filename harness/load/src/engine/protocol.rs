@@ -40,6 +40,14 @@ pub(crate) trait Protocol<T: Transport> {
     /// What was sent and has not met its fate.
     fn in_flight(&self) -> u32;
 
+    /// What is still to come, also of what others sent.
+    fn awaited(&self) -> u32 {
+        self.in_flight()
+    }
+
+    /// Nothing is due any more, here and where others speak.
+    fn arrivals_ended(&mut self, _: &mut Core<'_, T>) {}
+
     /// Of which kind in the mix the next one would have been, where it is not sent any more. Each is asked for once.
     fn next_kind(&mut self) -> usize {
         0

@@ -349,7 +349,10 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
         let is_busy = matches!(source, Source::Closed { .. }) || self.core.free.is_empty();
         // What all connections together waited for replies since the end, and until when.
         let (mut waited_ns, mut until_ns) = (0, timeline.end_ns);
-        while self.protocol.in_flight() > 0 && now < drain_until_ns && !self.core.is_stopped() {
+        if ended_by == EndedBy::Duration {
+            self.protocol.arrivals_ended(&mut self.core);
+        }
+        while self.protocol.awaited() > 0 && now < drain_until_ns && !self.core.is_stopped() {
             let busy = self.protocol.in_flight().min(self.core.connection_count());
             let asked_ns = (drain_until_ns - now).min(HOUSEKEEPING_NS);
             self.core.wait(Some(asked_ns))?;
@@ -383,6 +386,7 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
             receiver,
             connections,
             mut remaining,
+            shared,
             ..
         } = core;
         if let Source::Paced(mut pacer) = source {
@@ -414,6 +418,7 @@ impl<T: Transport, P: Protocol<T>> Worker<'_, T, P> {
             ended_by,
             overtime_ns: if is_busy { overtime_ns } else { 0 },
             lead_in,
+            shared,
             receive: ReceiveTimes {
                 kernel: receiver.is_stamped(),
                 clock_steps: receiver.clock_steps(),

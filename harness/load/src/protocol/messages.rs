@@ -9,6 +9,8 @@
 //! counts as right; where all have one order nothing is ever taken for wrong. Who has come in between knows only a part of
 //! that order: it is not asked before all that was sent without it has a place, and all that it has had unasked.
 
+use std::collections::HashMap;
+
 use model::measured::accounting::ErrorKind;
 use model::measured::recording::MessageCounts;
 use model::units::Nanos;
@@ -61,6 +63,10 @@ pub struct Messages {
     unplaced: Line,
     next_number: u64,
     next_place: u64,
+    /// Where messages are kept by their numbers, where other drives speak in the same room; none where this one says all.
+    kept: Option<HashMap<u64, usize>>,
+    /// Messages of other drives that are in flight.
+    of_others: u32,
 }
 
 /// What is known of a member.
@@ -81,7 +87,8 @@ struct Member {
 struct Slot {
     number: u64,
     is_in_flight: bool,
-    sender: usize,
+    /// None of another drive's.
+    sender: Option<usize>,
     due_ns: Nanos,
     sent_ns: Nanos,
     first_ns: Option<Nanos>,
@@ -124,8 +131,10 @@ pub struct Delivery {
 /// A message that has met its fate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
-    /// Who said it.
-    pub sender: usize,
+    /// The how many-th it is.
+    pub number: u64,
+    /// Who said it; none of another drive's.
+    pub sender: Option<usize>,
     /// When it was due.
     pub due_ns: Nanos,
     /// When it was sent.
@@ -180,6 +189,21 @@ impl Messages {
             unplaced: Line::new(MAX_IN_FLIGHT),
             next_number: 0,
             next_place: 0,
+            kept: None,
+            of_others: 0,
+        }
+    }
+
+    /// The same, where other drives speak in the same room: `drive` is a number that they have too, and messages are numbered by their places
+    /// in a schedule of all.
+    pub fn shared(members: u32, message_bytes: usize, drive: u64) -> Self {
+        // This drive's own and others'.
+        let lines = || Line::new(2 * MAX_IN_FLIGHT);
+        Self {
+            in_flight: lines(),
+            unplaced: lines(),
+            kept: Some(HashMap::with_capacity(MAX_IN_FLIGHT as usize)),
+            ..Self::new(members, message_bytes, drive)
         }
     }
 
@@ -222,9 +246,41 @@ impl Messages {
 
     /// A member that is in sends a message: its text. At most [`MAX_IN_FLIGHT`] are out at a time.
     pub fn send(&mut self, sender: usize, due_ns: Nanos, sent_ns: Nanos) -> &str {
+        self.send_numbered(sender, self.next_number, due_ns, sent_ns)
+    }
+
+    /// The same, of this number: its place in a schedule of all drives that speak in the room.
+    pub fn send_numbered(
+        &mut self,
+        sender: usize,
+        number: u64,
+        due_ns: Nanos,
+        sent_ns: Nanos,
+    ) -> &str {
         assert!(self.is_present(sender), "only who is in can speak");
-        let number = self.next_number;
-        self.next_number += 1;
+        let index = self.put(number, Some(sender), due_ns, sent_ns);
+        self.text.clear();
+        push_hex(&mut self.text, self.drive, DRIVE_DIGITS);
+        push_hex(&mut self.text, index as u64, SLOT_DIGITS);
+        push_hex(&mut self.text, number, NUMBER_DIGITS);
+        self.text.push_str(&self.filler);
+        &self.text
+    }
+
+    /// Another drive's message of this number is due, and awaited from all who are in. False where more than [`MAX_IN_FLIGHT`] would be: it
+    /// is not awaited then. Only where the room is shared.
+    pub fn expect(&mut self, number: u64, due_ns: Nanos) -> bool {
+        let has_room = self.of_others < MAX_IN_FLIGHT && self.present_count > 0;
+        if has_room {
+            self.of_others += 1;
+            self.put(number, None, due_ns, due_ns);
+        }
+        has_room
+    }
+
+    /// A message is in flight from now on; in this slot.
+    fn put(&mut self, number: u64, sender: Option<usize>, due_ns: Nanos, sent_ns: Nanos) -> usize {
+        self.next_number = self.next_number.max(number + 1);
         let slot = Slot {
             number,
             is_in_flight: true,
@@ -236,7 +292,7 @@ impl Messages {
             place: None,
             awaited: self.present_count,
             counts: MessageCounts {
-                sent: 1,
+                sent: u64::from(sender.is_some()),
                 ..MessageCounts::default()
             },
             wrong: None,
@@ -252,12 +308,10 @@ impl Messages {
         }
         self.in_flight.push_back(index);
         self.unplaced.push_back(index);
-        self.text.clear();
-        push_hex(&mut self.text, self.drive, DRIVE_DIGITS);
-        push_hex(&mut self.text, index as u64, SLOT_DIGITS);
-        push_hex(&mut self.text, number, NUMBER_DIGITS);
-        self.text.push_str(&self.filler);
-        &self.text
+        if let Some(kept) = &mut self.kept {
+            kept.insert(number, index);
+        }
+        index
     }
 
     /// A text reached a member that is in, at `now_ns`.
@@ -284,7 +338,7 @@ impl Messages {
         *awaited &= !bit;
         slot.awaited -= 1;
         let due_ns = slot.due_ns;
-        let is_own = slot.sender == member;
+        let is_own = slot.sender == Some(member);
         let is_last = slot.awaited == 0;
         let is_whole = text[MIN_MESSAGE_BYTES..] == self.filler;
         if is_whole {
@@ -318,8 +372,10 @@ impl Messages {
         let index = self.in_flight.front()?;
         let words = self.present.len();
         let slot = &mut self.slots[index];
-        let (word, bit) = place_of(slot.sender);
-        let is_own_awaited = self.awaited[index * words + word] & bit != 0;
+        let is_own_awaited = slot.sender.is_some_and(|sender| {
+            let (word, bit) = place_of(sender);
+            self.awaited[index * words + word] & bit != 0
+        });
         let mut awaited = 0;
         for (word, bits) in self.awaited[index * words..][..words].iter().enumerate() {
             for member in ones(*bits).map(|bit| word * 64 + bit) {
@@ -343,9 +399,20 @@ impl Messages {
         })
     }
 
-    /// How many messages are in flight.
+    /// How many messages that were sent here are in flight.
     pub fn in_flight(&self) -> u32 {
+        self.in_flight.len() - self.of_others
+    }
+
+    /// How many messages are awaited, other drives' included.
+    pub fn awaited(&self) -> u32 {
         self.in_flight.len()
+    }
+
+    /// The number of a message of a room that is shared; none of any other text.
+    pub fn number_of(&self, text: &str) -> Option<u64> {
+        self.kept.as_ref()?;
+        Some(self.numbers(text)?.1)
     }
 
     /// The number of the message that is sent next: they count from 0.
@@ -358,8 +425,18 @@ impl Messages {
         self.present[word] & bit != 0
     }
 
-    /// The slot and the number of one of this drive's messages.
+    /// The slot and the number of a message that is awaited here, or was; another slot where it was.
     fn named(&self, text: &str) -> Option<(usize, u64)> {
+        let (slot, number) = self.numbers(text)?;
+        let Some(kept) = &self.kept else {
+            return Some((slot, number));
+        };
+        // The slot is that of who said it.
+        Some((kept.get(&number).copied().unwrap_or(usize::MAX), number))
+    }
+
+    /// The slot and the number that a message says of itself.
+    fn numbers(&self, text: &str) -> Option<(usize, u64)> {
         let (drive, rest) = text.as_bytes().split_at_checked(DRIVE_DIGITS)?;
         let (slot, rest) = rest.split_at_checked(SLOT_DIGITS)?;
         let (number, _) = rest.split_at_checked(NUMBER_DIGITS)?;
@@ -414,7 +491,12 @@ impl Messages {
             self.unplaced.remove(index);
         }
         self.vacant.push(index);
+        if let Some(kept) = &mut self.kept {
+            kept.remove(&slot.number);
+            self.of_others -= u32::from(slot.sender.is_none());
+        }
         Settled {
+            number: slot.number,
             sender: slot.sender,
             due_ns: slot.due_ns,
             sent_ns: slot.sent_ns,
@@ -588,7 +670,8 @@ mod tests {
         };
         assert_eq!(messages.receive(0, &text, 33), delivery(0, None));
         let settled = Settled {
-            sender: 1,
+            number: 0,
+            sender: Some(1),
             due_ns: 10,
             sent_ns: 20,
             first_ns: Some(33),
@@ -746,6 +829,57 @@ mod tests {
             100 * 2,
             "two words for a hundred members"
         );
+    }
+
+    #[test]
+    fn of_a_shared_room_what_others_say_is_awaited_by_its_number() {
+        let shared = || {
+            let mut messages = Messages::shared(2, 64, DRIVE);
+            messages.join(0);
+            messages.join(1);
+            messages
+        };
+        // The first says what is even, the second what is odd.
+        let (mut first, mut second) = (shared(), shared());
+        let zero = first.send_numbered(0, 0, 10, 20).to_owned();
+        let one = second.send_numbered(1, 1, 15, 20).to_owned();
+        assert!(first.expect(1, 15) && second.expect(0, 10));
+        assert_eq!((first.in_flight(), first.awaited()), (1, 2));
+        assert_eq!(first.number_of(&one), Some(1));
+        let settled = hear(&mut first, &[(0, &zero), (1, &zero), (0, &one), (1, &one)]);
+        let known: Vec<_> = settled
+            .iter()
+            .map(|it| (it.number, it.sender, it.counts.sent, it.counts.deliveries))
+            .collect();
+        assert_eq!(known, [(0, Some(0), 1, 2), (1, None, 0, 2)]);
+        assert_eq!(first.awaited(), 0);
+        // What is not due yet by this clock, or has met its fate, is nobody's.
+        let late = second.send_numbered(0, 3, 30, 30).to_owned();
+        assert_eq!(first.receive(0, &late, 40), Received::Stray);
+        // Of what never came it is known who lacks it.
+        assert!(second.expect(2, 25));
+        hear(&mut second, &[(0, &zero), (1, &zero), (0, &one), (1, &one)]);
+        let given_up = second.give_up_oldest().unwrap();
+        assert_eq!((given_up.settled.number, given_up.awaited), (3, 2));
+        let given_up = second.give_up_oldest().unwrap();
+        assert_eq!((given_up.settled.number, given_up.awaited), (2, 2));
+        assert!(!given_up.is_own_awaited);
+    }
+
+    #[test]
+    fn of_a_shared_room_as_many_of_others_are_awaited_as_the_bound_says() {
+        let mut messages = Messages::shared(1, 64, DRIVE);
+        assert!(!messages.expect(0, 1), "nobody is in");
+        messages.join(0);
+        for number in 0..u64::from(MAX_IN_FLIGHT) {
+            assert!(messages.expect(number, number));
+        }
+        assert!(!messages.expect(MAX_IN_FLIGHT.into(), 1));
+        for number in 0..u64::from(MAX_IN_FLIGHT) {
+            messages.send_numbered(0, 1 << 20 | number, 1, 1);
+        }
+        assert_eq!(messages.in_flight(), MAX_IN_FLIGHT);
+        assert_eq!(messages.awaited(), 2 * MAX_IN_FLIGHT);
     }
 
     #[test]

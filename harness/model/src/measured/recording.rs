@@ -72,6 +72,9 @@ pub struct Recording {
     /// several epochs. None where no load eased, or nobody says what is in time.
     #[serde(default)]
     pub recovery_ns: Option<Nanos>,
+    /// Messages of a chat that several generators share, as long as it is not known what became of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<SharedMessage>,
     /// What ended the arrivals.
     pub ended_by: EndedBy,
     /// How long arrivals were measured, in nanoseconds.
@@ -85,6 +88,31 @@ pub struct Recording {
     /// The time series, oldest first; times count from the start of the measured part. The intervals of one drive are of
     /// one length, but for the last. That length is a power of two times the one asked for: see [`MAX_INTERVALS`].
     pub intervals: Vec<Interval>,
+}
+
+/// What one of several generators that share a chat saw of a message: only all of them together know what became of it. Times are in nanoseconds
+/// since the start of the measured part, by each one's own clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+pub struct SharedMessage {
+    /// Its place in the schedule of all generators, from 0.
+    pub number: u64,
+    /// When it was due.
+    pub due_ns: Nanos,
+    /// When it was sent; none where another generator did that.
+    pub sent_ns: Option<Nanos>,
+    /// When it first reached a member here.
+    pub first_ns: Option<Nanos>,
+    /// When it last reached a member here who had not had it.
+    pub last_ns: Option<Nanos>,
+    /// Members here from whom it was still awaited when it was given up.
+    pub awaited: u32,
+    /// When it met its fate here.
+    pub at_ns: Nanos,
+    /// It was given up because the drive was over.
+    pub is_over: bool,
+    /// The gravest thing that happened to it here.
+    pub wrong: Option<ErrorKind>,
 }
 
 /// The first replies of a closed loop, as many as it has connections.
@@ -403,6 +431,7 @@ impl Recording {
             generator: GeneratorUse::default(),
             in_time: None,
             recovery_ns: None,
+            shared: Vec::new(),
             ended_by: EndedBy::default(),
             measured_ns: 0,
             overtime_ns: 0,
