@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
+use model::record::log::MachinePart;
 use model::record::surroundings::{Environment, ServiceRecord};
 use model::record::target::Manifest as Identity;
 use model::spec::access::Access;
@@ -72,6 +73,8 @@ pub struct ServerMachine {
     targets: Vec<(String, Identity)>,
     backend: Option<RemoteServer>,
     services: Vec<ServiceRecord>,
+    /// What it had done when this began.
+    began: Option<MachinePart>,
 }
 
 /// What runs beside the targets.
@@ -159,6 +162,7 @@ impl ServerMachine {
         Ok(Self {
             backend: backend.transpose()?,
             services,
+            began: machine_of(&link),
             registration,
             targets: names.zip(identities).collect(),
             link,
@@ -184,6 +188,11 @@ impl ServerMachine {
     /// The backend, the first time that it is asked for, where there is one.
     pub fn take_backend(&mut self) -> Option<RemoteServer> {
         self.backend.take()
+    }
+
+    /// What it has done since this began; none where it does not say.
+    pub fn part(&self) -> Option<MachinePart> {
+        Some(machine_of(&self.link)?.since(self.began?))
     }
 
     /// The services that were started there.
@@ -343,6 +352,13 @@ impl CpuTimeAsked {
             self.link.note_unanswered();
         }
         time
+    }
+}
+
+fn machine_of(link: &Link) -> Option<MachinePart> {
+    match link.answer(Ask::Machine)? {
+        Answer::Machine(part) => Some(part),
+        _ => None,
     }
 }
 

@@ -13,10 +13,13 @@ use std::time::Duration;
 use async_nats::Subscriber;
 use futures_util::StreamExt;
 use load::Peer;
+use model::record::log::MachinePart;
 use model::record::surroundings::Pinning;
 use model::spec::services::{self as service, ServiceChoices};
 use model::spec::target::{DEFAULT_HOST, Manifest, ON_PATH, TargetSpec, Workers};
+use process::cgroup;
 use process::cores;
+use process::environment;
 use process::interrupt::Interrupt;
 use process::launch::{Server, Service};
 use process::services::{ServiceMeters, Services, Wanted};
@@ -162,6 +165,10 @@ impl Serving {
         match ask {
             Ask::Nothing => Answer::Heard,
             Ask::Step { number, step } => session.step(self.host.as_ref(), number, step),
+            Ask::Machine => Answer::Machine(MachinePart {
+                ticks: environment::cpu_ticks(),
+                throttled_periods: cgroup::cpu_limit().throttled_periods,
+            }),
             Ask::End => {
                 if let Some(session) = self.taken_if(|it| it.coordinator == coordinator) {
                     session.end();

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
+use model::record::log::MachinePart;
 use model::record::surroundings::ServiceRecord;
 use model::record::target::Manifest as Identity;
 use model::spec::services::Service;
@@ -63,6 +64,8 @@ pub(crate) enum Ask {
         /// Which.
         held: u64,
     },
+    /// What its machine has done so far.
+    Machine,
     /// To end all servers, and close all idle connections.
     End,
 }
@@ -173,6 +176,8 @@ pub(crate) enum Answer {
     LastOutput(String),
     /// So many idle connections were lost.
     Lost(u32),
+    /// What the machine has done since it was started.
+    Machine(MachinePart),
 }
 
 /// What came of a step.

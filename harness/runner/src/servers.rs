@@ -10,6 +10,7 @@ use machines::link::SessionError;
 use machines::registration::AgentName;
 use machines::servers::{Beside, CpuTimeAsked, RemoteMeters, RemoteServer, ServerMachine};
 use machines::session_words::Backend;
+use model::record::log::MachinePart;
 use model::record::surroundings::{Environment, Pinning, ServiceRecord};
 use model::record::target::Manifest as Identity;
 use model::spec::services::{Service as Needed, ServiceChoices};
@@ -23,7 +24,7 @@ use process::meter::{self, Look, Seen};
 use process::starting::Starter;
 
 /// The most by which CPU time may belong to another moment than it is said to, as a share of the time over which it is counted.
-const MAX_UNCERTAIN: f64 = 0.05;
+const MAX_UNCERTAIN: f64 = 0.1;
 
 /// An agent that is to run the servers.
 #[derive(Debug, Clone)]
@@ -149,6 +150,14 @@ impl Servers {
         match self {
             Self::Here(_) => None,
             Self::There(machine) => Some(machine.environment()),
+        }
+    }
+
+    /// What that machine has done so far.
+    pub(crate) fn part(&self) -> Option<MachinePart> {
+        match self {
+            Self::Here(_) => None,
+            Self::There(machine) => machine.part(),
         }
     }
 
@@ -461,9 +470,9 @@ mod tests {
         };
         // Here it is read at once.
         assert_eq!(spent_ns(&mark(5, 0), &mark(25, 0), 100), Some(20));
-        // A twentieth of 1,000 is 50.
-        assert_eq!(spent_ns(&mark(5, 60), &mark(25, 40), 1_000), Some(20));
-        assert_eq!(spent_ns(&mark(5, 60), &mark(25, 42), 1_000), None);
+        // A tenth of 1,000 is 100.
+        assert_eq!(spent_ns(&mark(5, 120), &mark(25, 80), 1_000), Some(20));
+        assert_eq!(spent_ns(&mark(5, 120), &mark(25, 82), 1_000), None);
         assert_eq!(spent_ns(&mark(5, 0), &CpuMark::Unknown, 1_000), None);
         assert_eq!(spent_ns(&CpuMark::Unknown, &mark(25, 0), 1_000), None);
     }

@@ -94,7 +94,7 @@ fn targets_and_backend_run_on_the_other_machine_and_are_watched_there() {
     let nats = Nats::start(&[]);
     let agent = server_agent(&nats, "api-1", &[]);
     let place = Place::new(&nats);
-    let run = place.run(&["io-heavy", "-d", "4s", "-t", "callback,coroutine"]);
+    let run = place.run(&["io-heavy", "-d", "6s", "-t", "callback,coroutine"]);
     wait_for("the targets", || {
         (serves(&agent, "callback") && serves(&agent, "coroutine")).then_some(())
     });
@@ -124,7 +124,7 @@ fn the_database_runs_beside_the_targets_that_need_it() {
     let nats = Nats::start(&[]);
     let agent = server_agent(&nats, "api-1", &[]);
     let place = Place::new(&nats);
-    let output = end(place.run(&["cache", "-R", "100", "-d", "4s", "-t", "coroutine"]));
+    let output = end(place.run(&["cache", "-R", "100", "-d", "6s", "-t", "coroutine"]));
     let record = place.whole(&output);
     let services = &record.environment.services;
     let named: Vec<Service> = services.iter().map(|it| it.service).collect();

@@ -207,10 +207,45 @@ pub struct Part {
     pub ticks: CpuTicks,
     /// How often this part was throttled, where that is counted.
     pub throttled_periods: Option<u64>,
+    /// The same of the machine that runs the servers; left out where that is this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub servers: Option<MachinePart>,
     /// How the backend did, as it was last asked.
     pub backend: Option<BackendRecord>,
     /// Why the backend failed, if it did.
     pub backend_failed: Option<String>,
+}
+
+/// What another machine did in a part of a measurement.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(any(test, feature = "schema"), derive(schemars::JsonSchema))]
+pub struct MachinePart {
+    /// Its CPU time.
+    pub ticks: CpuTicks,
+    /// How often its control group throttled what ran there, where that is counted.
+    pub throttled_periods: Option<u64>,
+}
+
+impl MachinePart {
+    /// What was added since `before`.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        let throttled = before.throttled_periods.zip(self.throttled_periods);
+        Self {
+            ticks: self.ticks.since(before.ticks),
+            throttled_periods: throttled.map(|(before, after)| after.saturating_sub(before)),
+        }
+    }
+
+    /// Both parts together.
+    #[must_use]
+    pub fn and(self, later: Self) -> Self {
+        let throttled = self.throttled_periods.zip(later.throttled_periods);
+        Self {
+            ticks: self.ticks.and(later.ticks),
+            throttled_periods: throttled.map(|(before, after)| before + after),
+        }
+    }
 }
 
 impl Part {
@@ -224,6 +259,10 @@ impl Part {
             elapsed_s: later.elapsed_s,
             ticks: self.ticks.and(later.ticks),
             throttled_periods: throttled.map(|(before, after)| before + after),
+            servers: match (self.servers, later.servers) {
+                (Some(before), Some(after)) => Some(before.and(after)),
+                (before, after) => before.or(after),
+            },
             backend: match (self.backend, later.backend) {
                 (Some(before), Some(after)) => Some(both(&before, &after)),
                 (before, after) => before.or(after),

@@ -50,6 +50,7 @@ impl<'a> Book<'a> {
                 number: self.number,
                 elapsed_s: run.started.elapsed().as_secs_f64(),
                 backend: self.backend.clone(),
+                servers: run.servers.part(),
                 ..self.machine.part()
             },
             ended: None,

@@ -69,6 +69,10 @@ pub(super) fn of(request: &Request, kept: Kept<'_>) -> Measured {
     let mut environment = site.environment;
     environment.steal_share = part.ticks.steal_share();
     environment.throttled_periods = part.throttled_periods;
+    if let (Some(machine), Some(part)) = (&mut environment.servers, part.servers) {
+        machine.steal_share = part.ticks.steal_share();
+        machine.throttled_periods = part.throttled_periods;
+    }
     let record = RunRecord {
         schema_version: SCHEMA_VERSION,
         id: head.id,

@@ -552,7 +552,9 @@ impl Run<'_> {
             // What can't be reached may have ended a moment ago, which is heard of a little later.
             Err(_) => server.and_then(|server| server.ends_within(NEWS)),
         };
-        let unwatched = self.servers.take_unwatched(watched.spent.is_some());
+        // Of a load that was not driven nothing was spent.
+        let is_known = driven.is_err() || watched.spent.is_some();
+        let unwatched = self.servers.take_unwatched(is_known);
         if let Some(failure) = self.servers.lost() {
             self.note_broken(failure);
             return None;

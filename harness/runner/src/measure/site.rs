@@ -10,7 +10,7 @@ use load::Spin;
 use load::backend::BackendStats;
 use machines::session_words::Backend;
 use model::record::detectable::DetectableRecord;
-use model::record::log::{LogSite, Part};
+use model::record::log::{LogSite, MachinePart, Part};
 use model::record::surroundings::{BackendRecord, CpuTicks, Environment, Pinning, ServiceRecord};
 use model::record::target::Manifest;
 use model::record::warning::{Fact, Warning};
@@ -256,12 +256,24 @@ impl Machine {
 
 /// What the machine and the backend did to a measurement.
 pub(super) fn circumstances(part: &Part, pinning: &Pinning) -> Vec<Warning> {
+    let here = MachinePart {
+        ticks: part.ticks,
+        throttled_periods: part.throttled_periods,
+    };
+    let machines: Vec<MachinePart> = [Some(here), part.servers].into_iter().flatten().collect();
     let circumstances = Circumstances {
         elapsed_s: part.elapsed_s,
         backend_lateness: part.backend.as_ref().map(|backend| backend.lateness_ns),
         backend_stalls: part.backend.as_ref().map(|backend| backend.stalls),
-        steal_share: part.ticks.steal_share(),
-        throttled_periods: part.throttled_periods,
+        // Whichever machine lost more, and both together.
+        steal_share: machines
+            .iter()
+            .filter_map(|machine| machine.ticks.steal_share())
+            .reduce(f64::max),
+        throttled_periods: machines
+            .iter()
+            .filter_map(|machine| machine.throttled_periods)
+            .reduce(|one, other| one + other),
         shared_core: cores::is_shared(pinning),
     };
     let failed = part.backend_failed.as_deref().map(backend_failed);
