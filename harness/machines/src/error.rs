@@ -98,8 +98,8 @@ pub enum MachinesError {
     },
     /// What an agent drives load or runs servers with ended by itself.
     #[error(
-        "what drives load or runs servers on this machine ended by itself, for which nobody but bench is to blame: report what it printed above, and start the \
-         agent again"
+        "what drives load or runs servers on this machine ended by itself, for which nobody but bench is to blame: report what it printed \
+         above, and start the agent again"
     )]
     Ended,
 }

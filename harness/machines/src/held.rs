@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use load::Peer;
+use model::spec::part::Part;
 use process::interrupt::Interrupt;
 
 use crate::access::NatsAccess;
@@ -15,10 +16,10 @@ use crate::session_words::{Answer, Ask, Outcome, Step};
 pub(crate) struct Holders(Vec<Arc<Link>>);
 
 /// Idle connections to one server. They are closed when this is dropped.
-pub struct Held(Vec<Part>);
+pub struct Held(Vec<OfAgent>);
 
 /// Those of one agent.
-struct Part {
+struct OfAgent {
     link: Arc<Link>,
     held: u64,
     opened: u32,
@@ -38,7 +39,11 @@ impl Holders {
     /// Has them open `count` connections to `peer`, one agent after the other: no faster than one would.
     pub(crate) fn hold(&self, peer: &Peer, count: NonZeroU32) -> Result<Held, SessionError> {
         let mut held = Held(Vec::new());
-        for (link, count) in self.0.iter().zip(shares(count, self.0.len())) {
+        let agents = u32::try_from(self.0.len()).expect("they were counted by a u32");
+        for (link, index) in self.0.iter().zip(0..) {
+            let part = Part::new(index, agents).expect("their number was checked");
+            let count = part.share(count.get().into());
+            let count = u32::try_from(count).expect("a share is no more than the whole");
             let Some(count) = NonZeroU32::new(count) else {
                 continue;
             };
@@ -53,7 +58,7 @@ impl Holders {
             else {
                 return Err(link.unable(OTHER_ANSWER));
             };
-            held.0.push(Part {
+            held.0.push(OfAgent {
                 link: Arc::clone(link),
                 held: number,
                 opened,
@@ -90,28 +95,5 @@ impl Drop for Held {
                 .link
                 .step(&Step::Release { held: part.held }, &mut |_| {});
         }
-    }
-}
-
-/// How many of `count` each of `agents` has.
-fn shares(count: NonZeroU32, agents: usize) -> impl Iterator<Item = u32> {
-    let agents = u32::try_from(agents).unwrap_or(u32::MAX);
-    let (each, more) = (count.get() / agents.max(1), count.get() % agents.max(1));
-    (0..agents).map(move |agent| each + u32::from(agent < more))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn idle_connections_are_shared_out_alike() {
-        let of = |count: u32, agents| {
-            let count = NonZeroU32::new(count).unwrap();
-            shares(count, agents).collect::<Vec<_>>()
-        };
-        assert_eq!(of(10_000, 1), [10_000]);
-        assert_eq!(of(10_000, 3), [3_334, 3_333, 3_333]);
-        assert_eq!(of(2, 3), [1, 1, 0]);
     }
 }

@@ -19,8 +19,8 @@ The agent registers itself with a NATS server that has JetStream (`nats-server -
 drives its part of the load of a `bench run --generators N`. It dials out: nothing has to reach its machine. Ctrl-C or SIGTERM ends it, and \
 takes its registration away; one that is killed is no longer listed 5 seconds later.
 
-A server starts the targets of a `bench run --servers-on NAME`: built-in ones, and those of its own --manifest. Nobody can have it start \
-anything else. What it started ends with it, and with the run; at the latest 5 seconds after nothing was heard of that.
+A server starts the targets of a `bench run --servers-on NAME`: built-in ones, and those of its own --manifest, with the backend, the database \
+and the cache that they need. Nobody can have it start anything else. What it started ends with it, and with the run; at the latest 5 seconds after nothing was heard of that.
 
 With `--nats -` it reads where the server is, and what lets it in, from standard input, as `bench agents up` writes it there, and ends when \
 that is closed, or silent for 10 seconds.")]

@@ -118,7 +118,7 @@ pub(crate) struct MachinesArgs {
     probe: bool,
 
     /// This agent, of the role `server`, starts the targets on its machine, on the cores of its --cpus: built-in ones, and those of manifests
-    /// that it was started with. Its machine has the backend as well.
+    /// that it was started with. Backend, database and cache run there as well.
     #[arg(
         long,
         value_name = "NAME",

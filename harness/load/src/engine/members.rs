@@ -180,19 +180,14 @@ impl<'a> Members<'a> {
         due_ns: Nanos,
         sent_ns: Nanos,
     ) {
+        let others = self.others.as_mut();
+        let number = others.map_or(self.messages.next_number(), Others::next_number);
         if due_ns >= core.recorders.measured_from_ns {
-            self.first_measured
-                .get_or_insert(self.messages.next_number());
+            self.first_measured.get_or_insert(number);
         }
         core.recorders
             .count_in_flight(self.messages.in_flight(), sent_ns);
-        let text = match &mut self.others {
-            None => self.messages.send(index, due_ns, sent_ns),
-            Some(others) => {
-                let number = others.next_number();
-                self.messages.send_numbered(index, number, due_ns, sent_ns)
-            }
-        };
+        let text = self.messages.send(index, number, due_ns, sent_ns);
         let mask = self.random.next_u32().to_ne_bytes();
         let turn = &mut self.turns[index];
         turn.at = At::Speaking;
@@ -293,7 +288,10 @@ impl<'a> Members<'a> {
                 Poll::Text(text) => {
                     if let Some(number) = self.messages.number_of(&text) {
                         if self.others.is_none() {
-                            self.early.push((index, text, arrival));
+                            // So many can't be said in the moment by which clocks differ.
+                            if self.early.len() < MAX_IN_FLIGHT as usize {
+                                self.early.push((index, text, arrival));
+                            }
                             continue;
                         }
                         // By this clock it may not be due yet.

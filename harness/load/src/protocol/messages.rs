@@ -244,19 +244,9 @@ impl Messages {
         }
     }
 
-    /// A member that is in sends a message: its text. At most [`MAX_IN_FLIGHT`] are out at a time.
-    pub fn send(&mut self, sender: usize, due_ns: Nanos, sent_ns: Nanos) -> &str {
-        self.send_numbered(sender, self.next_number, due_ns, sent_ns)
-    }
-
-    /// The same, of this number: its place in a schedule of all drives that speak in the room.
-    pub fn send_numbered(
-        &mut self,
-        sender: usize,
-        number: u64,
-        due_ns: Nanos,
-        sent_ns: Nanos,
-    ) -> &str {
+    /// A member that is in sends a message of this number: its text. That is [`Self::next_number`], or where the room is shared its place in a
+    /// schedule of all drives that speak there. At most [`MAX_IN_FLIGHT`] are out at a time.
+    pub fn send(&mut self, sender: usize, number: u64, due_ns: Nanos, sent_ns: Nanos) -> &str {
         assert!(self.is_present(sender), "only who is in can speak");
         let index = self.put(number, Some(sender), due_ns, sent_ns);
         self.text.clear();
@@ -270,8 +260,9 @@ impl Messages {
     /// Another drive's message of this number is due, and awaited from all who are in. False where more than [`MAX_IN_FLIGHT`] would be: it
     /// is not awaited then. Only where the room is shared.
     pub fn expect(&mut self, number: u64, due_ns: Nanos) -> bool {
-        let has_room = self.of_others < MAX_IN_FLIGHT && self.present_count > 0;
-        if has_room {
+        // From nobody nothing is awaited.
+        let has_room = self.of_others < MAX_IN_FLIGHT || self.present_count == 0;
+        if has_room && self.present_count > 0 {
             self.of_others += 1;
             self.put(number, None, due_ns, due_ns);
         }
@@ -575,7 +566,9 @@ mod tests {
     }
 
     fn say(messages: &mut Messages, sender: usize) -> String {
-        messages.send(sender, 10, 20).to_owned()
+        messages
+            .send(sender, messages.next_number(), 10, 20)
+            .to_owned()
     }
 
     /// What became of each message that met its fate while these members had these texts, one after the other.
@@ -841,8 +834,8 @@ mod tests {
         };
         // The first says what is even, the second what is odd.
         let (mut first, mut second) = (shared(), shared());
-        let zero = first.send_numbered(0, 0, 10, 20).to_owned();
-        let one = second.send_numbered(1, 1, 15, 20).to_owned();
+        let zero = first.send(0, 0, 10, 20).to_owned();
+        let one = second.send(1, 1, 15, 20).to_owned();
         assert!(first.expect(1, 15) && second.expect(0, 10));
         assert_eq!((first.in_flight(), first.awaited()), (1, 2));
         assert_eq!(first.number_of(&one), Some(1));
@@ -854,7 +847,7 @@ mod tests {
         assert_eq!(known, [(0, Some(0), 1, 2), (1, None, 0, 2)]);
         assert_eq!(first.awaited(), 0);
         // What is not due yet by this clock, or has met its fate, is nobody's.
-        let late = second.send_numbered(0, 3, 30, 30).to_owned();
+        let late = second.send(0, 3, 30, 30).to_owned();
         assert_eq!(first.receive(0, &late, 40), Received::Stray);
         // Of what never came it is known who lacks it.
         assert!(second.expect(2, 25));
@@ -869,14 +862,17 @@ mod tests {
     #[test]
     fn of_a_shared_room_as_many_of_others_are_awaited_as_the_bound_says() {
         let mut messages = Messages::shared(1, 64, DRIVE);
-        assert!(!messages.expect(0, 1), "nobody is in");
+        assert!(
+            messages.expect(0, 1) && messages.awaited() == 0,
+            "nobody is in"
+        );
         messages.join(0);
         for number in 0..u64::from(MAX_IN_FLIGHT) {
             assert!(messages.expect(number, number));
         }
         assert!(!messages.expect(MAX_IN_FLIGHT.into(), 1));
         for number in 0..u64::from(MAX_IN_FLIGHT) {
-            messages.send_numbered(0, 1 << 20 | number, 1, 1);
+            messages.send(0, 1 << 20 | number, 1, 1);
         }
         assert_eq!(messages.in_flight(), MAX_IN_FLIGHT);
         assert_eq!(messages.awaited(), 2 * MAX_IN_FLIGHT);
